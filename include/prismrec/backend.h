@@ -1,0 +1,301 @@
+/* PRISM: the seam between the library and a backend.
+ *
+ * The only header a backend includes. A backend is a table of kernels (struct prism_ops) over its own memory; the library
+ * above the seam owns shapes, checks, errors and composition, and names no backend.
+ *
+ * Rules for every entry
+ * - Arguments were validated above the seam when an object was created; entries do not check them again.
+ * - Work is enqueued on the device's one in-order queue. Only read() and sync() wait; create() calls may, nothing else.
+ * - Nothing allocates but alloc() and the *_create() entries.
+ * - Arrays are row-major and contiguous. Device addresses may be offset, never dereferenced above the seam. alloc() returns
+ *   memory aligned to caps.align; operands inside it are aligned to at least their element size.
+ * - Unless an entry says otherwise, outputs may not overlap inputs; "in place ok" means y == x exactly.
+ * - Returns 0 or a negative PRISM_E*, after host->fail() recorded the sentence.
+ *
+ * `real` below means F32 or F64 and `cplx` its complex twin (interleaved re, im). Compiles as C99 and C++11. */
+#ifndef PRISMREC_BACKEND_H
+#define PRISMREC_BACKEND_H
+
+#include "prismrec/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PRISM_BACKEND_ABI 1u
+#define PRISM_BACKEND_ENTRY "prism_backend_entry" /* const struct prism_backend *prism_backend_entry(void) */
+
+enum prism_dtype { PRISM_F32, PRISM_F64, PRISM_CF32, PRISM_CF64, PRISM_I32, PRISM_DTYPE_COUNT };
+
+typedef unsigned char *prism_mem; /* device address; arithmetic allowed, dereference only inside a backend */
+
+struct prism_dev;
+struct prism_fft;
+struct prism_conv;
+
+/* The library's side of the conversation: a plugin links nothing of ours. */
+struct prism_host {
+    uint32_t abi, size;
+    void *user;
+    void (*log)(void *user, int level, const char *text);
+    /* Record an error; returns status, so that `return host->fail(...)` works. */
+    int (*fail)(void *user, int status, const char *file, int line, const char *fmt, ...) PRISM_PRINTF(5, 6);
+};
+
+enum prism_caps_flags {
+    PRISM_CAPS_HOST_VISIBLE = 1u << 0, /* a prism_mem may be dereferenced by the host */
+    PRISM_CAPS_DETERMINISTIC = 1u << 1 /* same bits for the same calls, whatever the thread count */
+};
+
+struct prism_caps {
+    uint32_t dtypes; /* bit (1 << enum prism_dtype): element types the kernels accept */
+    uint32_t flags;
+    size_t align;     /* bytes; alignment of alloc() */
+    size_t mem_bytes; /* total device memory, 0 = unknown */
+    int threads;      /* in use; 1 where the notion does not apply */
+    char device[128]; /* e.g. "AMD EPYC 9554, 2 threads, FFTW 3.3.10, OpenBLAS 0.3.21" */
+};
+
+/* Planning effort for transforms. ESTIMATE never measures; the others may run candidates at create time. */
+enum prism_plan_effort { PRISM_PLAN_ESTIMATE, PRISM_PLAN_MEASURE, PRISM_PLAN_PATIENT };
+
+/* What open() is given. Hints: a backend without the notion ignores them. */
+struct prism_open {
+    int threads;           /* 0 = all cores of the affinity mask */
+    int index;             /* which device of its kind */
+    int plan_effort;       /* enum prism_plan_effort */
+    const char *cache_dir; /* where plans may be kept between processes; NULL = nowhere */
+};
+
+/* y: [batch,h,w] cplx. Unscaled both ways: y = sum x exp(sign * 2 pi i k.n/N), DC at index 0. */
+struct prism_fft_desc {
+    enum prism_dtype dtype; /* CF32 or CF64 */
+    int batch, h, w;
+};
+
+/* Cross-correlation, batch 1. x [cin,h,w], weights [cout,cin,k,k], y [cout,oh,ow], oh = (h + 2 pad - k)/stride + 1 (floored).
+ * Transposed convolution is the same plan with fwd and bwd_x exchanged: torch's ConvTranspose2d weight [Cin,Cout,k,k] is this
+ * plan's weight with cout = Cin and cin = Cout. */
+struct prism_conv_desc {
+    enum prism_dtype dtype;
+    int cin, h, w, cout, k, stride, pad;
+};
+
+/* C[m,n] = alpha op(A) op(B) + beta C; op(A) is [m,k], op(B) is [k,n]; ta: A is stored [k,m]; tb: B is stored [n,k]. */
+struct prism_gemm_desc {
+    enum prism_dtype dtype;
+    int m, n, k;
+    bool ta, tb;
+    double alpha, beta;
+};
+
+enum prism_act {
+    PRISM_ACT_NONE,
+    PRISM_ACT_RELU,         /* max(0,x), derivative 0 at 0 */
+    PRISM_ACT_LEAKY,        /* x > 0 ? x : 0.2 x */
+    PRISM_ACT_SIGMOID,      /* 1/(1+exp(-x)) */
+    PRISM_ACT_HARDSIGMOID,  /* clamp(x/6 + 1/2, 0, 1), derivative 1/6 on |x| < 3 */
+    PRISM_ACT_SCALESIGMOID, /* 1.02 sigmoid(x) - 0.01 */
+    PRISM_ACT_TANH,
+    PRISM_ACT_COUNT
+};
+
+/* Elementwise operations on [rows,cols]. y0..y3 outputs, x0..x5 inputs, s0..s2 scalars. `x1[r]`: an input of [rows] elements;
+ * `x1[c]`: of [cols]. In place ok for every output that shares its index with the input read (y[i] from x[i]).
+ * The dtype given is the real one; complex operands are its twin. */
+enum prism_map {
+    PRISM_MAP_FILL,        /* y0 = s0 */
+    PRISM_MAP_AXPBY,       /* y0 = s0 x0 + s1 x1 */
+    PRISM_MAP_MUL,         /* y0 = s0 x0 x1 */
+    PRISM_MAP_CLAMP,       /* y0 = min(max(x0, s0), s1); NaN stays NaN */
+    PRISM_MAP_ADD_ROW,     /* y0 = x0 + x1[r] */
+    PRISM_MAP_SCALE_SHIFT, /* y0 = x0 x1[r] + x2[r] */
+    PRISM_MAP_NORMALIZE,   /* y0 = (x0 - x1[r]) x2[r] */
+    PRISM_MAP_NORM_BWD,    /* y0 = x2[r] x3[r] (x0 - (x4[r] + x1 x5[r])/cols): x0 gradient, x1 normalised, x2 gamma, x3 rstd,
+                              x4 sum of x0, x5 sum of x0 x1 */
+    PRISM_MAP_RSQRT,       /* y0 = 1/sqrt(x0 + s0) */
+    PRISM_MAP_ACT,         /* y0 = act(x0) */
+    PRISM_MAP_ACT_BWD,     /* y0 = x0 act'(x1); x1 is the activation's input */
+    PRISM_MAP_GATHER_ROW,  /* y0[r,:] = x0[x1[r],:]; x1: I32 */
+    PRISM_MAP_L1_GRAD,     /* y0 = x2[r] sign(x0 - x1), sign(0) = 0 */
+    PRISM_MAP_L2_GRAD,     /* y0 = 2 x2[r] (x0 - x1) */
+    PRISM_MAP_ADAM,        /* y0 p, y1 m, y2 v updated in place from gradient x0, with x1 = {lr/(1-b1^t), 1/sqrt(1-b2^t)} in
+                              device memory, s0 = b1, s1 = b2, s2 = eps:
+                              m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= x1[0] m/(sqrt(v) x1[1] + eps) */
+    PRISM_MAP_AMSGRAD,     /* as ADAM with y3 = max(y3, v) used under the root */
+    PRISM_MAP_SSIM,        /* x0 mu1, x1 mu2, x2 W x^2, x3 W y^2, x4 W xy; s0 = C1, s1 = C2.
+                              A1 = 2 mu1 mu2 + C1, A2 = 2(x4 - mu1 mu2) + C2, B1 = mu1^2 + mu2^2 + C1,
+                              B2 = x2 - mu1^2 + x3 - mu2^2 + C2:  y0 = S = A1 A2/(B1 B2), and its partial derivatives
+                              y1 = dS/dmu1, y2 = dS/dx2, y3 = dS/dx4 (all five inputs independent) */
+    PRISM_MAP_SSIM_CS,     /* the same with y0 = A2/B2 (contrast and structure only) */
+    PRISM_MAP_SSIM_GRAD,   /* y0 = x0[r] (x1 + 2 x2 x3 + x4 x5): x1 = W^T y1, x2 = W^T y2, x3 = x, x4 = W^T y3, x5 = y */
+    PRISM_MAP_C_FROM_R,    /* y0 cplx = x0 real */
+    PRISM_MAP_C_REAL,      /* y0 real = s0 Re x0 */
+    PRISM_MAP_C_ABS,       /* y0 real = |x0| */
+    PRISM_MAP_C_PHASE,     /* y0 cplx = x0 x1/|x1|, x0 real, x1 cplx; 0 where x1 = 0 */
+    PRISM_MAP_C_AXPBY,     /* y0 cplx = s0 x0 + s1 x1 */
+    PRISM_MAP_C_MUL_COL,   /* y0 cplx = s0 x0 x1[c] */
+    PRISM_MAP_C_MULC_COL,  /* y0 cplx = s0 x0 conj(x1[c]) */
+    PRISM_MAP_C_CLAMP_ABS, /* y0 cplx = x0 with its modulus clamped to [s0, s1]; 0 stays 0 */
+    PRISM_MAP_COUNT
+};
+
+struct prism_map_args {
+    prism_mem y[4], x[6];
+    double s[3];
+    enum prism_act act;
+};
+
+/* Row reductions of [rows,cols] real: y[r]. The same bits for any thread count. */
+enum prism_reduce {
+    PRISM_REDUCE_SUM,     /* sum a */
+    PRISM_REDUCE_MEAN,    /* sum a / cols */
+    PRISM_REDUCE_VAR,     /* sum (a - b[r])^2 / cols */
+    PRISM_REDUCE_DOT,     /* sum a b */
+    PRISM_REDUCE_ABSDIFF, /* sum |a - b| */
+    PRISM_REDUCE_SQDIFF,  /* sum (a - b)^2 */
+    PRISM_REDUCE_MAX,     /* max a; NaN if any is NaN */
+    PRISM_REDUCE_MIN,     /* min a; NaN if any is NaN */
+    PRISM_REDUCE_COUNT
+};
+
+/* y[p,i,j] = x[p, i-dy, j-dx] where that exists, else 0: pad and crop. Its adjoint is the same with shapes exchanged and
+ * offsets negated. */
+struct prism_window_desc {
+    enum prism_dtype dtype; /* real or cplx */
+    int planes, hy, wy, hx, wx, dy, dx;
+};
+
+/* Sub-apertures of one spectrum. Tables on the device: pupil [A,ph,pw] cplx, origin [A,2] I32 (y,x), index [batch] I32 into both.
+ * With a = index[b]:
+ *   fwd:  field[b, (i - ph/2) mod oh, (j - pw/2) mod ow] = pupil[a,i,j] spectrum[(origin[a].y + i) mod h, (origin[a].x + j) mod w],
+ *         zero elsewhere
+ *   adj:  spectrum = beta spectrum + the adjoint sum over b, in order of b
+ * spectrum [h,w], field [batch,oh,ow], both cplx with DC at index 0; ph <= min(h,oh), pw <= min(w,ow). Integer division. */
+struct prism_subaperture_desc {
+    enum prism_dtype dtype; /* CF32 or CF64 */
+    int batch, h, w, oh, ow, ph, pw;
+};
+struct prism_subaperture_args {
+    prism_mem field, spectrum, pupil, origin, index;
+    double beta; /* adj only: 0 or 1 */
+};
+
+/* Separable symmetric FIR on [planes,h,w] with 2 radius + 1 taps along both axes. Outside samples mirror without repeating the
+ * edge (... c b | a b c ...). adjoint: the transpose of that operator. tmp has the size of x; radius < min(h,w). */
+struct prism_blur_desc {
+    enum prism_dtype dtype; /* real */
+    int planes, h, w, radius;
+    bool adjoint;
+};
+
+/* Per-channel normalisation (batch of one: statistics over cols) with scale, shift and activation. */
+struct prism_norm_desc {
+    enum prism_dtype dtype; /* real */
+    enum prism_act act;
+    size_t rows, cols; /* channels, pixels */
+    double eps;
+};
+struct prism_norm_args {
+    prism_mem x;           /* fwd: in; bwd: in, contents undefined afterwards */
+    prism_mem y;           /* fwd: out */
+    prism_mem stats;       /* [3,rows]: mean, biased variance, 1/sqrt(var + eps); fwd: out, bwd: in */
+    prism_mem gamma, beta; /* [rows] */
+    prism_mem gy;          /* bwd: in, contents undefined afterwards */
+    prism_mem gx;          /* bwd: out; differs from x and gy */
+    prism_mem ggamma, gbeta;
+};
+
+/* Amplitude misfit of fields and its cotangent g = dL/dRe u + i dL/dIm u. With a = index[b], m = |u[b]|, d = target[a]:
+ *   L1: loss[b] = weight[a] sum |m - d|,    gu[b] = weight[a] sign(m - d) u/|u|
+ *   L2: loss[b] = weight[a] sum (m - d)^2,  gu[b] = 2 weight[a] (m - d) u/|u|;   gu = 0 where u = 0 */
+enum prism_misfit { PRISM_MISFIT_L1, PRISM_MISFIT_L2 };
+struct prism_misfit_desc {
+    enum prism_dtype dtype; /* real */
+    enum prism_misfit kind;
+    size_t batch, cols;
+};
+struct prism_misfit_args {
+    prism_mem loss;   /* [batch] out */
+    prism_mem gu;     /* [batch,cols] cplx out; may equal u */
+    prism_mem u;      /* [batch,cols] cplx */
+    prism_mem target; /* [A,cols] */
+    prism_mem weight; /* [A] */
+    prism_mem index;  /* [batch] I32 */
+    prism_mem tmp;    /* 2 batch cols + batch reals, contents undefined afterwards */
+};
+
+struct prism_ops {
+    uint32_t abi, size; /* PRISM_BACKEND_ABI, sizeof(struct prism_ops) */
+    /* memory and order; required */
+    int (*alloc)(struct prism_dev *, size_t bytes, prism_mem *out);
+    void (*release)(struct prism_dev *, prism_mem);
+    int (*write)(struct prism_dev *, prism_mem dst, const void *src, size_t bytes); /* src may be reused on return */
+    int (*read)(struct prism_dev *, void *dst, prism_mem src, size_t bytes);        /* waits */
+    int (*copy)(struct prism_dev *, prism_mem dst, prism_mem src, size_t bytes);
+    int (*sync)(struct prism_dev *); /* waits; reports errors of earlier work */
+    /* transforms; required. dst == src ok */
+    int (*fft_create)(struct prism_dev *, const struct prism_fft_desc *, struct prism_fft **);
+    int (*fft_run)(struct prism_fft *, int sign, prism_mem dst, prism_mem src); /* sign -1 forward, +1 inverse */
+    void (*fft_destroy)(struct prism_fft *);                                    /* NULL ok */
+    /* convolution; required. Outputs are overwritten */
+    int (*conv_create)(struct prism_dev *, const struct prism_conv_desc *, struct prism_conv **);
+    int (*conv_fwd)(struct prism_conv *, prism_mem y, prism_mem x, prism_mem w);
+    int (*conv_bwd_x)(struct prism_conv *, prism_mem gx, prism_mem gy, prism_mem w);
+    int (*conv_bwd_w)(struct prism_conv *, prism_mem gw, prism_mem gy, prism_mem x);
+    void (*conv_destroy)(struct prism_conv *); /* NULL ok */
+    /* dense; required */
+    int (*gemm)(struct prism_dev *, const struct prism_gemm_desc *, prism_mem c, prism_mem a, prism_mem b);
+    /* elementwise and stencils; required */
+    int (*map)(struct prism_dev *, enum prism_map, enum prism_dtype, size_t rows, size_t cols, const struct prism_map_args *);
+    int (*reduce)(struct prism_dev *, enum prism_reduce, enum prism_dtype, size_t rows, size_t cols, prism_mem y, prism_mem a,
+                  prism_mem b);
+    int (*window)(struct prism_dev *, const struct prism_window_desc *, prism_mem y, prism_mem x);
+    int (*subaperture_fwd)(struct prism_dev *, const struct prism_subaperture_desc *, const struct prism_subaperture_args *);
+    int (*subaperture_adj)(struct prism_dev *, const struct prism_subaperture_desc *, const struct prism_subaperture_args *);
+    int (*blur)(struct prism_dev *, const struct prism_blur_desc *, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps);
+    /* fused; optional: NULL = the library composes it from the entries above */
+    int (*norm_act_fwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
+    int (*norm_act_bwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
+    int (*misfit)(struct prism_dev *, const struct prism_misfit_desc *, const struct prism_misfit_args *);
+};
+
+/* One device and its one in-order queue. Owned by the library; read by both sides. */
+struct prism_dev {
+    const struct prism_ops *ops; /* complete: no entry is NULL */
+    void *impl;                  /* the backend's */
+    const struct prism_host *host;
+    struct prism_caps caps; /* filled by open() */
+};
+
+struct prism_backend {
+    uint32_t abi, size; /* PRISM_BACKEND_ABI, sizeof(struct prism_backend): both compared for equality */
+    const char *name;
+    int (*probe)(char *why, size_t n); /* 0 = usable here; else writes one sentence into why; creates nothing */
+    int (*open)(struct prism_dev *, const struct prism_open *);
+    void (*close)(struct prism_dev *);
+    const struct prism_ops *ops;
+};
+
+static inline size_t prism_dtype_size(enum prism_dtype t)
+{
+    return t == PRISM_CF64 ? 16 : t == PRISM_F64 || t == PRISM_CF32 ? 8 : 4;
+}
+static inline enum prism_dtype prism_dtype_complex(enum prism_dtype t)
+{
+    return t == PRISM_F32 ? PRISM_CF32 : t == PRISM_F64 ? PRISM_CF64 : t;
+}
+static inline enum prism_dtype prism_dtype_real(enum prism_dtype t)
+{
+    return t == PRISM_CF32 ? PRISM_F32 : t == PRISM_CF64 ? PRISM_F64 : t;
+}
+/* Output side length of a convolution along an axis of n samples. */
+static inline int prism_conv_out(const struct prism_conv_desc *d, int n)
+{
+    return (n + 2 * d->pad - d->k) / d->stride + 1;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,87 @@
+/* PRISM: configuration: one table of keys drives the YAML reader, --set, validation, `prism keys` and the documentation. */
+#ifndef PRISMREC_CONFIG_H
+#define PRISMREC_CONFIG_H
+
+#include "prismrec/recon.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PRISM_PATH_MAX 1024
+
+/* Every setting of a run. Plain data; filled by prism_config_default() and the functions below. */
+struct prism_config {
+    char name[128], comment[512];
+    struct {
+        char input[PRISM_PATH_MAX]; /* a file, or a built-in object's name */
+        int image_size, obj_size;   /* N, O; obj_size 0 = from physics */
+        bool invert;
+    } image;
+    struct {
+        struct prism_pattern_params pattern; /* csv_path points to csv below; seed comes from training.seed */
+        char csv[PRISM_PATH_MAX];
+        struct prism_aperture aperture; /* radius from sample_diameter */
+        double sample_diameter;         /* px; 0 = from physics */
+        int field_size;
+        double snr; /* dB, 0 = none */
+    } telescope;
+    struct {
+        double wavelength, dxf, obj_diameter, obj_distance; /* m; 0 = the named object's */
+        char obj_name[32];
+    } physics;
+    struct prism_recon_params recon; /* model.*, training.*, mopie.* */
+    struct {
+        char backend[64];
+        int threads;
+        int plan_effort;
+        char plugin_path[PRISM_PATH_MAX];
+        int cache_mb; /* measurement cache */
+    } compute;
+    struct {
+        int checkpoint_every; /* steps, 0 = only at the end */
+        int metrics_every;    /* lines of metrics.jsonl */
+    } output;
+};
+
+enum prism_key_type { PRISM_KEY_BOOL, PRISM_KEY_INT, PRISM_KEY_UINT64, PRISM_KEY_DOUBLE, PRISM_KEY_STRING, PRISM_KEY_ENUM };
+
+/* One setting. Static data. */
+struct prism_config_key {
+    const char *key; /* "section.name" or "name" */
+    enum prism_key_type type;
+    size_t offset, size; /* in struct prism_config; size of a string's buffer */
+    double min, max;     /* numbers: inclusive range */
+    bool exclusive_min;
+    const char *def;            /* default, as one would write it */
+    const char *const *choices; /* enums: NULL-terminated names in enum order */
+    const char *unit, *doc;     /* unit may be "" */
+};
+PRISM_API const struct prism_config_key *prism_config_keys(size_t *n);
+
+/* A configuration with the source of every value. Thread-safety: one thread at a time. */
+struct prism_config_set;
+PRISM_API int prism_config_set_create(struct prism_ctx *ctx, struct prism_config_set **out); /* defaults */
+PRISM_API void prism_config_set_destroy(struct prism_config_set **set);
+
+/* Each overrides what came before. Errors are PRISM_EINVAL or PRISM_EPARSE with file:line:column (or the option's text), the value,
+ * what is allowed and, for an unknown key, the nearest one. Unchanged on failure. */
+PRISM_API int prism_config_load_yaml(struct prism_config_set *set, const char *path);    /* PRISM_ENOTSUP without libyaml */
+PRISM_API int prism_config_load_preset(struct prism_config_set *set, const char *name);
+PRISM_API int prism_config_assign(struct prism_config_set *set, const char *assignment, const char *source); /* "section.key=value" */
+/* Derived values (physics, auto sizes) and checks across keys; call last. *out lives in set. */
+PRISM_API int prism_config_finish(struct prism_config_set *set, const struct prism_config **out);
+
+/* The effective configuration as YAML, each line with "# source", to a malloc'ed text; loading it gives the same values. */
+PRISM_API int prism_config_dump(const struct prism_config_set *set, char **out);
+
+struct prism_preset {
+    const char *name, *doc;
+    const char *const *assignments; /* NULL-terminated "section.key=value" */
+};
+PRISM_API const struct prism_preset *prism_config_presets(size_t *n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

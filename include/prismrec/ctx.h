@@ -1,0 +1,69 @@
+/* PRISM: the context (log, last error) and devices. */
+#ifndef PRISMREC_CTX_H
+#define PRISMREC_CTX_H
+
+#include "prismrec/backend.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Root of everything. Must outlive what is made with it.  Thread-safety: one thread at a time; contexts are independent. */
+struct prism_ctx;
+
+struct prism_ctx_params {
+    /* One message without a newline; NULL = silent. */
+    void (*log)(void *user, enum prism_log_level level, const char *text);
+    void *user;
+    enum prism_log_level level; /* messages above it are not formatted; {0} = errors only */
+};
+
+struct prism_error {
+    int status;       /* PRISM_E* */
+    const char *file; /* of the library's source */
+    int line;
+    char text[512]; /* one sentence: the value, what was expected, the remedy */
+};
+
+/* params may be NULL. Returns 0, PRISM_ENOMEM (then *out is NULL). */
+PRISM_API int prism_ctx_create(const struct prism_ctx_params *params, struct prism_ctx **out);
+
+/* NULL ok; sets *ctx to NULL. Everything made with it must be destroyed before; what was not is logged as an error. */
+PRISM_API void prism_ctx_destroy(struct prism_ctx **ctx);
+
+/* The last failure's record; a success does not clear it. Never NULL; valid until the next call with this context. */
+PRISM_API const struct prism_error *prism_ctx_error(const struct prism_ctx *ctx);
+
+struct prism_dev_params {
+    const char *backend;     /* "auto" or NULL, "ref", "cpu", "cuda", "cuda:1", or any plugin's name */
+    const char *plugin_path; /* folder of prismrec_backend_<name>.so; NULL = $PRISMREC_BACKEND_PATH, else the installed one */
+    int threads;             /* 0 = all cores the process may use */
+    enum prism_plan_effort plan_effort;
+    const char *cache_dir; /* for transform plans; NULL = keep none */
+    bool no_fused;         /* compose the fused entries instead of using the backend's own (bisecting, tests) */
+};
+
+/* Open a device. "auto" takes the first usable backend in the build's order and logs at INFO why each other was passed over; a
+ * named backend is taken or fails. Returns 0, PRISM_ENOTSUP (no such backend, or it is unusable here: the text says why),
+ * PRISM_EABI, PRISM_ENOMEM, PRISM_EDEVICE.  Thread-safety: a device is used by one thread at a time. */
+PRISM_API int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params, struct prism_dev **out);
+
+/* NULL ok; sets *dev to NULL. Objects made on it must be destroyed before. */
+PRISM_API void prism_dev_close(struct prism_dev **dev);
+
+/* Name of the backend behind a device, e.g. "cpu". */
+PRISM_API const char *prism_dev_backend(const struct prism_dev *dev);
+
+struct prism_backend_info {
+    char name[32];
+    bool usable;
+    char why[256]; /* where not usable: the reason; else the device it would use, or "" */
+};
+
+/* What "auto" would consider, in order. Fills at most n entries; returns how many there are. Opens nothing. */
+PRISM_API int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path, struct prism_backend_info *out, int n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

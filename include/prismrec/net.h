@@ -1,0 +1,70 @@
+/* PRISM: the generative decoder: a latent vector, transposed and plain convolutions, per-channel normalisation, activations.
+ *
+ * A static list of layers with hand-written backward passes over four slabs of device memory; nothing is allocated after create.
+ * Architecture and formulas: docs/decoder.md. */
+#ifndef PRISMREC_NET_H
+#define PRISMREC_NET_H
+
+#include "prismrec/ctx.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct prism_net; /* Thread-safety: one thread at a time */
+
+#define PRISM_MAX_CHANNELS 32
+enum prism_init { PRISM_INIT_TORCH, PRISM_INIT_XAVIER, PRISM_INIT_ORTHOGONAL };
+
+struct prism_decoder_params {
+    enum prism_dtype dtype;            /* PRISM_F32; PRISM_F64 where the device has it */
+    int grid_size;                     /* N, a power of two: sets the automatic latent size */
+    int obj_size;                      /* O <= N: the output is [O,O] */
+    int latent_channels;               /* 0 = N */
+    int n_upsample;                    /* x2 stages; 0 = smallest L with 4 2^L >= O */
+    int n_channels;                    /* 0 = automatic progression */
+    int channels[PRISM_MAX_CHANNELS];  /* user progression: first..last, last = 1, at least 2 entries */
+    bool no_norm;                      /* leave the normalisation out (convolutions then have a bias; activations stay) */
+    bool frame;                        /* the original's unpadded last convolution: a zero frame of one pixel */
+    enum prism_act output_activation;
+    enum prism_init init;
+};
+
+/* Returns 0, PRISM_EINVAL (N not a power of two, O > N, a channel count that reaches 0, ...), PRISM_ENOMEM, PRISM_ENOTSUP. */
+PRISM_API int prism_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, struct prism_net **out);
+PRISM_API void prism_net_destroy(struct prism_net **net); /* NULL ok */
+
+/* Weights from one seed: torch's formulas, counter-based generator, the same values on every backend and thread count. */
+PRISM_API int prism_net_init(struct prism_net *net, uint64_t seed);
+
+/* Output [O,O] of the current weights, device memory owned by the net, overwritten by the next forward. Normalisation uses the
+ * image's own statistics and updates the running ones. Enqueue only. */
+PRISM_API int prism_net_forward(struct prism_net *net, prism_mem *out);
+/* Parameter gradients for dL/dout [O,O] after a forward; gout's contents are kept. Overwrites all gradients. Enqueue only. */
+PRISM_API int prism_net_backward(struct prism_net *net, prism_mem gout);
+/* The same network with the running statistics folded into the convolutions: inference only (backward fails with PRISM_EINVAL). */
+PRISM_API int prism_net_fold(const struct prism_net *net, struct prism_net **out);
+
+struct prism_param_info {
+    char name[48]; /* "input_vec", "decoder.0.weight", "decoder.1.gamma", "decoder.1.beta", "decoder.15.bias", ... */
+    int nd, dim[4];
+    size_t count;
+    prism_mem value, grad; /* grad is NULL in a folded net */
+};
+PRISM_API int prism_net_param_count(const struct prism_net *net);   /* tensors */
+PRISM_API size_t prism_net_param_total(const struct prism_net *net); /* scalars */
+PRISM_API int prism_net_param(const struct prism_net *net, int i, struct prism_param_info *out); /* PRISM_EINVAL out of range */
+/* The parameter and gradient slabs (for an optimiser): bytes include padding between tensors, which stays zero. */
+PRISM_API void prism_net_slabs(const struct prism_net *net, prism_mem *params, prism_mem *grads, size_t *count);
+/* Running statistics [mean, var per channel] slab; what a checkpoint needs beside the parameters. */
+PRISM_API void prism_net_running(const struct prism_net *net, prism_mem *stats, size_t *count);
+PRISM_API const struct prism_decoder_params *prism_net_params(const struct prism_net *net); /* with zeros resolved */
+
+/* Weights and running statistics to and from a file (docs/formats.md): PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (other architecture). */
+PRISM_API int prism_net_save(const struct prism_net *net, const char *path);
+PRISM_API int prism_net_load(struct prism_net *net, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

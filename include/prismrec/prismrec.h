@@ -1,0 +1,15 @@
+/* PRISM: everything public. */
+#ifndef PRISMREC_PRISMREC_H
+#define PRISMREC_PRISMREC_H
+
+#include "prismrec/base.h"
+#include "prismrec/cache.h"
+#include "prismrec/config.h"
+#include "prismrec/ctx.h"
+#include "prismrec/image.h"
+#include "prismrec/metrics.h"
+#include "prismrec/net.h"
+#include "prismrec/optics.h"
+#include "prismrec/recon.h"
+
+#endif

@@ -1,0 +1,172 @@
+/* PRISM: measured data, reconstruction sessions. */
+#ifndef PRISMREC_RECON_H
+#define PRISMREC_RECON_H
+
+#include "prismrec/cache.h"
+#include "prismrec/net.h"
+#include "prismrec/optics.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- data ---------------------------------------------------------------------------------------------------------------- */
+
+/* Amplitudes of sub-aperture measurements and where they were taken.  Thread-safety: one thread at a time. */
+struct prism_dataset;
+
+struct prism_dataset_params {
+    int grid_size;  /* N */
+    int obj_size;   /* O */
+    int field_size; /* detector pixels per side; 0 = N */
+    struct prism_aperture aperture;
+    double snr_db; /* 0 = no noise. Gaussian noise on each amplitude image, sigma^2 = mean(a^2)/10^(snr/10); negative values
+                      become 0 */
+    uint64_t seed; /* of the noise; sample k's noise depends on seed and k only */
+};
+
+/* Measurements of a known object, made when first asked for and kept in cache (NULL = made anew every time; the noise of a sample
+ * is the same every time). truth: amplitude [O,O], copied. centres_yx [n][2], copied. cache must outlive the data set. */
+PRISM_API int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_params *params, const double *truth,
+                                     const double *centres_yx, int n, struct prism_cache *cache, struct prism_dataset **out);
+/* Given amplitudes [n,field,field] (row-major, object centre at field/2), copied. */
+PRISM_API int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_params *params, const float *amplitudes,
+                                     const double *centres_yx, int n, struct prism_dataset **out);
+PRISM_API void prism_dataset_destroy(struct prism_dataset **ds); /* NULL ok */
+PRISM_API int prism_dataset_count(const struct prism_dataset *ds);
+/* Amplitude image of sample k, [field,field]; valid until the next call with this data set. */
+PRISM_API int prism_dataset_amplitude(struct prism_dataset *ds, int k, const float **out);
+PRISM_API const double *prism_dataset_truth(const struct prism_dataset *ds); /* [O,O] or NULL */
+PRISM_API const double *prism_dataset_centres(const struct prism_dataset *ds); /* [n][2] */
+PRISM_API const struct prism_dataset_params *prism_dataset_params(const struct prism_dataset *ds);
+/* Declare the object changed: every cached measurement becomes a miss. */
+PRISM_API void prism_dataset_invalidate(struct prism_dataset *ds);
+
+/* ---- reconstruction ------------------------------------------------------------------------------------------------------- */
+
+enum prism_algorithm { PRISM_ALG_DECODER, PRISM_ALG_MOPIE, PRISM_ALG_COUNT };
+enum prism_objective {
+    PRISM_OBJ_JOINT,       /* every step fits a random mini-batch of apertures against their measured amplitudes */
+    PRISM_OBJ_PROGRESSIVE, /* sample after sample: the new aperture's data and self-consistency through all earlier ones */
+    PRISM_OBJ_COUNT
+};
+enum prism_init_target {
+    PRISM_TARGET_CIRCLE,             /* disc of diameter O */
+    PRISM_TARGET_MEASUREMENT,        /* the first sample's amplitude */
+    PRISM_TARGET_SYNTHETIC_APERTURE, /* mean over samples of the measured amplitudes */
+    PRISM_TARGET_PROJECTION,         /* a few projection loops (params.mopie.init_loops) */
+    PRISM_TARGET_COUNT
+};
+enum prism_loss_kind { PRISM_LOSS_L1, PRISM_LOSS_L2, PRISM_LOSS_SSIM, PRISM_LOSS_MS_SSIM, PRISM_LOSS_COUNT };
+enum prism_schedule {
+    PRISM_SCHEDULE_CONSTANT,
+    PRISM_SCHEDULE_PLATEAU,         /* factor 0.5, patience 10, relative threshold 1e-4 */
+    PRISM_SCHEDULE_COSINE,          /* base to base/1000 over the phase */
+    PRISM_SCHEDULE_COSINE_RESTARTS, /* T0 = 50, Tmult = 2, minimum 1e-6 */
+    PRISM_SCHEDULE_COUNT
+};
+enum prism_tier { PRISM_TIER_NORMAL, PRISM_TIER_FAST, PRISM_TIER_AGGRESSIVE, PRISM_TIER_RESCUE, PRISM_TIER_COUNT };
+
+struct prism_training_params {
+    enum prism_objective objective;
+    double loss_weights[PRISM_LOSS_COUNT]; /* one 1 and zeros: a plain loss; several, summing to 1: a composite */
+    bool no_normalize;                     /* L1 and L2: leave the division by the target's own norm out */
+    double lr;
+    enum prism_schedule schedule;
+    bool amsgrad;
+    /* initialisation: fit the image itself to a target */
+    enum prism_init_target init_target;
+    int init_steps;
+    double init_lr;        /* 0 = lr */
+    double init_threshold; /* stop below; 0 = never */
+    /* joint */
+    int max_steps, batch;
+    /* progressive: at most n_epochs * max_epochs steps a sample */
+    int n_epochs, max_epochs;
+    double loss_threshold;
+    bool adaptive; /* convergence monitor, tiers, early stop */
+    int patience, plateau_window;
+    double plateau_threshold;
+    int escalation_epochs;
+    double aggressive_lr_multiplier, retry_lr_multiplier;
+    int max_retries; /* passes over samples that failed */
+    bool retry_switch_loss;
+    /* both */
+    double average; /* share of the last steps whose outputs are averaged into the result; 0 = the last output */
+};
+
+struct prism_mopie_params {
+    int loops;      /* passes over all samples */
+    int init_loops; /* for PRISM_TARGET_PROJECTION */
+    double lr_obj;
+    bool parallel;  /* all updates of a pass at once, else one after the other */
+    bool complex_object;
+    bool permute;   /* visit samples in a random order */
+};
+
+struct prism_recon_params {
+    enum prism_algorithm algorithm;
+    enum prism_dtype dtype; /* PRISM_F32, or PRISM_F64 where the device has it */
+    struct prism_decoder_params decoder; /* dtype, grid_size and obj_size are taken from the data set and dtype above */
+    struct prism_training_params training;
+    struct prism_mopie_params mopie;
+    uint64_t seed;
+    int metrics_every; /* steps between SSIM evaluations against the truth; 0 = only at the end */
+};
+
+/* Fills every field with its documented default (prism keys). */
+PRISM_API void prism_recon_params_default(struct prism_recon_params *params);
+
+enum prism_phase { PRISM_PHASE_INIT, PRISM_PHASE_FIT, PRISM_PHASE_RETRY, PRISM_PHASE_DONE };
+PRISM_API const char *prism_phase_name(enum prism_phase phase);
+
+/* What a progress callback sees, and the final account. NaN where a value is not known. */
+struct prism_progress {
+    enum prism_phase phase;
+    int64_t step, total_steps; /* over all phases; total is the budget */
+    int64_t phase_step;
+    int sample, n_samples; /* progressive: the current sample; mopie: the current loop */
+    enum prism_tier tier;
+    double loss, loss_old, loss_new, lr;
+    double ssim, psnr_db, rmse_percent; /* of the last evaluation; NaN without truth */
+    bool evaluated;                     /* the three above are of this very step */
+    bool sample_done, sample_converged; /* progressive: this call closes a sample */
+    int n_failed;
+};
+
+/* A reconstruction in progress. Bit-identical for the same data, parameters and backend, whatever the thread count, and across
+ * save and load at any step.  Thread-safety: one thread at a time. */
+struct prism_session;
+
+/* ds must outlive the session. Returns 0, PRISM_EINVAL (naming the field), PRISM_ENOMEM (with the bytes needed), PRISM_ENOTSUP,
+ * PRISM_EDEVICE. */
+PRISM_API int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
+                                   struct prism_session **out);
+PRISM_API void prism_session_destroy(struct prism_session **s); /* NULL ok */
+
+/* One unit of work: an optimiser step, or a projection of one sample. Returns 0, PRISM_EDIVERGED (step and term are in the text;
+ * the state is that before the step), PRISM_EDEVICE. Does nothing once phase is PRISM_PHASE_DONE. */
+PRISM_API int prism_session_step(struct prism_session *s);
+PRISM_API void prism_session_progress(const struct prism_session *s, struct prism_progress *out);
+
+/* Steps until done. on_progress (may be NULL) runs after every step; false stops with PRISM_ECANCELED. It may call
+ * prism_session_save, prism_session_result and prism_session_evaluate. */
+PRISM_API int prism_session_run(struct prism_session *s, bool (*on_progress)(void *user, const struct prism_progress *), void *user);
+
+/* The current reconstruction [O,O] (modulus for a complex object). Waits. */
+PRISM_API int prism_session_result(struct prism_session *s, double *out);
+/* SSIM, PSNR and RMSE of the current reconstruction against the truth, into the progress record. */
+PRISM_API int prism_session_evaluate(struct prism_session *s);
+/* Network of a decoder session (weights can be saved from it), NULL for mopie. */
+PRISM_API struct prism_net *prism_session_net(struct prism_session *s);
+
+/* Whole state to and from a checkpoint (docs/formats.md). save: written to a unique temporary name, fsync'ed, renamed, directory
+ * fsync'ed; the previous one is kept as <path>.1. load: falls back to <path>.1 with a warning where <path> is damaged. Device
+ * independent. extra: NULL, or a text kept with it. Returns 0, PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (other data or parameters). */
+PRISM_API int prism_session_save(struct prism_session *s, const char *path, const char *extra);
+PRISM_API int prism_session_load(struct prism_session *s, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

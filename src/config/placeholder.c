@@ -1,0 +1,1 @@
+typedef int prismi_placeholder_config;

@@ -1,0 +1,119 @@
+/* Shared by the library's own folders; not installed. */
+#ifndef PRISMI_INTERNAL_H
+#define PRISMI_INTERNAL_H
+
+#include "prismrec/ctx.h"
+
+#include <stdarg.h>
+
+/* ---- errors and log ---- */
+
+int prismi_fail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt, ...) PRISM_PRINTF(5, 6);
+void prismi_log(struct prism_ctx *ctx, enum prism_log_level level, const char *fmt, ...) PRISM_PRINTF(3, 4);
+struct prism_ctx *prismi_dev_ctx(const struct prism_dev *dev);
+
+/* Record an error and evaluate to its status. */
+#define PRISM_FAIL(ctx, status, ...) prismi_fail(ctx, status, __FILE__, __LINE__, __VA_ARGS__)
+/* Propagate. */
+#define PRISM_TRY(call)               \
+    do {                              \
+        int prismi_status_ = (call);  \
+        if (prismi_status_)           \
+            return prismi_status_;    \
+    } while (0)
+/* Propagate through a cleanup label `out` and a variable `status`. */
+#define PRISM_TRY_OUT(call)    \
+    do {                       \
+        status = (call);       \
+        if (status)            \
+            goto out;          \
+    } while (0)
+
+/* Live objects by type, so that a context can name what leaked. kind: a string literal. */
+void prismi_ctx_retain(struct prism_ctx *ctx, const char *kind);
+void prismi_ctx_drop(struct prism_ctx *ctx, const char *kind);
+
+/* ---- host memory: calloc, NULL on overflow; tests make the n-th call fail ---- */
+
+void *prismi_alloc(size_t n, size_t size);
+void prismi_free(void *p);
+char *prismi_strdup(const char *s);
+
+/* ---- device memory: every tensor of an owner in one allocation ---- */
+
+struct prismi_arena {
+    struct prism_dev *dev;
+    prism_mem base;
+    size_t bytes;
+    struct prismi_slot {
+        prism_mem *out;
+        size_t offset;
+    } *slots;
+    int n, cap, status;
+};
+/* Declare a tensor; *out is filled by bind. A failure is kept and reported by bind. bytes 0 gives NULL. */
+void prismi_arena_add(struct prismi_arena *a, size_t bytes, prism_mem *out);
+int prismi_arena_bind(struct prismi_arena *a, struct prism_dev *dev); /* zero-filled */
+void prismi_arena_release(struct prismi_arena *a);
+
+/* ---- random numbers: Philox-4x32-10 (Salmon et al. 2011), counter-based ---- */
+
+struct prismi_rng {
+    uint64_t seed;   /* key */
+    uint64_t stream; /* high half of the counter */
+    uint64_t pos;    /* low half: 128-bit blocks consumed */
+};
+void prismi_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);
+/* The i-th value of (seed, stream): uniform in (0,1) with 53 bits, standard normal (Box-Muller), integer below n (unbiased). */
+double prismi_rng_uniform(uint64_t seed, uint64_t stream, uint64_t i);
+double prismi_rng_normal(uint64_t seed, uint64_t stream, uint64_t i);
+uint32_t prismi_rng_below(uint64_t seed, uint64_t stream, uint64_t i, uint32_t n);
+/* Streams, so that no two uses share numbers. */
+enum { PRISMI_STREAM_WEIGHTS = 1000, PRISMI_STREAM_NOISE = 2000000, PRISMI_STREAM_BATCH = 1, PRISMI_STREAM_PATTERN = 2,
+       PRISMI_STREAM_PERMUTE = 3, PRISMI_STREAM_OBJECT = 4 };
+
+/* ---- hashes ---- */
+
+uint64_t prismi_hash64(const void *data, size_t bytes, uint64_t seed); /* XXH64 */
+uint32_t prismi_crc32c(uint32_t crc, const void *data, size_t bytes);  /* Castagnoli; start with 0 */
+
+/* ---- files that appear whole or not at all ---- */
+
+struct prismi_file; /* a temporary in the target's folder */
+int prismi_file_create(struct prism_ctx *ctx, const char *path, struct prismi_file **out);
+int prismi_file_write(struct prismi_file *f, const void *data, size_t bytes); /* buffered; errors are kept */
+int prismi_file_printf(struct prismi_file *f, const char *fmt, ...) PRISM_PRINTF(2, 3);
+/* flush, fsync, rename (keep_previous: the old file becomes <path>.1), fsync the folder. Frees f. */
+int prismi_file_commit(struct prismi_file *f, bool keep_previous);
+void prismi_file_abort(struct prismi_file *f); /* NULL ok */
+int prismi_file_read(struct prism_ctx *ctx, const char *path, size_t max_bytes, uint8_t **data, size_t *bytes);
+int prismi_make_dirs(struct prism_ctx *ctx, const char *path);
+
+/* ---- sectioned container with checksums (docs/formats.md): checkpoints and weights ---- */
+
+struct prismi_box; /* a set of named sections in memory */
+int prismi_box_create(struct prism_ctx *ctx, const char kind[8], struct prismi_box **out);
+void prismi_box_destroy(struct prismi_box **box);
+int prismi_box_add(struct prismi_box *box, const char *name, const void *data, size_t bytes); /* copies */
+int prismi_box_save(struct prismi_box *box, const char *path, bool keep_previous);
+int prismi_box_load(struct prism_ctx *ctx, const char *path, const char kind[8], struct prismi_box **out);
+/* NULL where absent or of another size (bytes != NULL and *bytes != 0: the expected size). */
+const void *prismi_box_get(const struct prismi_box *box, const char *name, size_t *bytes);
+int prismi_box_count(const struct prismi_box *box);
+const char *prismi_box_name(const struct prismi_box *box, int i, size_t *bytes);
+
+/* ---- devices ---- */
+
+/* Host array of doubles to and from device memory of a real dtype, converting; waits. */
+int prismi_dev_put(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, const double *src, size_t n);
+int prismi_dev_get(struct prism_dev *dev, double *dst, prism_mem src, enum prism_dtype dtype, size_t n);
+
+/* map() with positional operands, for brevity: prismi_map(dev, op, dtype, rows, cols, y0, x0, x1, x2, s0, s1) */
+static inline int prismi_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype t, size_t rows, size_t cols, prism_mem y0,
+                             prism_mem x0, prism_mem x1, prism_mem x2, double s0, double s1)
+{
+    struct prism_map_args a = {{y0, 0, 0, 0}, {x0, x1, x2, 0, 0, 0}, {s0, s1, 0}, PRISM_ACT_NONE};
+    return dev->ops->map(dev, op, t, rows, cols, &a);
+}
+
+#endif
