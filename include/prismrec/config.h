@@ -19,16 +19,17 @@ struct prism_config {
         bool invert;
     } image;
     struct {
-        struct prism_pattern_params pattern; /* csv_path points to csv below; seed comes from training.seed */
+        struct prism_pattern_params pattern; /* csv_path points to csv below; seed is recon.seed */
         char csv[PRISM_PATH_MAX];
         struct prism_aperture aperture; /* radius from sample_diameter */
         double sample_diameter;         /* px; 0 = from physics */
+        double inner_diameter;          /* px; annulus, obscured */
         int field_size;
         double snr; /* dB, 0 = none */
     } telescope;
     struct {
         double wavelength, dxf, obj_diameter, obj_distance; /* m; 0 = the named object's */
-        char obj_name[32];
+        char obj_name[32];                                  /* "none" = only the numbers above */
     } physics;
     struct prism_recon_params recon; /* model.*, training.*, mopie.* */
     struct {
@@ -40,21 +41,31 @@ struct prism_config {
     } compute;
     struct {
         int checkpoint_every; /* steps, 0 = only at the end */
-        int metrics_every;    /* lines of metrics.jsonl */
+        int metrics_every;    /* steps between lines of metrics.jsonl; the same number as recon.metrics_every */
     } output;
 };
 
-enum prism_key_type { PRISM_KEY_BOOL, PRISM_KEY_INT, PRISM_KEY_UINT64, PRISM_KEY_DOUBLE, PRISM_KEY_STRING, PRISM_KEY_ENUM };
+enum prism_key_type {
+    PRISM_KEY_BOOL,     /* bool */
+    PRISM_KEY_INT,      /* int */
+    PRISM_KEY_UINT64,   /* uint64_t */
+    PRISM_KEY_DOUBLE,   /* double */
+    PRISM_KEY_STRING,   /* char[size]; one of choices where there are any */
+    PRISM_KEY_ENUM,     /* enum, index into choices */
+    PRISM_KEY_BOOL_NOT, /* bool that says the opposite of the key: use_bn is stored as no_norm */
+    PRISM_KEY_INT_LIST, /* int[], zeros after the last: "64,32,16,1" or a YAML list */
+    PRISM_KEY_WEIGHTS   /* double[], a weight per choice: "l1" or "0.7*l1+0.3*ssim", summing to 1 within 0.01 */
+};
 
 /* One setting. Static data. */
 struct prism_config_key {
     const char *key; /* "section.name" or "name" */
     enum prism_key_type type;
-    size_t offset, size; /* in struct prism_config; size of a string's buffer */
-    double min, max;     /* numbers: inclusive range */
+    size_t offset, size; /* of the field in struct prism_config, bytes */
+    double min, max;     /* numbers and list entries: inclusive range; INT_MAX and DBL_MAX mean no limit */
     bool exclusive_min;
     const char *def;            /* default, as one would write it */
-    const char *const *choices; /* enums: NULL-terminated names in enum order */
+    const char *const *choices; /* names, NULL-terminated (enums: in enum order), or NULL */
     const char *unit, *doc;     /* unit may be "" */
 };
 PRISM_API const struct prism_config_key *prism_config_keys(size_t *n);
@@ -66,13 +77,16 @@ PRISM_API void prism_config_set_destroy(struct prism_config_set **set);
 
 /* Each overrides what came before. Errors are PRISM_EINVAL or PRISM_EPARSE with file:line:column (or the option's text), the value,
  * what is allowed and, for an unknown key, the nearest one. Unchanged on failure. */
-PRISM_API int prism_config_load_yaml(struct prism_config_set *set, const char *path);    /* PRISM_ENOTSUP without libyaml */
+PRISM_API int prism_config_load_yaml(struct prism_config_set *set, const char *path); /* PRISM_ENOTSUP without libyaml */
 PRISM_API int prism_config_load_preset(struct prism_config_set *set, const char *name);
-PRISM_API int prism_config_assign(struct prism_config_set *set, const char *assignment, const char *source); /* "section.key=value" */
-/* Derived values (physics, auto sizes) and checks across keys; call last. *out lives in set. */
+/* "section.key=value"; the section may be left out, '-' may stand for '_'. source: how the user said it, e.g. "--set"; errors begin
+ * with it and the assignment, the dump shows it. */
+PRISM_API int prism_config_assign(struct prism_config_set *set, const char *assignment, const char *source);
+/* Derived values (physics, auto sizes) and checks across keys; call last (again after a later change). *out lives in set. */
 PRISM_API int prism_config_finish(struct prism_config_set *set, const struct prism_config **out);
 
-/* The effective configuration as YAML, each line with "# source", to a malloc'ed text; loading it gives the same values. */
+/* The effective configuration (after prism_config_finish: with what it derived) as YAML, each line with "# source", to a malloc'ed
+ * text; loading it gives the same values. */
 PRISM_API int prism_config_dump(const struct prism_config_set *set, char **out);
 
 struct prism_preset {

@@ -114,7 +114,7 @@ struct prism_recon_params {
     int metrics_every; /* steps between SSIM evaluations against the truth; 0 = only at the end */
 };
 
-/* Fills every field with its documented default (prism keys). */
+/* Fills every field with its documented default (prism keys). Lives in src/config, beside the key table it reads. */
 PRISM_API void prism_recon_params_default(struct prism_recon_params *params);
 
 enum prism_phase { PRISM_PHASE_INIT, PRISM_PHASE_FIT, PRISM_PHASE_RETRY, PRISM_PHASE_DONE };

@@ -15,18 +15,18 @@ struct prism_ctx *prismi_dev_ctx(const struct prism_dev *dev);
 /* Record an error and evaluate to its status. */
 #define PRISM_FAIL(ctx, status, ...) prismi_fail(ctx, status, __FILE__, __LINE__, __VA_ARGS__)
 /* Propagate. */
-#define PRISM_TRY(call)               \
-    do {                              \
-        int prismi_status_ = (call);  \
-        if (prismi_status_)           \
-            return prismi_status_;    \
+#define PRISM_TRY(call)                                                                                                            \
+    do {                                                                                                                           \
+        int prismi_status_ = (call);                                                                                               \
+        if (prismi_status_)                                                                                                        \
+            return prismi_status_;                                                                                                 \
     } while (0)
 /* Propagate through a cleanup label `out` and a variable `status`. */
-#define PRISM_TRY_OUT(call)    \
-    do {                       \
-        status = (call);       \
-        if (status)            \
-            goto out;          \
+#define PRISM_TRY_OUT(call)                                                                                                        \
+    do {                                                                                                                           \
+        status = (call);                                                                                                           \
+        if (status)                                                                                                                \
+            goto out;                                                                                                              \
     } while (0)
 
 /* Live objects by type, so that a context can name what leaked. kind: a string literal. */
@@ -48,7 +48,7 @@ struct prismi_arena {
     struct prismi_slot {
         prism_mem *out;
         size_t offset;
-    } *slots;
+    } * slots;
     int n, cap, status;
 };
 /* Declare a tensor; *out is filled by bind. A failure is kept and reported by bind. bytes 0 gives NULL. */
@@ -58,19 +58,20 @@ void prismi_arena_release(struct prismi_arena *a);
 
 /* ---- random numbers: Philox-4x32-10 (Salmon et al. 2011), counter-based ---- */
 
-struct prismi_rng {
-    uint64_t seed;   /* key */
-    uint64_t stream; /* high half of the counter */
-    uint64_t pos;    /* low half: 128-bit blocks consumed */
-};
 void prismi_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);
-/* The i-th value of (seed, stream): uniform in (0,1) with 53 bits, standard normal (Box-Muller), integer below n (unbiased). */
+/* The i-th value of (seed, stream): uniform in (0,1) with 53 bits, standard normal (Box-Muller), integer below n > 0. */
 double prismi_rng_uniform(uint64_t seed, uint64_t stream, uint64_t i);
 double prismi_rng_normal(uint64_t seed, uint64_t stream, uint64_t i);
 uint32_t prismi_rng_below(uint64_t seed, uint64_t stream, uint64_t i, uint32_t n);
 /* Streams, so that no two uses share numbers. */
-enum { PRISMI_STREAM_WEIGHTS = 1000, PRISMI_STREAM_NOISE = 2000000, PRISMI_STREAM_BATCH = 1, PRISMI_STREAM_PATTERN = 2,
-       PRISMI_STREAM_PERMUTE = 3, PRISMI_STREAM_OBJECT = 4 };
+enum {
+    PRISMI_STREAM_WEIGHTS = 1000,
+    PRISMI_STREAM_NOISE = 2000000,
+    PRISMI_STREAM_BATCH = 1,
+    PRISMI_STREAM_PATTERN = 2,
+    PRISMI_STREAM_PERMUTE = 3,
+    PRISMI_STREAM_OBJECT = 4
+};
 
 /* ---- hashes ---- */
 

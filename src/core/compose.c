@@ -1,0 +1,56 @@
+/* The fused entries written in terms of the required ones: what they mean, and what a backend without them runs. */
+#include "core/ctx.h"
+
+static int norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+{
+    const struct prism_ops *ops = dev->ops;
+    size_t vec = d->rows * prism_dtype_size(d->dtype);
+    prism_mem mean = a->stats, var = mean + vec, rstd = var + vec;
+    PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_MEAN, d->dtype, d->rows, d->cols, mean, a->x, NULL));
+    PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_VAR, d->dtype, d->rows, d->cols, var, a->x, mean));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_RSQRT, d->dtype, 1, d->rows, rstd, var, NULL, NULL, d->eps, 0));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_NORMALIZE, d->dtype, d->rows, d->cols, a->y, a->x, mean, rstd, 0, 0));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_SCALE_SHIFT, d->dtype, d->rows, d->cols, a->y, a->y, a->gamma, a->beta, 0, 0));
+    const struct prism_map_args act = {.y = {a->y}, .x = {a->y}, .act = d->act};
+    return ops->map(dev, PRISM_MAP_ACT, d->dtype, d->rows, d->cols, &act);
+}
+
+static int norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+{
+    const struct prism_ops *ops = dev->ops;
+    size_t vec = d->rows * prism_dtype_size(d->dtype);
+    prism_mem mean = a->stats, rstd = mean + 2 * vec, xhat = a->x, g = a->gy;
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_NORMALIZE, d->dtype, d->rows, d->cols, xhat, a->x, mean, rstd, 0, 0));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_SCALE_SHIFT, d->dtype, d->rows, d->cols, a->gx, xhat, a->gamma, a->beta, 0, 0));
+    const struct prism_map_args act = {.y = {g}, .x = {g, a->gx}, .act = d->act};
+    PRISM_TRY(ops->map(dev, PRISM_MAP_ACT_BWD, d->dtype, d->rows, d->cols, &act));
+    PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_SUM, d->dtype, d->rows, d->cols, a->gbeta, g, NULL));
+    PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_DOT, d->dtype, d->rows, d->cols, a->ggamma, g, xhat));
+    const struct prism_map_args bwd = {.y = {a->gx}, .x = {g, xhat, a->gamma, rstd, a->gbeta, a->ggamma}};
+    return ops->map(dev, PRISM_MAP_NORM_BWD, d->dtype, d->rows, d->cols, &bwd);
+}
+
+static int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *a)
+{
+    const struct prism_ops *ops = dev->ops;
+    size_t image = d->batch * d->cols * prism_dtype_size(d->dtype);
+    prism_mem m = a->tmp, t = m + image, w = t + image;
+    bool l1 = d->kind == PRISM_MISFIT_L1;
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_C_ABS, d->dtype, d->batch, d->cols, m, a->u, NULL, NULL, 0, 0));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_GATHER_ROW, d->dtype, d->batch, d->cols, t, a->target, a->index, NULL, 0, 0));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_GATHER_ROW, d->dtype, d->batch, 1, w, a->weight, a->index, NULL, 0, 0));
+    PRISM_TRY(ops->reduce(dev, l1 ? PRISM_REDUCE_ABSDIFF : PRISM_REDUCE_SQDIFF, d->dtype, d->batch, d->cols, a->loss, m, t));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_MUL, d->dtype, 1, d->batch, a->loss, a->loss, w, NULL, 1, 0));
+    PRISM_TRY(prismi_map(dev, l1 ? PRISM_MAP_L1_GRAD : PRISM_MAP_L2_GRAD, d->dtype, d->batch, d->cols, m, m, t, w, 0, 0));
+    return prismi_map(dev, PRISM_MAP_C_PHASE, d->dtype, d->batch, d->cols, a->gu, m, a->u, NULL, 0, 0);
+}
+
+void prismi_compose(struct prism_ops *ops)
+{
+    if (!ops->norm_act_fwd)
+        ops->norm_act_fwd = norm_act_fwd;
+    if (!ops->norm_act_bwd)
+        ops->norm_act_bwd = norm_act_bwd;
+    if (!ops->misfit)
+        ops->misfit = misfit;
+}
