@@ -1,0 +1,406 @@
+/* Context, hashes, random numbers, cache, files, container. */
+#include "core/internal.h"
+#include "prismrec/cache.h"
+#include "support.h"
+
+#include <check.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static struct prism_ctx *ctx;
+static char dir[256];
+
+static void setup(void)
+{
+    ctx = support_ctx();
+    support_tempdir(dir, sizeof dir);
+}
+
+static void teardown(void)
+{
+    support_remove(dir);
+    prism_ctx_destroy(&ctx);
+    ck_assert_ptr_null(ctx);
+}
+
+static const char *in_dir(const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
+START_TEST(error_record)
+{
+    ck_assert_int_eq(prism_ctx_error(ctx)->status, 0);
+    ck_assert_int_eq(PRISM_FAIL(ctx, PRISM_EINVAL, "radius %d", 7), PRISM_EINVAL);
+    ck_assert_str_eq(prism_ctx_error(ctx)->text, "radius 7");
+    PRISM_FAIL(ctx, PRISM_EIO, "again: %s", prism_ctx_error(ctx)->text); /* own text as an argument */
+    ck_assert_str_eq(prism_ctx_error(ctx)->text, "again: radius 7");
+    ck_assert_str_eq(prism_status_name(PRISM_EDIVERGED), "PRISM_EDIVERGED");
+    ck_assert_str_eq(prism_status_name(7), "unknown status");
+    ck_assert_str_eq(prism_status_name(-99), "unknown status");
+}
+END_TEST
+
+static int leak_lines;
+static void count_leaks(void *user, enum prism_log_level level, const char *text)
+{
+    (void)user;
+    if (level == PRISM_LOG_ERROR && strstr(text, "widget"))
+        leak_lines++;
+}
+
+START_TEST(leaks_are_named)
+{
+    struct prism_ctx_params params = {count_leaks, NULL, PRISM_LOG_ERROR};
+    struct prism_ctx *c;
+    ck_assert_int_eq(prism_ctx_create(&params, &c), 0);
+    prismi_ctx_retain(c, "widget");
+    prismi_ctx_retain(c, "gadget");
+    prismi_ctx_drop(c, "gadget");
+    prism_ctx_destroy(&c);
+    ck_assert_int_eq(leak_lines, 1);
+}
+END_TEST
+
+/* Random123's published known answers for philox4x32-10. */
+START_TEST(philox_known_answers)
+{
+    static const struct {
+        uint32_t counter[4], key[2], out[4];
+    } kat[] = {
+        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+        {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+    };
+    for (size_t i = 0; i < sizeof kat / sizeof *kat; i++) {
+        uint32_t out[4];
+        prismi_philox(kat[i].key, kat[i].counter, out);
+        ck_assert_mem_eq(out, kat[i].out, sizeof out);
+    }
+}
+END_TEST
+
+START_TEST(random_moments)
+{
+    enum { N = 200000 };
+    double su = 0, sn = 0, sn2 = 0, sn4 = 0;
+    int bins[7] = {0};
+    for (uint64_t i = 0; i < N; i++) {
+        double u = prismi_rng_uniform(1, 2, i), g = prismi_rng_normal(1, 3, i);
+        ck_assert(u > 0 && u < 1);
+        su += u;
+        sn += g;
+        sn2 += g * g;
+        sn4 += g * g * g * g;
+        bins[prismi_rng_below(1, 4, i, 7)]++;
+    }
+    ck_assert_double_eq_tol(su / N, 0.5, 0.003);
+    ck_assert_double_eq_tol(sn / N, 0, 0.01);
+    ck_assert_double_eq_tol(sn2 / N, 1, 0.02);
+    ck_assert_double_eq_tol(sn4 / N, 3, 0.15);
+    for (int b = 0; b < 7; b++)
+        ck_assert_double_eq_tol(bins[b] / (double)N, 1 / 7., 0.004);
+    ck_assert(prismi_rng_uniform(1, 2, 5) != prismi_rng_uniform(1, 3, 5));
+    ck_assert(prismi_rng_uniform(1, 2, 5) != prismi_rng_uniform(2, 2, 5));
+}
+END_TEST
+
+START_TEST(hash_known_answers)
+{
+    char text[101];
+    ck_assert_uint_eq(prismi_hash64("", 0, 0), 0xEF46DB3751D8E999ull);
+    ck_assert_uint_eq(prismi_hash64("abc", 3, 0), 0x44BC2CF5AD770999ull);
+    ck_assert_uint_eq(prismi_crc32c(0, "123456789", 9), 0xE3069283u);
+    ck_assert_uint_eq(prismi_crc32c(prismi_crc32c(0, "1234", 4), "56789", 5), 0xE3069283u);
+    memset(text, 'x', sizeof text);
+    uint64_t h = prismi_hash64(text, sizeof text, 7);
+    for (size_t i = 0; i < sizeof text; i++) { /* every byte counts */
+        text[i] ^= 1;
+        ck_assert(prismi_hash64(text, sizeof text, 7) != h);
+        text[i] ^= 1;
+    }
+}
+END_TEST
+
+static struct prism_key key_of(int i)
+{
+    struct prism_key key = prism_key_init("test");
+    prism_key_add(&key, &i, sizeof i);
+    return key;
+}
+
+START_TEST(cache_lru)
+{
+    struct prism_cache *c;
+    char block[100];
+    size_t bytes = 0;
+    ck_assert_int_eq(prism_cache_create(300, &c), 0);
+    for (int i = 0; i < 3; i++) {
+        struct prism_key k = key_of(i);
+        memset(block, i, sizeof block);
+        ck_assert_ptr_null(prism_cache_get(c, &k, NULL));
+        ck_assert_ptr_nonnull(prism_cache_put(c, &k, block, sizeof block));
+    }
+    struct prism_key k0 = key_of(0), k1 = key_of(1), k3 = key_of(3);
+    const char *first = prism_cache_get(c, &k0, &bytes);
+    ck_assert_uint_eq(bytes, 100);
+    ck_assert_ptr_eq(first, prism_cache_get(c, &k0, &bytes)); /* a hit is a pointer */
+    prism_cache_put(c, &k3, block, sizeof block);             /* evicts 1, the least recently used */
+    ck_assert_ptr_null(prism_cache_get(c, &k1, NULL));
+    ck_assert_ptr_nonnull(prism_cache_get(c, &k0, NULL));
+    struct prism_cache_stats s = prism_cache_get_stats(c);
+    ck_assert_uint_eq(s.hits, 3);
+    ck_assert_uint_eq(s.misses, 4);
+    ck_assert_uint_eq(s.evictions, 1);
+    ck_assert_uint_eq(s.insertions, 4);
+    ck_assert_uint_eq(s.entries, 3);
+    ck_assert_uint_eq(s.bytes, 300);
+    prism_cache_put(c, &k0, block, 50); /* replaces, evicts nothing */
+    s = prism_cache_get_stats(c);
+    ck_assert_uint_eq(s.entries, 3);
+    ck_assert_uint_eq(s.bytes, 250);
+    ck_assert_uint_eq(s.evictions, 1);
+    char big[301] = {0};
+    ck_assert_ptr_null(prism_cache_put(c, &k1, big, sizeof big)); /* over the budget: nothing lost */
+    ck_assert_uint_eq(prism_cache_get_stats(c).entries, 3);
+    prism_cache_clear(c);
+    ck_assert_uint_eq(prism_cache_get_stats(c).hits, 0);
+    ck_assert_ptr_null(prism_cache_get(c, &k0, NULL));
+    prism_cache_destroy(&c);
+    ck_assert_ptr_null(c);
+    ck_assert_ptr_null(prism_cache_get(NULL, &k0, NULL));
+    ck_assert_ptr_null(prism_cache_put(NULL, &k0, block, 1));
+}
+END_TEST
+
+static char *slurp(const char *path)
+{
+    uint8_t *data;
+    size_t bytes;
+    if (prismi_file_read(ctx, path, 1 << 20, &data, &bytes))
+        return NULL;
+    return (char *)data; /* one zero byte follows */
+}
+
+static int entries(void)
+{
+    char command[600];
+    snprintf(command, sizeof command, "ls -A '%s' | wc -l", dir);
+    FILE *p = popen(command, "r");
+    int n = -1;
+    if (fscanf(p, "%d", &n) != 1)
+        n = -1;
+    pclose(p);
+    return n;
+}
+
+static int write_text(const char *path, const char *text, bool keep)
+{
+    struct prismi_file *f;
+    int status = prismi_file_create(ctx, path, &f);
+    if (status)
+        return status;
+    prismi_file_printf(f, "%s", text);
+    return prismi_file_commit(f, keep);
+}
+
+START_TEST(file_atomic)
+{
+    char path[512], previous[520];
+    struct prismi_file *f;
+    snprintf(path, sizeof path, "%s", in_dir("a file.txt"));
+    snprintf(previous, sizeof previous, "%s.1", path);
+    ck_assert_int_eq(write_text(path, "one", true), 0);
+    ck_assert_int_eq(write_text(path, "two", true), 0);
+    char *now = slurp(path), *before = slurp(previous);
+    ck_assert_str_eq(now, "two");
+    ck_assert_str_eq(before, "one");
+    prismi_free(now);
+    prismi_free(before);
+    ck_assert_int_eq(prismi_file_create(ctx, path, &f), 0);
+    prismi_file_write(f, "lost", 4);
+    prismi_file_abort(f);
+    now = slurp(path);
+    ck_assert_str_eq(now, "two");
+    prismi_free(now);
+    ck_assert_int_eq(entries(), 2); /* no temporary left */
+    ck_assert_int_eq(write_text(in_dir("no/such/folder"), "x", false), PRISM_EIO);
+    ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "no/such/folder"));
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    mode_t mask = umask(0);
+    umask(mask);
+    ck_assert_int_eq(st.st_mode & 0777, 0666 & ~mask);
+}
+END_TEST
+
+START_TEST(file_long_text)
+{
+    static char text[300000];
+    memset(text, 'q', sizeof text - 1);
+    ck_assert_int_eq(write_text(in_dir("long"), text, false), 0);
+    char *back = slurp(in_dir("long"));
+    ck_assert_str_eq(back, text);
+    prismi_free(back);
+}
+END_TEST
+
+/* A full disk, at any length: the old file stays, the error is a sentence, no temporary remains. */
+START_TEST(file_full_disk)
+{
+    char path[512], text[9000];
+    snprintf(path, sizeof path, "%s", in_dir("result"));
+    memset(text, 'z', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    ck_assert_int_eq(write_text(path, "good", false), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit old, small;
+    getrlimit(RLIMIT_FSIZE, &old);
+    for (rlim_t limit = 0; limit < 8999; limit += 1111) {
+        small = old;
+        small.rlim_cur = limit;
+        setrlimit(RLIMIT_FSIZE, &small);
+        int status = write_text(path, text, true);
+        setrlimit(RLIMIT_FSIZE, &old);
+        ck_assert_int_eq(status, PRISM_EIO);
+        ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "result"));
+        char *now = slurp(path);
+        ck_assert_str_eq(now, "good");
+        prismi_free(now);
+        ck_assert_int_eq(entries(), 1);
+    }
+}
+END_TEST
+
+START_TEST(file_limits)
+{
+    uint8_t *data;
+    size_t bytes;
+    write_text(in_dir("f"), "0123456789", false);
+    ck_assert_int_eq(prismi_file_read(ctx, in_dir("f"), 9, &data, &bytes), PRISM_EINVAL);
+    ck_assert_int_eq(prismi_file_read(ctx, in_dir("f"), 10, &data, &bytes), 0);
+    ck_assert_uint_eq(bytes, 10);
+    prismi_free(data);
+    ck_assert_int_eq(prismi_file_read(ctx, dir, 10, &data, &bytes), PRISM_EIO);
+    ck_assert_int_eq(prismi_file_read(ctx, in_dir("absent"), 10, &data, &bytes), PRISM_EIO);
+    ck_assert_int_eq(prismi_make_dirs(ctx, in_dir("a/b/c")), 0);
+    ck_assert_int_eq(prismi_make_dirs(ctx, in_dir("a/b/c")), 0);
+    ck_assert_int_eq(prismi_make_dirs(ctx, in_dir("f/below")), PRISM_EIO);
+}
+END_TEST
+
+static void make_box(const char *path, int value)
+{
+    struct prismi_box *box;
+    ck_assert_int_eq(prismi_box_create(ctx, "TESTKIND", &box), 0);
+    ck_assert_int_eq(prismi_box_add(box, "numbers", &value, sizeof value), 0);
+    ck_assert_int_eq(prismi_box_add(box, "empty", NULL, 0), 0);
+    ck_assert_int_eq(prismi_box_add(box, "text", "hello", 5), 0);
+    ck_assert_int_eq(prismi_box_save(box, path, true), 0);
+    prismi_box_destroy(&box);
+}
+
+START_TEST(box_round_trip)
+{
+    struct prismi_box *box;
+    size_t bytes = 0, four = 4, five = 5;
+    make_box(in_dir("box"), 42);
+    ck_assert_int_eq(prismi_box_load(ctx, in_dir("box"), "TESTKIND", &box), 0);
+    ck_assert_int_eq(prismi_box_count(box), 3);
+    const uint8_t *v = prismi_box_get(box, "numbers", &four);
+    int value;
+    memcpy(&value, v, 4);
+    ck_assert_int_eq(value, 42);
+    ck_assert_ptr_null(prismi_box_get(box, "numbers", &five));
+    ck_assert_ptr_nonnull(prismi_box_get(box, "text", &bytes));
+    ck_assert_uint_eq(bytes, 5);
+    ck_assert_str_eq(prismi_box_name(box, 1, &bytes), "empty");
+    ck_assert_uint_eq(bytes, 0);
+    ck_assert_ptr_null(prismi_box_get(box, "none", NULL));
+    prismi_box_destroy(&box);
+    ck_assert_int_eq(prismi_box_load(ctx, in_dir("box"), "OTHERKND", &box), PRISM_EPARSE);
+    ck_assert_ptr_null(box);
+}
+END_TEST
+
+/* Cut at every length and with every byte damaged: an error, never a crash. */
+START_TEST(box_damage)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s", in_dir("box"));
+    make_box(path, 1);
+    uint8_t *good;
+    size_t bytes;
+    struct prismi_box *box;
+    ck_assert_int_eq(prismi_file_read(ctx, path, 1 << 20, &good, &bytes), 0);
+    for (size_t i = 0; i < bytes; i++) {
+        FILE *f = fopen(in_dir("cut"), "wb");
+        fwrite(good, 1, i, f);
+        fclose(f);
+        ck_assert_int_eq(prismi_box_load(ctx, in_dir("cut"), "TESTKIND", &box), PRISM_EPARSE);
+        f = fopen(in_dir("cut"), "wb");
+        good[i] ^= 0x10;
+        fwrite(good, 1, bytes, f);
+        good[i] ^= 0x10;
+        fclose(f);
+        ck_assert_int_eq(prismi_box_load(ctx, in_dir("cut"), "TESTKIND", &box), PRISM_EPARSE);
+    }
+    prismi_free(good);
+}
+END_TEST
+
+/* A writer killed at a random moment leaves one of the whole files. */
+START_TEST(box_survives_kill)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s", in_dir("box"));
+    make_box(path, 0);
+    for (int trial = 0; trial < 12; trial++) {
+        pid_t pid = fork();
+        if (!pid) {
+            for (int i = 1;; i++)
+                make_box(path, i);
+        }
+        usleep(1000 + (useconds_t)trial * 1700);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        struct prismi_box *box;
+        ck_assert_int_eq(prismi_box_load(ctx, path, "TESTKIND", &box), 0);
+        prismi_box_destroy(&box);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("core");
+    TCase *tc = tcase_create("core");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, error_record);
+    tcase_add_test(tc, leaks_are_named);
+    tcase_add_test(tc, philox_known_answers);
+    tcase_add_test(tc, random_moments);
+    tcase_add_test(tc, hash_known_answers);
+    tcase_add_test(tc, cache_lru);
+    tcase_add_test(tc, file_atomic);
+    tcase_add_test(tc, file_long_text);
+    tcase_add_test(tc, file_full_disk);
+    tcase_add_test(tc, file_limits);
+    tcase_add_test(tc, box_round_trip);
+    tcase_add_test(tc, box_damage);
+    tcase_add_test(tc, box_survives_kill);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,37 @@
+/* The seam's layout is pinned to its ABI number: change a struct, change the number, then these. */
+#include "prismrec/backend.h"
+
+#include <stdio.h>
+
+#define PIN(what, got, want)                                                                                                   \
+    do {                                                                                                                       \
+        size_t g = (got), w = (want);                                                                                          \
+        printf("%s %d - %s: %zu, pinned %zu for ABI %u\n", g == w ? "ok" : "not ok", ++n, what, g, w, PRISM_BACKEND_ABI);      \
+        failed += g != w;                                                                                                      \
+    } while (0)
+
+int main(void)
+{
+    int n = 0, failed = 0;
+    if (sizeof(void *) != 8) {
+        printf("1..0 # SKIP the numbers are for 64-bit pointers\n");
+        return 77;
+    }
+    printf("1..15\n");
+    PIN("ABI number", PRISM_BACKEND_ABI, 1);
+    PIN("sizeof prism_ops", sizeof(struct prism_ops), 200);
+    PIN("offset of the last entry", offsetof(struct prism_ops, misfit), 192);
+    PIN("sizeof prism_backend", sizeof(struct prism_backend), 48);
+    PIN("sizeof prism_dev", sizeof(struct prism_dev), 184);
+    PIN("sizeof prism_caps", sizeof(struct prism_caps), 160);
+    PIN("sizeof prism_host", sizeof(struct prism_host), 32);
+    PIN("sizeof prism_open", sizeof(struct prism_open), 24);
+    PIN("sizeof prism_map_args", sizeof(struct prism_map_args), 112);
+    PIN("maps", PRISM_MAP_COUNT, 28);
+    PIN("reductions", PRISM_REDUCE_COUNT, 8);
+    PIN("activations", PRISM_ACT_COUNT, 7);
+    PIN("sizeof prism_subaperture_desc", sizeof(struct prism_subaperture_desc), 32);
+    PIN("sizeof prism_norm_args", sizeof(struct prism_norm_args), 72);
+    PIN("sizeof prism_misfit_args", sizeof(struct prism_misfit_args), 56);
+    return failed != 0;
+}

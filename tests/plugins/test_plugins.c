@@ -1,0 +1,69 @@
+/* Loading, refusal and the order of `auto`. argv[1]: the folder of the plugins. Plain TAP, no check library. */
+#include "support.h"
+
+static int n, failed;
+static char log_text[8192];
+
+static void ok(int good, const char *what)
+{
+    printf("%s %d - %s\n", good ? "ok" : "not ok", ++n, what);
+    failed += !good;
+}
+
+static void keep(void *user, enum prism_log_level level, const char *text)
+{
+    (void)user;
+    (void)level;
+    size_t used = strlen(log_text);
+    snprintf(log_text + used, sizeof log_text - used, "%s\n", text);
+}
+
+static void refused(struct prism_ctx *ctx, const char *dir, const char *name, int status, const char *word)
+{
+    struct prism_dev *dev;
+    struct prism_dev_params params = {.backend = name, .plugin_path = dir};
+    char what[600];
+    int got = prism_dev_open(ctx, &params, &dev);
+    snprintf(what, sizeof what, "%s: %s: %s", name, prism_status_name(got), prism_ctx_error(ctx)->text);
+    ok(got == status && !dev && strstr(prism_ctx_error(ctx)->text, word), what);
+}
+
+int main(int argc, char **argv)
+{
+    const char *dir = argc > 1 ? argv[1] : ".";
+    struct prism_ctx_params cp = {keep, NULL, PRISM_LOG_INFO};
+    struct prism_ctx *ctx;
+    struct prism_dev *dev;
+    prism_ctx_create(&cp, &ctx);
+    printf("1..14\n");
+
+    struct prism_dev_params params = {.backend = "tiny", .plugin_path = dir, .threads = 3};
+    ok(!prism_dev_open(ctx, &params, &dev), "a plugin opens");
+    ok(dev && !strcmp(prism_dev_backend(dev), "tiny") && !strcmp(dev->caps.device, "tiny, 3 threads"), "its caps arrive");
+    ok(strstr(log_text, "tiny says hello") != NULL, "its log arrives");
+    prism_mem mem;
+    ok(dev && dev->ops->alloc(dev, 8, &mem) == PRISM_ENOTSUP && !strcmp(prism_ctx_error(ctx)->text, "tiny does nothing"),
+       "its error text arrives");
+    ok(dev && dev->ops->norm_act_fwd && dev->ops->misfit, "its table is completed");
+    prism_dev_close(&dev);
+
+    refused(ctx, dir, "tiny_abi", PRISM_EABI, "ABI 99");
+    refused(ctx, dir, "tiny_unusable", PRISM_ENOTSUP, "needs a unicorn");
+    refused(ctx, dir, "tiny_incomplete", PRISM_EABI, "gemm");
+    refused(ctx, dir, "absent", PRISM_ENOTSUP, "prismrec_backend_absent.so");
+    refused(ctx, dir, "../evil", PRISM_EINVAL, "lower-case");
+    refused(ctx, dir, "tiny:x", PRISM_EINVAL, "name:index");
+
+    setenv("PRISMREC_BACKEND_PATH", dir, 1);
+    params = (struct prism_dev_params){.backend = "tiny:0"};
+    ok(!prism_dev_open(ctx, &params, &dev), "found through PRISMREC_BACKEND_PATH");
+    prism_dev_close(&dev);
+
+    log_text[0] = 0;
+    setenv("PRISMREC_BACKEND_PATH", "/nonexistent", 1);
+    ok(!prism_dev_open(ctx, NULL, &dev) && dev, "auto opens something");
+    ok(strstr(log_text, "passed over: backend \"cuda\"") != NULL, "auto says why a backend was passed over");
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+    return failed != 0;
+}

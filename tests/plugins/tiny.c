@@ -1,0 +1,56 @@
+/* The smallest plugin: one symbol out, nothing of the library in. Built three times: right, with another ABI, unusable here. */
+#include "prismrec/backend.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#ifndef TINY_ABI
+#define TINY_ABI PRISM_BACKEND_ABI
+#endif
+
+static int probe(char *why, size_t n)
+{
+#ifdef TINY_UNUSABLE
+    snprintf(why, n, "needs a unicorn");
+    return 1;
+#else
+    (void)why;
+    (void)n;
+    return 0;
+#endif
+}
+
+static int open_device(struct prism_dev *dev, const struct prism_open *open)
+{
+    snprintf(dev->caps.device, sizeof dev->caps.device, "tiny, %d threads", open->threads);
+    dev->host->log(dev->host->user, PRISM_LOG_INFO, "tiny says hello");
+    return 0;
+}
+
+static void close_device(struct prism_dev *dev)
+{
+    (void)dev;
+}
+
+static int nothing(struct prism_dev *dev, prism_mem out)
+{
+    (void)out;
+    return dev->host->fail(dev->host->user, PRISM_ENOTSUP, __FILE__, __LINE__, "tiny does nothing");
+}
+
+/* Present so that the table is complete; the test calls only alloc. */
+#define STUB(entry) .entry = (void *)nothing
+static const struct prism_ops ops = {
+    TINY_ABI, sizeof ops, STUB(alloc), STUB(release), STUB(write), STUB(read), STUB(copy), STUB(sync), STUB(fft_create),
+    STUB(fft_run), STUB(fft_destroy), STUB(conv_create), STUB(conv_fwd), STUB(conv_bwd_x), STUB(conv_bwd_w), STUB(conv_destroy),
+#ifndef TINY_INCOMPLETE
+    STUB(gemm),
+#endif
+    STUB(map), STUB(reduce), STUB(window), STUB(subaperture_fwd), STUB(subaperture_adj), STUB(blur)};
+static const struct prism_backend backend = {TINY_ABI, sizeof backend, TINY_NAME, probe, open_device, close_device, &ops};
+
+PRISM_API const struct prism_backend *prism_backend_entry(void);
+const struct prism_backend *prism_backend_entry(void)
+{
+    return &backend;
+}
