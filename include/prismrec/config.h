@@ -77,7 +77,8 @@ PRISM_API void prism_config_set_destroy(struct prism_config_set **set);
 
 /* Each overrides what came before. Errors are PRISM_EINVAL or PRISM_EPARSE with file:line:column (or the option's text), the value,
  * what is allowed and, for an unknown key, the nearest one. Unchanged on failure. */
-PRISM_API int prism_config_load_yaml(struct prism_config_set *set, const char *path); /* PRISM_ENOTSUP without libyaml */
+/* PRISM_EIO for a file that cannot be read, PRISM_ENOTSUP in a build without libyaml. */
+PRISM_API int prism_config_load_yaml(struct prism_config_set *set, const char *path);
 PRISM_API int prism_config_load_preset(struct prism_config_set *set, const char *name);
 /* "section.key=value"; the section may be left out, '-' may stand for '_'. source: how the user said it, e.g. "--set"; errors begin
  * with it and the assignment, the dump shows it. */

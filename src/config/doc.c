@@ -1,0 +1,106 @@
+/* docs/configuration.md, from the tables. */
+#include "config/internal.h"
+
+#include <string.h>
+
+static const char intro[] =
+    "# Configuration\n"
+    "\n"
+    "<!-- Generated: prism keys --markdown > docs/configuration.md. Change the texts in src/config/schema.c, presets.c and doc.c. "
+    "-->\n"
+    "\n"
+    "Every setting has one name, one type and one default, whichever way it is given. Later sources override earlier ones:\n"
+    "\n"
+    "1. the defaults below;\n"
+    "2. a preset, `--preset NAME`;\n"
+    "3. a YAML file, `prism run FILE`;\n"
+    "4. `--set section.key=value`, in the order given, and the options that stand for a key.\n"
+    "\n"
+    "A run keeps its effective configuration as YAML, with the source of every value; that file alone repeats the run.\n"
+    "\n"
+    "## Files\n"
+    "\n"
+    "```yaml\n"
+    "extends: europa-64        # a preset, or a file beside this one (a name with '.' or '/')\n"
+    "name: first light\n"
+    "image:\n"
+    "  input: europa.jpg\n"
+    "training:\n"
+    "  lr: 1e-3\n"
+    "  loss_type: 0.7*l1+0.3*ssim\n"
+    "model:\n"
+    "  channels: [64, 32, 16, 8, 1]\n"
+    "```\n"
+    "\n"
+    "Two levels, section and key; one document, at most 1 MiB; no anchors, aliases or tags. A chain of `extends` has at most 8 "
+    "files;\n"
+    "what a file says overrides what it extends. An unknown key, a key given twice and a value out of range are errors that name "
+    "file,\n"
+    "line and column.\n"
+    "\n"
+    "`--set` accepts `-` for `_`, and the key without its section: `--set lr=1e-3`.\n"
+    "\n"
+    "Truth values are `true`, `yes`, `on` and `false`, `no`, `off`. Numbers have a decimal point in every locale. Lengths in "
+    "k-space are\n"
+    "in pixels of the discrete spectrum (docs/conventions.md).\n";
+
+static const char *const sections[][2] = {
+    {"", "The run"},
+    {"image", "The object and its grid"},
+    {"telescope", "Apertures, where they are, and the detector"},
+    {"model", "The decoder network"},
+    {"training", "How the decoder is fitted"},
+    {"physics", "Lengths in metres, for sizes given as 0"},
+    {"mopie", "Projections (algorithm mopie)"},
+    {"compute", "Where and how it is computed"},
+    {"output", "What a run writes"},
+};
+
+static void write_key(struct prismi_text *t, const struct prism_config_key *key)
+{
+    char expected[256];
+    const char *dot = strchr(key->key, '.');
+    prismi_value_expected(key, expected, sizeof(expected));
+    prismi_text_add(t, "| `%s` | ", dot ? dot + 1 : key->key);
+    for (const char *p = expected; *p; p++)
+        prismi_text_add(t, *p == '*' ? "\\%c" : "%c", *p);
+    prismi_text_add(t, "%s%s | %s%s%s | %s |\n", *key->unit ? ", " : "", key->unit, *key->def ? "`" : "",
+                    *key->def ? key->def : "empty", *key->def ? "`" : "", key->doc);
+}
+
+static void write_sections(struct prismi_text *t)
+{
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    for (size_t s = 0; s < sizeof(sections) / sizeof(*sections); s++) {
+        const char *name = sections[s][0];
+        size_t len = strlen(name);
+        prismi_text_add(t, "\n## %s%s%s\n\n| key | accepts | default | meaning |\n|---|---|---|---|\n", name, len ? ": " : "",
+                        sections[s][1]);
+        for (size_t i = 0; i < n; i++)
+            if (len ? !strncmp(keys[i].key, name, len) && keys[i].key[len] == '.' : !strchr(keys[i].key, '.'))
+                write_key(t, &keys[i]);
+    }
+}
+
+static void write_presets(struct prismi_text *t)
+{
+    size_t n;
+    const struct prism_preset *presets = prism_config_presets(&n);
+    prismi_text_add(t, "\n## Presets\n\n| name | what for | sets |\n|---|---|---|\n");
+    for (size_t i = 0; i < n; i++) {
+        prismi_text_add(t, "| `%s` | %s | ", presets[i].name, presets[i].doc);
+        for (const char *const *a = presets[i].assignments; *a; a++)
+            prismi_text_add(t, "%s`%s`", a == presets[i].assignments ? "" : ", ", *a);
+        prismi_text_add(t, " |\n");
+    }
+}
+
+char *prismi_config_markdown(void)
+{
+    struct prismi_text t = {0};
+    prismi_text_add(&t, "%s", intro);
+    write_sections(&t);
+    write_presets(&t);
+    return prismi_text_take(&t);
+}

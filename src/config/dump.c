@@ -1,0 +1,42 @@
+/* The whole configuration as YAML. */
+#include "config/internal.h"
+#include "core/internal.h"
+
+#include <string.h>
+
+static void write_source(struct prismi_text *t, const struct prism_config_set *set, const struct prism_config_key *key, int i)
+{
+    const struct prismi_source *source = &set->given.source[i];
+    bool derived = set->finished && memcmp((const char *)&set->given.config + key->offset,
+                                           (const char *)&set->effective + key->offset, key->size) != 0;
+    prismi_text_add(t, "  # ");
+    prismi_text_quote(t, derived ? "derived" : source->name, true);
+    if (source->line && !derived)
+        prismi_text_add(t, ":%d", source->line);
+    prismi_text_add(t, "\n");
+}
+
+int prism_config_dump(const struct prism_config_set *set, char **out)
+{
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    const struct prism_config *config = set->finished ? &set->effective : &set->given.config;
+    const char *section = "";
+    size_t section_len = 0;
+    struct prismi_text t = {0};
+    prismi_text_add(&t, "# PRISM %s configuration: every setting, and where it came from\n", prism_version());
+    for (size_t i = 0; i < n; i++) {
+        const char *dot = strchr(keys[i].key, '.'), *name = dot ? dot + 1 : keys[i].key;
+        size_t len = dot ? (size_t)(dot - keys[i].key) : 0;
+        if (len != section_len || strncmp(section, keys[i].key, len)) {
+            section = keys[i].key;
+            section_len = len;
+            prismi_text_add(&t, "\n%.*s:\n", (int)len, section);
+        }
+        prismi_text_add(&t, "%s%s: ", dot ? "  " : "", name);
+        prismi_value_write(&t, &keys[i], (const char *)config + keys[i].offset);
+        write_source(&t, set, &keys[i], (int)i);
+    }
+    *out = prismi_text_take(&t);
+    return *out ? 0 : PRISM_FAIL(set->ctx, PRISM_ENOMEM, "no memory to write out the configuration (%zu keys)", n);
+}

@@ -1,0 +1,169 @@
+/* Values derived from others, and checks that need more than one key. */
+#include "config/internal.h"
+#include "core/internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double light_year_m = 9.4607304725808e15, astronomical_unit_m = 1.495978707e11, pi = 3.14159265358979323846;
+
+/* "run.yaml:3: ", "--set: ", or "" for a default: where the value to blame came from. */
+static const char *origin(const struct prism_config_set *set, const char *key, char *out, size_t n)
+{
+    int i = prismi_config_find(key);
+    const struct prismi_source *source = &set->given.source[i];
+    out[0] = '\0';
+    if (source->line)
+        snprintf(out, n, "%s:%d: ", source->name, source->line);
+    else if (strcmp(source->name, "default"))
+        snprintf(out, n, "%s: ", source->name);
+    return out;
+}
+
+#define REFUSE(set, key, fmt, ...)                                                                                                 \
+    PRISM_FAIL((set)->ctx, PRISM_EINVAL, "%s" key ": " fmt, origin(set, key, (char[160]){0}, 160), __VA_ARGS__)
+
+static void fill_physics(struct prism_config *c)
+{
+    const struct {
+        const char *name;
+        double wavelength, diameter, distance; /* m */
+    } objects[] = {
+        {"europa", 698.9e-9, 3138e3, 628.3e9},
+        {"titan", 2.0e-6, 5150e3, 1.2e12},
+        {"betelgeuse", 500e-9, 2 * 617e9, 700 * light_year_m},
+        {"neptune", 500e-9, 50e6, 29.1 * astronomical_unit_m},
+    };
+    for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++) {
+        if (strcmp(c->physics.obj_name, objects[i].name))
+            continue;
+        if (c->physics.wavelength == 0)
+            c->physics.wavelength = objects[i].wavelength;
+        if (c->physics.obj_diameter == 0)
+            c->physics.obj_diameter = objects[i].diameter;
+        if (c->physics.obj_distance == 0)
+            c->physics.obj_distance = objects[i].distance;
+    }
+}
+
+/* image.obj_size and telescope.sample_diameter where they are 0. */
+static int derive_sizes(const struct prism_config_set *set, struct prism_config *c)
+{
+    const double lambda = c->physics.wavelength, length = c->physics.obj_distance, diameter = c->physics.obj_diameter;
+    const double dxf = c->physics.dxf;
+    const int n = c->image.image_size;
+    bool known = lambda > 0 && length > 0 && diameter > 0;
+    if (c->image.obj_size == 0) {
+        if (!known)
+            return REFUSE(set, "image.obj_size",
+                          "0 takes it from physics, which lacks%s%s%s; give them, physics.obj_name, or a size in pixels",
+                          lambda > 0 ? "" : " wavelength", diameter > 0 ? "" : " obj_diameter", length > 0 ? "" : " obj_distance");
+        double dx = lambda * length / (dxf * n), size = floor(diameter / dx);
+        if (!(size >= 1 && size <= n))
+            return REFUSE(
+                set, "image.obj_size",
+                "0 takes it from physics: obj_diameter %g m / (wavelength %g m * obj_distance %g m / (dxf %g m * image_size %d)) "
+                "= %g px; expected 1 to %d px; change image_size or dxf, or give a size in pixels",
+                diameter, lambda, length, dxf, n, diameter / dx, n);
+        c->image.obj_size = (int)size;
+    }
+    if (c->telescope.sample_diameter == 0) {
+        if (!known)
+            return REFUSE(set, "telescope.sample_diameter",
+                          "0 takes it from physics, which lacks%s%s%s; give them, physics.obj_name, or a diameter in pixels",
+                          lambda > 0 ? "" : " wavelength", diameter > 0 ? "" : " obj_diameter", length > 0 ? "" : " obj_distance");
+        double d = 4 * lambda * length / (pi * diameter * dxf);
+        if (!(d >= 1 && d <= n))
+            return REFUSE(
+                set, "telescope.sample_diameter",
+                "0 takes it from physics: 4 * wavelength %g m * obj_distance %g m / (pi * obj_diameter %g m * dxf %g m) = %g px; "
+                "expected 1 to image_size, %d px; change dxf or image_size, or give a diameter in pixels",
+                lambda, length, diameter, dxf, d, n);
+        c->telescope.sample_diameter = floor(d);
+    }
+    return 0;
+}
+
+static int check_sizes(const struct prism_config_set *set, const struct prism_config *c)
+{
+    const int n = c->image.image_size;
+    if (c->image.obj_size > n)
+        return REFUSE(set, "image.obj_size", "%d px is larger than image.image_size, %d px", c->image.obj_size, n);
+    if (c->recon.algorithm == PRISM_ALG_DECODER && (n & (n - 1)))
+        return REFUSE(set, "image.image_size", "%d is not a power of two, which algorithm decoder needs; nearest: %g or %g", n,
+                      exp2(floor(log2(n))), exp2(ceil(log2(n))));
+    if (c->telescope.sample_diameter > n)
+        return REFUSE(set, "telescope.sample_diameter", "%g px is larger than image.image_size, %d px",
+                      c->telescope.sample_diameter, n);
+    if (c->telescope.pattern.roi_diameter_px > n)
+        return REFUSE(set, "telescope.roi_diameter", "%g px is larger than image.image_size, %d px",
+                      c->telescope.pattern.roi_diameter_px, n);
+    int field = c->telescope.field_size;
+    if (field && (field > n || field < c->telescope.sample_diameter))
+        return REFUSE(set, "telescope.field_size",
+                      "%d px; expected 0 (image_size), or from the aperture's %g px to image_size, %d px", field,
+                      c->telescope.sample_diameter, n);
+    return 0;
+}
+
+static int check_aperture(const struct prism_config_set *set, const struct prism_config *c)
+{
+    enum prism_aperture_shape shape = c->telescope.aperture.shape;
+    bool holed = shape == PRISM_APERTURE_ANNULUS || shape == PRISM_APERTURE_OBSCURED;
+    if (!holed && c->telescope.inner_diameter > 0)
+        return REFUSE(set, "telescope.inner_diameter",
+                      "%g px has no meaning here; expected telescope.aperture annulus or obscured, or 0",
+                      c->telescope.inner_diameter);
+    if (shape == PRISM_APERTURE_ANNULUS && c->telescope.inner_diameter == 0)
+        return REFUSE(set, "telescope.aperture", "annulus needs telescope.inner_diameter, > 0 and below sample_diameter, %g px",
+                      c->telescope.sample_diameter);
+    if (c->telescope.inner_diameter >= c->telescope.sample_diameter)
+        return REFUSE(set, "telescope.inner_diameter", "%g px; expected less than telescope.sample_diameter, %g px",
+                      c->telescope.inner_diameter, c->telescope.sample_diameter);
+    if (shape != PRISM_APERTURE_OBSCURED && c->telescope.aperture.spider_width_px > 0)
+        return REFUSE(set, "telescope.spider_width", "%g px has no meaning here; expected telescope.aperture obscured, or 0",
+                      c->telescope.aperture.spider_width_px);
+    return 0;
+}
+
+static int check_lists(const struct prism_config_set *set, const struct prism_config *c)
+{
+    bool csv = c->telescope.pattern.kind == PRISM_PATTERN_CSV;
+    const struct prism_decoder_params *d = &c->recon.decoder;
+    if (csv && !c->telescope.csv[0])
+        return REFUSE(set, "telescope.pattern_fn", "csv needs a file of centres in %s", "telescope.csv");
+    if (!csv && c->telescope.csv[0])
+        return REFUSE(set, "telescope.csv", "'%.100s' would not be read; expected telescope.pattern_fn csv", c->telescope.csv);
+    if (d->n_channels == 1 || (d->n_channels > 1 && d->channels[d->n_channels - 1] != 1))
+        return REFUSE(set, "model.channels", "%d %s, the last %d; expected at least 2, the last 1", d->n_channels,
+                      d->n_channels == 1 ? "entry" : "entries", d->channels[d->n_channels - 1]);
+    return 0;
+}
+
+int prism_config_finish(struct prism_config_set *set, const struct prism_config **out)
+{
+    struct prism_config *c = &set->effective;
+    *out = NULL;
+    *c = set->given.config;
+    set->finished = false;
+
+    fill_physics(c);
+    PRISM_TRY(derive_sizes(set, c));
+    while (c->recon.decoder.n_channels < PRISM_MAX_CHANNELS && c->recon.decoder.channels[c->recon.decoder.n_channels])
+        c->recon.decoder.n_channels++;
+    if (c->telescope.pattern.roi_diameter_px == 0)
+        c->telescope.pattern.roi_diameter_px = c->image.image_size;
+    c->telescope.aperture.radius_px = c->telescope.sample_diameter / 2;
+    c->telescope.aperture.inner_radius_px = c->telescope.inner_diameter / 2;
+    c->telescope.pattern.csv_path = c->telescope.csv[0] ? c->telescope.csv : NULL;
+    c->telescope.pattern.seed = c->recon.seed;
+    c->output.metrics_every = c->recon.metrics_every;
+
+    PRISM_TRY(check_sizes(set, c));
+    PRISM_TRY(check_aperture(set, c));
+    PRISM_TRY(check_lists(set, c));
+    set->finished = true;
+    *out = c;
+    return 0;
+}

@@ -1,0 +1,72 @@
+/* Shared by the files of src/config and by the command line; not installed. */
+#ifndef PRISMI_CONFIG_INTERNAL_H
+#define PRISMI_CONFIG_INTERNAL_H
+
+#include "prismrec/config.h"
+
+/* docs/configuration.md, malloc'ed; NULL on no memory. */
+char *prismi_config_markdown(void);
+/* What a key accepts, e.g. "a number > 0". */
+void prismi_value_expected(const struct prism_config_key *key, char *out, size_t n);
+
+/* ---- growing texts ---- */
+
+struct prismi_text {
+    char *text; /* malloc'ed */
+    size_t bytes, capacity;
+    bool failed;
+};
+void prismi_text_add(struct prismi_text *t, const char *fmt, ...) PRISM_PRINTF(2, 3);
+/* s as one line of YAML: a double-quoted scalar, or (comment) with what cannot be in a comment replaced by '?'. */
+void prismi_text_quote(struct prismi_text *t, const char *s, bool comment);
+/* The text, the caller's to free(); NULL on no memory. t is empty afterwards. */
+char *prismi_text_take(struct prismi_text *t);
+/* Length of one well-formed UTF-8 sequence, its code point in *cp; 0 where malformed. */
+size_t prismi_utf8(const char *s, uint32_t *cp);
+
+/* ---- values ---- */
+
+/* text -> *field, or false with the reason in why, e.g. "-1 is out of range; expected a number > 0". *field is kept on failure. */
+bool prismi_value_parse(const struct prism_config_key *key, const char *text, void *field, char *why, size_t n);
+/* *field as YAML that parses to the same value. */
+void prismi_value_write(struct prismi_text *t, const struct prism_config_key *key, const void *field);
+/* The fewest digits that read back as v, whatever the locale. */
+void prismi_double_format(double v, char *out, size_t n);
+/* Edits between two words; case does not count, '-' is '_'. INT_MAX where they have nothing in common. */
+int prismi_word_distance(const char *a, const char *b);
+
+/* ---- sets ---- */
+
+enum { PRISMI_MAX_KEYS = 128 };
+/* Where a value came from: "default", "preset:quick", "--set", or a file and line. */
+struct prismi_source {
+    const char *name;
+    int line; /* 0 = none */
+};
+struct prismi_config_state {
+    struct prism_config config;
+    struct prismi_source source[PRISMI_MAX_KEYS]; /* by key */
+};
+struct prism_config_set {
+    struct prism_ctx *ctx;
+    struct prismi_config_state given;
+    struct prism_config effective; /* after finish */
+    bool finished;
+    struct prismi_name *names; /* every source name, kept until destroy */
+};
+
+void *prismi_config_field(struct prism_config *config, const struct prism_config_key *key);
+/* Index of a key by its full name, or -1. */
+int prismi_config_find(const char *name);
+/* "; did you mean x?" or "": the key nearest to name. */
+void prismi_config_suggest(const char *name, char *out, size_t n);
+/* where: prefix of the error, e.g. "run.yaml:7:15". */
+int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where, struct prismi_source source);
+const char *prismi_config_intern(struct prism_config_set *set, const char *name); /* NULL on no memory */
+/* Preset by name, on top of the state; where: prefix of the errors. */
+int prismi_config_apply_preset(struct prism_config_set *set, const char *name, const char *where);
+/* A change of many keys happens whole or not at all: begin copies the state, end restores it where status is not 0. */
+int prismi_config_begin(struct prism_config_set *set, struct prismi_config_state **saved);
+int prismi_config_end(struct prism_config_set *set, struct prismi_config_state *saved, int status);
+
+#endif

@@ -1,0 +1,235 @@
+/* Sets: values with their sources; assignments; keys by name. */
+#include "config/internal.h"
+#include "core/internal.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+struct prismi_name {
+    struct prismi_name *next;
+    char text[];
+};
+
+void *prismi_config_field(struct prism_config *config, const struct prism_config_key *key)
+{
+    return (char *)config + key->offset;
+}
+
+int prismi_config_find(const char *name)
+{
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(keys[i].key, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+static const char *bare(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+static bool same_section(const char *a, const char *b)
+{
+    size_t n = (size_t)(bare(a) - a);
+    return n == (size_t)(bare(b) - b) && strncmp(a, b, n) == 0;
+}
+
+void prismi_config_suggest(const char *name, char *out, size_t size)
+{
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n), *nearest = NULL;
+    int best = INT_MAX;
+    for (size_t i = 0; i < n; i++) {
+        int d = prismi_word_distance(bare(name), bare(keys[i].key));
+        if (d == INT_MAX)
+            continue;
+        d = 2 * d + !same_section(name, keys[i].key); /* the right section breaks ties */
+        if (d < best) {
+            best = d;
+            nearest = &keys[i];
+        }
+    }
+    out[0] = '\0';
+    if (nearest)
+        snprintf(out, size, "; did you mean %s?", same_section(name, nearest->key) ? bare(nearest->key) : nearest->key);
+}
+
+static void set_defaults(struct prism_config *config)
+{
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    char why[8];
+    memset(config, 0, sizeof(*config));
+    for (size_t i = 0; i < n; i++) /* a test sees to it that every default is accepted */
+        prismi_value_parse(&keys[i], keys[i].def, prismi_config_field(config, &keys[i]), why, sizeof(why));
+}
+
+void prism_recon_params_default(struct prism_recon_params *params)
+{
+    struct prism_config config;
+    set_defaults(&config);
+    *params = config.recon;
+}
+
+int prism_config_set_create(struct prism_ctx *ctx, struct prism_config_set **out)
+{
+    *out = NULL;
+    struct prism_config_set *set = prismi_alloc(1, sizeof(*set));
+    if (!set)
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a configuration (%zu bytes)", sizeof(*set));
+    set->ctx = ctx;
+    set_defaults(&set->given.config);
+    for (int i = 0; i < PRISMI_MAX_KEYS; i++)
+        set->given.source[i].name = "default";
+    prismi_ctx_retain(ctx, "config_set");
+    *out = set;
+    return 0;
+}
+
+void prism_config_set_destroy(struct prism_config_set **set)
+{
+    if (!set || !*set)
+        return;
+    while ((*set)->names) {
+        struct prismi_name *next = (*set)->names->next;
+        prismi_free((*set)->names);
+        (*set)->names = next;
+    }
+    prismi_ctx_drop((*set)->ctx, "config_set");
+    prismi_free(*set);
+    *set = NULL;
+}
+
+const char *prismi_config_intern(struct prism_config_set *set, const char *text)
+{
+    for (const struct prismi_name *p = set->names; p; p = p->next)
+        if (strcmp(p->text, text) == 0)
+            return p->text;
+    struct prismi_name *name = prismi_alloc(1, sizeof(*name) + strlen(text) + 1);
+    if (!name) {
+        PRISM_FAIL(set->ctx, PRISM_ENOMEM, "no memory for the name of a source, '%.100s'", text);
+        return NULL;
+    }
+    strcpy(name->text, text);
+    name->next = set->names;
+    set->names = name;
+    return name->text;
+}
+
+int prismi_config_begin(struct prism_config_set *set, struct prismi_config_state **saved)
+{
+    *saved = prismi_alloc(1, sizeof(**saved));
+    if (!*saved)
+        return PRISM_FAIL(set->ctx, PRISM_ENOMEM, "no memory for a copy of the configuration (%zu bytes)", sizeof(**saved));
+    **saved = set->given;
+    return 0;
+}
+
+int prismi_config_end(struct prism_config_set *set, struct prismi_config_state *saved, int status)
+{
+    if (status)
+        set->given = *saved;
+    else
+        set->finished = false;
+    prismi_free(saved);
+    return status;
+}
+
+int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where, struct prismi_source source)
+{
+    size_t n;
+    const struct prism_config_key *k = &prism_config_keys(&n)[key];
+    char why[420];
+    if (!prismi_value_parse(k, text, prismi_config_field(&set->given.config, k), why, sizeof(why)))
+        return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s: %s", where, k->key, why);
+    set->given.source[key] = source;
+    return 0;
+}
+
+/* Key by its full name or the part after the dot, '-' standing for '_' (changed in place); -1 where there is none. */
+static int find_assigned(char *name)
+{
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    for (char *p = name; *p; p++)
+        if (*p == '-')
+            *p = '_';
+    int key = prismi_config_find(name);
+    for (size_t i = 0; key < 0 && i < n; i++) /* names are unique without their section, too: a test sees to it */
+        if (strcmp(bare(keys[i].key), name) == 0)
+            key = (int)i;
+    return key;
+}
+
+/* where: prefix of errors. */
+static int assign(struct prism_config_set *set, const char *assignment, const char *where, struct prismi_source source)
+{
+    const char *equals = strchr(assignment, '=');
+    char name[64], suggestion[96];
+    if (!equals)
+        return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: expected section.key=value", where);
+    size_t len = (size_t)(equals - assignment);
+    snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : (int)sizeof(name) - 1, assignment);
+    int key = find_assigned(name);
+    if (key < 0) {
+        prismi_config_suggest(name, suggestion, sizeof(suggestion));
+        return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s: unknown key%s", where, name, suggestion);
+    }
+    return prismi_config_put(set, key, equals + 1, where, source);
+}
+
+int prism_config_assign(struct prism_config_set *set, const char *assignment, const char *source)
+{
+    char where[160];
+    struct prismi_source from = {prismi_config_intern(set, source), 0};
+    if (!from.name)
+        return PRISM_ENOMEM;
+    snprintf(where, sizeof(where), "%.40s %.100s", source, assignment);
+    PRISM_TRY(assign(set, assignment, where, from));
+    set->finished = false;
+    return 0;
+}
+
+int prismi_config_apply_preset(struct prism_config_set *set, const char *name, const char *where)
+{
+    size_t n;
+    const struct prism_preset *presets = prism_config_presets(&n), *nearest = NULL;
+    char source[64], place[192];
+    int best = INT_MAX;
+    for (size_t i = 0; i < n; i++) {
+        int d = prismi_word_distance(name, presets[i].name);
+        if (strcmp(name, presets[i].name) == 0) {
+            snprintf(source, sizeof(source), "preset:%s", name);
+            struct prismi_source from = {prismi_config_intern(set, source), 0};
+            if (!from.name)
+                return PRISM_ENOMEM;
+            for (const char *const *a = presets[i].assignments; *a; a++) {
+                snprintf(place, sizeof(place), "%s %s", source, *a);
+                PRISM_TRY(assign(set, *a, place, from));
+            }
+            return 0;
+        }
+        if (d < best) {
+            best = d;
+            nearest = &presets[i];
+        }
+    }
+    char list[256] = "";
+    for (size_t i = 0; i < n; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "", presets[i].name);
+    }
+    return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: '%.60s' is no preset; expected one of %s%s%s%s", where, name, list,
+                      nearest ? "; did you mean " : "", nearest ? nearest->name : "", nearest ? "?" : "");
+}
+
+int prism_config_load_preset(struct prism_config_set *set, const char *name)
+{
+    struct prismi_config_state *saved;
+    PRISM_TRY(prismi_config_begin(set, &saved));
+    return prismi_config_end(set, saved, prismi_config_apply_preset(set, name, "preset"));
+}

@@ -1,0 +1,447 @@
+/* The table of keys, assignments, presets, derived values, the dump's text and the documentation. */
+#include "fixture.h"
+
+#include <locale.h>
+
+static int assign(const char *text)
+{
+    return prism_config_assign(set, text, "--set");
+}
+
+static struct prism_config *given(void)
+{
+    return &set->given.config;
+}
+
+static char *dump(void)
+{
+    char *text;
+    assert_ok(prism_config_dump(set, &text));
+    return text;
+}
+
+static void value_text(const struct prism_config_key *key, char *out, size_t n)
+{
+    struct prismi_text t = {0};
+    prismi_value_write(&t, key, prismi_config_field(given(), key));
+    char *text = prismi_text_take(&t);
+    snprintf(out, n, "%s", text);
+    free(text);
+}
+
+/* A value that is not the default, as --set takes it. */
+static void other_value(const struct prism_config_key *key, char *out, size_t n)
+{
+    switch (key->type) {
+    case PRISM_KEY_BOOL:
+    case PRISM_KEY_BOOL_NOT:
+        snprintf(out, n, "%s", strcmp(key->def, "true") ? "true" : "false");
+        break;
+    case PRISM_KEY_INT:
+        snprintf(out, n, "%d", atoi(key->def) < key->max ? atoi(key->def) + 1 : (int)key->min);
+        break;
+    case PRISM_KEY_UINT64:
+        snprintf(out, n, "18446744073709551615");
+        break;
+    case PRISM_KEY_DOUBLE:
+        snprintf(out, n, "0.12345678901234568");
+        break;
+    case PRISM_KEY_STRING:
+        snprintf(out, n, "%s", key->choices ? key->choices[2] : "some \"text\" \\ of: #anything, \xc3\xa9");
+        break;
+    case PRISM_KEY_ENUM:
+        snprintf(out, n, "%s", strcmp(key->def, key->choices[0]) ? key->choices[0] : key->choices[1]);
+        break;
+    case PRISM_KEY_INT_LIST:
+        snprintf(out, n, "64,8, 1");
+        break;
+    case PRISM_KEY_WEIGHTS:
+        snprintf(out, n, "0.7*l1 + 0.3*ms-ssim");
+        break;
+    }
+}
+
+START_TEST(keys_are_sound)
+{
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    char expected[256], why[256];
+    for (size_t i = 0; i < n; i++) {
+        const struct prism_config_key *k = &keys[i];
+        struct prism_config config = {0};
+        ck_assert_msg(prismi_value_parse(k, k->def, prismi_config_field(&config, k), why, sizeof(why)), "%s: %s", k->key, why);
+        ck_assert_msg(k->doc[0] && k->unit && !strchr(k->doc, '|'), "%s", k->key);
+        ck_assert_msg(k->offset + k->size <= sizeof(config) && k->size > 0, "%s", k->key);
+        prismi_value_expected(k, expected, sizeof(expected));
+        ck_assert_msg(strlen(expected) > 3 && strlen(expected) < sizeof(expected) - 1, "%s", k->key);
+        ck_assert_msg(k->type != PRISM_KEY_INT || (k->min >= 0 && k->size == sizeof(int)), "%s", k->key);
+        ck_assert_msg(k->type != PRISM_KEY_DOUBLE || k->size == sizeof(double), "%s", k->key);
+        ck_assert_msg((k->type != PRISM_KEY_BOOL && k->type != PRISM_KEY_BOOL_NOT) || k->size == sizeof(bool), "%s", k->key);
+        ck_assert_msg(k->type != PRISM_KEY_UINT64 || k->size == sizeof(uint64_t), "%s", k->key);
+        ck_assert_msg(k->type != PRISM_KEY_ENUM || k->size == sizeof(int), "%s", k->key);
+        for (size_t j = 0; j < i; j++) { /* names are unique without their sections, fields do not overlap */
+            const char *a = strchr(k->key, '.'), *b = strchr(keys[j].key, '.');
+            ck_assert_str_ne(a ? a + 1 : k->key, b ? b + 1 : keys[j].key);
+            ck_assert(k->offset + k->size <= keys[j].offset || keys[j].offset + keys[j].size <= k->offset);
+        }
+    }
+}
+END_TEST
+
+START_TEST(every_key_can_be_set_and_is_dumped)
+{
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    for (size_t i = 0; i < n; i++) {
+        char value[128], assignment[256], before[256], after[256], line[512];
+        const char *dot = strchr(keys[i].key, '.');
+        other_value(&keys[i], value, sizeof(value));
+        value_text(&keys[i], before, sizeof(before));
+        snprintf(assignment, sizeof(assignment), "%s=%s", keys[i].key, value);
+        assert_ok(prism_config_assign(set, assignment, "--option"));
+        value_text(&keys[i], after, sizeof(after));
+        ck_assert_str_ne(before, after);
+        snprintf(line, sizeof(line), "\n%s%s: %s  # --option\n", dot ? "  " : "", dot ? dot + 1 : keys[i].key, after);
+        char *text = dump();
+        ck_assert_msg(strstr(text, line) != NULL, "no line %s in %s", line, text);
+        free(text);
+    }
+}
+END_TEST
+
+START_TEST(defaults)
+{
+    const struct prism_config *c = finish();
+    struct prism_recon_params recon;
+    prism_recon_params_default(&recon);
+    ck_assert_int_eq(memcmp(&recon, &c->recon, sizeof(recon)), 0);
+    ck_assert_str_eq(c->image.input, "usaf");
+    ck_assert_int_eq(c->image.image_size, 128);
+    ck_assert_int_eq(c->image.obj_size, 64);
+    ck_assert_double_eq(c->telescope.aperture.radius_px, 10);
+    ck_assert_double_eq(c->telescope.pattern.roi_diameter_px, 128);
+    ck_assert_ptr_null(c->telescope.pattern.csv_path);
+    ck_assert_uint_eq(c->telescope.pattern.seed, 1);
+    ck_assert_double_eq(c->recon.training.lr, 2e-3);
+    ck_assert_double_eq(c->recon.training.loss_weights[PRISM_LOSS_L1], 1);
+    ck_assert_double_eq(c->recon.training.loss_weights[PRISM_LOSS_SSIM], 0);
+    ck_assert(!c->recon.decoder.no_norm && !c->recon.training.no_normalize);
+    ck_assert_int_eq(c->recon.decoder.n_channels, 0);
+    ck_assert_int_eq(c->output.metrics_every, 50);
+    ck_assert_int_eq(c->compute.plan_effort, PRISM_PLAN_MEASURE);
+}
+END_TEST
+
+START_TEST(assignments)
+{
+    assert_ok(assign("lr=1e-3"));
+    ck_assert_double_eq(given()->recon.training.lr, 1e-3);
+    assert_ok(assign("training.use-amsgrad=ON"));
+    ck_assert(given()->recon.training.amsgrad);
+    assert_ok(assign("use-bn=no"));
+    ck_assert(given()->recon.decoder.no_norm);
+    assert_ok(assign("pattern_fn=builtin:star"));
+    ck_assert_int_eq(given()->telescope.pattern.kind, PRISM_PATTERN_STAR);
+    assert_ok(assign("comment=a=b"));
+    ck_assert_str_eq(given()->comment, "a=b");
+    assert_ok(assign("channels=16,4,1"));
+    ck_assert_int_eq(given()->recon.decoder.channels[2], 1);
+    ck_assert_int_eq(finish()->recon.decoder.n_channels, 3);
+    assert_ok(assign("channels="));
+    ck_assert_int_eq(finish()->recon.decoder.n_channels, 0);
+    assert_ok(assign("loss_type=0.25*l2+0.75*ms-ssim"));
+    ck_assert_double_eq(given()->recon.training.loss_weights[PRISM_LOSS_L1], 0);
+    ck_assert_double_eq(given()->recon.training.loss_weights[PRISM_LOSS_L2], 0.25);
+    ck_assert_double_eq(given()->recon.training.loss_weights[PRISM_LOSS_MS_SSIM], 0.75);
+}
+END_TEST
+
+static const struct {
+    const char *assignment, *message;
+} refused[] = {
+    {"training.lr=-1", "training.lr: -1 is out of range; expected a number > 0"},
+    {"training.lr=0", "training.lr: 0 is out of range; expected a number > 0"},
+    {"lr=fast", "training.lr: 'fast' is not a finite decimal number; expected a number > 0"},
+    {"lr=0x1p3", "training.lr: '0x1p3' is not a finite decimal number; expected a number > 0"},
+    {"lr=inf", "training.lr: 'inf' is not a finite decimal number; expected a number > 0"},
+    {"lr=1e999", "training.lr: '1e999' is not a finite decimal number; expected a number > 0"},
+    {"lr=1,5", "training.lr: '1,5' is not a finite decimal number; expected a number > 0"},
+    {"lr=", "training.lr: empty; expected a number > 0"},
+    {"lr", "expected section.key=value"},
+    {"=1", ": unknown key"},
+    {"training.average=1.5", "training.average: 1.5 is out of range; expected a number from 0 to 1"},
+    {"image_size=4", "image.image_size: 4 is out of range; expected an integer from 8 to 16384"},
+    {"image_size=64.5", "image.image_size: '64.5' is not an integer; expected an integer from 8 to 16384"},
+    {"n_epochs=99999999999999999999", "training.n_epochs: 99999999999999999999 is out of range; expected an integer >= 1"},
+    {"seed=-1", "training.seed: -1 is out of range; expected an integer from 0 to 18446744073709551615"},
+    {"seed=18446744073709551616",
+     "training.seed: 18446744073709551616 is out of range; expected an integer from 0 to 18446744073709551615"},
+    {"seed=one", "training.seed: 'one' is not an integer; expected an integer from 0 to 18446744073709551615"},
+    {"invert=maybe", "image.invert: 'maybe' is not a truth value; expected true or false"},
+    {"objective=jiont", "training.objective: 'jiont' is unknown; expected one of joint, progressive; did you mean joint?"},
+    {"objective=nothing like it", "training.objective: 'nothing like it' is unknown; expected one of joint, progressive"},
+    {"pattern_fn=builtin:spiral",
+     "telescope.pattern_fn: 'builtin:spiral' is unknown; expected one of fermat, random, star, raster, csv"},
+    {"algorithm=builtin:mopie", "algorithm: 'builtin:mopie' is unknown; expected one of decoder, mopie"},
+    {"obj_name=Europe",
+     "physics.obj_name: 'Europe' is unknown; expected one of none, europa, titan, betelgeuse, neptune; did you mean europa?"},
+    {"loss_type=l3",
+     "training.loss_type: 'l3' is unknown; expected one of l1, l2, ssim, ms-ssim, or a weighted sum like 0.7*l1+0.3*ssim; did you "
+     "mean l1?"},
+    {"loss_type=l1+ssim", "training.loss_type: 'l1+ssim' has weights that do not sum to 1; expected one of l1, l2, ssim, ms-ssim, "
+                          "or a weighted sum like "
+                          "0.7*l1+0.3*ssim"},
+    {"loss_type=0.5*l1+0.5*l1",
+     "training.loss_type: '0.5*l1+0.5*l1' names one term twice; expected one of l1, l2, ssim, ms-ssim, or a weighted sum like "
+     "0.7*l1+0.3*ssim"},
+    {"loss_type=1.5*l1+-0.5*l2",
+     "training.loss_type: '1.5*l1+-0.5*l2' has a weight that is not positive; expected one of l1, l2, ssim, ms-ssim, or a weighted "
+     "sum like 0.7*l1+0.3*ssim"},
+    {"loss_type=0.5 l1",
+     "training.loss_type: '0.5 l1' lacks a '*' between weight and name; expected one of l1, l2, ssim, ms-ssim, or a weighted sum "
+     "like 0.7*l1+0.3*ssim"},
+    {"loss_type=0.5*l1 0.5*l2",
+     "training.loss_type: '0.5*l1 0.5*l2' lacks a '+' between terms; expected one of l1, l2, ssim, ms-ssim, or a weighted sum like "
+     "0.7*l1+0.3*ssim"},
+    {"channels=8,x",
+     "model.channels: '8,x' is not a list of integers; expected a list of at most 32 integers, each from 1 to 65536"},
+    {"channels=8,0",
+     "model.channels: '8,0' has an entry out of range; expected a list of at most 32 integers, each from 1 to 65536"},
+    {"channels=8,", "model.channels: '8,' ends with a comma; expected a list of at most 32 integers, each from 1 to 65536"},
+    {"channels=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
+     "model.channels: '1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,...' has too many entries; expected a list of "
+     "at "
+     "most 32 integers, each from 1 to 65536"},
+    {"name=\xff", "name: '?' is not valid UTF-8; expected text of at most 127 bytes"},
+    {"name=\xc0\xaf", "name: '?"
+                      "?' is not valid UTF-8; expected text of at most 127 bytes"},
+    {"name=\xed\xa0\x80", "name: '?"
+                          "?"
+                          "?' is not valid UTF-8; expected text of at most 127 bytes"},
+    {"telescope.n_sample=3", "telescope.n_sample: unknown key; did you mean n_samples?"},
+    {"training.n_samples=3", "training.n_samples: unknown key; did you mean telescope.n_samples?"},
+    {"n_sample=3", "n_sample: unknown key; did you mean telescope.n_samples?"},
+    {"training.LR=3", "training.LR: unknown key; did you mean lr?"},
+    {"quux=3", "quux: unknown key"},
+};
+
+START_TEST(refused_assignments)
+{
+    char message[640];
+    const char *assignment = refused[_i].assignment;
+    struct prismi_config_state before = set->given;
+    snprintf(message, sizeof(message), "--set %s: %s", assignment, refused[_i].message);
+    assert_fails(assign(assignment), PRISM_EINVAL, message);
+    ck_assert_int_eq(memcmp(&before, &set->given, sizeof(before)), 0);
+}
+END_TEST
+
+START_TEST(too_long_text)
+{
+    char text[256] = "name=";
+    memset(text + 5, 'x', 127);
+    assert_ok(assign(text));
+    ck_assert_uint_eq(strlen(given()->name), 127);
+    text[132] = 'x';
+    ck_assert_int_eq(assign(text), PRISM_EINVAL);
+    ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "...' is too long; expected text of at most 127 bytes"));
+}
+END_TEST
+
+START_TEST(presets)
+{
+    size_t n;
+    const struct prism_preset *all = prism_config_presets(&n);
+    for (size_t i = 0; i < n; i++) {
+        struct prism_config_set *fresh;
+        const struct prism_config *config;
+        assert_ok(prism_config_set_create(ctx, &fresh));
+        struct prism_config before = fresh->given.config;
+        assert_ok(prism_config_load_preset(fresh, all[i].name));
+        ck_assert_int_ne(memcmp(&before, &fresh->given.config, sizeof(before)), 0);
+        assert_ok(prism_config_finish(fresh, &config));
+        prism_config_set_destroy(&fresh);
+    }
+    assert_ok(prism_config_load_preset(set, "original"));
+    ck_assert_int_eq(finish()->recon.training.objective, PRISM_OBJ_PROGRESSIVE);
+    ck_assert(finish()->recon.decoder.frame);
+    char *text = dump();
+    ck_assert_ptr_nonnull(strstr(text, "\n  objective: progressive  # preset:original\n"));
+    free(text);
+    assert_fails(prism_config_load_preset(set, "mopei"), PRISM_EINVAL,
+                 "preset: 'mopei' is no preset; expected one of quick, demo, europa-64, europa-128, original, mopie, high-quality, "
+                 "noisy; did you mean mopie?");
+}
+END_TEST
+
+START_TEST(sizes_from_physics)
+{
+    static const struct {
+        const char *object;
+        int diameter;
+    } known[] = {{"europa", 17}, {"titan", 59}, {"neptune", 5}, {"betelgeuse", 341}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "obj_name=%s", known[i].object);
+        assert_ok(assign(text));
+        assert_ok(assign("sample_diameter=0"));
+        assert_ok(assign("image_size=1024"));
+        ck_assert_double_eq(finish()->telescope.sample_diameter, known[i].diameter);
+        ck_assert_double_eq(finish()->telescope.aperture.radius_px, known[i].diameter / 2.0);
+    }
+    assert_ok(assign("obj_name=europa"));
+    assert_ok(assign("obj_size=0"));
+    ck_assert_int_eq(finish()->image.obj_size, 73); /* 3138 km / (698.9 nm * 628.3e6 km / 10.24 m) = 73.2 */
+    char *text = dump();
+    ck_assert_ptr_nonnull(strstr(text, "\n  obj_size: 73  # derived\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n  wavelength: 6.989e-07  # derived\n"));
+    free(text);
+    assert_ok(assign("wavelength=1.3978e-6")); /* only what is not given is filled in */
+    ck_assert_int_eq(finish()->image.obj_size, 36);
+    ck_assert_double_eq(finish()->physics.obj_distance, 628.3e9);
+    assert_ok(assign("obj_name=none"));
+    const struct prism_config *config;
+    assert_fails(
+        prism_config_finish(set, &config), PRISM_EINVAL,
+        "--set: image.obj_size: 0 takes it from physics, which lacks obj_diameter obj_distance; give them, physics.obj_name, "
+        "or a size in pixels");
+    ck_assert_ptr_null(config);
+    assert_ok(assign("obj_diameter=10"));
+    assert_ok(assign("obj_distance=1e9"));
+    assert_fails(
+        prism_config_finish(set, &config), PRISM_EINVAL,
+        "--set: image.obj_size: 0 takes it from physics: obj_diameter 10 m / (wavelength 1.3978e-06 m * obj_distance 1e+09 m / "
+        "(dxf 0.01 m * image_size 1024)) = 0.073258 px; expected 1 to 1024 px; change image_size or dxf, or give a size in "
+        "pixels");
+}
+END_TEST
+
+static const struct {
+    const char *assignments[4], *message;
+} crossed[] = {
+    {{"obj_size=200"}, "--set: image.obj_size: 200 px is larger than image.image_size, 128 px"},
+    {{"image_size=100"}, "--set: image.image_size: 100 is not a power of two, which algorithm decoder needs; nearest: 64 or 128"},
+    {{"image_size=100", "algorithm=mopie"}, NULL},
+    {{"sample_diameter=129"}, "--set: telescope.sample_diameter: 129 px is larger than image.image_size, 128 px"},
+    {{"roi_diameter=128.5"}, "--set: telescope.roi_diameter: 128.5 px is larger than image.image_size, 128 px"},
+    {{"field_size=19"},
+     "--set: telescope.field_size: 19 px; expected 0 (image_size), or from the aperture's 20 px to image_size, 128 px"},
+    {{"field_size=64"}, NULL},
+    {{"inner_diameter=5"},
+     "--set: telescope.inner_diameter: 5 px has no meaning here; expected telescope.aperture annulus or obscured, or 0"},
+    {{"aperture=annulus"},
+     "--set: telescope.aperture: annulus needs telescope.inner_diameter, > 0 and below sample_diameter, 20 px"},
+    {{"aperture=annulus", "inner_diameter=5"}, NULL},
+    {{"aperture=annulus", "inner_diameter=20"},
+     "--set: telescope.inner_diameter: 20 px; expected less than telescope.sample_diameter, 20 px"},
+    {{"aperture=annulus", "inner_diameter=5", "spider_width=1"},
+     "--set: telescope.spider_width: 1 px has no meaning here; expected telescope.aperture obscured, or 0"},
+    {{"aperture=obscured", "inner_diameter=5", "spider_width=1"}, NULL},
+    {{"pattern_fn=csv"}, "--set: telescope.pattern_fn: csv needs a file of centres in telescope.csv"},
+    {{"csv=a.csv"}, "--set: telescope.csv: 'a.csv' would not be read; expected telescope.pattern_fn csv"},
+    {{"csv=a.csv", "pattern_fn=csv"}, NULL},
+    {{"channels=8"}, "--set: model.channels: 1 entry, the last 8; expected at least 2, the last 1"},
+    {{"channels=8,4"}, "--set: model.channels: 2 entries, the last 4; expected at least 2, the last 1"},
+    {{"channels=8,1"}, NULL},
+};
+
+START_TEST(checks_across_keys)
+{
+    const struct prism_config *config;
+    for (int i = 0; i < 4 && crossed[_i].assignments[i]; i++)
+        assert_ok(assign(crossed[_i].assignments[i]));
+    if (crossed[_i].message)
+        assert_fails(prism_config_finish(set, &config), PRISM_EINVAL, crossed[_i].message);
+    else
+        finish();
+}
+END_TEST
+
+START_TEST(derived_values)
+{
+    assert_ok(assign("seed=42"));
+    assert_ok(assign("metrics_every=7"));
+    ck_assert_uint_eq(finish()->telescope.pattern.seed, 42);
+    ck_assert_int_eq(finish()->output.metrics_every, 7);
+    assert_ok(assign("image_size=256")); /* after a finish: what was derived from the old one is derived anew */
+    ck_assert_double_eq(finish()->telescope.pattern.roi_diameter_px, 256);
+    assert_ok(assign("pattern_fn=csv"));
+    assert_ok(assign("csv=centres.csv"));
+    ck_assert_str_eq(finish()->telescope.pattern.csv_path, "centres.csv");
+}
+END_TEST
+
+START_TEST(dump_keeps_odd_sources_and_texts_on_their_line)
+{
+    assert_ok(prism_config_assign(set, "name=a\nb\t\x7f\xe2\x80\xa8\xf0\x9f\x9a\x80", "--x\ny\xff"));
+    char *text = dump();
+    ck_assert_ptr_nonnull(strstr(text, "\nname: \"a\\u000ab\\u0009\\u007f\\u2028\xf0\x9f\x9a\x80\"  # --x?y?\n"));
+    free(text);
+}
+END_TEST
+
+/* de_DE is made here where the system lacks it. */
+START_TEST(decimal_comma)
+{
+    char command[700];
+    snprintf(command, sizeof(command), "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1", folder);
+    if (!setlocale(LC_ALL, "de_DE.UTF-8")) {
+        if (system(command) == 0)
+            setenv("LOCPATH", folder, 1);
+        if (!setlocale(LC_ALL, "de_DE.UTF-8")) {
+            printf("# skipped: no locale with a decimal comma here\n");
+            return;
+        }
+    }
+    char number[16];
+    snprintf(number, sizeof(number), "%.1f", 0.5);
+    assert_ok(assign("lr=0.00125"));
+    assert_ok(assign("loss_type=0.75*l1+0.25*ssim"));
+    char *text = dump();
+    setlocale(LC_ALL, "C");
+    unsetenv("LOCPATH");
+    ck_assert_str_eq(number, "0,5");
+    ck_assert_double_eq(given()->recon.training.lr, 0.00125);
+    ck_assert_ptr_nonnull(strstr(text, "\n  lr: 0.00125  # --set\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n  loss_type: 0.75*l1+0.25*ssim  # --set\n"));
+    free(text);
+}
+END_TEST
+
+START_TEST(documentation_is_current)
+{
+    const char *source = getenv("PRISM_SOURCE");
+    char path[1024];
+    uint8_t *file;
+    size_t bytes;
+    ck_assert_ptr_nonnull(source);
+    snprintf(path, sizeof(path), "%s/docs/configuration.md", source);
+    char *text = prismi_config_markdown();
+    ck_assert_ptr_nonnull(text);
+    assert_ok(prismi_file_read(ctx, path, 1 << 20, &file, &bytes));
+    bool same = bytes == strlen(text) && memcmp(file, text, bytes) == 0;
+    prismi_free(file);
+    free(text);
+    ck_assert_msg(same, "docs/configuration.md is stale; regenerate it: prism keys --markdown > docs/configuration.md");
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tc = tcase_create("keys");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, keys_are_sound);
+    tcase_add_test(tc, every_key_can_be_set_and_is_dumped);
+    tcase_add_test(tc, defaults);
+    tcase_add_test(tc, assignments);
+    tcase_add_loop_test(tc, refused_assignments, 0, sizeof(refused) / sizeof(*refused));
+    tcase_add_test(tc, too_long_text);
+    tcase_add_test(tc, presets);
+    tcase_add_test(tc, sizes_from_physics);
+    tcase_add_loop_test(tc, checks_across_keys, 0, sizeof(crossed) / sizeof(*crossed));
+    tcase_add_test(tc, derived_values);
+    tcase_add_test(tc, dump_keeps_odd_sources_and_texts_on_their_line);
+    tcase_add_test(tc, decimal_comma);
+    tcase_add_test(tc, documentation_is_current);
+    return run_suite(tc);
+}
