@@ -1,0 +1,72 @@
+#include "optics/optics_internal.h"
+
+#include <math.h>
+
+#define PI 3.14159265358979323846
+#define RADIUS_MAX 1e6
+#define SPIDERS_MAX 1000
+/* Spider edges are compared with this slack, so that the rounding of sin and cos does not decide which edge pixels are blocked. */
+#define EDGE_SLACK 1e-9
+
+static bool has_inner(const struct prism_aperture *a)
+{
+    return a->shape == PRISM_APERTURE_ANNULUS || a->shape == PRISM_APERTURE_OBSCURED;
+}
+
+int prismi_aperture_check(struct prism_ctx *ctx, const struct prism_aperture *a)
+{
+    if ((int)a->shape < 0 || a->shape >= PRISM_APERTURE_COUNT)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "aperture: shape %d is unknown; use one of enum prism_aperture_shape", (int)a->shape);
+    if (!(a->radius_px > 0 && a->radius_px <= RADIUS_MAX))
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "aperture: radius_px is %g; give a radius above 0 and at most %g", a->radius_px,
+                          RADIUS_MAX);
+    if (has_inner(a) && !(a->inner_radius_px >= 0 && a->inner_radius_px < a->radius_px))
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "aperture: inner_radius_px is %g; give 0 or more and less than radius_px, %g",
+                          a->inner_radius_px, a->radius_px);
+    if (a->shape == PRISM_APERTURE_OBSCURED && !(a->spider_width_px >= 0 && isfinite(a->spider_width_px)))
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "aperture: spider_width_px is %g; give 0 (no spider) or a positive width",
+                          a->spider_width_px);
+    if (a->shape == PRISM_APERTURE_OBSCURED && (a->n_spiders < 0 || a->n_spiders > SPIDERS_MAX))
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "aperture: n_spiders is %d; give 0 (no spider) to %d", a->n_spiders, SPIDERS_MAX);
+    return 0;
+}
+
+int prism_aperture_check(struct prism_ctx *ctx, const struct prism_aperture *a)
+{
+    PRISM_TRY(prismi_aperture_check(ctx, a));
+    if (has_inner(a) && a->inner_radius_px > 0.5 * a->radius_px)
+        prismi_log(ctx, PRISM_LOG_WARN, "aperture: the inner radius %g px blocks more than half of the radius %g px",
+                   a->inner_radius_px, a->radius_px);
+    return 0;
+}
+
+static bool is_open(const struct prism_aperture *a, double y, double x)
+{
+    if (a->shape == PRISM_APERTURE_HEXAGON) {
+        const double half = 0.5 * sqrt(3.0);
+        return fmax(fabs(x), 0.5 * fabs(x) + half * fabs(y)) <= half * a->radius_px;
+    }
+    double d2 = y * y + x * x;
+    return d2 <= a->radius_px * a->radius_px && (!has_inner(a) || d2 >= a->inner_radius_px * a->inner_radius_px);
+}
+
+void prism_aperture_render(const struct prism_aperture *a, double cy, double cx, int y0, int x0, int h, int w, uint8_t *mask)
+{
+    for (int i = 0; i < h; i++)
+        for (int j = 0; j < w; j++)
+            mask[(size_t)i * w + j] = is_open(a, y0 + i - cy, x0 + j - cx);
+    if (a->shape != PRISM_APERTURE_OBSCURED || a->spider_width_px == 0)
+        return;
+    for (int k = 0; k < a->n_spiders; k++) {
+        double s = sin(k * PI / a->n_spiders), c = cos(k * PI / a->n_spiders);
+        for (int i = 0; i < h; i++)
+            for (int j = 0; j < w; j++)
+                if (fabs((x0 + j - cx) * s - (y0 + i - cy) * c) <= 0.5 * a->spider_width_px + EDGE_SLACK)
+                    mask[(size_t)i * w + j] = 0;
+    }
+}
+
+int prism_aperture_box(const struct prism_aperture *a)
+{
+    return 2 * (int)ceil(a->radius_px) + 3;
+}

@@ -1,0 +1,382 @@
+/* Fields behind sub-apertures of one object's spectrum.
+ *
+ * Per axis, with N grid and F field samples, object centre N/2, an aperture box whose first row is frequency k0 - box/2, and the
+ * plain transform X of the object on the grid, the inverse transform of the window around k0 is
+ *   u[m] = (1/N) sum_q P[q] X[k0 + q] exp(2 pi i q m/F) = exp(-2 pi i k0 m/F) g(m N/F):
+ * the filtered image g at every (N/F)-th position, up to a phase ramp. 1/N is in the pupil table, so values keep their scale.
+ * The object's centre lies at m = (N/2) F/N: F/2 for even sizes. For odd sizes that is a fraction of a pixel away from F/2
+ * (integer division), and the table carries the linear phase that moves it there. No data is shifted anywhere. */
+#include "optics/optics_internal.h"
+
+#include <math.h>
+
+struct prism_measure {
+    struct prism_dev *dev;
+    struct prism_measure_params p;
+    enum prism_dtype cplx;
+    struct prism_fft *grid_fft, *field_fft;
+    struct prismi_arena arena;
+    prism_mem spectrum; /* [grid_h,grid_w] cplx */
+    prism_mem object;   /* [obj_h,obj_w] cplx; real objects only */
+    prism_mem pupil;    /* [n_apertures,box_h,box_w] cplx */
+    prism_mem origin;   /* [n_apertures,2] I32 */
+    prism_mem index;    /* [batch] I32 */
+    /* host scratch */
+    double *table;  /* [box_h,box_w] complex */
+    uint8_t *mask;  /* [box_h,box_w] */
+    int32_t *first; /* [batch] the initial index */
+};
+
+/* ---- create and destroy ---- */
+
+static int check_sides(struct prism_ctx *ctx, const char *name, int h, int w, const char *limit_name, int limit_h, int limit_w)
+{
+    if (h < 1 || w < 1 || h > limit_h || w > limit_w)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: the %s is %d x %d; give sides from 1 to those of the %s, %d x %d", name,
+                          h, w, limit_name, limit_h, limit_w);
+    return 0;
+}
+
+static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev, const struct prism_measure_params *p)
+{
+    if (p->dtype != PRISM_F32 && p->dtype != PRISM_F64)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: dtype %d is not real; use PRISM_F32 or PRISM_F64", (int)p->dtype);
+    if (!(dev->caps.dtypes & (1u << p->dtype)))
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "measurement: this device (%s) has no %s; use %s", dev->caps.device,
+                          p->dtype == PRISM_F64 ? "PRISM_F64" : "PRISM_F32", p->dtype == PRISM_F64 ? "PRISM_F32" : "PRISM_F64");
+    PRISM_TRY(check_sides(ctx, "grid", p->grid_h, p->grid_w, "largest grid", PRISMI_SIDE_MAX, PRISMI_SIDE_MAX));
+    PRISM_TRY(check_sides(ctx, "object", p->obj_h, p->obj_w, "grid", p->grid_h, p->grid_w));
+    PRISM_TRY(check_sides(ctx, "field", p->field_h, p->field_w, "grid", p->grid_h, p->grid_w));
+    PRISM_TRY(check_sides(ctx, "pupil box", p->box_h, p->box_w, "field", p->field_h, p->field_w));
+    if (p->n_apertures < 1 || p->n_apertures > PRISMI_PATTERN_MAX)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: n_apertures is %d; give 1 to %d", p->n_apertures, PRISMI_PATTERN_MAX);
+    if (p->batch < 1 || p->batch > PRISMI_PATTERN_MAX)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: batch is %d; give 1 to %d", p->batch, PRISMI_PATTERN_MAX);
+    return 0;
+}
+
+static struct prism_measure_params resolve(const struct prism_measure_params *given)
+{
+    struct prism_measure_params p = *given;
+    p.field_h = p.field_h ? p.field_h : p.grid_h;
+    p.field_w = p.field_w ? p.field_w : p.grid_w;
+    p.box_h = p.box_h ? p.box_h : p.grid_h;
+    p.box_w = p.box_w ? p.box_w : p.grid_w;
+    return p;
+}
+
+static size_t box_pixels(const struct prism_measure *m)
+{
+    return (size_t)m->p.box_h * m->p.box_w;
+}
+
+static int allocate(struct prism_measure *m)
+{
+    const struct prism_measure_params *p = &m->p;
+    const size_t size = prism_dtype_size(m->cplx), box = box_pixels(m);
+
+    m->table = prismi_alloc(box, 2 * sizeof(*m->table));
+    m->mask = prismi_alloc(box, sizeof(*m->mask));
+    m->first = prismi_alloc((size_t)p->batch, sizeof(*m->first));
+    if (!m->table || !m->mask || !m->first)
+        return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_ENOMEM, "measurement: no memory for a %d x %d pupil", p->box_h, p->box_w);
+    prismi_arena_add(&m->arena, (size_t)p->grid_h * p->grid_w * size, &m->spectrum);
+    if (!p->complex_object)
+        prismi_arena_add(&m->arena, (size_t)p->obj_h * p->obj_w * size, &m->object);
+    prismi_arena_add(&m->arena, (size_t)p->n_apertures * box * size, &m->pupil);
+    prismi_arena_add(&m->arena, (size_t)p->n_apertures * 2 * sizeof(int32_t), &m->origin);
+    prismi_arena_add(&m->arena, (size_t)p->batch * sizeof(int32_t), &m->index);
+    return prismi_arena_bind(&m->arena, m->dev);
+}
+
+static int build(struct prism_measure *m)
+{
+    const struct prism_measure_params *p = &m->p;
+    const struct prism_fft_desc grid = {m->cplx, 1, p->grid_h, p->grid_w};
+    const struct prism_fft_desc field = {m->cplx, p->batch, p->field_h, p->field_w};
+
+    PRISM_TRY(allocate(m));
+    PRISM_TRY(m->dev->ops->fft_create(m->dev, &grid, &m->grid_fft));
+    PRISM_TRY(m->dev->ops->fft_create(m->dev, &field, &m->field_fft));
+    for (int b = 0; b < p->batch; b++)
+        m->first[b] = b % p->n_apertures;
+    return prism_measure_set_index(m, m->first);
+}
+
+int prism_measure_create(struct prism_dev *dev, const struct prism_measure_params *params, struct prism_measure **out)
+{
+    struct prism_ctx *ctx = prismi_dev_ctx(dev);
+    const struct prism_measure_params p = resolve(params);
+
+    *out = NULL;
+    PRISM_TRY(check_params(ctx, dev, &p));
+    struct prism_measure *m = prismi_alloc(1, sizeof(*m));
+    if (!m)
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "measurement: no memory for %zu bytes", sizeof(*m));
+    prismi_ctx_retain(ctx, "measure");
+    m->dev = dev;
+    m->p = p;
+    m->cplx = prism_dtype_complex(p.dtype);
+    int status = build(m);
+    if (status)
+        prism_measure_destroy(&m);
+    *out = m;
+    return status;
+}
+
+void prism_measure_destroy(struct prism_measure **pm)
+{
+    if (!pm || !*pm)
+        return;
+    struct prism_measure *m = *pm;
+    m->dev->ops->fft_destroy(m->field_fft);
+    m->dev->ops->fft_destroy(m->grid_fft);
+    prismi_arena_release(&m->arena);
+    prismi_free(m->first);
+    prismi_free(m->mask);
+    prismi_free(m->table);
+    prismi_ctx_drop(prismi_dev_ctx(m->dev), "measure");
+    prismi_free(m);
+    *pm = NULL;
+}
+
+/* ---- the table of apertures ---- */
+
+static int check_entry(const struct prism_measure *m, int a)
+{
+    if (a < 0 || a >= m->p.n_apertures)
+        return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL, "aperture %d: the table has %d entries, 0 to %d", a,
+                          m->p.n_apertures, m->p.n_apertures - 1);
+    return 0;
+}
+
+/* An aperture whose box begins at frequency (y0, x0). */
+static int write_entry(struct prism_measure *m, int a, int y0, int x0)
+{
+    const struct prism_measure_params *p = &m->p;
+    const int32_t origin[2] = {(y0 % p->grid_h + p->grid_h) % p->grid_h, (x0 % p->grid_w + p->grid_w) % p->grid_w};
+    const size_t n = box_pixels(m);
+
+    PRISM_TRY(prismi_dev_put(m->dev, m->pupil + (size_t)a * n * prism_dtype_size(m->cplx), p->dtype, m->table, 2 * n));
+    return m->dev->ops->write(m->dev, m->origin + (size_t)a * sizeof(origin), origin, sizeof(origin));
+}
+
+/* Does the box of n samples about `origin` hold what the grid has of [c - r, c + r]? */
+static bool box_holds(int box, int origin, int grid, double c, double r)
+{
+    double low = fmax(ceil(c - r), -(grid / 2)), high = fmin(floor(c + r), grid - 1 - grid / 2);
+    return low >= origin - box / 2 && high <= origin + box - 1 - box / 2;
+}
+
+static bool meets_grid(int grid, double c, double r)
+{
+    return c + r >= -(grid / 2) && c - r <= grid - 1 - grid / 2;
+}
+
+static int check_shape(const struct prism_measure *m, int a, const struct prism_aperture *shape, double cy, double cx)
+{
+    const struct prism_measure_params *p = &m->p;
+    struct prism_ctx *ctx = prismi_dev_ctx(m->dev);
+    const double r = shape->radius_px;
+
+    if (!meets_grid(p->grid_h, cy, r) || !meets_grid(p->grid_w, cx, r))
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "aperture %d: centre (%g, %g) px with radius %g px lies outside the %d x %d grid about DC", a, cy, cx, r,
+                          p->grid_h, p->grid_w);
+    if (!box_holds(p->box_h, (int)round(cy), p->grid_h, cy, r) || !box_holds(p->box_w, (int)round(cx), p->grid_w, cx, r))
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "aperture %d: radius %g px does not fit the %d x %d pupil box; give a box of at least %d", a, r, p->box_h,
+                          p->box_w, prism_aperture_box(shape));
+    return 0;
+}
+
+/* Turns that move the object's centre to field/2, at frequency q of the window: see above. 0 for even sizes. */
+static double centre_turns(int grid, int field, int q)
+{
+    return q * ((double)(grid / 2) / grid - (double)(field / 2) / field);
+}
+
+/* m->table from m->mask and a phase; what lies outside the grid is cleared. open: pixels left. */
+static int fill_table(struct prism_measure *m, int a, int y0, int x0, const double *phase_rad, int *open)
+{
+    const struct prism_measure_params *p = &m->p;
+    const double scale = 1 / ((double)p->grid_h * p->grid_w), turn = 2 * 3.14159265358979323846;
+    double *t = m->table;
+
+    *open = 0;
+    for (int i = 0; i < p->box_h; i++) {
+        const int ky = y0 + i;
+        const bool inside = ky >= -(p->grid_h / 2) && ky < p->grid_h - p->grid_h / 2;
+        for (int j = 0; j < p->box_w; j++, t += 2) {
+            const size_t pixel = (size_t)i * p->box_w + j;
+            const int kx = x0 + j;
+            t[0] = t[1] = 0;
+            if (!inside || kx < -(p->grid_w / 2) || kx >= p->grid_w - p->grid_w / 2 || !m->mask[pixel])
+                continue;
+            double turns = centre_turns(p->grid_h, p->field_h, i - p->box_h / 2) +
+                           centre_turns(p->grid_w, p->field_w, j - p->box_w / 2) + (phase_rad ? phase_rad[pixel] / turn : 0);
+            if (!isfinite(turns))
+                return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL, "aperture %d: phase_rad[%d][%d] is %g; give a finite phase",
+                                  a, i, j, phase_rad[pixel]);
+            prismi_exp_turns(turns, &t[0], &t[1]);
+            t[0] *= scale;
+            t[1] *= scale;
+            ++*open;
+        }
+    }
+    return 0;
+}
+
+int prism_measure_set_aperture(struct prism_measure *m, int a, const struct prism_aperture *shape, double cy, double cx,
+                               const double *phase_rad)
+{
+    const struct prism_measure_params *p = &m->p;
+    struct prism_ctx *ctx = prismi_dev_ctx(m->dev);
+    int open;
+
+    PRISM_TRY(check_entry(m, a));
+    PRISM_TRY(prismi_aperture_check(ctx, shape));
+    PRISM_TRY(check_shape(m, a, shape, cy, cx));
+    const int y0 = (int)round(cy) - p->box_h / 2, x0 = (int)round(cx) - p->box_w / 2;
+    prism_aperture_render(shape, cy, cx, y0, x0, p->box_h, p->box_w, m->mask);
+    PRISM_TRY(fill_table(m, a, y0, x0, phase_rad, &open));
+    if (!open)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "aperture %d: centred at (%g, %g) px it opens no pixel of the %d x %d grid; move it",
+                          a, cy, cx, p->grid_h, p->grid_w);
+    return write_entry(m, a, y0, x0);
+}
+
+int prism_measure_set_mask(struct prism_measure *m, int a, const uint8_t *mask)
+{
+    const struct prism_measure_params *p = &m->p;
+    const int y0 = -(p->grid_h / 2), x0 = -(p->grid_w / 2);
+    int open;
+
+    PRISM_TRY(check_entry(m, a));
+    if (p->box_h != p->grid_h || p->box_w != p->grid_w)
+        return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL,
+                          "aperture %d: a mask needs a pupil box as large as the grid, %d x %d; it is %d x %d", a, p->grid_h,
+                          p->grid_w, p->box_h, p->box_w);
+    for (size_t i = 0; i < box_pixels(m); i++)
+        m->mask[i] = mask[i];
+    PRISM_TRY(fill_table(m, a, y0, x0, NULL, &open));
+    return write_entry(m, a, y0, x0);
+}
+
+int prism_measure_set_index(struct prism_measure *m, const int32_t *index)
+{
+    for (int b = 0; b < m->p.batch; b++)
+        PRISM_TRY(check_entry(m, index[b]));
+    return m->dev->ops->write(m->dev, m->index, index, (size_t)m->p.batch * sizeof(*index));
+}
+
+/* ---- run ---- */
+
+static struct prism_subaperture_desc subaperture(const struct prism_measure *m)
+{
+    const struct prism_measure_params *p = &m->p;
+    return (struct prism_subaperture_desc){m->cplx, p->batch, p->grid_h, p->grid_w, p->field_h, p->field_w, p->box_h, p->box_w};
+}
+
+int prism_measure_forward(struct prism_measure *m, prism_mem u, prism_mem x)
+{
+    const struct prism_measure_params *p = &m->p;
+    const struct prism_ops *ops = m->dev->ops;
+    const struct prism_window_desc pad = {
+        m->cplx, 1, p->grid_h, p->grid_w, p->obj_h, p->obj_w, p->grid_h / 2 - p->obj_h / 2, p->grid_w / 2 - p->obj_w / 2};
+    const struct prism_subaperture_desc desc = subaperture(m);
+    const struct prism_subaperture_args args = {u, m->spectrum, m->pupil, m->origin, m->index, 0};
+
+    if (!p->complex_object) {
+        PRISM_TRY(prismi_map(m->dev, PRISM_MAP_C_FROM_R, p->dtype, 1, (size_t)p->obj_h * p->obj_w, m->object, x, NULL, NULL, 0, 0));
+        x = m->object;
+    }
+    PRISM_TRY(ops->window(m->dev, &pad, m->spectrum, x));
+    PRISM_TRY(ops->fft_run(m->grid_fft, -1, m->spectrum, m->spectrum));
+    PRISM_TRY(ops->subaperture_fwd(m->dev, &desc, &args));
+    return ops->fft_run(m->field_fft, +1, u, u);
+}
+
+int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu)
+{
+    const struct prism_measure_params *p = &m->p;
+    const struct prism_ops *ops = m->dev->ops;
+    const struct prism_window_desc crop = {
+        m->cplx, 1, p->obj_h, p->obj_w, p->grid_h, p->grid_w, p->obj_h / 2 - p->grid_h / 2, p->obj_w / 2 - p->grid_w / 2};
+    const struct prism_subaperture_desc desc = subaperture(m);
+    const struct prism_subaperture_args args = {gu, m->spectrum, m->pupil, m->origin, m->index, 0};
+
+    PRISM_TRY(ops->fft_run(m->field_fft, -1, gu, gu));
+    PRISM_TRY(ops->subaperture_adj(m->dev, &desc, &args));
+    PRISM_TRY(ops->fft_run(m->grid_fft, +1, m->spectrum, m->spectrum));
+    PRISM_TRY(ops->window(m->dev, &crop, p->complex_object ? gx : m->object, m->spectrum));
+    if (p->complex_object)
+        return 0;
+    return prismi_map(m->dev, PRISM_MAP_C_REAL, p->dtype, 1, (size_t)p->obj_h * p->obj_w, gx, m->object, NULL, NULL, 1, 0);
+}
+
+prism_mem prism_measure_index(const struct prism_measure *m)
+{
+    return m->index;
+}
+
+const struct prism_measure_params *prism_measure_params(const struct prism_measure *m)
+{
+    return &m->p;
+}
+
+/* ---- as a generic operator ---- */
+
+struct measure_linop {
+    struct prism_linop op;
+    struct prism_measure *m;
+    struct prismi_arena arena;
+    prism_mem scratch; /* y, which the adjoint would destroy */
+};
+
+static int measure_linop_forward(struct prism_linop *op, prism_mem y, prism_mem x)
+{
+    return prism_measure_forward(((struct measure_linop *)op)->m, y, x);
+}
+
+static int measure_linop_adjoint(struct prism_linop *op, prism_mem x, prism_mem y)
+{
+    struct measure_linop *l = (struct measure_linop *)op;
+    PRISM_TRY(op->dev->ops->copy(op->dev, l->scratch, y, op->y.count * prism_dtype_size(op->y.dtype)));
+    return prism_measure_adjoint(l->m, x, l->scratch);
+}
+
+static void measure_linop_destroy(struct prism_linop *op)
+{
+    struct measure_linop *l = (struct measure_linop *)op;
+    prismi_arena_release(&l->arena);
+    prismi_free(l);
+}
+
+int prism_measure_linop(struct prism_measure *m, struct prism_linop **out)
+{
+    const struct prism_measure_params *p = &m->p;
+    const size_t y_count = (size_t)p->batch * p->field_h * p->field_w;
+    struct prism_ctx *ctx = prismi_dev_ctx(m->dev);
+    struct measure_linop *l = prismi_alloc(1, sizeof(*l));
+
+    *out = NULL;
+    if (!l)
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "measurement: no memory for %zu bytes", sizeof(*l));
+    l->m = m;
+    l->op = (struct prism_linop){m->dev,
+                                 measure_linop_forward,
+                                 measure_linop_adjoint,
+                                 measure_linop_destroy,
+                                 {p->complex_object ? m->cplx : p->dtype, (size_t)p->obj_h * p->obj_w},
+                                 {m->cplx, y_count}};
+    prismi_arena_add(&l->arena, y_count * prism_dtype_size(m->cplx), &l->scratch);
+    int status = prismi_arena_bind(&l->arena, m->dev);
+    if (status) {
+        measure_linop_destroy(&l->op);
+        return status;
+    }
+    prismi_ctx_retain(ctx, "linop");
+    *out = &l->op;
+    return 0;
+}

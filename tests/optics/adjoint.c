@@ -1,0 +1,210 @@
+/* Adjoint test of every operator on one backend, in every precision it has.
+ *
+ *   adjoint BACKEND [PLUGIN_FOLDER]
+ *
+ * For random x and y, <A x, y> must equal <x, A^H y>; where x is real, the real parts must. The difference is measured against
+ * ||A x|| ||y|| / sqrt(n), n the elements of y: the typical size of the inner product of independent vectors. Its own value would
+ * be a worse measure, as it may be zero by chance. Rounding is below it by about the precision of the arithmetic. */
+#include "core/internal.h"
+#include "prismrec/optics.h"
+#include "support.h"
+
+#include <complex.h>
+#include <math.h>
+
+typedef double complex cplx;
+
+static struct prism_ctx *ctx;
+static struct prism_dev *dev;
+static int n_tests, n_failed;
+static double worst[2]; /* mismatch in single and in double precision */
+
+static void report(bool ok, const char *name, const char *detail)
+{
+    printf("%sok %d - %s\n", ok ? "" : "not ", ++n_tests, name);
+    if (!ok) {
+        printf("# %s\n", detail);
+        n_failed++;
+    }
+}
+
+static bool is_real(enum prism_dtype t)
+{
+    return t == prism_dtype_real(t);
+}
+
+/* Random numbers on the device, and the rounded values they have there. */
+static int fill(const struct prism_linop_shape *s, prism_mem mem, cplx *host, uint64_t stream)
+{
+    const size_t reals = s->count * (is_real(s->dtype) ? 1 : 2);
+    double *v = (double *)host;
+    for (size_t i = 0; i < reals; i++)
+        v[i] = prismi_rng_normal(11, stream, i);
+    PRISM_TRY(prismi_dev_put(dev, mem, prism_dtype_real(s->dtype), v, reals));
+    return prismi_dev_get(dev, v, mem, prism_dtype_real(s->dtype), reals);
+}
+
+static cplx dot(const struct prism_linop_shape *s, prism_mem mem, const cplx *other, cplx *tmp, double *norm, int *status)
+{
+    cplx sum = 0;
+    double squares = 0;
+    *status = prismi_dev_get(dev, (double *)tmp, mem, prism_dtype_real(s->dtype), s->count * (is_real(s->dtype) ? 1 : 2));
+    for (size_t i = 0; i < s->count; i++) {
+        cplx a = is_real(s->dtype) ? ((const double *)tmp)[i] : tmp[i];
+        cplx b = is_real(s->dtype) ? ((const double *)other)[i] : other[i];
+        sum += a * conj(b);
+        squares += creal(a) * creal(a) + cimag(a) * cimag(a);
+    }
+    *norm = sqrt(squares);
+    return sum;
+}
+
+static double mismatch(struct prism_linop *op, int *status)
+{
+    struct prism_linop_shape xs, ys;
+    prism_linop_shapes(op, &xs, &ys);
+    const size_t xb = xs.count * prism_dtype_size(xs.dtype), yb = ys.count * prism_dtype_size(ys.dtype);
+    const size_t most = xs.count > ys.count ? xs.count : ys.count;
+    struct prismi_arena arena = {0};
+    prism_mem x, y, ax, ahy;
+    cplx *hx = prismi_alloc(xs.count, sizeof *hx), *hy = prismi_alloc(ys.count, sizeof *hy), *tmp = prismi_alloc(most, sizeof *tmp);
+    cplx left = 0, right = 0;
+    double norm_ax = 1, norm_y = 1, ignored;
+
+    prismi_arena_add(&arena, xb, &x);
+    prismi_arena_add(&arena, yb, &y);
+    prismi_arena_add(&arena, yb, &ax);
+    prismi_arena_add(&arena, xb, &ahy);
+    *status = prismi_arena_bind(&arena, dev);
+    if (!*status)
+        *status = fill(&xs, x, hx, 1);
+    if (!*status)
+        *status = fill(&ys, y, hy, 2);
+    if (!*status)
+        *status = prism_linop_forward(op, ax, x);
+    if (!*status)
+        *status = prism_linop_adjoint(op, ahy, y);
+    if (!*status)
+        left = dot(&ys, ax, hy, tmp, &norm_ax, status);
+    if (!*status)
+        right = conj(dot(&xs, ahy, hx, tmp, &ignored, status));
+    if (!*status)
+        dot(&ys, y, hy, tmp, &norm_y, status);
+    prismi_arena_release(&arena);
+    prismi_free(hx);
+    prismi_free(hy);
+    prismi_free(tmp);
+    cplx difference = left - right;
+    return (is_real(xs.dtype) ? fabs(creal(difference)) : cabs(difference)) / (norm_ax * norm_y / sqrt((double)ys.count));
+}
+
+/* status: of the operator's creation */
+static void check(const char *name, enum prism_dtype dtype, int status, struct prism_linop *op)
+{
+    const double limit = prism_dtype_real(dtype) == PRISM_F64 ? 3e-14 : 5e-6;
+    char detail[600];
+    double error = status ? 0 : mismatch(op, &status), *most = &worst[prism_dtype_real(dtype) == PRISM_F64];
+    *most = error > *most ? error : *most;
+    if (status)
+        snprintf(detail, sizeof detail, "%s: %s", prism_status_name(status), prism_ctx_error(ctx)->text);
+    else
+        snprintf(detail, sizeof detail, "relative mismatch %g, limit %g", error, limit);
+    report(!status && error < limit, name, detail);
+}
+
+static void check_propagators(enum prism_dtype dtype)
+{
+    const char *const names[] = {"fraunhofer", "fresnel", "angular_spectrum"};
+    const int sides[][2] = {{16, 16}, {15, 12}, {7, 9}, {1, 8}};
+    for (int m = 0; m < PRISM_PROPAGATOR_COUNT; m++)
+        for (size_t s = 0; s < sizeof sides / sizeof sides[0]; s++)
+            for (int sign = -1; sign <= 1; sign += 2) {
+                /* the finer pitch is beyond half a wavelength: some frequencies are evanescent */
+                const struct prism_grid g = {sides[s][0], sides[s][1], 2e-7, 1e-5, 550e-9};
+                char name[100];
+                struct prism_linop *op = NULL;
+                int status = prism_propagator_create(dev, (enum prism_propagator)m, &g, sign * 3e-4, dtype, &op);
+                snprintf(name, sizeof name, "%s %dx%d %s %s", names[m], g.ny, g.nx, sign > 0 ? "forward" : "backward",
+                         dtype == PRISM_CF64 ? "f64" : "f32");
+                check(name, dtype, status, op);
+                prism_linop_destroy(&op);
+            }
+}
+
+static const struct measure_case {
+    const char *name;
+    struct prism_measure_params p;
+    double radius;
+    bool phase;
+} cases[] = {
+    /* dtype, grid, obj, complex_object, field, box, n_apertures, batch */
+    {"real object", {PRISM_F32, 32, 32, 32, 32, false, 0, 0, 0, 0, 3, 3}, 6, false},
+    {"complex object", {PRISM_F32, 32, 32, 32, 32, true, 0, 0, 0, 0, 3, 3}, 6, false},
+    {"complex pupil", {PRISM_F32, 32, 32, 32, 32, true, 0, 0, 15, 15, 3, 3}, 6, true},
+    {"small object", {PRISM_F32, 32, 32, 9, 14, false, 0, 0, 0, 0, 3, 3}, 6, false},
+    {"small field", {PRISM_F32, 32, 32, 20, 20, false, 16, 16, 15, 15, 3, 3}, 5.5, true},
+    {"odd sizes", {PRISM_F32, 33, 27, 13, 14, false, 17, 18, 15, 15, 3, 3}, 5.5, true},
+    {"odd sizes, complex object", {PRISM_F32, 33, 27, 14, 13, true, 18, 17, 15, 15, 3, 3}, 5.5, true},
+    {"repeated indices", {PRISM_F32, 32, 32, 32, 32, true, 16, 16, 15, 15, 3, 7}, 5.5, true},
+    {"one field", {PRISM_F32, 32, 32, 32, 32, false, 0, 0, 0, 0, 3, 1}, 6, false},
+};
+
+static int set_up(struct prism_measure *m, const struct measure_case *c)
+{
+    const struct prism_measure_params *p = prism_measure_params(m);
+    const struct prism_aperture a = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = c->radius};
+    const double centres[3][2] = {{0.3, -0.4}, {5, -7.5}, {14, 12}}; /* the last leaves the grid */
+    const size_t box = (size_t)p->box_h * p->box_w;
+    double *phase = prismi_alloc(box, sizeof *phase);
+    int status = phase ? 0 : PRISM_ENOMEM;
+    for (size_t i = 0; !status && i < box; i++)
+        phase[i] = 3 * prismi_rng_normal(5, 5, i);
+    for (int k = 0; !status && k < 3; k++)
+        status = prism_measure_set_aperture(m, k, &a, centres[k][0], centres[k][1], c->phase ? phase : NULL);
+    prismi_free(phase);
+    const int32_t repeated[7] = {2, 0, 1, 1, 2, 1, 0};
+    return status || p->batch != 7 ? status : prism_measure_set_index(m, repeated);
+}
+
+static void check_measures(enum prism_dtype dtype)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct prism_measure_params p = cases[i].p;
+        struct prism_measure *m = NULL;
+        struct prism_linop *op = NULL;
+        char name[100];
+        p.dtype = dtype;
+        int status = prism_measure_create(dev, &p, &m);
+        if (!status)
+            status = set_up(m, &cases[i]);
+        if (!status)
+            status = prism_measure_linop(m, &op);
+        snprintf(name, sizeof name, "measure, %s %s", cases[i].name, dtype == PRISM_F64 ? "f64" : "f32");
+        check(name, dtype, status, op);
+        prism_linop_destroy(&op);
+        prism_measure_destroy(&m);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct prism_dev_params params = {.backend = argc > 1 ? argv[1] : "ref", .plugin_path = argc > 2 ? argv[2] : NULL};
+    if (prism_ctx_create(NULL, &ctx)) /* silent: the sampling of these grids is beside the point */
+        return 1;
+    if (prism_dev_open(ctx, &params, &dev)) {
+        printf("1..0 # SKIP %s\n", prism_ctx_error(ctx)->text);
+        prism_ctx_destroy(&ctx);
+        const char *required = getenv("PRISMREC_TEST_REQUIRE");
+        return required && !strcmp(required, params.backend);
+    }
+    printf("# %s: %s\n", prism_dev_backend(dev), dev->caps.device);
+    for (int d = PRISM_F32; d <= PRISM_F64; d++)
+        if (dev->caps.dtypes & (1u << d)) {
+            check_propagators(prism_dtype_complex((enum prism_dtype)d));
+            check_measures((enum prism_dtype)d);
+        }
+    printf("# worst mismatch: single %g, double %g\n1..%d\n", worst[0], worst[1], n_tests);
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+    return n_failed != 0;
+}

@@ -1,0 +1,206 @@
+/* Host memory: every creation survives the failure of any one of its allocations and gives back what it took; runs allocate
+ * nothing. The linker puts these functions before the allocator. */
+#include "core/internal.h"
+#include "prismrec/optics.h"
+#include "support.h"
+
+static int calls, fail_at, live; /* fail_at: the call that gives NULL, 0 = none */
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_aligned_alloc(size_t align, size_t n);
+int __real_posix_memalign(void **p, size_t align, size_t n);
+void __real_free(void *p);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_aligned_alloc(size_t align, size_t n);
+int __wrap_posix_memalign(void **p, size_t align, size_t n);
+void __wrap_free(void *p);
+
+static bool refuse(void)
+{
+    return ++calls == fail_at;
+}
+
+static void *counted(void *p)
+{
+    live += p != NULL;
+    return p;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    return refuse() ? NULL : counted(__real_malloc(n));
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return refuse() ? NULL : counted(__real_calloc(n, size));
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    if (refuse())
+        return NULL;
+    live -= p != NULL;
+    return counted(__real_realloc(p, n));
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t n)
+{
+    return refuse() ? NULL : counted(__real_aligned_alloc(align, n));
+}
+
+int __wrap_posix_memalign(void **p, size_t align, size_t n)
+{
+    if (refuse())
+        return 12;
+    int status = __real_posix_memalign(p, align, n);
+    live += !status;
+    return status;
+}
+
+void __wrap_free(void *p)
+{
+    live -= p != NULL;
+    __real_free(p);
+}
+
+static struct prism_ctx *ctx;
+static struct prism_dev *dev;
+static int n_tests, n_failed;
+
+static void report(bool ok, const char *name)
+{
+    printf("%sok %d - %s\n", ok ? "" : "not ", ++n_tests, name);
+    n_failed += !ok;
+}
+
+static const struct prism_aperture circle = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3};
+static const struct prism_grid grid = {16, 15, 1e-5, 1e-5, 5e-7};
+static const struct prism_measure_params params = {PRISM_F32, 16, 16, 8, 8, false, 12, 12, 9, 9, 2, 3};
+
+static int create_measure(void)
+{
+    struct prism_measure *m = NULL;
+    struct prism_linop *op = NULL;
+    int status = prism_measure_create(dev, &params, &m);
+    if (status)
+        return m ? PRISM_EINVAL : status; /* nothing may be handed out on failure */
+    status = prism_measure_linop(m, &op);
+    prism_linop_destroy(&op);
+    prism_measure_destroy(&m);
+    return status;
+}
+
+static int create_propagator(void)
+{
+    struct prism_linop *op = NULL;
+    int status = prism_propagator_create(dev, PRISM_FRESNEL, &grid, 0.01, PRISM_CF32, &op);
+    if (status)
+        return op ? PRISM_EINVAL : status;
+    prism_linop_destroy(&op);
+    return status;
+}
+
+static char csv[300];
+static enum prism_pattern_kind kind;
+
+static int create_pattern(void)
+{
+    const struct prism_pattern_params p = {kind, 20, 100, 0, 3, 1, csv};
+    double *yx = NULL;
+    int n;
+    int status = prism_pattern_create(ctx, &p, &yx, &n);
+    if (status)
+        return yx ? PRISM_EINVAL : status;
+    free(yx);
+    return 0;
+}
+
+static int statistics(void)
+{
+    const double yx[4] = {0, 0, 3, 1};
+    struct prism_pattern_stats s;
+    return prism_pattern_statistics(ctx, yx, 2, &circle, 32, 20, &s);
+}
+
+static void exhaust(const char *name, int (*create)(void))
+{
+    const int before = live;
+    int status = PRISM_ENOMEM, failures = 0;
+    for (int k = 1; status == PRISM_ENOMEM && k < 1000; k++) {
+        calls = 0;
+        fail_at = k;
+        status = create();
+        fail_at = 0;
+        failures += status == PRISM_ENOMEM;
+        if (live != before)
+            break;
+    }
+    if (status || live != before)
+        printf("# after %d failures: %s, %d blocks lost, %s\n", failures, prism_status_name(status), live - before,
+               prism_ctx_error(ctx)->text);
+    report(!status && failures > 0 && live == before, name);
+}
+
+static void run_without_allocation(void)
+{
+    struct prism_measure *m = NULL;
+    struct prism_linop *op = NULL;
+    prism_mem x = NULL, y = NULL;
+    const int32_t index[3] = {1, 0, 1};
+    int status = prism_measure_create(dev, &params, &m);
+    status |= prism_propagator_create(dev, PRISM_ANGULAR_SPECTRUM, &grid, 0.01, PRISM_CF32, &op);
+    status |= dev->ops->alloc(dev, 3 * 16 * 16 * 8, &x) | dev->ops->alloc(dev, 3 * 16 * 16 * 8, &y);
+    calls = 0;
+    if (!status) {
+        status |= prism_measure_set_aperture(m, 1, &circle, 1, 2, NULL) | prism_measure_set_index(m, index);
+        status |= prism_measure_forward(m, y, x) | prism_measure_adjoint(m, x, y);
+        status |= prism_linop_forward(op, y, x) | prism_linop_adjoint(op, x, y);
+    }
+    report(!status && !calls, "runs allocate nothing");
+    dev->ops->release(dev, x);
+    dev->ops->release(dev, y);
+    prism_linop_destroy(&op);
+    prism_measure_destroy(&m);
+}
+
+static int leaks;
+static void count_leaks(void *user, enum prism_log_level level, const char *text)
+{
+    (void)user;
+    leaks += level == PRISM_LOG_ERROR;
+    printf("# %s\n", text);
+}
+
+int main(void)
+{
+    const struct prism_ctx_params log = {count_leaks, NULL, PRISM_LOG_ERROR};
+    const struct prism_dev_params ref = {.backend = "ref"};
+    char dir[256];
+    support_tempdir(dir, sizeof dir);
+    snprintf(csv, sizeof csv, "%s/points.csv", dir);
+    FILE *f = fopen(csv, "w");
+    if (!f || fputs("0,0\n1,2\n", f) < 0 || fclose(f) || prism_ctx_create(&log, &ctx) || prism_dev_open(ctx, &ref, &dev)) {
+        printf("Bail out! set-up failed\n");
+        return 1;
+    }
+    exhaust("measurement and its operator", create_measure);
+    exhaust("propagator", create_propagator);
+    for (int k = 0; k < PRISM_PATTERN_COUNT; k++) {
+        const char *const names[] = {"fermat pattern", "random pattern", "star pattern", "raster pattern", "csv pattern"};
+        kind = (enum prism_pattern_kind)k;
+        exhaust(names[k], create_pattern);
+    }
+    exhaust("pattern statistics", statistics);
+    run_without_allocation();
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+    report(!leaks, "no object is left");
+    support_remove(dir);
+    printf("1..%d\n", n_tests);
+    return n_failed != 0;
+}
