@@ -27,7 +27,7 @@ int main(void)
     PIN("sizeof prism_host", sizeof(struct prism_host), 32);
     PIN("sizeof prism_open", sizeof(struct prism_open), 24);
     PIN("sizeof prism_map_args", sizeof(struct prism_map_args), 112);
-    PIN("maps", PRISM_MAP_COUNT, 28);
+    PIN("maps", PRISM_MAP_COUNT, 27);
     PIN("reductions", PRISM_REDUCE_COUNT, 8);
     PIN("activations", PRISM_ACT_COUNT, 7);
     PIN("sizeof prism_subaperture_desc", sizeof(struct prism_subaperture_desc), 32);

@@ -1,0 +1,21 @@
+/* Activation: y = act(x), gx = gy act'(x); formulas at enum prism_act. */
+#include "nn/layer.h"
+
+static int act_forward(struct prismi_layer *l)
+{
+    struct prism_map_args a = {.y = {l->y}, .x = {l->x}, .act = l->act};
+    return l->dev->ops->map(l->dev, PRISM_MAP_ACT, l->dtype, 1, prismi_layer_count(l->in), &a);
+}
+
+static int act_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
+{
+    struct prism_map_args a = {.y = {gx}, .x = {gy, l->x}, .act = l->act};
+    return l->dev->ops->map(l->dev, PRISM_MAP_ACT_BWD, l->dtype, 1, prismi_layer_count(l->in), &a);
+}
+
+static const struct prismi_layer_ops act_ops = {"act", 1, prismi_layer_same_shape, NULL, act_forward, act_backward, NULL};
+
+struct prismi_layer prismi_layer_act(enum prism_act act)
+{
+    return (struct prismi_layer){.ops = &act_ops, .act = act};
+}

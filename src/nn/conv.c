@@ -1,0 +1,73 @@
+/* Convolution and transposed convolution, one plan.
+ *
+ * plain       weight [cout,cin,k,k]:  y = plan.fwd(x, w),    gx = plan.bwd_x(gy, w),  gw = plan.bwd_w(gy, x)
+ * transposed  weight [cin,cout,k,k]:  y = plan.bwd_x(x, w),  gx = plan.fwd(gy, w),    gw = plan.bwd_w(x, gy)
+ *             where the plan is the plain convolution from the layer's output to its input
+ * bias        y[o] += b[o],  gb[o] = sum gy[o] */
+#include "nn/layer.h"
+
+static struct prism_conv_desc plan_desc(const struct prismi_layer *l)
+{
+    const struct prismi_conv_shape *c = &l->conv;
+    const int *x = c->transposed ? l->out : l->in, *y = c->transposed ? l->in : l->out;
+    return (struct prism_conv_desc){
+        .dtype = l->dtype, .cin = x[0], .h = x[1], .w = x[2], .cout = y[0], .k = c->k, .stride = c->stride, .pad = c->pad};
+}
+
+static void conv_infer(struct prismi_layer *l)
+{
+    const struct prismi_conv_shape *c = &l->conv;
+    l->out[0] = c->cout;
+    for (int a = 1; a < 3; a++)
+        l->out[a] = c->transposed ? (l->in[a] - 1) * c->stride - 2 * c->pad + c->k : (l->in[a] + 2 * c->pad - c->k) / c->stride + 1;
+    int d0 = c->transposed ? l->in[0] : c->cout, d1 = c->transposed ? c->cout : l->in[0];
+    prismi_layer_add_param(l, "weight", PRISMI_FILL_WEIGHT, d0, d1, c->k, c->k);
+    if (c->bias)
+        prismi_layer_add_param(l, "bias", PRISMI_FILL_BIAS, c->cout, 0, 0, 0);
+}
+
+static int conv_create(struct prismi_layer *l)
+{
+    struct prism_conv_desc d = plan_desc(l);
+    return l->dev->ops->conv_create(l->dev, &d, &l->plan);
+}
+
+static int conv_forward(struct prismi_layer *l)
+{
+    const struct prism_ops *ops = l->dev->ops;
+    prism_mem w = l->param[0].info.value;
+    PRISM_TRY(l->conv.transposed ? ops->conv_bwd_x(l->plan, l->y, l->x, w) : ops->conv_fwd(l->plan, l->y, l->x, w));
+    if (!l->conv.bias)
+        return 0;
+    return prismi_map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2], l->y, l->y,
+                      l->param[1].info.value, NULL, 0, 0);
+}
+
+static int conv_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
+{
+    const struct prism_ops *ops = l->dev->ops;
+    prism_mem w = l->param[0].info.value, gw = l->param[0].info.grad;
+    if (l->conv.transposed) {
+        PRISM_TRY(ops->conv_bwd_w(l->plan, gw, l->x, gy));
+        PRISM_TRY(ops->conv_fwd(l->plan, gx, gy, w));
+    } else {
+        PRISM_TRY(ops->conv_bwd_w(l->plan, gw, gy, l->x));
+        PRISM_TRY(ops->conv_bwd_x(l->plan, gx, gy, w));
+    }
+    if (!l->conv.bias)
+        return 0;
+    return ops->reduce(l->dev, PRISM_REDUCE_SUM, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2],
+                       l->param[1].info.grad, gy, NULL);
+}
+
+static void conv_destroy(struct prismi_layer *l)
+{
+    l->dev->ops->conv_destroy(l->plan);
+}
+
+static const struct prismi_layer_ops conv_ops = {"conv", 1, conv_infer, conv_create, conv_forward, conv_backward, conv_destroy};
+
+struct prismi_layer prismi_layer_conv(const struct prismi_conv_shape *shape)
+{
+    return (struct prismi_layer){.ops = &conv_ops, .conv = *shape};
+}

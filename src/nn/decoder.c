@@ -1,0 +1,129 @@
+/* The decoder's architecture rule (docs/decoder.md): parameters -> list of layers. */
+#include "nn/layer.h"
+
+enum { MAX_UPSAMPLE = 14 }; /* 4 2^14 = PRISMI_MAX_SIDE */
+
+static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params *p)
+{
+    int n = p->grid_size;
+    if (n < 1 || n > PRISMI_MAX_SIDE || (n & (n - 1)))
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "grid_size %d is not a power of two from 1 to %d; choose one", n, PRISMI_MAX_SIDE);
+    if (p->obj_size < 1 || p->obj_size > n)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "obj_size %d is outside 1..%d (grid_size); choose a smaller object or a larger grid",
+                          p->obj_size, n);
+    if (p->latent_channels < 0 || p->latent_channels > PRISMI_MAX_SIDE)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "latent_channels %d is outside 1..%d; use 0 for grid_size channels",
+                          p->latent_channels, PRISMI_MAX_SIDE);
+    if (p->n_upsample < 0 || p->n_upsample > MAX_UPSAMPLE)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "n_upsample %d is outside 1..%d; use 0 for the fewest that reach obj_size",
+                          p->n_upsample, MAX_UPSAMPLE);
+    if ((int)p->output_activation < 0 || p->output_activation >= PRISM_ACT_COUNT)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "output_activation %d is not in 0..%d", (int)p->output_activation,
+                          PRISM_ACT_COUNT - 1);
+    if ((int)p->init < 0 || p->init > PRISM_INIT_ORTHOGONAL)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "init %d is not in 0..%d", (int)p->init, PRISM_INIT_ORTHOGONAL);
+    return 0;
+}
+
+/* Half the latent first, halved at every up-sampling stage, then halved down to 1. */
+static int auto_channels(struct prism_ctx *ctx, struct prism_decoder_params *p)
+{
+    for (int c = p->latent_channels; p->n_channels <= p->n_upsample || c > 1; p->n_channels++) {
+        c /= 2;
+        if (c < 1)
+            return PRISM_FAIL(ctx, PRISM_EINVAL,
+                              "latent_channels %d reaches 0 channels within the %d halvings of %d up-sampling stages; use at least "
+                              "%d, or give the progression in channels",
+                              p->latent_channels, p->n_upsample + 1, p->n_upsample, 2 << p->n_upsample);
+        p->channels[p->n_channels] = c;
+    }
+    return 0;
+}
+
+static int check_channels(struct prism_ctx *ctx, const struct prism_decoder_params *p)
+{
+    if (p->n_channels < 2 || p->n_channels > PRISM_MAX_CHANNELS)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "channels has %d entries; give 2 to %d, or none for the automatic progression",
+                          p->n_channels, PRISM_MAX_CHANNELS);
+    if (p->n_channels <= p->n_upsample)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "channels has %d entries, but %d up-sampling stages need at least %d", p->n_channels,
+                          p->n_upsample, p->n_upsample + 1);
+    for (int i = 0; i < p->n_channels; i++)
+        if (p->channels[i] < 1 || p->channels[i] > PRISMI_MAX_SIDE)
+            return PRISM_FAIL(ctx, PRISM_EINVAL, "channels[%d] is %d; every layer needs 1 to %d channels", i, p->channels[i],
+                              PRISMI_MAX_SIDE);
+    if (p->channels[p->n_channels - 1] != 1)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "channels ends in %d; the last layer makes the image and has 1 channel",
+                          p->channels[p->n_channels - 1]);
+    return 0;
+}
+
+static int resolve(struct prism_ctx *ctx, struct prism_decoder_params *p)
+{
+    PRISM_TRY(check_sizes(ctx, p));
+    if (!p->n_upsample)
+        while (4 << p->n_upsample < p->obj_size)
+            p->n_upsample++;
+    if (!p->latent_channels)
+        p->latent_channels = p->grid_size;
+    return p->n_channels ? check_channels(ctx, p) : auto_channels(ctx, p);
+}
+
+/* j-th convolution of the progression. */
+static struct prismi_layer conv_layer(const struct prism_decoder_params *p, int j)
+{
+    bool last = j == p->n_channels - 1;
+    struct prismi_conv_shape c = {.cout = p->channels[j], .transposed = j <= p->n_upsample, .bias = p->no_norm || last};
+    if (j == 0) {
+        c.k = 4; /* 1x1 -> 4x4 */
+        c.stride = 1;
+    } else if (c.transposed) {
+        c.k = 4; /* h -> 2h */
+        c.stride = 2;
+        c.pad = 1;
+    } else {
+        c.k = 3;
+        c.stride = 1;
+        c.pad = last && p->frame ? 0 : 1;
+    }
+    return prismi_layer_conv(&c);
+}
+
+int prismi_decoder_layers(struct prism_ctx *ctx, struct prism_decoder_params *p, struct prismi_layer layers[PRISMI_MAX_LAYERS],
+                          int *n)
+{
+    PRISM_TRY(resolve(ctx, p));
+    int k = 0;
+    layers[k++] = prismi_layer_latent(p->latent_channels);
+    for (int j = 0; j < p->n_channels; j++) {
+        layers[k++] = conv_layer(p, j);
+        if (j < p->n_channels - 1)
+            layers[k++] = p->no_norm ? prismi_layer_act(PRISM_ACT_RELU) : prismi_layer_norm(PRISM_ACT_RELU);
+    }
+    if (p->output_activation != PRISM_ACT_NONE)
+        layers[k++] = prismi_layer_act(p->output_activation);
+    int side = 4 << p->n_upsample;
+    if (p->frame && p->n_channels - 1 > p->n_upsample)
+        side -= 2;
+    if (side != p->obj_size)
+        layers[k++] = prismi_layer_window(p->obj_size);
+    *n = k;
+    return 0;
+}
+
+int prismi_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, bool inference, struct prism_net **out)
+{
+    struct prism_decoder_params p = *params;
+    struct prismi_layer layers[PRISMI_MAX_LAYERS];
+    int n;
+    *out = NULL;
+    PRISM_TRY(prismi_decoder_layers(prismi_dev_ctx(dev), &p, layers, &n));
+    PRISM_TRY(prismi_net_create(dev, p.dtype, layers, n, inference, out));
+    (*out)->params = p;
+    return 0;
+}
+
+int prism_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, struct prism_net **out)
+{
+    return prismi_decoder_create(dev, params, false, out);
+}

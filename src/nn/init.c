@@ -1,0 +1,136 @@
+/* Initial weights. Tensor t draws its i-th element from the counter-based generator at (seed, PRISMI_STREAM_WEIGHTS + t, i), so
+ * that the values depend on nothing else.
+ *
+ * d0, d1: the weight's first two dimensions (for a transposed convolution d1 = cout, torch's choice too)
+ * latent N(0,1), gamma 1, beta 0, running mean 0 and variance 1
+ * torch       weight, bias ~ U(-b,b), b = 1/sqrt(d1 k^2)
+ * xavier      weight ~ N(0, 2/((d0 + d1) k^2)), bias 0
+ * orthogonal  weight flattened to [d0, d1 k^2] has orthonormal rows (columns where it is taller than wide), bias 0 */
+#include "nn/layer.h"
+
+#include <math.h>
+
+enum { CHUNK = 65536 };
+
+struct draw {
+    enum prism_init init;
+    uint64_t seed, stream;
+    const struct prismi_param *param;
+    double bound, std; /* of the convolution the tensor belongs to */
+};
+
+static double draw_value(const struct draw *d, size_t i)
+{
+    enum prismi_fill fill = d->param->fill;
+    if (fill == PRISMI_FILL_ONE)
+        return 1;
+    if (fill == PRISMI_FILL_NORMAL)
+        return prismi_rng_normal(d->seed, d->stream, i);
+    if (fill == PRISMI_FILL_WEIGHT && d->init == PRISM_INIT_XAVIER)
+        return d->std * prismi_rng_normal(d->seed, d->stream, i);
+    if (fill != PRISMI_FILL_ZERO && d->init == PRISM_INIT_TORCH)
+        return d->bound * (2 * prismi_rng_uniform(d->seed, d->stream, i) - 1);
+    return 0;
+}
+
+static int fill_drawn(struct prism_dev *dev, enum prism_dtype dtype, const struct draw *d)
+{
+    size_t n = d->param->info.count, size = prism_dtype_size(dtype);
+    double *v = prismi_alloc(n < CHUNK ? n : CHUNK, sizeof *v);
+    if (!v)
+        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no host memory to initialise %s", d->param->info.name);
+    int status = 0;
+    for (size_t at = 0; at < n && !status; at += CHUNK) {
+        size_t m = n - at < CHUNK ? n - at : CHUNK;
+        for (size_t i = 0; i < m; i++)
+            v[i] = draw_value(d, at + i);
+        status = prismi_dev_put(dev, d->param->info.value + at * size, dtype, v, m);
+    }
+    prismi_free(v);
+    return status;
+}
+
+static double dot(const double *a, const double *b, size_t n)
+{
+    double s[4] = {0}; /* independent sums, so that additions need not wait for each other */
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t k = 0; k < 4; k++)
+            s[k] += a[i + k] * b[i + k];
+    for (; i < n; i++)
+        s[0] += a[i] * b[i];
+    return s[0] + s[1] + s[2] + s[3];
+}
+
+/* Modified Gram-Schmidt on the rows of v [n,len], n <= len: 2 n^2 len operations, some seconds for the widest layer of a 1024
+ * grid (n 1024, len 8192). Random normal rows are well conditioned, so one sweep keeps them orthogonal to about 1e-12. */
+static void orthonormalise(double *v, size_t n, size_t len)
+{
+    for (size_t i = 0; i < n; i++) {
+        double *a = v + i * len, scale = 1 / sqrt(dot(a, a, len));
+        for (size_t t = 0; t < len; t++)
+            a[t] *= scale;
+        for (size_t j = i + 1; j < n; j++) {
+            double *b = v + j * len, p = dot(a, b, len);
+            for (size_t t = 0; t < len; t++)
+                b[t] -= p * a[t];
+        }
+    }
+}
+
+static int fill_orthogonal(struct prism_dev *dev, enum prism_dtype dtype, const struct draw *d)
+{
+    const struct prism_param_info *w = &d->param->info;
+    size_t rows = (size_t)w->dim[0], cols = w->count / rows;
+    bool tall = rows > cols;
+    size_t n = tall ? cols : rows, len = tall ? rows : cols;
+    double *v = prismi_alloc(w->count, sizeof *v), *out = tall ? prismi_alloc(w->count, sizeof *v) : v;
+    int status = 0;
+    if (!v || !out)
+        status = PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no host memory to initialise %s", w->name);
+    if (!status) {
+        for (size_t i = 0; i < w->count; i++)
+            v[i] = prismi_rng_normal(d->seed, d->stream, i);
+        orthonormalise(v, n, len);
+        for (size_t i = 0; i < w->count && tall; i++)
+            out[i] = v[i % cols * rows + i / cols];
+        status = prismi_dev_put(dev, w->value, dtype, out, w->count);
+    }
+    if (tall)
+        prismi_free(out);
+    prismi_free(v);
+    return status;
+}
+
+static int init_running(struct prism_net *net)
+{
+    size_t size = prism_dtype_size(net->dtype);
+    for (int i = 0; i < net->nlayers; i++) {
+        const struct prismi_layer *l = &net->layer[i];
+        size_t c = l->nrunning / 2;
+        if (!c)
+            continue;
+        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_FILL, net->dtype, 1, c, l->running, NULL, NULL, NULL, 0, 0));
+        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_FILL, net->dtype, 1, c, l->running + c * size, NULL, NULL, NULL, 1, 0));
+    }
+    return 0;
+}
+
+int prism_net_init(struct prism_net *net, uint64_t seed)
+{
+    struct draw d = {.init = net->params.init, .seed = seed, .stream = PRISMI_STREAM_WEIGHTS};
+    for (int i = 0; i < net->nlayers; i++) {
+        struct prismi_layer *l = &net->layer[i];
+        for (int k = 0; k < l->nparam; k++, d.stream++) {
+            d.param = &l->param[k];
+            if (d.param->fill == PRISMI_FILL_WEIGHT) {
+                double k2 = (double)l->conv.k * l->conv.k;
+                d.bound = 1 / sqrt(d.param->info.dim[1] * k2);
+                d.std = sqrt(2 / ((d.param->info.dim[0] + d.param->info.dim[1]) * k2));
+            }
+            bool orthogonal = d.param->fill == PRISMI_FILL_WEIGHT && d.init == PRISM_INIT_ORTHOGONAL;
+            PRISM_TRY(orthogonal ? fill_orthogonal(net->dev, net->dtype, &d) : fill_drawn(net->dev, net->dtype, &d));
+        }
+    }
+    return init_running(net);
+}

@@ -1,0 +1,59 @@
+/* Normalisation of each channel by its own statistics, scale, shift, activation (batch normalisation of a batch of one).
+ *
+ * n = h w:  mu = mean x,  var = mean (x - mu)^2,  xh = (x - mu)/sqrt(var + eps),  y = act(gamma xh + beta)
+ * backward, with g = gy act'(.):  gbeta = sum g,  ggamma = sum g xh,  gx = gamma/sqrt(var + eps) (g - (gbeta + xh ggamma)/n)
+ * running:  rm = 0.9 rm + 0.1 mu,  rv = 0.9 rv + 0.1 var n/(n - 1), in every forward */
+#include "nn/layer.h"
+
+static struct prism_norm_desc norm_desc(const struct prismi_layer *l)
+{
+    return (struct prism_norm_desc){.dtype = l->dtype,
+                                    .act = l->act,
+                                    .rows = (size_t)l->in[0],
+                                    .cols = (size_t)l->in[1] * (size_t)l->in[2],
+                                    .eps = PRISMI_NORM_EPS};
+}
+
+static void norm_infer(struct prismi_layer *l)
+{
+    prismi_layer_same_shape(l);
+    prismi_layer_add_param(l, "gamma", PRISMI_FILL_ONE, l->in[0], 0, 0, 0);
+    prismi_layer_add_param(l, "beta", PRISMI_FILL_ZERO, l->in[0], 0, 0, 0);
+    l->nsaved = 3 * (size_t)l->in[0];
+    l->nrunning = 2 * (size_t)l->in[0];
+}
+
+static int norm_forward(struct prismi_layer *l)
+{
+    struct prism_norm_desc d = norm_desc(l);
+    struct prism_norm_args a = {
+        .x = l->x, .y = l->y, .stats = l->saved, .gamma = l->param[0].info.value, .beta = l->param[1].info.value};
+    PRISM_TRY(l->dev->ops->norm_act_fwd(l->dev, &d, &a));
+    size_t row_bytes = d.rows * prism_dtype_size(l->dtype);
+    double m = PRISMI_NORM_MOMENTUM, unbias = (double)d.cols / (double)(d.cols - 1);
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->dtype, 1, d.rows, l->running, l->running, l->saved, NULL, 1 - m, m));
+    return prismi_map(l->dev, PRISM_MAP_AXPBY, l->dtype, 1, d.rows, l->running + row_bytes, l->running + row_bytes,
+                      l->saved + row_bytes, NULL, 1 - m, m * unbias);
+}
+
+static int norm_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
+{
+    struct prism_norm_desc d = norm_desc(l);
+    /* x is spent: it is the previous convolution's output, which that convolution's backward does not read */
+    struct prism_norm_args a = {.x = l->x,
+                                .stats = l->saved,
+                                .gamma = l->param[0].info.value,
+                                .beta = l->param[1].info.value,
+                                .gy = gy,
+                                .gx = gx,
+                                .ggamma = l->param[0].info.grad,
+                                .gbeta = l->param[1].info.grad};
+    return l->dev->ops->norm_act_bwd(l->dev, &d, &a);
+}
+
+static const struct prismi_layer_ops norm_ops = {"norm", 2, norm_infer, NULL, norm_forward, norm_backward, NULL};
+
+struct prismi_layer prismi_layer_norm(enum prism_act act)
+{
+    return (struct prismi_layer){.ops = &norm_ops, .act = act};
+}

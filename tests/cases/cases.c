@@ -1,0 +1,232 @@
+#include "cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const case_map_names[PRISM_MAP_COUNT] = {
+    [PRISM_MAP_FILL] = "fill",
+    [PRISM_MAP_AXPBY] = "axpby",
+    [PRISM_MAP_MUL] = "mul",
+    [PRISM_MAP_CLAMP] = "clamp",
+    [PRISM_MAP_ADD_ROW] = "add_row",
+    [PRISM_MAP_SCALE_SHIFT] = "scale_shift",
+    [PRISM_MAP_NORMALIZE] = "normalize",
+    [PRISM_MAP_NORM_BWD] = "norm_bwd",
+    [PRISM_MAP_RSQRT] = "rsqrt",
+    [PRISM_MAP_ACT] = "act",
+    [PRISM_MAP_ACT_BWD] = "act_bwd",
+    [PRISM_MAP_GATHER_ROW] = "gather_row",
+    [PRISM_MAP_L1_GRAD] = "l1_grad",
+    [PRISM_MAP_L2_GRAD] = "l2_grad",
+    [PRISM_MAP_ADAM] = "adam",
+    [PRISM_MAP_AMSGRAD] = "amsgrad",
+    [PRISM_MAP_SSIM] = "ssim",
+    [PRISM_MAP_SSIM_CS] = "ssim_cs",
+    [PRISM_MAP_SSIM_GRAD] = "ssim_grad",
+    [PRISM_MAP_C_FROM_R] = "c_from_r",
+    [PRISM_MAP_C_REAL] = "c_real",
+    [PRISM_MAP_C_ABS] = "c_abs",
+    [PRISM_MAP_C_PHASE] = "c_phase",
+    [PRISM_MAP_C_AXPBY] = "c_axpby",
+    [PRISM_MAP_C_MUL_COL] = "c_mul_col",
+    [PRISM_MAP_C_MULC_COL] = "c_mulc_col",
+    [PRISM_MAP_C_CLAMP_ABS] = "c_clamp_abs",
+};
+
+const char *const case_reduce_names[PRISM_REDUCE_COUNT] = {
+    [PRISM_REDUCE_SUM] = "sum",         [PRISM_REDUCE_MEAN] = "mean",     [PRISM_REDUCE_VAR] = "var", [PRISM_REDUCE_DOT] = "dot",
+    [PRISM_REDUCE_ABSDIFF] = "absdiff", [PRISM_REDUCE_SQDIFF] = "sqdiff", [PRISM_REDUCE_MAX] = "max", [PRISM_REDUCE_MIN] = "min",
+};
+
+const char *const case_act_names[PRISM_ACT_COUNT] = {
+    [PRISM_ACT_NONE] = "none",
+    [PRISM_ACT_RELU] = "relu",
+    [PRISM_ACT_LEAKY] = "leaky",
+    [PRISM_ACT_SIGMOID] = "sigmoid",
+    [PRISM_ACT_HARDSIGMOID] = "hardsigmoid",
+    [PRISM_ACT_SCALESIGMOID] = "scalesigmoid",
+    [PRISM_ACT_TANH] = "tanh",
+};
+
+static const char *const shapes[] = {
+    "copy n1",
+    "copy n100003",
+    /* every small length and its neighbours, primes, long rows, many small planes */
+    "fft b1 h1 w1",
+    "fft b1 h1 w7",
+    "fft b3 h7 w9",
+    "fft b2 h16 w16",
+    "fft b2 h6 w10 inplace",
+    "fft b1 h97 w31",
+    "fft b5 h12 w30 inplace",
+    "fft b1 h128 w128 inplace",
+    "fft b2 h100 w64",
+    "fft b1 h512 w384",
+    "fft b40 h32 w32 inplace",
+    /* kernel 1 to 5, strides, paddings wider than needed, one channel, an output of one pixel */
+    "conv cin1 h1 w1 cout1 k1 s1 p0",
+    "conv cin3 h9 w7 cout2 k3 s1 p1",
+    "conv cin2 h8 w11 cout5 k1 s1 p0",
+    "conv cin4 h7 w8 cout3 k4 s2 p1",
+    "conv cin2 h10 w9 cout3 k5 s3 p2",
+    "conv cin3 h6 w5 cout4 k3 s1 p3",
+    "conv cin5 h4 w4 cout6 k4 s1 p0",
+    "conv cin2 h3 w4 cout2 k4 s2 p2",
+    "conv cin1 h6 w7 cout3 k2 s3 p0",
+    "conv cin64 h8 w8 cout32 k4 s2 p1",
+    "conv cin16 h32 w32 cout8 k3 s1 p1",
+    "conv cin17 h33 w31 cout4 k3 s1 p1",
+    "conv cin256 h4 w4 cout100 k4 s1 p0",
+    /* a decoder's: transposed 1024 to 512 from 8 to 16 pixels, and its last layers (checked by residuals) */
+    "conv cin512 h16 w16 cout1024 k4 s2 p1",
+    "conv cin4 h512 w512 cout2 k3 s1 p1",
+    "conv cin16 h256 w256 cout32 k4 s2 p1",
+    "gemm m1 n1 k1",
+    "gemm m5 n7 k9",
+    "gemm m5 n7 k9 ta",
+    "gemm m5 n7 k9 tb",
+    "gemm m5 n7 k9 ta tb",
+    "gemm m5 n7 k9 alpha2 beta1",
+    "gemm m33 n1 k100 beta-2",
+    "gemm m1 n65 k300 tb",
+    "gemm m64 n48 k333 ta alpha-1 beta1",
+    "gemm m130 n129 k128",
+    "gemm m512 n256 k2048",
+    "gemm m2048 n64 k512 ta",
+    "gemm m300 n400 k1000 tb beta1",
+    "window n1 hy4 wy5 hx4 wx5 dy0 dx0",
+    "window n3 hy9 wy8 hx5 wx6 dy2 dx1",
+    "window n3 hy5 wy6 hx9 wx8 dy-2 dx-1",
+    "window n2 hy7 wy4 hx4 wx9 dy-1 dx2",
+    "window n2 hy4 wy5 hx3 wx2 dy4 dx-2",
+    "window n2 hy9 wy8 hx5 wx6 dy2 dx1 cplx",
+    "window n1 hy64 wy64 hx128 wx100 dy-32 dx-18 cplx",
+    "subaperture_fwd b1 h1 w1 oh1 ow1 ph1 pw1",
+    "subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5",
+    "subaperture_fwd b4 h12 w9 oh12 ow10 ph12 pw9",
+    "subaperture_fwd b5 h64 w64 oh32 ow32 ph21 pw21",
+    "subaperture_adj b1 h1 w1 oh1 ow1 ph1 pw1",
+    "subaperture_adj b3 h16 w20 oh8 ow9 ph7 pw5",
+    "subaperture_adj b3 h16 w20 oh8 ow9 ph7 pw5 beta1",
+    "subaperture_adj b4 h12 w9 oh12 ow10 ph12 pw9",
+    "subaperture_adj b20 h64 w64 oh32 ow32 ph21 pw21 beta1",
+    "blur n1 h1 w1 radius0",
+    "blur n2 h9 w8 radius3",
+    "blur n2 h9 w8 radius3 adjoint",
+    "blur n1 h6 w6 radius5",
+    "blur n1 h6 w6 radius5 adjoint",
+    "blur n3 h64 w50 radius5",
+    "blur n3 h64 w50 radius5 adjoint",
+    "misfit l1 b1 c1",
+    "misfit l1 b3 c1001",
+    "misfit l2 b3 c1001",
+    "misfit l1 b2 c9001 inplace",
+    "misfit l2 b7 c64 inplace",
+};
+
+static const char *const map_shapes[] = {"r1 c1", "r3 c1001", "r65 c16", "r2 c9001", "r3 c1001 inplace"};
+static const char *const reduce_shapes[] = {"r1 c1", "r3 c1001", "r100 c7", "r7 c5000", "r2 c100003"};
+static const char *const norm_shapes[] = {"r1 c2", "r4 c77", "r16 c256", "r2 c5000"};
+
+#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+
+struct list {
+    char (*text)[CASE_TEXT];
+    size_t n;
+    const char *suffix;
+};
+
+static void add(struct list *l, const char *op, const char *kind, const char *shape)
+{
+    snprintf(l->text[l->n++], CASE_TEXT, "%s%s%s%s%s %s", op, *op ? " " : "", kind, *kind ? " " : "", shape, l->suffix);
+}
+
+static void add_acts(struct list *l, const char *op, const char *const *shape, size_t n)
+{
+    for (int act = 0; act < PRISM_ACT_COUNT; act++)
+        for (size_t i = 0; i < n; i++)
+            add(l, op, case_act_names[act], shape[i]);
+}
+
+char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT]
+{
+    size_t most = COUNT(shapes) + (PRISM_MAP_COUNT + 2 * PRISM_ACT_COUNT) * COUNT(map_shapes) +
+                  2 * PRISM_REDUCE_COUNT * COUNT(reduce_shapes) + 2 * PRISM_ACT_COUNT * COUNT(norm_shapes);
+    struct list l = {calloc(most, CASE_TEXT), 0, dtype == PRISM_F64 ? "f64" : "f32"};
+
+    *n = 0;
+    if (!l.text)
+        return NULL;
+    for (size_t i = 0; i < COUNT(shapes); i++)
+        add(&l, "", "", shapes[i]);
+    for (int op = 0; op < PRISM_MAP_COUNT; op++)
+        for (size_t i = 0; i < COUNT(map_shapes) && op != PRISM_MAP_ACT && op != PRISM_MAP_ACT_BWD; i++)
+            add(&l, "map", case_map_names[op] ? case_map_names[op] : "unnamed", map_shapes[i]);
+    add_acts(&l, "map act", map_shapes, COUNT(map_shapes));
+    add_acts(&l, "map act_bwd", map_shapes, COUNT(map_shapes));
+    for (int op = 0; op < PRISM_REDUCE_COUNT; op++)
+        for (size_t i = 0; i < COUNT(reduce_shapes); i++)
+            add(&l, "reduce", case_reduce_names[op] ? case_reduce_names[op] : "unnamed", reduce_shapes[i]);
+    add(&l, "reduce", "max", "r3 c1001 nan");
+    add(&l, "reduce", "min", "r3 c1001 nan");
+    add_acts(&l, "norm_fwd", norm_shapes, COUNT(norm_shapes));
+    add_acts(&l, "norm_bwd", norm_shapes, COUNT(norm_shapes));
+    *n = (int)l.n;
+    return l.text;
+}
+
+void case_word(const char *text, int i, char word[CASE_TEXT])
+{
+    size_t n = 0;
+
+    for (text += strspn(text, " "); i > 0 && *text; i--) {
+        text += strcspn(text, " ");
+        text += strspn(text, " ");
+    }
+    while (text[n] && text[n] != ' ' && n < CASE_TEXT - 1)
+        n++;
+    memcpy(word, text, n);
+    word[n] = 0;
+}
+
+bool case_has(const char *text, const char *word)
+{
+    char w[CASE_TEXT];
+
+    for (int i = 0; case_word(text, i, w), *w; i++)
+        if (!strcmp(w, word))
+            return true;
+    return false;
+}
+
+int case_int(const char *text, const char *key, int fallback)
+{
+    char w[CASE_TEXT], *end;
+    size_t n = strlen(key);
+
+    for (int i = 0; case_word(text, i, w), *w; i++) {
+        if (strncmp(w, key, n) || !w[n])
+            continue;
+        long value = strtol(w + n, &end, 10);
+        if (!*end)
+            return (int)value;
+    }
+    return fallback;
+}
+
+enum prism_dtype case_dtype(const char *text)
+{
+    return case_has(text, "f32") ? PRISM_F32 : case_has(text, "f64") ? PRISM_F64 : PRISM_DTYPE_COUNT;
+}
+
+int case_index(const char *text, int i, const char *const *names, int n)
+{
+    char w[CASE_TEXT];
+
+    case_word(text, i, w);
+    for (int k = 0; k < n; k++)
+        if (names[k] && !strcmp(names[k], w))
+            return k;
+    return -1;
+}

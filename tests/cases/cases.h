@@ -1,0 +1,40 @@
+/* Problem strings: the one list of shapes that the tests verify and the benchmarks time.
+ *
+ *   conv cin64 h8 w8 cout32 k4 s2 p1 f32      cross-correlation, all three directions
+ *   fft b3 h7 w9 f32                          add `inplace` for dst == src
+ *   gemm m5 n7 k9 ta tb alpha2 beta1 f32      words present or absent, alpha and beta integers
+ *   map adam r3 c1001 f32                     map act relu r3 c1001 inplace f32
+ *   reduce var r3 c1001 f32
+ *   window n2 hy9 wy8 hx5 wx6 dy2 dx-1 f32    add `cplx` for complex planes
+ *   subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 f32
+ *   blur n2 h9 w8 radius3 f32                 add `adjoint`
+ *   norm_fwd tanh r4 c77 f32                  norm_bwd likewise
+ *   misfit l1 b3 c1001 f32                    add `inplace` for gu == u
+ *   copy n1001 f32
+ *
+ * The first word is the operation, the second of map, reduce, norm and misfit its kind, the last the precision. */
+#ifndef TEST_CASES_H
+#define TEST_CASES_H
+
+#include "prismrec/backend.h"
+
+enum { CASE_TEXT = 96 };
+
+/* Names in the order of the enums; a value without a name is an error that checkops reports. */
+extern const char *const case_map_names[PRISM_MAP_COUNT];
+extern const char *const case_reduce_names[PRISM_REDUCE_COUNT];
+extern const char *const case_act_names[PRISM_ACT_COUNT];
+
+/* Every problem in one precision (F32 or F64). Free the result with free(); NULL where memory is exhausted. */
+char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT];
+
+/* The i-th word, "" past the end. */
+void case_word(const char *text, int i, char word[CASE_TEXT]);
+bool case_has(const char *text, const char *word);
+/* The integer of the word that is `key` followed by a number, else fallback. */
+int case_int(const char *text, const char *key, int fallback);
+enum prism_dtype case_dtype(const char *text); /* F32 or F64 by the last word, PRISM_DTYPE_COUNT where it is neither */
+/* Index of word i in names, -1 where it is none of them. */
+int case_index(const char *text, int i, const char *const *names, int n);
+
+#endif

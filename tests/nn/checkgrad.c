@@ -1,0 +1,213 @@
+/* Gradients of every layer kind and of whole small decoders, in double on ref, against central differences of a random linear
+ * functional of the output. A plain program: must exist where check does not.
+ *
+ * The best of three steps counts: rounding spoils small ones, curvature and crossed kinks large ones, and no step size makes a
+ * wrong gradient agree. */
+#include "nn_test.h"
+
+static const double LIMIT = 1e-7;
+
+static struct prism_ctx *ctx;
+static struct prism_dev *dev;
+static int ncase, nfailed;
+
+static void random_fill(double *v, size_t n, uint64_t stream)
+{
+    for (size_t i = 0; i < n; i++)
+        v[i] = prismi_rng_normal(77, 900 + stream, i);
+}
+
+/* Parameters of order 1; positive biases keep every ReLU alive somewhere. */
+static void fill(struct prism_net *net)
+{
+    for (int p = 0; p < net->nparam; p++) {
+        const struct prismi_param *t = prismi_net_param(net, p);
+        double *v = nn_new(t->info.count), std = 1.5 / sqrt((double)t->info.dim[0] * t->info.dim[2] * t->info.dim[3] / 2);
+        random_fill(v, t->info.count, 100 + (uint64_t)p);
+        for (size_t i = 0; i < t->info.count; i++)
+            v[i] = t->fill == PRISMI_FILL_NORMAL   ? v[i]
+                   : t->fill == PRISMI_FILL_WEIGHT ? std * v[i]
+                   : t->fill == PRISMI_FILL_ONE    ? 1 + 0.1 * v[i]
+                                                   : 0.4 * fabs(v[i]);
+        MUST(ctx, prismi_dev_put(dev, t->info.value, PRISM_F64, v, t->info.count));
+        free(v);
+    }
+}
+
+static double functional(struct prism_net *net, const double *r)
+{
+    double sum = 0, *v = nn_forward(net);
+    for (size_t i = 0; i < nn_out_count(net); i++)
+        sum += r[i] * v[i];
+    free(v);
+    return sum;
+}
+
+/* Derivative of the functional along d in parameter p, central difference of step h. */
+static double difference(struct prism_net *net, const double *r, const struct prismi_param *p, const double *p0, const double *d,
+                         double h)
+{
+    size_t n = p->info.count;
+    double f[2], *v = nn_new(n);
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < n; i++)
+            v[i] = p0[i] + (side ? h : -h) * d[i];
+        MUST(ctx, prismi_dev_put(dev, p->info.value, PRISM_F64, v, n));
+        f[side] = functional(net, r);
+    }
+    MUST(ctx, prismi_dev_put(dev, p->info.value, PRISM_F64, p0, n));
+    free(v);
+    return (f[1] - f[0]) / (2 * h);
+}
+
+/* Error of the gradient g along the unit vector d, relative to the gradient's length. */
+static double error_along(struct prism_net *net, const double *r, const struct prismi_param *p, const double *p0, const double *g,
+                          const double *d, double scale)
+{
+    static const double step[] = {1e-4, 1e-5, 1e-6};
+    double want = 0, best = INFINITY;
+    for (size_t i = 0; i < p->info.count; i++)
+        want += g[i] * d[i];
+    for (int k = 0; k < 3 && best > LIMIT / 10; k++)
+        best = fmin(best, fabs(difference(net, r, p, p0, d, step[k]) - want) / scale);
+    return best;
+}
+
+/* A random direction and single entries of one parameter. A gradient that is zero throughout tests nothing: an error too. */
+static double param_error(struct prism_net *net, const double *r, const struct prismi_param *p)
+{
+    size_t n = p->info.count;
+    double *p0 = nn_get(net, p->info.value, n), *g = nn_get(net, p->info.grad, n), *d = nn_new(n), norm = 0, scale = 0, worst = 0;
+    random_fill(d, n, p->offset + 1);
+    for (size_t i = 0; i < n; i++) {
+        norm += d[i] * d[i];
+        scale += g[i] * g[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        d[i] /= sqrt(norm);
+    scale = sqrt(scale);
+    worst = scale > 0 ? error_along(net, r, p, p0, g, d, scale) : INFINITY;
+    for (size_t k = 0; k < 3 && k < n && scale > 0; k++) {
+        memset(d, 0, n * sizeof *d);
+        d[(k * 7919 + 1) % n] = 1;
+        worst = fmax(worst, error_along(net, r, p, p0, g, d, scale));
+    }
+    free(p0);
+    free(g);
+    free(d);
+    return worst;
+}
+
+static void check_net(struct prism_net *net, const char *name)
+{
+    size_t n = nn_out_count(net);
+    double *r = nn_new(n), worst = 0;
+    const char *where = "gradient", *worst_name = "";
+    prism_mem gout = NULL, out;
+    fill(net);
+    random_fill(r, n, 0);
+    MUST(ctx, dev->ops->alloc(dev, n * sizeof(double), &gout));
+    MUST(ctx, prismi_dev_put(dev, gout, PRISM_F64, r, n));
+    MUST(ctx, prism_net_forward(net, &out));
+    MUST(ctx, prism_net_backward(net, gout));
+    double *kept = nn_get(net, gout, n);
+    if (memcmp(kept, r, n * sizeof *r)) {
+        where = "the caller's gradient was overwritten";
+        worst = INFINITY;
+    }
+    for (int i = 0; i < net->nparam; i++) {
+        double e = param_error(net, r, prismi_net_param(net, i));
+        if (!(e <= worst)) {
+            worst = e;
+            worst_name = prismi_net_param(net, i)->info.name;
+        }
+    }
+    bool ok = worst <= LIMIT;
+    nfailed += !ok;
+    printf("%sok %d - %s # %s %s error %.1e, limit %.0e\n", ok ? "" : "not ", ++ncase, name, where, worst_name, worst, LIMIT);
+    dev->ops->release(dev, gout);
+    free(kept);
+    free(r);
+    prism_net_destroy(&net);
+}
+
+static struct prismi_layer conv(int cout, int k, int stride, int pad, bool transposed, bool bias)
+{
+    struct prismi_conv_shape c = {cout, k, stride, pad, transposed, bias};
+    return prismi_layer_conv(&c);
+}
+
+/* latent -> 4x4 map of 3 channels -> the layer -> a convolution, so that parameters lie on both sides. (No bias before a norm,
+ * which would take it away.) */
+static void check_layer(struct prismi_layer layer, const char *name)
+{
+    struct prismi_layer list[] = {prismi_layer_latent(5), conv(3, 4, 1, 0, true, false), layer, conv(2, 3, 1, 1, false, false)};
+    struct prism_net *net = NULL;
+    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, 4, false, &net));
+    check_net(net, name);
+}
+
+static void check_layers(void)
+{
+    char name[96];
+    for (int i = 0; i < 16; i++) {
+        bool transposed = i & 1, bias = i & 2;
+        int k = i & 4 ? 4 : 3, pad = i & 8 ? 1 : 0;
+        for (int stride = 1; stride < 3; stride++) {
+            snprintf(name, sizeof name, "conv k%ds%dp%d%s%s", k, stride, pad, transposed ? " transposed" : "", bias ? " bias" : "");
+            check_layer(conv(4, k, stride, pad, transposed, bias), name);
+        }
+    }
+    for (int act = 0; act < PRISM_ACT_COUNT; act++) {
+        snprintf(name, sizeof name, "norm act %d", act);
+        check_layer(prismi_layer_norm((enum prism_act)act), name);
+        snprintf(name, sizeof name, "act %d", act);
+        check_layer(prismi_layer_act((enum prism_act)act), name);
+    }
+    for (int size = 1; size < 8; size++) {
+        snprintf(name, sizeof name, "window 4 to %d", size);
+        check_layer(prismi_layer_window(size), name);
+    }
+}
+
+static void check_decoders(void)
+{
+    static const struct {
+        int obj, up;
+        const char *what;
+    } shape[] = {{8, 0, "exact"}, {5, 0, "crop"}, {7, 0, "crop or pad"}, {15, 1, "pad"}};
+    char name[96];
+    for (int act = 0; act < PRISM_ACT_COUNT; act++)
+        for (int i = 0; i < 4; i++)
+            for (int s = 0; s < 4; s++) {
+                struct prism_decoder_params p = {.dtype = PRISM_F64,
+                                                 .grid_size = 16,
+                                                 .obj_size = shape[s].obj,
+                                                 .n_upsample = shape[s].up,
+                                                 .latent_channels = 8,
+                                                 .n_channels = 4,
+                                                 .channels = {4, 3, 2, 1},
+                                                 .output_activation = (enum prism_act)act,
+                                                 .no_norm = i & 1,
+                                                 .frame = i & 2};
+                snprintf(name, sizeof name, "decoder act %d%s%s, %s", act, p.no_norm ? " no norm" : "",
+                         p.frame ? " frame" : " padded", shape[s].what);
+                check_net(nn_decoder(dev, p), name);
+            }
+    check_net(nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64, .grid_size = 16, .obj_size = 16}), "decoder 16/16");
+    check_net(
+        nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64, .grid_size = 8, .obj_size = 8, .latent_channels = 4}),
+        "decoder with a single-channel tail");
+}
+
+int main(void)
+{
+    MUST(ctx, prism_ctx_create(NULL, &ctx));
+    dev = nn_open(ctx, "ref", 1);
+    check_layers();
+    check_decoders();
+    printf("1..%d\n", ncase);
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+    return nfailed ? 1 : 0;
+}

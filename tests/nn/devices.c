@@ -1,0 +1,100 @@
+/* Forward and backward of decoders on the cpu backend in f32 against ref in f64, and the same bits for one and two threads. */
+#include "nn_test.h"
+
+static struct prism_ctx *ctx;
+static int ncase, nfailed;
+
+struct result {
+    double *out, *grads;
+    size_t nout, ngrads; /* gradients without the slab's padding */
+};
+
+static struct result run(const char *backend, int threads, struct prism_decoder_params p, bool no_fused)
+{
+    struct prism_dev *dev = NULL;
+    struct prism_dev_params open = {.backend = backend, .threads = threads, .no_fused = no_fused};
+    MUST(ctx, prism_dev_open(ctx, &open, &dev));
+    struct prism_net *net = nn_decoder(dev, p);
+    struct result r = {.nout = nn_out_count(net), .ngrads = prism_net_param_total(net)};
+    prism_mem gout;
+    MUST(ctx, prism_net_init(net, 21));
+    r.out = nn_forward(net);
+    MUST(ctx, dev->ops->alloc(dev, r.nout * sizeof(double), &gout));
+    double *g = nn_new(r.nout);
+    nn_lcg(g, r.nout, 5);
+    MUST(ctx, prismi_dev_put(dev, gout, p.dtype, g, r.nout));
+    MUST(ctx, prism_net_backward(net, gout));
+    r.grads = nn_new(r.ngrads);
+    double *at = r.grads;
+    for (int i = 0; i < net->nparam; i++) {
+        const struct prism_param_info *info = &prismi_net_param(net, i)->info;
+        MUST(ctx, prismi_dev_get(dev, at, info->grad, p.dtype, info->count));
+        at += info->count;
+    }
+    dev->ops->release(dev, gout);
+    free(g);
+    prism_net_destroy(&net);
+    prism_dev_close(&dev);
+    return r;
+}
+
+static void drop(struct result *r)
+{
+    free(r->out);
+    free(r->grads);
+}
+
+static void report(bool ok, const char *what, const struct prism_decoder_params *p, double error)
+{
+    nfailed += !ok;
+    printf("%sok %d - %s N %d O %d act %d%s%s # error %.1e\n", ok ? "" : "not ", ++ncase, what, p->grid_size, p->obj_size,
+           (int)p->output_activation, p->no_norm ? " no norm" : "", p->frame ? " frame" : "", error);
+}
+
+static void compare(const char *what, const struct result *a, const struct result *b, const struct prism_decoder_params *p,
+                    double limit)
+{
+    double error = nn_error(a->out, b->out, b->nout);
+    error = fmax(error, nn_error(a->grads, b->grads, b->ngrads));
+    report(error <= limit, what, p, error);
+}
+
+int main(void)
+{
+    static const struct prism_decoder_params table[] = {
+        {.grid_size = 32, .obj_size = 32},
+        {.grid_size = 64, .obj_size = 37, .output_activation = PRISM_ACT_SIGMOID},
+        {.grid_size = 64, .obj_size = 32, .frame = true, .output_activation = PRISM_ACT_SCALESIGMOID},
+        {.grid_size = 64, .obj_size = 64, .no_norm = true, .output_activation = PRISM_ACT_TANH},
+        {.grid_size = 128, .obj_size = 128, .output_activation = PRISM_ACT_LEAKY}};
+    struct prism_backend_info info[16];
+    MUST(ctx, prism_ctx_create(NULL, &ctx));
+    int n = prism_backend_list(ctx, NULL, info, 16);
+    bool have_cpu = false;
+    for (int i = 0; i < n && i < 16; i++)
+        have_cpu |= !strcmp(info[i].name, "cpu") && info[i].usable;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct prism_decoder_params p = table[i];
+        p.dtype = PRISM_F64;
+        struct result want = run("ref", 1, p, false);
+        p.dtype = PRISM_F32;
+        struct result ref = run("ref", 1, p, false);
+        compare("ref f32 against f64", &ref, &want, &p, 2e-4);
+        drop(&ref);
+        if (have_cpu) {
+            struct result one = run("cpu", 1, p, false), two = run("cpu", 2, p, false), composed = run("cpu", 2, p, true);
+            compare("cpu f32 against ref f64", &one, &want, &p, 2e-4);
+            compare("cpu composed against ref f64", &composed, &want, &p, 2e-4);
+            compare("cpu 2 threads against 1", &two, &one, &p, 0);
+            drop(&one);
+            drop(&two);
+            drop(&composed);
+        } else {
+            printf("ok %d - cpu f32 # SKIP no usable cpu backend in this build\n", ++ncase);
+        }
+        drop(&want);
+    }
+    printf("1..%d\n", ncase);
+    prism_ctx_destroy(&ctx);
+    return nfailed ? 1 : 0;
+}

@@ -1,0 +1,85 @@
+/* A forward and a backward allocate nothing: the allocator is wrapped by the linker and counts. */
+#include "nn_test.h"
+
+static int calls;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_aligned_alloc(size_t align, size_t n);
+int __real_posix_memalign(void **p, size_t align, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_aligned_alloc(size_t align, size_t n);
+int __wrap_posix_memalign(void **p, size_t align, size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+    calls++;
+    return __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    calls++;
+    return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    calls++;
+    return __real_realloc(p, n);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t n)
+{
+    calls++;
+    return __real_aligned_alloc(align, n);
+}
+
+int __wrap_posix_memalign(void **p, size_t align, size_t n)
+{
+    calls++;
+    return __real_posix_memalign(p, align, n);
+}
+
+int main(void)
+{
+    struct prism_ctx *ctx = NULL;
+    struct prism_backend_info info[16];
+    int ncase = 0, nfailed = 0;
+    MUST(ctx, prism_ctx_create(NULL, &ctx));
+    int n = prism_backend_list(ctx, NULL, info, 16);
+    for (int i = 0; i < n && i < 16; i++) {
+        if (strcmp(info[i].name, "ref") && strcmp(info[i].name, "cpu"))
+            continue;
+        if (!info[i].usable) {
+            printf("ok %d - %s # SKIP %s\n", ++ncase, info[i].name, info[i].why);
+            continue;
+        }
+        for (int no_norm = 0; no_norm < 2; no_norm++) {
+            struct prism_dev *dev = nn_open(ctx, info[i].name, 1);
+            struct prism_net *net =
+                nn_decoder(dev, (struct prism_decoder_params){
+                                    .grid_size = 32, .obj_size = 21, .no_norm = no_norm, .output_activation = PRISM_ACT_SIGMOID});
+            prism_mem out;
+            MUST(ctx, prism_net_init(net, 1));
+            int before = calls;
+            for (int k = 0; k < 2; k++) {
+                MUST(ctx, prism_net_forward(net, &out));
+                MUST(ctx, prism_net_backward(net, out));
+            }
+            int made = calls - before;
+            bool ok = made == 0 && before > 0;
+            nfailed += !ok;
+            printf("%sok %d - %s%s: %d allocations in two steps, %d before\n", ok ? "" : "not ", ++ncase, info[i].name,
+                   no_norm ? " no norm" : "", made, before);
+            prism_net_destroy(&net);
+            prism_dev_close(&dev);
+        }
+    }
+    printf("1..%d\n", ncase);
+    prism_ctx_destroy(&ctx);
+    return nfailed ? 1 : 0;
+}

@@ -1,0 +1,255 @@
+/* Runs every problem of the case table on a backend and compares it with the reference backend in double.
+ *
+ *   checkops --backend NAME [--plugins FOLDER] ["problem string"]
+ *
+ * Per problem: operands at the alignment of alloc() and one element further; guard bytes; inputs unchanged; the same bits with one
+ * and with two threads (DETERMINISTIC backends); fused entries also against their composition on the same device. Exits 77 where
+ * the backend is missing, unless the comma-separated list PRISMREC_TEST_REQUIRE names it. */
+#include "problem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bench {
+    struct prism_ctx *ctx;
+    struct prism_dev *oracle;              /* ref */
+    struct prism_dev *dev, *one, *unfused; /* under test: two threads, one thread, two without fused entries */
+    int tests, failures;
+};
+
+/* One TAP line. */
+static void report(struct bench *b, bool good, const char *text, const char *detail)
+{
+    b->tests++;
+    b->failures += !good;
+    printf("%sok %d - %s (%s)\n", good ? "" : "not ", b->tests, text, detail);
+    fflush(stdout);
+}
+
+static bool required(const char *name)
+{
+    const char *list = getenv("PRISMREC_TEST_REQUIRE"), *at = list;
+    size_t n = strlen(name);
+
+    while (at && (at = strstr(at, name))) {
+        if ((at == list || at[-1] == ',') && (!at[n] || at[n] == ','))
+            return true;
+        at += n;
+    }
+    return false;
+}
+
+static int open_devices(struct bench *b, const char *name, const char *plugins)
+{
+    struct prism_dev_params p = {.backend = name, .plugin_path = plugins, .threads = 2};
+    struct prism_dev_params ref = {.backend = "ref"};
+    int status = prism_dev_open(b->ctx, &p, &b->dev);
+
+    if (status == PRISM_ENOTSUP && !required(name)) {
+        printf("1..0 # SKIP %s\n", prism_ctx_error(b->ctx)->text);
+        return 77;
+    }
+    p.no_fused = true;
+    if (!status)
+        status = prism_dev_open(b->ctx, &p, &b->unfused);
+    p.no_fused = false;
+    p.threads = 1;
+    if (!status)
+        status = prism_dev_open(b->ctx, &p, &b->one);
+    if (!status)
+        status = prism_dev_open(b->ctx, &ref, &b->oracle);
+    if (status)
+        printf("Bail out! %s\n", prism_ctx_error(b->ctx)->text);
+    return status ? 1 : 0;
+}
+
+/* Every value of the enums has a name, and by it a problem in the table. */
+static void check_coverage(struct bench *b, char (*cases)[CASE_TEXT], int n)
+{
+    static const struct {
+        const char *op;
+        const char *const *names;
+        int count;
+    } enums[] = {{"map", case_map_names, PRISM_MAP_COUNT},      {"reduce", case_reduce_names, PRISM_REDUCE_COUNT},
+                 {"map act", case_act_names, PRISM_ACT_COUNT},  {"map act_bwd", case_act_names, PRISM_ACT_COUNT},
+                 {"norm_fwd", case_act_names, PRISM_ACT_COUNT}, {"norm_bwd", case_act_names, PRISM_ACT_COUNT}};
+    char text[CASE_TEXT], missing[2 * CASE_TEXT] = "all";
+
+    for (size_t e = 0; e < sizeof enums / sizeof *enums; e++)
+        for (int v = 0; v < enums[e].count; v++) {
+            bool found = false;
+            int length = snprintf(text, sizeof text, "%s %s ", enums[e].op, enums[e].names[v] ? enums[e].names[v] : "?");
+            for (int i = 0; i < n && !found; i++)
+                found = !strncmp(cases[i], text, (size_t)length);
+            if (!found)
+                snprintf(missing, sizeof missing, "%s: value %d has no case", enums[e].op, v);
+        }
+    report(b, !strcmp(missing, "all"), "coverage of the enums", missing);
+}
+
+/* More memory than there can be is refused with a sentence, and the device goes on. */
+static void check_refusal(struct bench *b)
+{
+    prism_mem mem = (prism_mem)&b->tests;
+    int status = b->dev->ops->alloc(b->dev, SIZE_MAX / 2, &mem);
+
+    report(b, status == PRISM_ENOMEM && !mem && prism_ctx_error(b->ctx)->status == PRISM_ENOMEM, "alloc of half the address space",
+           prism_ctx_error(b->ctx)->text);
+}
+
+/* Exact equality of all outputs; NaN differs from nothing that is NaN. */
+static bool same_bits(const struct problem *p, const struct outputs *x, const struct outputs *y)
+{
+    for (int i = 0; i < p->count; i++)
+        if (x->value[i] && memcmp(x->value[i], y->value[i], p->operand[i].n * sizeof(double)))
+            return false;
+    return true;
+}
+
+/* Solve on dev and judge against expected, or by residuals where there is none. Fills detail; got is the caller's to free. */
+static bool solve_and_judge(struct bench *b, struct prism_dev *dev, const struct problem *p, size_t shift,
+                            const struct outputs *expected, double slack, struct outputs *got, char *detail, size_t n)
+{
+    double error = 0, limit = 0;
+    bool good;
+
+    if (problem_solve(b->ctx, dev, p, shift, got, detail, n))
+        return false;
+    good = expected ? problem_compare(p, got, expected, slack, &error, &limit) : problem_residual(p, got, &error, &limit);
+    snprintf(detail, n, "error %.2e, limit %.2e%s", error, limit, expected ? "" : ", by residuals");
+    return good;
+}
+
+static bool check_threads(struct bench *b, const struct problem *p, const struct outputs *two, char *detail, size_t n)
+{
+    struct outputs one = {{0}};
+    bool good = !problem_solve(b->ctx, b->one, p, 0, &one, detail, n);
+
+    if (good && !same_bits(p, two, &one)) {
+        good = false;
+        snprintf(detail, n, "bits differ between one and two threads");
+    }
+    outputs_free(&one);
+    return good;
+}
+
+static bool check_composition(struct bench *b, const struct problem *p, char *detail, size_t n)
+{
+    struct outputs composed = {{0}}, fused = {{0}};
+    char text[400];
+    bool good = !problem_solve(b->ctx, b->unfused, p, 0, &composed, text, sizeof text) &&
+                solve_and_judge(b, b->dev, p, 0, &composed, 2, &fused, text, sizeof text); /* both sides round */
+
+    if (!good)
+        snprintf(detail, n, "against the composition on the same device: %s", text);
+    outputs_free(&composed);
+    outputs_free(&fused);
+    return good;
+}
+
+static bool check_problem(struct bench *b, const struct problem *p, char *detail, size_t n)
+{
+    struct problem exact = *p; /* shares the operands */
+    struct outputs expected = {{0}}, got = {{0}}, shifted = {{0}};
+    bool large = problem_is_large(p), good;
+    char text[400];
+
+    exact.dtype = PRISM_F64;
+    if (!large && problem_solve(b->ctx, b->oracle, &exact, 0, &expected, text, sizeof text)) {
+        snprintf(detail, n, "reference: %s", text);
+        return false;
+    }
+    good = solve_and_judge(b, b->dev, p, 0, large ? NULL : &expected, 1, &got, detail, n);
+    if (good && !large && !solve_and_judge(b, b->dev, p, 1, &expected, 1, &shifted, text, sizeof text)) {
+        snprintf(detail, n, "one element into the buffer: %s", text);
+        good = false;
+    }
+    if (good && b->dev->caps.flags & PRISM_CAPS_DETERMINISTIC)
+        good = check_threads(b, p, &got, detail, n);
+    if (good && p->fused)
+        good = check_composition(b, p, detail, n);
+    outputs_free(&expected);
+    outputs_free(&got);
+    outputs_free(&shifted);
+    return good;
+}
+
+static void check_case(struct bench *b, const char *text)
+{
+    struct problem p;
+    char detail[512] = "";
+
+    if (problem_build(text, &p)) {
+        report(b, false, text, "not a problem string");
+        return;
+    }
+    bool good = check_problem(b, &p, detail, sizeof detail);
+    report(b, good, text, detail);
+    problem_free(&p);
+}
+
+static void check_table(struct bench *b, enum prism_dtype dtype)
+{
+    int n;
+    char(*cases)[CASE_TEXT] = cases_all(dtype, &n);
+
+    if (!cases)
+        abort();
+    check_coverage(b, cases, n);
+    for (int i = 0; i < n; i++)
+        check_case(b, cases[i]);
+    free(cases);
+}
+
+static void check_everything(struct bench *b)
+{
+    check_refusal(b);
+    for (int d = PRISM_F32; d <= PRISM_F64; d++)
+        if (b->dev->caps.dtypes >> d & 1)
+            check_table(b, (enum prism_dtype)d);
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: checkops --backend NAME [--plugins FOLDER] [\"problem string\"]\n");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b = {0};
+    const char *name = getenv("PRISMREC_TEST_BACKEND"), *plugins = NULL, *text = NULL;
+    int status;
+
+    for (int i = 1; i < argc; i++) {
+        bool value = i + 1 < argc;
+        if (!strcmp(argv[i], "--backend") && value)
+            name = argv[++i];
+        else if (!strcmp(argv[i], "--plugins") && value)
+            plugins = argv[++i];
+        else if (argv[i][0] != '-' && !text)
+            text = argv[i];
+        else
+            return usage();
+    }
+    if (!name || prism_ctx_create(NULL, &b.ctx))
+        return usage();
+    status = open_devices(&b, name, plugins);
+    if (!status) {
+        if (text)
+            check_case(&b, text);
+        else
+            check_everything(&b);
+        printf("1..%d\n", b.tests);
+        printf("# backend %s: %s\n", prism_dev_backend(b.dev), b.dev->caps.device);
+        status = b.failures > 0;
+    }
+    prism_dev_close(&b.dev);
+    prism_dev_close(&b.one);
+    prism_dev_close(&b.unfused);
+    prism_dev_close(&b.oracle);
+    prism_ctx_destroy(&b.ctx);
+    return status;
+}

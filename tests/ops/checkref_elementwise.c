@@ -1,0 +1,367 @@
+#include "checkref.h"
+
+#include "../cases/cases.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ROWS = 3, COLS = 50, N = ROWS * COLS };
+
+static void map(enum prism_map op, struct prism_map_args a)
+{
+    ref->ops->map(ref, op, PRISM_F64, ROWS, COLS, &a);
+}
+
+static double reduce(enum prism_reduce op, size_t n, const double *a, const double *b)
+{
+    double y = NAN;
+
+    ref->ops->reduce(ref, op, PRISM_F64, 1, n, MEM(&y), MEM(a), MEM(b));
+    return y;
+}
+
+/* ---- activations ---- */
+
+static double act(enum prism_act kind, double x)
+{
+    double y;
+    struct prism_map_args a = {.y = {MEM(&y)}, .x = {MEM(&x)}, .act = kind};
+
+    ref->ops->map(ref, PRISM_MAP_ACT, PRISM_F64, 1, 1, &a);
+    return y;
+}
+
+static double act_bwd(enum prism_act kind, double x, double g)
+{
+    double y;
+    struct prism_map_args a = {.y = {MEM(&y)}, .x = {MEM(&g), MEM(&x)}, .act = kind};
+
+    ref->ops->map(ref, PRISM_MAP_ACT_BWD, PRISM_F64, 1, 1, &a);
+    return y;
+}
+
+static void check_acts(void)
+{
+    /* f(-4), f(0), f(2) */
+    static const double values[PRISM_ACT_COUNT][3] = {
+        [PRISM_ACT_NONE] = {-4, 0, 2},
+        [PRISM_ACT_RELU] = {0, 0, 2},
+        [PRISM_ACT_LEAKY] = {-0.8, 0, 2},
+        [PRISM_ACT_SIGMOID] = {0.017986209962091559, 0.5, 0.88079707797788244},
+        [PRISM_ACT_HARDSIGMOID] = {0, 0.5, 0.83333333333333337},
+        [PRISM_ACT_SCALESIGMOID] = {0.0083459341613333901, 0.5, 0.88841301953744011},
+        [PRISM_ACT_TANH] = {-0.99932929973906704, 0, 0.96402758007581688},
+    };
+    static const double at[] = {-4, 0, 2}, points[] = {-7.3, -3.1, -2.9, -1, -0.01, 0.02, 1.7, 2.99, 3.05, 8};
+    const double h = 1e-6;
+
+    for (int k = 0; k < PRISM_ACT_COUNT; k++) {
+        double value = 0, slope = 0;
+        for (int i = 0; i < 3; i++)
+            value = fmax(value, fabs(act((enum prism_act)k, at[i]) - values[k][i]));
+        for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+            double x = points[i], central = (act((enum prism_act)k, x + h) - act((enum prism_act)k, x - h)) / (2 * h);
+            slope = fmax(slope, fabs(act_bwd((enum prism_act)k, x, 1.5) - 1.5 * central));
+        }
+        expect(value, 1e-15, "act %s at -4, 0, 2", case_act_names[k]);
+        expect(slope, 1e-9, "act %s derivative by central differences", case_act_names[k]);
+    }
+    expect(act_bwd(PRISM_ACT_RELU, 0, 1), 0, "act relu derivative at 0");
+    expect(fabs(act_bwd(PRISM_ACT_HARDSIGMOID, 3, 1)) + fabs(act_bwd(PRISM_ACT_HARDSIGMOID, -3, 1)), 0,
+           "act hardsigmoid derivative at its corners");
+}
+
+/* ---- SSIM ---- */
+
+static void ssim(enum prism_map op, const double x[5], double y[4])
+{
+    struct prism_map_args a = {.y = {MEM(&y[0]), MEM(&y[1]), MEM(&y[2]), MEM(&y[3])},
+                               .x = {MEM(&x[0]), MEM(&x[1]), MEM(&x[2]), MEM(&x[3]), MEM(&x[4])},
+                               .s = {0.01, 0.03}};
+
+    ref->ops->map(ref, op, PRISM_F64, 1, 1, &a);
+}
+
+static void check_ssim(enum prism_map op)
+{
+    static const int varied[] = {0, 2, 4}; /* mu1, W x^2, W xy */
+    const double *noise = random_reals(5 * N), h = 1e-6;
+    double value = 0, slope = 0, y[4], up[4], down[4];
+
+    for (int i = 0; i < N; i++) {
+        double x[5];
+        for (int k = 0; k < 5; k++)
+            x[k] = noise[5 * i + k] + (k == 2 || k == 3 ? 3 : 0);
+        double a1 = 2 * x[0] * x[1] + 0.01, a2 = 2 * (x[4] - x[0] * x[1]) + 0.03;
+        double b1 = x[0] * x[0] + x[1] * x[1] + 0.01, b2 = x[2] - x[0] * x[0] + x[3] - x[1] * x[1] + 0.03;
+        ssim(op, x, y);
+        value = fmax(value, fabs(y[0] - (op == PRISM_MAP_SSIM ? a1 * a2 / (b1 * b2) : a2 / b2)));
+        for (int k = 0; k < 3; k++) {
+            double keep = x[varied[k]];
+            x[varied[k]] = keep + h;
+            ssim(op, x, up);
+            x[varied[k]] = keep - h;
+            ssim(op, x, down);
+            x[varied[k]] = keep;
+            slope = fmax(slope, fabs(y[1 + k] - (up[0] - down[0]) / (2 * h)));
+        }
+    }
+    expect(value, 1e-14, "%s value", case_map_names[op]);
+    expect(slope, 2e-8, "%s partial derivatives by central differences", case_map_names[op]);
+}
+
+/* ---- optimisers: the first step from rest moves by lr sign(g) ---- */
+
+static void check_adam(enum prism_map op)
+{
+    const double b1 = 0.9, b2 = 0.99, lr = 0.125, floor = 4;
+    double rate[2] = {lr / (1 - b1), 1 / sqrt(1 - b2)}, *g = random_reals(N), *p = reals(N), *m = reals(N), *v = reals(N);
+    double *vmax = reals(N), *ep = reals(N), *em = reals(N), *ev = reals(N);
+
+    for (int i = 0; i < N; i++) {
+        em[i] = 0.1 * g[i];
+        ev[i] = 0.01 * g[i] * g[i];
+        vmax[i] = i % 2 ? floor : 0;
+        ep[i] = op == PRISM_MAP_AMSGRAD && i % 2 ? -lr * g[i] / (sqrt(floor) / sqrt(0.01)) : -lr * (g[i] > 0 ? 1 : -1);
+    }
+    map(op, (struct prism_map_args){.y = {MEM(p), MEM(m), MEM(v), op == PRISM_MAP_AMSGRAD ? MEM(vmax) : NULL},
+                                    .x = {MEM(g), MEM(rate)},
+                                    .s = {b1, b2, 1e-30}});
+    expect(worst_difference(p, ep, N), 1e-15, "%s first step", case_map_names[op]);
+    expect(worst_difference(m, em, N) + worst_difference(v, ev, N), 1e-15, "%s moments", case_map_names[op]);
+}
+
+/* ---- complex ---- */
+
+static void check_cplx(void)
+{
+    double complex *x = random_cplx(N), *z = random_cplx(N), *col = random_cplx(COLS), *y = (void *)reals(2 * N);
+    double *r = random_reals(N), *out = reals(N);
+    double e[8] = {0};
+
+    x[7] = 0;
+    map(PRISM_MAP_C_FROM_R, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(r)}});
+    for (int i = 0; i < N; i++)
+        e[0] = fmax(e[0], cabs(y[i] - r[i]));
+    map(PRISM_MAP_C_REAL, (struct prism_map_args){.y = {MEM(out)}, .x = {MEM(x)}, .s = {2}});
+    for (int i = 0; i < N; i++)
+        e[1] = fmax(e[1], fabs(out[i] - 2 * creal(x[i])));
+    map(PRISM_MAP_C_ABS, (struct prism_map_args){.y = {MEM(out)}, .x = {MEM(x)}});
+    for (int i = 0; i < N; i++)
+        e[2] = fmax(e[2], fabs(out[i] - sqrt(creal(x[i] * conj(x[i])))));
+    map(PRISM_MAP_C_PHASE, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(r), MEM(x)}});
+    for (int i = 0; i < N; i++)
+        e[3] = fmax(e[3], cabs(y[i] - (i == 7 ? 0 : r[i] * cexp(I * carg(x[i])))));
+    map(PRISM_MAP_C_AXPBY, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x), MEM(z)}, .s = {2, -3}});
+    for (int i = 0; i < N; i++)
+        e[4] = fmax(e[4], cabs(y[i] - (2 * x[i] - 3 * z[i])));
+    map(PRISM_MAP_C_MUL_COL, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x), MEM(col)}, .s = {2}});
+    for (int i = 0; i < N; i++)
+        e[5] = fmax(e[5], cabs(y[i] - 2 * x[i] * col[i % COLS]));
+    map(PRISM_MAP_C_MULC_COL, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x), MEM(col)}, .s = {2}});
+    for (int i = 0; i < N; i++)
+        e[6] = fmax(e[6], cabs(y[i] - 2 * x[i] * conj(col[i % COLS])));
+    map(PRISM_MAP_C_CLAMP_ABS, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x)}, .s = {0.3, 0.8}});
+    for (int i = 0; i < N; i++)
+        e[7] = fmax(e[7], cabs(y[i] - (i == 7 ? 0 : fmin(fmax(cabs(x[i]), 0.3), 0.8) * cexp(I * carg(x[i])))));
+    for (int k = 0; k < 8; k++)
+        expect(e[k], 1e-15, "%s by complex arithmetic", case_map_names[PRISM_MAP_C_FROM_R + k]);
+}
+
+/* ---- real maps without a check of their own above ---- */
+
+static void check_real(void)
+{
+    double *x = random_reals(N), *z = random_reals(N), *row = random_reals(ROWS), *shift = random_reals(ROWS), *y = reals(N);
+    double *positive = reals(N), e[10] = {0};
+    double *other = random_reals(N), *another = random_reals(N);
+    int32_t order[ROWS] = {2, 0, 2};
+
+    x[3] = z[3];
+    x[4] = NAN;
+    map(PRISM_MAP_CLAMP, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x)}, .s = {-0.3, 0.4}});
+    expect(!isnan(y[4]), 0, "clamp keeps NaN");
+    x[4] = 0.9;
+    map(PRISM_MAP_CLAMP, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x)}, .s = {-0.3, 0.4}});
+    for (int i = 0; i < N; i++) {
+        e[0] = fmax(e[0], fabs(y[i] - fmin(fmax(x[i], -0.3), 0.4)));
+        positive[i] = x[i] * x[i];
+    }
+    map(PRISM_MAP_AXPBY, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x), MEM(z)}, .s = {2, -3}});
+    for (int i = 0; i < N; i++)
+        e[1] = fmax(e[1], fabs(y[i] - (2 * x[i] - 3 * z[i])));
+    map(PRISM_MAP_MUL, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x), MEM(z)}, .s = {2}});
+    for (int i = 0; i < N; i++)
+        e[2] = fmax(e[2], fabs(y[i] - 2 * x[i] * z[i]));
+    map(PRISM_MAP_SCALE_SHIFT, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x), MEM(row), MEM(shift)}});
+    for (int i = 0; i < N; i++)
+        e[3] = fmax(e[3], fabs(y[i] - (x[i] * row[i / COLS] + shift[i / COLS])));
+    map(PRISM_MAP_ADD_ROW, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x), MEM(row)}});
+    for (int i = 0; i < N; i++)
+        e[4] = fmax(e[4], fabs(y[i] - (x[i] + row[i / COLS])));
+    map(PRISM_MAP_RSQRT, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(positive)}, .s = {1}});
+    for (int i = 0; i < N; i++)
+        e[5] = fmax(e[5], fabs(y[i] * y[i] * (x[i] * x[i] + 1) - 1));
+    map(PRISM_MAP_GATHER_ROW, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x), MEM(order)}});
+    for (int i = 0; i < N; i++)
+        e[6] = fmax(e[6], fabs(y[i] - x[order[i / COLS] * COLS + i % COLS]));
+    map(PRISM_MAP_L1_GRAD, (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(x), MEM(z), MEM(row)}});
+    for (int i = 0; i < N; i++)
+        e[7] = fmax(e[7], fabs(y[i] - (i == 3 ? 0 : copysign(row[i / COLS], row[i / COLS] * (x[i] - z[i])))));
+    map(PRISM_MAP_FILL, (struct prism_map_args){.y = {MEM(y)}, .s = {0.25}});
+    for (int i = 0; i < N; i++)
+        e[8] = fmax(e[8], fabs(y[i] - 0.25));
+    map(PRISM_MAP_SSIM_GRAD,
+        (struct prism_map_args){.y = {MEM(y)}, .x = {MEM(row), MEM(x), MEM(z), MEM(positive), MEM(other), MEM(another)}});
+    for (int i = 0; i < N; i++)
+        e[9] = fmax(e[9], fabs(y[i] - row[i / COLS] * (x[i] + 2 * z[i] * positive[i] + other[i] * another[i])));
+    static const char *const names[] = {"clamp", "axpby",      "mul",     "scale_shift", "add_row",
+                                        "rsqrt", "gather_row", "l1_grad", "fill",        "ssim_grad"};
+    for (int k = 0; k < 10; k++)
+        expect(e[k], 1e-14, "%s", names[k]);
+}
+
+/* ---- reductions of 1, 2, ..., n and of n, n-1, ..., 1 ---- */
+
+static void check_reduce(void)
+{
+    enum { M = 9001 };
+    double n = M, *a = reals(M), *b = reals(M), mean = (n + 1) / 2;
+
+    for (int i = 0; i < M; i++) {
+        a[i] = i + 1;
+        b[i] = M - i;
+    }
+    expect(fabs(reduce(PRISM_REDUCE_SUM, M, a, NULL) - n * (n + 1) / 2), 0, "reduce sum");
+    expect(fabs(reduce(PRISM_REDUCE_MEAN, M, a, NULL) - mean), 0, "reduce mean");
+    expect(fabs(reduce(PRISM_REDUCE_VAR, M, a, &mean) - (n * n - 1) / 12), 1e-6, "reduce var");
+    expect(fabs(reduce(PRISM_REDUCE_DOT, M, a, b) - n * (n + 1) * (n + 2) / 6), 0, "reduce dot");
+    expect(fabs(reduce(PRISM_REDUCE_ABSDIFF, M, a, b) - (n * n - 1) / 2), 0, "reduce absdiff");
+    expect(fabs(reduce(PRISM_REDUCE_SQDIFF, M, a, b) - n * (n * n - 1) / 3), 0, "reduce sqdiff");
+    expect(fabs(reduce(PRISM_REDUCE_MAX, M, a, NULL) - n), 0, "reduce max");
+    expect(fabs(reduce(PRISM_REDUCE_MIN, M, a, NULL) - 1), 0, "reduce min");
+    a[17] = NAN;
+    expect(!isnan(reduce(PRISM_REDUCE_MAX, M, a, NULL)) + !isnan(reduce(PRISM_REDUCE_MIN, M, a, NULL)), 0, "reduce keeps NaN");
+}
+
+/* ---- gradients of the fused entries by central differences of <gy, y> along a random direction ---- */
+
+struct norm {
+    struct prism_norm_desc d;
+    double *x, *gamma, *beta, *gy, *y, *stats;
+};
+
+static double norm_product(const struct norm *n, const double *x, const double *gamma, const double *beta)
+{
+    struct prism_norm_args a = {.x = MEM(x), .y = MEM(n->y), .stats = MEM(n->stats), .gamma = MEM(gamma), .beta = MEM(beta)};
+
+    ref->ops->norm_act_fwd(ref, &n->d, &a);
+    return dot(n->y, n->gy, N);
+}
+
+/* Derivative along v of one of the three arguments, the others fixed. */
+static double norm_slope(const struct norm *n, int which, const double *v)
+{
+    const double h = 1e-6;
+    size_t count = which ? ROWS : N;
+    double *moved = reals(count), product[2];
+    const double *base = which == 0 ? n->x : which == 1 ? n->gamma : n->beta;
+
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < count; i++)
+            moved[i] = base[i] + (side ? -h : h) * v[i];
+        product[side] = norm_product(n, which == 0 ? moved : n->x, which == 1 ? moved : n->gamma, which == 2 ? moved : n->beta);
+    }
+    return (product[0] - product[1]) / (2 * h);
+}
+
+static void check_norm(enum prism_act kind)
+{
+    struct norm n = {{PRISM_F64, kind, ROWS, COLS, 1e-3},
+                     random_reals(N),
+                     random_reals(ROWS),
+                     random_reals(ROWS),
+                     random_reals(N),
+                     reals(N),
+                     reals(3 * ROWS)};
+    double *gx = reals(N), *ggamma = reals(ROWS), *gbeta = reals(ROWS), *x = reals(N), *gy = reals(N), *v[3], slope[3];
+    double *g[] = {gx, ggamma, gbeta};
+
+    for (int which = 0; which < 3; which++) {
+        v[which] = random_reals(which ? ROWS : N);
+        slope[which] = norm_slope(&n, which, v[which]);
+    }
+    norm_product(&n, n.x, n.gamma, n.beta);
+    if (kind == PRISM_ACT_NONE) { /* normalised to mean beta and variance gamma^2 var/(var + eps) */
+        double mean = reduce(PRISM_REDUCE_MEAN, COLS, n.y, NULL), var = reduce(PRISM_REDUCE_VAR, COLS, n.y, &mean);
+        expect(fabs(mean - n.beta[0]), 1e-14, "norm_fwd mean");
+        expect(fabs(var - n.gamma[0] * n.gamma[0] * n.stats[ROWS] / (n.stats[ROWS] + 1e-3)), 1e-14, "norm_fwd variance");
+        expect(fabs(n.stats[2 * ROWS] - 1 / sqrt(n.stats[ROWS] + 1e-3)), 1e-14, "norm_fwd stats");
+    }
+    memcpy(x, n.x, N * sizeof *x);
+    memcpy(gy, n.gy, N * sizeof *gy);
+    struct prism_norm_args a = {.x = MEM(x),
+                                .stats = MEM(n.stats),
+                                .gamma = MEM(n.gamma),
+                                .beta = MEM(n.beta),
+                                .gy = MEM(gy),
+                                .gx = MEM(gx),
+                                .ggamma = MEM(ggamma),
+                                .gbeta = MEM(gbeta)};
+    ref->ops->norm_act_bwd(ref, &n.d, &a);
+    for (int which = 0; which < 3; which++)
+        expect(fabs(dot(g[which], v[which], which ? ROWS : N) - slope[which]), 2e-8, "norm_bwd %s %s by central differences",
+               case_act_names[kind], (const char *[]){"gx", "ggamma", "gbeta"}[which]);
+}
+
+static void check_misfit(enum prism_misfit kind)
+{
+    enum { B = 2, A = 3, M = 40 };
+    struct prism_misfit_desc d = {PRISM_F64, kind, B, M};
+    double complex *u = random_cplx(B * M), *gu = (void *)reals(2 * B * M), *v = random_cplx(B * M);
+    double *target = random_reals(A * M), weight[A] = {0.5, 2, 3}, *tmp = reals(2 * B * M + B), loss[B], slope[B] = {0},
+           sum[B] = {0};
+    int32_t index[B] = {2, 1};
+    const double h = 1e-6;
+    struct prism_misfit_args a = {MEM(loss), MEM(gu), MEM(u), MEM(target), MEM(weight), MEM(index), MEM(tmp)};
+    double complex *moved = (void *)reals(2 * B * M);
+
+    u[5] = 0;
+    v[5] = 0; /* not differentiable there: the gradient is defined as 0 */
+    a.u = MEM(moved);
+    for (int side = 0; side < 2; side++) {
+        for (int i = 0; i < B * M; i++)
+            moved[i] = u[i] + (side ? -h : h) * v[i];
+        ref->ops->misfit(ref, &d, &a);
+        for (int b = 0; b < B; b++)
+            slope[b] += (side ? -1 : 1) * loss[b] / (2 * h);
+    }
+    a.u = MEM(u);
+    ref->ops->misfit(ref, &d, &a);
+    for (int b = 0; b < B; b++) {
+        for (int i = 0; i < M; i++) {
+            double r = cabs(u[b * M + i]) - target[index[b] * M + i];
+            sum[b] += weight[index[b]] * (kind == PRISM_MISFIT_L1 ? fabs(r) : r * r);
+        }
+        double along = dot((double *)(gu + b * M), (double *)(v + b * M), 2 * M);
+        expect(fabs(loss[b] - sum[b]), 1e-12, "misfit l%d loss %d", kind + 1, b);
+        expect(fabs(along - slope[b]), 1e-6, "misfit l%d gradient %d by central differences", kind + 1, b);
+    }
+    expect(cabs(gu[5]), 0, "misfit l%d gradient at 0", kind + 1);
+}
+
+void check_elementwise(void)
+{
+    check_acts();
+    check_ssim(PRISM_MAP_SSIM);
+    check_ssim(PRISM_MAP_SSIM_CS);
+    check_adam(PRISM_MAP_ADAM);
+    check_adam(PRISM_MAP_AMSGRAD);
+    check_cplx();
+    check_real();
+    check_reduce();
+    for (int k = 0; k < PRISM_ACT_COUNT; k++)
+        check_norm((enum prism_act)k);
+    check_misfit(PRISM_MISFIT_L1);
+    check_misfit(PRISM_MISFIT_L2);
+}

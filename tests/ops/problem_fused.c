@@ -1,0 +1,141 @@
+/* Problems of the fused entries. */
+#include "problem.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double norm_eps = 1e-5;
+
+static struct prism_norm_desc norm_desc(const struct problem *p)
+{
+    return (struct prism_norm_desc){p->dtype, (enum prism_act)p->kind, (size_t)case_int(p->text, "r", 1),
+                                    (size_t)case_int(p->text, "c", 1), norm_eps};
+}
+
+static int norm_fwd_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    struct prism_norm_desc d = norm_desc(p);
+    struct prism_norm_args a = {.y = mem[0], .stats = mem[1], .x = mem[2], .gamma = mem[3], .beta = mem[4]};
+
+    (void)plan;
+    return dev->ops->norm_act_fwd(dev, &d, &a);
+}
+
+static int norm_bwd_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    struct prism_norm_desc d = norm_desc(p);
+    struct prism_norm_args a = {.gx = mem[0],
+                                .ggamma = mem[1],
+                                .gbeta = mem[2],
+                                .x = mem[3],
+                                .gy = mem[4],
+                                .stats = mem[5],
+                                .gamma = mem[6],
+                                .beta = mem[7]};
+
+    (void)plan;
+    return dev->ops->norm_act_bwd(dev, &d, &a);
+}
+
+/* stats as the forward pass leaves them, rounded to float like every input. */
+static void norm_stats(struct problem *p, int stats, int x, size_t rows, size_t cols)
+{
+    double *s = p->operand[stats].value;
+
+    for (size_t r = 0; r < rows; r++) {
+        const double *row = p->operand[x].value + r * cols;
+        double mean = 0, var = 0;
+        for (size_t c = 0; c < cols; c++)
+            mean += row[c] / (double)cols;
+        for (size_t c = 0; c < cols; c++)
+            var += (row[c] - mean) * (row[c] - mean) / (double)cols;
+        s[r] = (float)mean;
+        s[rows + r] = (float)var;
+        s[2 * rows + r] = (float)(1 / sqrt(var + norm_eps));
+    }
+}
+
+/* Sums over cols feed every output, hence 4 sqrt(cols) over the elementwise 32. */
+static int norm_build(struct problem *p, bool backward)
+{
+    size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1), n = rows * cols;
+    double limit = 32 + 4 * sqrt((double)cols);
+    int x, stats;
+
+    p->kind = case_index(p->text, 1, case_act_names, PRISM_ACT_COUNT);
+    if (p->kind < 0)
+        return -1;
+    operand_add(p, REAL, OUT, n, limit);
+    if (backward) {
+        operand_add(p, REAL, OUT, rows, limit);
+        operand_add(p, REAL, OUT, rows, limit);
+        p->operand[0].scale = p->operand[1].scale = p->operand[2].scale = 1;
+        x = operand_random(p, REAL, CLOBBER, n, 0);
+        operand_random(p, REAL, CLOBBER, n, 0);
+        stats = operand_random(p, REAL, IN, 3 * rows, 0);
+        norm_stats(p, stats, x, rows, cols);
+    } else {
+        operand_add(p, REAL, OUT, 3 * rows, limit);
+        operand_random(p, REAL, IN, n, 0);
+    }
+    operand_random(p, REAL, IN, rows, 0);
+    operand_random(p, REAL, IN, rows, 0);
+    p->run = backward ? norm_bwd_run : norm_fwd_run;
+    p->fused = true;
+    return 0;
+}
+
+enum { TARGETS = 5 };
+
+static int misfit_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    struct prism_misfit_desc d = {p->dtype, (enum prism_misfit)p->kind, (size_t)case_int(p->text, "b", 1),
+                                  (size_t)case_int(p->text, "c", 1)};
+    struct prism_misfit_args a = {mem[0], mem[1], mem[2], mem[3], mem[4], mem[5], mem[6]};
+
+    (void)plan;
+    return dev->ops->misfit(dev, &d, &a);
+}
+
+/* Amplitudes m keep clear of their targets d, where the sign of m - d would be rounding's choice: |u| < 0.9 or u = 0, and
+ * d > 1 or d = 0. */
+static int misfit_build(struct problem *p)
+{
+    size_t batch = (size_t)case_int(p->text, "b", 1), cols = (size_t)case_int(p->text, "c", 1);
+    char kind[CASE_TEXT];
+    int u, target, index;
+
+    case_word(p->text, 1, kind);
+    if (strcmp(kind, "l1") && strcmp(kind, "l2"))
+        return -1;
+    p->kind = kind[1] == '1' ? PRISM_MISFIT_L1 : PRISM_MISFIT_L2;
+    operand_add(p, REAL, OUT, batch, 4 * sqrt((double)cols) + 8);
+    operand_add(p, CPLX, OUT, 2 * batch * cols, 16);
+    u = operand_add(p, CPLX, IN, 2 * batch * cols, 0);
+    operand_fill(p, u, -0.6, 0.6);
+    for (size_t k = 0; k < batch * cols; k += 17)
+        p->operand[u].value[2 * k] = p->operand[u].value[2 * k + 1] = 0;
+    target = operand_add(p, REAL, IN, TARGETS * cols, 0);
+    operand_fill(p, target, 1, 2);
+    for (size_t k = 0; k < TARGETS * cols; k += 3)
+        p->operand[target].value[k] = 0;
+    operand_fill(p, operand_add(p, REAL, IN, TARGETS, 0), 0.1, 1.1);
+    index = operand_random(p, INDEX, IN, batch, 0);
+    for (size_t b = 0; b < batch; b++)
+        p->operand[index].value[b] = (double)((b * 3 + 1) % TARGETS);
+    operand_add(p, REAL, SCRATCH, 2 * batch * cols + batch, 0);
+    p->operand[1].same_as = case_has(p->text, "inplace") ? u : -1;
+    p->run = misfit_run;
+    p->fused = true;
+    return 0;
+}
+
+int build_fused(struct problem *p)
+{
+    char op[CASE_TEXT];
+
+    case_word(p->text, 0, op);
+    if (!strcmp(op, "norm_fwd") || !strcmp(op, "norm_bwd"))
+        return norm_build(p, op[5] == 'b');
+    return !strcmp(op, "misfit") ? misfit_build(p) : -1;
+}
