@@ -1,0 +1,86 @@
+/* Shared by the subcommands of `prism`. */
+#ifndef PRISM_CLI_H
+#define PRISM_CLI_H
+
+#include "prismrec/ctx.h"
+
+#include <stdio.h>
+
+/* What a shell learns from prism. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+/* One option. The tables of these are the parser, the help, the man page and the completion. */
+struct cli_opt {
+    const char *name;  /* written --name; '-' and '_' are the same */
+    char letter;       /* short form, 0 = none */
+    const char *arg;   /* what its value is called; NULL = a flag */
+    bool many;         /* may be repeated */
+    const char *key;   /* the configuration key it sets, or NULL */
+    const char *words; /* completion: "a b c", "@file", "@dir", "@key", "@preset"; NULL = nothing */
+    const char *doc;
+};
+
+struct cli;
+
+struct cli_command {
+    const char *name, *args; /* args: as in the synopsis, "" = none */
+    const char *doc;         /* one line */
+    const char *text;        /* paragraphs for help and man page; each line is one */
+    const struct cli_opt *opts;
+    int n_opts;
+    int min_args, max_args; /* max_args -1 = any number */
+    const char *words;      /* completion of the arguments */
+    int (*run)(struct cli *cli);
+};
+
+/* A parsed command line. */
+struct cli {
+    const struct cli_command *cmd;
+    int argc;
+    char **argv; /* as typed, for the hint how to resume */
+    int n_args, n_set;
+    const char **args;
+    struct cli_value {
+        const struct cli_opt *opt;
+        const char *value; /* "" for a flag */
+    } * set;
+};
+
+#define CLI_COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+extern const struct cli_command cli_run, cli_info, cli_keys, cli_presets, cli_patterns, cli_inspect, cli_compare;
+extern const struct cli_command *const cli_commands[]; /* NULL-terminated */
+
+/* Options every command has. */
+extern const struct cli_opt cli_common_opts[];
+extern const int cli_n_common_opts;
+
+/* argv[0] is the command's name. Returns 0 or EXIT_USAGE after printing one line; free with cli_release(). */
+int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct cli *out);
+void cli_release(struct cli *cli);
+const char *cli_get(const struct cli *cli, const char *name); /* the last value, or NULL */
+bool cli_has(const struct cli *cli, const char *name);
+
+/* "prism: error: <sentence>" on standard error, one line. */
+void cli_error(const char *fmt, ...) PRISM_PRINTF(1, 2);
+void cli_warn(const char *fmt, ...) PRISM_PRINTF(1, 2);
+/* The context's last error; returns code. */
+int cli_fail(const struct prism_ctx *ctx, int code);
+/* A context that prints warnings; NULL after an error line. quiet: errors only, which the caller prints. */
+struct prism_ctx *cli_ctx(bool quiet);
+
+/* "; did you mean <prefix>x?" for the candidate nearest to word, or "". n candidates, or NULL-terminated for n < 0. */
+const char *cli_suggest(const char *word, const char *prefix, const char *const *candidates, int n);
+
+void cli_help(FILE *f, const struct cli_command *cmd); /* NULL: of the program */
+void cli_synopsis(FILE *f, const struct cli_command *cmd);
+int cli_dump_man(void);
+int cli_dump_bash(void);
+
+/* "prism 0.1.0 (abc123)" */
+const char *cli_version_line(void);
+
+/* Text of a word for a POSIX shell, quoted where needed. */
+void cli_print_quoted(FILE *f, const char *word);
+
+#endif

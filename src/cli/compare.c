@@ -1,0 +1,196 @@
+/* prism compare: runs side by side. */
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "core/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct cli_opt opts[] = {{.name = "json", .letter = 'j', .doc = "print one JSON object"}};
+
+static const struct {
+    const char *name;
+    bool higher; /* is better */
+} metrics[] = {{"ssim", true},   {"psnr_db", true}, {"rmse_percent", false},  {"loss", false},
+               {"steps", false}, {"wall_s", false}, {"peak_rss_bytes", false}};
+
+struct entry {
+    const char *path;
+    struct json_value *run;
+};
+
+static struct json_value *read_run(struct prism_ctx *ctx, const char *path)
+{
+    char file[4096];
+    struct stat st;
+    uint8_t *text;
+    size_t n;
+    bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    snprintf(file, sizeof file, dir ? "%s/run.json" : "%s", path);
+    if (prismi_file_read(ctx, file, 1 << 20, &text, &n)) {
+        cli_fail(ctx, EXIT_FAILED);
+        return NULL;
+    }
+    struct json_value *run = json_parse((const char *)text, n);
+    prismi_free(text);
+    if (!json_member(run, "config")) {
+        cli_error("%s is not the run.json of a run", file);
+        json_free(run);
+        return NULL;
+    }
+    if (!json_member(run, "final"))
+        cli_warn("%s has no results yet", path);
+    return run;
+}
+
+static double value(const struct entry *e, int metric)
+{
+    return json_member_number(json_member(e->run, "final"), metrics[metric].name);
+}
+
+/* -1 where no run has a value, or all have the same. */
+static int best(const struct entry *entries, int n, int metric)
+{
+    int at = -1;
+    bool differ = false;
+    for (int i = 0; i < n; i++) {
+        double x = value(&entries[i], metric), y = at < 0 ? NAN : value(&entries[at], metric);
+        differ = differ || (at >= 0 && !isnan(x) && x != y);
+        if (!isnan(x) && (at < 0 || (metrics[metric].higher ? x > y : x < y)))
+            at = i;
+    }
+    return differ ? at : -1;
+}
+
+/* A configuration value as text. */
+static const char *setting(const struct json_value *v, char *out, size_t n)
+{
+    if (!v)
+        snprintf(out, n, "-");
+    else if (v->type == JSON_STRING)
+        snprintf(out, n, "%s", *v->string ? v->string : "\"\"");
+    else if (v->type == JSON_BOOL)
+        snprintf(out, n, "%s", v->number != 0 ? "true" : "false");
+    else
+        snprintf(out, n, "%.12g", v->number);
+    return out;
+}
+
+static bool differs(const struct entry *entries, int n, const char *key)
+{
+    char a[256], b[256];
+    setting(json_member(json_member(entries[0].run, "config"), key), a, sizeof a);
+    for (int i = 1; i < n; i++)
+        if (strcmp(a, setting(json_member(json_member(entries[i].run, "config"), key), b, sizeof b)) != 0)
+            return true;
+    return false;
+}
+
+static void print_text(const struct entry *entries, int n)
+{
+    char text[256];
+    int width = 14;
+    for (int i = 0; i < n; i++) {
+        int length = (int)strlen(entries[i].path) + 2;
+        width = length > width ? length : width;
+    }
+    printf("%-32s", "");
+    for (int i = 0; i < n; i++)
+        printf("%*s ", width, entries[i].path);
+    putchar('\n');
+    for (int m = 0; m < CLI_COUNT(metrics); m++) {
+        int winner = best(entries, n, m);
+        printf("%-32s", metrics[m].name);
+        for (int i = 0; i < n; i++) {
+            double x = value(&entries[i], m);
+            snprintf(text, sizeof text, isnan(x) ? "-" : "%.6g", x);
+            printf("%*s%c", width, text, i == winner ? '*' : ' ');
+        }
+        putchar('\n');
+    }
+    puts("\nsettings that differ (* above: best)");
+    const struct json_value *first = json_member(entries[0].run, "config");
+    for (const struct json_value *v = first->child; v; v = v->next) {
+        if (!differs(entries, n, v->key))
+            continue;
+        printf("%-32s", v->key);
+        for (int i = 0; i < n; i++)
+            printf("%*s ", width, setting(json_member(json_member(entries[i].run, "config"), v->key), text, sizeof text));
+        putchar('\n');
+    }
+}
+
+static void print_json(const struct entry *entries, int n)
+{
+    struct json_out j;
+    char text[256];
+    json_init(&j, true);
+    json_open(&j, NULL, '{');
+    json_open(&j, "runs", '[');
+    for (int i = 0; i < n; i++)
+        json_string(&j, NULL, entries[i].path);
+    json_close(&j, ']');
+    json_open(&j, "metrics", '{');
+    for (int m = 0; m < CLI_COUNT(metrics); m++) {
+        int winner = best(entries, n, m);
+        json_open(&j, metrics[m].name, '{');
+        json_open(&j, "values", '[');
+        for (int i = 0; i < n; i++)
+            json_number(&j, NULL, value(&entries[i], m));
+        json_close(&j, ']');
+        json_string(&j, "best", winner < 0 ? NULL : entries[winner].path);
+        json_close(&j, '}');
+    }
+    json_close(&j, '}');
+    json_open(&j, "differences", '{');
+    for (const struct json_value *v = json_member(entries[0].run, "config")->child; v; v = v->next) {
+        if (!differs(entries, n, v->key))
+            continue;
+        json_open(&j, v->key, '[');
+        for (int i = 0; i < n; i++)
+            json_string(&j, NULL, setting(json_member(json_member(entries[i].run, "config"), v->key), text, sizeof text));
+        json_close(&j, ']');
+    }
+    json_close(&j, '}');
+    json_close(&j, '}');
+    json_print(&j);
+    json_release(&j);
+}
+
+static int run(struct cli *cli)
+{
+    struct prism_ctx *ctx = cli_ctx(false);
+    struct entry *entries = calloc((size_t)cli->n_args, sizeof *entries);
+    bool ok = ctx && entries;
+    for (int i = 0; ok && i < cli->n_args; i++) {
+        entries[i].path = cli->args[i];
+        entries[i].run = read_run(ctx, cli->args[i]);
+        ok = entries[i].run != NULL;
+    }
+    if (ok && cli_has(cli, "json"))
+        print_json(entries, cli->n_args);
+    else if (ok)
+        print_text(entries, cli->n_args);
+    for (int i = 0; entries && i < cli->n_args; i++)
+        json_free(entries[i].run);
+    free(entries);
+    prism_ctx_destroy(&ctx);
+    return ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+const struct cli_command cli_compare = {
+    .name = "compare",
+    .args = "RUN RUN...",
+    .doc = "compare finished runs: metrics and settings",
+    .text = "Show the metrics of several runs side by side, the best of each marked with *, and the settings in which they differ. "
+            "A RUN is "
+            "a folder, or its run.json.",
+    .opts = opts,
+    .n_opts = CLI_COUNT(opts),
+    .min_args = 2,
+    .max_args = -1,
+    .words = "@dir",
+    .run = run,
+};

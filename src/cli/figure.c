@@ -1,0 +1,403 @@
+#include "cli/figure.h"
+#include "cli/metrics.h"
+#include "core/internal.h"
+#include "image/canvas.h"
+#include "image/svg.h"
+#include "prismrec/image.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct prismi_rgb paper = {17, 19, 26}, ink = {232, 234, 240}, faint = {148, 154, 170}, edge = {58, 63, 78},
+                               accent = {64, 201, 190}, mark = {255, 196, 92};
+
+enum { MARGIN = 28, GAP = 24, TITLE = 40, BAR = 7, TEXT = 2 };
+enum { HEADER = 2 * PRISMI_GLYPH_H + PRISMI_GLYPH_H + 14 /* label, its small line, air */, FOOTER = 4 + BAR + 4 + PRISMI_GLYPH_H };
+
+static void text(struct prismi_canvas *c, int y, int x, int scale, struct prismi_rgb color, const char *fmt, ...)
+    PRISM_PRINTF(6, 7);
+static void text(struct prismi_canvas *c, int y, int x, int scale, struct prismi_rgb color, const char *fmt, ...)
+{
+    char line[160];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    prismi_canvas_text(c, y, x, scale, color, line);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* What the pictures are headed with. */
+static const char *title(const struct setup *s)
+{
+    return *s->cfg->name ? s->cfg->name : base_name(s->cfg->image.input);
+}
+
+/* Small pictures grow by whole factors to about 300 px, large ones shrink to at most 512. */
+static int panel_side(int n)
+{
+    return n <= 300 ? n * (300 / n) : n <= 512 ? n : (n + (n + 511) / 512 - 1) / ((n + 511) / 512);
+}
+
+/* Upper left corner of a panel's picture in the grid of panels. */
+static struct prismi_box2 panel_box(int row, int column, int side)
+{
+    int y = MARGIN + TITLE + HEADER + row * (HEADER + side + FOOTER + GAP), x = MARGIN + column * (side + GAP);
+    return (struct prismi_box2){y, x, side, side};
+}
+
+static void panel_label(struct prismi_canvas *c, struct prismi_box2 box, const char *label, const char *detail)
+{
+    text(c, box.y - HEADER, box.x, TEXT, ink, "%s", label);
+    text(c, box.y - HEADER + TEXT * PRISMI_GLYPH_H + 4, box.x, 1, faint, "%s", detail);
+}
+
+/* One picture with label, frame and colour bar. */
+static int panel(struct prismi_canvas *c, struct prismi_box2 box, const char *label, const char *detail, const double *data, int n,
+                 double lo, double hi, enum prismi_palette palette)
+{
+    double ramp[256];
+    char number[32];
+    for (int i = 0; i < 256; i++)
+        ramp[i] = i;
+    struct prismi_box2 bar = {box.y + box.h + 4, box.x, BAR, box.w};
+    panel_label(c, box, label, detail);
+    PRISM_TRY(prismi_canvas_image(c, box, data, n, n, lo, hi, palette, n > box.h));
+    PRISM_TRY(prismi_canvas_image(c, bar, ramp, 1, 256, 0, 255, palette, true));
+    struct prismi_box2 frame = {box.y - 1, box.x - 1, box.h + 2, box.w + 2};
+    prismi_canvas_frame(c, frame, edge);
+    int y = bar.y + BAR + 4;
+    text(c, y, box.x, 1, faint, "%.3g", lo);
+    snprintf(number, sizeof number, "%.3g", hi);
+    text(c, y, box.x + box.w - prismi_canvas_text_width(number, 1), 1, faint, "%s", number);
+    return 0;
+}
+
+/* ---- k-space ---- */
+
+/* How many apertures see each pixel of the [N,N] grid, malloc'ed. */
+static double *coverage(const struct setup *s)
+{
+    const struct prism_aperture *a = &s->cfg->telescope.aperture;
+    int n = s->cfg->image.image_size, side = prism_aperture_box(a);
+    double *count = calloc((size_t)n * (size_t)n, sizeof *count);
+    uint8_t *mask = malloc((size_t)side * (size_t)side);
+    for (int k = 0; count && mask && k < s->n; k++) {
+        double cy = s->centres[2 * k], cx = s->centres[2 * k + 1];
+        int y0 = (int)lround(cy) - side / 2, x0 = (int)lround(cx) - side / 2;
+        prism_aperture_render(a, cy, cx, y0, x0, side, side, mask);
+        for (int i = 0; i < side; i++)
+            for (int j = 0; j < side; j++) {
+                int y = y0 + i + n / 2, x = x0 + j + n / 2;
+                if (mask[i * side + j] && y >= 0 && y < n && x >= 0 && x < n)
+                    count[(size_t)y * (size_t)n + (size_t)x] += 1;
+            }
+    }
+    free(mask);
+    if (!mask) {
+        free(count);
+        count = NULL;
+    }
+    return count;
+}
+
+static int transform(struct prism_dev *dev, int n, float *host)
+{
+    struct prism_fft_desc desc = {PRISM_CF32, 1, n, n};
+    size_t bytes = (size_t)n * (size_t)n * 2 * sizeof *host;
+    struct prism_fft *fft = NULL;
+    prism_mem mem = NULL;
+    int status = dev->ops->fft_create(dev, &desc, &fft);
+    if (!status)
+        status = dev->ops->alloc(dev, bytes, &mem);
+    if (!status)
+        status = dev->ops->write(dev, mem, host, bytes);
+    if (!status)
+        status = dev->ops->fft_run(fft, -1, mem, mem);
+    if (!status)
+        status = dev->ops->read(dev, host, mem, bytes);
+    if (mem)
+        dev->ops->release(dev, mem);
+    dev->ops->fft_destroy(fft);
+    return status;
+}
+
+/* log10 of the object's power spectrum, DC at the centre, [N,N]. */
+static int spectrum(struct setup *s, double *out, double *max)
+{
+    int n = s->cfg->image.image_size, o = s->cfg->image.obj_size;
+    size_t count = (size_t)n * (size_t)n;
+    float *host = prismi_alloc(2 * count, sizeof *host);
+    if (!host)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
+    for (int i = 0; i < o; i++)
+        for (int j = 0; j < o; j++)
+            host[2 * ((size_t)i * (size_t)n + (size_t)j)] = (float)s->truth[(size_t)i * (size_t)o + (size_t)j];
+    int status = transform(s->dev, n, host);
+    *max = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        size_t y = (i / (size_t)n + (size_t)n / 2) % (size_t)n, x = (i % (size_t)n + (size_t)n / 2) % (size_t)n;
+        double re = host[2 * i], im = host[2 * i + 1], power = log10(re * re + im * im + 1e-30);
+        out[y * (size_t)n + x] = power;
+        *max = power > *max ? power : *max;
+    }
+    prismi_free(host);
+    return status;
+}
+
+static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
+{
+    double n = s->cfg->image.image_size, scale = box.h / n;
+    double y0 = box.y + (n / 2 + 0.5) * scale, x0 = box.x + (n / 2 + 0.5) * scale,
+           roi = s->cfg->telescope.pattern.roi_diameter_px / 2;
+    if (roi * scale < box.h / 2.0 - 1)
+        prismi_canvas_circle(c, y0, x0, roi * scale, mark);
+    for (int k = 0; k < s->n; k++) {
+        int y = (int)lround(y0 + s->centres[2 * k] * scale), x = (int)lround(x0 + s->centres[2 * k + 1] * scale);
+        if (y > box.y && y < box.y + box.h - 1 && x > box.x && x < box.x + box.w - 1)
+            prismi_canvas_fill(c, (struct prismi_box2){y, x, 2, 2}, mark);
+    }
+}
+
+/* The object's spectrum, with what the apertures see of it in colour. */
+static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
+{
+    int n = s->cfg->image.image_size;
+    size_t count = (size_t)n * (size_t)n;
+    double max = 0, *seen = coverage(s), *power = malloc(count * sizeof *power);
+    uint8_t *mask = malloc(count);
+    char detail[96];
+    snprintf(detail, sizeof detail, "log10 power; %d apertures see %.0f %%", s->n, 100 * s->stats.coverage);
+    int status = seen && power && mask ? 0 : PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
+    if (!status)
+        status = spectrum(s, power, &max);
+    if (!status)
+        status = panel(c, box, "K-space", detail, power, n, max - 8, max, PRISMI_PALETTE_GREY);
+    if (!status) {
+        for (size_t i = 0; i < count; i++)
+            mask[i] = seen[i] > 0;
+        prismi_canvas_tint(c, box, mask, n, n, accent, 0.3);
+        draw_centres(s, c, box);
+    }
+    free(seen);
+    free(power);
+    free(mask);
+    return status;
+}
+
+/* ---- comparison ---- */
+
+/* The part of the first aperture's image where the object is. */
+static int panel_aperture(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
+{
+    int n = s->cfg->image.image_size, o = s->cfg->image.obj_size, f = prism_dataset_params(s->ds)->field_size;
+    const float *image;
+    double hi = 0;
+    char detail[96];
+    f = f ? f : n;
+    int side = (int)lround((double)o * f / n), start = f / 2 - side / 2;
+    side = side < 1 ? 1 : side;
+    PRISM_TRY(prism_dataset_amplitude(s->ds, 0, &image));
+    double *crop = malloc((size_t)side * (size_t)side * sizeof *crop);
+    if (!crop)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a picture of %d x %d", side, side);
+    for (int i = 0; i < side * side; i++) {
+        crop[i] = (double)image[(size_t)(start + i / side) * (size_t)f + (size_t)(start + i % side)];
+        hi = crop[i] > hi ? crop[i] : hi;
+    }
+    snprintf(detail, sizeof detail, "amplitude behind aperture 1 at (%.3g, %.3g) px", s->centres[0], s->centres[1]);
+    int status = panel(c, box, "One aperture", detail, crop, side, 0, hi > 0 ? hi : 1, PRISMI_PALETTE_GREY);
+    free(crop);
+    return status;
+}
+
+static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box, const double *result)
+{
+    int o = s->cfg->image.obj_size;
+    double hi = 0, *error = malloc((size_t)o * (size_t)o * sizeof *error);
+    if (!error)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a picture of %d x %d", o, o);
+    for (int i = 0; i < o * o; i++) {
+        error[i] = fabs(result[i] - s->truth[i]);
+        hi = error[i] > hi ? error[i] : hi;
+    }
+    int status = panel(c, box, "Error", "|reconstruction - truth|", error, o, 0, hi > 0 ? hi : 1, PRISMI_PALETTE_VIRIDIS);
+    free(error);
+    return status;
+}
+
+/* Name and value, the value right-aligned. */
+static void fact(struct prismi_canvas *c, struct prismi_box2 box, int *y, int scale, const char *name, const char *fmt, ...)
+    PRISM_PRINTF(6, 7);
+static void fact(struct prismi_canvas *c, struct prismi_box2 box, int *y, int scale, const char *name, const char *fmt, ...)
+{
+    char value[64];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(value, sizeof value, fmt, ap);
+    va_end(ap);
+    text(c, *y, box.x, scale, faint, "%s", name);
+    prismi_canvas_text(c, *y, box.x + box.w - prismi_canvas_text_width(value, scale), scale, ink, value);
+    *y += scale * PRISMI_GLYPH_H + (scale > 1 ? 12 : 7);
+}
+
+static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box, const struct prism_progress *p)
+{
+    const struct prism_config *cfg = s->cfg;
+    panel_label(c, box, "Quality", "against the truth, data range 1");
+    int y = box.y + 2;
+    fact(c, box, &y, TEXT, "SSIM", "%.4f", p->ssim);
+    fact(c, box, &y, TEXT, "PSNR", "%.2f dB", p->psnr_db);
+    fact(c, box, &y, TEXT, "RMSE", "%.2f %%", p->rmse_percent);
+    if (isfinite(p->loss))
+        fact(c, box, &y, TEXT, "loss", "%.4g", p->loss);
+    fact(c, box, &y, TEXT, "steps", "%lld", (long long)p->step);
+    y += 8;
+    prismi_canvas_line(c, y, box.x, y, box.x + box.w - 1, edge);
+    y += 12;
+    fact(c, box, &y, 1, "object, grid", "%d px, %d px", cfg->image.obj_size, cfg->image.image_size);
+    fact(c, box, &y, 1, "apertures", "%d of diameter %.4g px", s->n, 2 * cfg->telescope.aperture.radius_px);
+    fact(c, box, &y, 1, "overlap of neighbours", "%.0f %%", 100 * s->stats.overlap);
+    if (cfg->telescope.snr > 0)
+        fact(c, box, &y, 1, "noise", "%.4g dB", cfg->telescope.snr);
+    fact(c, box, &y, 1, "method", "%s", cfg->recon.algorithm == PRISM_ALG_MOPIE ? "projections" : "decoder network");
+    fact(c, box, &y, 1, "seed", "%llu", (unsigned long long)cfg->recon.seed);
+    fact(c, box, &y, 1, "backend", "%s", prism_dev_backend(s->dev));
+}
+
+static int draw_comparison(struct setup *s, struct prismi_canvas *c, int side, const double *result,
+                           const struct prism_progress *final)
+{
+    int o = s->cfg->image.obj_size;
+    text(c, MARGIN, MARGIN, TEXT, ink, "%.*s", (3 * side + 2 * GAP) / (TEXT * PRISMI_GLYPH_W), title(s));
+    PRISM_TRY(panel(c, panel_box(0, 0, side), "Truth", "object amplitude", s->truth, o, 0, 1, PRISMI_PALETTE_GREY));
+    PRISM_TRY(
+        panel(c, panel_box(0, 1, side), "Reconstruction", "amplitude, clipped to [0, 1]", result, o, 0, 1, PRISMI_PALETTE_GREY));
+    PRISM_TRY(panel_error(s, c, panel_box(0, 2, side), result));
+    PRISM_TRY(panel_aperture(s, c, panel_box(1, 0, side)));
+    PRISM_TRY(panel_kspace(s, c, panel_box(1, 1, side)));
+    panel_facts(s, c, panel_box(1, 2, side), final);
+    return 0;
+}
+
+static int write_comparison(struct setup *s, const char *path, const double *result, const struct prism_progress *final, char *name,
+                            size_t n)
+{
+    int side = panel_side(s->cfg->image.obj_size);
+    int h = 2 * MARGIN + TITLE + 2 * (HEADER + side + FOOTER) + GAP, w = 2 * MARGIN + 3 * side + 2 * GAP;
+    struct prismi_canvas *canvas;
+    PRISM_TRY(prismi_canvas_create(s->ctx, h, w, paper, &canvas));
+    int status = draw_comparison(s, canvas, side, result, final);
+    if (!status)
+        status = prismi_canvas_write(canvas, path, name, n);
+    prismi_canvas_destroy(&canvas);
+    return status;
+}
+
+static int write_reconstruction(struct setup *s, const char *path, const double *result, char *name, size_t n)
+{
+    int o = s->cfg->image.obj_size;
+    uint8_t *grey = malloc((size_t)o * (size_t)o);
+    if (!grey)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a picture of %d x %d", o, o);
+    for (int i = 0; i < o * o; i++)
+        grey[i] = (uint8_t)lround(255 * (result[i] > 1 ? 1 : result[i] > 0 ? result[i] : 0));
+    int status = prism_image_write(s->ctx, path, o, o, 1, grey, name, n);
+    free(grey);
+    return status;
+}
+
+int figure_write(struct setup *s, const char *dir, const double *result, const struct prism_progress *final, char *written,
+                 size_t n)
+{
+    char path[PRISM_PATH_MAX + 64], first[PRISM_PATH_MAX + 64], second[PRISM_PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/reconstruction", dir);
+    PRISM_TRY(write_reconstruction(s, path, result, first, sizeof first));
+    snprintf(path, sizeof path, "%s/comparison", dir);
+    PRISM_TRY(write_comparison(s, path, result, final, second, sizeof second));
+    snprintf(written, n, "%s, %s", base_name(first), base_name(second));
+    return 0;
+}
+
+/* ---- curves ---- */
+
+/* The points of one column that are numbers (quality is not measured at every step), compacted in place, a few thousand of them at
+ * most. */
+static struct prismi_svg_series series(const struct metrics *m, enum metric column, double *x)
+{
+    size_t n = 0, stride = m->n / 4000 + 1;
+    double *y = m->value[column];
+    for (size_t i = 0; i < m->n; i += stride)
+        if (!isnan(y[i])) {
+            x[n] = m->value[METRIC_STEP][i];
+            y[n++] = y[i];
+        }
+    return (struct prismi_svg_series){NULL, x, y, n};
+}
+
+int figure_curves(struct setup *s, const char *dir)
+{
+    static const struct {
+        enum metric column;
+        const char *title, *label;
+        bool log_y;
+    } curves[] = {{METRIC_LOSS, "Loss", "loss", true}, {METRIC_SSIM, "SSIM", "SSIM", false}, {METRIC_PSNR, "PSNR", "dB", false}};
+    char path[PRISM_PATH_MAX + 64];
+    struct metrics m;
+    struct prismi_svg_series lines[CLI_COUNT(curves)];
+    struct prismi_svg_panel panels[CLI_COUNT(curves)] = {{0}};
+    snprintf(path, sizeof path, "%s/metrics.jsonl", dir);
+    int status = metrics_read(s->ctx, path, INT64_MAX, &m);
+    double *x = malloc((m.n + 1) * CLI_COUNT(curves) * sizeof *x);
+    if (!status && !x)
+        status = PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for %zu points of %s", m.n, path);
+    for (int i = 0; !status && i < CLI_COUNT(curves); i++) {
+        lines[i] = series(&m, curves[i].column, x + (size_t)i * m.n);
+        panels[i] = (struct prismi_svg_panel){.title = curves[i].title,
+                                              .x_label = "step",
+                                              .y_label = curves[i].label,
+                                              .log_y = curves[i].log_y,
+                                              .series = &lines[i],
+                                              .n_series = 1};
+    }
+    snprintf(path, sizeof path, "%s/curves.svg", dir);
+    if (!status)
+        status = prismi_svg_write(s->ctx, path, title(s), panels, CLI_COUNT(curves), 3);
+    free(x);
+    metrics_release(&m);
+    return status;
+}
+
+/* ---- a pattern on its own ---- */
+
+int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
+{
+    int side = panel_side(s->cfg->image.image_size);
+    side = side <= 300 ? 2 * side : side; /* there is room */
+    int h = 2 * MARGIN + HEADER + side + FOOTER, w = 2 * MARGIN + side;
+    struct prismi_box2 box = {MARGIN + HEADER, MARGIN, side, side};
+    struct prismi_canvas *canvas = NULL;
+    char detail[96];
+    double hi = 1, *seen = coverage(s);
+    if (!seen)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
+    for (int i = 0; i < s->cfg->image.image_size * s->cfg->image.image_size; i++)
+        hi = seen[i] > hi ? seen[i] : hi;
+    snprintf(detail, sizeof detail, "apertures per pixel; %d cover %.0f %% of the disc", s->n, 100 * s->stats.coverage);
+    int status = prismi_canvas_create(s->ctx, h, w, paper, &canvas);
+    if (!status) {
+        status = panel(canvas, box, "Sampling pattern", detail, seen, s->cfg->image.image_size, 0, hi, PRISMI_PALETTE_VIRIDIS);
+        draw_centres(s, canvas, box);
+    }
+    if (!status)
+        status = prismi_canvas_write(canvas, path, written, n);
+    prismi_canvas_destroy(&canvas);
+    free(seen);
+    return status;
+}

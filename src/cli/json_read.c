@@ -1,0 +1,259 @@
+/* A recursive-descent reader for RFC 8259, strict but for lone surrogates, which become U+FFFD. */
+#include "cli/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 32 };
+
+struct reader {
+    const char *p, *end;
+};
+
+static struct json_value *read_value(struct reader *r, int depth);
+
+static void skip_space(struct reader *r)
+{
+    while (r->p < r->end && (*r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r'))
+        r->p++;
+}
+
+/* Consume c where it is next. */
+static bool take(struct reader *r, char c)
+{
+    skip_space(r);
+    if (r->p == r->end || *r->p != c)
+        return false;
+    r->p++;
+    return true;
+}
+
+static bool take_word(struct reader *r, const char *word)
+{
+    size_t n = strlen(word);
+    if ((size_t)(r->end - r->p) < n || memcmp(r->p, word, n))
+        return false;
+    r->p += n;
+    return true;
+}
+
+static int read_hex4(struct reader *r)
+{
+    int x = 0;
+    if (r->end - r->p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        char c = *r->p++;
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (digit < 0)
+            return -1;
+        x = 16 * x + digit;
+    }
+    return x;
+}
+
+static size_t put_utf8(char *out, unsigned c)
+{
+    unsigned char *o = (unsigned char *)out;
+    if (c < 0x80) {
+        o[0] = (unsigned char)c;
+        return 1;
+    }
+    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--, c >>= 6)
+        o[i] = (unsigned char)(0x80 | (c & 0x3f));
+    o[0] = (unsigned char)((n == 2 ? 0xc0 : n == 3 ? 0xe0 : 0xf0) | c);
+    return n;
+}
+
+/* After "\u". Writes at most 4 bytes; 0 bytes on a syntax error. */
+static size_t read_unicode(struct reader *r, char *out)
+{
+    int c = read_hex4(r);
+    if (c < 0)
+        return 0;
+    if (c >= 0xd800 && c < 0xdc00 && r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u') {
+        struct reader ahead = {r->p + 2, r->end};
+        int low = read_hex4(&ahead);
+        if (low >= 0xdc00 && low < 0xe000) {
+            r->p = ahead.p;
+            return put_utf8(out, 0x10000u + (((unsigned)c - 0xd800u) << 10) + ((unsigned)low - 0xdc00u));
+        }
+    }
+    /* a NUL would end the C string */
+    return put_utf8(out, c == 0 || (c >= 0xd800 && c < 0xe000) ? 0xfffdu : (unsigned)c);
+}
+
+/* After the opening quote. malloc'ed, NULL on a syntax error. */
+static char *read_string(struct reader *r)
+{
+    const char *close = r->p;
+    while (close < r->end && *close != '"')
+        close += *close == '\\' && close + 1 < r->end ? 2 : 1;
+    char *out = close < r->end ? malloc((size_t)(close - r->p) + 1) : NULL; /* no escape is shorter than what it stands for */
+    size_t n = 0;
+    while (out && *r->p != '"') {
+        unsigned char c = (unsigned char)*r->p++;
+        static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+        const char *simple = c == '\\' && *r->p ? strchr(from, *r->p) : NULL;
+        size_t wrote = 1;
+        if (simple) {
+            out[n] = to[simple - from];
+            r->p++;
+        } else if (c == '\\') {
+            wrote = *r->p++ == 'u' ? read_unicode(r, out + n) : 0;
+        } else
+            out[n] = (char)c;
+        if (!wrote || c < 0x20 || r->p > close) {
+            free(out);
+            return NULL;
+        }
+        n += wrote;
+    }
+    if (out) {
+        out[n] = '\0';
+        r->p = close + 1;
+    }
+    return out;
+}
+
+static bool read_digits(struct reader *r)
+{
+    const char *start = r->p;
+    while (r->p < r->end && *r->p >= '0' && *r->p <= '9')
+        r->p++;
+    return r->p > start;
+}
+
+static bool read_number(struct reader *r, double *out)
+{
+    const char *start = r->p;
+    if (r->p < r->end && *r->p == '-')
+        r->p++;
+    const char *digits = r->p;
+    if (!read_digits(r) || (*digits == '0' && r->p - digits > 1))
+        return false;
+    if (r->p < r->end && *r->p == '.') {
+        r->p++;
+        if (!read_digits(r))
+            return false;
+    }
+    if (r->p < r->end && (*r->p == 'e' || *r->p == 'E')) {
+        r->p++;
+        if (r->p < r->end && (*r->p == '+' || *r->p == '-'))
+            r->p++;
+        if (!read_digits(r))
+            return false;
+    }
+    char text[64]; /* the text need not end with a NUL */
+    size_t n = (size_t)(r->p - start);
+    if (n >= sizeof text)
+        return false;
+    memcpy(text, start, n);
+    text[n] = '\0';
+    *out = strtod(text, NULL);
+    return true;
+}
+
+/* After the opening bracket. */
+static bool read_members(struct reader *r, struct json_value *v, int depth)
+{
+    char close = v->type == JSON_OBJECT ? '}' : ']';
+    struct json_value **tail = &v->child;
+    if (take(r, close))
+        return true;
+    for (;;) {
+        char *key = NULL;
+        if (v->type == JSON_OBJECT && (!take(r, '"') || !(key = read_string(r)) || !take(r, ':'))) {
+            free(key);
+            return false;
+        }
+        struct json_value *child = *tail = read_value(r, depth + 1);
+        if (!child) {
+            free(key);
+            return false;
+        }
+        child->key = key;
+        tail = &child->next;
+        if (take(r, close))
+            return true;
+        if (!take(r, ','))
+            return false;
+    }
+}
+
+static bool read_into(struct reader *r, struct json_value *v, int depth)
+{
+    if (take(r, '{') || take(r, '[')) {
+        v->type = r->p[-1] == '{' ? JSON_OBJECT : JSON_ARRAY;
+        return depth < MAX_DEPTH && read_members(r, v, depth);
+    }
+    if (take(r, '"')) {
+        v->type = JSON_STRING;
+        return (v->string = read_string(r)) != NULL;
+    }
+    if (take_word(r, "null"))
+        return true;
+    if (take_word(r, "true") || take_word(r, "false")) {
+        v->type = JSON_BOOL;
+        v->number = r->p[-2] == 'u';
+        return true;
+    }
+    v->type = JSON_NUMBER;
+    return read_number(r, &v->number);
+}
+
+static struct json_value *read_value(struct reader *r, int depth)
+{
+    struct json_value *v = calloc(1, sizeof *v);
+    if (v && !read_into(r, v, depth)) {
+        json_free(v);
+        v = NULL;
+    }
+    return v;
+}
+
+struct json_value *json_parse(const char *text, size_t n)
+{
+    struct reader r = {text, text + n};
+    struct json_value *v = read_value(&r, 0);
+    skip_space(&r);
+    if (v && r.p != r.end) {
+        json_free(v);
+        v = NULL;
+    }
+    return v;
+}
+
+void json_free(struct json_value *v)
+{
+    while (v) {
+        struct json_value *next = v->next;
+        json_free(v->child);
+        free(v->key);
+        free(v->string);
+        free(v);
+        v = next;
+    }
+}
+
+const struct json_value *json_member(const struct json_value *object, const char *key)
+{
+    const struct json_value *v = object && object->type == JSON_OBJECT ? object->child : NULL;
+    while (v && strcmp(v->key, key))
+        v = v->next;
+    return v;
+}
+
+double json_member_number(const struct json_value *object, const char *key)
+{
+    const struct json_value *v = json_member(object, key);
+    return v && v->type == JSON_NUMBER ? v->number : NAN;
+}
+
+const char *json_member_string(const struct json_value *object, const char *key)
+{
+    const struct json_value *v = json_member(object, key);
+    return v && v->type == JSON_STRING ? v->string : NULL;
+}

@@ -1,0 +1,96 @@
+/* prism keys: every setting. */
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "config/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cli_opt opts[] = {
+    {.name = "markdown", .letter = 'm', .doc = "print the whole reference as Markdown"},
+    {.name = "json", .letter = 'j', .doc = "print a JSON array"},
+};
+
+static void print_json(const struct prism_config_key *const *keys, size_t n)
+{
+    struct json_out j;
+    json_init(&j, true);
+    json_open(&j, NULL, '[');
+    for (size_t i = 0; i < n; i++) {
+        char expected[256];
+        prismi_value_expected(keys[i], expected, sizeof expected);
+        json_open(&j, NULL, '{');
+        json_string(&j, "key", keys[i]->key);
+        json_string(&j, "default", keys[i]->def);
+        json_string(&j, "expects", expected);
+        json_string(&j, "unit", keys[i]->unit);
+        json_string(&j, "doc", keys[i]->doc);
+        json_close(&j, '}');
+    }
+    json_close(&j, ']');
+    json_print(&j);
+    json_release(&j);
+}
+
+static void print_text(const struct prism_config_key *const *keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char expected[256];
+        prismi_value_expected(keys[i], expected, sizeof expected);
+        printf("%s = %s%s%s\n    %s\n    (%s)\n", keys[i]->key, *keys[i]->def ? keys[i]->def : "\"\"", *keys[i]->unit ? " " : "",
+               keys[i]->unit, keys[i]->doc, expected);
+    }
+}
+
+static int print_markdown(void)
+{
+    char *text = prismi_config_markdown();
+    if (!text) {
+        cli_error("not enough memory for the reference of settings");
+        return EXIT_FAILED;
+    }
+    fputs(text, stdout);
+    free(text);
+    return EXIT_DONE;
+}
+
+static int no_such_key(const char *pattern)
+{
+    char hint[128] = "";
+    prismi_config_suggest(pattern, hint, sizeof hint);
+    cli_error("no setting has '%s' in its name%s ('prism keys' lists them)", pattern, hint);
+    return EXIT_USAGE;
+}
+
+static int run(struct cli *cli)
+{
+    size_t n, found = 0;
+    const struct prism_config_key *keys = prism_config_keys(&n), *match[PRISMI_MAX_KEYS];
+    const char *pattern = cli->n_args ? cli->args[0] : "";
+    if (cli_has(cli, "markdown"))
+        return print_markdown();
+    for (size_t i = 0; i < n; i++)
+        if (strstr(keys[i].key, pattern))
+            match[found++] = &keys[i];
+    if (!found)
+        return no_such_key(pattern);
+    if (cli_has(cli, "json"))
+        print_json(match, found);
+    else
+        print_text(match, found);
+    return EXIT_DONE;
+}
+
+const struct cli_command cli_keys = {
+    .name = "keys",
+    .args = "[PATTERN]",
+    .doc = "list the settings with defaults and meaning",
+    .text = "List every setting whose name contains PATTERN: default, unit, meaning and what it accepts. Each is set with --set "
+            "KEY=VALUE "
+            "or in a configuration file.",
+    .opts = opts,
+    .n_opts = CLI_COUNT(opts),
+    .max_args = 1,
+    .words = "@key",
+    .run = run,
+};

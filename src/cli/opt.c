@@ -1,0 +1,291 @@
+/* Options: parsing, help, suggestions, messages. */
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "config/internal.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct cli_opt cli_common_opts[] = {
+    {.name = "help", .letter = 'h', .doc = "show this help and exit"},
+};
+const int cli_n_common_opts = CLI_COUNT(cli_common_opts);
+
+static void message(const char *kind, const char *fmt, va_list ap)
+{
+    progress_clear();
+    fprintf(stderr, "prism: %s: ", kind);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+}
+
+void cli_error(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    message("error", fmt, ap);
+    va_end(ap);
+}
+
+void cli_warn(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    message("warning", fmt, ap);
+    va_end(ap);
+}
+
+int cli_fail(const struct prism_ctx *ctx, int code)
+{
+    cli_error("%s", prism_ctx_error(ctx)->text);
+    return code;
+}
+
+static void on_log(void *user, enum prism_log_level level, const char *text)
+{
+    (void)user;
+    /* errors come back as a status and are printed once, by the caller */
+    if (level == PRISM_LOG_WARN)
+        cli_warn("%s", text);
+}
+
+struct prism_ctx *cli_ctx(bool quiet)
+{
+    struct prism_ctx_params params = {quiet ? NULL : on_log, NULL, PRISM_LOG_WARN};
+    struct prism_ctx *ctx;
+    if (prism_ctx_create(&params, &ctx))
+        cli_error("not enough memory to start");
+    return ctx;
+}
+
+/* ---- suggestions ---- */
+
+const char *cli_suggest(const char *word, const char *prefix, const char *const *candidates, int n)
+{
+    static char text[96];
+    int best = INT_MAX;
+    text[0] = '\0';
+    for (int i = 0; n < 0 ? candidates[i] != NULL : i < n; i++) {
+        int d = prismi_word_distance(word, candidates[i]);
+        if (d < best) {
+            best = d;
+            snprintf(text, sizeof text, "; did you mean %s%s?", prefix, candidates[i]);
+        }
+    }
+    return text;
+}
+
+/* ---- parsing ---- */
+
+static bool same_name(const char *typed, size_t n, const char *name)
+{
+    if (strlen(name) != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((typed[i] == '_' ? '-' : typed[i]) != name[i])
+            return false;
+    return true;
+}
+
+/* The i-th option of a command, its own first. */
+static const struct cli_opt *nth(const struct cli_command *cmd, int i)
+{
+    return i < cmd->n_opts ? &cmd->opts[i] : &cli_common_opts[i - cmd->n_opts];
+}
+
+static const struct cli_opt *find(const struct cli_command *cmd, const char *typed, size_t n, char letter)
+{
+    for (int i = 0; i < cmd->n_opts + cli_n_common_opts; i++) {
+        const struct cli_opt *o = nth(cmd, i);
+        if (letter ? o->letter == letter : same_name(typed, n, o->name))
+            return o;
+    }
+    return NULL;
+}
+
+static int unknown_option(const struct cli_command *cmd, const char *typed)
+{
+    const char *names[64];
+    char word[64];
+    int n = 0;
+    for (; n < cmd->n_opts + cli_n_common_opts && n < CLI_COUNT(names); n++)
+        names[n] = nth(cmd, n)->name;
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(typed, "="), typed);
+    const char *hint = strncmp(word, "--", 2) ? "" : cli_suggest(word + 2, "--", names, n);
+    cli_error("unknown option %s%s ('prism %s --help' lists the options)", word, hint, cmd->name);
+    return EXIT_USAGE;
+}
+
+/* Parse argv[*i], advancing over a separate value. */
+static int parse_option(struct cli *cli, int argc, char **argv, int *i)
+{
+    const char *typed = argv[*i], *value = NULL;
+    const struct cli_opt *opt;
+    if (typed[1] == '-') {
+        size_t n = strcspn(typed + 2, "=");
+        opt = find(cli->cmd, typed + 2, n, 0);
+        value = typed[2 + n] ? typed + 3 + n : NULL;
+    } else {
+        opt = find(cli->cmd, NULL, 0, typed[1]);
+        value = typed[2] ? typed + 2 + (typed[2] == '=') : NULL;
+    }
+    if (!opt)
+        return unknown_option(cli->cmd, typed);
+    if (!opt->arg && value) {
+        cli_error("option '--%s' takes no value, '%s' was given", opt->name, value);
+        return EXIT_USAGE;
+    }
+    if (opt->arg && !value) {
+        if (*i + 1 >= argc) {
+            cli_error("option '--%s' needs a value: --%s %s", opt->name, opt->name, opt->arg);
+            return EXIT_USAGE;
+        }
+        value = argv[++*i];
+    }
+    cli->set[cli->n_set].opt = opt;
+    cli->set[cli->n_set++].value = value ? value : "";
+    return 0;
+}
+
+int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct cli *out)
+{
+    *out = (struct cli){.cmd = cmd, .argc = argc, .argv = argv};
+    out->args = calloc((size_t)argc, sizeof *out->args);
+    out->set = calloc((size_t)argc, sizeof *out->set);
+    if (!out->args || !out->set) {
+        cli_error("not enough memory for %d arguments", argc);
+        return EXIT_USAGE;
+    }
+    bool only_args = false;
+    for (int i = 1; i < argc; i++) {
+        if (!only_args && !strcmp(argv[i], "--"))
+            only_args = true;
+        else if (!only_args && argv[i][0] == '-' && argv[i][1]) {
+            int status = parse_option(out, argc, argv, &i);
+            if (status)
+                return status;
+        } else
+            out->args[out->n_args++] = argv[i];
+    }
+    if (cli_has(out, "help"))
+        return 0;
+    if (out->n_args < cmd->min_args) {
+        cli_error("'prism %s' needs %s; 'prism %s --help' shows how", cmd->name, cmd->args, cmd->name);
+        return EXIT_USAGE;
+    }
+    if (cmd->max_args >= 0 && out->n_args > cmd->max_args) {
+        cli_error("'prism %s' does not know what to do with '%s'; 'prism %s --help' shows how", cmd->name, out->args[cmd->max_args],
+                  cmd->name);
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+void cli_release(struct cli *cli)
+{
+    free(cli->args);
+    free(cli->set);
+}
+
+const char *cli_get(const struct cli *cli, const char *name)
+{
+    for (int i = cli->n_set - 1; i >= 0; i--)
+        if (!strcmp(cli->set[i].opt->name, name))
+            return cli->set[i].value;
+    return NULL;
+}
+
+bool cli_has(const struct cli *cli, const char *name)
+{
+    return cli_get(cli, name) != NULL;
+}
+
+/* ---- help ---- */
+
+/* Each line of text is a paragraph, wrapped at 80 columns; lines that start with a space stay as they are. The first line starts
+ * in column `column`, the others are indented. */
+static void wrapped(FILE *f, const char *text, int indent, int column)
+{
+    fprintf(f, "%*s", indent - column, "");
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        if (line != text)
+            fprintf(f, "\n%*s", *line == '\n' ? 0 : indent, "");
+        int at = indent;
+        for (const char *p = line; *p && *p != '\n';) {
+            size_t n = strcspn(p, *line == ' ' ? "\n" : " \n");
+            bool wrap = at > indent && at + 1 + (int)n > 80;
+            fprintf(f, wrap ? "\n%*s%.*s" : "%*s%.*s", wrap ? indent : at > indent, "", (int)n, p);
+            at = wrap ? indent + (int)n : at + (at > indent) + (int)n;
+            p += n + (p[n] == ' ');
+        }
+    }
+    fputc('\n', f);
+}
+
+static void help_option(FILE *f, const struct cli_opt *o)
+{
+    int column = o->letter ? fprintf(f, "  -%c, --%s", o->letter, o->name) : fprintf(f, "      --%s", o->name);
+    if (o->arg)
+        column += fprintf(f, " %s", o->arg);
+    if (column > 26) {
+        fputc('\n', f);
+        column = 0;
+    }
+    wrapped(f, o->doc, 28, column);
+}
+
+void cli_synopsis(FILE *f, const struct cli_command *cmd)
+{
+    fprintf(f, "prism %s%s%s%s", cmd->name, *cmd->args ? " " : "", cmd->args, cmd->n_opts ? " [OPTION]..." : "");
+}
+
+static void help_program(FILE *f)
+{
+    fprintf(f,
+            "%s: synthetic-aperture reconstruction with a generative decoder\n\nUsage: prism COMMAND [ARGUMENT]... [OPTION]...\n\n",
+            cli_version_line());
+    for (const struct cli_command *const *c = cli_commands; *c; c++)
+        fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->doc);
+    fprintf(f, "  %-10s %s\n  %-10s %s\n\n", "version", "show the version", "help", "show this, or 'prism help COMMAND'");
+    fputs("First steps:\n"
+          "  prism run --preset quick --input usaf --output runs/first\n"
+          "  prism inspect runs/first\n\n"
+          "Exit status: 0 done, 1 failed, 2 bad usage or configuration, 130 interrupted.\n",
+          f);
+}
+
+void cli_help(FILE *f, const struct cli_command *cmd)
+{
+    if (!cmd) {
+        help_program(f);
+        return;
+    }
+    fputs("Usage: ", f);
+    cli_synopsis(f, cmd);
+    fputs("\n\n", f);
+    wrapped(f, cmd->text, 0, 0);
+    fputs("\nOptions:\n", f);
+    for (int i = 0; i < cmd->n_opts + cli_n_common_opts; i++)
+        help_option(f, nth(cmd, i));
+}
+
+void cli_print_quoted(FILE *f, const char *word)
+{
+    bool plain = *word != '\0';
+    for (const char *p = word; *p; p++)
+        plain = plain && (isalnum((unsigned char)*p) || strchr("_-./=:,+@%", *p));
+    if (plain) {
+        fputs(word, f);
+        return;
+    }
+    fputc('\'', f);
+    for (const char *p = word; *p; p++)
+        if (*p == '\'')
+            fputs("'\\''", f);
+        else
+            fputc(*p, f);
+    fputc('\'', f);
+}

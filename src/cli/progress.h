@@ -1,0 +1,19 @@
+/* What a run says while it works. */
+#ifndef PRISM_CLI_PROGRESS_H
+#define PRISM_CLI_PROGRESS_H
+
+#include "prismrec/recon.h"
+
+double cli_seconds(void); /* monotonic */
+
+/* One line on standard error, rewritten at most ten times a second. */
+struct progress {
+    const char *unit;        /* "sample", "loop", NULL */
+    double start_s, shown_s; /* when this process began stepping, when the line was last drawn */
+    int64_t start_step;
+};
+void progress_start(struct progress *p, const char *unit, int64_t step);
+void progress_show(struct progress *p, const struct prism_progress *at);
+void progress_clear(void); /* so that a message does not share the line */
+
+#endif

@@ -1,0 +1,267 @@
+/* prism run: one reconstruction, from a configuration to a folder of results. */
+#include "cli/progress.h"
+#include "cli/rundir.h"
+#include "core/internal.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct cli_opt opts[] = {
+    {.name = "preset", .letter = 'p', .arg = "NAME", .words = "@preset", .doc = "start from a preset ('prism presets' lists them)"},
+    {.name = "input",
+     .letter = 'i',
+     .arg = "PICTURE",
+     .key = "image.input",
+     .words = "@file",
+     .doc = "the object: a picture, or a built-in one (usaf, siemens, points, moon)"},
+    {.name = "set",
+     .letter = 's',
+     .arg = "KEY=VALUE",
+     .many = true,
+     .words = "@key",
+     .doc = "change one setting; may be repeated ('prism keys' lists them)"},
+    {.name = "output",
+     .letter = 'o',
+     .arg = "DIR",
+     .words = "@dir",
+     .doc = "folder of the run; default: runs/<name, or date and time>"},
+    {.name = "max-steps", .arg = "N", .key = "training.max_steps", .doc = "number of steps of the joint objective"},
+    {.name = "backend",
+     .letter = 'b',
+     .arg = "NAME",
+     .key = "compute.backend",
+     .words = "auto ref cpu cuda",
+     .doc = "what computes: auto, ref, cpu, cuda, cuda:1, or a plugin's name"},
+    {.name = "threads",
+     .letter = 't',
+     .arg = "N",
+     .key = "compute.threads",
+     .doc = "threads; 0: all cores; results do not depend on it"},
+    {.name = "seed", .arg = "N", .key = "training.seed", .doc = "seed of weights, batches, noise and random patterns"},
+    {.name = "no-fused", .doc = "compose fused operations from plain ones, to find a faulty one"},
+    {.name = "resume", .letter = 'r', .doc = "continue the run in the output folder from its last checkpoint"},
+    {.name = "quiet", .letter = 'q', .doc = "print errors only"},
+    {.name = "json", .letter = 'j', .doc = "print metrics as JSON lines, and a last object with the result"},
+};
+
+enum voice { VOICE_QUIET, VOICE_LINE, VOICE_JSON };
+
+struct run {
+    const struct cli *cli;
+    struct setup setup;
+    struct rundir dir;
+    struct progress progress;
+    enum voice voice;
+    int status; /* what went wrong inside the callback */
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+    interrupted = signal;
+}
+
+/* The first signal asks for an orderly end, a second one of its kind kills. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static double wall_s(const struct run *r)
+{
+    return r->dir.before_s + cli_seconds() - r->progress.start_s;
+}
+
+static bool on_progress(void *user, const struct prism_progress *at)
+{
+    struct run *r = user;
+    const struct prism_config *cfg = r->setup.cfg;
+    if (r->voice == VOICE_LINE)
+        progress_show(&r->progress, at);
+    if (at->evaluated)
+        r->status = rundir_log(&r->dir, r->setup.ctx, at, wall_s(r), r->voice == VOICE_JSON);
+    if (!r->status && cfg->output.checkpoint_every && at->step % cfg->output.checkpoint_every == 0)
+        r->status = rundir_checkpoint(&r->dir, &r->setup);
+    return !r->status && !interrupted;
+}
+
+/* ---- the ways a run ends ---- */
+
+/* The command as it was typed, made to resume. */
+static void print_resume_command(const struct run *r)
+{
+    fputs("prism run", stderr);
+    for (int i = 1; i < r->cli->argc; i++) {
+        fputc(' ', stderr);
+        cli_print_quoted(stderr, r->cli->argv[i]);
+    }
+    if (!cli_has(r->cli, "output")) {
+        fputs(" --output ", stderr);
+        cli_print_quoted(stderr, r->dir.path);
+    }
+    fputs(cli_has(r->cli, "resume") ? "\n" : " --resume\n", stderr);
+}
+
+/* Keep what there is. The error that led here, if any, was printed. */
+static int end_early(struct run *r, const char *status, int code)
+{
+    struct prism_progress at;
+    prism_session_progress(r->setup.session, &at);
+    if (rundir_checkpoint(&r->dir, &r->setup)) {
+        cli_fail(r->setup.ctx, EXIT_FAILED);
+        cli_error("step %lld is lost; an earlier checkpoint, if one was written, is still in %s", (long long)at.step, r->dir.path);
+        return EXIT_FAILED;
+    }
+    progress_clear();
+    if (rundir_record(&r->dir, &r->setup, status, &at, wall_s(r)))
+        return cli_fail(r->setup.ctx, EXIT_FAILED);
+    if (r->voice != VOICE_QUIET)
+        fprintf(stderr, "prism: stopped after step %lld of %lld; the state is in %s\n", (long long)at.step,
+                (long long)at.total_steps, rundir_file(&r->dir, "checkpoint.prism"));
+    if (r->voice != VOICE_QUIET && code == EXIT_INTERRUPTED) {
+        fputs("prism: continue with: ", stderr);
+        print_resume_command(r);
+    }
+    return code;
+}
+
+static void print_summary(const struct run *r, const struct prism_progress *final, const char *written)
+{
+    struct json_out j;
+    if (r->voice == VOICE_LINE)
+        printf(
+            "SSIM %.4f, PSNR %.2f dB, RMSE %.2f %%, loss %.4g after %lld steps in %.1f s\n%s: %s, curves.svg, reconstruction.npy\n",
+            final->ssim, final->psnr_db, final->rmse_percent, final->loss, (long long) final->step, wall_s(r), r->dir.path,
+            written);
+    if (r->voice == VOICE_JSON) {
+        json_init(&j, false);
+        json_open(&j, NULL, '{');
+        json_string(&j, "output", r->dir.path);
+        rundir_final(&j, "final", final, wall_s(r));
+        json_close(&j, '}');
+        json_print(&j);
+        json_release(&j);
+    }
+    if (final->n_failed)
+        cli_warn("%d of %d samples did not reach training.loss_threshold", final->n_failed, r->setup.n);
+}
+
+static int write_everything(struct run *r, double *result)
+{
+    struct setup *s = &r->setup;
+    struct prism_progress final;
+    char written[256];
+    PRISM_TRY(prism_session_evaluate(s->session));
+    PRISM_TRY(prism_session_result(s->session, result));
+    prism_session_progress(s->session, &final);
+    PRISM_TRY(rundir_checkpoint(&r->dir, s));
+    PRISM_TRY(rundir_results(&r->dir, s, result, &final, written, sizeof written));
+    PRISM_TRY(rundir_record(&r->dir, s, "done", &final, wall_s(r)));
+    progress_clear();
+    print_summary(r, &final, written);
+    return 0;
+}
+
+static int finish(struct run *r)
+{
+    size_t side = (size_t)r->setup.cfg->image.obj_size;
+    double *result = malloc(side * side * sizeof *result);
+    if (!result) {
+        cli_error("not enough memory for a picture of %zu x %zu", side, side);
+        return EXIT_FAILED;
+    }
+    int status = write_everything(r, result);
+    free(result);
+    return status ? cli_fail(r->setup.ctx, EXIT_FAILED) : EXIT_DONE;
+}
+
+/* ---- from start to end ---- */
+
+static int load_checkpoint(struct run *r, struct prism_progress *at)
+{
+    const char *path = rundir_file(&r->dir, "checkpoint.prism");
+    if (access(path, F_OK) && access(rundir_file(&r->dir, "checkpoint.prism.1"), F_OK)) {
+        cli_warn("%s has no checkpoint yet; starting from the beginning", r->dir.path);
+        return EXIT_DONE;
+    }
+    int status = prism_session_load(r->setup.session, path);
+    prism_session_progress(r->setup.session, at);
+    return status ? cli_fail(r->setup.ctx, status == PRISM_EINVAL ? EXIT_USAGE : EXIT_FAILED) : EXIT_DONE;
+}
+
+/* What the session's samples are called, NULL where they do not come one after the other. */
+static const char *progress_unit(const struct prism_config *cfg)
+{
+    if (cfg->recon.algorithm == PRISM_ALG_MOPIE)
+        return "loop";
+    return cfg->recon.training.objective == PRISM_OBJ_PROGRESSIVE ? "sample" : NULL;
+}
+
+static int reconstruct(struct run *r)
+{
+    struct setup *s = &r->setup;
+    struct prism_progress at = {.step = 0};
+    int code = cli_has(r->cli, "resume") ? load_checkpoint(r, &at) : EXIT_DONE;
+    if (code)
+        return code;
+    /* a resumed run keeps its record until there is a newer one */
+    if (rundir_open(&r->dir, s, at.step) || (!at.step && rundir_record(&r->dir, s, "running", NULL, 0)))
+        return cli_fail(s->ctx, EXIT_FAILED);
+    catch_signals();
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away must not end a long run */
+    signal(SIGXFSZ, SIG_IGN); /* a size limit is an error to report, not a reason to die */
+    progress_start(&r->progress, progress_unit(s->cfg), at.step);
+    int status = prism_session_run(s->session, on_progress, r);
+    prism_session_progress(s->session, &at);
+    if (!status || (status == PRISM_ECANCELED && !r->status && at.phase == PRISM_PHASE_DONE))
+        return finish(r);
+    if (status == PRISM_ECANCELED && !r->status)
+        return end_early(r, "interrupted", EXIT_INTERRUPTED);
+    cli_fail(s->ctx, EXIT_FAILED);
+    return status == PRISM_ECANCELED ? EXIT_FAILED : end_early(r, status == PRISM_EDIVERGED ? "diverged" : "failed", EXIT_FAILED);
+}
+
+static int run(struct cli *cli)
+{
+    struct run r = {.cli = cli, .dir.metrics_fd = -1};
+    struct setup *s = &r.setup;
+    r.voice = cli_has(cli, "quiet") ? VOICE_QUIET : cli_has(cli, "json") || !isatty(STDERR_FILENO) ? VOICE_JSON : VOICE_LINE;
+    int code = setup_config(s, cli, cli->n_args ? cli->args[0] : NULL);
+    if (!code)
+        code = rundir_choose(&r.dir, s->cfg, cli_get(cli, "output"), cli_has(cli, "resume"));
+    if (!code)
+        code = setup_pattern(s);
+    if (!code)
+        code = setup_session(s, cli_has(cli, "no-fused"));
+    if (!code)
+        code = reconstruct(&r);
+    rundir_close(&r.dir);
+    setup_release(s);
+    return code;
+}
+
+const struct cli_command cli_run = {
+    .name = "run",
+    .args = "[CONFIG.yaml]",
+    .doc = "reconstruct an object",
+    .text =
+        "Simulate what the apertures measure of an object, reconstruct the object from that, and write the results into one "
+        "folder. Settings come from the defaults, then the preset, then the file, then --set, then the other options; the later "
+        "ones win.\n"
+        "\n"
+        "On a terminal, one line shows the progress. Otherwise, and with --json, standard output gets the lines of metrics.jsonl "
+        "as they are written, then an object with the result.\n"
+        "\n"
+        "Ctrl-C finishes the step, writes a checkpoint and says how to continue; a second one ends at once.",
+    .opts = opts,
+    .n_opts = CLI_COUNT(opts),
+    .max_args = 1,
+    .words = "@file",
+    .run = run,
+};

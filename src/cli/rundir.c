@@ -1,0 +1,325 @@
+#include "cli/rundir.h"
+#include "cli/figure.h"
+#include "cli/metrics.h"
+#include "config/internal.h"
+#include "core/internal.h"
+#include "prismrec/image.h"
+
+#include "git_version.h"
+#include "prismi_config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *rundir_file(const struct rundir *d, const char *name)
+{
+    static char path[4][PRISM_PATH_MAX + 64];
+    static int next;
+    next = (next + 1) % 4;
+    snprintf(path[next], sizeof path[next], "%s/%s", d->path, name);
+    return path[next];
+}
+
+static bool exists(const struct rundir *d, const char *name)
+{
+    struct stat st;
+    return stat(rundir_file(d, name), &st) == 0;
+}
+
+static void utc_now(char *out, size_t n, const char *format)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(out, n, format, &tm);
+}
+
+int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *output, bool resume)
+{
+    int n;
+    char stamp[32];
+    utc_now(d->started, sizeof d->started, "%Y-%m-%dT%H:%M:%SZ");
+    utc_now(stamp, sizeof stamp, "%Y%m%d-%H%M%S");
+    if (output)
+        n = snprintf(d->path, sizeof d->path, "%s", output);
+    else
+        n = snprintf(d->path, sizeof d->path, "runs/%s", *cfg->name ? cfg->name : stamp);
+    if (n == 0 || n >= (int)sizeof d->path) {
+        cli_error("the output folder's name must have 1 to %d bytes; choose another with --output", PRISM_PATH_MAX - 1);
+        return EXIT_USAGE;
+    }
+    while (n > 1 && d->path[n - 1] == '/')
+        d->path[--n] = '\0';
+    bool run = exists(d, "run.json") || exists(d, "config.yaml") || exists(d, "checkpoint.prism");
+    if (run && !resume) {
+        cli_error("%s already holds a run; continue it with --resume or choose another folder with --output", d->path);
+        return EXIT_USAGE;
+    }
+    if (!exists(d, "") && resume) {
+        cli_error("there is no run to resume in %s; leave --resume out to start one", d->path);
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
+static int write_text(struct prism_ctx *ctx, const char *path, const char *text)
+{
+    struct prismi_file *f;
+    if (!text)
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for the text of %s", path);
+    PRISM_TRY(prismi_file_create(ctx, path, &f));
+    int status = prismi_file_write(f, text, strlen(text));
+    if (status) {
+        prismi_file_abort(f);
+        return status;
+    }
+    return prismi_file_commit(f, false);
+}
+
+/* Keep the lines up to last_step, drop the rest. */
+static int open_metrics(struct rundir *d, struct prism_ctx *ctx, int64_t last_step)
+{
+    const char *path = rundir_file(d, "metrics.jsonl");
+    struct metrics m = {0};
+    if (last_step)
+        PRISM_TRY(metrics_read(ctx, path, last_step, &m));
+    if (m.n)
+        d->before_s = m.value[METRIC_SECONDS][m.n - 1];
+    long bytes = m.bytes;
+    metrics_release(&m);
+    d->metrics_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (d->metrics_fd < 0 || ftruncate(d->metrics_fd, bytes))
+        return PRISM_FAIL(ctx, PRISM_EIO, "cannot write %s: %s", path, strerror(errno));
+    return 0;
+}
+
+/* What a killed process was writing. */
+static void remove_leftovers(const struct rundir *d)
+{
+    static const char *const patterns[] = {".checkpoint.prism.??????", ".run.json.??????",         ".config.yaml.??????",
+                                           ".curves.svg.??????",       ".reconstruction.*.??????", ".comparison.*.??????"};
+    DIR *dir = opendir(d->path);
+    for (struct dirent *e; dir && (e = readdir(dir));)
+        for (int i = 0; i < CLI_COUNT(patterns); i++)
+            if (!fnmatch(patterns[i], e->d_name, 0))
+                unlinkat(dirfd(dir), e->d_name, 0);
+    if (dir)
+        closedir(dir);
+}
+
+/* A resumed run began when it first began. */
+static void recall_start(struct rundir *d, struct prism_ctx *ctx)
+{
+    uint8_t *text;
+    size_t n;
+    if (prismi_file_read(ctx, rundir_file(d, "run.json"), 1 << 20, &text, &n))
+        return;
+    struct json_value *old = json_parse((const char *)text, n);
+    const char *started = json_member_string(old, "started");
+    if (started)
+        snprintf(d->started, sizeof d->started, "%s", started);
+    json_free(old);
+    prismi_free(text);
+}
+
+int rundir_open(struct rundir *d, struct setup *s, int64_t last_step)
+{
+    char *yaml = NULL;
+    PRISM_TRY(prismi_make_dirs(s->ctx, d->path));
+    remove_leftovers(d);
+    if (last_step)
+        recall_start(d, s->ctx);
+    PRISM_TRY(prism_config_dump(s->set, &yaml));
+    int status = write_text(s->ctx, rundir_file(d, "config.yaml"), yaml);
+    free(yaml);
+    return status ? status : open_metrics(d, s->ctx, last_step);
+}
+
+void rundir_close(struct rundir *d)
+{
+    if (d->metrics_fd >= 0)
+        close(d->metrics_fd);
+    d->metrics_fd = -1;
+}
+
+int rundir_log(struct rundir *d, struct prism_ctx *ctx, const struct prism_progress *at, double wall_s, bool echo)
+{
+    struct json_out j;
+    json_init(&j, false);
+    metrics_line(&j, at, wall_s);
+    json_newline(&j);
+    const char *line = json_text(&j);
+    ssize_t n = line ? (ssize_t)strlen(line) : 0;
+    int status = line ? 0 : PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for a line of metrics.jsonl");
+    errno = ENOSPC; /* what a short write means */
+    if (!status && write(d->metrics_fd, line, (size_t)n) != n)
+        status = PRISM_FAIL(ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"), strerror(errno));
+    if (!status && echo) {
+        fputs(line, stdout);
+        fflush(stdout);
+    }
+    json_release(&j);
+    return status;
+}
+
+int rundir_checkpoint(struct rundir *d, struct setup *s)
+{
+    char *yaml = NULL;
+    if (fdatasync(d->metrics_fd))
+        return PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"), strerror(errno));
+    PRISM_TRY(prism_config_dump(s->set, &yaml));
+    int status = prism_session_save(s->session, rundir_file(d, "checkpoint.prism"), yaml);
+    free(yaml);
+    return status;
+}
+
+/* ---- run.json ---- */
+
+/* One value in JSON's own type; what has none is the text that YAML would have. */
+static void config_value(struct json_out *j, const struct prism_config *cfg, const struct prism_config_key *key)
+{
+    const char *field = (const char *)cfg + key->offset;
+    struct prismi_text text = {0};
+    switch (key->type) {
+    case PRISM_KEY_STRING:
+        json_string(j, key->key, field);
+        return;
+    case PRISM_KEY_BOOL:
+        json_bool(j, key->key, *(const bool *)field);
+        return;
+    case PRISM_KEY_INT:
+        json_number(j, key->key, *(const int *)field);
+        return;
+    case PRISM_KEY_UINT64:
+        json_uint(j, key->key, *(const uint64_t *)field);
+        return;
+    case PRISM_KEY_DOUBLE:
+        json_number(j, key->key, *(const double *)field);
+        return;
+    default:
+        prismi_value_write(&text, key, field);
+        json_string(j, key->key, text.text);
+        free(text.text);
+    }
+}
+
+static void config_members(struct json_out *j, const struct prism_config *cfg)
+{
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    json_open(j, "config", '{');
+    for (size_t i = 0; i < n; i++)
+        config_value(j, cfg, &keys[i]);
+    json_close(j, '}');
+}
+
+static void hash_member(struct json_out *j, const char *key, const void *data, size_t bytes)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)prismi_hash64(data, bytes, 0));
+    json_string(j, key, text);
+}
+
+static void pattern_members(struct json_out *j, const struct prism_pattern_stats *p)
+{
+    json_open(j, "pattern", '{');
+    json_number(j, "n", p->n);
+    json_number(j, "radius_mean_px", p->radius_mean_px);
+    json_number(j, "radius_std_px", p->radius_std_px);
+    json_number(j, "radius_min_px", p->radius_min_px);
+    json_number(j, "radius_max_px", p->radius_max_px);
+    json_number(j, "neighbour_mean_px", p->neighbour_mean_px);
+    json_number(j, "neighbour_std_px", p->neighbour_std_px);
+    json_number(j, "coverage", p->coverage);
+    json_number(j, "overlap", p->overlap);
+    json_number(j, "redundancy", p->redundancy);
+    json_number(j, "pixels_outside", p->pixels_outside);
+    json_close(j, '}');
+}
+
+static void provenance(struct json_out *j, struct rundir *d, struct setup *s)
+{
+    const struct prism_config *cfg = s->cfg;
+    size_t pixels = (size_t)cfg->image.obj_size * (size_t)cfg->image.obj_size;
+    struct prism_cache_stats cache = prism_cache_get_stats(s->cache);
+    struct json_out settings;
+    json_string(j, "version", prism_version());
+    json_string(j, "git", PRISMI_GIT);
+    json_string(j, "build", PRISMI_BUILD_OPTIONS);
+    json_string(j, "name", cfg->name);
+    json_string(j, "started", d->started);
+    json_uint(j, "seed", cfg->recon.seed);
+    json_init(&settings, false);
+    json_open(&settings, NULL, '{');
+    config_members(&settings, cfg);
+    json_close(&settings, '}');
+    hash_member(j, "config_hash", settings.out.text, settings.out.bytes);
+    json_release(&settings);
+    json_string(j, "input", cfg->image.input);
+    hash_member(j, "input_hash", s->truth, pixels * sizeof *s->truth);
+    json_string(j, "backend", prism_dev_backend(s->dev));
+    json_string(j, "device", s->dev->caps.device);
+    json_number(j, "threads", s->dev->caps.threads);
+    json_open(j, "cache", '{');
+    json_uint(j, "hits", cache.hits);
+    json_uint(j, "misses", cache.misses);
+    json_close(j, '}');
+}
+
+void rundir_final(struct json_out *j, const char *key, const struct prism_progress *final, double wall_s)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    json_open(j, key, '{');
+    json_number(j, "ssim", final->ssim);
+    json_number(j, "psnr_db", final->psnr_db);
+    json_number(j, "rmse_percent", final->rmse_percent);
+    json_number(j, "loss", final->loss);
+    json_number(j, "steps", (double) final->step);
+    json_number(j, "failed_samples", final->n_failed);
+    json_number(j, "wall_s", wall_s);
+    json_number(j, "peak_rss_bytes", 1024.0 * (double)usage.ru_maxrss);
+    json_close(j, '}');
+}
+
+int rundir_record(struct rundir *d, struct setup *s, const char *status, const struct prism_progress *final, double wall_s)
+{
+    struct json_out j;
+    json_init(&j, true);
+    json_open(&j, NULL, '{');
+    json_string(&j, "status", status);
+    provenance(&j, d, s);
+    pattern_members(&j, &s->stats);
+    if (final)
+        rundir_final(&j, "final", final, wall_s);
+    config_members(&j, s->cfg);
+    json_close(&j, '}');
+    json_newline(&j);
+    int code = write_text(s->ctx, rundir_file(d, "run.json"), json_text(&j));
+    json_release(&j);
+    return code;
+}
+
+int rundir_results(struct rundir *d, struct setup *s, const double *result, const struct prism_progress *final, char *written,
+                   size_t n)
+{
+    size_t o = (size_t)s->cfg->image.obj_size, shape[2] = {o, o};
+    float *amplitude = malloc(o * o * sizeof *amplitude);
+    if (!amplitude)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a picture of %zu x %zu", o, o);
+    for (size_t i = 0; i < o * o; i++)
+        amplitude[i] = (float)result[i];
+    int status = prism_npy_write(s->ctx, rundir_file(d, "reconstruction.npy"), PRISM_F32, 2, shape, amplitude);
+    free(amplitude);
+    if (!status)
+        status = figure_write(s, d->path, result, final, written, n);
+    return status ? status : figure_curves(s, d->path);
+}

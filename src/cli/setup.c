@@ -1,0 +1,142 @@
+#include "cli/setup.h"
+#include "core/internal.h"
+#include "prismrec/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A configuration that cannot be carried out is the user's to change; the rest is a failure. */
+static int code_of(int status)
+{
+    return status == PRISM_EINVAL || status == PRISM_ENOTSUP || status == PRISM_EPARSE || status == PRISM_EIO ? EXIT_USAGE
+                                                                                                              : EXIT_FAILED;
+}
+
+static int check(struct setup *s, int status)
+{
+    return status ? cli_fail(s->ctx, code_of(status)) : EXIT_DONE;
+}
+
+static int assign_options(struct setup *s, const struct cli *cli)
+{
+    for (int i = 0; i < cli->n_set; i++)
+        if (!strcmp(cli->set[i].opt->name, "set"))
+            PRISM_TRY(prism_config_assign(s->set, cli->set[i].value, "--set"));
+    for (int i = 0; i < cli->n_set; i++) {
+        const struct cli_opt *o = cli->set[i].opt;
+        char assignment[PRISM_PATH_MAX + 64], source[32];
+        if (!o->key)
+            continue;
+        if (snprintf(assignment, sizeof assignment, "%s=%s", o->key, cli->set[i].value) >= (int)sizeof assignment)
+            return PRISM_FAIL(s->ctx, PRISM_EINVAL, "the value of --%s is longer than %d bytes", o->name, PRISM_PATH_MAX);
+        snprintf(source, sizeof source, "--%s", o->name);
+        PRISM_TRY(prism_config_assign(s->set, assignment, source));
+    }
+    return 0;
+}
+
+static int load_config(struct setup *s, const struct cli *cli, const char *file)
+{
+    PRISM_TRY(prism_config_set_create(s->ctx, &s->set));
+    const char *preset = cli_get(cli, "preset");
+    if (preset)
+        PRISM_TRY(prism_config_load_preset(s->set, preset));
+    if (file)
+        PRISM_TRY(prism_config_load_yaml(s->set, file));
+    PRISM_TRY(assign_options(s, cli));
+    return prism_config_finish(s->set, &s->cfg);
+}
+
+int setup_config(struct setup *s, const struct cli *cli, const char *file)
+{
+    *s = (struct setup){.ctx = cli_ctx(cli_has(cli, "quiet"))};
+    return s->ctx ? check(s, load_config(s, cli, file)) : EXIT_FAILED;
+}
+
+int setup_pattern(struct setup *s)
+{
+    const struct prism_config *c = s->cfg;
+    int status = prism_pattern_create(s->ctx, &c->telescope.pattern, &s->centres, &s->n);
+    if (!status)
+        status = prism_pattern_statistics(s->ctx, s->centres, s->n, &c->telescope.aperture, c->image.image_size,
+                                          c->telescope.pattern.roi_diameter_px, &s->stats);
+    return check(s, status);
+}
+
+/* Where transform plans are kept between runs, or NULL. */
+static const char *cache_dir(struct prism_ctx *ctx, char *out, size_t n)
+{
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int length = xdg && xdg[0] == '/'     ? snprintf(out, n, "%s/prism", xdg)
+                 : home && home[0] == '/' ? snprintf(out, n, "%s/.cache/prism", home)
+                                          : -1;
+    return length > 0 && (size_t)length < n && !prismi_make_dirs(ctx, out) ? out : NULL;
+}
+
+static int open_device(struct setup *s, bool no_fused)
+{
+    const struct prism_config *c = s->cfg;
+    char dir[PRISM_PATH_MAX];
+    struct prism_dev_params params = {
+        .backend = c->compute.backend,
+        .plugin_path = *c->compute.plugin_path ? c->compute.plugin_path : NULL,
+        .threads = c->compute.threads,
+        .plan_effort = (enum prism_plan_effort)c->compute.plan_effort,
+        .cache_dir = cache_dir(s->ctx, dir, sizeof dir),
+        .no_fused = no_fused,
+    };
+    return prism_dev_open(s->ctx, &params, &s->dev);
+}
+
+static int load_object(struct setup *s)
+{
+    const char *input = s->cfg->image.input;
+    int size = s->cfg->image.obj_size;
+    s->truth = malloc((size_t)size * (size_t)size * sizeof *s->truth);
+    if (!s->truth)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for an object of %d x %d", size, size);
+    for (const char *const *name = prism_object_builtin_names(); *name; name++)
+        if (!strcmp(*name, input)) /* the same object whatever the seed: seeds are there to be compared */
+            return prism_object_builtin(s->ctx, input, size, 0, s->truth);
+    struct prism_image picture = {0};
+    PRISM_TRY(prism_image_load(s->ctx, input, &picture));
+    int status = prism_image_to_object(s->ctx, &picture, size, s->cfg->image.invert, s->truth);
+    free(picture.data);
+    return status;
+}
+
+static int make_data(struct setup *s)
+{
+    const struct prism_config *c = s->cfg;
+    struct prism_dataset_params params = {
+        .grid_size = c->image.image_size,
+        .obj_size = c->image.obj_size,
+        .field_size = c->telescope.field_size,
+        .aperture = c->telescope.aperture,
+        .snr_db = c->telescope.snr,
+        .seed = c->recon.seed,
+    };
+    PRISM_TRY(prism_cache_create((size_t)c->compute.cache_mb << 20, &s->cache));
+    PRISM_TRY(prism_dataset_simulate(s->dev, &params, s->truth, s->centres, s->n, s->cache, &s->ds));
+    return prism_session_create(s->dev, s->ds, &c->recon, &s->session);
+}
+
+int setup_session(struct setup *s, bool no_fused)
+{
+    int code = check(s, load_object(s));
+    if (!code)
+        code = check(s, open_device(s, no_fused));
+    return code ? code : check(s, make_data(s));
+}
+
+void setup_release(struct setup *s)
+{
+    prism_session_destroy(&s->session);
+    prism_dataset_destroy(&s->ds);
+    prism_cache_destroy(&s->cache);
+    prism_dev_close(&s->dev);
+    prism_config_set_destroy(&s->set);
+    free(s->truth);
+    free(s->centres);
+    prism_ctx_destroy(&s->ctx);
+}

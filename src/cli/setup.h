@@ -1,0 +1,29 @@
+/* What a configuration turns into: device, object, pattern, data, session. */
+#ifndef PRISM_CLI_SETUP_H
+#define PRISM_CLI_SETUP_H
+
+#include "cli/cli.h"
+#include "prismrec/config.h"
+
+struct setup {
+    struct prism_ctx *ctx;
+    struct prism_config_set *set;
+    const struct prism_config *cfg;
+    double *centres; /* [n][2] */
+    int n;
+    struct prism_pattern_stats stats;
+    struct prism_dev *dev;
+    struct prism_cache *cache;
+    double *truth; /* [O,O] amplitude */
+    struct prism_dataset *ds;
+    struct prism_session *session;
+};
+
+/* Each returns an exit code, after printing the error. Order: config, pattern, session. setup_release() frees any state. */
+/* Defaults < --preset < file (NULL = none) < --set < the options that set a key. */
+int setup_config(struct setup *s, const struct cli *cli, const char *file);
+int setup_pattern(struct setup *s);
+int setup_session(struct setup *s, bool no_fused);
+void setup_release(struct setup *s);
+
+#endif
