@@ -1,0 +1,96 @@
+/* Convolution plans: choice of a method and its scratch. */
+#include "backend_cpu/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Inlined with a constant stride where that pays. */
+CPU_INLINE void take(float *y, const float *x, size_t s, size_t n)
+{
+    CPU_SIMD
+    for (size_t j = 0; j < n; j++)
+        y[j] = x[j * s];
+}
+
+CPU_HOT static void take_some(float *y, const float *x, size_t s, size_t n)
+{
+    if (s == 2)
+        take(y, x, 2, n);
+    else
+        take(y, x, s, n);
+}
+
+void prismi_cpu_take(float *y, const float *x, size_t s, size_t n)
+{
+    if (s == 1)
+        memcpy(y, x, n * sizeof *y);
+    else
+        take_some(y, x, s, n);
+}
+
+/* Measured: the direct rows win while both channel counts are small enough to keep an item's rows in the second-level cache and a
+ * row fills the register tiles. */
+static const struct conv_method *choose(const struct prism_conv *c)
+{
+    const struct prism_conv_desc *d = &c->d;
+
+    if (c->oh == 1 && c->ow == 1 && d->pad == 0 && d->h == d->k && d->w == d->k)
+        return &prismi_cpu_conv_point;
+    return c->ow >= 32 && d->stride <= 4 && d->cin <= 64 && d->cout <= 64 ? &prismi_cpu_conv_direct : &prismi_cpu_conv_gemm;
+}
+
+int prismi_cpu_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
+{
+    struct prism_conv *c = calloc(1, sizeof *c);
+    size_t work = 0, scratch = 0;
+
+    *out = NULL;
+    if (!c)
+        return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for a convolution plan");
+    c->dev = dev;
+    c->d = *d;
+    c->oh = prism_conv_out(d, d->h);
+    c->ow = prism_conv_out(d, d->w);
+    c->method = choose(c);
+    c->method->sizes(c, &work, &scratch);
+    c->nscratch = (scratch + 15) / 16 * 16;
+    const double megabytes = (double)(work + c->nscratch * (size_t)dev->caps.threads) * sizeof(float) / 1e6;
+    c->work = prismi_cpu_alloc(work, sizeof(float));
+    c->scratch = prismi_cpu_alloc(c->nscratch * (size_t)dev->caps.threads, sizeof(float));
+    if (!c->work || !c->scratch) {
+        prismi_cpu_conv_destroy(c);
+        return CPU_FAIL(dev, PRISM_ENOMEM,
+                        "no memory for the scratch of a convolution (%.1f MB); use fewer threads or a smaller grid", megabytes);
+    }
+    prismi_cpu_log(dev, PRISM_LOG_DEBUG, "conv %d->%d %dx%d k%ds%dp%d: %s, %.1f MB of scratch", d->cin, d->cout, d->h, d->w, d->k,
+                   d->stride, d->pad, c->method->name, megabytes);
+    *out = c;
+    return 0;
+}
+
+int prismi_cpu_conv_fwd(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w)
+{
+    c->method->fwd(c, (float *)y, (const float *)x, (const float *)w);
+    return 0;
+}
+
+int prismi_cpu_conv_bwd_x(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w)
+{
+    c->method->bwd_x(c, (float *)gx, (const float *)gy, (const float *)w);
+    return 0;
+}
+
+int prismi_cpu_conv_bwd_w(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x)
+{
+    c->method->bwd_w(c, (float *)gw, (const float *)gy, (const float *)x);
+    return 0;
+}
+
+void prismi_cpu_conv_destroy(struct prism_conv *c)
+{
+    if (!c)
+        return;
+    free(c->work);
+    free(c->scratch);
+    free(c);
+}

@@ -1,0 +1,355 @@
+/* Convolution for few channels and long rows, without unrolling patches.
+ *
+ * A row of the result is a small dense product: rows of the operand, shifted, times weights that are constant along the row.
+ * An item is a band of rows. It copies the rows it needs, padded and split by column modulo the stride, into its thread's
+ * scratch, so that every tap is a contiguous row, and runs the register tiles over pointers to them. Nothing is scattered.
+ *
+ * fwd: y[co,i,:] takes tap (ci,ky,kx) from row i s + ky, split kx mod s, shift kx div s.
+ *
+ * bwd_x: gx at Y + pad = s V + a, X + pad = s U + b takes only the taps ky = a + s qy, kx = b + s qx, from gy[V - qy, U - qx]:
+ * a plain convolution for each of the s s pairs (a,b), whose rows are then interleaved.
+ *
+ * bwd_w: dot products of gy with the rows of fwd; bands leave partial sums, added in order. */
+#include "backend_cpu/cpu.h"
+
+#include <string.h>
+
+enum { BANDS = 32, BAND_MAX = 16, MAX_STRIDE = 4 };
+
+struct direct {
+    int k, s, p, cin, cout, h, w, oh, ow;
+    int taps;  /* cin k k */
+    int rows;  /* input rows the longest band of output rows reads */
+    size_t wp; /* floats of one split row of x: every tap's shift fits */
+    int q;     /* taps per axis of a phase of bwd_x, at most */
+    int vband; /* bwd_x: rows V of an item */
+    int vs;    /* bwd_x: rows V in all */
+    size_t wq; /* floats of one padded row of gy */
+    size_t wz; /* floats of one phase's row of gx */
+    size_t wy; /* floats of one padded row of gy in bwd_w */
+};
+
+static size_t up16(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+static struct direct direct_of(const struct prism_conv *c)
+{
+    const struct prism_conv_desc *d = &c->d;
+    struct direct g = {
+        .k = d->k, .s = d->stride, .p = d->pad, .cin = d->cin, .cout = d->cout, .h = d->h, .w = d->w, .oh = c->oh, .ow = c->ow};
+
+    g.taps = g.cin * g.k * g.k;
+    g.rows = (c->wband - 1) * g.s + g.k;
+    g.wp = (size_t)((g.k - 1) / g.s) + up16((size_t)g.ow);
+    g.q = (g.k + g.s - 1) / g.s;
+    g.vs = (g.h - 1 + g.p) / g.s + 1;
+    g.vband = (g.vs + c->bands - 1) / c->bands;
+    g.wz = up16((size_t)(g.w + g.s - 1) / (size_t)g.s);
+    g.wq = (size_t)((g.w - 1 + g.p) / g.s + g.q);
+    g.wy = up16((size_t)g.ow);
+    return g;
+}
+
+/* Scratch of a thread: row pointers, then rows. */
+struct lines {
+    const float **in;
+    float **out;
+    float *rows, *extra;
+};
+
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t row_floats(const struct direct *g)
+{
+    return max_size((size_t)g->cin * (size_t)g->rows * (size_t)g->s * g->wp,
+                    (size_t)g->cout * (size_t)(g->vband + g->q - 1) * g->wq) +
+           CPU_SLACK;
+}
+
+static size_t pointer_floats(const struct direct *g)
+{
+    size_t in = (size_t)max_size((size_t)g->taps, (size_t)(g->cout * g->q * g->q)),
+           out = (size_t)max_size((size_t)g->cin, (size_t)g->cout);
+    return up16((in + out) * sizeof(float *) / sizeof(float));
+}
+
+static struct lines lines_of(const struct prism_conv *c, const struct direct *g, int thread)
+{
+    float *at = c->scratch + (size_t)thread * c->nscratch;
+    struct lines l = {.in = (const float **)(void *)at};
+
+    l.out = (float **)(void *)at + max_size((size_t)g->taps, (size_t)(g->cout * g->q * g->q));
+    l.rows = at + pointer_floats(g);
+    l.extra = l.rows + up16(row_floats(g));
+    return l;
+}
+
+/* Items of bwd_w. */
+static int wbands(const struct prism_conv *c)
+{
+    return (c->oh + c->wband - 1) / c->wband;
+}
+
+static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
+{
+    c->band = (c->oh + BANDS - 1) / BANDS;
+    c->band = c->band < 2 ? 2 : c->band > BAND_MAX ? BAND_MAX : c->band;
+    c->bands = (c->oh + c->band - 1) / c->band;
+    c->wband = (256 + c->ow - 1) / c->ow; /* bwd_w: enough products to pay for adding up the lanes */
+    c->wband = c->wband < c->band ? c->band : c->wband > BAND_MAX ? BAND_MAX : c->wband;
+    struct direct g = direct_of(c);
+    size_t interleave = (size_t)g.cin * (size_t)g.s * g.wz, gy = (size_t)g.cout * (size_t)c->wband * g.wy;
+    *scratch = pointer_floats(&g) + up16(row_floats(&g)) + max_size(interleave, gy);
+    /* bwd_x: weights by phase; bwd_w: partial sums */
+    *work = (size_t)wbands(c) * (size_t)g.cout * (size_t)g.taps;
+}
+
+struct direct_run {
+    const struct prism_conv *c;
+    struct direct g;
+    float *out;
+    const float *x, *w; /* bwd_w: w is gy */
+};
+
+/* ---- the rows fwd and bwd_w read ---- */
+
+/* One row of x (NULL: outside) as s rows of every s-th column, starting at column -pad. */
+static void split_row(const struct direct *g, float *out, const float *x)
+{
+    if (!x) {
+        memset(out, 0, (size_t)g->s * g->wp * sizeof *out);
+        return;
+    }
+    for (int b = 0; b < g->s; b++) {
+        float *o = out + (size_t)b * g->wp;
+        int from = b < g->p ? (g->p - b + g->s - 1) / g->s : 0; /* first inside */
+        int to = (g->w - 1 + g->p - b) / g->s + 1;              /* behind the last inside */
+        to = g->w - 1 + g->p < b ? 0 : to < (int)g->wp ? to : (int)g->wp;
+        from = from < to ? from : to;
+        memset(o, 0, (size_t)from * sizeof *o);
+        memset(o + to, 0, (g->wp - (size_t)to) * sizeof *o);
+        prismi_cpu_take(o + from, x + from * g->s + b - g->p, (size_t)g->s, (size_t)(to - from));
+    }
+}
+
+static void load_rows(const struct direct *g, float *rows, const float *x, int first, int count)
+{
+    for (int ci = 0; ci < g->cin; ci++) {
+        const float *plane = x + (size_t)ci * (size_t)g->h * (size_t)g->w;
+        for (int r = 0; r < count; r++) {
+            int y = first * g->s + r - g->p;
+            split_row(g, rows + (size_t)(ci * g->rows + r) * (size_t)g->s * g->wp,
+                      y >= 0 && y < g->h ? plane + (size_t)y * (size_t)g->w : NULL);
+        }
+    }
+}
+
+static void point_taps(const struct direct *g, const float **in, const float *rows, int i)
+{
+    for (int ci = 0; ci < g->cin; ci++)
+        for (int ky = 0; ky < g->k; ky++)
+            for (int kx = 0; kx < g->k; kx++)
+                *in++ = rows + ((size_t)(ci * g->rows + i * g->s + ky) * (size_t)g->s + (size_t)(kx % g->s)) * g->wp + kx / g->s;
+}
+
+static void fwd_item(const void *arg, size_t item, int thread)
+{
+    const struct direct_run *r = arg;
+    const struct direct *g = &r->g;
+    struct lines l = lines_of(r->c, g, thread);
+    int first = (int)item * r->c->band, count = g->oh - first < r->c->band ? g->oh - first : r->c->band;
+
+    load_rows(g, l.rows, r->x, first, (count - 1) * g->s + g->k);
+    for (int i = 0; i < count; i++) {
+        point_taps(g, l.in, l.rows, i);
+        for (int co = 0; co < g->cout; co++)
+            l.out[co] = r->out + ((size_t)co * (size_t)g->oh + (size_t)(first + i)) * (size_t)g->ow;
+        prismi_cpu(r->c->dev)->tiles->rows(g->cout, g->taps, (size_t)g->ow, r->w, l.in, l.out);
+    }
+}
+
+static double macs(const struct direct *g)
+{
+    return (double)g->cout * g->taps * g->oh * g->ow;
+}
+
+static void fwd(struct prism_conv *c, float *y, const float *x, const float *w)
+{
+    const struct direct_run r = {c, direct_of(c), y, x, w};
+    prismi_cpu_for(c->dev, (size_t)c->bands, macs(&r.g), fwd_item, &r);
+}
+
+/* ---- gradient of x ---- */
+
+/* Taps a, a + s, ... below k. */
+static int taps_of(const struct direct *g, int a)
+{
+    return a < g->k ? (g->k - 1 - a) / g->s + 1 : 0;
+}
+
+/* Weights of phase (a,b) as [cin][cout qy qx], phases behind each other in order. */
+static void sort_weights(const struct direct *g, float *out, const float *w)
+{
+    for (int a = 0; a < g->s; a++)
+        for (int b = 0; b < g->s; b++)
+            for (int ci = 0; ci < g->cin; ci++)
+                for (int co = 0; co < g->cout; co++)
+                    for (int ky = a; ky < g->k; ky += g->s)
+                        for (int kx = b; kx < g->k; kx += g->s)
+                            *out++ = w[((size_t)(co * g->cin + ci) * (size_t)g->k + (size_t)ky) * (size_t)g->k + (size_t)kx];
+}
+
+static const float *phase_weights(const struct direct *g, const float *w, int a, int b)
+{
+    size_t before = 0;
+    for (int phase = 0; phase < a * g->s + b; phase++)
+        before += (size_t)(taps_of(g, phase / g->s) * taps_of(g, phase % g->s));
+    return w + before * (size_t)g->cin * (size_t)g->cout;
+}
+
+CPU_HOT static void interleave2(float *y, const float *even, const float *odd, size_t n)
+{
+    CPU_SIMD
+    for (size_t j = 0; j < n; j++) {
+        y[2 * j] = even[j];
+        y[2 * j + 1] = odd[j];
+    }
+}
+
+/* One row of gx from the rows of its phases: column first[b] + s u from z[b][u], count[b] of them. */
+static void interleave(const struct direct *g, float *y, const float *z, const int *first, const int *count)
+{
+    if (g->s == 2) {
+        int e = first[1] == 0, n = count[!e]; /* phase of column 0; the other has no more columns */
+        interleave2(y, z + (size_t)e * g->wz, z + (size_t)!e * g->wz, (size_t)n);
+        if (count[e] > n)
+            y[g->w - 1] = z[(size_t)e * g->wz + (size_t)n];
+        return;
+    }
+    for (int b = 0; b < g->s; b++)
+        for (int u = 0; u < count[b]; u++)
+            y[first[b] + g->s * u] = z[(size_t)b * g->wz + (size_t)u];
+}
+
+/* Rows of gy around those of V, shifted right by q - 1 so that no tap starts before its row. */
+static void load_gradient(const struct direct *g, float *rows, const float *gy, int v0, int count)
+{
+    size_t n = (size_t)g->ow < g->wq - (size_t)(g->q - 1) ? (size_t)g->ow : g->wq - (size_t)(g->q - 1), lead = (size_t)(g->q - 1);
+
+    for (int co = 0; co < g->cout; co++) {
+        for (int r = 0; r < count; r++) {
+            float *out = rows + (size_t)(co * (g->vband + g->q - 1) + r) * g->wq;
+            int i = v0 - (g->q - 1) + r;
+            if (i < 0 || i >= g->oh) {
+                memset(out, 0, g->wq * sizeof *out);
+                continue;
+            }
+            memset(out, 0, lead * sizeof *out);
+            memcpy(out + lead, gy + ((size_t)co * (size_t)g->oh + (size_t)i) * (size_t)g->ow, n * sizeof *out);
+            memset(out + lead + n, 0, (g->wq - lead - n) * sizeof *out);
+        }
+    }
+}
+
+/* All channels of the row Y = s V + a - pad, v = V - V0. */
+static void gradient_row(const struct direct_run *r, const struct lines *l, int v, int a, int row)
+{
+    const struct direct *g = &r->g;
+    size_t plane = (size_t)g->h * (size_t)g->w;
+    float *y = r->out + (size_t)row * (size_t)g->w;
+    int first[MAX_STRIDE], count[MAX_STRIDE];
+
+    for (int b = 0; b < g->s; b++) {
+        int u0 = b < g->p ? (g->p - b + g->s - 1) / g->s : 0, taps = 0;
+        first[b] = g->s * u0 + b - g->p;
+        count[b] = first[b] < g->w ? (g->w - 1 - first[b]) / g->s + 1 : 0;
+        for (int co = 0; co < g->cout; co++)
+            for (int qy = 0; qy < taps_of(g, a); qy++)
+                for (int qx = 0; qx < taps_of(g, b); qx++)
+                    l->in[taps++] = l->rows + (size_t)(co * (g->vband + g->q - 1) + v - qy + g->q - 1) * g->wq + u0 - qx + g->q - 1;
+        for (int ci = 0; ci < g->cin; ci++)
+            l->out[ci] = g->s == 1 ? y + (size_t)ci * plane : l->extra + (size_t)(ci * g->s + b) * g->wz;
+        prismi_cpu(r->c->dev)->tiles->rows(g->cin, taps, (size_t)count[b], phase_weights(g, r->w, a, b), l->in, l->out);
+    }
+    for (int ci = 0; g->s > 1 && ci < g->cin; ci++)
+        interleave(g, y + (size_t)ci * plane, l->extra + (size_t)(ci * g->s) * g->wz, first, count);
+}
+
+static void bwd_x_item(const void *arg, size_t item, int thread)
+{
+    const struct direct_run *r = arg;
+    const struct direct *g = &r->g;
+    struct lines l = lines_of(r->c, g, thread);
+    int v0 = (int)item * g->vband, count = g->vs - v0 < g->vband ? g->vs - v0 : g->vband;
+
+    load_gradient(g, l.rows, r->x, v0, count + g->q - 1);
+    for (int v = 0; v < count; v++) {
+        for (int a = 0; a < g->s; a++) {
+            int row = g->s * (v0 + v) + a - g->p;
+            if (row >= 0 && row < g->h)
+                gradient_row(r, &l, v, a, row);
+        }
+    }
+}
+
+static void bwd_x(struct prism_conv *c, float *gx, const float *gy, const float *w)
+{
+    const struct direct_run r = {c, direct_of(c), gx, gy, c->work};
+
+    sort_weights(&r.g, c->work, w);
+    prismi_cpu_for(c->dev, (size_t)((r.g.vs + r.g.vband - 1) / r.g.vband), macs(&r.g), bwd_x_item, &r);
+}
+
+/* ---- gradient of the weights ---- */
+
+static void bwd_w_item(const void *arg, size_t item, int thread)
+{
+    enum { RUN = 512 }; /* products of a lane-wise sum, about: operands stay near */
+    const struct direct_run *r = arg;
+    const struct direct *g = &r->g;
+    struct lines l = lines_of(r->c, g, thread);
+    int first = (int)item * r->c->wband, count = g->oh - first < r->c->wband ? g->oh - first : r->c->wband;
+    int step = g->wy < RUN ? (int)(RUN / g->wy) : 1;
+    size_t channel = (size_t)r->c->wband * g->wy, results = (size_t)(g->cout * g->taps);
+    float *sums = r->c->work + item * results;
+
+    load_rows(g, l.rows, r->x, first, (count - 1) * g->s + g->k);
+    for (int co = 0; co < g->cout; co++) {
+        for (int i = 0; i < count; i++) {
+            float *out = l.extra + (size_t)co * channel + (size_t)i * g->wy;
+            memcpy(out, r->w + ((size_t)co * (size_t)g->oh + (size_t)(first + i)) * (size_t)g->ow, (size_t)g->ow * sizeof *out);
+            memset(out + g->ow, 0, (g->wy - (size_t)g->ow) * sizeof *out);
+        }
+    }
+    memset(sums, 0, results * sizeof *sums);
+    for (int i = 0; i < count; i += step) {
+        point_taps(g, l.in, l.rows, i);
+        prismi_cpu(r->c->dev)->tiles->dots(g->cout, g->taps, count - i < step ? count - i : step, g->wy, sums,
+                                           l.extra + (size_t)i * g->wy, channel, g->wy, l.in, (size_t)(g->s * g->s) * g->wp);
+    }
+}
+
+CPU_HOT static void add(float *y, const float *x, size_t n)
+{
+    CPU_SIMD
+    for (size_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+static void bwd_w(struct prism_conv *c, float *gw, const float *gy, const float *x)
+{
+    const struct direct_run r = {c, direct_of(c), NULL, x, gy};
+    size_t results = (size_t)(r.g.cout * r.g.taps);
+
+    prismi_cpu_for(c->dev, (size_t)wbands(c), macs(&r.g), bwd_w_item, &r);
+    memcpy(gw, c->work, results * sizeof *gw);
+    for (int i = 1; i < wbands(c); i++)
+        add(gw, c->work + (size_t)i * results, results);
+}
+
+const struct conv_method prismi_cpu_conv_direct = {"direct rows", sizes, fwd, bwd_x, bwd_w};

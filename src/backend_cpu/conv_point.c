@@ -1,0 +1,118 @@
+/* Convolution with a single output pixel that sees all of x: y[cout] = W[cout,n] x[n]. The decoder's first layer, where the weights
+ * are most of the network and every pass runs at the speed of memory. */
+#include "backend_cpu/cpu.h"
+
+#include <string.h>
+
+enum { CHANNELS = 64, LANES = 32 }; /* output channels of a partial sum */
+
+struct point_run {
+    const struct prism_conv *c;
+    size_t n;
+    float *out;
+    const float *a, *b;
+};
+
+static struct point_run point_run(struct prism_conv *c, float *out, const float *a, const float *b)
+{
+    return (struct point_run){c, (size_t)c->d.cin * (size_t)c->d.k * (size_t)c->d.k, out, a, b};
+}
+
+static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
+{
+    *work = ((size_t)c->d.cout + CHANNELS - 1) / CHANNELS * point_run(c, NULL, NULL, NULL).n;
+    *scratch = 0;
+}
+
+CPU_HOT static float dot(const float *a, const float *b, size_t n)
+{
+    float lane[LANES] = {0}, sum = 0;
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES) {
+        CPU_SIMD
+        for (size_t l = 0; l < LANES; l++)
+            lane[l] += a[i + l] * b[i + l];
+    }
+    for (; i < n; i++)
+        sum += a[i] * b[i];
+    for (size_t l = 0; l < LANES; l++)
+        sum += lane[l];
+    return sum;
+}
+
+static void fwd_item(const void *arg, size_t channel, int thread)
+{
+    const struct point_run *r = arg;
+    (void)thread;
+    r->out[channel] = dot(r->a + channel * r->n, r->b, r->n);
+}
+
+static void fwd(struct prism_conv *c, float *y, const float *x, const float *w)
+{
+    const struct point_run r = point_run(c, y, w, x);
+    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.cout * (double)r.n, fwd_item, &r);
+}
+
+CPU_HOT static void add4(float *y, const float *w, size_t ld, const float *g, size_t n)
+{
+    const float g0 = g[0], g1 = g[1], g2 = g[2], g3 = g[3];
+
+    CPU_SIMD
+    for (size_t i = 0; i < n; i++)
+        y[i] += g0 * w[i] + g1 * w[i + ld] + g2 * w[i + 2 * ld] + g3 * w[i + 3 * ld];
+}
+
+CPU_HOT static void add1(float *y, const float *w, float g, size_t n)
+{
+    CPU_SIMD
+    for (size_t i = 0; i < n; i++)
+        y[i] += g * w[i];
+}
+
+static void bwd_x_item(const void *arg, size_t item, int thread)
+{
+    const struct point_run *r = arg;
+    size_t c = item * CHANNELS, end = c + CHANNELS < (size_t)r->c->d.cout ? c + CHANNELS : (size_t)r->c->d.cout;
+    float *sum = r->c->work + item * r->n;
+
+    (void)thread;
+    memset(sum, 0, r->n * sizeof *sum);
+    for (; c + 4 <= end; c += 4)
+        add4(sum, r->a + c * r->n, r->n, r->b + c, r->n);
+    for (; c < end; c++)
+        add1(sum, r->a + c * r->n, r->b[c], r->n);
+}
+
+static void bwd_x(struct prism_conv *c, float *gx, const float *gy, const float *w)
+{
+    const struct point_run r = point_run(c, gx, w, gy);
+    size_t items = ((size_t)c->d.cout + CHANNELS - 1) / CHANNELS;
+
+    prismi_cpu_for(c->dev, items, (double)c->d.cout * (double)r.n, bwd_x_item, &r);
+    memcpy(gx, c->work, r.n * sizeof *gx);
+    for (size_t i = 1; i < items; i++)
+        add1(gx, c->work + i * r.n, 1.f, r.n);
+}
+
+CPU_HOT static void scale(float *y, const float *x, float g, size_t n)
+{
+    CPU_SIMD
+    for (size_t i = 0; i < n; i++)
+        y[i] = g * x[i];
+}
+
+static void bwd_w_item(const void *arg, size_t channel, int thread)
+{
+    const struct point_run *r = arg;
+    (void)thread;
+    scale(r->out + channel * r->n, r->b, r->a[channel], r->n);
+}
+
+static void bwd_w(struct prism_conv *c, float *gw, const float *gy, const float *x)
+{
+    const struct point_run r = point_run(c, gw, gy, x);
+    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.cout * (double)r.n, bwd_w_item, &r);
+}
+
+const struct conv_method prismi_cpu_conv_point = {"matrix times vector", sizes, fwd, bwd_x, bwd_w};

@@ -1,0 +1,163 @@
+/* The CPU backend: FFTW, OpenBLAS and our own loops, f32.
+ *
+ * The same bits for any thread count: work is cut into items whose number and size depend on the shapes alone, items run on any
+ * thread, and what they leave is combined in order of the item. All threading is in prismi_cpu_for(); FFTW plans are
+ * single-threaded, and OpenBLAS is told so at open (openblas_set_num_threads(1), which is process-wide). */
+#ifndef PRISMI_CPU_H
+#define PRISMI_CPU_H
+
+#include "prismrec/backend.h"
+
+enum {
+    CPU_ALIGN = 64,       /* bytes */
+    CPU_BLOCK = 4096,     /* elements of a reduction's block */
+    CPU_PARTIALS = 16384, /* blocks whose sums fit; none waits longer than a row */
+};
+
+struct cpu {
+    int plan_effort;
+    char *cache_dir;                      /* NULL = nowhere */
+    const struct prismi_cpu_tiles *tiles; /* for this machine */
+    bool use_blas;                        /* dense products on OpenBLAS, else on our tiles */
+    double *partial;                      /* [2,CPU_PARTIALS] */
+};
+
+static inline struct cpu *prismi_cpu(const struct prism_dev *dev)
+{
+    return dev->impl;
+}
+
+/* Record an error on a device and evaluate to its status. */
+#define CPU_FAIL(dev, status, ...) (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
+
+void prismi_cpu_log(const struct prism_dev *dev, int level, const char *fmt, ...) PRISM_PRINTF(3, 4);
+
+/* Run items 0..n-1, each once, on the device's threads; returns when all are done. work: about how many element operations there
+ * are in all; little work stays on the calling thread, in order. thread < caps.threads, for scratch. */
+typedef void prismi_cpu_item(const void *arg, size_t item, int thread);
+void prismi_cpu_for(const struct prism_dev *dev, size_t n, double work, prismi_cpu_item *run, const void *arg);
+
+/* Cut each row of [rows,cols] into blocks, run them on the threads, and finish the rows in order on the calling thread. run() gets
+ * the flat index of the block's first element and may leave two sums; finish() (NULL ok) gets those of its row's blocks. */
+typedef void prismi_cpu_block(const void *arg, size_t row, size_t at, size_t n, double *sums);
+typedef void prismi_cpu_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block);
+void prismi_cpu_sweep(const struct prism_dev *dev, size_t rows, size_t cols, prismi_cpu_block *run, prismi_cpu_row *finish,
+                      const void *arg);
+
+/* Zero-filled host memory aligned to CPU_ALIGN; NULL when there is none. Freed by free(). */
+void *prismi_cpu_alloc(size_t n, size_t size);
+
+/* ---- code generation ---- */
+
+/* Loops compiled for several instruction sets, chosen at load time. gcc only: clang 14 exports the resolvers from a shared library,
+ * and sanitizers do not survive them. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&                      \
+    !defined(__SANITIZE_THREAD__)
+#define CPU_HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CPU_HOT
+#endif
+
+#define CPU_INLINE static inline __attribute__((always_inline))
+
+/* The next loop's iterations are independent (outputs are their own inputs or do not overlap them). */
+#if defined(_OPENMP)
+#define CPU_SIMD _Pragma("omp simd")
+#elif defined(__clang__)
+#define CPU_SIMD _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CPU_SIMD _Pragma("GCC ivdep")
+#endif
+
+/* ---- dense ---- */
+
+/* Row-major C = alpha op(A) op(B) + beta C with leading dimensions, cut into fixed tiles. */
+struct prismi_cpu_gemm {
+    int m, n, k;
+    bool ta, tb;
+    float alpha, beta;
+    const float *a, *b;
+    float *c;
+    size_t lda, ldb, ldc;
+};
+void prismi_cpu_gemm(const struct prism_dev *dev, const struct prismi_cpu_gemm *g);
+bool prismi_cpu_blas_open(char *version, size_t n); /* makes OpenBLAS single-threaded; whether it knows this processor */
+
+/* ---- convolution: the parts a plan is made of ---- */
+
+struct prism_conv {
+    struct prism_dev *dev;
+    struct prism_conv_desc d;
+    int oh, ow;
+    const struct conv_method *method;
+    float *work;     /* shared scratch */
+    float *scratch;  /* per thread: scratch + thread * nscratch */
+    size_t nscratch; /* floats, a multiple of the alignment */
+    int band, bands; /* direct: output rows of an item; items */
+    int wband;       /* direct: output rows of an item of bwd_w */
+    int tile_rows;   /* gemm: output rows of a column tile */
+};
+
+struct conv_method {
+    const char *name;
+    void (*sizes)(struct prism_conv *c, size_t *work, size_t *scratch); /* floats; sets the method's own fields */
+    void (*fwd)(struct prism_conv *c, float *y, const float *x, const float *w);
+    void (*bwd_x)(struct prism_conv *c, float *gx, const float *gy, const float *w);
+    void (*bwd_w)(struct prism_conv *c, float *gw, const float *gy, const float *x);
+};
+extern const struct conv_method prismi_cpu_conv_point;  /* one output pixel that sees all of x: matrix times vector */
+extern const struct conv_method prismi_cpu_conv_gemm;   /* any shape: im2col and sgemm */
+extern const struct conv_method prismi_cpu_conv_direct; /* stride up to 4; for few channels and long rows */
+
+/* Every s-th element: y[j] = x[s j], j < n. */
+void prismi_cpu_take(float *y, const float *x, size_t s, size_t n);
+
+/* Register tiles over rows given by pointers. */
+struct prismi_cpu_tiles {
+    const char *name;
+    /* y[a][0..n) = sum_t w[a nt + t] x[t][0..n), a < m; reads up to CPU_SLACK floats behind x[t] + n */
+    void (*rows)(int m, int nt, size_t n, const float *w, const float *const *x, float *const *y);
+    /* g[a nt + t] += sum_{r<rows, j<n} y[a dy + r ldy + j] x[t][r ldx + j], a < m, n a multiple of 16 */
+    void (*dots)(int m, int nt, int rows, size_t n, float *g, const float *y, size_t dy, size_t ldy, const float *const *x,
+                 size_t ldx);
+    /* a whole product, for where OpenBLAS has no kernel for the machine */
+    void (*product)(const struct prismi_cpu_gemm *g);
+};
+enum { CPU_SLACK = 128 };
+/* vector: whether they are for more than the architecture's minimum */
+const struct prismi_cpu_tiles *prismi_cpu_tiles_select(bool *vector);
+
+/* ---- entries ---- */
+
+int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out);
+int prismi_cpu_fft_run(struct prism_fft *plan, int sign, prism_mem dst, prism_mem src);
+void prismi_cpu_fft_destroy(struct prism_fft *plan);
+void prismi_cpu_fft_open(struct prism_dev *dev); /* loads wisdom */
+void prismi_cpu_fft_version(char *version, size_t n);
+
+int prismi_cpu_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out);
+int prismi_cpu_conv_fwd(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w);
+int prismi_cpu_conv_bwd_x(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w);
+int prismi_cpu_conv_bwd_w(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x);
+void prismi_cpu_conv_destroy(struct prism_conv *c);
+
+int prismi_cpu_gemm_entry(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b);
+
+int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
+                   const struct prism_map_args *args);
+int prismi_cpu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
+                      prism_mem a, prism_mem b);
+
+int prismi_cpu_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x);
+int prismi_cpu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                               const struct prism_subaperture_args *args);
+int prismi_cpu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                               const struct prism_subaperture_args *args);
+int prismi_cpu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
+                    prism_mem taps);
+
+int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
+int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
+int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args);
+
+#endif

@@ -1,0 +1,222 @@
+/* CPU backend: memory, threads and the descriptor. Everything runs at once, so the queue is always empty. */
+#include "backend_cpu/cpu.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+void prismi_cpu_log(const struct prism_dev *dev, int level, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    dev->host->log(dev->host->user, level, text);
+}
+
+/* ---- threads ---- */
+
+enum { SERIAL_BELOW = 32768 }; /* element operations: what a parallel region costs */
+
+void prismi_cpu_for(const struct prism_dev *dev, size_t n, double work, prismi_cpu_item *run, const void *arg)
+{
+#ifdef _OPENMP
+    if (n > 1 && dev->caps.threads > 1 && work >= SERIAL_BELOW) {
+#pragma omp parallel for num_threads(dev->caps.threads) schedule(static)
+        for (size_t i = 0; i < n; i++)
+            run(arg, i, omp_get_thread_num());
+        return;
+    }
+#else
+    (void)dev, (void)work;
+#endif
+    for (size_t i = 0; i < n; i++)
+        run(arg, i, 0);
+}
+
+static int count_threads(int wanted)
+{
+#ifdef _OPENMP
+    return wanted > 0 ? wanted : omp_get_num_procs();
+#else
+    (void)wanted;
+    return 1;
+#endif
+}
+
+/* ---- memory ---- */
+
+static void *alloc_aligned(size_t bytes)
+{
+    enum { HUGE = 2 << 20 };
+    size_t align = bytes >= 2 * HUGE ? HUGE : CPU_ALIGN;
+    size_t rounded = (bytes + align - 1) / align * align;
+    void *p = bytes > PTRDIFF_MAX - align ? NULL : aligned_alloc(align, rounded ? rounded : align);
+
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (p && align == HUGE)
+        (void)madvise(p, rounded, MADV_HUGEPAGE); /* fewer page faults and TLB misses; only a hint */
+#endif
+    return p;
+}
+
+void *prismi_cpu_alloc(size_t n, size_t size)
+{
+    void *p = size && n > SIZE_MAX / size ? NULL : alloc_aligned(n * size);
+    return p ? memset(p, 0, n * size) : NULL;
+}
+
+static int cpu_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
+{
+    *out = alloc_aligned(bytes);
+    return *out ? 0 : CPU_FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes; use a smaller grid or batch", bytes);
+}
+
+static void cpu_release(struct prism_dev *dev, prism_mem mem)
+{
+    (void)dev;
+    free(mem);
+}
+
+static int cpu_write(struct prism_dev *dev, prism_mem dst, const void *src, size_t bytes)
+{
+    (void)dev;
+    if (bytes)
+        memcpy(dst, src, bytes);
+    return 0;
+}
+
+static int cpu_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes)
+{
+    return cpu_write(dev, dst, src, bytes);
+}
+
+static int cpu_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_t bytes)
+{
+    return cpu_write(dev, dst, src, bytes);
+}
+
+static int cpu_sync(struct prism_dev *dev)
+{
+    (void)dev;
+    return 0;
+}
+
+/* ---- descriptor ---- */
+
+static int cpu_probe(char *why, size_t n)
+{
+    (void)why, (void)n;
+    return 0;
+}
+
+static void machine_name(char *out, size_t n)
+{
+    char line[256];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+
+    snprintf(out, n, "CPU");
+    while (f && fgets(line, sizeof line, f)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) == 0 && colon) {
+            colon[1 + strcspn(colon + 1, "\n")] = 0;
+            snprintf(out, n, "%s", colon + 1 + strspn(colon + 1, " "));
+            break;
+        }
+    }
+    if (f)
+        fclose(f);
+}
+
+static void cpu_close(struct prism_dev *dev)
+{
+    struct cpu *cpu = prismi_cpu(dev);
+
+    if (!cpu)
+        return;
+    free(cpu->cache_dir);
+    free(cpu->partial);
+    free(cpu);
+    dev->impl = NULL;
+}
+
+static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
+{
+    struct cpu *cpu = calloc(1, sizeof *cpu);
+    char machine[64], fft[32], blas[48];
+    bool vector;
+
+    dev->impl = cpu;
+    if (!cpu || !(cpu->partial = prismi_cpu_alloc(2 * CPU_PARTIALS, sizeof *cpu->partial)) ||
+        (params->cache_dir && !(cpu->cache_dir = strdup(params->cache_dir)))) {
+        cpu_close(dev);
+        return CPU_FAIL(dev, PRISM_ENOMEM, "no memory to open the cpu device");
+    }
+    cpu->plan_effort = params->plan_effort;
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_CF32,
+                                    .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC,
+                                    .align = CPU_ALIGN,
+                                    .mem_bytes = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0,
+                                    .threads = count_threads(params->threads)};
+    machine_name(machine, sizeof machine);
+    prismi_cpu_fft_version(fft, sizeof fft);
+    cpu->tiles = prismi_cpu_tiles_select(&vector);
+    cpu->use_blas = prismi_cpu_blas_open(blas, sizeof blas) || !vector;
+    snprintf(dev->caps.device, sizeof dev->caps.device, "%.40s, %d thread%s, %.20s, %.30s", machine, dev->caps.threads,
+             dev->caps.threads == 1 ? "" : "s", fft, blas);
+    prismi_cpu_log(dev, PRISM_LOG_INFO, "cpu: %s, dense products on %s, tiles for %s", dev->caps.device,
+                   cpu->use_blas ? "OpenBLAS" : "our tiles (this OpenBLAS does not know the processor)", cpu->tiles->name);
+    prismi_cpu_fft_open(dev);
+    return 0;
+}
+
+static const struct prism_ops ops = {
+    .abi = PRISM_BACKEND_ABI,
+    .size = sizeof(struct prism_ops),
+    .alloc = cpu_alloc,
+    .release = cpu_release,
+    .write = cpu_write,
+    .read = cpu_read,
+    .copy = cpu_copy,
+    .sync = cpu_sync,
+    .fft_create = prismi_cpu_fft_create,
+    .fft_run = prismi_cpu_fft_run,
+    .fft_destroy = prismi_cpu_fft_destroy,
+    .conv_create = prismi_cpu_conv_create,
+    .conv_fwd = prismi_cpu_conv_fwd,
+    .conv_bwd_x = prismi_cpu_conv_bwd_x,
+    .conv_bwd_w = prismi_cpu_conv_bwd_w,
+    .conv_destroy = prismi_cpu_conv_destroy,
+    .gemm = prismi_cpu_gemm_entry,
+    .map = prismi_cpu_map,
+    .reduce = prismi_cpu_reduce,
+    .window = prismi_cpu_window,
+    .subaperture_fwd = prismi_cpu_subaperture_fwd,
+    .subaperture_adj = prismi_cpu_subaperture_adj,
+    .blur = prismi_cpu_blur,
+    .norm_act_fwd = prismi_cpu_norm_act_fwd,
+    .norm_act_bwd = prismi_cpu_norm_act_bwd,
+    .misfit = prismi_cpu_misfit,
+};
+
+extern const struct prism_backend prismi_backend_cpu;
+const struct prism_backend prismi_backend_cpu = {
+    .abi = PRISM_BACKEND_ABI,
+    .size = sizeof(struct prism_backend),
+    .name = "cpu",
+    .probe = cpu_probe,
+    .open = cpu_open,
+    .close = cpu_close,
+    .ops = &ops,
+};

@@ -1,0 +1,322 @@
+/* Fused entries: normalisation with activation, amplitude misfit. */
+#include "backend_cpu/vmath.h"
+
+enum { LANES = 16 };
+
+/* ---- normalisation ---- */
+
+struct norm_run {
+    enum prism_act act;
+    size_t cols;
+    double eps;
+    float *mean, *var, *rstd;
+    const float *gamma, *beta, *x, *gy;
+    float *y, *gx, *ggamma, *gbeta;
+};
+
+static struct norm_run norm_run(const struct prism_norm_desc *d, const struct prism_norm_args *a)
+{
+    float *stats = (float *)a->stats;
+    return (struct norm_run){.act = d->act,
+                             .cols = d->cols,
+                             .eps = d->eps,
+                             .mean = stats,
+                             .var = stats + d->rows,
+                             .rstd = stats + 2 * d->rows,
+                             .gamma = (const float *)a->gamma,
+                             .beta = (const float *)a->beta,
+                             .x = (const float *)a->x,
+                             .gy = (const float *)a->gy,
+                             .y = (float *)a->y,
+                             .gx = (float *)a->gx,
+                             .ggamma = (float *)a->ggamma,
+                             .gbeta = (float *)a->gbeta};
+}
+
+/* A row's parameters; sum and dot: backward, over the number of columns. */
+struct affine {
+    float mean, rstd, gamma, beta, sum, dot;
+};
+
+static struct affine affine_of(const struct norm_run *s, size_t row)
+{
+    return (struct affine){.mean = s->mean[row], .rstd = s->rstd[row], .gamma = s->gamma[row], .beta = s->beta[row]};
+}
+
+/* The statement for a constant activation, so that its loop has no branch. */
+#define ACT_SWITCH(act, BODY)                                                                                                      \
+    switch (act) {                                                                                                                 \
+    case PRISM_ACT_RELU:                                                                                                           \
+        BODY(PRISM_ACT_RELU);                                                                                                      \
+        break;                                                                                                                     \
+    case PRISM_ACT_LEAKY:                                                                                                          \
+        BODY(PRISM_ACT_LEAKY);                                                                                                     \
+        break;                                                                                                                     \
+    case PRISM_ACT_SIGMOID:                                                                                                        \
+        BODY(PRISM_ACT_SIGMOID);                                                                                                   \
+        break;                                                                                                                     \
+    case PRISM_ACT_HARDSIGMOID:                                                                                                    \
+        BODY(PRISM_ACT_HARDSIGMOID);                                                                                               \
+        break;                                                                                                                     \
+    case PRISM_ACT_SCALESIGMOID:                                                                                                   \
+        BODY(PRISM_ACT_SCALESIGMOID);                                                                                              \
+        break;                                                                                                                     \
+    case PRISM_ACT_TANH:                                                                                                           \
+        BODY(PRISM_ACT_TANH);                                                                                                      \
+        break;                                                                                                                     \
+    default:                                                                                                                       \
+        BODY(PRISM_ACT_NONE);                                                                                                      \
+    }
+
+/* Sum, and sum of squares about this block's own mean. */
+CPU_HOT static void moments(const float *x, size_t n, double out[2])
+{
+    float lane[LANES] = {0};
+    double sum = 0, sq = 0;
+    const size_t whole = n / LANES * LANES;
+
+    for (size_t i = 0; i < whole; i += LANES) {
+        CPU_SIMD
+        for (size_t l = 0; l < LANES; l++)
+            lane[l] += x[i + l];
+    }
+    for (size_t i = whole; i < n; i++)
+        sum += x[i];
+    for (size_t l = 0; l < LANES; l++) {
+        sum += lane[l];
+        lane[l] = 0;
+    }
+    const float mean = (float)(sum / (double)n);
+    for (size_t i = 0; i < whole; i += LANES) {
+        CPU_SIMD
+        for (size_t l = 0; l < LANES; l++)
+            lane[l] += (x[i + l] - mean) * (x[i + l] - mean);
+    }
+    for (size_t i = whole; i < n; i++)
+        sq += (x[i] - mean) * (x[i] - mean);
+    for (size_t l = 0; l < LANES; l++)
+        sq += lane[l];
+    const double off = sum / (double)n - mean; /* what rounding the mean left */
+    out[0] = sum;
+    out[1] = sq - off * off * (double)n;
+}
+
+static void moments_block(const void *arg, size_t row, size_t at, size_t n, double *sums)
+{
+    const struct norm_run *s = arg;
+    (void)row;
+    moments(s->x + at, n, sums);
+}
+
+static void moments_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block)
+{
+    const struct norm_run *s = arg;
+    double n = (double)s->cols, sum = 0, sq = 0;
+
+    for (size_t i = 0; i < blocks; i++)
+        sum += sums[2 * i];
+    for (size_t i = 0; i < blocks; i++) {
+        double len = i + 1 < blocks ? (double)block : n - (double)(i * block), off = sums[2 * i] / len - sum / n;
+        sq += sums[2 * i + 1] + len * off * off;
+    }
+    s->mean[row] = (float)(sum / n);
+    s->var[row] = (float)(sq / n);
+    s->rstd[row] = (float)(1 / sqrt((double)s->var[row] + s->eps));
+}
+
+CPU_HOT static void apply(float *y, const float *x, struct affine p, enum prism_act act, size_t n)
+{
+#define BODY(kind)                                                                                                                 \
+    CPU_SIMD                                                                                                                       \
+    for (size_t i = 0; i < n; i++)                                                                                                 \
+    y[i] = cpu_act(kind, (x[i] - p.mean) * p.rstd * p.gamma + p.beta)
+    ACT_SWITCH(act, BODY)
+#undef BODY
+}
+
+static void apply_block(const void *arg, size_t row, size_t at, size_t n, double *sums)
+{
+    const struct norm_run *s = arg;
+    (void)sums;
+    apply(s->y + at, s->x + at, affine_of(s, row), s->act, n);
+}
+
+int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+{
+    const struct norm_run s = norm_run(d, args);
+
+    prismi_cpu_sweep(dev, d->rows, d->cols, moments_block, moments_row, &s);
+    prismi_cpu_sweep(dev, d->rows, d->cols, apply_block, NULL, &s);
+    return 0;
+}
+
+/* Sum of g = gy act'() and of g times the normalised input. */
+CPU_HOT static void slopes(const float *x, const float *gy, struct affine p, enum prism_act act, size_t n, double out[2])
+{
+    float sum[LANES] = {0}, dot[LANES] = {0};
+    double tail[2] = {0};
+    const size_t whole = n / LANES * LANES;
+
+#define TERM(kind, i, to_sum, to_dot)                                                                                              \
+    do {                                                                                                                           \
+        float xhat = (x[i] - p.mean) * p.rstd, g = gy[i] * cpu_act_slope(kind, xhat * p.gamma + p.beta);                           \
+        to_sum += g;                                                                                                               \
+        to_dot += g * xhat;                                                                                                        \
+    } while (0)
+#define BODY(kind)                                                                                                                 \
+    for (size_t i = 0; i < whole; i += LANES) {                                                                                    \
+        CPU_SIMD                                                                                                                   \
+        for (size_t l = 0; l < LANES; l++)                                                                                         \
+            TERM(kind, i + l, sum[l], dot[l]);                                                                                     \
+    }                                                                                                                              \
+    for (size_t i = whole; i < n; i++)                                                                                             \
+    TERM(kind, i, tail[0], tail[1])
+    ACT_SWITCH(act, BODY)
+#undef BODY
+#undef TERM
+    for (size_t l = 0; l < LANES; l++) {
+        tail[0] += sum[l];
+        tail[1] += dot[l];
+    }
+    out[0] = tail[0];
+    out[1] = tail[1];
+}
+
+static void slopes_block(const void *arg, size_t row, size_t at, size_t n, double *sums)
+{
+    const struct norm_run *s = arg;
+    slopes(s->x + at, s->gy + at, affine_of(s, row), s->act, n, sums);
+}
+
+static void slopes_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block)
+{
+    const struct norm_run *s = arg;
+    double sum = 0, dot = 0;
+
+    (void)block;
+    for (size_t i = 0; i < blocks; i++) {
+        sum += sums[2 * i];
+        dot += sums[2 * i + 1];
+    }
+    s->gbeta[row] = (float)sum;
+    s->ggamma[row] = (float)dot;
+}
+
+CPU_HOT static void gradient(float *gx, const float *x, const float *gy, struct affine p, enum prism_act act, size_t n)
+{
+    const float scale = p.gamma * p.rstd;
+
+#define BODY(kind)                                                                                                                 \
+    CPU_SIMD                                                                                                                       \
+    for (size_t i = 0; i < n; i++) {                                                                                               \
+        float xhat = (x[i] - p.mean) * p.rstd;                                                                                     \
+        gx[i] = scale * (gy[i] * cpu_act_slope(kind, xhat * p.gamma + p.beta) - (p.sum + xhat * p.dot));                           \
+    }
+    ACT_SWITCH(act, BODY)
+#undef BODY
+}
+
+static void gradient_block(const void *arg, size_t row, size_t at, size_t n, double *sums)
+{
+    const struct norm_run *s = arg;
+    struct affine p = affine_of(s, row);
+
+    (void)sums;
+    p.sum = s->gbeta[row] / (float)s->cols;
+    p.dot = s->ggamma[row] / (float)s->cols;
+    gradient(s->gx + at, s->x + at, s->gy + at, p, s->act, n);
+}
+
+int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+{
+    const struct norm_run s = norm_run(d, args);
+
+    prismi_cpu_sweep(dev, d->rows, d->cols, slopes_block, slopes_row, &s);
+    prismi_cpu_sweep(dev, d->rows, d->cols, gradient_block, NULL, &s);
+    return 0;
+}
+
+/* ---- misfit ---- */
+
+struct misfit_run {
+    enum prism_misfit kind;
+    size_t cols;
+    float *loss, *gu;
+    const float *u, *target, *weight;
+    const int32_t *index;
+};
+
+/* One element: writes the cotangent, returns the term of the loss without its weight. */
+CPU_INLINE float misfit_term(bool l1, float weight, float *gu, const float *u, float d)
+{
+    float re = u[0], im = u[1], m = sqrtf(re * re + im * im), off = m - d;
+    float slope = l1 ? (off > 0.f ? weight : off < 0.f ? -weight : 0.f) : 2.f * weight * off;
+    float scale = m == 0.f ? 0.f : slope / m;
+
+    gu[0] = scale * re;
+    gu[1] = scale * im;
+    return l1 ? fabsf(off) : off * off;
+}
+
+CPU_INLINE double misfit_sum(bool l1, float weight, float *gu, const float *u, const float *target, size_t n)
+{
+    float lane[LANES] = {0};
+    double sum = 0;
+    const size_t whole = n / LANES * LANES;
+
+    for (size_t i = 0; i < whole; i += LANES) {
+        CPU_SIMD
+        for (size_t l = 0; l < LANES; l++)
+            lane[l] += misfit_term(l1, weight, gu + 2 * (i + l), u + 2 * (i + l), target[i + l]);
+    }
+    for (size_t i = whole; i < n; i++)
+        sum += misfit_term(l1, weight, gu + 2 * i, u + 2 * i, target[i]);
+    for (size_t l = 0; l < LANES; l++)
+        sum += lane[l];
+    return sum;
+}
+
+CPU_HOT static double misfit_l1(float weight, float *gu, const float *u, const float *target, size_t n)
+{
+    return misfit_sum(true, weight, gu, u, target, n);
+}
+
+CPU_HOT static double misfit_l2(float weight, float *gu, const float *u, const float *target, size_t n)
+{
+    return misfit_sum(false, weight, gu, u, target, n);
+}
+
+static void misfit_block(const void *arg, size_t row, size_t at, size_t n, double *sums)
+{
+    const struct misfit_run *s = arg;
+    size_t a = (size_t)s->index[row];
+    const float *target = s->target + a * s->cols + (at - row * s->cols);
+
+    sums[0] = (s->kind == PRISM_MISFIT_L1 ? misfit_l1 : misfit_l2)(s->weight[a], s->gu + 2 * at, s->u + 2 * at, target, n);
+}
+
+static void misfit_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block)
+{
+    const struct misfit_run *s = arg;
+    double sum = 0;
+
+    (void)block;
+    for (size_t i = 0; i < blocks; i++)
+        sum += sums[2 * i];
+    s->loss[row] = (float)(s->weight[s->index[row]] * sum);
+}
+
+int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
+{
+    const struct misfit_run s = {d->kind,
+                                 d->cols,
+                                 (float *)args->loss,
+                                 (float *)args->gu,
+                                 (const float *)args->u,
+                                 (const float *)args->target,
+                                 (const float *)args->weight,
+                                 (const int32_t *)args->index};
+
+    prismi_cpu_sweep(dev, d->batch, d->cols, misfit_block, misfit_row, &s);
+    return 0;
+}

@@ -1,0 +1,275 @@
+/* Elementwise operations: one loop per operation over a piece of a row, and one driver that cuts arrays into such pieces. */
+#include "backend_cpu/vmath.h"
+
+/* A piece of one row. Per-row operands are in r, all others point at the piece's first element. */
+struct piece {
+    size_t n;
+    float *y[4];
+    const float *x[6];
+    float r[6], s[3];
+    float cols;
+    double d[3];
+};
+
+#define KERNEL(name, ...)                                                                                                          \
+    CPU_HOT static void name(const struct piece *p)                                                                                \
+    {                                                                                                                              \
+        float *y0 = p->y[0];                                                                                                       \
+        const float *x0 = p->x[0], *x1 = p->x[1], *r = p->r;                                                                       \
+        const float s0 = p->s[0], s1 = p->s[1], r1 = r[1], r2 = r[2];                                                              \
+        const size_t n = p->n;                                                                                                     \
+        (void)x0, (void)x1, (void)s0, (void)s1, (void)r1, (void)r2;                                                                \
+        CPU_SIMD                                                                                                                   \
+        for (size_t i = 0; i < n; i++) {                                                                                           \
+            __VA_ARGS__                                                                                                            \
+        }                                                                                                                          \
+    }
+
+KERNEL(fill, y0[i] = s0;)
+KERNEL(axpby, y0[i] = s0 * x0[i] + s1 * x1[i];)
+KERNEL(mul, y0[i] = s0 * x0[i] * x1[i];)
+KERNEL(clamp, float v = x0[i]; v = v < s0 ? s0 : v; y0[i] = v > s1 ? s1 : v;)
+KERNEL(add_row, y0[i] = x0[i] + r1;)
+KERNEL(scale_shift, y0[i] = x0[i] * r1 + r2;)
+KERNEL(normalize, y0[i] = (x0[i] - r1) * r2;)
+KERNEL(rsqrt, y0[i] = 1.f / sqrtf(x0[i] + s0);)
+KERNEL(gather, y0[i] = x0[i];)
+KERNEL(l1_grad, float a = x0[i], b = x1[i]; y0[i] = a > b ? r2 : a < b ? -r2 : 0.f;)
+KERNEL(l2_grad, y0[i] = 2.f * r2 * (x0[i] - x1[i]);)
+
+CPU_HOT static void norm_bwd(const struct piece *p)
+{
+    float *y = p->y[0];
+    const float *x0 = p->x[0], *x1 = p->x[1];
+    const float scale = p->r[2] * p->r[3], sum = p->r[4] / p->cols, dot = p->r[5] / p->cols;
+
+    CPU_SIMD
+    for (size_t i = 0; i < p->n; i++)
+        y[i] = scale * (x0[i] - (sum + x1[i] * dot));
+}
+
+/* ---- activations ---- */
+
+#define ACT_KERNELS(name, act)                                                                                                     \
+    KERNEL(name##_fwd, y0[i] = cpu_act(act, x0[i]);)                                                                               \
+    KERNEL(name##_bwd, y0[i] = x0[i] * cpu_act_slope(act, x1[i]);)
+ACT_KERNELS(none, PRISM_ACT_NONE)
+ACT_KERNELS(relu, PRISM_ACT_RELU)
+ACT_KERNELS(leaky, PRISM_ACT_LEAKY)
+ACT_KERNELS(sigmoid, PRISM_ACT_SIGMOID)
+ACT_KERNELS(hardsigmoid, PRISM_ACT_HARDSIGMOID)
+ACT_KERNELS(scalesigmoid, PRISM_ACT_SCALESIGMOID)
+ACT_KERNELS(tanh, PRISM_ACT_TANH)
+
+typedef void piece_fn(const struct piece *p);
+static piece_fn *const act_fwd[PRISM_ACT_COUNT] = {none_fwd,        relu_fwd,         leaky_fwd, sigmoid_fwd,
+                                                   hardsigmoid_fwd, scalesigmoid_fwd, tanh_fwd};
+static piece_fn *const act_bwd[PRISM_ACT_COUNT] = {none_bwd,        relu_bwd,         leaky_bwd, sigmoid_bwd,
+                                                   hardsigmoid_bwd, scalesigmoid_bwd, tanh_bwd};
+
+/* ---- optimiser ---- */
+
+CPU_INLINE void adam_piece(const struct piece *s, bool amsgrad)
+{
+    float *p = s->y[0], *m = s->y[1], *v = s->y[2], *top = s->y[3];
+    const float *g = s->x[0];
+    const float rate = s->x[1][0], root = s->x[1][1], b1 = s->s[0], b2 = s->s[1], eps = s->s[2];
+    const float c1 = (float)(1 - s->d[0]), c2 = (float)(1 - s->d[1]);
+
+    CPU_SIMD
+    for (size_t i = 0; i < s->n; i++) {
+        float mi = b1 * m[i] + c1 * g[i];
+        float vi = b2 * v[i] + c2 * (g[i] * g[i]);
+        m[i] = mi;
+        v[i] = vi;
+        if (amsgrad)
+            top[i] = vi = top[i] > vi ? top[i] : vi;
+        p[i] -= rate * mi / (sqrtf(vi) * root + eps);
+    }
+}
+
+CPU_HOT static void adam(const struct piece *s)
+{
+    adam_piece(s, false);
+}
+
+CPU_HOT static void amsgrad(const struct piece *s)
+{
+    adam_piece(s, true);
+}
+
+/* ---- structural similarity ---- */
+
+CPU_INLINE void ssim_piece(const struct piece *p, bool luminance)
+{
+    float *y0 = p->y[0], *y1 = p->y[1], *y2 = p->y[2], *y3 = p->y[3];
+    const float *x0 = p->x[0], *x1 = p->x[1], *x2 = p->x[2], *x3 = p->x[3], *x4 = p->x[4];
+    const float k1 = p->s[0], k2 = p->s[1];
+
+    CPU_SIMD
+    for (size_t i = 0; i < p->n; i++) {
+        float u = x0[i], v = x1[i];
+        float a2 = 2.f * (x4[i] - u * v) + k2, b2 = x2[i] - u * u + x3[i] - v * v + k2;
+        float cs = a2 / b2, cs_u = 2.f * (u * cs - v) / b2;
+        float l = 1.f, l_u = 0.f;
+        if (luminance) {
+            float b1 = u * u + v * v + k1;
+            l = (2.f * u * v + k1) / b1;
+            l_u = 2.f * (v - u * l) / b1;
+        }
+        y0[i] = l * cs;
+        y1[i] = l_u * cs + l * cs_u;
+        y2[i] = -l * cs / b2;
+        y3[i] = 2.f * l / b2;
+    }
+}
+
+CPU_HOT static void ssim(const struct piece *p)
+{
+    ssim_piece(p, true);
+}
+
+CPU_HOT static void ssim_cs(const struct piece *p)
+{
+    ssim_piece(p, false);
+}
+
+CPU_HOT static void ssim_grad(const struct piece *p)
+{
+    float *y = p->y[0];
+    const float *x1 = p->x[1], *x2 = p->x[2], *x3 = p->x[3], *x4 = p->x[4], *x5 = p->x[5];
+    const float r0 = p->r[0];
+
+    CPU_SIMD
+    for (size_t i = 0; i < p->n; i++)
+        y[i] = r0 * (x1[i] + 2.f * x2[i] * x3[i] + x4[i] * x5[i]);
+}
+
+/* ---- complex ---- */
+
+#define RE(z) z[2 * i]
+#define IM(z) z[2 * i + 1]
+
+KERNEL(c_from_r, RE(y0) = x0[i]; IM(y0) = 0.f;)
+KERNEL(c_real, y0[i] = s0 * RE(x0);)
+KERNEL(c_abs, y0[i] = sqrtf(RE(x0) * RE(x0) + IM(x0) * IM(x0));)
+KERNEL(c_phase, float re = RE(x1), im = IM(x1), m = sqrtf(re * re + im * im); float s = m == 0.f ? 0.f : x0[i] / m; RE(y0) = s * re;
+       IM(y0) = s * im;)
+KERNEL(c_axpby, RE(y0) = s0 * RE(x0) + s1 * RE(x1); IM(y0) = s0 * IM(x0) + s1 * IM(x1);)
+KERNEL(c_mul_col, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c - b * d);
+       IM(y0) = s0 * (a * d + b * c);)
+KERNEL(c_mulc_col, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c + b * d);
+       IM(y0) = s0 * (b * c - a * d);)
+KERNEL(c_clamp_abs, float re = RE(x0), im = IM(x0), m = sqrtf(re * re + im * im); float to = m < s0 ? s0 : m;
+       to = to > s1 ? s1 : to; float s = m == 0.f || to == m ? 1.f : to / m; RE(y0) = s * re; IM(y0) = s * im;)
+
+/* ---- driver ---- */
+
+/* What each operand is, in order: 'e' an element per element, 'c' the same complex, 'r' one per row, 'k' a complex one per column,
+ * 'g' an element per element of the row that the next operand ('i', one per row) names, 'd' shared by all. */
+static const struct map_op {
+    piece_fn *run; /* NULL: by activation */
+    const char *y, *x;
+} table[PRISM_MAP_COUNT] = {
+    [PRISM_MAP_FILL] = {fill, "e", ""},
+    [PRISM_MAP_AXPBY] = {axpby, "e", "ee"},
+    [PRISM_MAP_MUL] = {mul, "e", "ee"},
+    [PRISM_MAP_CLAMP] = {clamp, "e", "e"},
+    [PRISM_MAP_ADD_ROW] = {add_row, "e", "er"},
+    [PRISM_MAP_SCALE_SHIFT] = {scale_shift, "e", "err"},
+    [PRISM_MAP_NORMALIZE] = {normalize, "e", "err"},
+    [PRISM_MAP_NORM_BWD] = {norm_bwd, "e", "eerrrr"},
+    [PRISM_MAP_RSQRT] = {rsqrt, "e", "e"},
+    [PRISM_MAP_ACT] = {NULL, "e", "e"},
+    [PRISM_MAP_ACT_BWD] = {NULL, "e", "ee"},
+    [PRISM_MAP_GATHER_ROW] = {gather, "e", "gi"},
+    [PRISM_MAP_L1_GRAD] = {l1_grad, "e", "eer"},
+    [PRISM_MAP_L2_GRAD] = {l2_grad, "e", "eer"},
+    [PRISM_MAP_ADAM] = {adam, "eee", "ed"},
+    [PRISM_MAP_AMSGRAD] = {amsgrad, "eeee", "ed"},
+    [PRISM_MAP_SSIM] = {ssim, "eeee", "eeeee"},
+    [PRISM_MAP_SSIM_CS] = {ssim_cs, "eeee", "eeeee"},
+    [PRISM_MAP_SSIM_GRAD] = {ssim_grad, "e", "reeeee"},
+    [PRISM_MAP_C_FROM_R] = {c_from_r, "c", "e"},
+    [PRISM_MAP_C_REAL] = {c_real, "e", "c"},
+    [PRISM_MAP_C_ABS] = {c_abs, "e", "c"},
+    [PRISM_MAP_C_PHASE] = {c_phase, "c", "ec"},
+    [PRISM_MAP_C_AXPBY] = {c_axpby, "c", "cc"},
+    [PRISM_MAP_C_MUL_COL] = {c_mul_col, "c", "ck"},
+    [PRISM_MAP_C_MULC_COL] = {c_mulc_col, "c", "ck"},
+    [PRISM_MAP_C_CLAMP_ABS] = {c_clamp_abs, "c", "c"},
+};
+
+struct map_run {
+    const struct map_op *op;
+    piece_fn *run;
+    const struct prism_map_args *args;
+    size_t cols, blocks; /* blocks: pieces of a row */
+};
+
+enum { PIECE = 4 * CPU_BLOCK };
+
+static void map_item(const void *arg, size_t item, int thread)
+{
+    const struct map_run *m = arg;
+    const struct prism_map_args *a = m->args;
+    size_t row = item / m->blocks, col = item % m->blocks * PIECE, at = row * m->cols + col;
+    struct piece p = {.n = m->cols - col < PIECE ? m->cols - col : PIECE,
+                      .s = {(float)a->s[0], (float)a->s[1], (float)a->s[2]},
+                      .cols = (float)m->cols,
+                      .d = {a->s[0], a->s[1], a->s[2]}};
+
+    (void)thread;
+    for (int i = 0; m->op->y[i]; i++)
+        p.y[i] = (float *)a->y[i] + (m->op->y[i] == 'c' ? 2 * at : at);
+    for (int i = 0; m->op->x[i]; i++) {
+        const float *x = (const float *)a->x[i];
+        switch (m->op->x[i]) {
+        case 'e':
+            p.x[i] = x + at;
+            break;
+        case 'c':
+            p.x[i] = x + 2 * at;
+            break;
+        case 'r':
+            p.r[i] = x[row];
+            break;
+        case 'k':
+            p.x[i] = x + 2 * col;
+            break;
+        case 'g':
+            p.x[i] = x + (size_t)((const int32_t *)a->x[i + 1])[row] * m->cols + col;
+            break;
+        default:
+            p.x[i] = x;
+        }
+    }
+    m->run(&p);
+}
+
+static bool per_element(const char *kinds)
+{
+    for (; *kinds; kinds++)
+        if (*kinds != 'e' && *kinds != 'c' && *kinds != 'd')
+            return false;
+    return true;
+}
+
+int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
+                   const struct prism_map_args *args)
+{
+    struct map_run m = {.op = &table[op], .run = table[op].run, .args = args, .cols = cols};
+
+    (void)dtype;
+    if (!m.run)
+        m.run = (op == PRISM_MAP_ACT ? act_fwd : act_bwd)[args->act];
+    if (per_element(m.op->x)) { /* one long row */
+        m.cols = rows * cols;
+        rows = 1;
+    }
+    m.blocks = (m.cols + PIECE - 1) / PIECE;
+    /* real from complex in place: a piece overwrites the one before it, so they run in order */
+    bool in_order = m.op->y[0] == 'e' && m.op->x[0] == 'c' && args->y[0] == args->x[0];
+    prismi_cpu_for(dev, rows * m.blocks, in_order ? 0 : (double)rows * (double)m.cols, map_item, &m);
+    return 0;
+}
