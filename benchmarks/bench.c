@@ -1,18 +1,12 @@
-/* Times of the operations a training step is made of, one line per case:
- *     bench ops [--backend NAME] [--threads N] [--only TEXT] [--seconds S]
+/* Benchmarks:
+ *     bench ops|step [--backend NAME] [--threads N] [--seconds S] [--only TEXT] [--sizes N/O,...]
  * Each case is warmed up, then repeated for S seconds (default 0.3): minimum, median, maximum, and the rate of the median. */
-#include "prismrec/ctx.h"
+#include "bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-struct bench {
-    struct prism_dev *dev;
-    const char *only;
-    double seconds;
-};
 
 enum { REPEATS = 2000 };
 
@@ -20,7 +14,7 @@ static double now(void)
 {
     struct timespec t;
 
-    timespec_get(&t, TIME_UTC);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -30,36 +24,24 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A case: what to run, on what, and its cost in units (flop or bytes) of `unit` per second. */
-struct run {
-    int (*call)(const struct run *r);
-    struct prism_dev *dev;
-    prism_mem m[4];
-    struct prism_conv *conv;
-    struct prism_fft *fft;
-    struct prism_map_args map;
-    struct prism_norm_desc norm;
-    struct prism_norm_args norm_args;
-    size_t n;
-};
-
-static bool wanted(const struct bench *b, const char *name)
+bool bench_wanted(const struct bench *b, const char *name)
 {
     return !b->only || strstr(name, b->only);
 }
 
-static int measure(const struct bench *b, const char *name, const struct run *r, double cost, const char *unit)
+int bench_measure(const struct bench *b, const char *name, int (*call)(const void *), const void *arg, double cost,
+                  const char *unit)
 {
     static double t[REPEATS];
     int n = 0, status = 0;
 
-    if (!wanted(b, name))
+    if (!bench_wanted(b, name))
         return 0;
     for (int i = 0; i < 3 && !status; i++)
-        status = r->call(r);
+        status = call(arg);
     for (double spent = 0; !status && n < REPEATS && (n < 5 || spent < b->seconds); n++) {
         double start = now();
-        status = r->call(r);
+        status = call(arg);
         status = status ? status : b->dev->ops->sync(b->dev);
         t[n] = now() - start;
         spent += t[n];
@@ -67,214 +49,16 @@ static int measure(const struct bench *b, const char *name, const struct run *r,
     if (status)
         return status;
     qsort(t, (size_t)n, sizeof *t, by_value);
-    printf("%-34s %9.3f %9.3f %9.3f ms  %8.1f %s\n", name, 1e3 * t[0], 1e3 * t[n / 2], 1e3 * t[n - 1], cost / t[n / 2] * 1e-9,
-           unit);
+    printf("%-34s %9.3f %9.3f %9.3f ms", name, 1e3 * t[0], 1e3 * t[n / 2], 1e3 * t[n - 1]);
+    if (unit)
+        printf("  %8.1f %s", cost / t[n / 2] * 1e-9, unit);
+    printf("\n");
     return 0;
-}
-
-/* Device memory of n floats in [-1,1), so that no kernel meets denormals. */
-static int make(struct prism_dev *dev, size_t n, prism_mem *out)
-{
-    float *host = malloc(n * sizeof *host);
-    uint32_t s = 1;
-    int status = host ? dev->ops->alloc(dev, n * sizeof *host, out) : PRISM_ENOMEM;
-
-    for (size_t i = 0; !status && i < n; i++) {
-        s = 1664525u * s + 1013904223u;
-        host[i] = (float)(s >> 8) / 8388608.f - 1.f;
-    }
-    if (!status)
-        status = dev->ops->write(dev, *out, host, n * sizeof *host);
-    free(host);
-    return status;
-}
-
-static void drop(struct prism_dev *dev, const prism_mem *m, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (m[i])
-            dev->ops->release(dev, m[i]);
-}
-
-/* ---- convolutions: the decoder's layers ---- */
-
-static int call_fwd(const struct run *r)
-{
-    return r->dev->ops->conv_fwd(r->conv, r->m[1], r->m[0], r->m[2]);
-}
-
-static int call_bwd_x(const struct run *r)
-{
-    return r->dev->ops->conv_bwd_x(r->conv, r->m[0], r->m[1], r->m[2]);
-}
-
-static int call_bwd_w(const struct run *r)
-{
-    return r->dev->ops->conv_bwd_w(r->conv, r->m[2], r->m[1], r->m[0]);
-}
-
-static int bench_conv(const struct bench *b, const char *layer, struct prism_conv_desc d)
-{
-    static const struct {
-        const char *name;
-        int (*call)(const struct run *r);
-    } pass[3] = {{"fwd", call_fwd}, {"bwd_x", call_bwd_x}, {"bwd_w", call_bwd_w}};
-    size_t oh = (size_t)prism_conv_out(&d, d.h), ow = (size_t)prism_conv_out(&d, d.w);
-    size_t weights = (size_t)(d.cin * d.cout * d.k * d.k);
-    struct run r = {.dev = b->dev};
-    int status = b->dev->ops->conv_create(b->dev, &d, &r.conv);
-
-    status = status ? status : make(b->dev, (size_t)(d.cin * d.h * d.w), &r.m[0]);
-    status = status ? status : make(b->dev, (size_t)d.cout * oh * ow, &r.m[1]);
-    status = status ? status : make(b->dev, weights, &r.m[2]);
-    for (int i = 0; i < 3 && !status; i++) {
-        char name[80];
-        snprintf(name, sizeof name, "conv %s %d-%d k%ds%dp%d %zux%zu %s", layer, d.cin, d.cout, d.k, d.stride, d.pad, oh, ow,
-                 pass[i].name);
-        r.call = pass[i].call;
-        status = measure(b, name, &r, 2.0 * (double)weights * (double)(oh * ow), "GFLOP/s");
-    }
-    drop(b->dev, r.m, 3);
-    b->dev->ops->conv_destroy(r.conv);
-    return status;
-}
-
-/* Grid of n pixels, `up` doublings, then 3x3 layers down to one channel. The transposed layers' plans run backwards. */
-static int bench_decoder(const struct bench *b, int n, int up)
-{
-    int channels = n / 2, side = 4, status;
-    char layer[32];
-
-    snprintf(layer, sizeof layer, "%d T0", n);
-    status = bench_conv(b, layer, (struct prism_conv_desc){PRISM_F32, channels, 4, 4, n, 4, 1, 0});
-    for (int i = 1; i <= up && !status; i++, channels /= 2, side *= 2) {
-        snprintf(layer, sizeof layer, "%d T%d", n, i);
-        status = bench_conv(b, layer, (struct prism_conv_desc){PRISM_F32, channels / 2, 2 * side, 2 * side, channels, 4, 2, 1});
-    }
-    for (int i = up + 1; channels > 1 && !status; i++, channels /= 2) {
-        snprintf(layer, sizeof layer, "%d C%d", n, i);
-        status = bench_conv(b, layer, (struct prism_conv_desc){PRISM_F32, channels, side, side, channels / 2, 3, 1, channels > 2});
-    }
-    return status;
-}
-
-/* ---- transforms ---- */
-
-static int call_fft(const struct run *r)
-{
-    return r->dev->ops->fft_run(r->fft, -1, r->m[1], r->m[0]);
-}
-
-static int bench_fft(const struct bench *b, int batch, int n)
-{
-    size_t size = (size_t)batch * (size_t)n * (size_t)n;
-    double log2n = 0;
-    char name[80];
-    struct run r = {.call = call_fft, .dev = b->dev};
-
-    snprintf(name, sizeof name, "fft %dx%dx%d", batch, n, n);
-    if (!wanted(b, name))
-        return 0;
-    for (int i = n; i > 1; i /= 2)
-        log2n++;
-    int status = b->dev->ops->fft_create(b->dev, &(struct prism_fft_desc){PRISM_CF32, batch, n, n}, &r.fft);
-    status = status ? status : make(b->dev, 2 * size, &r.m[0]);
-    status = status ? status : make(b->dev, 2 * size, &r.m[1]);
-    status = status ? status : measure(b, name, &r, 10.0 * (double)size * log2n, "GFLOP/s");
-    drop(b->dev, r.m, 2);
-    b->dev->ops->fft_destroy(r.fft);
-    return status;
-}
-
-/* ---- memory-bound work ---- */
-
-static int call_adam(const struct run *r)
-{
-    return r->dev->ops->map(r->dev, PRISM_MAP_ADAM, PRISM_F32, 1, r->n, &r->map);
-}
-
-static int bench_adam(const struct bench *b, size_t n)
-{
-    const float rate[2] = {1e-6f, 1.f};
-    struct run r = {.call = call_adam, .dev = b->dev, .n = n};
-    prism_mem scalars = NULL;
-    char name[80];
-    int status = b->dev->ops->alloc(b->dev, sizeof rate, &scalars);
-
-    status = status ? status : b->dev->ops->write(b->dev, scalars, rate, sizeof rate);
-    for (int i = 0; i < 4 && !status; i++)
-        status = make(b->dev, n, &r.m[i]);
-    r.map = (struct prism_map_args){
-        .y = {r.m[0], r.m[1], r.m[2]}, .x = {r.m[3], scalars}, .s = {0.9, 0.999, 1e-8}, .act = PRISM_ACT_NONE};
-    const struct prism_map_args square = {.y = {r.m[2]}, .x = {r.m[2], r.m[2]}, .s = {1}};
-    status = status ? status : b->dev->ops->map(b->dev, PRISM_MAP_MUL, PRISM_F32, 1, n, &square); /* second moments >= 0 */
-    snprintf(name, sizeof name, "adam %zu", n);
-    status = status ? status : measure(b, name, &r, 28.0 * (double)n, "GB/s");
-    drop(b->dev, r.m, 4);
-    drop(b->dev, &scalars, 1);
-    return status;
-}
-
-static int call_norm_fwd(const struct run *r)
-{
-    return r->dev->ops->norm_act_fwd(r->dev, &r->norm, &r->norm_args);
-}
-
-static int call_norm_bwd(const struct run *r)
-{
-    return r->dev->ops->norm_act_bwd(r->dev, &r->norm, &r->norm_args);
-}
-
-static int bench_norm(const struct bench *b, size_t rows, size_t cols)
-{
-    struct run r = {.dev = b->dev, .norm = {PRISM_F32, PRISM_ACT_RELU, rows, cols, 1e-5}};
-    prism_mem vectors = NULL, vec[7];
-    char name[80];
-    int status = make(b->dev, 7 * rows, &vectors);
-
-    for (int i = 0; i < 3 && !status; i++)
-        status = make(b->dev, rows * cols, &r.m[i]);
-    for (size_t i = 0; i < 7 && !status; i++)
-        vec[i] = vectors + i * rows * sizeof(float);
-    if (!status)
-        r.norm_args = (struct prism_norm_args){.x = r.m[0],
-                                               .y = r.m[1],
-                                               .gy = r.m[1],
-                                               .gx = r.m[2],
-                                               .stats = vec[0],
-                                               .gamma = vec[3],
-                                               .beta = vec[4],
-                                               .ggamma = vec[5],
-                                               .gbeta = vec[6]};
-    r.call = call_norm_fwd;
-    snprintf(name, sizeof name, "norm %zux%zu fwd", rows, cols);
-    status = status ? status : measure(b, name, &r, 8.0 * (double)(rows * cols), "GB/s");
-    r.call = call_norm_bwd;
-    snprintf(name, sizeof name, "norm %zux%zu bwd", rows, cols);
-    status = status ? status : measure(b, name, &r, 12.0 * (double)(rows * cols), "GB/s");
-    drop(b->dev, r.m, 3);
-    drop(b->dev, &vectors, 1);
-    return status;
-}
-
-static int bench_ops(const struct bench *b)
-{
-    int status = bench_decoder(b, 1024, 7);
-
-    status = status ? status : bench_decoder(b, 512, 5);
-    for (int n = 128; n <= 1024 && !status; n *= 2)
-        status = bench_fft(b, 1, n);
-    status = status ? status : bench_fft(b, 25, 64);
-    status = status ? status : bench_fft(b, 16, 256);
-    status = status ? status : bench_fft(b, 4, 1024);
-    status = status ? status : bench_adam(b, 11187799);
-    status = status ? status : bench_norm(b, 4, 512 * 512);
-    return status ? status : bench_norm(b, 256, 64);
 }
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: bench ops [--backend NAME] [--threads N] [--only TEXT] [--seconds S]\n");
+    fprintf(stderr, "usage: bench ops|step [--backend NAME] [--threads N] [--seconds S] [--only TEXT] [--sizes N/O,...]\n");
     return 2;
 }
 
@@ -287,12 +71,11 @@ static void log_line(void *user, enum prism_log_level level, const char *text)
 int main(int argc, char **argv)
 {
     struct prism_dev_params params = {.backend = "auto", .plan_effort = PRISM_PLAN_MEASURE};
-    struct bench b = {.seconds = 0.3};
+    struct bench b = {.seconds = 0.3, .sizes = "1024/512,1024/73,512/128,256/128"};
     const struct prism_ctx_params log = {.log = log_line, .level = PRISM_LOG_WARN};
-    struct prism_ctx *ctx = NULL;
     int status;
 
-    if (argc < 2 || strcmp(argv[1], "ops") || argc % 2)
+    if (argc < 2 || (strcmp(argv[1], "ops") && strcmp(argv[1], "step")) || argc % 2)
         return usage();
     for (int i = 2; i < argc; i += 2) {
         if (!strcmp(argv[i], "--backend"))
@@ -301,20 +84,22 @@ int main(int argc, char **argv)
             params.threads = atoi(argv[i + 1]);
         else if (!strcmp(argv[i], "--only"))
             b.only = argv[i + 1];
+        else if (!strcmp(argv[i], "--sizes"))
+            b.sizes = argv[i + 1];
         else if (!strcmp(argv[i], "--seconds"))
             b.seconds = atof(argv[i + 1]);
         else
             return usage();
     }
-    status = prism_ctx_create(&log, &ctx);
-    status = status ? status : prism_dev_open(ctx, &params, &b.dev);
+    status = prism_ctx_create(&log, &b.ctx);
+    status = status ? status : prism_dev_open(b.ctx, &params, &b.dev);
     if (!status) {
         printf("%s: %s\n%-34s %9s %9s %9s\n", prism_dev_backend(b.dev), b.dev->caps.device, "", "min", "median", "max");
-        status = bench_ops(&b);
+        status = strcmp(argv[1], "step") ? bench_ops(&b) : bench_step(&b);
     }
-    if (status && ctx)
-        fprintf(stderr, "bench: %s\n", prism_ctx_error(ctx)->text);
+    if (status && b.ctx)
+        fprintf(stderr, "bench: %s\n", prism_ctx_error(b.ctx)->text);
     prism_dev_close(&b.dev);
-    prism_ctx_destroy(&ctx);
+    prism_ctx_destroy(&b.ctx);
     return status ? 1 : 0;
 }
