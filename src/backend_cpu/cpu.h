@@ -20,6 +20,7 @@ struct cpu {
     const struct prismi_cpu_tiles *tiles; /* for this machine */
     bool use_blas;                        /* dense products on OpenBLAS, else on our tiles */
     double *partial;                      /* [2,CPU_PARTIALS] */
+    struct prismi_cpu_pool *pool;         /* NULL with one thread */
 };
 
 static inline struct cpu *prismi_cpu(const struct prism_dev *dev)
@@ -36,6 +37,10 @@ void prismi_cpu_log(const struct prism_dev *dev, int level, const char *fmt, ...
  * are in all; little work stays on the calling thread, in order. thread < caps.threads, for scratch. */
 typedef void prismi_cpu_item(const void *arg, size_t item, int thread);
 void prismi_cpu_for(const struct prism_dev *dev, size_t n, double work, prismi_cpu_item *run, const void *arg);
+
+int prismi_cpu_pool_create(struct prism_dev *dev, int threads); /* into struct cpu */
+void prismi_cpu_pool_destroy(struct prismi_cpu_pool *pool);     /* NULL ok */
+int prismi_cpu_count(void);                                     /* cores this process may use */
 
 /* Cut each row of [rows,cols] into blocks, run them on the threads, and finish the rows in order on the calling thread. run() gets
  * the flat index of the block's first element and may leave two sums; finish() (NULL ok) gets those of its row's blocks. */

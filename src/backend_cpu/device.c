@@ -9,9 +9,6 @@
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 void prismi_cpu_log(const struct prism_dev *dev, int level, const char *fmt, ...)
 {
@@ -22,36 +19,6 @@ void prismi_cpu_log(const struct prism_dev *dev, int level, const char *fmt, ...
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     dev->host->log(dev->host->user, level, text);
-}
-
-/* ---- threads ---- */
-
-enum { SERIAL_BELOW = 32768 }; /* element operations: what a parallel region costs */
-
-void prismi_cpu_for(const struct prism_dev *dev, size_t n, double work, prismi_cpu_item *run, const void *arg)
-{
-#ifdef _OPENMP
-    if (n > 1 && dev->caps.threads > 1 && work >= SERIAL_BELOW) {
-#pragma omp parallel for num_threads(dev->caps.threads) schedule(static)
-        for (size_t i = 0; i < n; i++)
-            run(arg, i, omp_get_thread_num());
-        return;
-    }
-#else
-    (void)dev, (void)work;
-#endif
-    for (size_t i = 0; i < n; i++)
-        run(arg, i, 0);
-}
-
-static int count_threads(int wanted)
-{
-#ifdef _OPENMP
-    return wanted > 0 ? wanted : omp_get_num_procs();
-#else
-    (void)wanted;
-    return 1;
-#endif
 }
 
 /* ---- memory ---- */
@@ -144,6 +111,7 @@ static void cpu_close(struct prism_dev *dev)
 
     if (!cpu)
         return;
+    prismi_cpu_pool_destroy(cpu->pool);
     free(cpu->cache_dir);
     free(cpu->partial);
     free(cpu);
@@ -168,7 +136,12 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
                                     .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC,
                                     .align = CPU_ALIGN,
                                     .mem_bytes = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0,
-                                    .threads = count_threads(params->threads)};
+                                    .threads = params->threads > 0 ? params->threads : prismi_cpu_count()};
+    int status = prismi_cpu_pool_create(dev, dev->caps.threads);
+    if (status) {
+        cpu_close(dev);
+        return status;
+    }
     machine_name(machine, sizeof machine);
     prismi_cpu_fft_version(fft, sizeof fft);
     cpu->tiles = prismi_cpu_tiles_select(&vector);
