@@ -54,14 +54,14 @@ enum prism_init_target {
     PRISM_TARGET_CIRCLE,             /* disc of diameter O */
     PRISM_TARGET_MEASUREMENT,        /* the first sample's amplitude */
     PRISM_TARGET_SYNTHETIC_APERTURE, /* mean over samples of the measured amplitudes */
-    PRISM_TARGET_PROJECTION,         /* a few projection loops (params.mopie.init_loops) */
+    PRISM_TARGET_PROJECTION,         /* a few serial projection loops (params.mopie.init_loops), real object */
     PRISM_TARGET_COUNT
 };
 enum prism_loss_kind { PRISM_LOSS_L1, PRISM_LOSS_L2, PRISM_LOSS_SSIM, PRISM_LOSS_MS_SSIM, PRISM_LOSS_COUNT };
 enum prism_schedule {
     PRISM_SCHEDULE_CONSTANT,
-    PRISM_SCHEDULE_PLATEAU,         /* factor 0.5, patience 10, relative threshold 1e-4 */
-    PRISM_SCHEDULE_COSINE,          /* base to base/1000 over the phase */
+    PRISM_SCHEDULE_PLATEAU,         /* factor 0.5, patience 10, relative threshold 1e-4; in cycles of 16 steps (joint) or n_epochs */
+    PRISM_SCHEDULE_COSINE,          /* base to base/1000 over the phase (joint) or the sample's budget */
     PRISM_SCHEDULE_COSINE_RESTARTS, /* T0 = 50, Tmult = 2, minimum 1e-6 */
     PRISM_SCHEDULE_COUNT
 };
@@ -125,9 +125,9 @@ struct prism_progress {
     enum prism_phase phase;
     int64_t step, total_steps; /* over all phases; total is the budget */
     int64_t phase_step;
-    int sample, n_samples; /* progressive: the current sample; mopie: the current loop */
+    int sample, n_samples; /* progressive: the current sample and their number; mopie: the current loop and their number */
     enum prism_tier tier;
-    double loss, loss_old, loss_new, lr;
+    double loss, loss_old, loss_new, lr; /* loss: the mean since it was last looked at */
     double ssim, psnr_db, rmse_percent; /* of the last evaluation; NaN without truth */
     bool evaluated;                     /* the three above are of this very step */
     bool sample_done, sample_converged; /* progressive: this call closes a sample */
@@ -144,8 +144,10 @@ PRISM_API int prism_session_create(struct prism_dev *dev, struct prism_dataset *
                                    struct prism_session **out);
 PRISM_API void prism_session_destroy(struct prism_session **s); /* NULL ok */
 
-/* One unit of work: an optimiser step, or a projection of one sample. Returns 0, PRISM_EDIVERGED (step and term are in the text;
- * the state is that before the step), PRISM_EDEVICE. Does nothing once phase is PRISM_PHASE_DONE. */
+/* One unit of work: an optimiser step, a projection of one sample, or a parallel pass over all. Losses are looked at every step
+ * where one decides something (progressive, init_threshold), once a loop (mopie), else every 16 steps. Returns 0, PRISM_EDIVERGED
+ * (step and term are in the text; everything goes back to the last state whose losses were seen to be finite), PRISM_EDEVICE.
+ * Does nothing once phase is PRISM_PHASE_DONE. */
 PRISM_API int prism_session_step(struct prism_session *s);
 PRISM_API void prism_session_progress(const struct prism_session *s, struct prism_progress *out);
 
@@ -160,7 +162,8 @@ PRISM_API int prism_session_evaluate(struct prism_session *s);
 /* Network of a decoder session (weights can be saved from it), NULL for mopie. */
 PRISM_API struct prism_net *prism_session_net(struct prism_session *s);
 
-/* Whole state to and from a checkpoint (docs/formats.md). save: written to a unique temporary name, fsync'ed, renamed, directory
+/* Whole state to and from a checkpoint (docs/formats.md; a container of kind PRISMCKP whose sections "about" and "progress" are
+ * lines key=value, "result" the reconstruction as doubles). save: written to a unique temporary name, fsync'ed, renamed, directory
  * fsync'ed; the previous one is kept as <path>.1. load: falls back to <path>.1 with a warning where <path> is damaged. Device
  * independent. extra: NULL, or a text kept with it. Returns 0, PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (other data or parameters). */
 PRISM_API int prism_session_save(struct prism_session *s, const char *path, const char *extra);

@@ -1,0 +1,326 @@
+/* The whole state in a container of kind "PRISMCKP" (docs/formats.md):
+ *   about     text, a line key=value for everything a session must share with the one that wrote it
+ *   progress  text, the same form: where it stood (for people and `prism inspect`)
+ *   state     struct prismi_state          history  rows of six doubles
+ *   slab.*    device blocks, in the session's precision
+ *   status, mask   progressive: [n] int32, [N,N] bytes
+ *   centres   [n][2] doubles               result   [O,O] doubles
+ *   extra     the caller's text */
+#include "recon/internal.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KIND "PRISMCKP"
+#define TEXT_MAX 8192
+
+struct text {
+    char s[TEXT_MAX];
+    size_t n;
+};
+
+static void line(struct text *t, const char *fmt, ...) PRISM_PRINTF(2, 3);
+static void line(struct text *t, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(t->s + t->n, TEXT_MAX - t->n, fmt, ap);
+    va_end(ap);
+    if (n > 0 && (size_t)n + 1 < TEXT_MAX - t->n) {
+        t->n += (size_t)n;
+        t->s[t->n++] = '\n';
+    }
+    t->s[t->n] = '\0';
+}
+
+/* ---- what must agree ---- */
+
+static void about_data(struct text *t, const struct prism_session *s)
+{
+    const struct prism_dataset_params *d = prism_dataset_params(s->ds);
+    line(t, "n_samples=%d", s->n);
+    line(t, "image.image_size=%d", d->grid_size);
+    line(t, "image.obj_size=%d", d->obj_size);
+    line(t, "telescope.field_size=%d", d->field_size);
+    line(t, "telescope.snr=%.17g", d->snr_db);
+    line(t, "telescope.aperture=%d %.17g %.17g %.17g %d", d->aperture.shape, d->aperture.radius_px, d->aperture.inner_radius_px,
+         d->aperture.spider_width_px, d->aperture.n_spiders);
+    line(t, "data=%016llx", (unsigned long long)prismi_dataset_hash(s->ds));
+}
+
+static void about_decoder(struct text *t, const struct prism_decoder_params *d)
+{
+    line(t, "model.latent_channels=%d", d->latent_channels);
+    line(t, "model.n_upsample=%d", d->n_upsample);
+    for (int i = 0; i < d->n_channels; i++)
+        line(t, "model.channels[%d]=%d", i, d->channels[i]);
+    line(t, "model.use_bn=%d", !d->no_norm);
+    line(t, "model.frame=%d", d->frame);
+    line(t, "model.output_activation=%d", d->output_activation);
+}
+
+static void about_training(struct text *t, const struct prism_training_params *p)
+{
+    const double *w = p->loss_weights;
+    line(t, "training.objective=%d", p->objective);
+    line(t, "training.loss_type=%.17g %.17g %.17g %.17g", w[0], w[1], w[2], w[3]);
+    line(t, "training.normalize_loss=%d", !p->no_normalize);
+    line(t, "training.lr=%.17g", p->lr);
+    line(t, "training.schedule=%d", p->schedule);
+    line(t, "training.use_amsgrad=%d", p->amsgrad);
+    line(t, "training.initialization_target=%d", p->init_target);
+    line(t, "training.init_steps=%d", p->init_steps);
+    line(t, "training.init_lr=%.17g", p->init_lr);
+    line(t, "training.init_threshold=%.17g", p->init_threshold);
+    line(t, "training.average=%.17g", p->average);
+    if (p->objective == PRISM_OBJ_JOINT) {
+        line(t, "training.max_steps=%d", p->max_steps);
+        line(t, "training.batch=%d", p->batch);
+        return;
+    }
+    line(t, "training.n_epochs=%d", p->n_epochs);
+    line(t, "training.max_epochs=%d", p->max_epochs);
+    line(t, "training.loss_threshold=%.17g", p->loss_threshold);
+    line(t, "training.enable_adaptive_convergence=%d", p->adaptive);
+    line(t, "training.early_stop_patience=%d", p->patience);
+    line(t, "training.plateau_window=%d", p->plateau_window);
+    line(t, "training.plateau_threshold=%.17g", p->plateau_threshold);
+    line(t, "training.escalation_epochs=%d", p->escalation_epochs);
+    line(t, "training.aggressive_lr_multiplier=%.17g", p->aggressive_lr_multiplier);
+    line(t, "training.retry_lr_multiplier=%.17g", p->retry_lr_multiplier);
+    line(t, "training.max_retries=%d", p->max_retries);
+    line(t, "training.retry_switch_loss=%d", p->retry_switch_loss);
+}
+
+static void about(struct text *t, const struct prism_session *s)
+{
+    const struct prism_recon_params *p = &s->par;
+    t->n = 0;
+    line(t, "algorithm=%d", p->algorithm);
+    line(t, "training.precision=%s", p->dtype == PRISM_F64 ? "double" : "single");
+    line(t, "training.seed=%llu", (unsigned long long)p->seed);
+    about_data(t, s);
+    if (s->net) {
+        about_decoder(t, prism_net_params(s->net));
+        about_training(t, &p->training);
+    }
+    if (!s->net || (p->training.init_target == PRISM_TARGET_PROJECTION && p->training.init_steps > 0)) {
+        line(t, "mopie.loops=%d", p->mopie.loops);
+        line(t, "mopie.init_loops=%d", p->mopie.init_loops);
+        line(t, "mopie.lr_obj=%.17g", p->mopie.lr_obj);
+        line(t, "mopie.parallel_update=%d", p->mopie.parallel);
+        line(t, "mopie.complex_data=%d", p->mopie.complex_object);
+        line(t, "mopie.rand_perm=%d", p->mopie.permute);
+    }
+}
+
+/* Refuse another run's checkpoint, naming the first line that differs. */
+static int compare(struct prism_session *s, const char *path, const char *theirs, size_t bytes)
+{
+    struct text mine;
+    about(&mine, s);
+    const char *a = mine.s, *b = theirs, *end = theirs + bytes;
+    while (*a || b < end) {
+        size_t na = strcspn(a, "\n"), nb = 0;
+        while (b + nb < end && b[nb] != '\n')
+            nb++;
+        if (na != nb || memcmp(a, b, na))
+            return PRISM_FAIL(s->ctx, PRISM_EINVAL, "%s was written with %.*s, this session has %.*s: resume with the same %s",
+                              path, (int)nb, nb ? b : "", (int)na, a,
+                              nb >= 5 && !memcmp(b, "data=", 5) ? "data" : "data and parameters");
+        a += na + (a[na] == '\n');
+        b += nb + (b + nb < end);
+    }
+    return 0;
+}
+
+static void about_progress(struct text *t, const struct prism_session *s)
+{
+    struct prism_progress p;
+    prism_session_progress(s, &p);
+    t->n = 0;
+    line(t, "phase=%s", prism_phase_name(p.phase));
+    line(t, "step=%lld", (long long)p.step);
+    line(t, "total_steps=%lld", (long long)p.total_steps);
+    line(t, "phase_step=%lld", (long long)p.phase_step);
+    line(t, "sample=%d", p.sample);
+    line(t, "n_samples=%d", p.n_samples);
+    line(t, "n_failed=%d", p.n_failed);
+    line(t, "loss=%.9g", p.loss);
+    line(t, "loss_old=%.9g", p.loss_old);
+    line(t, "loss_new=%.9g", p.loss_new);
+    line(t, "lr=%.9g", p.lr);
+    line(t, "ssim=%.9g", p.ssim);
+    line(t, "psnr_db=%.9g", p.psnr_db);
+    line(t, "rmse_percent=%.9g", p.rmse_percent);
+}
+
+/* ---- save ---- */
+
+/* A state with a loss that is already lost is not worth keeping: look first. */
+static int look_at_pending(struct prism_session *s)
+{
+    if (!s->st.pending)
+        return 0;
+    PRISM_TRY(prismi_dev_get(s->dev, s->host, s->loss_sum, s->par.dtype, (size_t)s->n_losses));
+    for (int i = 0; i < s->n_losses; i++)
+        if (!isfinite(s->host[i]))
+            return prismi_session_losses(s); /* goes back and fails */
+    return 0;
+}
+
+static int add_slabs(struct prism_session *s, struct prismi_box *box)
+{
+    int status = 0;
+    for (int i = 0; i < s->n_slabs && !status; i++) {
+        const struct prismi_slab *slab = &s->slabs[i];
+        char name[48];
+        void *copy = prismi_alloc(slab->bytes, 1);
+        if (!copy)
+            return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no memory for %zu bytes of a checkpoint", slab->bytes);
+        snprintf(name, sizeof name, "slab.%s", slab->name);
+        status = s->dev->ops->read(s->dev, copy, slab->mem, slab->bytes);
+        if (!status)
+            status = prismi_box_add(box, name, copy, slab->bytes);
+        prismi_free(copy);
+    }
+    return status;
+}
+
+static int fill_box(struct prism_session *s, struct prismi_box *box, const char *extra)
+{
+    struct text t;
+    about(&t, s);
+    PRISM_TRY(prismi_box_add(box, "about", t.s, t.n));
+    about_progress(&t, s);
+    PRISM_TRY(prismi_box_add(box, "progress", t.s, t.n));
+    PRISM_TRY(prismi_box_add(box, "state", &s->st, sizeof s->st));
+    PRISM_TRY(prismi_box_add(box, "history", s->history, (size_t)s->st.n_history * sizeof s->history[0]));
+    PRISM_TRY(add_slabs(s, box));
+    if (prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE)) {
+        PRISM_TRY(prismi_box_add(box, "status", s->status, (size_t)s->n * sizeof *s->status));
+        PRISM_TRY(prismi_box_add(box, "mask", s->mask, (size_t)s->grid * s->grid));
+    }
+    PRISM_TRY(prismi_box_add(box, "centres", prism_dataset_centres(s->ds), 2 * (size_t)s->n * sizeof(double)));
+    PRISM_TRY(prism_session_result(s, s->host));
+    PRISM_TRY(prismi_box_add(box, "result", s->host, s->pixels * sizeof(double)));
+    return extra ? prismi_box_add(box, "extra", extra, strlen(extra)) : 0;
+}
+
+int prism_session_save(struct prism_session *s, const char *path, const char *extra)
+{
+    struct prismi_box *box;
+    PRISM_TRY(look_at_pending(s));
+    PRISM_TRY(prismi_box_create(s->ctx, KIND, &box));
+    int status = fill_box(s, box, extra);
+    if (!status)
+        status = prismi_box_save(box, path, true);
+    prismi_box_destroy(&box);
+    return status;
+}
+
+/* ---- load ---- */
+
+static int missing(struct prism_session *s, const char *path, const char *name)
+{
+    return PRISM_FAIL(s->ctx, PRISM_EPARSE, "%s: section %s is missing or has a wrong size", path, name);
+}
+
+/* The numbers that are used as indices or divisors. */
+static bool plausible(const struct prism_session *s, const struct prismi_state *st)
+{
+    bool done = st->phase == PRISM_PHASE_DONE;
+    int64_t samples = s->net ? s->n : s->par.mopie.loops;
+    return st->phase >= PRISM_PHASE_INIT && st->phase <= PRISM_PHASE_DONE && (s->net || done || st->phase == PRISM_PHASE_FIT) &&
+           st->step >= 0 && st->phase_step >= 0 && st->pending >= 0 && st->averaged >= 0 && st->adam_t >= 0 &&
+           st->schedule_t >= 0 && st->n_history >= 0 && st->n_history <= PRISMI_HISTORY_MAX && st->history_stride >= 1 &&
+           st->history_skip >= 0 && st->sample >= -1 && st->sample < samples && (!st->sample_open || st->sample >= 0) &&
+           st->sample_step >= 0 && st->monitor.count >= 0 && st->monitor.tier >= 0 && st->monitor.tier < PRISM_TIER_COUNT &&
+           st->pass >= 0 && st->n_failed >= 0 && st->n_failed <= s->n && (!st->averaged || s->average);
+}
+
+/* Sections by name, all checked before the first is used. */
+struct loaded {
+    struct prismi_state st;
+    const void *history, *status, *mask, *slabs[PRISMI_SLABS_MAX];
+};
+
+static int find_all(struct prism_session *s, const struct prismi_box *box, const char *path, struct loaded *out)
+{
+    size_t bytes = 0;
+    const void *p = prismi_box_get(box, "about", &bytes);
+    if (!p)
+        return missing(s, path, "about");
+    PRISM_TRY(compare(s, path, p, bytes));
+    bytes = sizeof out->st;
+    if (!(p = prismi_box_get(box, "state", &bytes)))
+        return missing(s, path, "state");
+    memcpy(&out->st, p, sizeof out->st);
+    if (!plausible(s, &out->st))
+        return PRISM_FAIL(s->ctx, PRISM_EPARSE, "%s: the state holds impossible numbers", path);
+    bytes = (size_t)out->st.n_history * sizeof s->history[0];
+    if (!(out->history = prismi_box_get(box, "history", &bytes)) || bytes != (size_t)out->st.n_history * sizeof s->history[0])
+        return missing(s, path, "history");
+    for (int i = 0; i < s->n_slabs; i++) {
+        char name[48];
+        snprintf(name, sizeof name, "slab.%s", s->slabs[i].name);
+        bytes = s->slabs[i].bytes;
+        if (!(out->slabs[i] = prismi_box_get(box, name, &bytes)))
+            return missing(s, path, name);
+    }
+    if (!prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE))
+        return 0;
+    bytes = (size_t)s->n * sizeof *s->status;
+    if (!(out->status = prismi_box_get(box, "status", &bytes)))
+        return missing(s, path, "status");
+    bytes = (size_t)s->grid * s->grid;
+    return (out->mask = prismi_box_get(box, "mask", &bytes)) ? 0 : missing(s, path, "mask");
+}
+
+static int adopt(struct prism_session *s, const struct loaded *from)
+{
+    s->st = from->st;
+    memcpy(s->history, from->history, (size_t)s->st.n_history * sizeof s->history[0]);
+    for (int i = 0; i < s->n_slabs; i++)
+        PRISM_TRY(s->dev->ops->write(s->dev, s->slabs[i].mem, from->slabs[i], s->slabs[i].bytes));
+    s->evaluated = s->sample_done = s->sample_converged = false;
+    if (prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE)) {
+        memcpy(s->status, from->status, (size_t)s->n * sizeof *s->status);
+        memcpy(s->mask, from->mask, (size_t)s->grid * s->grid);
+        PRISM_TRY(prismi_progressive_restore(s));
+    }
+    return prismi_session_keep(s);
+}
+
+static int load_from(struct prism_session *s, const char *path)
+{
+    struct prismi_box *box;
+    struct loaded sections;
+    PRISM_TRY(prismi_box_load(s->ctx, path, KIND, &box));
+    int status = find_all(s, box, path, &sections);
+    if (!status)
+        status = adopt(s, &sections);
+    prismi_box_destroy(&box);
+    return status;
+}
+
+int prism_session_load(struct prism_session *s, const char *path)
+{
+    int status = load_from(s, path);
+    if (status != PRISM_EPARSE && status != PRISM_EIO)
+        return status;
+    struct prism_error first = *prism_ctx_error(s->ctx);
+    size_t n = strlen(path) + 3;
+    char *previous = prismi_alloc(n, 1);
+    if (!previous)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no memory for a file name");
+    snprintf(previous, n, "%s.1", path);
+    int second = load_from(s, previous);
+    prismi_free(previous);
+    if (second)
+        return prismi_fail(s->ctx, status, first.file, first.line, "%s; no usable %s.1 either", first.text, path);
+    prismi_log(s->ctx, PRISM_LOG_WARN, "%s; continuing from %s.1, step %lld", first.text, path, (long long)s->st.step);
+    return 0;
+}

@@ -1,0 +1,311 @@
+/* Making a session: checks, memory, tables. */
+#include "recon/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- checks, each naming the setting as the configuration does ---- */
+
+static int check_positive(struct prism_ctx *ctx, const char *key, double v)
+{
+    return v > 0 && isfinite(v) ? 0 : PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must be positive", key, v);
+}
+
+static int check_int(struct prism_ctx *ctx, const char *key, int v, int low, int high)
+{
+    return v >= low && v <= high ? 0 : PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %d; it must lie in %d..%d", key, v, low, high);
+}
+
+static int check_range(struct prism_ctx *ctx, const char *key, double v, double low, double high)
+{
+    return v >= low && v <= high ? 0 : PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must lie in %g..%g", key, v, low, high);
+}
+
+static int check_loss(struct prism_ctx *ctx, const double w[PRISM_LOSS_COUNT])
+{
+    double sum = 0;
+    for (int i = 0; i < PRISM_LOSS_COUNT; i++) {
+        PRISM_TRY(check_range(ctx, "training.loss_type: a weight", w[i], 0, 1));
+        sum += w[i];
+    }
+    return fabs(sum - 1) < 0.01
+               ? 0
+               : PRISM_FAIL(ctx, PRISM_EINVAL, "training.loss_type: the weights sum to %g; they must sum to 1", sum);
+}
+
+static int check_progressive(struct prism_ctx *ctx, const struct prism_training_params *t, const struct prism_dataset_params *dp)
+{
+    PRISM_TRY(check_int(ctx, "training.n_epochs", t->n_epochs, 1, INT32_MAX));
+    PRISM_TRY(check_int(ctx, "training.max_epochs", t->max_epochs, 1, INT32_MAX));
+    PRISM_TRY(check_int(ctx, "training.max_retries", t->max_retries, 0, 1000));
+    PRISM_TRY(check_range(ctx, "training.loss_threshold", t->loss_threshold, 0, HUGE_VAL));
+    PRISM_TRY(check_positive(ctx, "training.retry_lr_multiplier", t->retry_lr_multiplier));
+    if (dp->field_size != dp->grid_size)
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "training.objective progressive needs fields as large as the grid (%d), for the union of apertures; "
+                          "field_size is %d: use joint, or leave field_size out",
+                          dp->grid_size, dp->field_size);
+    if (!t->adaptive)
+        return 0;
+    PRISM_TRY(check_int(ctx, "training.early_stop_patience", t->patience, 1, INT32_MAX));
+    PRISM_TRY(check_int(ctx, "training.plateau_window", t->plateau_window, 2, PRISMI_WINDOW_MAX));
+    PRISM_TRY(check_range(ctx, "training.plateau_threshold", t->plateau_threshold, 0, 1));
+    PRISM_TRY(check_int(ctx, "training.escalation_epochs", t->escalation_epochs, 1, INT32_MAX));
+    return check_positive(ctx, "training.aggressive_lr_multiplier", t->aggressive_lr_multiplier);
+}
+
+static int check_decoder(struct prism_ctx *ctx, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
+{
+    const struct prism_training_params *t = &p->training;
+    PRISM_TRY(check_int(ctx, "training.objective", t->objective, 0, PRISM_OBJ_COUNT - 1));
+    PRISM_TRY(check_int(ctx, "training.schedule", t->schedule, 0, PRISM_SCHEDULE_COUNT - 1));
+    PRISM_TRY(check_int(ctx, "training.initialization_target", t->init_target, 0, PRISM_TARGET_COUNT - 1));
+    PRISM_TRY(check_loss(ctx, t->loss_weights));
+    PRISM_TRY(check_positive(ctx, "training.lr", t->lr));
+    PRISM_TRY(check_int(ctx, "training.init_steps", t->init_steps, 0, INT32_MAX));
+    PRISM_TRY(check_range(ctx, "training.init_lr", t->init_lr, 0, HUGE_VAL));
+    PRISM_TRY(check_range(ctx, "training.init_threshold", t->init_threshold, 0, HUGE_VAL));
+    PRISM_TRY(check_range(ctx, "training.average", t->average, 0, 1));
+    if (t->init_target == PRISM_TARGET_PROJECTION && t->init_steps > 0) {
+        PRISM_TRY(check_int(ctx, "mopie.init_loops", p->mopie.init_loops, 1, INT32_MAX));
+        PRISM_TRY(check_positive(ctx, "mopie.lr_obj", p->mopie.lr_obj));
+    }
+    if (t->objective == PRISM_OBJ_PROGRESSIVE)
+        return check_progressive(ctx, t, dp);
+    PRISM_TRY(check_int(ctx, "training.max_steps", t->max_steps, 0, INT32_MAX));
+    return check_int(ctx, "training.batch", t->batch, 1, INT32_MAX);
+}
+
+static int check(struct prism_dev *dev, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
+{
+    struct prism_ctx *ctx = prismi_dev_ctx(dev);
+    PRISM_TRY(check_int(ctx, "algorithm", p->algorithm, 0, PRISM_ALG_COUNT - 1));
+    PRISM_TRY(check_int(ctx, "output.metrics_every", p->metrics_every, 0, INT32_MAX));
+    if (p->dtype != PRISM_F32 && p->dtype != PRISM_F64)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "training.precision is %d; it must be single or double", p->dtype);
+    if (!(dev->caps.dtypes & 1u << p->dtype))
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "backend %s has no double precision; use single, or the backend ref",
+                          prism_dev_backend(dev));
+    if (p->algorithm == PRISM_ALG_DECODER)
+        return check_decoder(ctx, p, dp);
+    PRISM_TRY(check_int(ctx, "mopie.loops", p->mopie.loops, 1, INT32_MAX));
+    return check_positive(ctx, "mopie.lr_obj", p->mopie.lr_obj);
+}
+
+/* The joint objective keeps every target and pupil on the device: say so with numbers before the device refuses. */
+static int check_memory(struct prism_session *s)
+{
+    const struct prism_dataset_params *dp = prism_dataset_params(s->ds);
+    double field = (double)dp->field_size * dp->field_size, box = prism_aperture_box(&dp->aperture);
+    double table = s->n * (field + 2 * box * box) * (double)s->real, have = (double)s->dev->caps.mem_bytes;
+    if (prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE) || have == 0 || table < have)
+        return 0;
+    return PRISM_FAIL(s->ctx, PRISM_ENOMEM,
+                      "%d measurements of %d x %d need %.0f bytes of device memory and the device has %.0f: use a smaller "
+                      "telescope.field_size, fewer samples or training.objective progressive",
+                      s->n, dp->field_size, dp->field_size, table, have);
+}
+
+/* ---- device memory ---- */
+
+/* A block that advances: given, or of the session's own. Without a snapshot where it changes only between snapshots. */
+static void add_slab(struct prism_session *s, const char *name, size_t bytes, prism_mem given, bool snapshot)
+{
+    struct prismi_slab *slab = &s->slabs[s->n_slabs++];
+    *slab = (struct prismi_slab){.name = name, .mem = given, .bytes = bytes};
+    if (!given)
+        prismi_arena_add(&s->arena, bytes, &slab->mem);
+    if (snapshot)
+        prismi_arena_add(&s->arena, bytes, &slab->good);
+}
+
+static prism_mem slab(const struct prism_session *s, const char *name)
+{
+    for (int i = 0; i < s->n_slabs; i++)
+        if (!strcmp(s->slabs[i].name, name))
+            return s->slabs[i].mem;
+    return NULL;
+}
+
+static int host_memory(struct prism_session *s)
+{
+    size_t losses = (size_t)s->n_losses, grid = (size_t)s->grid * s->grid;
+    bool progressive = prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE);
+    s->host = prismi_alloc(s->pixels > losses ? s->pixels : losses, sizeof *s->host);
+    s->ssim_work = prismi_alloc(6 * s->pixels, sizeof *s->ssim_work);
+    s->order = prismi_alloc((size_t)s->n, sizeof *s->order);
+    s->index = prismi_alloc(losses, sizeof *s->index);
+    s->status = prismi_alloc((size_t)s->n, sizeof *s->status);
+    s->mask = prismi_alloc(progressive ? grid : 1, 1);
+    s->mask_new = prismi_alloc(progressive ? grid : 1, 1);
+    s->order_epoch = -1;
+    if (s->host && s->ssim_work && s->order && s->index && s->status && s->mask && s->mask_new)
+        return 0;
+    return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no host memory for a session of %d samples and %d x %d pixels", s->n, s->obj, s->obj);
+}
+
+/* ---- the two algorithms ---- */
+
+static int create_mopie(struct prism_session *s)
+{
+    PRISM_TRY(prismi_mopie_create(s->dev, s->ds, s->par.dtype, &s->par.mopie, &s->mopie));
+    s->n_losses = s->mopie.batch;
+    add_slab(s, "object", s->pixels * s->real * (s->par.mopie.complex_object ? 2 : 1), s->mopie.object, true);
+    s->st.phase = PRISM_PHASE_FIT;
+    return 0;
+}
+
+static int create_net(struct prism_session *s)
+{
+    size_t n_running;
+    s->par.decoder.dtype = s->par.dtype;
+    s->par.decoder.grid_size = s->grid;
+    s->par.decoder.obj_size = s->obj;
+    PRISM_TRY(prism_decoder_create(s->dev, &s->par.decoder, &s->net));
+    PRISM_TRY(prism_net_init(s->net, s->par.seed));
+    prism_net_slabs(s->net, &s->params, &s->grads, &s->adam.count);
+    prism_net_running(s->net, &s->running, &n_running);
+    s->adam.dtype = s->par.dtype;
+    s->running_bytes = n_running * s->real;
+    return 0;
+}
+
+static int create_term(struct prism_session *s)
+{
+    const struct prism_training_params *t = &s->par.training;
+    bool progressive = t->objective == PRISM_OBJ_PROGRESSIVE;
+    struct prismi_term_params tp = {.dtype = s->par.dtype,
+                                    .masks = progressive,
+                                    .batch = progressive       ? 2
+                                             : t->batch < s->n ? t->batch
+                                                               : s->n,
+                                    .ssim = t->loss_weights[PRISM_LOSS_SSIM] > 0,
+                                    .ms_ssim = t->loss_weights[PRISM_LOSS_MS_SSIM] > 0,
+                                    .no_normalize = t->no_normalize};
+    int kinds = 0;
+    for (int i = 0; i < PRISM_LOSS_COUNT; i++)
+        kinds += t->loss_weights[i] > 0;
+    tp.composite = kinds > 1;
+    for (int pass = 1; progressive && t->retry_switch_loss && pass <= t->max_retries && pass < PRISM_LOSS_COUNT; pass++) {
+        enum prism_loss_kind kind = prismi_retry_kind(t->loss_weights, pass);
+        tp.ssim |= kind == PRISM_LOSS_SSIM;
+        tp.ms_ssim |= kind == PRISM_LOSS_MS_SSIM;
+    }
+    s->n_losses = tp.batch;
+    PRISM_TRY(prismi_term_create(s->dev, s->ds, &tp, &s->term));
+    return prismi_loss_set_weights(s->term.loss, t->loss_weights);
+}
+
+static int create_decoder(struct prism_session *s)
+{
+    const struct prism_training_params *t = &s->par.training;
+    PRISM_TRY(create_net(s));
+    PRISM_TRY(create_term(s));
+    size_t slab_bytes = s->adam.count * s->real, image = s->pixels * s->real;
+    add_slab(s, "params", slab_bytes, s->params, true);
+    add_slab(s, "adam.m", slab_bytes, NULL, true);
+    add_slab(s, "adam.v", slab_bytes, NULL, true);
+    if (t->amsgrad)
+        add_slab(s, "adam.vmax", slab_bytes, NULL, true);
+    if (s->running_bytes)
+        add_slab(s, "running", s->running_bytes, s->running, true);
+    if (t->average > 0)
+        add_slab(s, "average", image, NULL, true);
+    if (t->objective == PRISM_OBJ_PROGRESSIVE)
+        add_slab(s, "targets", 2 * (size_t)s->grid * s->grid * s->real, prismi_loss_target(s->term.loss, 0), false);
+    prismi_arena_add(&s->arena, 2 * s->real, &s->adam.args);
+    prismi_arena_add(&s->arena, s->running_bytes, &s->running_keep);
+    prismi_arena_add(&s->arena, image, &s->gx);
+    prismi_arena_add(&s->arena, image, &s->target);
+    prismi_arena_add(&s->arena, s->real, &s->target_weight);
+    prismi_arena_add(&s->arena, s->real, &s->image_loss);
+    s->st.phase = PRISM_PHASE_INIT;
+    s->st.sample = -1;
+    return 0;
+}
+
+static int begin_decoder(struct prism_session *s)
+{
+    double sum = 0;
+    s->adam.m = slab(s, "adam.m");
+    s->adam.v = slab(s, "adam.v");
+    s->adam.vmax = slab(s, "adam.vmax");
+    s->average = slab(s, "average");
+    if (s->par.training.init_steps == 0)
+        return prismi_fit_begin(s);
+    PRISM_TRY(prismi_init_target(s->dev, s->ds, &s->par, s->host));
+    for (size_t i = 0; i < s->pixels; i++)
+        sum += fabs(s->host[i]);
+    s->init_weight = 1 / (sum > 0 ? sum : 1);
+    PRISM_TRY(prismi_dev_put(s->dev, s->target, s->par.dtype, s->host, s->pixels));
+    return prismi_dev_put(s->dev, s->target_weight, s->par.dtype, &s->init_weight, 1);
+}
+
+/* ---- the session ---- */
+
+static void init_state(struct prism_session *s)
+{
+    struct prismi_state *st = &s->st;
+    st->history_stride = 1;
+    st->loss = st->loss_old = st->loss_new = st->lr = st->ssim = st->psnr_db = st->rmse_percent = NAN;
+    prismi_monitor_init(&st->monitor, PRISM_TIER_NORMAL);
+}
+
+int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
+                         struct prism_session **out)
+{
+    const struct prism_dataset_params *dp = prism_dataset_params(ds);
+    struct prism_ctx *ctx = prismi_dev_ctx(dev);
+    int status;
+    *out = NULL;
+    PRISM_TRY(check(dev, params, dp));
+    struct prism_session *s = prismi_alloc(1, sizeof *s);
+    if (!s)
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a session");
+    prismi_ctx_retain(ctx, "prism_session");
+    s->dev = dev;
+    s->ctx = ctx;
+    s->ds = ds;
+    s->par = *params;
+    s->n = prism_dataset_count(ds);
+    s->obj = dp->obj_size;
+    s->grid = dp->grid_size;
+    s->pixels = (size_t)s->obj * s->obj;
+    s->real = prism_dtype_size(params->dtype);
+    init_state(s);
+    PRISM_TRY_OUT(check_memory(s));
+    PRISM_TRY_OUT(params->algorithm == PRISM_ALG_MOPIE ? create_mopie(s) : create_decoder(s));
+    add_slab(s, "losses", (size_t)s->n_losses * s->real, NULL, true);
+    prismi_arena_add(&s->arena, s->pixels * s->real, &s->scratch);
+    prismi_arena_add(&s->arena, s->real, &s->power);
+    PRISM_TRY_OUT(host_memory(s));
+    PRISM_TRY_OUT(prismi_arena_bind(&s->arena, dev));
+    s->loss_sum = slab(s, "losses");
+    status = s->net ? begin_decoder(s) : 0;
+out:
+    if (status)
+        prism_session_destroy(&s);
+    *out = s;
+    return status;
+}
+
+void prism_session_destroy(struct prism_session **ps)
+{
+    struct prism_session *s = *ps;
+    if (!s)
+        return;
+    prismi_arena_release(&s->arena);
+    prismi_term_release(&s->term);
+    prismi_mopie_release(&s->mopie);
+    prism_net_destroy(&s->net);
+    prismi_free(s->host);
+    prismi_free(s->ssim_work);
+    prismi_free(s->order);
+    prismi_free(s->index);
+    prismi_free(s->status);
+    prismi_free(s->mask);
+    prismi_free(s->mask_new);
+    prismi_ctx_drop(s->ctx, "prism_session");
+    prismi_free(s);
+    *ps = NULL;
+}

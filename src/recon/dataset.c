@@ -1,0 +1,314 @@
+/* Amplitudes: given, or simulated on demand and kept in a cache. */
+#include "recon/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+struct prism_dataset {
+    struct prism_ctx *ctx;
+    struct prism_dataset_params par;
+    int n;
+    size_t cols;     /* field^2 */
+    double *centres; /* [n][2] */
+    double *truth;   /* [O,O], simulated data only */
+    float *measured; /* [n,cols], given data only */
+    uint64_t hash;   /* of parameters, centres and truth or amplitudes */
+    uint64_t version;
+    /* simulation; values are made in the widest type the device has */
+    struct prism_dev *dev;
+    struct prism_cache *cache;
+    struct prism_measure *measure;
+    enum prism_dtype dtype;
+    struct prismi_arena arena;
+    prism_mem object, field, amplitude;
+    double *exact; /* [cols] */
+    float *single; /* [cols] */
+};
+
+/* ---- creation ---- */
+
+static uint64_t hash_all(const struct prism_dataset *ds)
+{
+    const struct prism_dataset_params *p = &ds->par;
+    const double numbers[] = {p->grid_size,
+                              p->obj_size,
+                              p->field_size,
+                              p->aperture.shape,
+                              p->aperture.radius_px,
+                              p->aperture.inner_radius_px,
+                              p->aperture.spider_width_px,
+                              p->aperture.n_spiders,
+                              p->snr_db};
+    uint64_t h = prismi_hash64(numbers, sizeof numbers, 0);
+    h = prismi_hash64(&p->seed, sizeof p->seed, h);
+    h = prismi_hash64(ds->centres, 2 * (size_t)ds->n * sizeof(double), h);
+    if (ds->truth)
+        return prismi_hash64(ds->truth, (size_t)p->obj_size * p->obj_size * sizeof(double), h);
+    return prismi_hash64(ds->measured, (size_t)ds->n * ds->cols * sizeof(float), h);
+}
+
+static int check(struct prism_ctx *ctx, const struct prism_dataset_params *p, const double *centres, int n)
+{
+    if (p->grid_size < 1 || p->obj_size < 1 || p->obj_size > p->grid_size)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "object of %d pixels on a grid of %d: both must be positive and the object not larger",
+                          p->obj_size, p->grid_size);
+    if (p->field_size < 0 || p->field_size > p->grid_size)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "field_size %d must lie between 1 and the grid's %d, or be 0 for the grid's",
+                          p->field_size, p->grid_size);
+    if (!(p->snr_db >= 0) || isinf(p->snr_db))
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "snr_db is %g; it must be positive, or 0 for no noise", p->snr_db);
+    if (n < 1)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "a data set of %d samples; at least 1 is needed", n);
+    for (int i = 0; i < 2 * n; i++)
+        if (!isfinite(centres[i]))
+            return PRISM_FAIL(ctx, PRISM_EINVAL, "centre %d is (%g, %g); both must be finite", i / 2, centres[i / 2 * 2],
+                              centres[i / 2 * 2 + 1]);
+    return prism_aperture_check(ctx, &p->aperture);
+}
+
+static void *copy_of(const void *src, size_t n, size_t size)
+{
+    void *p = prismi_alloc(n, size);
+    return p ? memcpy(p, src, n * size) : NULL;
+}
+
+/* What both kinds share. */
+static int begin(struct prism_ctx *ctx, const struct prism_dataset_params *params, const double *centres, int n,
+                 struct prism_dataset **out)
+{
+    *out = NULL;
+    PRISM_TRY(check(ctx, params, centres, n));
+    struct prism_dataset *ds = prismi_alloc(1, sizeof *ds);
+    if (!ds)
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a data set");
+    ds->ctx = ctx;
+    ds->par = *params;
+    if (!ds->par.field_size)
+        ds->par.field_size = ds->par.grid_size;
+    ds->n = n;
+    ds->cols = (size_t)ds->par.field_size * ds->par.field_size;
+    ds->centres = copy_of(centres, 2 * (size_t)n, sizeof(double));
+    ds->exact = prismi_alloc(ds->cols, sizeof(double));
+    ds->single = prismi_alloc(ds->cols, sizeof(float));
+    prismi_ctx_retain(ctx, "prism_dataset");
+    *out = ds;
+    if (ds->centres && ds->exact && ds->single)
+        return 0;
+    prism_dataset_destroy(out);
+    return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a data set of %d samples", n);
+}
+
+int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_params *params, const float *amplitudes,
+                           const double *centres_yx, int n, struct prism_dataset **out)
+{
+    PRISM_TRY(begin(ctx, params, centres_yx, n, out));
+    struct prism_dataset *ds = *out;
+    for (size_t i = 0; i < (size_t)n * ds->cols; i++)
+        if (!(amplitudes[i] >= 0) || isinf(amplitudes[i])) {
+            int k = (int)(i / ds->cols), y = (int)(i % ds->cols / ds->par.field_size), x = (int)(i % ds->par.field_size);
+            prism_dataset_destroy(out);
+            return PRISM_FAIL(ctx, PRISM_EINVAL, "amplitude of sample %d at (%d, %d) is %g; amplitudes are finite and not negative",
+                              k, y, x, (double)amplitudes[i]);
+        }
+    ds->measured = copy_of(amplitudes, (size_t)n * ds->cols, sizeof(float));
+    if (!ds->measured) {
+        size_t bytes = (size_t)n * ds->cols * sizeof(float);
+        prism_dataset_destroy(out);
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for %zu bytes of amplitudes", bytes);
+    }
+    ds->hash = hash_all(ds);
+    return 0;
+}
+
+static int simulate_create(struct prism_dataset *ds)
+{
+    const struct prism_dataset_params *p = &ds->par;
+    int box = prism_aperture_box(&p->aperture), status;
+    size_t real = prism_dtype_size(ds->dtype), pixels = (size_t)p->obj_size * p->obj_size;
+    if (box > p->field_size)
+        box = p->field_size;
+    const struct prism_measure_params mp = {.dtype = ds->dtype,
+                                            .grid_h = p->grid_size,
+                                            .grid_w = p->grid_size,
+                                            .obj_h = p->obj_size,
+                                            .obj_w = p->obj_size,
+                                            .field_h = p->field_size,
+                                            .field_w = p->field_size,
+                                            .box_h = box,
+                                            .box_w = box,
+                                            .n_apertures = 1,
+                                            .batch = 1};
+    PRISM_TRY_OUT(prism_measure_create(ds->dev, &mp, &ds->measure));
+    for (int k = 0; k < ds->n; k++) /* now, not at the k-th sample of a long run */
+        PRISM_TRY_OUT(prism_measure_set_aperture(ds->measure, 0, &p->aperture, ds->centres[2 * k], ds->centres[2 * k + 1], NULL));
+    prismi_arena_add(&ds->arena, pixels * real, &ds->object);
+    prismi_arena_add(&ds->arena, 2 * ds->cols * real, &ds->field);
+    prismi_arena_add(&ds->arena, ds->cols * real, &ds->amplitude);
+    PRISM_TRY_OUT(prismi_arena_bind(&ds->arena, ds->dev));
+    status = prismi_dev_put(ds->dev, ds->object, ds->dtype, ds->truth, pixels);
+out:
+    return status;
+}
+
+int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_params *params, const double *truth,
+                           const double *centres_yx, int n, struct prism_cache *cache, struct prism_dataset **out)
+{
+    struct prism_ctx *ctx = prismi_dev_ctx(dev);
+    PRISM_TRY(begin(ctx, params, centres_yx, n, out));
+    struct prism_dataset *ds = *out;
+    int status;
+    size_t pixels = (size_t)params->obj_size * params->obj_size;
+    ds->dev = dev;
+    ds->cache = cache;
+    ds->dtype = dev->caps.dtypes & 1u << PRISM_F64 ? PRISM_F64 : PRISM_F32;
+    ds->truth = copy_of(truth, pixels, sizeof(double));
+    if (!ds->truth) {
+        status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for an object of %zu pixels", pixels);
+        goto out;
+    }
+    for (size_t i = 0; i < pixels; i++)
+        if (!isfinite(truth[i])) {
+            status = PRISM_FAIL(ctx, PRISM_EINVAL, "the object is %g at (%zu, %zu); it must be finite", truth[i],
+                                i / (size_t)params->obj_size, i % (size_t)params->obj_size);
+            goto out;
+        }
+    PRISM_TRY_OUT(simulate_create(ds));
+    ds->hash = hash_all(ds);
+out:
+    if (status)
+        prism_dataset_destroy(out);
+    return status;
+}
+
+void prism_dataset_destroy(struct prism_dataset **pds)
+{
+    struct prism_dataset *ds = *pds;
+    if (!ds)
+        return;
+    prism_measure_destroy(&ds->measure);
+    prismi_arena_release(&ds->arena);
+    prismi_free(ds->centres);
+    prismi_free(ds->truth);
+    prismi_free(ds->measured);
+    prismi_free(ds->exact);
+    prismi_free(ds->single);
+    prismi_ctx_drop(ds->ctx, "prism_dataset");
+    prismi_free(ds);
+    *pds = NULL;
+}
+
+/* ---- amplitudes ---- */
+
+/* Noise of sample k: one number per pixel from the sample's own stream. */
+static void add_noise(const struct prism_dataset *ds, int k)
+{
+    double power = 0;
+    for (size_t i = 0; i < ds->cols; i++)
+        power += ds->exact[i] * ds->exact[i];
+    double sigma = sqrt(power / (double)ds->cols * pow(10, -ds->par.snr_db / 10));
+    for (size_t i = 0; i < ds->cols; i++) {
+        double v = ds->exact[i] + sigma * prismi_rng_normal(ds->par.seed, PRISMI_STREAM_NOISE + (uint64_t)k, i);
+        ds->exact[i] = v > 0 ? v : 0;
+    }
+}
+
+/* Into ds->exact. */
+static int simulate(struct prism_dataset *ds, int k)
+{
+    const double *c = ds->centres + 2 * k;
+    PRISM_TRY(prism_measure_set_aperture(ds->measure, 0, &ds->par.aperture, c[0], c[1], NULL));
+    PRISM_TRY(prism_measure_forward(ds->measure, ds->field, ds->object));
+    PRISM_TRY(prismi_map(ds->dev, PRISM_MAP_C_ABS, ds->dtype, 1, ds->cols, ds->amplitude, ds->field, 0, 0, 0, 0));
+    PRISM_TRY(prismi_dev_get(ds->dev, ds->exact, ds->amplitude, ds->dtype, ds->cols));
+    if (ds->par.snr_db > 0)
+        add_noise(ds, k);
+    return 0;
+}
+
+static struct prism_key key_of(const struct prism_dataset *ds, int k)
+{
+    const uint64_t parts[] = {ds->hash, ds->version, (uint64_t)k, ds->dtype};
+    const char *backend = prism_dev_backend(ds->dev);
+    struct prism_key key = prism_key_init("amplitude");
+    prism_key_add(&key, parts, sizeof parts);
+    prism_key_add(&key, backend, strlen(backend));
+    return key;
+}
+
+static int check_index(const struct prism_dataset *ds, int k)
+{
+    if (k < 0 || k >= ds->n)
+        return PRISM_FAIL(ds->ctx, PRISM_EINVAL, "sample %d of a data set of %d", k, ds->n);
+    return 0;
+}
+
+int prism_dataset_amplitude(struct prism_dataset *ds, int k, const float **out)
+{
+    PRISM_TRY(check_index(ds, k));
+    if (ds->measured) {
+        *out = ds->measured + (size_t)k * ds->cols;
+        return 0;
+    }
+    struct prism_key key = key_of(ds, k);
+    size_t bytes;
+    *out = prism_cache_get(ds->cache, &key, &bytes);
+    if (*out)
+        return 0;
+    PRISM_TRY(simulate(ds, k));
+    for (size_t i = 0; i < ds->cols; i++)
+        ds->single[i] = (float)ds->exact[i];
+    *out = prism_cache_put(ds->cache, &key, ds->single, ds->cols * sizeof(float));
+    if (!*out)
+        *out = ds->single;
+    return 0;
+}
+
+int prismi_dataset_target(struct prism_dataset *ds, int k, enum prism_dtype dtype, const void **out)
+{
+    if (dtype == PRISM_F64 && ds->truth) {
+        PRISM_TRY(check_index(ds, k));
+        *out = ds->exact;
+        return simulate(ds, k);
+    }
+    const float *a;
+    PRISM_TRY(prism_dataset_amplitude(ds, k, &a));
+    *out = a;
+    if (dtype == PRISM_F64) {
+        for (size_t i = 0; i < ds->cols; i++)
+            ds->exact[i] = a[i];
+        *out = ds->exact;
+    }
+    return 0;
+}
+
+/* ---- looking ---- */
+
+int prism_dataset_count(const struct prism_dataset *ds)
+{
+    return ds->n;
+}
+
+const double *prism_dataset_truth(const struct prism_dataset *ds)
+{
+    return ds->truth;
+}
+
+const double *prism_dataset_centres(const struct prism_dataset *ds)
+{
+    return ds->centres;
+}
+
+const struct prism_dataset_params *prism_dataset_params(const struct prism_dataset *ds)
+{
+    return &ds->par;
+}
+
+uint64_t prismi_dataset_hash(const struct prism_dataset *ds)
+{
+    return ds->hash;
+}
+
+void prism_dataset_invalidate(struct prism_dataset *ds)
+{
+    ds->version++;
+}

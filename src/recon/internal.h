@@ -1,0 +1,266 @@
+/* Shared by the files of src/recon.
+ *
+ * A session is a state machine. What advances is in one plain struct (struct prismi_state) and a short list of device blocks
+ * (struct prismi_slab): both are what a checkpoint holds and what a snapshot for divergence keeps. Everything else follows from
+ * the data set and the parameters and is made at create. */
+#ifndef PRISMI_RECON_INTERNAL_H
+#define PRISMI_RECON_INTERNAL_H
+
+#include "core/internal.h"
+#include "prismrec/recon.h"
+
+/* ---- data ---- */
+
+/* Sample k as the session's real type; valid until the next call with this data set. A double session gets values that were never
+ * rounded to float where the data are simulated on a device with doubles. */
+int prismi_dataset_target(struct prism_dataset *ds, int k, enum prism_dtype dtype, const void **out);
+/* Hash of all that the amplitudes depend on. */
+uint64_t prismi_dataset_hash(const struct prism_dataset *ds);
+
+/* ---- loss: misfit of measured amplitudes and |field| ---- */
+
+struct prismi_loss_params {
+    enum prism_dtype dtype;
+    int n_targets, batch, h, w;
+    bool ssim, ms_ssim; /* which structural terms set_weights may ask for */
+    bool composite;     /* whether it may ask for several at once */
+    bool no_normalize;  /* L1, L2: plain means */
+    bool shared;        /* one normaliser for all targets and a mean over the batch, else each target its own and a sum */
+};
+
+/* value[b] = sum over kinds of weight[kind] L_kind(|u[b]|, target[index[b]]):
+ *   L1 = sum|m - t|/(sum|t| + 1e-8 n),  L2 = sum(m - t)^2/(sum t^2 + 1e-8 n),  (1 - SSIM)/2,  (1 - MS-SSIM)/2 */
+struct prismi_loss;
+int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *params, struct prismi_loss **out);
+void prismi_loss_destroy(struct prismi_loss **loss);
+prism_mem prismi_loss_target(const struct prismi_loss *loss, int a); /* [h,w], to be filled by the caller */
+prism_mem prismi_loss_value(const struct prismi_loss *loss);         /* [batch] */
+/* After targets changed: measure their norms. Waits. */
+int prismi_loss_weigh(struct prismi_loss *loss);
+/* Which loss, from the norms last measured. */
+int prismi_loss_set_weights(struct prismi_loss *loss, const double weights[PRISM_LOSS_COUNT]);
+double prismi_loss_l2_weight(const struct prismi_loss *loss); /* shared: the factor of sum (m - t)^2 */
+/* Values, and u [batch,h,w] cplx replaced by its cotangent. Enqueue only, but for MS-SSIM, whose scale means go through the host.
+ */
+int prismi_loss_run(struct prismi_loss *loss, prism_mem u, prism_mem index);
+
+/* ---- data term: object -> fields -> loss, and back ---- */
+
+struct prismi_term {
+    struct prism_dev *dev;
+    struct prism_measure *measure;
+    struct prismi_loss *loss;
+    prism_mem field; /* [batch,field,field] cplx: the fields, after the loss their cotangent */
+    struct prismi_arena arena;
+};
+
+struct prismi_term_params {
+    enum prism_dtype dtype;
+    bool complex_object;
+    bool masks; /* a table of two masks over the whole grid (union, new aperture), else every sample's own aperture */
+    int batch;
+    bool ssim, ms_ssim, composite, no_normalize; /* as in struct prismi_loss_params */
+};
+/* Without masks all targets are loaded and weighed, once; weights must be set by the caller. */
+int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params,
+                       struct prismi_term *out);
+void prismi_term_release(struct prismi_term *term);
+int prismi_term_forward(struct prismi_term *term, prism_mem x);
+int prismi_term_backward(struct prismi_term *term, prism_mem gx);
+int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, int k, int a, enum prism_dtype dtype);
+
+/* ---- Adam ---- */
+
+struct prismi_adam {
+    prism_mem m, v, vmax; /* [count]; vmax NULL without AMSGrad */
+    prism_mem args;       /* [2] */
+    size_t count;
+    enum prism_dtype dtype;
+};
+/* t: 1 at the first update. */
+int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam, prism_mem params, prism_mem grads, double lr,
+                       int64_t t);
+int prismi_adam_reset(struct prism_dev *dev, const struct prismi_adam *adam);
+
+/* ---- learning rate: plain data ---- */
+
+struct prismi_schedule {
+    int64_t kind;  /* enum prism_schedule */
+    int64_t total; /* cosine: steps of the phase */
+    int64_t bad;   /* plateau: cycles without improvement */
+    double base, best, factor;
+};
+void prismi_schedule_init(struct prismi_schedule *s, enum prism_schedule kind, double base, int64_t total);
+double prismi_schedule_lr(const struct prismi_schedule *s, int64_t t); /* of the step with t steps before it */
+void prismi_schedule_cycle(struct prismi_schedule *s, double loss);    /* end of a cycle: the plateau rule */
+
+/* ---- convergence monitor: plain data ---- */
+
+#define PRISMI_WINDOW_MAX 1000
+
+struct prismi_monitor {
+    int64_t count; /* losses since the tier began */
+    int64_t since; /* of them since the best improved */
+    int64_t tier;
+    int64_t plateaus; /* plateaus met in this sample */
+    double best;
+    double ring[PRISMI_WINDOW_MAX]; /* the last losses */
+};
+enum prismi_verdict { PRISMI_GO_ON, PRISMI_ESCALATE, PRISMI_GIVE_UP };
+void prismi_monitor_init(struct prismi_monitor *m, enum prism_tier tier);
+bool prismi_monitor_plateau(const struct prismi_monitor *m, const struct prism_training_params *t);
+/* Record a loss. ESCALATE: a plateau; monitor->tier is the next tier, whose losses are counted anew. GIVE_UP: a plateau in the last
+ * tier. */
+enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct prism_training_params *t, double loss);
+double prismi_tier_lr(const struct prism_training_params *t, enum prism_tier tier); /* factor on the base rate */
+int prismi_tier_extra_steps(enum prism_tier tier);                                  /* added to the budget on entry */
+
+/* ---- order of visits ---- */
+
+/* A permutation of 0..n-1, a function of (seed, stream, epoch) alone. */
+void prismi_permutation(uint64_t seed, uint64_t stream, uint64_t epoch, int n, int32_t *out);
+
+/* ---- projection (Mo-PIE) ---- */
+
+/* A projection is a gradient step of length lr on sum (|u| - d)^2 with every aperture's A A^H = 1. */
+struct prismi_mopie {
+    struct prism_dev *dev;
+    struct prismi_term term;
+    struct prismi_arena arena;
+    prism_mem object, grad, part; /* [O,O] real or cplx */
+    enum prism_dtype dtype;
+    size_t pixels;
+    bool complex_object;
+    int batch;   /* samples per term pass; divides the number of samples */
+    double step; /* on the gradient */
+};
+int prismi_mopie_create(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype,
+                        const struct prism_mopie_params *params, struct prismi_mopie *out);
+void prismi_mopie_release(struct prismi_mopie *mp);
+/* Gradient of the samples index[0..batch-1], added to what grad holds unless first. */
+int prismi_mopie_gradient(struct prismi_mopie *mp, const int32_t *index, bool first);
+int prismi_mopie_apply(struct prismi_mopie *mp); /* step and constraints */
+/* n_loops serial loops from ones; the modulus to out [O,O]. */
+int prismi_mopie_solve(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype,
+                       const struct prism_mopie_params *params, int n_loops, double *out);
+
+/* ---- initialisation ---- */
+
+/* Target image [O,O] for the given kind, scaled to [0,1] where the output activation allows both. */
+int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params, double *out);
+
+/* ---- session ---- */
+
+#define PRISMI_CHECK_EVERY 16 /* steps between looks at the loss where no step needs it, and between snapshots */
+#define PRISMI_HISTORY_MAX 1024
+
+struct prismi_history_row {
+    double step, loss, lr, ssim, psnr_db, rmse_percent;
+};
+
+/* All 64 bits wide: no padding, the same layout everywhere. */
+struct prismi_state {
+    int64_t phase, step, phase_step;
+    int64_t adam_t;
+    int64_t schedule_t;
+    int64_t pending;  /* steps whose losses are in loss_sum and not yet read */
+    int64_t averaged; /* outputs in the average */
+    int64_t n_history, history_stride, history_skip;
+    /* progressive */
+    int64_t sample, sample_open, sample_step, budget, pass, n_failed, masked;
+    double loss, loss_old, loss_new, lr, ssim, psnr_db, rmse_percent;
+    struct prismi_schedule schedule;
+    struct prismi_monitor monitor;
+};
+
+enum { PRISMI_SAMPLE_PENDING, PRISMI_SAMPLE_CONVERGED, PRISMI_SAMPLE_FAILED };
+
+/* A block of device memory that advances. good: its snapshot, NULL for what only changes between snapshots. */
+struct prismi_slab {
+    const char *name;
+    prism_mem mem, good;
+    size_t bytes;
+};
+#define PRISMI_SLABS_MAX 8
+
+struct prism_session {
+    struct prism_dev *dev;
+    struct prism_ctx *ctx;
+    struct prism_dataset *ds;
+    struct prism_recon_params par;
+    int n, obj, grid;
+    size_t pixels, real; /* O^2, bytes of a real */
+
+    struct prismi_state st, good; /* now, and at the last snapshot */
+    int64_t step_at_work;         /* number of the step being done, for messages */
+    bool have_good;
+    struct prismi_slab slabs[PRISMI_SLABS_MAX];
+    int n_slabs;
+    struct prismi_history_row history[PRISMI_HISTORY_MAX];
+    bool evaluated, sample_done, sample_converged; /* of the last step */
+    int64_t closed_sample;                         /* where sample_done */
+
+    struct prismi_arena arena;
+    prism_mem loss_sum; /* [n_losses]: losses of the pending steps */
+    int n_losses;
+    struct prismi_mopie mopie; /* PRISM_ALG_MOPIE */
+    struct prism_net *net;     /* PRISM_ALG_DECODER: all below */
+    struct prismi_term term;
+    struct prismi_adam adam;
+    prism_mem x;                     /* [O,O] output of the last forward, owned by net */
+    prism_mem params, grads;         /* owned by net */
+    prism_mem running, running_keep; /* of net, and a copy held while looking at the output */
+    prism_mem gx;                    /* [O,O] */
+    prism_mem target, target_weight; /* initialisation: [O,O], [1] */
+    prism_mem image_loss;            /* [1] */
+    prism_mem average;               /* [O,O], or NULL */
+    prism_mem scratch, power;        /* [O,O], [1] */
+    double init_weight;
+    size_t running_bytes;
+
+    uint8_t *mask, *mask_new; /* progressive: [grid,grid] */
+    int32_t *status;          /* progressive: [n] */
+    int32_t *order, *index;   /* [n], [batch] */
+    int64_t order_epoch;
+    double *host;      /* [max(O^2, n_losses)] */
+    double *ssim_work; /* as prismi_ssim wants */
+};
+
+/* step.c: enqueue only */
+int prismi_step_loss(struct prism_session *s);              /* network, then data term or image loss; values added to loss_sum */
+int prismi_step_update(struct prism_session *s, double lr); /* backward and Adam */
+
+/* session.c */
+/* Mean of the pending losses of each term into s->host [n_losses], their sum over terms into st.loss; waits. PRISM_EDIVERGED, after
+ * going back to the snapshot, where one is not finite. */
+int prismi_session_losses(struct prism_session *s);
+int prismi_session_keep(struct prism_session *s);     /* snapshot */
+void prismi_session_advance(struct prism_session *s); /* a step is done */
+int prismi_session_finish(struct prism_session *s);   /* the last one is */
+/* The object or the network's output [O,O] real; leaves the running statistics as they are. */
+int prismi_session_output(struct prism_session *s, prism_mem *x);
+/* PRISM_EDIVERGED, after going back, where the output is not finite; waits. */
+int prismi_session_finite(struct prism_session *s);
+const int32_t *prismi_session_order(struct prism_session *s, uint64_t stream, int64_t epoch);
+bool prismi_session_objective_is(const struct prism_session *s, enum prism_objective o);
+
+/* one unit of work each */
+int prismi_init_step(struct prism_session *s);
+int prismi_joint_step(struct prism_session *s);
+int prismi_progressive_step(struct prism_session *s);
+int prismi_mopie_step(struct prism_session *s);
+int prismi_fit_begin(struct prism_session *s); /* from initialisation to the objective's own phase */
+/* After load: bring the device tables of an open sample back. */
+int prismi_progressive_restore(struct prism_session *s);
+/* The loss of a retry: L1, SSIM, L2, MS-SSIM in turn, from the one after the configured loss. */
+enum prism_loss_kind prismi_retry_kind(const double weights[PRISM_LOSS_COUNT], int pass);
+
+/* ---- metrics ---- */
+
+/* prism_ssim on the caller's memory: work [6 h w]. */
+double prismi_ssim(const double *x, const double *y, int h, int w, double *work);
+#define PRISMI_MS_SCALES 5
+/* How many scales of MS-SSIM fit, and their weights (sum 1 where not all do). */
+int prismi_ms_ssim_scales(int h, int w, double weights[PRISMI_MS_SCALES]);
+
+#endif

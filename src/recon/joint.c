@@ -1,0 +1,39 @@
+/* The joint objective: every step fits a mini-batch of apertures to their measured amplitudes; an epoch visits all of them once. */
+#include "recon/internal.h"
+
+void prismi_permutation(uint64_t seed, uint64_t stream, uint64_t epoch, int n, int32_t *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = i;
+    for (int i = n - 1; i > 0; i--) {
+        uint32_t j = prismi_rng_below(seed, stream, epoch * (uint64_t)n + (uint64_t)i, (uint32_t)i + 1);
+        int32_t t = out[i];
+        out[i] = out[j];
+        out[j] = t;
+    }
+}
+
+static int next_batch(struct prism_session *s)
+{
+    for (int b = 0; b < s->n_losses; b++) {
+        int64_t visit = s->st.phase_step * s->n_losses + b;
+        s->index[b] = prismi_session_order(s, PRISMI_STREAM_BATCH, visit / s->n)[visit % s->n];
+    }
+    return prism_measure_set_index(s->term.measure, s->index);
+}
+
+int prismi_joint_step(struct prism_session *s)
+{
+    struct prismi_state *st = &s->st;
+    bool last = st->phase_step + 1 == s->par.training.max_steps;
+    PRISM_TRY(next_batch(s));
+    PRISM_TRY(prismi_step_loss(s));
+    if (last || st->pending == PRISMI_CHECK_EVERY) {
+        PRISM_TRY(prismi_session_losses(s));
+        PRISM_TRY(prismi_session_keep(s));
+        prismi_schedule_cycle(&st->schedule, st->loss);
+    }
+    PRISM_TRY(prismi_step_update(s, prismi_schedule_lr(&st->schedule, st->schedule_t++)));
+    prismi_session_advance(s);
+    return last ? prismi_session_finish(s) : 0;
+}

@@ -1,0 +1,360 @@
+/* Misfit of amplitudes and its cotangent.
+ *
+ * Each kind is a term that reads the fields u and writes values and a cotangent. One term writes straight over u; several are
+ * added up beside it. L1 and L2 are the table's misfit entry. The structural terms work on m = |u|:
+ *
+ *   SSIM, with W the Gaussian window, S the map and y1..y3 its derivatives by W x, W x^2, W xy (PRISM_MAP_SSIM):
+ *     d(mean S)/dx = (W^T y1 + 2 x W^T y2 + y W^T y3)/n
+ *   MS-SSIM = prod_j c_j^w_j with c_j the mean contrast-structure of scale j, at the coarsest the mean SSIM, scales made by 2x2
+ * means: d/dx_j = (w_j/c_j) MS-SSIM dc_j/dx_j + pool^T d/dx_(j+1),  no gradient where c_j is clamped to 1e-10
+ *
+ * SSIM is the case of one scale, whose factor is known beforehand. */
+#include "recon/internal.h"
+
+#include <math.h>
+
+#define RADIUS 5
+#define TAPS (2 * RADIUS + 1)
+#define NORM_EPS 1e-8
+#define C1 (0.01 * 0.01)
+#define C2 (0.03 * 0.03)
+#define CLAMP_LOW 1e-10
+
+struct scale {
+    int h, w;
+    size_t n;                /* pixels of an image */
+    prism_mem x, y, g;       /* [batch,n]: prediction, target, gradient */
+    prism_mem mean, factor;  /* [batch]: c_j, and what multiplies g */
+    struct prism_conv *pool; /* from the next finer scale; NULL in the finest */
+};
+
+struct prismi_loss {
+    struct prism_dev *dev;
+    struct prismi_loss_params par;
+    size_t cols, real;
+    double weights[PRISM_LOSS_COUNT];
+    double *norm1, *norm2; /* [n_targets] sum t, sum t^2 */
+    double l2_weight;
+    struct prismi_arena arena;
+    prism_mem target, value;
+    prism_mem weight[2];  /* [n_targets] of L1, L2 */
+    prism_mem tmp;        /* misfit's */
+    prism_mem sum, part;  /* cotangents of several terms: [batch,cols] cplx */
+    prism_mem part_value; /* [batch] */
+    struct scale scales[PRISMI_MS_SCALES];
+    int n_scales;
+    double scale_weight[PRISMI_MS_SCALES];
+    prism_mem moment[5], product, blur_tmp; /* [batch,cols] */
+    prism_mem taps, pool_taps, ones, zeros; /* ones, zeros: [batch] */
+    double *means;                          /* [n_scales,batch], then [batch] */
+};
+
+/* ---- creation ---- */
+
+static int structural_create(struct prismi_loss *l)
+{
+    const struct prismi_loss_params *p = &l->par;
+    if (p->h <= RADIUS || p->w <= RADIUS)
+        return PRISM_FAIL(prismi_dev_ctx(l->dev), PRISM_EINVAL,
+                          "field of %d x %d pixels is too small for an SSIM loss: at least %d", p->h, p->w, RADIUS + 1);
+    size_t image = (size_t)p->batch * l->cols * l->real, vec = (size_t)p->batch * l->real;
+    l->n_scales = p->ms_ssim ? prismi_ms_ssim_scales(p->h, p->w, l->scale_weight) : 1;
+    for (int i = 0; i < 5; i++)
+        prismi_arena_add(&l->arena, image, &l->moment[i]);
+    prismi_arena_add(&l->arena, image, &l->product);
+    prismi_arena_add(&l->arena, image, &l->blur_tmp);
+    prismi_arena_add(&l->arena, TAPS * l->real, &l->taps);
+    prismi_arena_add(&l->arena, 4 * l->real, &l->pool_taps);
+    prismi_arena_add(&l->arena, vec, &l->ones);
+    prismi_arena_add(&l->arena, vec, &l->zeros);
+    for (int j = 0; j < l->n_scales; j++) {
+        struct scale *s = &l->scales[j];
+        s->h = p->h >> j;
+        s->w = p->w >> j;
+        s->n = (size_t)s->h * s->w;
+        size_t bytes = (size_t)p->batch * s->n * l->real;
+        prismi_arena_add(&l->arena, bytes, &s->x);
+        prismi_arena_add(&l->arena, bytes, &s->y);
+        prismi_arena_add(&l->arena, bytes, &s->g);
+        prismi_arena_add(&l->arena, vec, &s->mean);
+        prismi_arena_add(&l->arena, vec, &s->factor);
+        if (j == 0)
+            continue;
+        const struct scale *fine = s - 1;
+        const struct prism_conv_desc d = {p->dtype, 1, fine->h, fine->w, 1, 2, 2, 0};
+        PRISM_TRY(l->dev->ops->conv_create(l->dev, &d, &s->pool));
+    }
+    return 0;
+}
+
+static int structural_fill(struct prismi_loss *l)
+{
+    double taps[TAPS], sum = 0;
+    for (int i = 0; i < TAPS; i++)
+        sum += taps[i] = exp(-(i - RADIUS) * (i - RADIUS) / (2 * 1.5 * 1.5));
+    for (int i = 0; i < TAPS; i++)
+        taps[i] /= sum;
+    PRISM_TRY(prismi_dev_put(l->dev, l->taps, l->par.dtype, taps, TAPS));
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, 4, l->pool_taps, 0, 0, 0, 0.25, 0));
+    return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, (size_t)l->par.batch, l->ones, 0, 0, 0, 1, 0);
+}
+
+int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *params, struct prismi_loss **out)
+{
+    *out = NULL;
+    struct prism_ctx *ctx = prismi_dev_ctx(dev);
+    struct prismi_loss *l = prismi_alloc(1, sizeof *l);
+    if (!l)
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a loss");
+    int status = 0;
+    l->dev = dev;
+    l->par = *params;
+    l->cols = (size_t)params->h * params->w;
+    l->real = prism_dtype_size(params->dtype);
+    size_t batch = (size_t)params->batch, n = (size_t)params->n_targets, image = batch * l->cols * l->real;
+    bool structural = params->ssim || params->ms_ssim;
+    l->norm1 = prismi_alloc(n, sizeof(double));
+    l->norm2 = prismi_alloc(n, sizeof(double));
+    l->means = prismi_alloc((PRISMI_MS_SCALES + 1) * batch, sizeof(double));
+    if (!l->norm1 || !l->norm2 || !l->means) {
+        status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for the norms of %zu targets", n);
+        goto out;
+    }
+    prismi_arena_add(&l->arena, n * l->cols * l->real, &l->target);
+    prismi_arena_add(&l->arena, n * l->real, &l->weight[0]);
+    prismi_arena_add(&l->arena, n * l->real, &l->weight[1]);
+    prismi_arena_add(&l->arena, batch * l->real, &l->value);
+    prismi_arena_add(&l->arena, 2 * image + batch * l->real, &l->tmp);
+    if (params->composite) {
+        prismi_arena_add(&l->arena, 2 * image, &l->sum);
+        prismi_arena_add(&l->arena, 2 * image, &l->part);
+        prismi_arena_add(&l->arena, batch * l->real, &l->part_value);
+    }
+    if (structural)
+        PRISM_TRY_OUT(structural_create(l));
+    PRISM_TRY_OUT(prismi_arena_bind(&l->arena, dev));
+    if (structural)
+        PRISM_TRY_OUT(structural_fill(l));
+out:
+    if (status)
+        prismi_loss_destroy(&l);
+    *out = l;
+    return status;
+}
+
+void prismi_loss_destroy(struct prismi_loss **loss)
+{
+    struct prismi_loss *l = *loss;
+    if (!l)
+        return;
+    for (int j = 0; j < l->n_scales; j++)
+        l->dev->ops->conv_destroy(l->scales[j].pool);
+    prismi_arena_release(&l->arena);
+    prismi_free(l->norm1);
+    prismi_free(l->norm2);
+    prismi_free(l->means);
+    prismi_free(l);
+    *loss = NULL;
+}
+
+prism_mem prismi_loss_target(const struct prismi_loss *l, int a)
+{
+    return l->target + (size_t)a * l->cols * l->real;
+}
+
+prism_mem prismi_loss_value(const struct prismi_loss *l)
+{
+    return l->value;
+}
+
+double prismi_loss_l2_weight(const struct prismi_loss *l)
+{
+    return l->l2_weight;
+}
+
+/* ---- weights ---- */
+
+int prismi_loss_weigh(struct prismi_loss *l)
+{
+    const struct prism_ops *ops = l->dev->ops;
+    size_t n = (size_t)l->par.n_targets;
+    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_SUM, l->par.dtype, n, l->cols, l->weight[0], l->target, NULL));
+    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_DOT, l->par.dtype, n, l->cols, l->weight[1], l->target, l->target));
+    PRISM_TRY(prismi_dev_get(l->dev, l->norm1, l->weight[0], l->par.dtype, n));
+    PRISM_TRY(prismi_dev_get(l->dev, l->norm2, l->weight[1], l->par.dtype, n));
+    return prismi_loss_set_weights(l, l->weights);
+}
+
+static int put_weights(struct prismi_loss *l, prism_mem dst, const double *norm, double weight, double *last)
+{
+    int n = l->par.n_targets;
+    double mean = 0;
+    for (int a = 0; a < n; a++)
+        mean += norm[a] / n;
+    for (int a = 0; a < n; a++) {
+        double total = l->par.no_normalize ? (double)l->cols : (l->par.shared ? mean : norm[a]) + NORM_EPS * (double)l->cols;
+        *last = weight / (total * (l->par.shared ? l->par.batch : 1));
+        PRISM_TRY(prismi_dev_put(l->dev, dst + (size_t)a * l->real, l->par.dtype, last, 1));
+    }
+    return 0;
+}
+
+int prismi_loss_set_weights(struct prismi_loss *l, const double weights[PRISM_LOSS_COUNT])
+{
+    double last;
+    for (int i = 0; i < PRISM_LOSS_COUNT; i++)
+        l->weights[i] = weights[i];
+    PRISM_TRY(put_weights(l, l->weight[0], l->norm1, weights[PRISM_LOSS_L1], &last));
+    return put_weights(l, l->weight[1], l->norm2, weights[PRISM_LOSS_L2], &l->l2_weight);
+}
+
+/* ---- terms ---- */
+
+static int misfit(struct prismi_loss *l, enum prism_misfit kind, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
+{
+    const struct prism_misfit_desc d = {l->par.dtype, kind, (size_t)l->par.batch, l->cols};
+    const struct prism_misfit_args a = {value, gu, u, l->target, l->weight[kind], index, l->tmp};
+    return l->dev->ops->misfit(l->dev, &d, &a);
+}
+
+static int blur(struct prismi_loss *l, const struct scale *s, prism_mem y, prism_mem x, bool adjoint)
+{
+    const struct prism_blur_desc d = {l->par.dtype, l->par.batch, s->h, s->w, RADIUS, adjoint};
+    return l->dev->ops->blur(l->dev, &d, y, x, l->blur_tmp, l->taps);
+}
+
+static int blurred_product(struct prismi_loss *l, const struct scale *s, prism_mem y, prism_mem a, prism_mem b)
+{
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_MUL, l->par.dtype, (size_t)l->par.batch, s->n, l->product, a, b, 0, 1, 0));
+    return blur(l, s, y, l->product, false);
+}
+
+/* Mean of the scale's map into s->mean, n times its gradient by x, row factors left out, into s->g. */
+static int scale_forward(struct prismi_loss *l, const struct scale *s, bool luminance)
+{
+    prism_mem *m = l->moment;
+    size_t rows = (size_t)l->par.batch;
+    PRISM_TRY(blur(l, s, m[0], s->x, false));
+    PRISM_TRY(blur(l, s, m[1], s->y, false));
+    PRISM_TRY(blurred_product(l, s, m[2], s->x, s->x));
+    PRISM_TRY(blurred_product(l, s, m[3], s->y, s->y));
+    PRISM_TRY(blurred_product(l, s, m[4], s->x, s->y));
+    const struct prism_map_args map = {{m[0], m[1], m[2], m[3]}, {m[0], m[1], m[2], m[3], m[4]}, {C1, C2, 0}, PRISM_ACT_NONE};
+    PRISM_TRY(l->dev->ops->map(l->dev, luminance ? PRISM_MAP_SSIM : PRISM_MAP_SSIM_CS, l->par.dtype, rows, s->n, &map));
+    PRISM_TRY(l->dev->ops->reduce(l->dev, PRISM_REDUCE_MEAN, l->par.dtype, rows, s->n, s->mean, m[0], NULL));
+    PRISM_TRY(blur(l, s, m[4], m[1], true));
+    PRISM_TRY(blur(l, s, m[0], m[2], true));
+    PRISM_TRY(blur(l, s, m[1], m[3], true));
+    const struct prism_map_args grad = {{s->g}, {l->ones, m[4], m[0], s->x, m[1], s->y}, {0}, PRISM_ACT_NONE};
+    return l->dev->ops->map(l->dev, PRISM_MAP_SSIM_GRAD, l->par.dtype, rows, s->n, &grad);
+}
+
+/* 2x2 means of every image of the batch (a convolution plan is for one), or the transpose. */
+static int pool(struct prismi_loss *l, const struct scale *coarse, prism_mem coarse_image, prism_mem fine_image, bool transpose)
+{
+    const struct scale *fine = coarse - 1;
+    for (int b = 0; b < l->par.batch; b++) {
+        prism_mem c = coarse_image + b * coarse->n * l->real, f = fine_image + b * fine->n * l->real;
+        if (transpose)
+            PRISM_TRY(l->dev->ops->conv_bwd_x(coarse->pool, f, c, l->pool_taps));
+        else
+            PRISM_TRY(l->dev->ops->conv_fwd(coarse->pool, c, f, l->pool_taps));
+    }
+    return 0;
+}
+
+/* value = k (1 - S), and the factor -k/n on the gradient. */
+static int ssim_factors(struct prismi_loss *l, double k, prism_mem value)
+{
+    const struct scale *s = l->scales;
+    size_t batch = (size_t)l->par.batch;
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->par.dtype, 1, batch, value, s->mean, l->ones, 0, -k, k));
+    return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, batch, s->factor, 0, 0, 0, -k / (double)s->n, 0);
+}
+
+/* The same over all scales. Powers are not among the device's operations; a handful of numbers goes through the host. */
+static int ms_ssim_factors(struct prismi_loss *l, double k, prism_mem value)
+{
+    int batch = l->par.batch;
+    double *product = l->means + (size_t)PRISMI_MS_SCALES * batch;
+    for (int b = 0; b < batch; b++)
+        product[b] = 1;
+    for (int j = 0; j < l->n_scales; j++) {
+        double *c = l->means + (size_t)j * batch;
+        PRISM_TRY(prismi_dev_get(l->dev, c, l->scales[j].mean, l->par.dtype, (size_t)batch));
+        for (int b = 0; b < batch; b++)
+            product[b] *= pow(c[b] < CLAMP_LOW ? CLAMP_LOW : c[b], l->scale_weight[j]);
+    }
+    for (int j = 0; j < l->n_scales; j++) {
+        double *c = l->means + (size_t)j * batch;
+        for (int b = 0; b < batch; b++)
+            c[b] = c[b] < CLAMP_LOW ? 0 : -k * product[b] * l->scale_weight[j] / c[b] / (double)l->scales[j].n;
+        PRISM_TRY(prismi_dev_put(l->dev, l->scales[j].factor, l->par.dtype, c, (size_t)batch));
+    }
+    for (int b = 0; b < batch; b++)
+        product[b] = k * (1 - product[b]);
+    return prismi_dev_put(l->dev, value, l->par.dtype, product, (size_t)batch);
+}
+
+static int structural(struct prismi_loss *l, bool multi, double weight, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
+{
+    enum prism_dtype t = l->par.dtype;
+    struct scale *s = l->scales;
+    size_t rows = (size_t)l->par.batch;
+    int n = multi ? l->n_scales : 1;
+    double k = weight / 2 / (l->par.shared ? l->par.batch : 1);
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_C_ABS, t, rows, l->cols, s->x, u, 0, 0, 0, 0));
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_GATHER_ROW, t, rows, l->cols, s->y, l->target, index, 0, 0, 0));
+    for (int j = 0; j < n; j++) {
+        if (j > 0) {
+            PRISM_TRY(pool(l, &s[j], s[j].x, s[j - 1].x, false));
+            PRISM_TRY(pool(l, &s[j], s[j].y, s[j - 1].y, false));
+        }
+        PRISM_TRY(scale_forward(l, &s[j], j == n - 1));
+    }
+    PRISM_TRY(multi ? ms_ssim_factors(l, k, value) : ssim_factors(l, k, value));
+    for (int j = n - 1; j >= 0; j--) {
+        PRISM_TRY(prismi_map(l->dev, PRISM_MAP_SCALE_SHIFT, t, rows, s[j].n, s[j].g, s[j].g, s[j].factor, l->zeros, 0, 0));
+        if (j == n - 1)
+            continue;
+        PRISM_TRY(pool(l, &s[j + 1], s[j + 1].g, l->product, true));
+        PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, t, rows, s[j].n, s[j].g, s[j].g, l->product, 0, 1, 1));
+    }
+    return prismi_map(l->dev, PRISM_MAP_C_PHASE, t, rows, l->cols, gu, s->g, u, 0, 0, 0);
+}
+
+static int term(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
+{
+    switch (kind) {
+    case PRISM_LOSS_L1:
+        return misfit(l, PRISM_MISFIT_L1, u, index, gu, value);
+    case PRISM_LOSS_L2:
+        return misfit(l, PRISM_MISFIT_L2, u, index, gu, value);
+    default:
+        return structural(l, kind == PRISM_LOSS_MS_SSIM, l->weights[kind], u, index, gu, value);
+    }
+}
+
+int prismi_loss_run(struct prismi_loss *l, prism_mem u, prism_mem index)
+{
+    enum prism_dtype t = l->par.dtype;
+    size_t rows = (size_t)l->par.batch;
+    int n = 0, done = 0, last = 0;
+    for (int k = 0; k < PRISM_LOSS_COUNT; k++)
+        if (l->weights[k] != 0) {
+            n++;
+            last = k;
+        }
+    if (n == 1)
+        return term(l, last, u, index, u, l->value);
+    for (int k = 0; k < PRISM_LOSS_COUNT; k++) {
+        if (l->weights[k] == 0)
+            continue;
+        PRISM_TRY(term(l, k, u, index, done ? l->part : l->sum, done ? l->part_value : l->value));
+        if (done++) {
+            PRISM_TRY(prismi_map(l->dev, PRISM_MAP_C_AXPBY, t, rows, l->cols, l->sum, l->sum, l->part, 0, 1, 1));
+            PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, t, 1, rows, l->value, l->value, l->part_value, 0, 1, 1));
+        }
+    }
+    return l->dev->ops->copy(l->dev, u, l->sum, 2 * rows * l->cols * l->real);
+}

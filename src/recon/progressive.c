@@ -1,0 +1,196 @@
+/* The progressive objective: sample after sample, the new aperture's data and the output's own earlier fields through the union of
+ * all earlier apertures. The table has two masks: 0 the union, 1 the new aperture.
+ *
+ * t_old comes from the same plan, batch and kernels as the predictions: at a sample's first step loss_old is exactly 0. With the
+ * slightest difference the L1 gradient would be a pattern of signs, and Adam's first step noise. */
+#include "recon/internal.h"
+
+#include <string.h>
+
+static size_t grid_pixels(const struct prism_session *s)
+{
+    return (size_t)s->grid * s->grid;
+}
+
+/* ---- the loss in use ---- */
+
+enum prism_loss_kind prismi_retry_kind(const double weights[PRISM_LOSS_COUNT], int pass)
+{
+    static const enum prism_loss_kind cycle[PRISM_LOSS_COUNT] = {PRISM_LOSS_L1, PRISM_LOSS_SSIM, PRISM_LOSS_L2, PRISM_LOSS_MS_SSIM};
+    int start = 0; /* a composite continues as after L1 */
+    for (int i = 0; i < PRISM_LOSS_COUNT; i++)
+        if (weights[cycle[i]] == 1)
+            start = i;
+    return cycle[(start + pass) % PRISM_LOSS_COUNT];
+}
+
+static bool switched(const struct prism_session *s)
+{
+    return s->st.phase == PRISM_PHASE_RETRY && s->par.training.retry_switch_loss;
+}
+
+static int use_loss(struct prism_session *s)
+{
+    double weights[PRISM_LOSS_COUNT] = {0};
+    if (!switched(s))
+        return prismi_loss_set_weights(s->term.loss, s->par.training.loss_weights);
+    weights[prismi_retry_kind(s->par.training.loss_weights, (int)s->st.pass)] = 1;
+    return prismi_loss_set_weights(s->term.loss, weights);
+}
+
+static bool below_threshold(const struct prism_session *s, double loss_old, double loss_new)
+{
+    return loss_old < s->par.training.loss_threshold && loss_new < s->par.training.loss_threshold;
+}
+
+/* A retry with another loss is still judged by the configured one. */
+static int judge_by_configured(struct prism_session *s, bool *converged)
+{
+    prism_mem x;
+    double loss[2];
+    PRISM_TRY(prismi_loss_set_weights(s->term.loss, s->par.training.loss_weights));
+    PRISM_TRY(prismi_session_output(s, &x));
+    PRISM_TRY(prismi_term_forward(&s->term, x));
+    PRISM_TRY(prismi_dev_get(s->dev, loss, prismi_loss_value(s->term.loss), s->par.dtype, 2));
+    *converged = below_threshold(s, loss[0], loss[1]);
+    return use_loss(s);
+}
+
+/* ---- opening a sample ---- */
+
+static int next_sample(const struct prism_session *s)
+{
+    int k = (int)s->st.sample + 1;
+    while (s->st.phase == PRISM_PHASE_RETRY && k < s->n && s->status[k] != PRISMI_SAMPLE_FAILED)
+        k++;
+    return k;
+}
+
+static int set_masks(struct prism_session *s)
+{
+    const double *c = prism_dataset_centres(s->ds) + 2 * s->st.sample;
+    int half = s->grid / 2;
+    prism_aperture_render(&prism_dataset_params(s->ds)->aperture, c[0], c[1], -half, -half, s->grid, s->grid, s->mask_new);
+    PRISM_TRY(prism_measure_set_mask(s->term.measure, 0, s->st.masked ? s->mask : s->mask_new));
+    return prism_measure_set_mask(s->term.measure, 1, s->mask_new);
+}
+
+static int set_targets(struct prism_session *s)
+{
+    size_t pixels = grid_pixels(s);
+    prism_mem old = prismi_loss_target(s->term.loss, 0), x;
+    PRISM_TRY(prismi_term_load_target(&s->term, s->ds, (int)s->st.sample, 1, s->par.dtype));
+    if (!s->st.masked)
+        return s->dev->ops->copy(s->dev, old, prismi_loss_target(s->term.loss, 1), pixels * s->real);
+    PRISM_TRY(prismi_session_output(s, &x));
+    PRISM_TRY(prism_measure_forward(s->term.measure, s->term.field, x));
+    return prismi_map(s->dev, PRISM_MAP_C_ABS, s->par.dtype, 1, pixels, old, s->term.field, 0, 0, 0, 0);
+}
+
+static void begin_tier(struct prism_session *s)
+{
+    const struct prism_training_params *t = &s->par.training;
+    enum prism_tier tier = s->st.monitor.tier;
+    double lr = t->lr * prismi_tier_lr(t, tier);
+    if (s->st.phase == PRISM_PHASE_RETRY)
+        lr /= (double)s->st.pass + 1;
+    prismi_schedule_init(&s->st.schedule, tier == PRISM_TIER_NORMAL ? t->schedule : PRISM_SCHEDULE_COSINE_RESTARTS, lr,
+                         s->st.budget);
+    s->st.schedule_t = 0;
+    s->st.budget += prismi_tier_extra_steps(tier);
+}
+
+static int open_sample(struct prism_session *s)
+{
+    struct prismi_state *st = &s->st;
+    st->sample = next_sample(s);
+    st->sample_step = st->adam_t = 0;
+    st->budget = (int64_t)s->par.training.n_epochs * s->par.training.max_epochs;
+    prismi_monitor_init(&st->monitor, st->phase == PRISM_PHASE_RETRY ? PRISM_TIER_RESCUE : PRISM_TIER_NORMAL);
+    begin_tier(s);
+    PRISM_TRY(prismi_adam_reset(s->dev, &s->adam));
+    PRISM_TRY(set_masks(s));
+    PRISM_TRY(set_targets(s));
+    PRISM_TRY(prismi_loss_weigh(s->term.loss));
+    PRISM_TRY(use_loss(s));
+    st->sample_open = 1;
+    return prismi_session_keep(s);
+}
+
+int prismi_progressive_restore(struct prism_session *s)
+{
+    if (!s->st.sample_open)
+        return 0;
+    PRISM_TRY(set_masks(s));
+    PRISM_TRY(prismi_loss_weigh(s->term.loss));
+    return use_loss(s);
+}
+
+/* ---- closing one ---- */
+
+static int next_pass_or_end(struct prism_session *s)
+{
+    struct prismi_state *st = &s->st;
+    if (next_sample(s) < s->n)
+        return 0;
+    if (st->n_failed == 0 || st->pass >= s->par.training.max_retries)
+        return prismi_session_finish(s);
+    if (st->phase != PRISM_PHASE_RETRY)
+        st->phase_step = 0;
+    st->phase = PRISM_PHASE_RETRY;
+    st->pass++;
+    st->sample = -1;
+    return 0;
+}
+
+static int close_sample(struct prism_session *s, bool converged)
+{
+    struct prismi_state *st = &s->st;
+    PRISM_TRY(prismi_session_finite(s));
+    bool was_failed = s->status[st->sample] == PRISMI_SAMPLE_FAILED;
+    s->status[st->sample] = converged ? PRISMI_SAMPLE_CONVERGED : PRISMI_SAMPLE_FAILED;
+    st->n_failed += (converged ? 0 : 1) - (was_failed ? 1 : 0);
+    if (converged && st->monitor.tier == PRISM_TIER_NORMAL)
+        st->monitor.tier = PRISM_TIER_FAST;
+    for (size_t i = 0; i < grid_pixels(s); i++)
+        s->mask[i] = (st->masked && s->mask[i]) || s->mask_new[i];
+    st->masked = 1;
+    st->sample_open = 0;
+    s->sample_done = true;
+    s->sample_converged = converged;
+    s->closed_sample = st->sample;
+    return next_pass_or_end(s);
+}
+
+/* ---- a step ---- */
+
+int prismi_progressive_step(struct prism_session *s)
+{
+    struct prismi_state *st = &s->st;
+    const struct prism_training_params *t = &s->par.training;
+    if (!st->sample_open)
+        PRISM_TRY(open_sample(s));
+    bool look = st->sample_step % PRISMI_CHECK_EVERY == 0, converged = false;
+    if (switched(s) && look)
+        PRISM_TRY(judge_by_configured(s, &converged));
+    PRISM_TRY(prismi_step_loss(s));
+    PRISM_TRY(prismi_session_losses(s));
+    st->loss_old = s->host[0];
+    st->loss_new = s->host[1];
+    if (look)
+        PRISM_TRY(prismi_session_keep(s));
+    if (!switched(s))
+        converged = below_threshold(s, st->loss_old, st->loss_new);
+    if (converged) {
+        prismi_session_advance(s);
+        return close_sample(s, true);
+    }
+    enum prismi_verdict verdict = t->adaptive ? prismi_monitor_update(&st->monitor, t, st->loss) : PRISMI_GO_ON;
+    if (verdict == PRISMI_ESCALATE)
+        begin_tier(s);
+    PRISM_TRY(prismi_step_update(s, prismi_schedule_lr(&st->schedule, st->schedule_t++)));
+    prismi_session_advance(s);
+    if (++st->sample_step % t->n_epochs == 0)
+        prismi_schedule_cycle(&st->schedule, st->loss);
+    return verdict == PRISMI_GIVE_UP || st->sample_step >= st->budget ? close_sample(s, false) : 0;
+}

@@ -1,0 +1,54 @@
+/* Learning rates as functions of the step; only the plateau rule remembers anything. */
+#include "recon/internal.h"
+
+#include <math.h>
+
+#define COSINE_FLOOR 1e-3 /* of the base */
+#define RESTART_FIRST 50
+#define RESTART_MIN 1e-6
+#define PLATEAU_FACTOR 0.5
+#define PLATEAU_PATIENCE 10
+#define PLATEAU_THRESHOLD 1e-4
+#define PLATEAU_MIN_CHANGE 1e-8
+
+static const double pi = 3.14159265358979323846;
+
+void prismi_schedule_init(struct prismi_schedule *s, enum prism_schedule kind, double base, int64_t total)
+{
+    *s = (struct prismi_schedule){.kind = kind, .total = total, .base = base, .best = INFINITY, .factor = 1};
+}
+
+static double cosine(double high, double low, double x)
+{
+    return low + (high - low) * (1 + cos(pi * x)) / 2;
+}
+
+double prismi_schedule_lr(const struct prismi_schedule *s, int64_t t)
+{
+    switch (s->kind) {
+    case PRISM_SCHEDULE_PLATEAU:
+        return s->base * s->factor;
+    case PRISM_SCHEDULE_COSINE:
+        return cosine(s->base, s->base * COSINE_FLOOR, t < s->total ? (double)t / (double)s->total : 1);
+    case PRISM_SCHEDULE_COSINE_RESTARTS: {
+        int64_t period = RESTART_FIRST;
+        for (; t >= period; period *= 2)
+            t -= period;
+        return cosine(s->base, RESTART_MIN < s->base ? RESTART_MIN : s->base, (double)t / (double)period);
+    }
+    default:
+        return s->base;
+    }
+}
+
+void prismi_schedule_cycle(struct prismi_schedule *s, double loss)
+{
+    if (loss < s->best * (1 - PLATEAU_THRESHOLD)) {
+        s->best = loss;
+        s->bad = 0;
+    } else if (++s->bad > PLATEAU_PATIENCE) {
+        s->bad = 0;
+        if (s->base * s->factor * (1 - PLATEAU_FACTOR) > PLATEAU_MIN_CHANGE)
+            s->factor *= PLATEAU_FACTOR;
+    }
+}

@@ -1,0 +1,63 @@
+/* One optimiser step, in two halves that only enqueue work: initialisation and both objectives run through here. */
+#include "recon/internal.h"
+
+static int image_loss(struct prism_session *s)
+{
+    const struct prism_ops *ops = s->dev->ops;
+    PRISM_TRY(ops->reduce(s->dev, PRISM_REDUCE_ABSDIFF, s->par.dtype, 1, s->pixels, s->image_loss, s->x, s->target));
+    return prismi_map(s->dev, PRISM_MAP_L1_GRAD, s->par.dtype, 1, s->pixels, s->gx, s->x, s->target, s->target_weight, 0, 0);
+}
+
+/* Is the output of the coming step part of the averaged result? */
+static bool averaging(const struct prism_session *s)
+{
+    double share = s->par.training.average;
+    if (share <= 0 || s->st.phase != PRISM_PHASE_FIT)
+        return false;
+    if (prismi_session_objective_is(s, PRISM_OBJ_JOINT))
+        return (double)s->st.phase_step >= (1 - share) * s->par.training.max_steps;
+    return (double)s->st.sample >= (1 - share) * s->n;
+}
+
+int prismi_step_loss(struct prism_session *s)
+{
+    enum prism_dtype t = s->par.dtype;
+    bool init = s->st.phase == PRISM_PHASE_INIT;
+    PRISM_TRY(prism_net_forward(s->net, &s->x));
+    PRISM_TRY(init ? image_loss(s) : prismi_term_forward(&s->term, s->x));
+    prism_mem value = init ? s->image_loss : prismi_loss_value(s->term.loss);
+    PRISM_TRY(prismi_map(s->dev, PRISM_MAP_AXPBY, t, 1, init ? 1 : (size_t)s->n_losses, s->loss_sum, s->loss_sum, value, 0, 1, 1));
+    s->st.pending++;
+    if (!averaging(s))
+        return 0;
+    s->st.averaged++;
+    return prismi_map(s->dev, PRISM_MAP_AXPBY, t, 1, s->pixels, s->average, s->average, s->x, 0, 1, 1);
+}
+
+int prismi_step_update(struct prism_session *s, double lr)
+{
+    if (s->st.phase != PRISM_PHASE_INIT)
+        PRISM_TRY(prismi_term_backward(&s->term, s->gx));
+    PRISM_TRY(prism_net_backward(s->net, s->gx));
+    s->st.lr = lr;
+    return prismi_adam_update(s->dev, &s->adam, s->params, s->grads, lr, ++s->st.adam_t);
+}
+
+/* Initialisation: the image itself is fitted to a simple target, which also settles its sign. */
+int prismi_init_step(struct prism_session *s)
+{
+    const struct prism_training_params *t = &s->par.training;
+    bool last = s->st.phase_step + 1 == t->init_steps, watch = t->init_threshold > 0;
+    PRISM_TRY(prismi_step_loss(s));
+    if (watch || last || s->st.pending == PRISMI_CHECK_EVERY) {
+        PRISM_TRY(prismi_session_losses(s));
+        if (!watch || s->st.phase_step % PRISMI_CHECK_EVERY == 0)
+            PRISM_TRY(prismi_session_keep(s));
+    }
+    if (watch && s->st.loss < t->init_threshold)
+        last = true;
+    else
+        PRISM_TRY(prismi_step_update(s, t->init_lr > 0 ? t->init_lr : t->lr));
+    prismi_session_advance(s);
+    return last ? prismi_fit_begin(s) : 0;
+}

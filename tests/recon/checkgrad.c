@@ -1,0 +1,216 @@
+/* Gradients of every loss and composite through the modulus, the measurement and a small decoder, in double on ref, against
+ * central differences along random directions. A plain program: must exist where check does not.
+ *
+ * The best of four step sizes counts: rounding spoils small ones, kinks (L1, ReLU) and curvature large ones, and no step size makes
+ * a wrong gradient agree. */
+#include "recon_test.h"
+
+static const double LIMIT = 1e-7;
+
+struct problem_grad {
+    const char *name;
+    double weights[PRISM_LOSS_COUNT];
+    bool masks, no_normalize, complex_object;
+    int grid, obj, field, batch;
+};
+
+static const struct problem_grad cases[] = {
+    {"l1", {1, 0, 0, 0}, false, false, false, 32, 16, 0, 3},
+    {"l1 plain mean", {1, 0, 0, 0}, false, true, false, 32, 16, 0, 3},
+    {"l1 union and new", {1, 0, 0, 0}, true, false, false, 32, 16, 0, 2},
+    {"l1 small field", {1, 0, 0, 0}, false, false, false, 32, 16, 16, 3},
+    {"l2", {0, 1, 0, 0}, false, false, false, 32, 16, 0, 3},
+    {"l2 union and new", {0, 1, 0, 0}, true, false, false, 32, 16, 0, 2},
+    {"l2 plain mean", {0, 1, 0, 0}, true, true, false, 32, 16, 0, 2},
+    {"l2 complex object", {0, 1, 0, 0}, false, false, true, 32, 16, 0, 3},
+    {"ssim", {0, 0, 1, 0}, false, false, false, 32, 16, 0, 3},
+    {"ssim union and new", {0, 0, 1, 0}, true, false, false, 32, 16, 0, 2},
+    {"ms-ssim, 2 scales", {0, 0, 0, 1}, true, false, false, 32, 16, 0, 2},
+    {"ms-ssim, 3 scales", {0, 0, 0, 1}, false, false, false, 64, 16, 0, 2},
+    {"ms-ssim, odd scales", {0, 0, 0, 1}, false, false, false, 64, 16, 46, 2},
+    {"l1 and ssim", {0.7, 0, 0.3, 0}, true, false, false, 32, 16, 0, 2},
+    {"l1 and l2", {0.4, 0.6, 0, 0}, false, false, false, 32, 16, 0, 3},
+    {"all four", {0.3, 0.2, 0.3, 0.2}, false, false, false, 32, 16, 0, 3},
+    {"all four on a complex object", {0.3, 0.2, 0.3, 0.2}, false, false, true, 32, 16, 0, 3},
+};
+
+static struct prism_ctx *ctx;
+static struct prism_dev *dev;
+
+/* What is differentiated: parameters of a net, or the object itself where it is complex. */
+struct function {
+    struct prismi_term term;
+    struct prism_net *net;
+    struct prismi_arena arena;
+    prism_mem x, gx, params, grads;
+    size_t n, pixels;
+    int batch;
+};
+
+static double value_of(struct function *f)
+{
+    double v[8], sum = 0;
+    prism_mem x = f->x;
+    if (f->net)
+        MUST(ctx, prism_net_forward(f->net, &x));
+    MUST(ctx, prismi_term_forward(&f->term, x));
+    MUST(ctx, prismi_dev_get(dev, v, prismi_loss_value(f->term.loss), PRISM_F64, (size_t)f->batch));
+    for (int b = 0; b < f->batch; b++)
+        sum += v[b];
+    return sum;
+}
+
+static void gradient_of(struct function *f, double *g)
+{
+    value_of(f);
+    MUST(ctx, prismi_term_backward(&f->term, f->gx));
+    if (f->net)
+        MUST(ctx, prism_net_backward(f->net, f->gx));
+    MUST(ctx, prismi_dev_get(dev, g, f->grads, PRISM_F64, f->n));
+}
+
+/* |numeric - analytic| / |analytic| along a random direction. */
+static double error_along(struct function *f, const double *p, const double *g, double *work, uint64_t seed)
+{
+    static const double steps[] = {1e-4, 1e-5, 1e-6, 1e-7};
+    double analytic = 0, best = INFINITY;
+    for (size_t i = 0; i < f->n; i++)
+        analytic += g[i] * prismi_rng_normal(seed, 1, i);
+    for (int k = 0; k < 4; k++) {
+        double side[2];
+        for (int j = 0; j < 2; j++) {
+            for (size_t i = 0; i < f->n; i++)
+                work[i] = p[i] + (j ? 1 : -1) * steps[k] * prismi_rng_normal(seed, 1, i);
+            MUST(ctx, prismi_dev_put(dev, f->params, PRISM_F64, work, f->n));
+            side[j] = value_of(f);
+        }
+        best = fmin(best, fabs((side[1] - side[0]) / (2 * steps[k]) - analytic) / fabs(analytic));
+    }
+    MUST(ctx, prismi_dev_put(dev, f->params, PRISM_F64, p, f->n));
+    return best;
+}
+
+static struct function make_function(const struct problem_grad *c, struct prism_dataset *ds)
+{
+    struct function f = {.batch = c->batch, .pixels = (size_t)c->obj * c->obj};
+    const struct prismi_term_params tp = {.dtype = PRISM_F64,
+                                          .complex_object = c->complex_object,
+                                          .masks = c->masks,
+                                          .batch = c->batch,
+                                          .ssim = c->weights[PRISM_LOSS_SSIM] > 0,
+                                          .ms_ssim = c->weights[PRISM_LOSS_MS_SSIM] > 0,
+                                          .composite = true,
+                                          .no_normalize = c->no_normalize};
+    const struct prism_decoder_params dp = {.dtype = PRISM_F64, .grid_size = c->grid, .obj_size = c->obj};
+    MUST(ctx, prismi_term_create(dev, ds, &tp, &f.term));
+    MUST(ctx, prismi_loss_set_weights(f.term.loss, c->weights));
+    if (!c->complex_object) {
+        MUST(ctx, prism_decoder_create(dev, &dp, &f.net));
+        MUST(ctx, prism_net_init(f.net, 3));
+        prism_net_slabs(f.net, &f.params, &f.grads, &f.n);
+    }
+    return f;
+}
+
+static void bind_function(struct function *f)
+{
+    prismi_arena_add(&f->arena, 2 * f->pixels * sizeof(double), &f->x);
+    prismi_arena_add(&f->arena, 2 * f->pixels * sizeof(double), &f->gx);
+    MUST(ctx, prismi_arena_bind(&f->arena, dev));
+    if (f->net)
+        return;
+    f->params = f->x;
+    f->grads = f->gx;
+    f->n = 2 * f->pixels;
+    for (size_t i = 0; i < f->n; i++) {
+        double v = prismi_rng_uniform(8, 8, i);
+        MUST(ctx, prismi_dev_put(dev, f->x + i * sizeof v, PRISM_F64, &v, 1));
+    }
+}
+
+/* The two masks of the progressive objective and targets that nothing equals. */
+static void set_masks(struct function *f, struct prism_dataset *ds, int grid)
+{
+    uint8_t *mask = new_array((size_t)grid * grid, 1);
+    for (int a = 0; a < 2; a++) {
+        const struct prism_aperture disc = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = a ? 4 : 6};
+        prism_aperture_render(&disc, a, a, -grid / 2, -grid / 2, grid, grid, mask);
+        MUST(ctx, prism_measure_set_mask(f->term.measure, a, mask));
+        MUST(ctx, prismi_term_load_target(&f->term, ds, a, a, PRISM_F64));
+    }
+    MUST(ctx, prismi_loss_weigh(f->term.loss));
+    free(mask);
+}
+
+static void check_case(const struct problem_grad *c)
+{
+    static const double centres[4][2] = {{0, 0}, {3, 1.5}, {-4, 2}, {2, -5}};
+    static const int32_t index[] = {3, 0, 2};
+    const struct prism_dataset_params dp = {.grid_size = c->grid,
+                                            .obj_size = c->obj,
+                                            .field_size = c->field,
+                                            .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
+    struct prism_dataset *ds;
+    double *truth = small_object(c->obj), worst = 0;
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 4, NULL, &ds));
+    struct function f = make_function(c, ds);
+    bind_function(&f);
+    if (c->masks)
+        set_masks(&f, ds, c->grid);
+    else
+        MUST(ctx, prism_measure_set_index(f.term.measure, index));
+    double *p = new_array(f.n, sizeof *p), *g = new_array(f.n, sizeof *g), *work = new_array(f.n, sizeof *work);
+    MUST(ctx, prismi_dev_get(dev, p, f.params, PRISM_F64, f.n));
+    gradient_of(&f, g);
+    for (uint64_t seed = 1; seed <= 3; seed++)
+        worst = fmax(worst, error_along(&f, p, g, work, seed));
+    tap(worst < LIMIT, "%s: error %.1e", c->name, worst);
+    free(p);
+    free(g);
+    free(work);
+    free(truth);
+    prismi_arena_release(&f.arena);
+    prism_net_destroy(&f.net);
+    prismi_term_release(&f.term);
+    prism_dataset_destroy(&ds);
+}
+
+/* The image-space loss of the initialisation, through the session's own step. */
+static void check_init(void)
+{
+    struct problem p = small_problem(ctx, dev, PRISM_F64);
+    struct prism_session *s = new_session(&p);
+    size_t n = s->pixels;
+    double analytic = 0, numeric, *x = new_array(n, sizeof *x), *t = new_array(n, sizeof *t), *g = new_array(n, sizeof *g);
+    MUST(ctx, prismi_step_loss(s));
+    MUST(ctx, prismi_dev_get(dev, x, s->x, PRISM_F64, n));
+    MUST(ctx, prismi_dev_get(dev, t, s->target, PRISM_F64, n));
+    MUST(ctx, prismi_dev_get(dev, g, s->gx, PRISM_F64, n));
+    double side[2] = {0}, norm = 0, h = 1e-7;
+    for (size_t i = 0; i < n; i++) {
+        double d = prismi_rng_normal(4, 1, i);
+        analytic += g[i] * d;
+        norm += fabs(t[i]);
+        side[0] += fabs(x[i] - h * d - t[i]);
+        side[1] += fabs(x[i] + h * d - t[i]);
+    }
+    numeric = (side[1] - side[0]) / (2 * h) / norm;
+    tap(fabs(numeric - analytic) < LIMIT, "initialisation: %.10f, difference %.1e", analytic, fabs(numeric - analytic));
+    free(x);
+    free(t);
+    free(g);
+    prism_session_destroy(&s);
+    release_problem(&p);
+}
+
+int main(void)
+{
+    ctx = open_ctx();
+    dev = open_dev(ctx, "ref", NULL, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_case(&cases[i]);
+    check_init();
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+    return tap_end();
+}

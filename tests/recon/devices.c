@@ -1,0 +1,107 @@
+/* Sessions on a backend, argv[1] (argv[2]: folder of plugins): the first steps of every kind of run agree with ref, the same bits
+ * come twice and with any thread count, the composed entries serve as well as the fused. */
+#include "recon_test.h"
+
+static const double LIMIT = 1e-3;
+enum { STEPS = 24 }; /* past a look at the loss and a snapshot; before chaos separates the runs */
+
+struct kind {
+    const char *name;
+    enum prism_algorithm algorithm;
+    enum prism_objective objective;
+    double weights[PRISM_LOSS_COUNT];
+    int init_steps;
+    bool amsgrad, complex_object, parallel;
+};
+
+static const struct kind kinds[] = {
+    {"initialisation", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 100, false, false, false},
+    {"joint l1", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false},
+    {"joint l2 amsgrad", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0, 1}, 0, true, false, false},
+    {"joint composite", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0.4, 0.2, 0.2, 0.2}, 0, false, false, false},
+    {"progressive l1", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false},
+    {"progressive ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 1}, 0, false, false, false},
+    {"progressive ms-ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 0, 1}, 0, false, false, false},
+    {"mopie serial", PRISM_ALG_MOPIE, 0, {1}, 0, false, false, false},
+    {"mopie parallel complex", PRISM_ALG_MOPIE, 0, {1}, 0, false, true, true},
+};
+#define N_KINDS ((int)(sizeof kinds / sizeof kinds[0]))
+
+struct outcome {
+    uint64_t hash;
+    double loss, image[SMALL_OBJ * SMALL_OBJ];
+};
+
+static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const struct kind *k)
+{
+    struct outcome out;
+    struct problem p = small_problem(ctx, dev, PRISM_F32);
+    p.par.algorithm = k->algorithm;
+    p.par.training.objective = k->objective;
+    memcpy(p.par.training.loss_weights, k->weights, sizeof k->weights);
+    p.par.training.init_steps = k->init_steps;
+    p.par.training.amsgrad = k->amsgrad;
+    p.par.mopie.complex_object = k->complex_object;
+    p.par.mopie.parallel = k->parallel;
+    p.par.mopie.loops = 2 * STEPS;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, STEPS);
+    out.hash = session_hash(s);
+    out.loss = s->st.loss;
+    MUST(ctx, prism_session_result(s, out.image));
+    prism_session_destroy(&s);
+    release_problem(&p);
+    return out;
+}
+
+/* Largest difference of the images, in parts of the largest value. */
+static double difference(const struct outcome *a, const struct outcome *b)
+{
+    double worst = 0, scale = 0;
+    for (int i = 0; i < SMALL_OBJ * SMALL_OBJ; i++) {
+        worst = fmax(worst, fabs(a->image[i] - b->image[i]));
+        scale = fmax(scale, fabs(a->image[i]));
+    }
+    return worst / scale;
+}
+
+static struct prism_dev *open_with(struct prism_ctx *ctx, const char *backend, const char *plugins, int threads, bool no_fused)
+{
+    struct prism_dev *dev = NULL;
+    const struct prism_dev_params params = {.backend = backend, .plugin_path = plugins, .threads = threads, .no_fused = no_fused};
+    MUST(ctx, prism_dev_open(ctx, &params, &dev));
+    return dev;
+}
+
+int main(int argc, char **argv)
+{
+    const char *backend = argc > 1 ? argv[1] : "ref", *plugins = argc > 2 ? argv[2] : NULL;
+    struct prism_ctx *ctx = open_ctx();
+    struct prism_dev *ref = open_dev(ctx, "ref", NULL, 1), *one = open_dev(ctx, backend, plugins, 1);
+    if (!one) {
+        printf("1..0 # SKIP %s\n", prism_ctx_error(ctx)->text);
+        prism_dev_close(&ref);
+        prism_ctx_destroy(&ctx);
+        const char *required = getenv("PRISMREC_TEST_REQUIRE");
+        return required && !strcmp(required, backend) ? 1 : 77;
+    }
+    struct prism_dev *two = open_with(ctx, backend, plugins, 2, false), *composed = open_with(ctx, backend, plugins, 1, true);
+    bool same_bits = one->caps.flags & PRISM_CAPS_DETERMINISTIC;
+    for (int i = 0; i < N_KINDS; i++) {
+        const struct kind *k = &kinds[i];
+        struct outcome want = run(ctx, ref, k), got = run(ctx, one, k), again = run(ctx, one, k), threads = run(ctx, two, k),
+                       parts = run(ctx, composed, k);
+        tap(difference(&want, &got) < LIMIT, "%s on %s: loss %.6f, ref %.6f, images differ by %.1e", k->name, backend, got.loss,
+            want.loss, difference(&want, &got));
+        tap(!same_bits || got.hash == again.hash, "%s on %s: the same bits twice", k->name, backend);
+        tap(!same_bits || got.hash == threads.hash, "%s on %s: the same bits on two threads", k->name, backend);
+        tap(difference(&got, &parts) < LIMIT, "%s on %s: composed entries, images differ by %.1e", k->name, backend,
+            difference(&got, &parts));
+    }
+    prism_dev_close(&composed);
+    prism_dev_close(&two);
+    prism_dev_close(&one);
+    prism_dev_close(&ref);
+    prism_ctx_destroy(&ctx);
+    return tap_end();
+}

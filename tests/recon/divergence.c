@@ -1,0 +1,131 @@
+/* Losses that stop being finite: noticed, named, undone. On ref. */
+#include "recon_test.h"
+
+#include <check.h>
+
+static struct prism_ctx *ctx;
+static struct prism_dev *dev;
+static struct problem p;
+
+static void open_all(void)
+{
+    ctx = open_ctx();
+    dev = open_dev(ctx, "ref", NULL, 1);
+    p = small_problem(ctx, dev, PRISM_F32);
+}
+
+static void close_all(void)
+{
+    release_problem(&p);
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+}
+
+static double *result_of(struct prism_session *s)
+{
+    double *x = new_array(s->pixels, sizeof *x);
+    MUST(ctx, prism_session_result(s, x));
+    return x;
+}
+
+static void poison(struct prism_session *s, prism_mem target)
+{
+    const double bad = NAN;
+    MUST(ctx, prismi_dev_put(dev, target, s->par.dtype, &bad, 1));
+}
+
+static uint64_t hash_of_slab(struct prism_session *s, int i)
+{
+    void *copy = new_array(s->slabs[i].bytes, 1);
+    MUST(ctx, dev->ops->read(dev, copy, s->slabs[i].mem, s->slabs[i].bytes));
+    uint64_t h = prismi_hash64(copy, s->slabs[i].bytes, 0);
+    free(copy);
+    return h;
+}
+
+/* The next failure names the loss and its step and goes back to a step no later than this one; without the poison the run goes on
+ * as one that was never poisoned. */
+static void check_divergence(struct prism_session *s, prism_mem poisoned, const char *word)
+{
+    int status = 0, tries = 0;
+    int64_t before = s->st.step;
+    double good;
+    MUST(ctx, prismi_dev_get(dev, &good, poisoned, s->par.dtype, 1));
+    poison(s, poisoned);
+    while (!status && tries++ < 60)
+        status = prism_session_step(s);
+    ck_assert_int_eq(status, PRISM_EDIVERGED);
+    ck_assert_int_le(tries, PRISMI_CHECK_EVERY + SMALL_SAMPLES + 1);
+    const char *text = prism_ctx_error(ctx)->text;
+    char at[64], back[64];
+    snprintf(at, sizeof at, "at step %d", (int)before + tries);
+    snprintf(back, sizeof back, "back at step %d", (int)s->st.step);
+    ck_assert_msg(strstr(text, word) && strstr(text, at) && strstr(text, back) && strstr(text, "nan"), "%s", text);
+    ck_assert_int_le(s->st.step, before);
+    MUST(ctx, prismi_dev_put(dev, poisoned, s->par.dtype, &good, 1));
+    struct prism_session *clean = new_session(&p);
+    run_steps(clean, (int)before + 20);
+    run_steps(s, (int)(before + 20 - s->st.step));
+    ck_assert_uint_eq(hash_of_slab(s, 0), hash_of_slab(clean, 0)); /* parameters, or the object */
+    prism_session_destroy(&clean);
+}
+
+START_TEST(divergence_is_caught_and_undone)
+{
+    p.par.training.max_steps = 200;
+    p.par.training.init_steps = 30;
+    p.par.mopie.loops = 50;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 5);
+    check_divergence(s, s->target, "initialisation");
+    run_steps(s, 30);
+    check_divergence(s, prismi_loss_target(s->term.loss, 2), "the loss of field");
+    prism_session_destroy(&s);
+
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    p.par.training.n_epochs = 50;
+    s = new_session(&p);
+    run_steps(s, 90);
+    ck_assert_int_eq(s->st.sample, 1);
+    check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample 1");
+    prism_session_destroy(&s);
+
+    p.par.algorithm = PRISM_ALG_MOPIE;
+    s = new_session(&p);
+    run_steps(s, 9);
+    check_divergence(s, prismi_loss_target(s->mopie.term.loss, 3), "the loss");
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* Parameters that become infinite at the last update of a phase are not handed on. */
+START_TEST(infinite_outputs_do_not_pass_a_phase)
+{
+    p.par.training.init_steps = 1;
+    p.par.training.init_lr = 1e38;
+    struct prism_session *s = new_session(&p);
+    ck_assert_int_eq(prism_session_step(s), PRISM_EDIVERGED);
+    ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "output"));
+    double *x = result_of(s);
+    for (size_t i = 0; i < s->pixels; i++)
+        ck_assert(isfinite(x[i]));
+    free(x);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("recon divergence");
+    TCase *t = tcase_create("divergence");
+    tcase_add_checked_fixture(t, open_all, close_all);
+    tcase_add_test(t, divergence_is_caught_and_undone);
+    tcase_add_test(t, infinite_outputs_do_not_pass_a_phase);
+    suite_add_tcase(suite, t);
+    SRunner *sr = srunner_create(suite);
+    srunner_set_tap(sr, "-");
+    srunner_run_all(sr, CK_SILENT);
+    int failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}

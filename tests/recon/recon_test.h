@@ -1,0 +1,191 @@
+/* Shared by the suites of reconstruction: devices, small objects made in code, sessions, TAP for the plain programs. */
+#ifndef RECON_TEST_H
+#define RECON_TEST_H
+
+#include "recon/internal.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline void recon_must(struct prism_ctx *ctx, int status, const char *what)
+{
+    if (status) {
+        printf("Bail out! %s: %s\n", what, ctx ? prism_ctx_error(ctx)->text : "");
+        exit(1);
+    }
+}
+#define MUST(ctx, call) recon_must(ctx, call, #call)
+
+/* ---- TAP ---- */
+
+static int tap_n, tap_failed;
+
+static inline bool tap(bool ok, const char *fmt, ...) PRISM_PRINTF(2, 3);
+static inline bool tap(bool ok, const char *fmt, ...)
+{
+    va_list ap;
+    printf("%sok %d - ", ok ? "" : "not ", ++tap_n);
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    printf("\n");
+    fflush(stdout);
+    tap_failed += !ok;
+    return ok;
+}
+
+static inline int tap_end(void)
+{
+    printf("1..%d\n", tap_n);
+    return tap_failed != 0;
+}
+
+/* ---- a device, an object, a data set ---- */
+
+static inline struct prism_ctx *open_ctx(void)
+{
+    struct prism_ctx *ctx = NULL;
+    MUST(ctx, prism_ctx_create(NULL, &ctx));
+    return ctx;
+}
+
+/* NULL where this build or machine has no such backend. */
+static inline struct prism_dev *open_dev(struct prism_ctx *ctx, const char *backend, const char *plugin_path, int threads)
+{
+    struct prism_dev *dev = NULL;
+    const struct prism_dev_params p = {.backend = backend, .plugin_path = plugin_path, .threads = threads};
+    int status = prism_dev_open(ctx, &p, &dev);
+    if (status == PRISM_ENOTSUP)
+        return NULL;
+    MUST(ctx, status);
+    return dev;
+}
+
+static inline void *new_array(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size);
+    if (!p)
+        abort();
+    return p;
+}
+
+/* A moon-like disc with craters, amplitude in [0,1]; [o,o]. */
+static inline double *small_object(int o)
+{
+    double *x = new_array((size_t)o * o, sizeof *x);
+    for (int i = 0; i < o; i++)
+        for (int j = 0; j < o; j++) {
+            double y = (i - o / 2) / (0.45 * o), z = (j - o / 2) / (0.45 * o), r = sqrt(y * y + z * z);
+            double v = 0.6 + 0.2 * sin(5 * y + 1) * cos(7 * z) + 0.15 * (hypot(y - 0.3, z + 0.2) < 0.25);
+            x[(size_t)i * o + j] = r <= 1 ? v : 0;
+        }
+    return x;
+}
+
+struct problem {
+    struct prism_ctx *ctx;
+    struct prism_dev *dev;
+    struct prism_cache *cache;
+    struct prism_dataset *ds;
+    struct prism_recon_params par;
+    double *truth;
+    int n;
+};
+
+#define SMALL_GRID 32
+#define SMALL_OBJ 16
+#define SMALL_SAMPLES 7
+
+/* Seven apertures of radius 4 on a grid of 32. */
+static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_dev *dev, enum prism_dtype dtype)
+{
+    static const double centres[SMALL_SAMPLES][2] = {{0, 0}, {4, 1}, {-3, 3.5}, {1, -5}, {6, 5}, {-6, -4}, {7, -3}};
+    struct problem p = {.ctx = ctx, .dev = dev, .n = SMALL_SAMPLES, .truth = small_object(SMALL_OBJ)};
+    const struct prism_dataset_params dp = {
+        .grid_size = SMALL_GRID, .obj_size = SMALL_OBJ, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
+    MUST(ctx, prism_cache_create(1 << 20, &p.cache));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, &centres[0][0], p.n, p.cache, &p.ds));
+    p.par = (struct prism_recon_params){.dtype = dtype, .seed = 5};
+    p.par.training = (struct prism_training_params){.loss_weights = {1},
+                                                    .lr = 2e-3,
+                                                    .schedule = PRISM_SCHEDULE_COSINE,
+                                                    .init_steps = 20,
+                                                    .max_steps = 60,
+                                                    .batch = 3,
+                                                    .n_epochs = 10,
+                                                    .max_epochs = 1,
+                                                    .loss_threshold = 0.02,
+                                                    .patience = 5,
+                                                    .plateau_window = 10,
+                                                    .plateau_threshold = 0.01,
+                                                    .escalation_epochs = 20,
+                                                    .aggressive_lr_multiplier = 2,
+                                                    .retry_lr_multiplier = 0.1};
+    p.par.mopie = (struct prism_mopie_params){.loops = 4, .init_loops = 2, .lr_obj = 1};
+    return p;
+}
+
+static inline void release_problem(struct problem *p)
+{
+    prism_dataset_destroy(&p->ds);
+    prism_cache_destroy(&p->cache);
+    free(p->truth);
+}
+
+static inline struct prism_session *new_session(const struct problem *p)
+{
+    struct prism_session *s = NULL;
+    MUST(p->ctx, prism_session_create(p->dev, p->ds, &p->par, &s));
+    return s;
+}
+
+static inline void run_steps(struct prism_session *s, int n)
+{
+    for (int i = 0; i < n; i++)
+        MUST(s->ctx, prism_session_step(s));
+}
+
+/* Hash of everything that advances: the state and every block. */
+static inline uint64_t session_hash(struct prism_session *s)
+{
+    uint64_t h = prismi_hash64(&s->st, sizeof s->st, 0);
+    for (int i = 0; i < s->n_slabs; i++) {
+        void *copy = new_array(s->slabs[i].bytes, 1);
+        MUST(s->ctx, s->dev->ops->read(s->dev, copy, s->slabs[i].mem, s->slabs[i].bytes));
+        h = prismi_hash64(copy, s->slabs[i].bytes, h);
+        free(copy);
+    }
+    h = prismi_hash64(s->status, (size_t)s->n * sizeof *s->status, h);
+    return prismi_hash64(s->history, (size_t)s->st.n_history * sizeof s->history[0], h);
+}
+
+/* ---- the deterministic fill of the golden numbers ---- */
+
+/* n values of the linear congruential generator, u in [-1,1), from seed. */
+static inline void lcg_fill(double *u, size_t n, uint32_t seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        seed = 1664525u * seed + 1013904223u;
+        u[i] = (double)(seed >> 8) / 16777216.0 * 2 - 1;
+    }
+}
+
+static inline void lcg_weights(struct prism_ctx *ctx, struct prism_dev *dev, struct prism_net *net)
+{
+    for (int i = 0; i < prism_net_param_count(net); i++) {
+        struct prism_param_info p;
+        MUST(ctx, prism_net_param(net, i, &p));
+        double *v = new_array(p.count, sizeof *v), scale = p.nd == 4 ? 1 / sqrt((double)p.dim[1] * p.dim[2] * p.dim[3]) : 0.1;
+        const char *suffix = strrchr(p.name, '.');
+        lcg_fill(v, p.count, (uint32_t)i + 1);
+        for (size_t k = 0; k < p.count; k++)
+            v[k] = i == 0 ? 1.5 * v[k] : suffix && !strcmp(suffix, ".gamma") ? 1 + 0.1 * v[k] : scale * v[k];
+        MUST(ctx, prismi_dev_put(dev, p.value, prism_net_params(net)->dtype, v, p.count));
+        free(v);
+    }
+}
+
+#endif

@@ -1,0 +1,595 @@
+/* The session: what it refuses, what each objective does step by step. On ref. */
+#include "prismrec/metrics.h"
+#include "recon_test.h"
+
+#include <check.h>
+
+static struct prism_ctx *ctx;
+static struct prism_dev *dev;
+static struct problem p;
+
+static void open_all(void)
+{
+    ctx = open_ctx();
+    dev = open_dev(ctx, "ref", NULL, 1);
+    p = small_problem(ctx, dev, PRISM_F32);
+}
+
+static void close_all(void)
+{
+    release_problem(&p);
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+}
+
+static struct prism_progress progress_of(const struct prism_session *s)
+{
+    struct prism_progress at;
+    prism_session_progress(s, &at);
+    return at;
+}
+
+static double *result_of(struct prism_session *s)
+{
+    double *x = new_array(s->pixels, sizeof *x);
+    MUST(ctx, prism_session_result(s, x));
+    return x;
+}
+
+/* ---- refusals ---- */
+
+static void refused(int status, const char *word)
+{
+    struct prism_session *s = (void *)1;
+    ck_assert_int_eq(prism_session_create(dev, p.ds, &p.par, &s), status);
+    ck_assert_ptr_null(s);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"", prism_ctx_error(ctx)->text, word);
+}
+
+START_TEST(wrong_settings_are_refused_by_name)
+{
+    const struct prism_recon_params good = p.par;
+    struct prism_training_params *t = &p.par.training;
+#define REFUSED(change, word) (p.par = good, change, refused(PRISM_EINVAL, word))
+    REFUSED(t->lr = 0, "training.lr");
+    REFUSED(t->lr = NAN, "training.lr");
+    REFUSED(t->loss_weights[1] = 0.5, "training.loss_type");
+    REFUSED(t->loss_weights[0] = -1, "training.loss_type");
+    REFUSED(t->batch = 0, "training.batch");
+    REFUSED(t->max_steps = -1, "training.max_steps");
+    REFUSED(t->init_steps = -1, "training.init_steps");
+    REFUSED(t->average = 2, "training.average");
+    REFUSED(t->schedule = 99, "training.schedule");
+    REFUSED(p.par.algorithm = 7, "algorithm");
+    REFUSED(p.par.dtype = PRISM_I32, "precision");
+    REFUSED(p.par.metrics_every = -1, "metrics_every");
+    REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->n_epochs = 0), "training.n_epochs");
+    REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->adaptive = true, t->plateau_window = 1001), "training.plateau_window");
+    REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.loops = 0), "mopie.loops");
+    REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.lr_obj = -1), "mopie.lr_obj");
+    p.par = good;
+    dev->caps.mem_bytes = 20000;
+    refused(PRISM_ENOMEM, "20000");
+    dev->caps.mem_bytes = 0;
+    dev->caps.dtypes &= ~(1u << PRISM_F64);
+    p.par.dtype = PRISM_F64;
+    refused(PRISM_ENOTSUP, "double");
+    dev->caps.dtypes |= 1u << PRISM_F64;
+}
+END_TEST
+
+START_TEST(progressive_needs_whole_fields)
+{
+    static const double centre[2] = {0, 0};
+    struct prism_dataset_params dp = *prism_dataset_params(p.ds);
+    struct prism_dataset *whole = p.ds;
+    dp.field_size = SMALL_GRID / 2;
+    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, NULL, &p.ds));
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    refused(PRISM_EINVAL, "field_size");
+    prism_dataset_destroy(&p.ds);
+    p.ds = whole;
+}
+END_TEST
+
+START_TEST(failures_on_the_way_leave_nothing_behind)
+{
+    static const double centre[2] = {0, 0};
+    struct prism_dataset *seven = p.ds;
+    struct prism_dataset_params dp = *prism_dataset_params(seven);
+    dp.grid_size = dp.field_size = 24; /* no power of two: fine for data, not for a decoder */
+    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, NULL, &p.ds));
+    refused(PRISM_EINVAL, "24");
+    prism_dataset_destroy(&p.ds);
+    dp.grid_size = dp.field_size = 4;
+    dp.obj_size = 4;
+    dp.aperture.radius_px = 1;
+    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, NULL, &p.ds));
+    p.par.training.loss_weights[PRISM_LOSS_L1] = 0;
+    p.par.training.loss_weights[PRISM_LOSS_SSIM] = 1;
+    refused(PRISM_EINVAL, "SSIM"); /* after the network was made */
+    prism_dataset_destroy(&p.ds);
+    p.ds = seven;
+}
+END_TEST
+
+/* ---- initialisation ---- */
+
+START_TEST(every_target_is_approached)
+{
+    for (int target = 0; target < PRISM_TARGET_COUNT; target++) {
+        double *t = new_array(SMALL_OBJ * SMALL_OBJ, sizeof *t), low = INFINITY, high = -INFINITY;
+        p.par.training.init_target = target;
+        p.par.training.init_steps = 150;
+        MUST(ctx, prismi_init_target(dev, p.ds, &p.par, t));
+        for (int i = 0; i < SMALL_OBJ * SMALL_OBJ; i++) {
+            low = fmin(low, t[i]);
+            high = fmax(high, t[i]);
+        }
+        ck_assert_double_ge(low, 0);
+        ck_assert_double_gt(high, 0.6);
+        ck_assert_double_le(high, 1);
+        struct prism_session *s = new_session(&p);
+        run_steps(s, 16);
+        double first = s->st.loss;
+        run_steps(s, 134);
+        ck_assert_int_eq(s->st.phase, PRISM_PHASE_FIT);
+        ck_assert_double_lt(s->st.loss, 0.5 * first);
+        double *x = result_of(s);
+        ck_assert_double_lt(prism_rmse_percent(x, t, s->pixels), 60);
+        free(x);
+        free(t);
+        prism_session_destroy(&s);
+    }
+}
+END_TEST
+
+START_TEST(synthetic_aperture_is_the_mean_of_amplitudes)
+{
+    double t[SMALL_OBJ * SMALL_OBJ], mean = 0;
+    const float *a;
+    p.par.training.init_target = PRISM_TARGET_SYNTHETIC_APERTURE;
+    p.par.decoder.output_activation = PRISM_ACT_RELU; /* not stretched to [0,1] */
+    MUST(ctx, prismi_init_target(dev, p.ds, &p.par, t));
+    for (int k = 0; k < p.n; k++) {
+        MUST(ctx, prism_dataset_amplitude(p.ds, k, &a));
+        mean += (double)a[(8 + 5) * SMALL_GRID + 8 + 6] / p.n;
+    }
+    ck_assert_double_eq_tol(t[5 * SMALL_OBJ + 6], mean, 1e-6);
+}
+END_TEST
+
+START_TEST(threshold_ends_initialisation_without_an_update)
+{
+    p.par.training.init_threshold = 1e6;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 1);
+    ck_assert_int_eq(s->st.phase, PRISM_PHASE_FIT);
+    ck_assert_int_eq(s->st.adam_t, 0);
+    ck_assert_int_eq(s->st.step, 1);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* ---- joint ---- */
+
+START_TEST(joint_visits_every_sample_once_an_epoch)
+{
+    p.par.training.init_steps = 0;
+    struct prism_session *s = new_session(&p);
+    int seen[3][SMALL_SAMPLES] = {{0}};
+    for (int step = 0; step < SMALL_SAMPLES; step++) { /* batches of 3: 3 epochs */
+        run_steps(s, 1);
+        for (int b = 0; b < 3; b++)
+            seen[(3 * step + b) / SMALL_SAMPLES][s->index[b]]++;
+    }
+    for (int epoch = 0; epoch < 3; epoch++)
+        for (int k = 0; k < SMALL_SAMPLES; k++)
+            ck_assert_int_eq(seen[epoch][k], 1);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+START_TEST(joint_runs_to_its_end)
+{
+    p.par.training.max_steps = 400;
+    p.par.metrics_every = 100;
+    struct prism_session *s = new_session(&p);
+    ck_assert_int_eq(progress_of(s).total_steps, 420);
+    ck_assert_double_nan(progress_of(s).ssim);
+    run_steps(s, 20);
+    MUST(ctx, prism_session_evaluate(s));
+    double before = progress_of(s).psnr_db;
+    MUST(ctx, prism_session_run(s, NULL, NULL));
+    struct prism_progress at = progress_of(s);
+    ck_assert_int_eq(at.phase, PRISM_PHASE_DONE);
+    ck_assert_int_eq(at.step, 420);
+    ck_assert(at.evaluated);
+    ck_assert_double_gt(at.psnr_db, before + 2); /* few apertures: there is not more to find */
+    ck_assert_double_lt(at.lr, 4e-6);
+    ck_assert_int_eq(s->st.n_history, 5); /* 100, 200, 300, 400, 420 */
+    uint64_t h = session_hash(s);
+    MUST(ctx, prism_session_step(s)); /* nothing more to do */
+    ck_assert_uint_eq(session_hash(s), h);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+START_TEST(equal_seeds_equal_runs_and_looking_changes_nothing)
+{
+    for (int objective = 0; objective < PRISM_OBJ_COUNT; objective++) {
+        p.par.training.objective = objective;
+        struct prism_session *a = new_session(&p), *b = new_session(&p);
+        for (int i = 0; i < 70; i++) {
+            run_steps(a, 1);
+            run_steps(b, 1);
+            if (i % 7 == 3)
+                free(result_of(b));
+        }
+        ck_assert_uint_eq(session_hash(a), session_hash(b));
+        prism_session_destroy(&b);
+        p.par.seed++;
+        b = new_session(&p);
+        run_steps(b, 70);
+        ck_assert_uint_ne(session_hash(a), session_hash(b));
+        prism_session_destroy(&a);
+        prism_session_destroy(&b);
+    }
+}
+END_TEST
+
+START_TEST(average_is_the_mean_of_the_last_outputs)
+{
+    p.par.training.init_steps = 0;
+    p.par.training.max_steps = 20;
+    p.par.training.average = 0.5;
+    struct prism_session *s = new_session(&p);
+    double *mean = new_array(s->pixels, sizeof *mean), *x = new_array(s->pixels, sizeof *x);
+    for (int i = 0; i < 19; i++) {
+        run_steps(s, 1);
+        MUST(ctx, prismi_dev_get(dev, x, s->x, PRISM_F32, s->pixels));
+        for (size_t k = 0; i >= 10 && k < s->pixels; k++)
+            mean[k] += x[k] / 9;
+    }
+    MUST(ctx, prism_session_result(s, x));
+    for (size_t k = 0; k < s->pixels; k++)
+        ck_assert_double_eq_tol(x[k], mean[k], 1e-6);
+    run_steps(s, 1);
+    ck_assert_int_eq(s->st.averaged, 10);
+    prism_session_destroy(&s);
+    free(mean);
+    free(x);
+}
+END_TEST
+
+static bool stop_at_ten(void *user, const struct prism_progress *at)
+{
+    (void)user;
+    return at->step < 10;
+}
+
+START_TEST(a_callback_stops_a_run)
+{
+    struct prism_session *s = new_session(&p);
+    ck_assert_int_eq(prism_session_run(s, stop_at_ten, NULL), PRISM_ECANCELED);
+    ck_assert_int_eq(s->st.step, 10);
+    run_steps(s, 1); /* and it goes on */
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* ---- progressive ---- */
+
+START_TEST(progressive_goes_sample_by_sample)
+{
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    p.par.training.loss_threshold = 0;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 20);
+    for (int k = 0; k < p.n; k++)
+        for (int i = 0; i < 10; i++) {
+            run_steps(s, 1);
+            struct prism_progress at = progress_of(s);
+            ck_assert_int_eq(at.sample, k);
+            ck_assert_int_eq(at.sample_done, i == 9);
+            ck_assert(!at.sample_converged);
+            if (k == 0)
+                ck_assert_double_eq(at.loss_old, at.loss_new);
+            else if (i == 0)
+                ck_assert_double_eq(at.loss_old, 0);
+            else
+                ck_assert_double_gt(at.loss_old, 0);
+            ck_assert_double_eq(at.loss, at.loss_old + at.loss_new);
+        }
+    ck_assert_int_eq(progress_of(s).phase, PRISM_PHASE_DONE);
+    ck_assert_int_eq(progress_of(s).n_failed, SMALL_SAMPLES);
+    ck_assert_int_eq(s->st.n_history, SMALL_SAMPLES);
+    uint8_t mask[SMALL_GRID * SMALL_GRID], seen[SMALL_GRID * SMALL_GRID] = {0};
+    for (int k = 0; k < p.n; k++) {
+        const double *c = prism_dataset_centres(p.ds) + 2 * k;
+        prism_aperture_render(&prism_dataset_params(p.ds)->aperture, c[0], c[1], -SMALL_GRID / 2, -SMALL_GRID / 2, SMALL_GRID,
+                              SMALL_GRID, mask);
+        for (int i = 0; i < SMALL_GRID * SMALL_GRID; i++)
+            seen[i] |= mask[i];
+    }
+    ck_assert_mem_eq(s->mask, seen, sizeof seen);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+START_TEST(converged_samples_need_no_update)
+{
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    p.par.training.loss_threshold = 1e6;
+    p.par.training.init_steps = 0;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, p.n);
+    struct prism_progress at = progress_of(s);
+    ck_assert_int_eq(at.phase, PRISM_PHASE_DONE);
+    ck_assert_int_eq(at.n_failed, 0);
+    ck_assert_int_eq(at.tier, PRISM_TIER_FAST);
+    ck_assert_int_eq(s->st.adam_t, 0);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+START_TEST(one_sample_is_a_data_set)
+{
+    static const double centre[2] = {0, 0};
+    struct prism_dataset *seven = p.ds;
+    MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(seven), p.truth, centre, 1, NULL, &p.ds));
+    for (int objective = 0; objective < PRISM_OBJ_COUNT; objective++) {
+        p.par.training.objective = objective;
+        p.par.training.n_epochs = 300;
+        p.par.training.max_steps = 300;
+        struct prism_session *s = new_session(&p);
+        run_steps(s, 21);
+        double first = s->st.loss;
+        MUST(ctx, prism_session_run(s, NULL, NULL));
+        ck_assert_double_lt(s->st.loss, 0.3 * first);
+        prism_session_destroy(&s);
+    }
+    prism_dataset_destroy(&p.ds);
+    p.ds = seven;
+}
+END_TEST
+
+START_TEST(plateaus_escalate_and_then_fail)
+{
+    struct prism_training_params *t = &p.par.training;
+    t->objective = PRISM_OBJ_PROGRESSIVE;
+    t->adaptive = true;
+    t->init_steps = 0;
+    t->n_epochs = 5000;
+    t->loss_threshold = 0;
+    t->plateau_threshold = 1; /* nothing is progress */
+    struct prism_session *s = new_session(&p);
+    int tiers[PRISM_TIER_COUNT] = {0};
+    double lr[PRISM_TIER_COUNT] = {0};
+    while (!progress_of(s).sample_done) {
+        run_steps(s, 1);
+        struct prism_progress at = progress_of(s);
+        if (tiers[at.tier]++ == 0)
+            lr[at.tier] = at.lr;
+    }
+    ck_assert_int_eq(tiers[PRISM_TIER_NORMAL], 19); /* escalation_epochs 20 */
+    ck_assert_int_eq(tiers[PRISM_TIER_AGGRESSIVE], 10);
+    ck_assert_int_eq(tiers[PRISM_TIER_RESCUE], 11);
+    ck_assert_double_eq_tol(lr[PRISM_TIER_AGGRESSIVE], 2 * t->lr, 1e-12);
+    ck_assert_double_eq_tol(lr[PRISM_TIER_RESCUE], 0.1 * t->lr, 1e-12);
+    ck_assert_int_eq(progress_of(s).n_failed, 1);
+    ck_assert(!progress_of(s).sample_converged);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+START_TEST(failed_samples_are_tried_again)
+{
+    struct prism_training_params *t = &p.par.training;
+    t->objective = PRISM_OBJ_PROGRESSIVE;
+    t->n_epochs = 2;
+    t->init_steps = 0;
+    t->max_retries = 2;
+    t->retry_switch_loss = true;
+    t->retry_lr_multiplier = 2;
+    t->loss_threshold = 0.12;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 2 * p.n);
+    struct prism_progress at = progress_of(s);
+    ck_assert_int_eq(at.phase, PRISM_PHASE_RETRY);
+    ck_assert_int_eq(at.n_failed, SMALL_SAMPLES);
+    run_steps(s, 1);
+    at = progress_of(s);
+    ck_assert_int_eq(at.tier, PRISM_TIER_RESCUE);
+    ck_assert_double_eq_tol(at.lr, t->lr, 1e-12); /* base * 2 / (pass + 1) */
+    int closed = 0;
+    while (progress_of(s).phase == PRISM_PHASE_RETRY && closed < p.n) {
+        run_steps(s, 1);
+        closed += progress_of(s).sample_done;
+    }
+    at = progress_of(s);
+    ck_assert_int_lt(at.n_failed, SMALL_SAMPLES);
+    int failed = 0;
+    for (int k = 0; k < p.n; k++)
+        failed += s->status[k] == PRISMI_SAMPLE_FAILED;
+    ck_assert_int_eq(failed, at.n_failed);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* Adam's first step is the learning rate at most; with moments left over it is longer. */
+START_TEST(phases_and_samples_begin_with_fresh_moments)
+{
+    for (int objective = 0; objective < PRISM_OBJ_COUNT; objective++) {
+        p.par.training.objective = objective;
+        struct prism_session *s = new_session(&p);
+        size_t n = s->adam.count;
+        double *before = new_array(n, sizeof *before), *after = new_array(n, sizeof *after), longest = 0;
+        for (int start = 20; start <= (objective == PRISM_OBJ_JOINT ? 20 : 40);
+             start += 10) { /* after init, and every sample of 10 */
+            run_steps(s, start - (int)s->st.step);
+            MUST(ctx, prismi_dev_get(dev, before, s->params, PRISM_F32, n));
+            run_steps(s, 1);
+            MUST(ctx, prismi_dev_get(dev, after, s->params, PRISM_F32, n));
+            for (size_t i = 0; i < n; i++)
+                longest = fmax(longest, fabs(after[i] - before[i]));
+        }
+        ck_assert_double_le(longest, 1.001 * p.par.training.lr);
+        ck_assert_double_gt(longest, 0.9 * p.par.training.lr);
+        free(before);
+        free(after);
+        prism_session_destroy(&s);
+    }
+}
+END_TEST
+
+/* ---- mopie ---- */
+
+START_TEST(projections_find_the_object)
+{
+    p.par.algorithm = PRISM_ALG_MOPIE;
+    for (int variant = 0; variant < 4; variant++) {
+        p.par.mopie = (struct prism_mopie_params){
+            .loops = 30, .lr_obj = 1, .parallel = variant == 1, .complex_object = variant == 2, .permute = variant == 3};
+        struct prism_session *s = new_session(&p);
+        int per_loop = variant == 1 ? 1 : p.n;
+        run_steps(s, per_loop);
+        double first = s->st.loss;
+        ck_assert_int_eq(progress_of(s).n_samples, 30);
+        MUST(ctx, prism_session_run(s, NULL, NULL));
+        ck_assert_int_eq(s->st.step, 30 * per_loop);
+        ck_assert_double_lt(s->st.loss, 0.05 * first);
+        ck_assert_double_gt(s->st.psnr_db, 17);
+        double *x = result_of(s);
+        for (size_t i = 0; i < s->pixels; i++)
+            ck_assert(x[i] >= 0 && x[i] <= 1.000001);
+        free(x);
+        prism_session_destroy(&s);
+    }
+}
+END_TEST
+
+START_TEST(small_fields_give_the_same_projections)
+{
+    struct prism_dataset *whole = p.ds;
+    struct prism_dataset_params dp = *prism_dataset_params(whole);
+    double psnr[2];
+    p.par.algorithm = PRISM_ALG_MOPIE;
+    p.par.mopie.loops = 10;
+    for (int i = 0; i < 2; i++) {
+        dp.field_size = i ? SMALL_GRID / 2 : 0;
+        MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, prism_dataset_centres(whole), p.n, NULL, &p.ds));
+        struct prism_session *s = new_session(&p);
+        MUST(ctx, prism_session_run(s, NULL, NULL));
+        psnr[i] = s->st.psnr_db;
+        prism_session_destroy(&s);
+        prism_dataset_destroy(&p.ds);
+    }
+    p.ds = whole;
+    ck_assert_double_gt(psnr[0], 17);
+    ck_assert_double_gt(psnr[1], 0.9 * psnr[0]); /* half the detector pixels, the same frequencies */
+}
+END_TEST
+
+/* Ones seen through a pupil on DC are ones. Where 0.9 was measured, one full step makes the object 0.9, whatever the field. */
+START_TEST(a_projection_step_has_length_one)
+{
+    static const double centre[2] = {0, 0};
+    struct prism_dataset *seven = p.ds;
+    float amplitude[16 * 16];
+    for (int i = 0; i < 16 * 16; i++)
+        amplitude[i] = 0.9f;
+    p.par.algorithm = PRISM_ALG_MOPIE;
+    for (int field = 8; field <= 16; field += 4) {
+        const struct prism_dataset_params dp = {
+            .grid_size = 16, .obj_size = 16, .field_size = field, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
+        MUST(ctx, prism_dataset_measured(ctx, &dp, amplitude, centre, 1, &p.ds));
+        struct prism_session *s = new_session(&p);
+        run_steps(s, 1);
+        double *x = result_of(s);
+        for (int i = 0; i < 16 * 16; i++)
+            ck_assert_double_eq_tol(x[i], 0.9, 1e-5);
+        free(x);
+        prism_session_destroy(&s);
+        prism_dataset_destroy(&p.ds);
+    }
+    p.ds = seven;
+}
+END_TEST
+
+/* Amplitudes of nothing: no division by zero anywhere. */
+START_TEST(darkness_is_harmless)
+{
+    struct prism_dataset *light = p.ds;
+    float *dark = new_array((size_t)p.n * SMALL_GRID * SMALL_GRID, sizeof *dark);
+    MUST(ctx, prism_dataset_measured(ctx, prism_dataset_params(light), dark, prism_dataset_centres(light), p.n, &p.ds));
+    for (int algorithm = 0; algorithm < PRISM_ALG_COUNT; algorithm++) {
+        p.par.algorithm = algorithm;
+        p.par.training.init_target = PRISM_TARGET_SYNTHETIC_APERTURE;
+        struct prism_session *s = new_session(&p);
+        MUST(ctx, prism_session_run(s, NULL, NULL));
+        double *x = result_of(s);
+        for (size_t i = 0; i < s->pixels; i++)
+            ck_assert(isfinite(x[i]));
+        ck_assert_double_nan(progress_of(s).ssim); /* no truth to compare with */
+        free(x);
+        prism_session_destroy(&s);
+    }
+    prism_dataset_destroy(&p.ds);
+    p.ds = light;
+    free(dark);
+}
+END_TEST
+
+/* ---- history ---- */
+
+START_TEST(history_thins_itself)
+{
+    p.par.algorithm = PRISM_ALG_MOPIE;
+    p.par.metrics_every = 1;
+    p.par.mopie.loops = 400;
+    struct prism_session *s = new_session(&p);
+    MUST(ctx, prism_session_run(s, NULL, NULL)); /* 2800 rows */
+    ck_assert_int_eq(s->st.history_stride, 4);
+    ck_assert_int_eq(s->st.n_history, 700);
+    for (int i = 0; i < s->st.n_history; i++)
+        ck_assert_double_eq(s->history[i].step, 1 + 4 * i);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("recon session");
+    TCase *t = tcase_create("session");
+    tcase_add_checked_fixture(t, open_all, close_all);
+    tcase_add_test(t, wrong_settings_are_refused_by_name);
+    tcase_add_test(t, progressive_needs_whole_fields);
+    tcase_add_test(t, failures_on_the_way_leave_nothing_behind);
+    tcase_add_test(t, every_target_is_approached);
+    tcase_add_test(t, synthetic_aperture_is_the_mean_of_amplitudes);
+    tcase_add_test(t, threshold_ends_initialisation_without_an_update);
+    tcase_add_test(t, joint_visits_every_sample_once_an_epoch);
+    tcase_add_test(t, joint_runs_to_its_end);
+    tcase_add_test(t, equal_seeds_equal_runs_and_looking_changes_nothing);
+    tcase_add_test(t, average_is_the_mean_of_the_last_outputs);
+    tcase_add_test(t, a_callback_stops_a_run);
+    tcase_add_test(t, progressive_goes_sample_by_sample);
+    tcase_add_test(t, converged_samples_need_no_update);
+    tcase_add_test(t, one_sample_is_a_data_set);
+    tcase_add_test(t, plateaus_escalate_and_then_fail);
+    tcase_add_test(t, failed_samples_are_tried_again);
+    tcase_add_test(t, phases_and_samples_begin_with_fresh_moments);
+    tcase_add_test(t, projections_find_the_object);
+    tcase_add_test(t, small_fields_give_the_same_projections);
+    tcase_add_test(t, a_projection_step_has_length_one);
+    tcase_add_test(t, darkness_is_harmless);
+    tcase_add_test(t, history_thins_itself);
+    suite_add_tcase(suite, t);
+    SRunner *sr = srunner_create(suite);
+    srunner_set_tap(sr, "-");
+    srunner_run_all(sr, CK_SILENT);
+    int failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}

@@ -1,0 +1,532 @@
+/* Metrics, learning rates, the convergence monitor, visiting order, the data set. */
+#include "prismrec/metrics.h"
+#include "recon_test.h"
+
+#include <check.h>
+
+/* ---- metrics ---- */
+
+static double *noise_image(size_t n, uint64_t stream)
+{
+    double *v = new_array(n, sizeof *v);
+    for (size_t i = 0; i < n; i++)
+        v[i] = prismi_rng_uniform(1, stream, i);
+    return v;
+}
+
+START_TEST(metrics_of_equal_images)
+{
+    double *a = noise_image(64 * 64, 1);
+    ck_assert_double_eq_tol(prism_ssim(a, a, 64, 64), 1, 1e-12);
+    ck_assert_double_eq_tol(prism_ssim_skimage(a, a, 64, 64), 1, 1e-12);
+    ck_assert_double_eq_tol(prism_ms_ssim(a, a, 64, 64), 1, 1e-12);
+    ck_assert_double_eq(prism_rmse_percent(a, a, 64 * 64), 0);
+    ck_assert_double_infinite(prism_psnr_db(a, a, 64 * 64));
+    free(a);
+}
+END_TEST
+
+START_TEST(metrics_of_different_images)
+{
+    size_t n = 64 * 48;
+    double *a = noise_image(n, 1), *b = noise_image(n, 2), *c = new_array(n, sizeof *c);
+    ck_assert_double_eq_tol(prism_ssim(a, b, 64, 48), prism_ssim(b, a, 64, 48), 1e-12);
+    ck_assert_double_lt(fabs(prism_ssim(a, b, 64, 48)), 0.2);
+    for (size_t i = 0; i < n; i++)
+        c[i] = 1.1 * a[i];
+    ck_assert_double_eq_tol(prism_rmse_percent(c, a, n), 10, 1e-9);
+    for (size_t i = 0; i < n; i++)
+        c[i] = a[i] + 0.1;
+    ck_assert_double_eq_tol(prism_psnr_db(c, a, n), 20, 1e-9);
+    free(a);
+    free(b);
+    free(c);
+}
+END_TEST
+
+/* Black against white: only the luminance term can tell, so it must be there at every size. */
+START_TEST(ms_ssim_sees_luminance)
+{
+    static const int sides[] = {6, 16, 64, 128, 256};
+    for (int i = 0; i < 5; i++) {
+        size_t n = (size_t)sides[i] * sides[i];
+        double *black = new_array(n, sizeof *black), *white = new_array(n, sizeof *white);
+        for (size_t k = 0; k < n; k++)
+            white[k] = 1;
+        ck_assert_double_lt(prism_ms_ssim(black, white, sides[i], sides[i]), 0.5);
+        free(black);
+        free(white);
+    }
+}
+END_TEST
+
+START_TEST(ms_ssim_of_one_scale_is_ssim)
+{
+    double *a = noise_image(20 * 20, 1), *b = noise_image(20 * 20, 2), w[PRISMI_MS_SCALES];
+    for (int i = 0; i < 400; i++)
+        b[i] = 0.9 * a[i] + 0.1 * b[i];
+    ck_assert_int_eq(prismi_ms_ssim_scales(20, 20, w), 1);
+    ck_assert_double_eq(w[0], 1);
+    ck_assert_double_eq_tol(prism_ms_ssim(a, b, 20, 20), prism_ssim(a, b, 20, 20), 1e-12);
+    ck_assert_int_eq(prismi_ms_ssim_scales(175, 176, w), 4);
+    ck_assert_int_eq(prismi_ms_ssim_scales(176, 176, w), 5);
+    free(a);
+    free(b);
+}
+END_TEST
+
+START_TEST(metrics_of_tiny_images)
+{
+    double a[25] = {0};
+    ck_assert_double_nan(prism_ssim(a, a, 5, 5));
+    ck_assert_double_nan(prism_ms_ssim(a, a, 5, 5));
+    ck_assert_double_nan(prism_ssim_skimage(a, a, 5, 5));
+}
+END_TEST
+
+/* ---- learning rates ---- */
+
+static double rate(enum prism_schedule kind, double base, int64_t total, int64_t t)
+{
+    struct prismi_schedule s;
+    prismi_schedule_init(&s, kind, base, total);
+    return prismi_schedule_lr(&s, t);
+}
+
+START_TEST(schedules_over_time)
+{
+    ck_assert_double_eq(rate(PRISM_SCHEDULE_CONSTANT, 0.1, 10, 9), 0.1);
+    ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE, 1, 100, 0), 1);
+    ck_assert_double_eq_tol(rate(PRISM_SCHEDULE_COSINE, 1, 100, 50), 0.5005, 1e-12);
+    ck_assert_double_eq_tol(rate(PRISM_SCHEDULE_COSINE, 1, 100, 100), 1e-3, 1e-12);
+    ck_assert_double_eq_tol(rate(PRISM_SCHEDULE_COSINE, 1, 100, 1000), 1e-3, 1e-12);
+    /* periods of 50, 100, 200 */
+    ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 0), 1e-3);
+    ck_assert_double_lt(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 49), 3e-6);
+    ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 50), 1e-3);
+    ck_assert_double_eq_tol(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 100), (1e-3 + 1e-6) / 2, 1e-12);
+    ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 150), 1e-3);
+    ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-9, 0, 30), 1e-9); /* below the floor: constant */
+}
+END_TEST
+
+START_TEST(plateau_halves)
+{
+    struct prismi_schedule s;
+    prismi_schedule_init(&s, PRISM_SCHEDULE_PLATEAU, 1, 0);
+    prismi_schedule_cycle(&s, 1);
+    for (int i = 0; i < 10; i++)
+        prismi_schedule_cycle(&s, 0.99999); /* gains less than a part in 10^4 */
+    ck_assert_double_eq(prismi_schedule_lr(&s, 0), 1);
+    prismi_schedule_cycle(&s, 1);
+    ck_assert_double_eq(prismi_schedule_lr(&s, 0), 0.5);
+    prismi_schedule_cycle(&s, 0.5);
+    for (int i = 0; i < 11; i++)
+        prismi_schedule_cycle(&s, 0.6);
+    ck_assert_double_eq(prismi_schedule_lr(&s, 0), 0.25);
+    for (int i = 0; i < 10000; i++)
+        prismi_schedule_cycle(&s, 0.6);
+    ck_assert_double_gt(prismi_schedule_lr(&s, 0), 1e-8); /* changes below 1e-8 are left */
+    ck_assert_double_lt(prismi_schedule_lr(&s, 0), 3e-8);
+}
+END_TEST
+
+/* ---- monitor ---- */
+
+static const struct prism_training_params watch = {.patience = 10,
+                                                   .plateau_window = 50,
+                                                   .plateau_threshold = 0.01,
+                                                   .escalation_epochs = 200,
+                                                   .aggressive_lr_multiplier = 2,
+                                                   .retry_lr_multiplier = 0.1};
+
+START_TEST(monitor_walks_the_tiers)
+{
+    struct prismi_monitor m;
+    prismi_monitor_init(&m, PRISM_TIER_NORMAL);
+    for (int i = 1; i < 200; i++)
+        ck_assert_int_eq(prismi_monitor_update(&m, &watch, 1), PRISMI_GO_ON);
+    ck_assert_int_eq(prismi_monitor_update(&m, &watch, 1), PRISMI_ESCALATE);
+    ck_assert_int_eq(m.tier, PRISM_TIER_AGGRESSIVE);
+    for (int i = 1; i < 50; i++) /* a full window of its own */
+        ck_assert_int_eq(prismi_monitor_update(&m, &watch, 1), PRISMI_GO_ON);
+    ck_assert_int_eq(prismi_monitor_update(&m, &watch, 1), PRISMI_ESCALATE);
+    ck_assert_int_eq(m.tier, PRISM_TIER_RESCUE);
+    for (int i = 1; i < 50; i++)
+        ck_assert_int_eq(prismi_monitor_update(&m, &watch, 1), PRISMI_GO_ON);
+    ck_assert_int_eq(prismi_monitor_update(&m, &watch, 1), PRISMI_GIVE_UP);
+    ck_assert_int_eq(m.plateaus, 3);
+}
+END_TEST
+
+START_TEST(monitor_is_patient_with_progress)
+{
+    struct prismi_monitor m;
+    double loss = 1;
+    prismi_monitor_init(&m, PRISM_TIER_NORMAL);
+    for (int i = 0; i < 3000; i++)
+        ck_assert_int_eq(prismi_monitor_update(&m, &watch, loss *= 0.999), PRISMI_GO_ON); /* 5 % over a window */
+}
+END_TEST
+
+START_TEST(plateau_needs_window_patience_and_threshold)
+{
+    struct prismi_monitor m;
+    prismi_monitor_init(&m, PRISM_TIER_NORMAL);
+    for (int i = 0; i < 49; i++)
+        prismi_monitor_update(&m, &watch, 1);
+    ck_assert(!prismi_monitor_plateau(&m, &watch)); /* window not full */
+    prismi_monitor_update(&m, &watch, 1);
+    ck_assert(prismi_monitor_plateau(&m, &watch));
+    prismi_monitor_update(&m, &watch, 0.5);
+    ck_assert(!prismi_monitor_plateau(&m, &watch)); /* a new best */
+    for (int i = 0; i < 20; i++)
+        prismi_monitor_update(&m, &watch, 0.5);
+    ck_assert(!prismi_monitor_plateau(&m, &watch)); /* the window still holds the fall from 1 */
+}
+END_TEST
+
+START_TEST(tiers_scale_rate_and_budget)
+{
+    ck_assert_double_eq(prismi_tier_lr(&watch, PRISM_TIER_NORMAL), 1);
+    ck_assert_double_eq(prismi_tier_lr(&watch, PRISM_TIER_AGGRESSIVE), 2);
+    ck_assert_double_eq(prismi_tier_lr(&watch, PRISM_TIER_RESCUE), 0.1);
+    ck_assert_int_eq(prismi_tier_extra_steps(PRISM_TIER_NORMAL), 0);
+    ck_assert_int_eq(prismi_tier_extra_steps(PRISM_TIER_AGGRESSIVE), 500);
+    ck_assert_int_eq(prismi_tier_extra_steps(PRISM_TIER_RESCUE), 1000);
+}
+END_TEST
+
+START_TEST(retries_change_the_loss_in_turn)
+{
+    static const double l1[4] = {1}, ssim[4] = {0, 0, 1}, l2[4] = {0, 1}, mixed[4] = {0.5, 0, 0.5};
+    ck_assert_int_eq(prismi_retry_kind(l1, 1), PRISM_LOSS_SSIM);
+    ck_assert_int_eq(prismi_retry_kind(l1, 2), PRISM_LOSS_L2);
+    ck_assert_int_eq(prismi_retry_kind(l1, 3), PRISM_LOSS_MS_SSIM);
+    ck_assert_int_eq(prismi_retry_kind(l1, 4), PRISM_LOSS_L1);
+    ck_assert_int_eq(prismi_retry_kind(ssim, 1), PRISM_LOSS_L2);
+    ck_assert_int_eq(prismi_retry_kind(l2, 1), PRISM_LOSS_MS_SSIM);
+    ck_assert_int_eq(prismi_retry_kind(mixed, 1), PRISM_LOSS_SSIM);
+}
+END_TEST
+
+/* ---- order ---- */
+
+START_TEST(permutations_visit_all)
+{
+    int32_t a[97], b[97], seen[97] = {0};
+    prismi_permutation(3, PRISMI_STREAM_BATCH, 12, 97, a);
+    for (int i = 0; i < 97; i++)
+        seen[a[i]]++;
+    for (int i = 0; i < 97; i++)
+        ck_assert_int_eq(seen[i], 1);
+    prismi_permutation(3, PRISMI_STREAM_BATCH, 12, 97, b);
+    ck_assert_mem_eq(a, b, sizeof a);
+    prismi_permutation(3, PRISMI_STREAM_BATCH, 13, 97, b);
+    ck_assert_mem_ne(a, b, sizeof a);
+}
+END_TEST
+
+/* ---- data ---- */
+
+static struct prism_ctx *ctx;
+static struct prism_dev *dev;
+
+static void open_all(void)
+{
+    ctx = open_ctx();
+    dev = open_dev(ctx, "ref", NULL, 1);
+}
+
+static void close_all(void)
+{
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+}
+
+START_TEST(second_look_is_a_pointer_into_the_cache)
+{
+    struct problem p = small_problem(ctx, dev, PRISM_F32);
+    const float *first, *again;
+    for (int k = 0; k < p.n; k++)
+        MUST(ctx, prism_dataset_amplitude(p.ds, k, &first));
+    struct prism_cache_stats st = prism_cache_get_stats(p.cache);
+    ck_assert_uint_eq(st.misses, SMALL_SAMPLES);
+    ck_assert_uint_eq(st.hits, 0);
+    ck_assert_uint_eq(st.insertions, SMALL_SAMPLES);
+    ck_assert_uint_eq(st.bytes, SMALL_SAMPLES * SMALL_GRID * SMALL_GRID * sizeof(float));
+    MUST(ctx, prism_dataset_amplitude(p.ds, 3, &first));
+    MUST(ctx, prism_dataset_amplitude(p.ds, 3, &again));
+    ck_assert_ptr_eq(first, again);
+    ck_assert_uint_eq(prism_cache_get_stats(p.cache).hits, 2);
+    prism_dataset_invalidate(p.ds);
+    MUST(ctx, prism_dataset_amplitude(p.ds, 3, &again));
+    st = prism_cache_get_stats(p.cache);
+    ck_assert_uint_eq(st.hits, 2);
+    ck_assert_uint_eq(st.misses, SMALL_SAMPLES + 1);
+    release_problem(&p);
+}
+END_TEST
+
+START_TEST(one_cache_serves_equal_data_sets_only)
+{
+    static const double centres[][2] = {{0, 0}, {2, 3}};
+    struct prism_dataset_params dp = {
+        .grid_size = 32, .obj_size = 16, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
+    double *truth = small_object(16);
+    struct prism_cache *cache;
+    struct prism_dataset *a, *b;
+    const float *v;
+    MUST(ctx, prism_cache_create(1 << 20, &cache));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, cache, &a));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, cache, &b));
+    MUST(ctx, prism_dataset_amplitude(a, 1, &v));
+    MUST(ctx, prism_dataset_amplitude(b, 1, &v));
+    ck_assert_uint_eq(prism_cache_get_stats(cache).hits, 1);
+    prism_dataset_destroy(&b);
+    truth[100] += 1e-9;
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, cache, &b));
+    MUST(ctx, prism_dataset_amplitude(b, 1, &v));
+    ck_assert_uint_eq(prism_cache_get_stats(cache).hits, 1);
+    prism_dataset_destroy(&a);
+    prism_dataset_destroy(&b);
+    prism_cache_destroy(&cache);
+    free(truth);
+}
+END_TEST
+
+/* A pupil over everything measures the object itself, centre on centre. */
+START_TEST(open_pupil_sees_the_object)
+{
+    static const double centre[2] = {0, 0};
+    struct prism_dataset_params dp = {
+        .grid_size = 32, .obj_size = 16, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 30}};
+    double *truth = small_object(16);
+    struct prism_dataset *ds;
+    const float *v;
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, centre, 1, NULL, &ds));
+    MUST(ctx, prism_dataset_amplitude(ds, 0, &v));
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++)
+            ck_assert_double_eq_tol(v[(i + 8) * 32 + j + 8], truth[i * 16 + j], 1e-6);
+    prism_dataset_destroy(&ds);
+    free(truth);
+}
+END_TEST
+
+START_TEST(noise_has_the_asked_power)
+{
+    static const double centres[][2] = {{0, 0}, {2, 3}};
+    struct prism_dataset_params dp = {
+        .grid_size = 64, .obj_size = 64, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 10}};
+    double *truth = small_object(64), power = 0, error = 0, shared = 0, n = 64 * 64;
+    struct prism_dataset *clean, *noisy;
+    const float *v;
+    float *a = new_array(64 * 64, sizeof *a), *b = new_array(64 * 64, sizeof *b);
+    for (int i = 0; i < 64 * 64; i++)
+        truth[i] = 1; /* amplitudes near 1: the clamp at 0 stays out of the statistics */
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, NULL, &clean));
+    dp.snr_db = 20;
+    dp.seed = 7;
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, NULL, &noisy));
+    MUST(ctx, prism_dataset_amplitude(clean, 0, &v));
+    memcpy(a, v, 64 * 64 * sizeof *a);
+    MUST(ctx, prism_dataset_amplitude(noisy, 0, &v));
+    memcpy(b, v, 64 * 64 * sizeof *b);
+    for (int i = 0; i < 64 * 64; i++) {
+        ck_assert_float_ge(b[i], 0);
+        power += a[i] * a[i] / n;
+        error += (b[i] - a[i]) * (b[i] - a[i]) / n;
+    }
+    ck_assert_double_eq_tol(error / power, 0.01, 0.0006);
+    MUST(ctx, prism_dataset_amplitude(noisy, 1, &v)); /* another sample in between changes nothing */
+    MUST(ctx, prism_dataset_amplitude(noisy, 0, &v));
+    ck_assert_mem_eq(v, b, 64 * 64 * sizeof *b);
+    /* and its noise is its own: in units of sigma, uncorrelated with sample 0's */
+    for (int i = 0; i < 64 * 64; i++)
+        a[i] = b[i] - a[i];
+    MUST(ctx, prism_dataset_amplitude(clean, 1, &v));
+    memcpy(b, v, 64 * 64 * sizeof *b);
+    MUST(ctx, prism_dataset_amplitude(noisy, 1, &v));
+    for (int i = 0; i < 64 * 64; i++)
+        shared += a[i] * (v[i] - b[i]) / n / error;
+    ck_assert_double_lt(fabs(shared), 0.1);
+    prism_dataset_destroy(&clean);
+    prism_dataset_destroy(&noisy);
+    free(truth);
+    free(a);
+    free(b);
+}
+END_TEST
+
+/* ---- losses: values against the host's metrics (gradients: checkgrad) ---- */
+
+enum { SIDE = 48, FIELD = SIDE * SIDE };
+
+/* Amplitudes of the fields and the targets they are compared with: field b with target (b + 1) % 3. */
+static void loss_values(const double weights[PRISM_LOSS_COUNT], bool shared, bool no_normalize, double m[2][FIELD],
+                        double t[3][FIELD], double out[2])
+{
+    static const int32_t index[2] = {1, 2};
+    const struct prismi_loss_params lp = {.dtype = PRISM_F64,
+                                          .n_targets = 3,
+                                          .batch = 2,
+                                          .h = SIDE,
+                                          .w = SIDE,
+                                          .ssim = true,
+                                          .ms_ssim = true,
+                                          .composite = true,
+                                          .shared = shared,
+                                          .no_normalize = no_normalize};
+    struct prismi_loss *loss;
+    struct prismi_arena arena = {0};
+    prism_mem u, idx;
+    double *field = new_array(4 * FIELD, sizeof *field);
+    prismi_arena_add(&arena, 4 * FIELD * sizeof(double), &u);
+    prismi_arena_add(&arena, sizeof index, &idx);
+    MUST(ctx, prismi_arena_bind(&arena, dev));
+    MUST(ctx, prismi_loss_create(dev, &lp, &loss));
+    for (int i = 0; i < 2 * FIELD; i++) {
+        double phase = 6.28 * prismi_rng_uniform(9, 50, (uint64_t)i);
+        field[2 * i] = m[i / FIELD][i % FIELD] * cos(phase);
+        field[2 * i + 1] = m[i / FIELD][i % FIELD] * sin(phase);
+    }
+    for (int a = 0; a < 3; a++)
+        MUST(ctx, prismi_dev_put(dev, prismi_loss_target(loss, a), PRISM_F64, t[a], FIELD));
+    MUST(ctx, prismi_dev_put(dev, u, PRISM_F64, field, 4 * FIELD));
+    MUST(ctx, dev->ops->write(dev, idx, index, sizeof index));
+    MUST(ctx, prismi_loss_weigh(loss));
+    MUST(ctx, prismi_loss_set_weights(loss, weights));
+    MUST(ctx, prismi_loss_run(loss, u, idx));
+    MUST(ctx, prismi_dev_get(dev, out, prismi_loss_value(loss), PRISM_F64, 2));
+    prismi_loss_destroy(&loss);
+    prismi_arena_release(&arena);
+    free(field);
+}
+
+START_TEST(losses_have_their_values)
+{
+    static const double weights[][PRISM_LOSS_COUNT] = {{1}, {0, 1}, {0, 0, 1}, {0, 0, 0, 1}, {0.4, 0.6}, {0.1, 0.2, 0.3, 0.4}};
+    static double m[2][FIELD], t[3][FIELD];
+    double sum[3] = {0}, square[3] = {0};
+    for (int i = 0; i < 3 * FIELD; i++) {
+        double v = t[i / FIELD][i % FIELD] = prismi_rng_uniform(9, 1, (uint64_t)i);
+        sum[i / FIELD] += v;
+        square[i / FIELD] += v * v;
+    }
+    for (int i = 0; i < 2 * FIELD; i++)
+        m[i / FIELD][i % FIELD] = 0.8 * t[1 + i / FIELD][i % FIELD] + 0.2 * prismi_rng_uniform(9, 2, (uint64_t)i);
+    for (int mode = 0; mode < 3; mode++)
+        for (int w = 0; w < 6; w++) {
+            double got[2];
+            loss_values(weights[w], mode == 1, mode == 2, m, t, got);
+            for (int b = 0; b < 2; b++) {
+                double l1 = 0, l2 = 0, n1 = sum[b + 1], n2 = square[b + 1], share = mode == 1 ? 0.5 : 1;
+                for (int i = 0; i < FIELD; i++) {
+                    double d = m[b][i] - t[b + 1][i];
+                    l1 += fabs(d);
+                    l2 += d * d;
+                }
+                if (mode == 1) {
+                    n1 = (sum[0] + sum[1] + sum[2]) / 3;
+                    n2 = (square[0] + square[1] + square[2]) / 3;
+                } else if (mode == 2) {
+                    n1 = n2 = FIELD;
+                }
+                double want = weights[w][0] * l1 / n1 + weights[w][1] * l2 / n2 +
+                              weights[w][2] * (1 - prism_ssim(m[b], t[b + 1], SIDE, SIDE)) / 2 +
+                              weights[w][3] * (1 - prism_ms_ssim(m[b], t[b + 1], SIDE, SIDE)) / 2;
+                ck_assert_double_eq_tol(got[b], share * want, 1e-7); /* the normalisers carry 1e-8 per pixel */
+            }
+        }
+}
+END_TEST
+
+static void refused(const struct prism_dataset_params *dp, const double *truth, const double *centres, int n, const char *word)
+{
+    struct prism_dataset *ds = (void *)1;
+    ck_assert_int_eq(prism_dataset_simulate(dev, dp, truth, centres, n, NULL, &ds), PRISM_EINVAL);
+    ck_assert_ptr_null(ds);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"", prism_ctx_error(ctx)->text, word);
+}
+
+START_TEST(wrong_data_are_refused_by_name)
+{
+    const struct prism_dataset_params good = {
+        .grid_size = 32, .obj_size = 16, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
+    struct prism_dataset_params p = good;
+    struct prism_dataset *ds;
+    double *truth = small_object(16), centre[2] = {0, 0}, bad[2] = {NAN, 0}, far[2] = {0, 500};
+    float *amplitude = new_array(32 * 32, sizeof *amplitude);
+    refused((p.obj_size = 33, &p), truth, centre, 1, "33");
+    refused((p = good, p.field_size = 40, &p), truth, centre, 1, "field_size");
+    refused((p = good, p.snr_db = -3, &p), truth, centre, 1, "snr_db");
+    refused((p = good, p.aperture.radius_px = 0, &p), truth, centre, 1, "radius");
+    refused(&good, truth, bad, 1, "centre 0");
+    refused(&good, truth, far, 1, "500");
+    refused(&good, truth, centre, 0, "samples");
+    truth[17] = INFINITY;
+    refused(&good, truth, centre, 1, "(1, 1)");
+    amplitude[5 * 32 + 6] = -1;
+    ck_assert_int_eq(prism_dataset_measured(ctx, &good, amplitude, centre, 1, &ds), PRISM_EINVAL);
+    ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "sample 0 at (5, 6)"));
+    free(truth);
+    free(amplitude);
+}
+END_TEST
+
+START_TEST(measured_data_are_kept)
+{
+    const struct prism_dataset_params dp = {
+        .grid_size = 16, .obj_size = 8, .field_size = 8, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
+    static const double centres[][2] = {{0, 0}, {1, 2}};
+    float a[2 * 64];
+    const float *v;
+    struct prism_dataset *ds;
+    for (int i = 0; i < 128; i++)
+        a[i] = (float)i;
+    MUST(ctx, prism_dataset_measured(ctx, &dp, a, &centres[0][0], 2, &ds));
+    MUST(ctx, prism_dataset_amplitude(ds, 1, &v));
+    ck_assert_mem_eq(v, a + 64, 64 * sizeof *a);
+    ck_assert_ptr_null(prism_dataset_truth(ds));
+    ck_assert_int_eq(prism_dataset_count(ds), 2);
+    ck_assert_double_eq(prism_dataset_centres(ds)[3], 2);
+    ck_assert_int_eq(prism_dataset_amplitude(ds, 2, &v), PRISM_EINVAL);
+    prism_dataset_destroy(&ds);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("recon units");
+    TCase *plain = tcase_create("host"), *data = tcase_create("data");
+    tcase_add_test(plain, metrics_of_equal_images);
+    tcase_add_test(plain, metrics_of_different_images);
+    tcase_add_test(plain, ms_ssim_sees_luminance);
+    tcase_add_test(plain, ms_ssim_of_one_scale_is_ssim);
+    tcase_add_test(plain, metrics_of_tiny_images);
+    tcase_add_test(plain, schedules_over_time);
+    tcase_add_test(plain, plateau_halves);
+    tcase_add_test(plain, monitor_walks_the_tiers);
+    tcase_add_test(plain, monitor_is_patient_with_progress);
+    tcase_add_test(plain, plateau_needs_window_patience_and_threshold);
+    tcase_add_test(plain, tiers_scale_rate_and_budget);
+    tcase_add_test(plain, retries_change_the_loss_in_turn);
+    tcase_add_test(plain, permutations_visit_all);
+    tcase_add_checked_fixture(data, open_all, close_all);
+    tcase_add_test(data, second_look_is_a_pointer_into_the_cache);
+    tcase_add_test(data, one_cache_serves_equal_data_sets_only);
+    tcase_add_test(data, open_pupil_sees_the_object);
+    tcase_add_test(data, noise_has_the_asked_power);
+    tcase_add_test(data, losses_have_their_values);
+    tcase_add_test(data, wrong_data_are_refused_by_name);
+    tcase_add_test(data, measured_data_are_kept);
+    suite_add_tcase(s, plain);
+    suite_add_tcase(s, data);
+    SRunner *sr = srunner_create(s);
+    srunner_set_tap(sr, "-");
+    srunner_run_all(sr, CK_SILENT);
+    int failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}
