@@ -22,7 +22,8 @@ struct prism_decoder_params {
     int obj_size;                      /* O <= N: the output is [O,O] */
     int latent_channels;               /* 0 = N */
     int n_upsample;                    /* x2 stages; 0 = smallest L with 4 2^L >= O */
-    int n_channels;                    /* 0 = automatic progression */
+    int n_channels;                    /* 0 = automatic progression: half the latent, halved at every layer down to 1 */
+    int min_channels;                  /* automatic: no layer but the last narrower than this; 0 = 1, as in the original */
     int channels[PRISM_MAX_CHANNELS];  /* user progression: first..last, last = 1, at least 2 entries */
     bool no_norm;                      /* leave the normalisation out (convolutions then have a bias; activations stay) */
     bool frame;                        /* the original's unpadded last convolution: a zero frame of one pixel */

@@ -81,6 +81,8 @@ struct prism_training_params {
     double init_threshold; /* stop below; 0 = never */
     /* joint */
     int max_steps, batch;
+    double unmeasured_weight; /* weight of the energy at k-space positions that no aperture saw, relative to the brightest
+                                 measurement's; 0 = leave them to the network, which may put anything there */
     /* progressive: at most n_epochs * max_epochs steps a sample */
     int n_epochs, max_epochs;
     double loss_threshold;

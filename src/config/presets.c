@@ -19,7 +19,7 @@ static const struct prism_preset presets[] = {
      LIST("image.input=moon", "image.image_size=256", "image.obj_size=128", "physics.obj_name=europa",
           "telescope.sample_diameter=40", "telescope.n_samples=64", "training.max_steps=3000")},
     {"original", "the algorithm as first published: sample after sample, constant learning rate, framed output, no retries",
-     LIST("algorithm=decoder", "model.frame=true", "training.objective=progressive", "training.loss_type=l1", "training.lr=1e-3",
+     LIST("algorithm=decoder", "model.frame=true", "model.min_channels=1", "training.objective=progressive", "training.loss_type=l1", "training.lr=1e-3",
           "training.schedule=constant", "training.initialization_target=circle", "training.init_steps=10000",
           "training.init_lr=1e-3", "training.init_threshold=0.005", "training.n_epochs=1000", "training.max_epochs=1",
           "training.loss_threshold=0.005", "training.enable_adaptive_convergence=false", "training.max_retries=0",

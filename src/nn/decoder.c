@@ -14,6 +14,8 @@ static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params 
     if (p->latent_channels < 0 || p->latent_channels > PRISMI_MAX_SIDE)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "latent_channels %d is outside 1..%d; use 0 for grid_size channels",
                           p->latent_channels, PRISMI_MAX_SIDE);
+    if (p->min_channels < 0 || p->min_channels > PRISMI_MAX_SIDE)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "min_channels %d is outside 0..%d", p->min_channels, PRISMI_MAX_SIDE);
     if (p->n_upsample < 0 || p->n_upsample > MAX_UPSAMPLE)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "n_upsample %d is outside 1..%d; use 0 for the fewest that reach obj_size",
                           p->n_upsample, MAX_UPSAMPLE);
@@ -25,7 +27,7 @@ static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params 
     return 0;
 }
 
-/* Half the latent first, halved at every up-sampling stage, then halved down to 1. */
+/* Half the latent first, halved at every up-sampling stage, then halved down to 1; none but the last below min_channels. */
 static int auto_channels(struct prism_ctx *ctx, struct prism_decoder_params *p)
 {
     for (int c = p->latent_channels; p->n_channels <= p->n_upsample || c > 1; p->n_channels++) {
@@ -37,6 +39,9 @@ static int auto_channels(struct prism_ctx *ctx, struct prism_decoder_params *p)
                               p->latent_channels, p->n_upsample + 1, p->n_upsample, 2 << p->n_upsample);
         p->channels[p->n_channels] = c;
     }
+    for (int i = 0; i < p->n_channels - 1; i++)
+        if (p->channels[i] < p->min_channels)
+            p->channels[i] = p->min_channels;
     return 0;
 }
 

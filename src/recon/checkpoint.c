@@ -78,6 +78,7 @@ static void about_training(struct text *t, const struct prism_training_params *p
     if (p->objective == PRISM_OBJ_JOINT) {
         line(t, "training.max_steps=%d", p->max_steps);
         line(t, "training.batch=%d", p->batch);
+        line(t, "training.unmeasured_weight=%.17g", p->unmeasured_weight);
         return;
     }
     line(t, "training.n_epochs=%d", p->n_epochs);

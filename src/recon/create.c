@@ -73,6 +73,7 @@ static int check_decoder(struct prism_ctx *ctx, const struct prism_recon_params 
     if (t->objective == PRISM_OBJ_PROGRESSIVE)
         return check_progressive(ctx, t, dp);
     PRISM_TRY(check_int(ctx, "training.max_steps", t->max_steps, 0, INT32_MAX));
+    PRISM_TRY(check_range(ctx, "training.unmeasured_weight", t->unmeasured_weight, 0, HUGE_VAL));
     return check_int(ctx, "training.batch", t->batch, 1, INT32_MAX);
 }
 
@@ -193,6 +194,11 @@ static int create_term(struct prism_session *s)
     }
     s->n_losses = tp.batch;
     PRISM_TRY(prismi_term_create(s->dev, s->ds, &tp, &s->term));
+    if (!progressive) {
+        double energy = prismi_loss_energy(s->term.loss);
+        PRISM_TRY(
+            prismi_unmeasured_create(s->dev, s->ds, s->par.dtype, energy > 0 ? t->unmeasured_weight / energy : 0, &s->unmeasured));
+    }
     return prismi_loss_set_weights(s->term.loss, t->loss_weights);
 }
 
@@ -296,6 +302,7 @@ void prism_session_destroy(struct prism_session **ps)
         return;
     prismi_arena_release(&s->arena);
     prismi_term_release(&s->term);
+    prismi_unmeasured_release(&s->unmeasured);
     prismi_mopie_release(&s->mopie);
     prism_net_destroy(&s->net);
     prismi_free(s->host);

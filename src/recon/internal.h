@@ -40,6 +40,7 @@ int prismi_loss_weigh(struct prismi_loss *loss);
 /* Which loss, from the norms last measured. */
 int prismi_loss_set_weights(struct prismi_loss *loss, const double weights[PRISM_LOSS_COUNT]);
 double prismi_loss_l2_weight(const struct prismi_loss *loss); /* shared: the factor of sum (m - t)^2 */
+double prismi_loss_energy(const struct prismi_loss *loss);    /* largest sum t^2 of a target, as last weighed */
 /* Values, and u [batch,h,w] cplx replaced by its cotangent. Enqueue only, but for MS-SSIM, whose scale means go through the host.
  */
 int prismi_loss_run(struct prismi_loss *loss, prism_mem u, prism_mem index);
@@ -68,6 +69,23 @@ void prismi_term_release(struct prismi_term *term);
 int prismi_term_forward(struct prismi_term *term, prism_mem x);
 int prismi_term_backward(struct prismi_term *term, prism_mem gx);
 int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, int k, int a, enum prism_dtype dtype);
+
+/* ---- k-space that no aperture saw ---- */
+
+struct prismi_unmeasured {
+    struct prism_dev *dev;
+    struct prism_measure *measure; /* NULL: weight 0, or nothing is unmeasured */
+    prism_mem field, gx;           /* [grid] cplx, [pixels] */
+    struct prismi_arena arena;
+    enum prism_dtype dtype;
+    double weight; /* of the energy */
+    size_t grid, pixels;
+};
+int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype, double weight,
+                             struct prismi_unmeasured *out);
+void prismi_unmeasured_release(struct prismi_unmeasured *q);
+/* Adds the term's gradient at x [O,O] to gx. Enqueue only. */
+int prismi_unmeasured_gradient(struct prismi_unmeasured *q, prism_mem x, prism_mem gx);
 
 /* ---- Adam ---- */
 
@@ -206,6 +224,7 @@ struct prism_session {
     struct prismi_mopie mopie; /* PRISM_ALG_MOPIE */
     struct prism_net *net;     /* PRISM_ALG_DECODER: all below */
     struct prismi_term term;
+    struct prismi_unmeasured unmeasured; /* joint */
     struct prismi_adam adam;
     prism_mem x;                     /* [O,O] output of the last forward, owned by net */
     prism_mem params, grads;         /* owned by net */

@@ -172,6 +172,14 @@ double prismi_loss_l2_weight(const struct prismi_loss *l)
     return l->l2_weight;
 }
 
+double prismi_loss_energy(const struct prismi_loss *l)
+{
+    double most = 0;
+    for (int a = 0; a < l->par.n_targets; a++)
+        most = l->norm2[a] > most ? l->norm2[a] : most;
+    return most;
+}
+
 /* ---- weights ---- */
 
 int prismi_loss_weigh(struct prismi_loss *l)

@@ -36,8 +36,10 @@ int prismi_step_loss(struct prism_session *s)
 
 int prismi_step_update(struct prism_session *s, double lr)
 {
-    if (s->st.phase != PRISM_PHASE_INIT)
+    if (s->st.phase != PRISM_PHASE_INIT) {
         PRISM_TRY(prismi_term_backward(&s->term, s->gx));
+        PRISM_TRY(prismi_unmeasured_gradient(&s->unmeasured, s->x, s->gx));
+    }
     PRISM_TRY(prism_net_backward(s->net, s->gx));
     s->st.lr = lr;
     return prismi_adam_update(s->dev, &s->adam, s->params, s->grads, lr, ++s->st.adam_t);

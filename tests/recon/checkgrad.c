@@ -203,6 +203,69 @@ static void check_init(void)
     release_problem(&p);
 }
 
+/* Energy of x [o,o] on [n,n] outside the apertures, by definition of the transform. */
+static double energy_outside(const double *x, int o, int n, const uint8_t *open)
+{
+    double sum = 0;
+    for (int ky = 0; ky < n; ky++)
+        for (int kx = 0; kx < n; kx++) {
+            double re = 0, im = 0;
+            if (open[ky * n + kx])
+                continue;
+            for (int i = 0; i < o * o; i++) {
+                double phase = 2 * 3.14159265358979323846 * ((ky - n / 2) * (i / o) + (kx - n / 2) * (i % o)) / n;
+                re += x[i] * cos(phase);
+                im += x[i] * sin(phase);
+            }
+            sum += (re * re + im * im) / (n * n);
+        }
+    return sum;
+}
+
+/* The term of the unmeasured positions adds its gradient; a quadratic, so central differences are exact. */
+static void check_unmeasured(void)
+{
+    enum { N = 32, O = 16, PIXELS = O * O };
+    static const double centres[2][2] = {{0, 0}, {3, 1.5}};
+    const struct prism_dataset_params dp = {.grid_size = N, .obj_size = O, .aperture = {.radius_px = 6}};
+    double *truth = small_object(O), x[PIXELS], g[PIXELS], side[2][PIXELS], analytic = 0;
+    uint8_t open[N * N] = {0}, one[N * N];
+    struct prism_dataset *ds;
+    struct prismi_unmeasured q;
+    struct prismi_arena arena = {0};
+    prism_mem dx, dg;
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, NULL, &ds));
+    MUST(ctx, prismi_unmeasured_create(dev, ds, PRISM_F64, 0.7, &q));
+    prismi_arena_add(&arena, sizeof x, &dx);
+    prismi_arena_add(&arena, sizeof g, &dg);
+    MUST(ctx, prismi_arena_bind(&arena, dev));
+    for (int k = 0; k < 2; k++) {
+        prism_aperture_render(&dp.aperture, centres[k][0], centres[k][1], -N / 2, -N / 2, N, N, one);
+        for (int i = 0; i < N * N; i++)
+            open[i] |= one[i];
+    }
+    for (uint64_t i = 0; i < PIXELS; i++) {
+        double d = prismi_rng_normal(5, 2, i);
+        x[i] = prismi_rng_normal(5, 1, i);
+        g[i] = 0.25; /* what the data term left */
+        side[0][i] = x[i] - d;
+        side[1][i] = x[i] + d;
+    }
+    MUST(ctx, prismi_dev_put(dev, dx, PRISM_F64, x, PIXELS));
+    MUST(ctx, prismi_dev_put(dev, dg, PRISM_F64, g, PIXELS));
+    MUST(ctx, prismi_unmeasured_gradient(&q, dx, dg));
+    MUST(ctx, prismi_dev_get(dev, g, dg, PRISM_F64, PIXELS));
+    for (uint64_t i = 0; i < PIXELS; i++)
+        analytic += (g[i] - 0.25) * prismi_rng_normal(5, 2, i);
+    double numeric = 0.7 * (energy_outside(side[1], O, N, open) - energy_outside(side[0], O, N, open)) / 2;
+    double error = fabs(numeric - analytic) / fabs(numeric);
+    tap(error < 1e-11, "unmeasured positions: %.6f, error %.1e", analytic, error);
+    prismi_arena_release(&arena);
+    prismi_unmeasured_release(&q);
+    prism_dataset_destroy(&ds);
+    free(truth);
+}
+
 int main(void)
 {
     ctx = open_ctx();
@@ -210,6 +273,7 @@ int main(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_case(&cases[i]);
     check_init();
+    check_unmeasured();
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
     return tap_end();

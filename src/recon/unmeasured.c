@@ -1,0 +1,77 @@
+/* What no aperture saw. The data leave those k-space positions free, and a network with enough channels fills them with noise,
+ * which costs more than all it gains where it was measured. So their energy is a term of its own: w sum |F^-1((1 - M) F x)|^2, M
+ * the union of the apertures, with w relative to the energy of the brightest measurement. Its gradient is A^H (2 w A x), one more
+ * pass of the measurement operator with a mask of everything unmeasured. */
+#include "recon/internal.h"
+
+static int set_mask(struct prismi_unmeasured *q, struct prism_dataset *ds, bool *any)
+{
+    const struct prism_dataset_params *dp = prism_dataset_params(ds);
+    const double *centres = prism_dataset_centres(ds);
+    int n = dp->grid_size, status = 0;
+    size_t pixels = (size_t)n * n;
+    uint8_t *mask = prismi_alloc(pixels, 1), *one = prismi_alloc(pixels, 1);
+    *any = false;
+    if (!mask || !one) {
+        status = PRISM_FAIL(prismi_dev_ctx(q->dev), PRISM_ENOMEM, "no memory for masks of %d x %d pixels", n, n);
+        goto out;
+    }
+    for (int k = 0; k < prism_dataset_count(ds); k++) {
+        prism_aperture_render(&dp->aperture, centres[2 * k], centres[2 * k + 1], -(n / 2), -(n / 2), n, n, one);
+        for (size_t i = 0; i < pixels; i++)
+            mask[i] |= one[i];
+    }
+    for (size_t i = 0; i < pixels; i++)
+        *any |= mask[i] = !mask[i];
+    status = prism_measure_set_mask(q->measure, 0, mask);
+out:
+    prismi_free(mask);
+    prismi_free(one);
+    return status;
+}
+
+int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype, double weight,
+                             struct prismi_unmeasured *out)
+{
+    const struct prism_dataset_params *dp = prism_dataset_params(ds);
+    struct prism_measure_params mp = {.dtype = dtype,
+                                      .grid_h = dp->grid_size,
+                                      .grid_w = dp->grid_size,
+                                      .obj_h = dp->obj_size,
+                                      .obj_w = dp->obj_size,
+                                      .n_apertures = 1,
+                                      .batch = 1};
+    size_t grid = (size_t)dp->grid_size * dp->grid_size, real = prism_dtype_size(dtype);
+    struct prismi_unmeasured *q = out;
+    bool any = false;
+    int status = 0;
+    *q = (struct prismi_unmeasured){.dev = dev, .dtype = dtype, .weight = weight, .grid = grid};
+    q->pixels = (size_t)dp->obj_size * dp->obj_size;
+    if (weight == 0)
+        return 0;
+    PRISM_TRY(prism_measure_create(dev, &mp, &q->measure));
+    prismi_arena_add(&q->arena, 2 * grid * real, &q->field);
+    prismi_arena_add(&q->arena, q->pixels * real, &q->gx);
+    PRISM_TRY_OUT(prismi_arena_bind(&q->arena, dev));
+    PRISM_TRY_OUT(set_mask(q, ds, &any));
+out:
+    if (status || !any)
+        prismi_unmeasured_release(q);
+    return status;
+}
+
+void prismi_unmeasured_release(struct prismi_unmeasured *q)
+{
+    prismi_arena_release(&q->arena);
+    prism_measure_destroy(&q->measure);
+}
+
+int prismi_unmeasured_gradient(struct prismi_unmeasured *q, prism_mem x, prism_mem gx)
+{
+    if (!q->measure)
+        return 0;
+    PRISM_TRY(prism_measure_forward(q->measure, q->field, x));
+    PRISM_TRY(prismi_map(q->dev, PRISM_MAP_C_AXPBY, q->dtype, 1, q->grid, q->field, q->field, q->field, 0, 2 * q->weight, 0));
+    PRISM_TRY(prism_measure_adjoint(q->measure, q->gx, q->field));
+    return prismi_map(q->dev, PRISM_MAP_AXPBY, q->dtype, 1, q->pixels, gx, gx, q->gx, 0, 1, 1);
+}
