@@ -1,1 +1,0 @@
-typedef int prismi_placeholder_image;
