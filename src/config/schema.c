@@ -109,7 +109,7 @@ static const struct prism_config_key keys[] = {
                 "the first fit ends below this loss; 0: never")},
     {KEY_INT("training.max_steps", TRAIN(max_steps), 0, INT_MAX, "4000", "", "joint: number of steps")},
     {KEY_INT("training.batch", TRAIN(batch), 1, 1000000, "16", "", "joint: apertures per step; at most n_samples are used")},
-    {KEY_NUMBER("training.unmeasured_weight", TRAIN(unmeasured_weight), 0, DBL_MAX, "30", "",
+    {KEY_NUMBER("training.unmeasured_weight", TRAIN(unmeasured_weight), 0, DBL_MAX, "1", "",
                 "joint: weight of the energy at k-space positions that no aperture saw; 0: left to the network")},
     {KEY_INT("training.n_epochs", TRAIN(n_epochs), 1, INT_MAX, "1000", "", "progressive: steps of one cycle")},
     {KEY_INT("training.max_epochs", TRAIN(max_epochs), 1, INT_MAX, "1", "", "progressive: cycles per sample")},
