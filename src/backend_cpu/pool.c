@@ -2,14 +2,14 @@
  *
  * The calling thread takes items like any other and waits only for workers that hold one; a worker that the system has not
  * scheduled yet is not waited for. A barrier over a team (OpenMP's parallel region) would wait for it, and on a busy machine every
- * region then costs a time slice (docs/decisions/005-threads.md). After a fork the child has no workers and runs everything
- * itself. */
+ * region then costs a time slice (docs/decisions/005-threads.md). A forked child has no workers and runs everything itself. */
 #include "backend_cpu/cpu.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     SERIAL_BELOW = 32768, /* element operations: what handing out work costs */
@@ -26,6 +26,7 @@ struct prismi_cpu_pool {
     pthread_cond_t wake;
     atomic_int sleepers;
     atomic_bool quit;
+    pid_t owner;              /* the process the workers live in */
     int n_threads, n_workers; /* the caller is thread 0 */
     struct member {
         _Alignas(64) atomic_size_t next; /* its own share of the items */
@@ -97,7 +98,7 @@ static void wake_sleepers(struct prismi_cpu_pool *p)
 void prismi_cpu_for(const struct prism_dev *dev, size_t n, double cost, prismi_cpu_item *run, const void *arg)
 {
     struct prismi_cpu_pool *p = prismi_cpu(dev)->pool;
-    if (!p || n < 2 || cost < SERIAL_BELOW) {
+    if (!p || n < 2 || cost < SERIAL_BELOW || p->owner != getpid()) {
         for (size_t i = 0; i < n; i++)
             run(arg, i, 0);
         return;
@@ -125,6 +126,10 @@ void prismi_cpu_pool_destroy(struct prismi_cpu_pool *p)
 {
     if (!p)
         return;
+    if (p->owner != getpid()) {
+        free(p);
+        return;
+    }
     atomic_store(&p->quit, true);
     atomic_fetch_add(&p->epoch, 1);
     wake_sleepers(p);
@@ -146,6 +151,7 @@ int prismi_cpu_pool_create(struct prism_dev *dev, int threads)
     cpu->pool = p;
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->wake, NULL);
+    p->owner = getpid();
     p->n_threads = threads;
     for (int t = 1; t < threads; t++) {
         struct member *w = &p->members[t];

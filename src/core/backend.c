@@ -54,11 +54,18 @@ static const char *plugin_dir(const char *explicit_path)
 
 static int check_abi(struct prism_ctx *ctx, const struct prism_backend *b, const char *where)
 {
+    /* in this order: a field is looked at only once what comes before it says that it is there */
+    if (!b)
+        return PRISM_FAIL(ctx, PRISM_EABI, "%s: " PRISM_BACKEND_ENTRY " gave nothing: rebuild the plugin", where);
     if (b->abi != PRISM_BACKEND_ABI)
         return PRISM_FAIL(ctx, PRISM_EABI, "%s: backend ABI %u, this library needs %u: rebuild the plugin", where, b->abi,
                           PRISM_BACKEND_ABI);
-    if (b->size != sizeof *b || b->ops->abi != PRISM_BACKEND_ABI || b->ops->size != sizeof *b->ops)
-        return PRISM_FAIL(ctx, PRISM_EABI, "%s: table of %u bytes, this library needs %zu: rebuild the plugin", where, b->ops->size,
+    if (b->size != sizeof *b)
+        return PRISM_FAIL(ctx, PRISM_EABI, "%s: descriptor of %u bytes, this library needs %zu: rebuild the plugin", where, b->size,
+                          sizeof *b);
+    if (!b->ops || b->ops->abi != PRISM_BACKEND_ABI || b->ops->size != sizeof *b->ops)
+        return PRISM_FAIL(ctx, PRISM_EABI,
+                          "%s: its table of operations is not the %zu bytes this library needs: rebuild the plugin", where,
                           sizeof *b->ops);
     return 0;
 }
@@ -123,7 +130,8 @@ int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path, struct pr
 
 #define REQUIRED(X)                                                                                                                \
     X(alloc)                                                                                                                       \
-    X(release) X(write) X(read) X(copy) X(sync) X(fft_create) X(fft_run) X(fft_destroy) X(conv_create) X(conv_fwd) X(conv_bwd_x)   \
+    X(release)                                                                                                                     \
+    X(write) X(read) X(copy) X(sync) X(fft_create) X(fft_run) X(fft_destroy) X(conv_create) X(conv_fwd) X(conv_bwd_x)              \
         X(conv_bwd_w) X(conv_destroy) X(gemm) X(map) X(reduce) X(window) X(subaperture_fwd) X(subaperture_adj) X(blur)
 
 static int check_required(struct prism_ctx *ctx, const struct prism_backend *b)
@@ -193,11 +201,14 @@ int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params,
     if (!strcmp(want, "auto"))
         return open_auto(ctx, params, out);
     size_t len = strcspn(want, ":");
-    char *end = NULL;
-    if (want[len])
-        index = (int)strtol(want + len + 1, &end, 10);
-    if (!len || len >= sizeof name || (end && (*end || end == want + len + 1)) || index < 0)
+    const char *number = want + len + 1;
+    bool indexed = want[len] != 0, good = len && len < sizeof name;
+    if (indexed)
+        good = good && *number && strlen(number) <= 3 && strspn(number, "0123456789") == strlen(number);
+    if (!good)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "backend \"%s\": expected auto or a name such as cpu, or name:index", want);
+    if (indexed)
+        index = atoi(number);
     snprintf(name, sizeof name, "%.*s", (int)len, want);
     const struct prism_backend *b;
     PRISM_TRY(usable_backend(ctx, name, params->plugin_path, &b));

@@ -56,20 +56,40 @@ uint64_t prismi_hash64(const void *data, size_t bytes, uint64_t seed)
     return h ^ h >> 32;
 }
 
-/* Sixteen entries: small enough to be a literal, fast enough for files. */
-uint32_t prismi_crc32c(uint32_t crc, const void *data, size_t bytes)
+/* Sixteen entries: small enough to be a literal. */
+static uint32_t crc_portable(uint32_t crc, const unsigned char *p, size_t bytes)
 {
     static const uint32_t table[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
                                        0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
                                        0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
-    const unsigned char *p = data;
-    crc = ~crc;
     for (size_t i = 0; i < bytes; i++) {
         crc ^= p[i];
         crc = crc >> 4 ^ table[crc & 15];
         crc = crc >> 4 ^ table[crc & 15];
     }
-    return ~crc;
+    return crc;
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+/* The processor has this polynomial: a checkpoint of 100 MB in 20 ms instead of a second. */
+__attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const unsigned char *p, size_t bytes)
+{
+    uint64_t wide = crc, word;
+    for (; bytes >= 8; p += 8, bytes -= 8) {
+        memcpy(&word, p, 8);
+        wide = __builtin_ia32_crc32di(wide, word);
+    }
+    return crc_portable((uint32_t)wide, p, bytes);
+}
+#endif
+
+uint32_t prismi_crc32c(uint32_t crc, const void *data, size_t bytes)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (__builtin_cpu_supports("sse4.2"))
+        return ~crc_sse42(~crc, data, bytes);
+#endif
+    return ~crc_portable(~crc, data, bytes);
 }
 
 struct prism_key prism_key_init(const char *kind)

@@ -119,6 +119,10 @@ START_TEST(hash_known_answers)
     ck_assert_uint_eq(prismi_hash64("abc", 3, 0), 0x44BC2CF5AD770999ull);
     ck_assert_uint_eq(prismi_crc32c(0, "123456789", 9), 0xE3069283u);
     ck_assert_uint_eq(prismi_crc32c(prismi_crc32c(0, "1234", 4), "56789", 5), 0xE3069283u);
+    for (size_t i = 0; i < 32; i++) /* RFC 3720, B.4 */
+        text[i] = (char)i;
+    ck_assert_uint_eq(prismi_crc32c(0, text, 32), 0x46DD794Eu);
+    ck_assert_uint_eq(prismi_crc32c(prismi_crc32c(0, text, 13), text + 13, 19), 0x46DD794Eu);
     memset(text, 'x', sizeof text);
     uint64_t h = prismi_hash64(text, sizeof text, 7);
     for (size_t i = 0; i < sizeof text; i++) { /* every byte counts */

@@ -35,7 +35,7 @@ int main(int argc, char **argv)
     struct prism_ctx *ctx;
     struct prism_dev *dev;
     prism_ctx_create(&cp, &ctx);
-    printf("1..14\n");
+    printf("1..18\n");
 
     struct prism_dev_params params = {.backend = "tiny", .plugin_path = dir, .threads = 3};
     ok(!prism_dev_open(ctx, &params, &dev), "a plugin opens");
@@ -53,6 +53,10 @@ int main(int argc, char **argv)
     refused(ctx, dir, "absent", PRISM_ENOTSUP, "prismrec_backend_absent.so");
     refused(ctx, dir, "../evil", PRISM_EINVAL, "lower-case");
     refused(ctx, dir, "tiny:x", PRISM_EINVAL, "name:index");
+    refused(ctx, dir, "tiny:4294967296", PRISM_EINVAL, "name:index");
+    refused(ctx, dir, "tiny: 1", PRISM_EINVAL, "name:index");
+    refused(ctx, dir, "tiny_short", PRISM_EABI, "descriptor of 16 bytes");
+    refused(ctx, dir, "tiny_null", PRISM_EABI, "gave nothing");
 
     setenv("PRISMREC_BACKEND_PATH", dir, 1);
     params = (struct prism_dev_params){.backend = "tiny:0"};

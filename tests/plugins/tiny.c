@@ -1,4 +1,4 @@
-/* The smallest plugin: one symbol out, nothing of the library in. Built three times: right, with another ABI, unusable here. */
+/* The smallest plugin: one symbol out, nothing of the library in. Built right, and in several wrong ways. */
 #include "prismrec/backend.h"
 
 #include <stdio.h>
@@ -6,6 +6,10 @@
 
 #ifndef TINY_ABI
 #define TINY_ABI PRISM_BACKEND_ABI
+#endif
+
+#ifndef TINY_SIZE
+#define TINY_SIZE sizeof backend
 #endif
 
 static int probe(char *why, size_t n)
@@ -41,16 +45,21 @@ static int nothing(struct prism_dev *dev, prism_mem out)
 /* Present so that the table is complete; the test calls only alloc. */
 #define STUB(entry) .entry = (void *)nothing
 static const struct prism_ops ops = {
-    TINY_ABI, sizeof ops, STUB(alloc), STUB(release), STUB(write), STUB(read), STUB(copy), STUB(sync), STUB(fft_create),
-    STUB(fft_run), STUB(fft_destroy), STUB(conv_create), STUB(conv_fwd), STUB(conv_bwd_x), STUB(conv_bwd_w), STUB(conv_destroy),
+    TINY_ABI,       sizeof ops,       STUB(alloc),      STUB(release),         STUB(write),           STUB(read),
+    STUB(copy),     STUB(sync),       STUB(fft_create), STUB(fft_run),         STUB(fft_destroy),     STUB(conv_create),
+    STUB(conv_fwd), STUB(conv_bwd_x), STUB(conv_bwd_w), STUB(conv_destroy),
 #ifndef TINY_INCOMPLETE
     STUB(gemm),
 #endif
-    STUB(map), STUB(reduce), STUB(window), STUB(subaperture_fwd), STUB(subaperture_adj), STUB(blur)};
-static const struct prism_backend backend = {TINY_ABI, sizeof backend, TINY_NAME, probe, open_device, close_device, &ops};
+    STUB(map),      STUB(reduce),     STUB(window),     STUB(subaperture_fwd), STUB(subaperture_adj), STUB(blur)};
+static const struct prism_backend backend = {TINY_ABI, TINY_SIZE, TINY_NAME, probe, open_device, close_device, &ops};
 
 PRISM_API const struct prism_backend *prism_backend_entry(void);
 const struct prism_backend *prism_backend_entry(void)
 {
+#ifdef TINY_NULL
+    return NULL;
+#else
     return &backend;
+#endif
 }
