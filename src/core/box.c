@@ -147,6 +147,8 @@ int prismi_box_save(struct prismi_box *box, const char *path, bool keep_previous
     return prismi_file_commit(sink.f, keep_previous);
 }
 
+static const char no_memory[] = "no memory for its sections";
+
 static const char *parse_section(struct prismi_box *box, size_t *at, size_t end)
 {
     const uint8_t *p = box->file + *at;
@@ -162,7 +164,7 @@ static const char *parse_section(struct prismi_box *box, size_t *at, size_t end)
         return "a section's checksum does not match";
     struct section *s = new_section(box);
     if (!s)
-        return "no memory";
+        return no_memory;
     memcpy(s->name, p + SECTION, name_bytes);
     s->name[name_bytes] = 0;
     s->bytes = (size_t)bytes;
@@ -204,7 +206,7 @@ int prismi_box_load(struct prism_ctx *ctx, const char *path, const char kind[8],
     int status = prismi_file_read(ctx, path, MAX_BYTES, &box->file, &bytes);
     const char *wrong = status ? NULL : parse(box, bytes);
     if (wrong)
-        status = PRISM_FAIL(ctx, PRISM_EPARSE, "%s: %s", path, wrong);
+        status = PRISM_FAIL(ctx, wrong == no_memory ? PRISM_ENOMEM : PRISM_EPARSE, "%s: %s", path, wrong);
     if (status)
         prismi_box_destroy(&box);
     *out = box;

@@ -1,12 +1,14 @@
 /* Files that appear whole or not at all. */
 #include "core/internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct prismi_file {
@@ -15,35 +17,13 @@ struct prismi_file {
     int error; /* errno of the first failed write */
     size_t fill;
     char *path, *temporary;
+    size_t folder; /* length of the folder part of both, including the last slash; 0 = current folder */
     unsigned char buffer[65536];
 };
 
 static int io_error(struct prism_ctx *ctx, const char *verb, const char *path, int error)
 {
     return PRISM_FAIL(ctx, error == ENOMEM ? PRISM_ENOMEM : PRISM_EIO, "cannot %s %s: %s", verb, path, strerror(error));
-}
-
-/* Length of the folder part, including the last slash; 0 = current folder. */
-static size_t folder_length(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? (size_t)(slash - path) + 1 : 0;
-}
-
-static int sync_folder(struct prism_ctx *ctx, const char *path)
-{
-    size_t n = folder_length(path);
-    char *folder = n ? prismi_strdup(path) : prismi_strdup(".");
-    if (!folder)
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a path");
-    if (n)
-        folder[n] = 0;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int status = fd < 0 || fsync(fd) ? io_error(ctx, "sync", folder, errno) : 0;
-    if (fd >= 0)
-        close(fd);
-    prismi_free(folder);
-    return status;
 }
 
 static void free_file(struct prismi_file *f)
@@ -55,31 +35,107 @@ static void free_file(struct prismi_file *f)
     prismi_free(f);
 }
 
+/* Allocates nothing: once the file is in its place, nothing may fail for want of memory. */
+static int open_folder(struct prismi_file *f)
+{
+    char first = f->temporary[f->folder];
+    f->temporary[f->folder] = 0;
+    int fd = open(f->folder ? f->temporary : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->temporary[f->folder] = first;
+    return fd;
+}
+
+static int sync_folder(struct prismi_file *f)
+{
+    int fd = open_folder(f);
+    int status = fd < 0 || fsync(fd) ? io_error(f->ctx, "sync the folder of", f->path, errno) : 0;
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+/* A temporary is <folder>/.<name>.prism-XXXXXX. Its writer holds a lock on it, which ends with the writer, however it ends. */
+#define MARK ".prism-"
+enum { UNIQUE = 6 };
+
+/* Remove what killed writers of the same file left behind. Best effort: a file system without locks keeps it. */
+static void sweep(struct prismi_file *f)
+{
+    const char *name = f->temporary + f->folder;
+    size_t n = strlen(name);
+    int folder = open_folder(f);
+    DIR *d = folder < 0 ? NULL : fdopendir(folder);
+    if (!d && folder >= 0)
+        close(folder);
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        if (strlen(e->d_name) != n || strncmp(e->d_name, name, n - UNIQUE))
+            continue;
+        struct stat st;
+        int fd = openat(folder, e->d_name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && !flock(fd, LOCK_EX | LOCK_NB))
+            unlinkat(folder, e->d_name, 0);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (d)
+        closedir(d);
+}
+
+/* Not mkostemp: its files are private, and the umask that a result should obey can only be asked by changing it for all threads.
+ * Returns errno. */
+static int open_temporary(struct prismi_file *f)
+{
+    char *unique = f->temporary + strlen(f->temporary) - UNIQUE;
+    for (uint64_t attempt = 0; attempt < 100; attempt++) {
+        struct timespec now;
+        struct stat st;
+        clock_gettime(CLOCK_REALTIME, &now);
+        const uint64_t seed[] = {attempt, (uint64_t)now.tv_sec, (uint64_t)now.tv_nsec, (uint64_t)getpid(), (uintptr_t)f};
+        uint64_t h = prismi_hash64(seed, sizeof seed, 0);
+        for (int i = 0; i < UNIQUE; i++, h >>= 5)
+            unique[i] = "abcdefghijklmnopqrstuvwxyz234567"[h & 31];
+        f->fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (f->fd < 0 && errno != EEXIST)
+            return errno;
+        if (f->fd < 0)
+            continue;
+        while (flock(f->fd, LOCK_EX) && errno == EINTR)
+            ;
+        if (fstat(f->fd, &st) || st.st_nlink > 0)
+            return 0;
+        close(f->fd); /* another writer's sweep was faster than our lock */
+        f->fd = -1;
+    }
+    return EEXIST;
+}
+
 int prismi_file_create(struct prism_ctx *ctx, const char *path, struct prismi_file **out)
 {
     *out = NULL;
+    struct stat st;
+    if (!stat(path, &st) && !S_ISREG(st.st_mode))
+        return PRISM_FAIL(ctx, PRISM_EIO, "cannot write %s: it exists and is not a regular file", path);
     struct prismi_file *f = prismi_alloc(1, sizeof *f);
     if (!f)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to write %s", path);
-    size_t n = strlen(path), folder = folder_length(path);
+    const char *slash = strrchr(path, '/');
+    size_t n = strlen(path) + sizeof "." MARK + UNIQUE;
     f->ctx = ctx;
     f->fd = -1;
+    f->folder = slash ? (size_t)(slash - path) + 1 : 0;
     f->path = prismi_strdup(path);
-    f->temporary = prismi_alloc(n + 16, 1);
+    f->temporary = prismi_alloc(n, 1);
     if (!f->path || !f->temporary) {
         free_file(f);
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to write %s", path);
     }
-    snprintf(f->temporary, n + 16, "%.*s.%s.XXXXXX", (int)folder, path, path + folder);
-    f->fd = mkostemp(f->temporary, O_CLOEXEC);
-    if (f->fd < 0) {
-        int status = io_error(ctx, "create a temporary file beside", path, errno);
+    snprintf(f->temporary, n, "%.*s.%s" MARK "XXXXXX", (int)f->folder, path, path + f->folder);
+    sweep(f);
+    int error = open_temporary(f);
+    if (error) {
         free_file(f);
-        return status;
+        return io_error(ctx, "create a temporary file beside", path, error);
     }
-    mode_t mask = umask(0); /* mkostemp gives 0600; a result should obey the umask as any other file */
-    umask(mask);
-    fchmod(f->fd, 0666 & ~mask);
     *out = f;
     return 0;
 }
@@ -164,7 +220,7 @@ int prismi_file_commit(struct prismi_file *f, bool keep_previous)
         status = io_error(ctx, "write", f->path, f->error);
         unlink(f->temporary);
     } else {
-        status = sync_folder(ctx, f->path);
+        status = sync_folder(f);
     }
     free_file(f);
     return status;
@@ -182,7 +238,7 @@ int prismi_file_read(struct prism_ctx *ctx, const char *path, size_t max_bytes, 
 {
     *data = NULL;
     *bytes = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe would wait for its other end */
     struct stat st;
     if (fd < 0)
         return io_error(ctx, "open", path, errno);
@@ -223,8 +279,8 @@ int prismi_make_dirs(struct prism_ctx *ctx, const char *path)
     int status = 0;
     if (!copy)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a path");
-    for (char *p = copy + 1; !status; p++) {
-        if (*p && *p != '/')
+    for (char *p = copy; !status; p++) {
+        if ((*p && *p != '/') || (*p && p == copy)) /* a leading slash is no end of a name */
             continue;
         char end = *p;
         *p = 0;

@@ -80,7 +80,7 @@ uint32_t prismi_crc32c(uint32_t crc, const void *data, size_t bytes);  /* Castag
 
 /* ---- files that appear whole or not at all ---- */
 
-struct prismi_file; /* a temporary in the target's folder */
+struct prismi_file; /* a temporary in the target's folder; create removes those that killed writers of the target left */
 int prismi_file_create(struct prism_ctx *ctx, const char *path, struct prismi_file **out);
 int prismi_file_write(struct prismi_file *f, const void *data, size_t bytes); /* buffered; errors are kept */
 int prismi_file_printf(struct prismi_file *f, const char *fmt, ...) PRISM_PRINTF(2, 3);

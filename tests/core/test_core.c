@@ -297,6 +297,11 @@ START_TEST(file_limits)
     ck_assert_int_eq(prismi_make_dirs(ctx, in_dir("a/b/c")), 0);
     ck_assert_int_eq(prismi_make_dirs(ctx, in_dir("a/b/c")), 0);
     ck_assert_int_eq(prismi_make_dirs(ctx, in_dir("f/below")), PRISM_EIO);
+    ck_assert_int_eq(prismi_make_dirs(ctx, ""), 0);
+    ck_assert_int_eq(prismi_make_dirs(ctx, "/"), 0);
+    ck_assert_int_eq(mkfifo(in_dir("pipe"), 0600), 0);
+    ck_assert_int_eq(prismi_file_read(ctx, in_dir("pipe"), 10, &data, &bytes), PRISM_EIO);
+    ck_assert_int_eq(write_text(in_dir("pipe"), "x", false), PRISM_EIO);
 }
 END_TEST
 
