@@ -58,6 +58,7 @@ PRISM_API const struct prism_backend *prism_backend_entry(void);
 const struct prism_backend *prism_backend_entry(void)
 {
 #ifdef TINY_NULL
+    (void)backend;
     return NULL;
 #else
     return &backend;
