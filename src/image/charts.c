@@ -135,7 +135,7 @@ void prismi_object_siemens(int size, double *out)
             double dy = y - size / 2, dx = x - size / 2, r = hypot(dy, dx);
             /* mean of the spokes over one pixel along the circle */
             double t = atan2(dy, dx) / turn * SPOKES, half = 0.5 * SPOKES / (turn * fmax(r, 0.5));
-            double spokes = (wave_integral(t + half) - wave_integral(t - half)) / (2 * half);
+            double spokes = fmin(1, (wave_integral(t + half) - wave_integral(t - half)) / (2 * half));
             double outside = fmin(fmax(r - radius + 0.5, 0), 1), inside = fmin(fmax(disc - r + 0.5, 0), 1);
             out[(size_t)y * (size_t)size + (size_t)x] = (1 - outside) * (inside + (1 - inside) * spokes);
         }

@@ -74,9 +74,9 @@ static int stretched(struct prism_ctx *ctx, const struct prism_image *img, int h
         lo = fmin(lo, out[i]);
         hi = fmax(hi, out[i]);
     }
-    if (!(hi > lo))
+    if (!(hi / 2 > lo / 2)) /* halves, so that the range of huge values does not overflow */
         return PRISM_FAIL(ctx, PRISM_EINVAL, "every pixel of the picture is %g; an object needs contrast", lo);
-    for (size_t i = 0; i < n; i++) /* halves, so that the range of huge values does not overflow */
+    for (size_t i = 0; i < n; i++)
         out[i] = (out[i] / 2 - lo / 2) / (hi / 2 - lo / 2);
     return 0;
 }

@@ -73,14 +73,10 @@ static int on_error(TIFF *tiff, void *user, const char *module, const char *fmt,
     return 1;
 }
 
+/* A tag that lies beyond the end of the file is only a warning to libtiff, which then guesses, e.g. grey for a lost palette. */
 static int on_warning(TIFF *tiff, void *user, const char *module, const char *fmt, va_list args)
 {
-    (void)tiff;
-    (void)user;
-    (void)module;
-    (void)fmt;
-    (void)args;
-    return 1;
+    return strncmp(fmt, "IO error", 8) ? 1 : on_error(tiff, user, module, fmt, args);
 }
 
 static TIFF *open_tiff(struct reader *r)
@@ -91,7 +87,8 @@ static TIFF *open_tiff(struct reader *r)
     TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, r);
     TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, r);
     TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)(MAX_BLOCK - 1));
-    TIFF *tiff = TIFFClientOpenExt("picture", "rm", r, read_bytes, refuse_write, seek, close_nothing, file_size, NULL, NULL, options);
+    TIFF *tiff =
+        TIFFClientOpenExt("picture", "rm", r, read_bytes, refuse_write, seek, close_nothing, file_size, NULL, NULL, options);
     TIFFOpenOptionsFree(options);
     return tiff;
 }
@@ -204,7 +201,7 @@ static int read_blocks(struct reader *r, struct prism_image *img)
     unsigned planes = r->planar == PLANARCONFIG_SEPARATE ? r->samples : 1;
     uint64_t row = (uint64_t)b.w * (r->bits / 8u) * (r->samples / planes);
     if (!b.h || !b.w || b.w > MAX_BLOCK || row > MAX_BLOCK / b.h / planes)
-        return damaged(r, "strips or tiles above 2 GiB");
+        return damaged(r, "strips or tiles of no rows or above 2 GiB");
     b.row_bytes = (size_t)row;
     b.bytes = b.row_bytes * b.h;
     b.data = prismi_alloc(planes, b.bytes);
@@ -242,13 +239,16 @@ static bool is_native(const struct reader *r)
     bool layout = r->photometric == PHOTOMETRIC_RGB ? r->samples == 3 || r->samples == 4
                                                     : r->photometric <= PHOTOMETRIC_MINISBLACK && r->samples <= 2;
     bool integer = r->format == SAMPLEFORMAT_UINT || r->format == SAMPLEFORMAT_INT;
-    return layout && r->samples && ((integer && (r->bits == 8 || r->bits == 16 || r->bits == 32)) ||
-                                    (r->format == SAMPLEFORMAT_IEEEFP && (r->bits == 32 || r->bits == 64)));
+    return layout && r->samples &&
+           ((integer && (r->bits == 8 || r->bits == 16 || r->bits == 32)) ||
+            (r->format == SAMPLEFORMAT_IEEEFP && (r->bits == 32 || r->bits == 64)));
 }
 
 static int read_tiff(struct reader *r, struct prism_image *img)
 {
     uint16_t n_extra = 0, *extra = NULL;
+    if (r->text[0])
+        return damaged(r, "");
     TIFFGetField(r->tiff, TIFFTAG_IMAGEWIDTH, &r->w);
     TIFFGetField(r->tiff, TIFFTAG_IMAGELENGTH, &r->h);
     if (!r->w || !r->h || r->w > PRISMI_IMAGE_MAX_SIDE || r->h > PRISMI_IMAGE_MAX_SIDE ||
