@@ -149,6 +149,15 @@ int prismi_box_save(struct prismi_box *box, const char *path, bool keep_previous
 
 static const char no_memory[] = "no memory for its sections";
 
+/* Names are looked up as C strings and printed. */
+static bool is_name(const uint8_t *p, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (p[i] <= ' ' || p[i] > '~')
+            return false;
+    return n > 0 && n < MAX_NAME;
+}
+
 static const char *parse_section(struct prismi_box *box, size_t *at, size_t end)
 {
     const uint8_t *p = box->file + *at;
@@ -156,10 +165,10 @@ static const char *parse_section(struct prismi_box *box, size_t *at, size_t end)
         return "a section's header is cut off";
     uint32_t name_bytes = get32(p);
     uint64_t bytes = get64(p + 4);
-    if (!name_bytes || name_bytes >= MAX_NAME)
-        return "a section's name has an impossible length";
     if (bytes > end - *at - SECTION || end - *at - SECTION - bytes < name_bytes)
         return "a section is longer than the file";
+    if (!is_name(p + SECTION, name_bytes))
+        return "a section's name is empty, too long or not printable";
     if (prismi_crc32c(0, p + SECTION, name_bytes + (size_t)bytes) != get32(p + 12))
         return "a section's checksum does not match";
     struct section *s = new_section(box);

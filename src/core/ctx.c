@@ -34,11 +34,20 @@ const struct prism_error *prism_ctx_error(const struct prism_ctx *ctx)
     return &ctx->error;
 }
 
+/* One line, whatever the arguments quote from a file: a message may end up on a terminal. */
+static void format_line(char *text, size_t n, const char *fmt, va_list args)
+{
+    vsnprintf(text, n, fmt, args);
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+}
+
 int prismi_vfail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt, va_list args)
 {
     /* formatted aside: an argument may be the previous record's own text */
     char text[sizeof ctx->error.text];
-    vsnprintf(text, sizeof text, fmt, args);
+    format_line(text, sizeof text, fmt, args);
     ctx->error.status = status;
     ctx->error.file = file;
     ctx->error.line = line;
@@ -62,7 +71,7 @@ void prismi_log(struct prism_ctx *ctx, enum prism_log_level level, const char *f
     char text[1024];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    format_line(text, sizeof text, fmt, args);
     va_end(args);
     ctx->params.log(ctx->params.user, level, text);
 }
