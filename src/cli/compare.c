@@ -12,9 +12,10 @@ static const struct cli_opt opts[] = {{.name = "json", .letter = 'j', .doc = "pr
 
 static const struct {
     const char *name;
-    bool higher; /* is better */
-} metrics[] = {{"ssim", true},   {"psnr_db", true}, {"rmse_percent", false},  {"loss", false},
-               {"steps", false}, {"wall_s", false}, {"peak_rss_bytes", false}};
+    enum { HIGHER, LOWER, NEITHER } better;
+} metrics[] = {{"ssim", HIGHER},   {"psnr_db", HIGHER}, {"rmse_percent", LOWER},  {"loss", LOWER},
+               {"steps", NEITHER}, {"wall_s", LOWER},   {"peak_rss_bytes", LOWER}};
+enum { SETTING_MAX = PRISM_PATH_MAX + 64 };
 
 struct entry {
     const char *path;
@@ -40,8 +41,11 @@ static struct json_value *read_run(struct prism_ctx *ctx, const char *path)
         json_free(run);
         return NULL;
     }
+    const char *status = json_member_string(run, "status");
     if (!json_member(run, "final"))
         cli_warn("%s has no results yet", path);
+    else if (status && strcmp(status, "done") != 0)
+        cli_warn("%s did not finish (%s): its numbers are those of the step it reached", path, status);
     return run;
 }
 
@@ -50,7 +54,7 @@ static double value(const struct entry *e, int metric)
     return json_member_number(json_member(e->run, "final"), metrics[metric].name);
 }
 
-/* -1 where no run has a value, or all have the same. */
+/* -1 where no run has a value, all have the same, or neither more nor less is better. */
 static int best(const struct entry *entries, int n, int metric)
 {
     int at = -1;
@@ -58,10 +62,10 @@ static int best(const struct entry *entries, int n, int metric)
     for (int i = 0; i < n; i++) {
         double x = value(&entries[i], metric), y = at < 0 ? NAN : value(&entries[at], metric);
         differ = differ || (at >= 0 && !isnan(x) && x != y);
-        if (!isnan(x) && (at < 0 || (metrics[metric].higher ? x > y : x < y)))
+        if (!isnan(x) && (at < 0 || (metrics[metric].better == HIGHER ? x > y : x < y)))
             at = i;
     }
-    return differ ? at : -1;
+    return differ && metrics[metric].better != NEITHER ? at : -1;
 }
 
 /* A configuration value as text. */
@@ -80,7 +84,7 @@ static const char *setting(const struct json_value *v, char *out, size_t n)
 
 static bool differs(const struct entry *entries, int n, const char *key)
 {
-    char a[256], b[256];
+    char a[SETTING_MAX], b[SETTING_MAX];
     setting(json_member(json_member(entries[0].run, "config"), key), a, sizeof a);
     for (int i = 1; i < n; i++)
         if (strcmp(a, setting(json_member(json_member(entries[i].run, "config"), key), b, sizeof b)) != 0)
@@ -90,8 +94,8 @@ static bool differs(const struct entry *entries, int n, const char *key)
 
 static void print_text(const struct entry *entries, int n)
 {
-    char text[256];
-    int width = 14;
+    char text[SETTING_MAX];
+    int width = 14, shown = 0;
     for (int i = 0; i < n; i++) {
         int length = (int)strlen(entries[i].path) + 2;
         width = length > width ? length : width;
@@ -105,7 +109,7 @@ static void print_text(const struct entry *entries, int n)
         printf("%-32s", metrics[m].name);
         for (int i = 0; i < n; i++) {
             double x = value(&entries[i], m);
-            snprintf(text, sizeof text, isnan(x) ? "-" : "%.6g", x);
+            snprintf(text, sizeof text, isnan(x) ? "-" : x == floor(x) ? "%.0f" : "%.6g", x);
             printf("%*s%c", width, text, i == winner ? '*' : ' ');
         }
         putchar('\n');
@@ -115,17 +119,20 @@ static void print_text(const struct entry *entries, int n)
     for (const struct json_value *v = first->child; v; v = v->next) {
         if (!differs(entries, n, v->key))
             continue;
+        shown++;
         printf("%-32s", v->key);
         for (int i = 0; i < n; i++)
             printf("%*s ", width, setting(json_member(json_member(entries[i].run, "config"), v->key), text, sizeof text));
         putchar('\n');
     }
+    if (!shown)
+        puts("none");
 }
 
 static void print_json(const struct entry *entries, int n)
 {
     struct json_out j;
-    char text[256];
+    char text[SETTING_MAX];
     json_init(&j, true);
     json_open(&j, NULL, '{');
     json_open(&j, "runs", '[');

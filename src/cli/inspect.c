@@ -211,10 +211,14 @@ static int run(struct cli *cli)
         return EXIT_FAILED;
     snprintf(c.path, sizeof c.path, dir ? "%s/checkpoint.prism" : "%s", cli->args[0]);
     int code = EXIT_DONE;
-    if (prismi_box_load(c.ctx, c.path, "PRISMCKP", &c.box))
+    const char *to = cli_get(cli, "export");
+    if (to && !*to) {
+        cli_error("option '--export' needs the name of a file to write");
+        code = EXIT_USAGE;
+    } else if (prismi_box_load(c.ctx, c.path, "PRISMCKP", &c.box))
         code = cli_fail(c.ctx, EXIT_FAILED);
-    else if (cli_has(cli, "export"))
-        code = export(&c, cli_get(cli, "export"));
+    else if (to)
+        code = export(&c, to);
     else if (cli_has(cli, "json"))
         print_json(&c, cli_has(cli, "history"));
     else if (cli_has(cli, "config"))

@@ -87,10 +87,9 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     int code = dispatch(argc, argv);
-    /* a full disk or a closed pipe shows here at the latest */
-    if ((fflush(stdout) || ferror(stdout)) && code == EXIT_DONE) {
-        if (errno != EPIPE)
-            cli_error("cannot write to standard output: %s", strerror(errno));
+    /* a full disk shows here at the latest; a reader that went away has had enough */
+    if ((fflush(stdout) || ferror(stdout)) && code == EXIT_DONE && errno != EPIPE) {
+        cli_error("cannot write to standard output: %s", strerror(errno));
         code = EXIT_FAILED;
     }
     return code;

@@ -42,12 +42,28 @@ static void utc_now(char *out, size_t n, const char *format)
     strftime(out, n, format, &tm);
 }
 
+/* What makes a folder one that a new run must not write to: a run, or another's file that it would replace. */
+static const char *obstacle(const struct rundir *d)
+{
+    static const char *const files[] = {"run.json",           "config.yaml",        "checkpoint.prism", "metrics.jsonl",
+                                        "reconstruction.npy", "reconstruction.png", "comparison.png",   "curves.svg",
+                                        "reconstruction.pgm", "comparison.ppm"};
+    for (int i = 0; i < CLI_COUNT(files); i++)
+        if (exists(d, files[i]))
+            return files[i];
+    return NULL;
+}
+
 int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *output, bool resume)
 {
     int n;
     char stamp[32];
     utc_now(d->started, sizeof d->started, "%Y-%m-%dT%H:%M:%SZ");
     utc_now(stamp, sizeof stamp, "%Y%m%d-%H%M%S");
+    if (!output && (strchr(cfg->name, '/') || !strcmp(cfg->name, ".") || !strcmp(cfg->name, ".."))) {
+        cli_error("name '%s' makes no name of a folder in runs; choose the folder with --output", cfg->name);
+        return EXIT_USAGE;
+    }
     if (output)
         n = snprintf(d->path, sizeof d->path, "%s", output);
     else
@@ -58,9 +74,9 @@ int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *
     }
     while (n > 1 && d->path[n - 1] == '/')
         d->path[--n] = '\0';
-    bool run = exists(d, "run.json") || exists(d, "config.yaml") || exists(d, "checkpoint.prism");
-    if (run && !resume) {
-        cli_error("%s already holds a run; continue it with --resume or choose another folder with --output", d->path);
+    const char *file = resume ? NULL : obstacle(d);
+    if (file) {
+        cli_error("%s already holds a run (%s); continue it with --resume or choose another folder with --output", d->path, file);
         return EXIT_USAGE;
     }
     if (!exists(d, "") && resume) {

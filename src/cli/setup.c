@@ -88,21 +88,31 @@ static int open_device(struct setup *s, bool no_fused)
     return prism_dev_open(s->ctx, &params, &s->dev);
 }
 
+/* The sentence of a failure, headed with whose it is. */
+static int blame(struct setup *s, int status, const char *whose)
+{
+    char text[sizeof prism_ctx_error(s->ctx)->text];
+    snprintf(text, sizeof text, "%s", prism_ctx_error(s->ctx)->text);
+    return status ? PRISM_FAIL(s->ctx, status, "%s: %s", whose, text) : 0;
+}
+
 static int load_object(struct setup *s)
 {
     const char *input = s->cfg->image.input;
     int size = s->cfg->image.obj_size;
+    if (!*input)
+        return PRISM_FAIL(s->ctx, PRISM_EINVAL, "image.input is empty; give the file of a picture, or the name of a built-in object");
     s->truth = malloc((size_t)size * (size_t)size * sizeof *s->truth);
     if (!s->truth)
         return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for an object of %d x %d", size, size);
     for (const char *const *name = prism_object_builtin_names(); *name; name++)
         if (!strcmp(*name, input)) /* the same object whatever the seed: seeds are there to be compared */
-            return prism_object_builtin(s->ctx, input, size, 0, s->truth);
+            return blame(s, prism_object_builtin(s->ctx, input, size, 0, s->truth), "image.obj_size");
     struct prism_image picture = {0};
     PRISM_TRY(prism_image_load(s->ctx, input, &picture));
     int status = prism_image_to_object(s->ctx, &picture, size, s->cfg->image.invert, s->truth);
     free(picture.data);
-    return status;
+    return blame(s, status, input);
 }
 
 static int make_data(struct setup *s)

@@ -127,7 +127,7 @@ static int check_aperture(const struct prism_config_set *set, const struct prism
     return 0;
 }
 
-static int check_lists(const struct prism_config_set *set, const struct prism_config *c)
+static int check_files_and_model(const struct prism_config_set *set, const struct prism_config *c)
 {
     bool csv = c->telescope.pattern.kind == PRISM_PATTERN_CSV;
     const struct prism_decoder_params *d = &c->recon.decoder;
@@ -135,6 +135,9 @@ static int check_lists(const struct prism_config_set *set, const struct prism_co
         return REFUSE(set, "telescope.pattern_fn", "csv needs a file of centres in %s", "telescope.csv");
     if (!csv && c->telescope.csv[0])
         return REFUSE(set, "telescope.csv", "'%.100s' would not be read; expected telescope.pattern_fn csv", c->telescope.csv);
+    if (c->recon.algorithm == PRISM_ALG_DECODER && d->n_upsample && 4 << d->n_upsample < c->image.obj_size)
+        return REFUSE(set, "model.n_upsample", "%d doublings of 4 px make %d px, less than image.obj_size, %d px; give more, or 0",
+                      d->n_upsample, 4 << d->n_upsample, c->image.obj_size);
     if (d->n_channels == 1 || (d->n_channels > 1 && d->channels[d->n_channels - 1] != 1))
         return REFUSE(set, "model.channels", "%d %s, the last %d; expected at least 2, the last 1", d->n_channels,
                       d->n_channels == 1 ? "entry" : "entries", d->channels[d->n_channels - 1]);
@@ -162,7 +165,7 @@ int prism_config_finish(struct prism_config_set *set, const struct prism_config 
 
     PRISM_TRY(check_sizes(set, c));
     PRISM_TRY(check_aperture(set, c));
-    PRISM_TRY(check_lists(set, c));
+    PRISM_TRY(check_files_and_model(set, c));
     set->finished = true;
     *out = c;
     return 0;

@@ -75,7 +75,10 @@ static const struct prism_config_key keys[] = {
                 "signal-to-noise ratio of the measured amplitudes; 0: no noise")},
 
     {KEY_BOOL_NOT("model.use_bn", recon.decoder.no_norm, "true", "normalise each channel by the image's own mean and variance")},
-    {KEY_ENUM("model.output_activation", recon.decoder.output_activation, activations, "none", "activation after the last layer")},
+    {KEY_ENUM(
+        "model.output_activation", recon.decoder.output_activation, activations, "sigmoid",
+        "activation after the last layer; sigmoid keeps the object in [0,1], where pictures lie: use none or relu for measured "
+        "data of another scale")},
     {KEY_INT("model.latent_channels", recon.decoder.latent_channels, 0, 65536, "0", "",
              "length of the latent vector; 0: image_size")},
     {KEY_INT("model.n_upsample", recon.decoder.n_upsample, 0, 14, "0", "",
@@ -95,7 +98,7 @@ static const struct prism_config_key keys[] = {
                  "misfit between computed and measured amplitudes, or a weighted sum of misfits")},
     {KEY_BOOL_NOT("training.normalize_loss", TRAIN(no_normalize), "true",
                   "divide l1 and l2 by the norm of the measured amplitude")},
-    {KEY_POSITIVE("training.lr", TRAIN(lr), "0.002", "", "learning rate of Adam")},
+    {KEY_POSITIVE("training.lr", TRAIN(lr), "0.004", "", "learning rate of Adam")},
     {KEY_ENUM("training.schedule", TRAIN(schedule), schedules, "cosine",
               "learning rate over a phase: constant, halved on a plateau, cosine to 1/1000, or cosine with warm restarts")},
     {KEY_BOOL("training.use_amsgrad", TRAIN(amsgrad), "false", "Adam with the maximum of past second moments")},

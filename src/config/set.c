@@ -170,14 +170,15 @@ static int assign(struct prism_config_set *set, const char *assignment, const ch
 {
     const char *equals = strchr(assignment, '=');
     char name[64], suggestion[96];
-    if (!equals)
+    if (!equals || equals == assignment)
         return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: expected section.key=value", where);
     size_t len = (size_t)(equals - assignment);
     snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : (int)sizeof(name) - 1, assignment);
     int key = find_assigned(name);
     if (key < 0) {
         prismi_config_suggest(name, suggestion, sizeof(suggestion));
-        return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s: unknown key%s", where, name, suggestion);
+        return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s: unknown key%s", where, name,
+                          *suggestion ? suggestion : "; 'prism keys' lists them");
     }
     return prismi_config_put(set, key, equals + 1, where, source);
 }

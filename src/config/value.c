@@ -220,14 +220,20 @@ static const char *parse_string(const struct prism_config_key *key, const char *
     return NULL;
 }
 
+/* "8,4,1" or, as it is written, "[8, 4, 1]". */
 static const char *parse_int_list(const struct prism_config_key *key, const char *text, int *out)
 {
     int list[MAX_LIST] = {0};
     size_t n = 0, max = key->size / sizeof(int);
-    while (*text) {
+    const char *end = text + strlen(text);
+    if (*text == '[' && end[-1] == ']') {
+        text++;
+        end--;
+    }
+    while (text < end) {
         char item[24];
         text += strspn(text, " \t");
-        size_t len = strcspn(text, ","), used = len;
+        size_t len = strcspn(text, ",]"), used = len;
         while (used && (text[used - 1] == ' ' || text[used - 1] == '\t'))
             used--;
         if (n == max)
@@ -240,7 +246,7 @@ static const char *parse_int_list(const struct prism_config_key *key, const char
         if (wrong)
             return strcmp(wrong, "is out of range") ? "is not a list of integers" : "has an entry out of range";
         text += len;
-        if (*text == ',' && !*++text)
+        if (*text == ',' && ++text == end)
             return "ends with a comma";
     }
     memcpy(out, list, key->size);

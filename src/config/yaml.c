@@ -42,6 +42,17 @@ struct reader {
 
 /* ---- events ---- */
 
+/* Is the line indented with a tab, as YAML must not be? */
+static bool tab_indented(const uint8_t *data, size_t bytes, size_t line)
+{
+    size_t i = 0;
+    for (; i < bytes && line; i++)
+        line -= data[i] == '\n';
+    while (i < bytes && data[i] == ' ')
+        i++;
+    return i < bytes && data[i] == '\t';
+}
+
 static int parser_failure(struct reader *r, const uint8_t *data, size_t bytes)
 {
     const yaml_parser_t *p = &r->parser;
@@ -55,6 +66,8 @@ static int parser_failure(struct reader *r, const uint8_t *data, size_t bytes)
             mark.line += data[i] == '\n';
         }
     }
+    if (tab_indented(data, bytes, mark.line))
+        return REFUSE(r, mark, PRISM_EPARSE, "not YAML: %s", "the line is indented with a tab; indent with spaces");
     return REFUSE(r, mark, PRISM_EPARSE, "not YAML: %s%s%s%s", p->problem ? p->problem : "unreadable", p->context ? " (" : "",
                   p->context ? p->context : "", p->context ? ")" : "");
 }
@@ -189,7 +202,7 @@ static int unknown(struct reader *r, const char *name, bool top, yaml_mark_t mar
         return REFUSE(r, mark, PRISM_EINVAL, "%.60s: write it as '%s' under the section '%.*s:'", name, strchr(name, '.') + 1,
                       (int)strcspn(name, "."), name);
     prismi_config_suggest(name, suggestion, sizeof(suggestion));
-    return REFUSE(r, mark, PRISM_EINVAL, "%.60s: unknown key%s", name, suggestion);
+    return REFUSE(r, mark, PRISM_EINVAL, "%.60s: unknown key%s", name, *suggestion ? suggestion : "; 'prism keys' lists them");
 }
 
 static int read_mapping(struct reader *r, const struct input *in, const char *section);

@@ -194,7 +194,7 @@ for f in reconstruction.npy checkpoint.prism run.json metrics.jsonl; do cmp "ref
 ok $? "a full disk leaves earlier results as they were"
 fails 1 'lower the learning rate' "$prism" run $short --quiet --set training.lr=1000 --set training.schedule=constant --set training.loss_type=l2 \
     --set training.normalize_loss=false --set model.use_bn=false \
-    --set model.n_upsample=6 --set model.latent_channels=256 --output diverged
+    --set model.output_activation=none --set model.n_upsample=6 --set model.latent_channels=256 --output diverged
 [ $? -eq 0 ] && [ -s diverged/checkpoint.prism ] && grep -q '"status": "diverged"' diverged/run.json
 ok $? "divergence keeps the last good state"
 

@@ -122,7 +122,7 @@ START_TEST(defaults)
     ck_assert_double_eq(c->telescope.pattern.roi_diameter_px, 128);
     ck_assert_ptr_null(c->telescope.pattern.csv_path);
     ck_assert_uint_eq(c->telescope.pattern.seed, 1);
-    ck_assert_double_eq(c->recon.training.lr, 2e-3);
+    ck_assert_double_eq(c->recon.training.lr, 4e-3);
     ck_assert_double_eq(c->recon.training.loss_weights[PRISM_LOSS_L1], 1);
     ck_assert_double_eq(c->recon.training.loss_weights[PRISM_LOSS_SSIM], 0);
     ck_assert(!c->recon.decoder.no_norm && !c->recon.training.no_normalize);
@@ -168,7 +168,7 @@ static const struct {
     {"lr=1,5", "training.lr: '1,5' is not a finite decimal number; expected a number > 0"},
     {"lr=", "training.lr: empty; expected a number > 0"},
     {"lr", "expected section.key=value"},
-    {"=1", ": unknown key"},
+    {"=1", "expected section.key=value"},
     {"training.average=1.5", "training.average: 1.5 is out of range; expected a number from 0 to 1"},
     {"image_size=4", "image.image_size: 4 is out of range; expected an integer from 8 to 16384"},
     {"image_size=64.5", "image.image_size: '64.5' is not an integer; expected an integer from 8 to 16384"},
@@ -222,7 +222,7 @@ static const struct {
     {"training.n_samples=3", "training.n_samples: unknown key; did you mean telescope.n_samples?"},
     {"n_sample=3", "n_sample: unknown key; did you mean telescope.n_samples?"},
     {"training.LR=3", "training.LR: unknown key; did you mean lr?"},
-    {"quux=3", "quux: unknown key"},
+    {"quux=3", "quux: unknown key; 'prism keys' lists them"},
 };
 
 START_TEST(refused_assignments)

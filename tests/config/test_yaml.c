@@ -101,9 +101,9 @@ static const struct {
     {"name: \"a\\0b\"\n", PRISM_EPARSE, "run.yaml:1:7: name: the text has a NUL character"},
     {"name: a\xff\n", PRISM_EPARSE, "run.yaml:1:8: not YAML: invalid leading UTF-8 octet"},
     {"name: x\ncomment: \xc3\xa9\x01\n", PRISM_EPARSE, "run.yaml:2:11: not YAML: control characters are not allowed"},
-    {"\"\\e[31mred\": 1\n", PRISM_EINVAL, "run.yaml:1:1: ?[31mred: unknown key"},
+    {"\"\\e[31mred\": 1\n", PRISM_EINVAL, "run.yaml:1:1: ?[31mred: unknown key; 'prism keys' lists them"},
     {"training:\n\tlr: 1\n", PRISM_EPARSE,
-     "run.yaml:2:1: not YAML: found character that cannot start any token (while scanning for the next token)"},
+     "run.yaml:2:1: not YAML: the line is indented with a tab; indent with spaces"},
 };
 
 START_TEST(refused_files)
