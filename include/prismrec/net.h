@@ -14,19 +14,24 @@ extern "C" {
 struct prism_net; /* Thread-safety: one thread at a time */
 
 #define PRISM_MAX_CHANNELS 32
-enum prism_init { PRISM_INIT_TORCH, PRISM_INIT_XAVIER, PRISM_INIT_ORTHOGONAL };
+/* How a convolution starts; its weight is [d0,d1,k,k]. Gamma starts at 1, beta at 0, the latent as N(0,1), whichever is chosen. */
+enum prism_init {
+    PRISM_INIT_TORCH,     /* weight, bias uniform in +-1/sqrt(d1 k^2), as torch does */
+    PRISM_INIT_XAVIER,    /* weight N(0, 2/((d0 + d1) k^2)), bias 0 */
+    PRISM_INIT_ORTHOGONAL /* weight as a [d0, d1 k^2] matrix has orthonormal rows, or columns where it is taller; bias 0 */
+};
 
 struct prism_decoder_params {
-    enum prism_dtype dtype;            /* PRISM_F32; PRISM_F64 where the device has it */
-    int grid_size;                     /* N, a power of two: sets the automatic latent size */
-    int obj_size;                      /* O <= N: the output is [O,O] */
-    int latent_channels;               /* 0 = N */
-    int n_upsample;                    /* x2 stages; 0 = smallest L with 4 2^L >= O */
-    int n_channels;                    /* 0 = automatic progression: half the latent, halved at every layer down to 1 */
-    int min_channels;                  /* automatic: no layer but the last narrower than this; 0 = 1, as in the original */
-    int channels[PRISM_MAX_CHANNELS];  /* user progression: first..last, last = 1, at least 2 entries */
-    bool no_norm;                      /* leave the normalisation out (convolutions then have a bias; activations stay) */
-    bool frame;                        /* the original's unpadded last convolution: a zero frame of one pixel */
+    enum prism_dtype dtype;           /* PRISM_F32; PRISM_F64 where the device has it */
+    int grid_size;                    /* N, a power of two: sets the automatic latent size */
+    int obj_size;                     /* O <= N: the output is [O,O] */
+    int latent_channels;              /* 0 = N */
+    int n_upsample;                   /* x2 stages; 0 = smallest L with 4 2^L >= O */
+    int n_channels;                   /* 0 = automatic progression: half the latent, halved at every layer down to 1 */
+    int min_channels;                 /* automatic: no layer but the last narrower than this; 0 = 1, as in the original */
+    int channels[PRISM_MAX_CHANNELS]; /* user progression: first..last, last = 1, at least 2 entries */
+    bool no_norm;                     /* leave the normalisation out (convolutions then have a bias; activations stay) */
+    bool frame;                       /* the original's unpadded last convolution: a zero frame of one pixel */
     enum prism_act output_activation;
     enum prism_init init;
 };
@@ -35,7 +40,7 @@ struct prism_decoder_params {
 PRISM_API int prism_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, struct prism_net **out);
 PRISM_API void prism_net_destroy(struct prism_net **net); /* NULL ok */
 
-/* Weights from one seed: torch's formulas, counter-based generator, the same values on every backend and thread count. */
+/* Weights from one seed, as params.init says: counter-based generator, the same values on every backend and thread count. */
 PRISM_API int prism_net_init(struct prism_net *net, uint64_t seed);
 
 /* Output [O,O] of the current weights, device memory owned by the net, overwritten by the next forward. Normalisation uses the
@@ -52,8 +57,8 @@ struct prism_param_info {
     size_t count;
     prism_mem value, grad; /* grad is NULL in a folded net */
 };
-PRISM_API int prism_net_param_count(const struct prism_net *net);   /* tensors */
-PRISM_API size_t prism_net_param_total(const struct prism_net *net); /* scalars */
+PRISM_API int prism_net_param_count(const struct prism_net *net);                                /* tensors */
+PRISM_API size_t prism_net_param_total(const struct prism_net *net);                             /* scalars */
 PRISM_API int prism_net_param(const struct prism_net *net, int i, struct prism_param_info *out); /* PRISM_EINVAL out of range */
 /* The parameter and gradient slabs (for an optimiser): bytes include padding between tensors, which stays zero. */
 PRISM_API void prism_net_slabs(const struct prism_net *net, prism_mem *params, prism_mem *grads, size_t *count);
@@ -61,7 +66,7 @@ PRISM_API void prism_net_slabs(const struct prism_net *net, prism_mem *params, p
 PRISM_API void prism_net_running(const struct prism_net *net, prism_mem *stats, size_t *count);
 PRISM_API const struct prism_decoder_params *prism_net_params(const struct prism_net *net); /* with zeros resolved */
 
-/* Weights and running statistics to and from a file (docs/formats.md): PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (other architecture). */
+/* Weights and running statistics to and from a file (docs/formats.md): PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (another network). */
 PRISM_API int prism_net_save(const struct prism_net *net, const char *path);
 PRISM_API int prism_net_load(struct prism_net *net, const char *path);
 

@@ -24,7 +24,7 @@ struct prism_grid {
  * not a power of two. */
 PRISM_API int prism_grid_create(struct prism_ctx *ctx, int ny, int nx, double dy_m, double dx_m, double wavelength_m,
                                 struct prism_grid *out);
-PRISM_API double prism_grid_y(const struct prism_grid *g, int i);  /* (i - ny/2) dy, metres */
+PRISM_API double prism_grid_y(const struct prism_grid *g, int i); /* (i - ny/2) dy, metres */
 PRISM_API double prism_grid_x(const struct prism_grid *g, int j);
 PRISM_API double prism_grid_ky(const struct prism_grid *g, int i); /* (i - ny/2)/(ny dy), cycles per metre */
 PRISM_API double prism_grid_kx(const struct prism_grid *g, int j);
@@ -57,7 +57,7 @@ PRISM_API int prism_aperture_check(struct prism_ctx *ctx, const struct prism_ape
 /* mask[i][j] = 1 where k-space position (y0 + i - cy, x0 + j - cx) is open; evaluated in double, edges included. a was checked. */
 PRISM_API void prism_aperture_render(const struct prism_aperture *a, double cy, double cx, int y0, int x0, int h, int w,
                                      uint8_t *mask);
-/* Side of the smallest square box with its centre at box/2 that holds the aperture for any sub-pixel centre: 2 ceil(radius) + 3. */
+/* Side of a square box with its centre at box/2 that holds the aperture for any sub-pixel centre: 2 ceil(radius) + 3. */
 PRISM_API int prism_aperture_box(const struct prism_aperture *a);
 
 /* ---- sampling patterns ----------------------------------------------------------------------------------------------- */
@@ -80,7 +80,7 @@ struct prism_pattern_params {
     const char *csv_path;
 };
 /* centres_yx: [n][2], malloc'ed, owned by the caller (free()). Returns 0, PRISM_EINVAL, PRISM_ENOMEM, PRISM_EIO, PRISM_EPARSE
- * (file:line:column of the value). The same parameters give the same points on every machine. */
+ * (file:line:column of the value). The same parameters give the same points up to the last bits of the C library's sines. */
 PRISM_API int prism_pattern_create(struct prism_ctx *ctx, const struct prism_pattern_params *params, double **centres_yx, int *n);
 
 struct prism_pattern_stats {

@@ -29,18 +29,22 @@ struct prism_dataset_params {
  * is the same every time). truth: amplitude [O,O], copied. centres_yx [n][2], copied. cache must outlive the data set. */
 PRISM_API int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_params *params, const double *truth,
                                      const double *centres_yx, int n, struct prism_cache *cache, struct prism_dataset **out);
-/* Given amplitudes [n,field,field] (row-major, object centre at field/2), copied. */
+/* Given amplitudes [n,field,field] (row-major, object centre at field/2), copied. Both return 0, PRISM_EINVAL (naming the value: a
+ * grid above 32768, more than 1000000 samples, a centre whose aperture opens no pixel of the grid, ...), PRISM_ENOMEM,
+ * PRISM_EDEVICE. */
 PRISM_API int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_params *params, const float *amplitudes,
                                      const double *centres_yx, int n, struct prism_dataset **out);
 PRISM_API void prism_dataset_destroy(struct prism_dataset **ds); /* NULL ok */
 PRISM_API int prism_dataset_count(const struct prism_dataset *ds);
-/* Amplitude image of sample k, [field,field]; valid until the next call with this data set. */
+/* Amplitude image of sample k, [field,field]; valid until the next call with this data set or another one on the same cache. */
 PRISM_API int prism_dataset_amplitude(struct prism_dataset *ds, int k, const float **out);
-PRISM_API const double *prism_dataset_truth(const struct prism_dataset *ds); /* [O,O] or NULL */
+PRISM_API const double *prism_dataset_truth(const struct prism_dataset *ds);   /* [O,O] or NULL */
 PRISM_API const double *prism_dataset_centres(const struct prism_dataset *ds); /* [n][2] */
 PRISM_API const struct prism_dataset_params *prism_dataset_params(const struct prism_dataset *ds);
-/* Declare the object changed: every cached measurement becomes a miss. */
-PRISM_API void prism_dataset_invalidate(struct prism_dataset *ds);
+/* Replace the object of a simulation by truth [O,O], copied. What is cached of the one before is never used again. Sessions made
+ * before keep the measurements they have read: make them anew. Returns 0, PRISM_EINVAL (measured data, or a value that is not
+ * finite; nothing changed), PRISM_EDEVICE. */
+PRISM_API int prism_dataset_set_truth(struct prism_dataset *ds, const double *truth);
 
 /* ---- reconstruction ------------------------------------------------------------------------------------------------------- */
 
@@ -60,8 +64,8 @@ enum prism_init_target {
 enum prism_loss_kind { PRISM_LOSS_L1, PRISM_LOSS_L2, PRISM_LOSS_SSIM, PRISM_LOSS_MS_SSIM, PRISM_LOSS_COUNT };
 enum prism_schedule {
     PRISM_SCHEDULE_CONSTANT,
-    PRISM_SCHEDULE_PLATEAU,         /* factor 0.5, patience 10, relative threshold 1e-4; in cycles of 16 steps (joint) or n_epochs */
-    PRISM_SCHEDULE_COSINE,          /* base to base/1000 over the phase (joint) or the sample's budget */
+    PRISM_SCHEDULE_PLATEAU, /* factor 0.5, patience 10, relative threshold 1e-4; in cycles of 16 steps (joint) or n_epochs */
+    PRISM_SCHEDULE_COSINE,  /* base to base/1000 over the phase (joint) or the sample's budget */
     PRISM_SCHEDULE_COSINE_RESTARTS, /* T0 = 50, Tmult = 2, minimum 1e-6 */
     PRISM_SCHEDULE_COUNT
 };
@@ -94,21 +98,22 @@ struct prism_training_params {
     int max_retries; /* passes over samples that failed */
     bool retry_switch_loss;
     /* both */
-    double average; /* share of the last steps whose outputs are averaged into the result; 0 = the last output */
+    double average; /* share of the last steps (progressive: samples) whose outputs are averaged into the result; 0 = the last
+                       output. Retries discard the average */
 };
 
 struct prism_mopie_params {
     int loops;      /* passes over all samples */
     int init_loops; /* for PRISM_TARGET_PROJECTION */
     double lr_obj;
-    bool parallel;  /* all updates of a pass at once, else one after the other */
+    bool parallel; /* all updates of a pass at once, else one after the other */
     bool complex_object;
-    bool permute;   /* visit samples in a random order */
+    bool permute; /* visit samples in a random order */
 };
 
 struct prism_recon_params {
     enum prism_algorithm algorithm;
-    enum prism_dtype dtype; /* PRISM_F32, or PRISM_F64 where the device has it */
+    enum prism_dtype dtype;              /* PRISM_F32, or PRISM_F64 where the device has it */
     struct prism_decoder_params decoder; /* dtype, grid_size and obj_size are taken from the data set and dtype above */
     struct prism_training_params training;
     struct prism_mopie_params mopie;
@@ -130,9 +135,9 @@ struct prism_progress {
     int sample, n_samples; /* progressive: the current sample and their number; mopie: the current loop and their number */
     enum prism_tier tier;
     double loss, loss_old, loss_new, lr; /* loss: the mean since it was last looked at */
-    double ssim, psnr_db, rmse_percent; /* of the last evaluation; NaN without truth */
-    bool evaluated;                     /* the three above are of this very step */
-    bool sample_done, sample_converged; /* progressive: this call closes a sample */
+    double ssim, psnr_db, rmse_percent;  /* of the last evaluation; NaN without truth */
+    bool evaluated;                      /* the three above are of this very step */
+    bool sample_done, sample_converged;  /* progressive: this call closes a sample */
     int n_failed;
 };
 
@@ -147,27 +152,36 @@ PRISM_API int prism_session_create(struct prism_dev *dev, struct prism_dataset *
 PRISM_API void prism_session_destroy(struct prism_session **s); /* NULL ok */
 
 /* One unit of work: an optimiser step, a projection of one sample, or a parallel pass over all. Losses are looked at every step
- * where one decides something (progressive, init_threshold), once a loop (mopie), else every 16 steps. Returns 0, PRISM_EDIVERGED
- * (step and term are in the text; everything goes back to the last state whose losses were seen to be finite), PRISM_EDEVICE.
- * Does nothing once phase is PRISM_PHASE_DONE. */
+ * where one decides something (progressive, init_threshold), once a loop (mopie), else every 16 steps; between looks a step waits
+ * for nothing and allocates nothing. Two exceptions: with MS-SSIM among the losses every step waits, as the means of its scales go
+ * through the host; and a progressive step that opens a sample measures it, which waits and may allocate in the data set's cache.
+ * Returns 0, PRISM_EDIVERGED (step and term are in the text; everything goes back to the last state whose losses were seen to be
+ * finite), PRISM_EDEVICE. Does nothing once phase is PRISM_PHASE_DONE. */
 PRISM_API int prism_session_step(struct prism_session *s);
 PRISM_API void prism_session_progress(const struct prism_session *s, struct prism_progress *out);
 
 /* Steps until done. on_progress (may be NULL) runs after every step; false stops with PRISM_ECANCELED. It may call
- * prism_session_save, prism_session_result and prism_session_evaluate. */
-PRISM_API int prism_session_run(struct prism_session *s, bool (*on_progress)(void *user, const struct prism_progress *), void *user);
+ * prism_session_save, prism_session_result and prism_session_evaluate; where its save fails with PRISM_EDIVERGED, so does the run.
+ */
+PRISM_API int prism_session_run(struct prism_session *s, bool (*on_progress)(void *user, const struct prism_progress *),
+                                void *user);
 
-/* The current reconstruction [O,O] (modulus for a complex object). Waits. */
+/* The current reconstruction [O,O] (modulus for a complex object). Measured amplitudes do not tell a real object from its negative,
+ * and a decoder without an output activation may find either; as an object is itself an amplitude, the one with the positive sum
+ * is given once initialisation is over. Waits. */
 PRISM_API int prism_session_result(struct prism_session *s, double *out);
 /* SSIM, PSNR and RMSE of the current reconstruction against the truth, into the progress record. */
 PRISM_API int prism_session_evaluate(struct prism_session *s);
-/* Network of a decoder session (weights can be saved from it), NULL for mopie. */
+/* Network of a decoder session (weights can be saved from it; its output may be the negative of the result), NULL for mopie. */
 PRISM_API struct prism_net *prism_session_net(struct prism_session *s);
 
 /* Whole state to and from a checkpoint (docs/formats.md; a container of kind PRISMCKP whose sections "about" and "progress" are
  * lines key=value, "result" the reconstruction as doubles). save: written to a unique temporary name, fsync'ed, renamed, directory
- * fsync'ed; the previous one is kept as <path>.1. load: falls back to <path>.1 with a warning where <path> is damaged. Device
- * independent. extra: NULL, or a text kept with it. Returns 0, PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (other data or parameters). */
+ * fsync'ed; the previous one is kept as <path>.1. load: falls back to <path>.1 with a warning where <path> is damaged or missing;
+ * the next save there then replaces the damaged one and leaves <path>.1. Device independent. extra: NULL, or a text kept with it.
+ * save returns 0, PRISM_EIO, PRISM_ENOMEM, PRISM_EDEVICE, PRISM_EDIVERGED (a pending loss or the output is not finite: nothing is
+ * written, and the session goes back as in prism_session_step). load returns 0, PRISM_EIO, PRISM_EPARSE (damaged, or of a state no
+ * run can be in), PRISM_EINVAL (other data or parameters), PRISM_ENOMEM, PRISM_EDEVICE; but for the last, nothing has changed. */
 PRISM_API int prism_session_save(struct prism_session *s, const char *path, const char *extra);
 PRISM_API int prism_session_load(struct prism_session *s, const char *path);
 

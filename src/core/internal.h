@@ -6,6 +6,8 @@
 
 #include <stdarg.h>
 
+#define PRISMI_SIDE_MAX 32768 /* pixels along an axis, and channels: products of two stay far inside size_t and int */
+
 /* ---- errors and log ---- */
 
 int prismi_fail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt, ...) PRISM_PRINTF(5, 6);

@@ -1,21 +1,21 @@
 /* The decoder's architecture rule (docs/decoder.md): parameters -> list of layers. */
 #include "nn/layer.h"
 
-enum { MAX_UPSAMPLE = 14 }; /* 4 2^14 = PRISMI_MAX_SIDE */
+enum { MAX_UPSAMPLE = 13 }; /* 4 2^13 = PRISMI_SIDE_MAX */
 
 static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params *p)
 {
     int n = p->grid_size;
-    if (n < 1 || n > PRISMI_MAX_SIDE || (n & (n - 1)))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "grid_size %d is not a power of two from 1 to %d; choose one", n, PRISMI_MAX_SIDE);
+    if (n < 1 || n > PRISMI_SIDE_MAX || (n & (n - 1)))
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "grid_size %d is not a power of two from 1 to %d; choose one", n, PRISMI_SIDE_MAX);
     if (p->obj_size < 1 || p->obj_size > n)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "obj_size %d is outside 1..%d (grid_size); choose a smaller object or a larger grid",
                           p->obj_size, n);
-    if (p->latent_channels < 0 || p->latent_channels > PRISMI_MAX_SIDE)
+    if (p->latent_channels < 0 || p->latent_channels > PRISMI_SIDE_MAX)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "latent_channels %d is outside 1..%d; use 0 for grid_size channels",
-                          p->latent_channels, PRISMI_MAX_SIDE);
-    if (p->min_channels < 0 || p->min_channels > PRISMI_MAX_SIDE)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "min_channels %d is outside 0..%d", p->min_channels, PRISMI_MAX_SIDE);
+                          p->latent_channels, PRISMI_SIDE_MAX);
+    if (p->min_channels < 0 || p->min_channels > PRISMI_SIDE_MAX)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "min_channels %d is outside 0..%d", p->min_channels, PRISMI_SIDE_MAX);
     if (p->n_upsample < 0 || p->n_upsample > MAX_UPSAMPLE)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "n_upsample %d is outside 1..%d; use 0 for the fewest that reach obj_size",
                           p->n_upsample, MAX_UPSAMPLE);
@@ -54,9 +54,9 @@ static int check_channels(struct prism_ctx *ctx, const struct prism_decoder_para
         return PRISM_FAIL(ctx, PRISM_EINVAL, "channels has %d entries, but %d up-sampling stages need at least %d", p->n_channels,
                           p->n_upsample, p->n_upsample + 1);
     for (int i = 0; i < p->n_channels; i++)
-        if (p->channels[i] < 1 || p->channels[i] > PRISMI_MAX_SIDE)
+        if (p->channels[i] < 1 || p->channels[i] > PRISMI_SIDE_MAX)
             return PRISM_FAIL(ctx, PRISM_EINVAL, "channels[%d] is %d; every layer needs 1 to %d channels", i, p->channels[i],
-                              PRISMI_MAX_SIDE);
+                              PRISMI_SIDE_MAX);
     if (p->channels[p->n_channels - 1] != 1)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "channels ends in %d; the last layer makes the image and has 1 channel",
                           p->channels[p->n_channels - 1]);

@@ -10,7 +10,6 @@
 
 /* latent, 32 convolutions each with a norm or an activation, the output activation, the window */
 #define PRISMI_MAX_LAYERS (2 * PRISM_MAX_CHANNELS + 2)
-#define PRISMI_MAX_SIDE 65536 /* pixels and channels: products of two stay far inside size_t and int */
 #define PRISMI_NORM_EPS 1e-5
 #define PRISMI_NORM_MOMENTUM 0.1
 

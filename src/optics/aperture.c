@@ -66,6 +66,37 @@ void prism_aperture_render(const struct prism_aperture *a, double cy, double cx,
     }
 }
 
+/* The part [from, to) of a grid's axis that an aperture centred at c can reach. */
+static void reach(int box, int grid, double c, int *from, int *to)
+{
+    double first = -(grid / 2), end = first + grid, low = round(c) - box / 2;
+    *from = (int)fmin(fmax(low, first), end);
+    *to = (int)fmin(fmax(low + box, first), end);
+}
+
+bool prismi_aperture_cover(const struct prism_aperture *a, int grid, double cy, double cx, int32_t *count)
+{
+    enum { CHUNK = 256 };
+    uint8_t open[CHUNK];
+    int box = prism_aperture_box(a), y0, y1, x0, x1;
+    bool any = false;
+    reach(box, grid, cy, &y0, &y1);
+    reach(box, grid, cx, &x0, &x1);
+    for (int y = y0; y < y1; y++)
+        for (int x = x0; x < x1; x += CHUNK) {
+            int w = x1 - x < CHUNK ? x1 - x : CHUNK;
+            prism_aperture_render(a, cy, cx, y, x, 1, w, open);
+            for (int j = 0; j < w; j++) {
+                any |= open[j];
+                if (count)
+                    count[(size_t)(y + grid / 2) * grid + (x + j + grid / 2)] += open[j];
+            }
+            if (any && !count)
+                return true;
+        }
+    return any;
+}
+
 int prism_aperture_box(const struct prism_aperture *a)
 {
     return 2 * (int)ceil(a->radius_px) + 3;

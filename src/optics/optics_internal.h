@@ -9,7 +9,9 @@
 int prismi_grid_check(struct prism_ctx *ctx, const struct prism_grid *g);
 int prismi_aperture_check(struct prism_ctx *ctx, const struct prism_aperture *a);
 
-#define PRISMI_SIDE_MAX 32768 /* samples along an axis; no product of sizes overflows */
+/* Adds 1 to count (NULL: looks only) wherever the aperture centred at (cy, cx) is open on the [grid,grid] k-space, in centred order
+ * about DC. Returns whether that is anywhere. */
+bool prismi_aperture_cover(const struct prism_aperture *a, int grid, double cy, double cx, int32_t *count);
 
 /* First member of every operator. forward leaves x as it was, adjoint leaves y. */
 struct prism_linop {

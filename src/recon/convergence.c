@@ -22,13 +22,6 @@ bool prismi_monitor_plateau(const struct prismi_monitor *m, const struct prism_t
     return first == 0 || (first - last) / fabs(first) < t->plateau_threshold;
 }
 
-static void enter(struct prismi_monitor *m, enum prism_tier tier)
-{
-    int64_t plateaus = m->plateaus;
-    prismi_monitor_init(m, tier);
-    m->plateaus = plateaus;
-}
-
 enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct prism_training_params *t, double loss)
 {
     m->ring[m->count++ % PRISMI_WINDOW_MAX] = loss;
@@ -44,15 +37,12 @@ enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct
     case PRISM_TIER_NORMAL:
         if (m->count < t->escalation_epochs)
             return PRISMI_GO_ON;
-        m->plateaus++;
-        enter(m, PRISM_TIER_AGGRESSIVE);
+        prismi_monitor_init(m, PRISM_TIER_AGGRESSIVE);
         return PRISMI_ESCALATE;
     case PRISM_TIER_AGGRESSIVE:
-        m->plateaus++;
-        enter(m, PRISM_TIER_RESCUE);
+        prismi_monitor_init(m, PRISM_TIER_RESCUE);
         return PRISMI_ESCALATE;
     default:
-        m->plateaus++;
         return PRISMI_GIVE_UP;
     }
 }

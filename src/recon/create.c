@@ -138,9 +138,9 @@ static int host_memory(struct prism_session *s)
     s->index = prismi_alloc(losses, sizeof *s->index);
     s->status = prismi_alloc((size_t)s->n, sizeof *s->status);
     s->mask = prismi_alloc(progressive ? grid : 1, 1);
-    s->mask_new = prismi_alloc(progressive ? grid : 1, 1);
+    s->covered = prismi_alloc(progressive ? grid : 1, sizeof *s->covered);
     s->order_epoch = -1;
-    if (s->host && s->ssim_work && s->order && s->index && s->status && s->mask && s->mask_new)
+    if (s->host && s->ssim_work && s->order && s->index && s->status && s->mask && s->covered)
         return 0;
     return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no host memory for a session of %d samples and %d x %d pixels", s->n, s->obj, s->obj);
 }
@@ -311,7 +311,7 @@ void prism_session_destroy(struct prism_session **ps)
     prismi_free(s->index);
     prismi_free(s->status);
     prismi_free(s->mask);
-    prismi_free(s->mask_new);
+    prismi_free(s->covered);
     prismi_ctx_drop(s->ctx, "prism_session");
     prismi_free(s);
     *ps = NULL;

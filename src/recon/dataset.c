@@ -1,4 +1,5 @@
 /* Amplitudes: given, or simulated on demand and kept in a cache. */
+#include "optics/optics_internal.h"
 #include "recon/internal.h"
 
 #include <math.h>
@@ -8,12 +9,12 @@ struct prism_dataset {
     struct prism_ctx *ctx;
     struct prism_dataset_params par;
     int n;
-    size_t cols;     /* field^2 */
-    double *centres; /* [n][2] */
-    double *truth;   /* [O,O], simulated data only */
-    float *measured; /* [n,cols], given data only */
-    uint64_t hash;   /* of parameters, centres and truth or amplitudes */
-    uint64_t version;
+    size_t cols;      /* field^2 */
+    double *centres;  /* [n][2] */
+    double *truth;    /* [O,O], simulated data only */
+    float *measured;  /* [n,cols], given data only */
+    uint64_t hash;    /* of parameters, centres and truth or amplitudes */
+    uint64_t version; /* of the truth */
     /* simulation; values are made in the widest type the device has */
     struct prism_dev *dev;
     struct prism_cache *cache;
@@ -49,21 +50,29 @@ static uint64_t hash_all(const struct prism_dataset *ds)
 
 static int check(struct prism_ctx *ctx, const struct prism_dataset_params *p, const double *centres, int n)
 {
-    if (p->grid_size < 1 || p->obj_size < 1 || p->obj_size > p->grid_size)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "object of %d pixels on a grid of %d: both must be positive and the object not larger",
-                          p->obj_size, p->grid_size);
+    if (p->grid_size < 1 || p->grid_size > PRISMI_SIDE_MAX || p->obj_size < 1 || p->obj_size > p->grid_size)
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "object of %d pixels on a grid of %d: both must be positive, the grid at most %d and the object not larger",
+            p->obj_size, p->grid_size, PRISMI_SIDE_MAX);
     if (p->field_size < 0 || p->field_size > p->grid_size)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "field_size %d must lie between 1 and the grid's %d, or be 0 for the grid's",
                           p->field_size, p->grid_size);
     if (!(p->snr_db >= 0) || isinf(p->snr_db))
         return PRISM_FAIL(ctx, PRISM_EINVAL, "snr_db is %g; it must be positive, or 0 for no noise", p->snr_db);
-    if (n < 1)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "a data set of %d samples; at least 1 is needed", n);
-    for (int i = 0; i < 2 * n; i++)
-        if (!isfinite(centres[i]))
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "centre %d is (%g, %g); both must be finite", i / 2, centres[i / 2 * 2],
-                              centres[i / 2 * 2 + 1]);
-    return prism_aperture_check(ctx, &p->aperture);
+    if (n < 1 || n > PRISMI_PATTERN_MAX)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "a data set of %d samples; 1 to %d are possible", n, PRISMI_PATTERN_MAX);
+    PRISM_TRY(prism_aperture_check(ctx, &p->aperture));
+    for (int k = 0; k < n; k++) {
+        double cy = centres[2 * k], cx = centres[2 * k + 1];
+        if (!isfinite(cy) || !isfinite(cx))
+            return PRISM_FAIL(ctx, PRISM_EINVAL, "centre %d is (%g, %g); both must be finite", k, cy, cx);
+        if (!prismi_aperture_cover(&p->aperture, p->grid_size, cy, cx, NULL))
+            return PRISM_FAIL(ctx, PRISM_EINVAL,
+                              "centre %d is (%g, %g): an aperture of radius %g there opens no pixel of the %d x %d grid about DC",
+                              k, cy, cx, p->aperture.radius_px, p->grid_size, p->grid_size);
+    }
+    return 0;
 }
 
 static void *copy_of(const void *src, size_t n, size_t size)
@@ -144,10 +153,22 @@ static int simulate_create(struct prism_dataset *ds)
     prismi_arena_add(&ds->arena, pixels * real, &ds->object);
     prismi_arena_add(&ds->arena, 2 * ds->cols * real, &ds->field);
     prismi_arena_add(&ds->arena, ds->cols * real, &ds->amplitude);
-    PRISM_TRY_OUT(prismi_arena_bind(&ds->arena, ds->dev));
-    status = prismi_dev_put(ds->dev, ds->object, ds->dtype, ds->truth, pixels);
+    status = prismi_arena_bind(&ds->arena, ds->dev);
 out:
     return status;
+}
+
+static int put_truth(struct prism_dataset *ds, const double *truth)
+{
+    size_t side = (size_t)ds->par.obj_size, pixels = side * side;
+    for (size_t i = 0; i < pixels; i++)
+        if (!isfinite(truth[i]))
+            return PRISM_FAIL(ds->ctx, PRISM_EINVAL, "the object is %g at (%zu, %zu); it must be finite", truth[i], i / side,
+                              i % side);
+    PRISM_TRY(prismi_dev_put(ds->dev, ds->object, ds->dtype, truth, pixels));
+    memcpy(ds->truth, truth, pixels * sizeof *truth);
+    ds->hash = hash_all(ds);
+    return 0;
 }
 
 int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_params *params, const double *truth,
@@ -161,23 +182,26 @@ int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_par
     ds->dev = dev;
     ds->cache = cache;
     ds->dtype = dev->caps.dtypes & 1u << PRISM_F64 ? PRISM_F64 : PRISM_F32;
-    ds->truth = copy_of(truth, pixels, sizeof(double));
+    ds->truth = prismi_alloc(pixels, sizeof(double));
     if (!ds->truth) {
         status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for an object of %zu pixels", pixels);
         goto out;
     }
-    for (size_t i = 0; i < pixels; i++)
-        if (!isfinite(truth[i])) {
-            status = PRISM_FAIL(ctx, PRISM_EINVAL, "the object is %g at (%zu, %zu); it must be finite", truth[i],
-                                i / (size_t)params->obj_size, i % (size_t)params->obj_size);
-            goto out;
-        }
     PRISM_TRY_OUT(simulate_create(ds));
-    ds->hash = hash_all(ds);
+    status = put_truth(ds, truth);
 out:
     if (status)
         prism_dataset_destroy(out);
     return status;
+}
+
+int prism_dataset_set_truth(struct prism_dataset *ds, const double *truth)
+{
+    if (!ds->truth)
+        return PRISM_FAIL(ds->ctx, PRISM_EINVAL, "a data set of measured amplitudes has no object to replace");
+    PRISM_TRY(put_truth(ds, truth));
+    ds->version++;
+    return 0;
 }
 
 void prism_dataset_destroy(struct prism_dataset **pds)
@@ -306,9 +330,4 @@ const struct prism_dataset_params *prism_dataset_params(const struct prism_datas
 uint64_t prismi_dataset_hash(const struct prism_dataset *ds)
 {
     return ds->hash;
-}
-
-void prism_dataset_invalidate(struct prism_dataset *ds)
-{
-    ds->version++;
 }

@@ -11,7 +11,7 @@
 
 /* ---- data ---- */
 
-/* Sample k as the session's real type; valid until the next call with this data set. A double session gets values that were never
+/* Sample k as the session's real type; valid as long as prism_dataset_amplitude()'s. A double session gets values that were never
  * rounded to float where the data are simulated on a device with doubles. */
 int prismi_dataset_target(struct prism_dataset *ds, int k, enum prism_dtype dtype, const void **out);
 /* Hash of all that the amplitudes depend on. */
@@ -120,7 +120,6 @@ struct prismi_monitor {
     int64_t count; /* losses since the tier began */
     int64_t since; /* of them since the best improved */
     int64_t tier;
-    int64_t plateaus; /* plateaus met in this sample */
     double best;
     double ring[PRISMI_WINDOW_MAX]; /* the last losses */
 };
@@ -185,7 +184,7 @@ struct prismi_state {
     int64_t averaged; /* outputs in the average */
     int64_t n_history, history_stride, history_skip;
     /* progressive */
-    int64_t sample, sample_open, sample_step, budget, pass, n_failed, masked;
+    int64_t sample, sample_open, sample_step, pass, n_failed;
     double loss, loss_old, loss_new, lr, ssim, psnr_db, rmse_percent;
     struct prismi_schedule schedule;
     struct prismi_monitor monitor;
@@ -212,6 +211,7 @@ struct prism_session {
     struct prismi_state st, good; /* now, and at the last snapshot */
     int64_t step_at_work;         /* number of the step being done, for messages */
     bool have_good;
+    bool went_back; /* to the snapshot, since the last step began */
     struct prismi_slab slabs[PRISMI_SLABS_MAX];
     int n_slabs;
     struct prismi_history_row history[PRISMI_HISTORY_MAX];
@@ -237,12 +237,14 @@ struct prism_session {
     double init_weight;
     size_t running_bytes;
 
-    uint8_t *mask, *mask_new; /* progressive: [grid,grid] */
-    int32_t *status;          /* progressive: [n] */
-    int32_t *order, *index;   /* [n], [batch] */
+    uint8_t *mask;          /* progressive: [grid,grid], scratch */
+    int32_t *covered;       /* progressive: [grid,grid], by how many of the samples that were closed; follows from status */
+    int32_t *status;        /* progressive: [n] */
+    int32_t *order, *index; /* [n], [batch] */
     int64_t order_epoch;
     double *host;      /* [max(O^2, n_losses)] */
     double *ssim_work; /* as prismi_ssim wants */
+    uint64_t damaged;  /* hash of the path whose file load could not use: the next save there leaves <path>.1 alone. 0: none */
 };
 
 /* step.c: enqueue only */
@@ -258,7 +260,7 @@ void prismi_session_advance(struct prism_session *s); /* a step is done */
 int prismi_session_finish(struct prism_session *s);   /* the last one is */
 /* The object or the network's output [O,O] real; leaves the running statistics as they are. */
 int prismi_session_output(struct prism_session *s, prism_mem *x);
-/* PRISM_EDIVERGED, after going back, where the output is not finite; waits. */
+/* PRISM_EDIVERGED, after going back, where the output or the average of outputs is not finite; waits. */
 int prismi_session_finite(struct prism_session *s);
 const int32_t *prismi_session_order(struct prism_session *s, uint64_t stream, int64_t epoch);
 bool prismi_session_objective_is(const struct prism_session *s, enum prism_objective o);
@@ -269,13 +271,22 @@ int prismi_joint_step(struct prism_session *s);
 int prismi_progressive_step(struct prism_session *s);
 int prismi_mopie_step(struct prism_session *s);
 int prismi_fit_begin(struct prism_session *s); /* from initialisation to the objective's own phase */
-/* After load: bring the device tables of an open sample back. */
+/* After load: bring back what follows from the state, and the device tables of an open sample. */
 int prismi_progressive_restore(struct prism_session *s);
+/* Steps that a sample may take by the time it is in a tier. */
+int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phase phase, enum prism_tier tier);
 /* The loss of a retry: L1, SSIM, L2, MS-SSIM in turn, from the one after the configured loss. */
 enum prism_loss_kind prismi_retry_kind(const double weights[PRISM_LOSS_COUNT], int pass);
 
 /* ---- metrics ---- */
 
+/* Structural similarity, in the losses as in the metrics: Gaussian window, constants for a data range of 1. */
+#define PRISMI_SSIM_RADIUS 5
+#define PRISMI_SSIM_TAPS (2 * PRISMI_SSIM_RADIUS + 1)
+#define PRISMI_SSIM_C1 (0.01 * 0.01)
+#define PRISMI_SSIM_C2 (0.03 * 0.03)
+#define PRISMI_MS_SSIM_LOW 1e-10 /* means of a scale below it count as this */
+void prismi_ssim_taps(double taps[PRISMI_SSIM_TAPS]);
 /* prism_ssim on the caller's memory: work [6 h w]. */
 double prismi_ssim(const double *x, const double *y, int h, int w, double *work);
 #define PRISMI_MS_SCALES 5

@@ -13,18 +13,14 @@
 
 #include <math.h>
 
-#define RADIUS 5
-#define TAPS (2 * RADIUS + 1)
+#define RADIUS PRISMI_SSIM_RADIUS
+#define TAPS PRISMI_SSIM_TAPS
 #define NORM_EPS 1e-8
-#define C1 (0.01 * 0.01)
-#define C2 (0.03 * 0.03)
-#define CLAMP_LOW 1e-10
 
 struct scale {
     int h, w;
     size_t n;                /* pixels of an image */
     prism_mem x, y, g;       /* [batch,n]: prediction, target, gradient */
-    prism_mem mean, factor;  /* [batch]: c_j, and what multiplies g */
     struct prism_conv *pool; /* from the next finer scale; NULL in the finest */
 };
 
@@ -46,7 +42,8 @@ struct prismi_loss {
     double scale_weight[PRISMI_MS_SCALES];
     prism_mem moment[5], product, blur_tmp; /* [batch,cols] */
     prism_mem taps, pool_taps, ones, zeros; /* ones, zeros: [batch] */
-    double *means;                          /* [n_scales,batch], then [batch] */
+    prism_mem means, factors;               /* [n_scales,batch]: c_j, and what multiplies g */
+    double *host;                           /* [max(n_targets, (PRISMI_MS_SCALES + 1) batch)] */
 };
 
 /* ---- creation ---- */
@@ -67,6 +64,8 @@ static int structural_create(struct prismi_loss *l)
     prismi_arena_add(&l->arena, 4 * l->real, &l->pool_taps);
     prismi_arena_add(&l->arena, vec, &l->ones);
     prismi_arena_add(&l->arena, vec, &l->zeros);
+    prismi_arena_add(&l->arena, (size_t)l->n_scales * vec, &l->means);
+    prismi_arena_add(&l->arena, (size_t)l->n_scales * vec, &l->factors);
     for (int j = 0; j < l->n_scales; j++) {
         struct scale *s = &l->scales[j];
         s->h = p->h >> j;
@@ -76,8 +75,6 @@ static int structural_create(struct prismi_loss *l)
         prismi_arena_add(&l->arena, bytes, &s->x);
         prismi_arena_add(&l->arena, bytes, &s->y);
         prismi_arena_add(&l->arena, bytes, &s->g);
-        prismi_arena_add(&l->arena, vec, &s->mean);
-        prismi_arena_add(&l->arena, vec, &s->factor);
         if (j == 0)
             continue;
         const struct scale *fine = s - 1;
@@ -89,11 +86,8 @@ static int structural_create(struct prismi_loss *l)
 
 static int structural_fill(struct prismi_loss *l)
 {
-    double taps[TAPS], sum = 0;
-    for (int i = 0; i < TAPS; i++)
-        sum += taps[i] = exp(-(i - RADIUS) * (i - RADIUS) / (2 * 1.5 * 1.5));
-    for (int i = 0; i < TAPS; i++)
-        taps[i] /= sum;
+    double taps[TAPS];
+    prismi_ssim_taps(taps);
     PRISM_TRY(prismi_dev_put(l->dev, l->taps, l->par.dtype, taps, TAPS));
     PRISM_TRY(prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, 4, l->pool_taps, 0, 0, 0, 0.25, 0));
     return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, (size_t)l->par.batch, l->ones, 0, 0, 0, 1, 0);
@@ -115,8 +109,9 @@ int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *p
     bool structural = params->ssim || params->ms_ssim;
     l->norm1 = prismi_alloc(n, sizeof(double));
     l->norm2 = prismi_alloc(n, sizeof(double));
-    l->means = prismi_alloc((PRISMI_MS_SCALES + 1) * batch, sizeof(double));
-    if (!l->norm1 || !l->norm2 || !l->means) {
+    size_t numbers = (PRISMI_MS_SCALES + 1) * batch;
+    l->host = prismi_alloc(n > numbers ? n : numbers, sizeof(double));
+    if (!l->norm1 || !l->norm2 || !l->host) {
         status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for the norms of %zu targets", n);
         goto out;
     }
@@ -152,7 +147,7 @@ void prismi_loss_destroy(struct prismi_loss **loss)
     prismi_arena_release(&l->arena);
     prismi_free(l->norm1);
     prismi_free(l->norm2);
-    prismi_free(l->means);
+    prismi_free(l->host);
     prismi_free(l);
     *loss = NULL;
 }
@@ -201,10 +196,9 @@ static int put_weights(struct prismi_loss *l, prism_mem dst, const double *norm,
         mean += norm[a] / n;
     for (int a = 0; a < n; a++) {
         double total = l->par.no_normalize ? (double)l->cols : (l->par.shared ? mean : norm[a]) + NORM_EPS * (double)l->cols;
-        *last = weight / (total * (l->par.shared ? l->par.batch : 1));
-        PRISM_TRY(prismi_dev_put(l->dev, dst + (size_t)a * l->real, l->par.dtype, last, 1));
+        *last = l->host[a] = weight / (total * (l->par.shared ? l->par.batch : 1));
     }
-    return 0;
+    return prismi_dev_put(l->dev, dst, l->par.dtype, l->host, (size_t)n);
 }
 
 int prismi_loss_set_weights(struct prismi_loss *l, const double weights[PRISM_LOSS_COUNT])
@@ -237,9 +231,16 @@ static int blurred_product(struct prismi_loss *l, const struct scale *s, prism_m
     return blur(l, s, y, l->product, false);
 }
 
-/* Mean of the scale's map into s->mean, n times its gradient by x, row factors left out, into s->g. */
-static int scale_forward(struct prismi_loss *l, const struct scale *s, bool luminance)
+/* [batch]: scale j's part of the means or the factors. */
+static prism_mem row_of(const struct prismi_loss *l, prism_mem block, int j)
 {
+    return block + (size_t)j * l->par.batch * l->real;
+}
+
+/* Mean of scale j's map into its row of means, n times its gradient by x, row factors left out, into s->g. */
+static int scale_forward(struct prismi_loss *l, int j, bool luminance)
+{
+    const struct scale *s = &l->scales[j];
     prism_mem *m = l->moment;
     size_t rows = (size_t)l->par.batch;
     PRISM_TRY(blur(l, s, m[0], s->x, false));
@@ -247,9 +248,10 @@ static int scale_forward(struct prismi_loss *l, const struct scale *s, bool lumi
     PRISM_TRY(blurred_product(l, s, m[2], s->x, s->x));
     PRISM_TRY(blurred_product(l, s, m[3], s->y, s->y));
     PRISM_TRY(blurred_product(l, s, m[4], s->x, s->y));
-    const struct prism_map_args map = {{m[0], m[1], m[2], m[3]}, {m[0], m[1], m[2], m[3], m[4]}, {C1, C2, 0}, PRISM_ACT_NONE};
+    const struct prism_map_args map = {
+        {m[0], m[1], m[2], m[3]}, {m[0], m[1], m[2], m[3], m[4]}, {PRISMI_SSIM_C1, PRISMI_SSIM_C2, 0}, PRISM_ACT_NONE};
     PRISM_TRY(l->dev->ops->map(l->dev, luminance ? PRISM_MAP_SSIM : PRISM_MAP_SSIM_CS, l->par.dtype, rows, s->n, &map));
-    PRISM_TRY(l->dev->ops->reduce(l->dev, PRISM_REDUCE_MEAN, l->par.dtype, rows, s->n, s->mean, m[0], NULL));
+    PRISM_TRY(l->dev->ops->reduce(l->dev, PRISM_REDUCE_MEAN, l->par.dtype, rows, s->n, row_of(l, l->means, j), m[0], NULL));
     PRISM_TRY(blur(l, s, m[4], m[1], true));
     PRISM_TRY(blur(l, s, m[0], m[2], true));
     PRISM_TRY(blur(l, s, m[1], m[3], true));
@@ -276,32 +278,29 @@ static int ssim_factors(struct prismi_loss *l, double k, prism_mem value)
 {
     const struct scale *s = l->scales;
     size_t batch = (size_t)l->par.batch;
-    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->par.dtype, 1, batch, value, s->mean, l->ones, 0, -k, k));
-    return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, batch, s->factor, 0, 0, 0, -k / (double)s->n, 0);
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->par.dtype, 1, batch, value, l->means, l->ones, 0, -k, k));
+    return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, batch, l->factors, 0, 0, 0, -k / (double)s->n, 0);
 }
 
 /* The same over all scales. Powers are not among the device's operations; a handful of numbers goes through the host. */
 static int ms_ssim_factors(struct prismi_loss *l, double k, prism_mem value)
 {
-    int batch = l->par.batch;
-    double *product = l->means + (size_t)PRISMI_MS_SCALES * batch;
-    for (int b = 0; b < batch; b++)
+    size_t batch = (size_t)l->par.batch, n = (size_t)l->n_scales * batch;
+    double *c = l->host, *product = l->host + n;
+    PRISM_TRY(prismi_dev_get(l->dev, c, l->means, l->par.dtype, n));
+    for (size_t b = 0; b < batch; b++) {
         product[b] = 1;
-    for (int j = 0; j < l->n_scales; j++) {
-        double *c = l->means + (size_t)j * batch;
-        PRISM_TRY(prismi_dev_get(l->dev, c, l->scales[j].mean, l->par.dtype, (size_t)batch));
-        for (int b = 0; b < batch; b++)
-            product[b] *= pow(c[b] < CLAMP_LOW ? CLAMP_LOW : c[b], l->scale_weight[j]);
+        for (size_t j = 0; j < (size_t)l->n_scales; j++)
+            product[b] *= pow(c[j * batch + b] < PRISMI_MS_SSIM_LOW ? PRISMI_MS_SSIM_LOW : c[j * batch + b], l->scale_weight[j]);
     }
-    for (int j = 0; j < l->n_scales; j++) {
-        double *c = l->means + (size_t)j * batch;
-        for (int b = 0; b < batch; b++)
-            c[b] = c[b] < CLAMP_LOW ? 0 : -k * product[b] * l->scale_weight[j] / c[b] / (double)l->scales[j].n;
-        PRISM_TRY(prismi_dev_put(l->dev, l->scales[j].factor, l->par.dtype, c, (size_t)batch));
+    for (size_t i = 0; i < n; i++) {
+        size_t j = i / batch, b = i % batch;
+        c[i] = c[i] < PRISMI_MS_SSIM_LOW ? 0 : -k * product[b] * l->scale_weight[j] / c[i] / (double)l->scales[j].n;
     }
-    for (int b = 0; b < batch; b++)
+    PRISM_TRY(prismi_dev_put(l->dev, l->factors, l->par.dtype, c, n));
+    for (size_t b = 0; b < batch; b++)
         product[b] = k * (1 - product[b]);
-    return prismi_dev_put(l->dev, value, l->par.dtype, product, (size_t)batch);
+    return prismi_dev_put(l->dev, value, l->par.dtype, product, batch);
 }
 
 static int structural(struct prismi_loss *l, bool multi, double weight, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
@@ -318,11 +317,12 @@ static int structural(struct prismi_loss *l, bool multi, double weight, prism_me
             PRISM_TRY(pool(l, &s[j], s[j].x, s[j - 1].x, false));
             PRISM_TRY(pool(l, &s[j], s[j].y, s[j - 1].y, false));
         }
-        PRISM_TRY(scale_forward(l, &s[j], j == n - 1));
+        PRISM_TRY(scale_forward(l, j, j == n - 1));
     }
     PRISM_TRY(multi ? ms_ssim_factors(l, k, value) : ssim_factors(l, k, value));
     for (int j = n - 1; j >= 0; j--) {
-        PRISM_TRY(prismi_map(l->dev, PRISM_MAP_SCALE_SHIFT, t, rows, s[j].n, s[j].g, s[j].g, s[j].factor, l->zeros, 0, 0));
+        PRISM_TRY(
+            prismi_map(l->dev, PRISM_MAP_SCALE_SHIFT, t, rows, s[j].n, s[j].g, s[j].g, row_of(l, l->factors, j), l->zeros, 0, 0));
         if (j == n - 1)
             continue;
         PRISM_TRY(pool(l, &s[j + 1], s[j + 1].g, l->product, true));

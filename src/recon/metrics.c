@@ -6,16 +6,14 @@
 
 #include <math.h>
 
-#define RADIUS 5
-#define TAPS (2 * RADIUS + 1)
+#define RADIUS PRISMI_SSIM_RADIUS
+#define TAPS PRISMI_SSIM_TAPS
 #define MIN_SIDE (RADIUS + 1)
-#define C1 (0.01 * 0.01)
-#define C2 (0.03 * 0.03)
 #define MIN_SCALE_SIDE 11
 
 enum mirror { MIRROR_EDGE_ONCE, MIRROR_EDGE_TWICE }; /* c b | a b c, and b a | a b c */
 
-static void gaussian(double taps[TAPS])
+void prismi_ssim_taps(double taps[TAPS])
 {
     double sum = 0;
     for (int i = 0; i < TAPS; i++)
@@ -59,7 +57,7 @@ static void similarity_maps(const double *x, const double *y, int h, int w, enum
     size_t n = (size_t)h * w;
     double taps[TAPS], *mu1 = work, *mu2 = work + n, *xx = work + 2 * n, *yy = work + 3 * n, *xy = work + 4 * n,
                        *tmp = work + 5 * n;
-    gaussian(taps);
+    prismi_ssim_taps(taps);
     for (size_t i = 0; i < n; i++) {
         mu1[i] = x[i];
         mu2[i] = y[i];
@@ -71,8 +69,8 @@ static void similarity_maps(const double *x, const double *y, int h, int w, enum
         filter(work + p * n, tmp, h, w, taps, mode);
     for (size_t i = 0; i < n; i++) {
         double m12 = mu1[i] * mu2[i], m11 = mu1[i] * mu1[i], m22 = mu2[i] * mu2[i];
-        double l = (2 * m12 + C1) / (m11 + m22 + C1);
-        double cs = (2 * (xy[i] - m12) + C2) / (xx[i] - m11 + yy[i] - m22 + C2);
+        double l = (2 * m12 + PRISMI_SSIM_C1) / (m11 + m22 + PRISMI_SSIM_C1);
+        double cs = (2 * (xy[i] - m12) + PRISMI_SSIM_C2) / (xx[i] - m11 + yy[i] - m22 + PRISMI_SSIM_C2);
         mu1[i] = l;
         mu2[i] = cs;
     }
@@ -161,7 +159,7 @@ double prism_ms_ssim(const double *x, const double *y, int h, int w)
     for (int j = 0; j < scales; j++) {
         similarity_maps(a, b, h, w, MIRROR_EDGE_ONCE, work);
         double c = mean_map(work, h, w, 0, j == scales - 1);
-        product *= pow(c < 1e-10 ? 1e-10 : c, weights[j]);
+        product *= pow(c < PRISMI_MS_SSIM_LOW ? PRISMI_MS_SSIM_LOW : c, weights[j]);
         halve(a, h, w);
         halve(b, h, w);
         h /= 2;

@@ -3,6 +3,7 @@
  * Replacing |u| by d in the field of one aperture and going back moves the object by A^H ((d - |u|) u/|u|), as A A^H = 1 there:
  * a gradient step on sum (|u| - d)^2. With a field smaller than the grid A carries a factor (field/grid) per axis, taken out again.
  * Updates of a whole pass at once are divided by the largest number of apertures over one frequency, for the same reason. */
+#include "optics/optics_internal.h"
 #include "recon/internal.h"
 
 #define MAX_BATCH 16
@@ -21,20 +22,16 @@ static int largest_overlap(struct prism_ctx *ctx, struct prism_dataset *ds, int 
     const double *c = prism_dataset_centres(ds);
     int g = dp->grid_size, most = 1;
     size_t pixels = (size_t)g * g;
-    uint8_t *mask = prismi_alloc(pixels, 1);
     int32_t *count = prismi_alloc(pixels, sizeof *count);
-    if (mask && count)
-        for (int k = 0; k < prism_dataset_count(ds); k++) {
-            prism_aperture_render(&dp->aperture, c[2 * k], c[2 * k + 1], -(g / 2), -(g / 2), g, g, mask);
-            for (size_t i = 0; i < pixels; i++)
-                if (mask[i] && ++count[i] > most)
-                    most = count[i];
-        }
-    bool ok = mask && count;
-    prismi_free(mask);
+    if (!count)
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to count overlaps on a grid of %d x %d", g, g);
+    for (int k = 0; k < prism_dataset_count(ds); k++)
+        prismi_aperture_cover(&dp->aperture, g, c[2 * k], c[2 * k + 1], count);
+    for (size_t i = 0; i < pixels; i++)
+        most = count[i] > most ? count[i] : most;
     prismi_free(count);
     *out = most;
-    return ok ? 0 : PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to count overlaps on a grid of %d x %d", g, g);
+    return 0;
 }
 
 static int fill_ones(struct prismi_mopie *mp)

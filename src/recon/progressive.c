@@ -3,6 +3,7 @@
  *
  * t_old comes from the same plan, batch and kernels as the predictions: at a sample's first step loss_old is exactly 0. With the
  * slightest difference the L1 gradient would be a pattern of signs, and Adam's first step noise. */
+#include "optics/optics_internal.h"
 #include "recon/internal.h"
 
 #include <string.h>
@@ -66,13 +67,27 @@ static int next_sample(const struct prism_session *s)
     return k;
 }
 
+/* The very first sample has no earlier ones: it stands for them too. */
+static bool is_first(const struct prism_session *s)
+{
+    return s->st.phase == PRISM_PHASE_FIT && s->st.sample == 0;
+}
+
+static void cover(struct prism_session *s, int64_t k)
+{
+    const double *c = prism_dataset_centres(s->ds) + 2 * k;
+    prismi_aperture_cover(&prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], s->covered);
+}
+
 static int set_masks(struct prism_session *s)
 {
     const double *c = prism_dataset_centres(s->ds) + 2 * s->st.sample;
     int half = s->grid / 2;
-    prism_aperture_render(&prism_dataset_params(s->ds)->aperture, c[0], c[1], -half, -half, s->grid, s->grid, s->mask_new);
-    PRISM_TRY(prism_measure_set_mask(s->term.measure, 0, s->st.masked ? s->mask : s->mask_new));
-    return prism_measure_set_mask(s->term.measure, 1, s->mask_new);
+    prism_aperture_render(&prism_dataset_params(s->ds)->aperture, c[0], c[1], -half, -half, s->grid, s->grid, s->mask);
+    PRISM_TRY(prism_measure_set_mask(s->term.measure, 1, s->mask));
+    for (size_t i = 0; i < grid_pixels(s) && !is_first(s); i++)
+        s->mask[i] = s->covered[i] > 0;
+    return prism_measure_set_mask(s->term.measure, 0, s->mask);
 }
 
 static int set_targets(struct prism_session *s)
@@ -80,11 +95,18 @@ static int set_targets(struct prism_session *s)
     size_t pixels = grid_pixels(s);
     prism_mem old = prismi_loss_target(s->term.loss, 0), x;
     PRISM_TRY(prismi_term_load_target(&s->term, s->ds, (int)s->st.sample, 1, s->par.dtype));
-    if (!s->st.masked)
+    if (is_first(s))
         return s->dev->ops->copy(s->dev, old, prismi_loss_target(s->term.loss, 1), pixels * s->real);
     PRISM_TRY(prismi_session_output(s, &x));
     PRISM_TRY(prism_measure_forward(s->term.measure, s->term.field, x));
     return prismi_map(s->dev, PRISM_MAP_C_ABS, s->par.dtype, 1, pixels, old, s->term.field, 0, 0, 0, 0);
+}
+
+int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phase phase, enum prism_tier tier)
+{
+    int64_t steps = (int64_t)s->par.training.n_epochs * s->par.training.max_epochs + prismi_tier_extra_steps(tier);
+    bool climbed = tier == PRISM_TIER_RESCUE && phase == PRISM_PHASE_FIT; /* a retry begins there */
+    return steps + (climbed ? prismi_tier_extra_steps(PRISM_TIER_AGGRESSIVE) : 0);
 }
 
 static void begin_tier(struct prism_session *s)
@@ -95,9 +117,8 @@ static void begin_tier(struct prism_session *s)
     if (s->st.phase == PRISM_PHASE_RETRY)
         lr /= (double)s->st.pass + 1;
     prismi_schedule_init(&s->st.schedule, tier == PRISM_TIER_NORMAL ? t->schedule : PRISM_SCHEDULE_COSINE_RESTARTS, lr,
-                         s->st.budget);
+                         prismi_progressive_budget(s, s->st.phase, tier));
     s->st.schedule_t = 0;
-    s->st.budget += prismi_tier_extra_steps(tier);
 }
 
 static int open_sample(struct prism_session *s)
@@ -105,7 +126,6 @@ static int open_sample(struct prism_session *s)
     struct prismi_state *st = &s->st;
     st->sample = next_sample(s);
     st->sample_step = st->adam_t = 0;
-    st->budget = (int64_t)s->par.training.n_epochs * s->par.training.max_epochs;
     prismi_monitor_init(&st->monitor, st->phase == PRISM_PHASE_RETRY ? PRISM_TIER_RESCUE : PRISM_TIER_NORMAL);
     begin_tier(s);
     PRISM_TRY(prismi_adam_reset(s->dev, &s->adam));
@@ -119,6 +139,10 @@ static int open_sample(struct prism_session *s)
 
 int prismi_progressive_restore(struct prism_session *s)
 {
+    memset(s->covered, 0, grid_pixels(s) * sizeof *s->covered);
+    for (int k = 0; k < s->n; k++)
+        if (s->status[k] != PRISMI_SAMPLE_PENDING)
+            cover(s, k);
     if (!s->st.sample_open)
         return 0;
     PRISM_TRY(set_masks(s));
@@ -135,8 +159,11 @@ static int next_pass_or_end(struct prism_session *s)
         return 0;
     if (st->n_failed == 0 || st->pass >= s->par.training.max_retries)
         return prismi_session_finish(s);
-    if (st->phase != PRISM_PHASE_RETRY)
-        st->phase_step = 0;
+    if (st->phase != PRISM_PHASE_RETRY) {
+        st->phase_step = st->averaged = 0; /* the average is of what the retries are to better */
+        if (s->average)
+            PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->par.dtype, 1, s->pixels, s->average, 0, 0, 0, 0, 0));
+    }
     st->phase = PRISM_PHASE_RETRY;
     st->pass++;
     st->sample = -1;
@@ -148,13 +175,12 @@ static int close_sample(struct prism_session *s, bool converged)
     struct prismi_state *st = &s->st;
     PRISM_TRY(prismi_session_finite(s));
     bool was_failed = s->status[st->sample] == PRISMI_SAMPLE_FAILED;
+    if (s->status[st->sample] == PRISMI_SAMPLE_PENDING)
+        cover(s, st->sample);
     s->status[st->sample] = converged ? PRISMI_SAMPLE_CONVERGED : PRISMI_SAMPLE_FAILED;
     st->n_failed += (converged ? 0 : 1) - (was_failed ? 1 : 0);
     if (converged && st->monitor.tier == PRISM_TIER_NORMAL)
         st->monitor.tier = PRISM_TIER_FAST;
-    for (size_t i = 0; i < grid_pixels(s); i++)
-        s->mask[i] = (st->masked && s->mask[i]) || s->mask_new[i];
-    st->masked = 1;
     st->sample_open = 0;
     s->sample_done = true;
     s->sample_converged = converged;
@@ -192,5 +218,9 @@ int prismi_progressive_step(struct prism_session *s)
     prismi_session_advance(s);
     if (++st->sample_step % t->n_epochs == 0)
         prismi_schedule_cycle(&st->schedule, st->loss);
-    return verdict == PRISMI_GIVE_UP || st->sample_step >= st->budget ? close_sample(s, false) : 0;
+    if (verdict != PRISMI_GIVE_UP && st->sample_step < prismi_progressive_budget(s, st->phase, st->monitor.tier))
+        return 0;
+    if (switched(s))
+        PRISM_TRY(judge_by_configured(s, &converged));
+    return close_sample(s, converged);
 }

@@ -46,6 +46,7 @@ static int diverged(struct prism_session *s, const char *term, double value)
         if (s->slabs[i].good)
             PRISM_TRY(s->dev->ops->copy(s->dev, s->slabs[i].mem, s->slabs[i].good, s->slabs[i].bytes));
     s->st = s->good;
+    s->went_back = true;
     return PRISM_FAIL(s->ctx, PRISM_EDIVERGED,
                       "%s is %g at step %lld (%s); the session is back at step %lld: lower the learning rate or check the data",
                       term, value, (long long)s->step_at_work, prism_phase_name(phase), (long long)s->st.step);
@@ -91,14 +92,30 @@ int prismi_session_output(struct prism_session *s, prism_mem *x)
     return ops->copy(s->dev, s->running, s->running_keep, s->running_bytes);
 }
 
+static int check_energy(struct prism_session *s, prism_mem x, const char *name)
+{
+    double power;
+    PRISM_TRY(s->dev->ops->reduce(s->dev, PRISM_REDUCE_DOT, s->par.dtype, 1, s->pixels, s->power, x, x));
+    PRISM_TRY(prismi_dev_get(s->dev, &power, s->power, s->par.dtype, 1));
+    return isfinite(power) ? 0 : diverged(s, name, power);
+}
+
 int prismi_session_finite(struct prism_session *s)
 {
     prism_mem x;
-    double power;
     PRISM_TRY(prismi_session_output(s, &x));
-    PRISM_TRY(s->dev->ops->reduce(s->dev, PRISM_REDUCE_DOT, s->par.dtype, 1, s->pixels, s->power, x, x));
-    PRISM_TRY(prismi_dev_get(s->dev, &power, s->power, s->par.dtype, 1));
-    return isfinite(power) ? 0 : diverged(s, "the energy of the output", power);
+    PRISM_TRY(check_energy(s, x, "the energy of the output"));
+    return s->st.averaged > 0 ? check_energy(s, s->average, "the energy of the averaged output") : 0;
+}
+
+/* Amplitudes do not tell an object from its negative, and an object is an amplitude itself. */
+static void settle_sign(double *x, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    for (size_t i = 0; sum < 0 && i < n; i++)
+        x[i] = -x[i];
 }
 
 int prism_session_result(struct prism_session *s, double *out)
@@ -110,6 +127,8 @@ int prism_session_result(struct prism_session *s, double *out)
     PRISM_TRY(prismi_dev_get(s->dev, out, x, s->par.dtype, s->pixels));
     for (size_t i = 0; average && i < s->pixels; i++)
         out[i] /= (double)s->st.averaged;
+    if (s->net && s->st.phase != PRISM_PHASE_INIT)
+        settle_sign(out, s->pixels);
     return 0;
 }
 
@@ -190,7 +209,7 @@ int prism_session_step(struct prism_session *s)
 {
     if (s->st.phase == PRISM_PHASE_DONE)
         return 0;
-    s->evaluated = s->sample_done = s->sample_converged = false;
+    s->evaluated = s->sample_done = s->sample_converged = s->went_back = false;
     s->step_at_work = s->st.step + 1;
     if (!s->have_good)
         PRISM_TRY(prismi_session_keep(s));
@@ -209,7 +228,10 @@ int prism_session_run(struct prism_session *s, bool (*on_progress)(void *user, c
     while (s->st.phase != PRISM_PHASE_DONE) {
         PRISM_TRY(prism_session_step(s));
         prism_session_progress(s, &at);
-        if (on_progress && !on_progress(user, &at))
+        bool go_on = !on_progress || on_progress(user, &at);
+        if (s->went_back)
+            return PRISM_EDIVERGED; /* a save of the caller's found it, and recorded what */
+        if (!go_on)
             return PRISM_FAIL(s->ctx, PRISM_ECANCELED, "stopped by the caller after step %lld", (long long)at.step);
     }
     return 0;

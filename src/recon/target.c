@@ -13,7 +13,8 @@ static int add_measurement(struct prism_dataset *ds, int k, double weight, doubl
     PRISM_TRY(prism_dataset_amplitude(ds, k, &a));
     for (int i = 0; i < o; i++)
         for (int j = 0; j < o; j++) {
-            double y = f / 2 + (i - o / 2) * pitch, x = f / 2 + (j - o / 2) * pitch;
+            /* an odd field's centre is half a pixel before the middle, so that its first pixels may lie outside */
+            double y = fmin(fmax(f / 2 + (i - o / 2) * pitch, 0), f - 1), x = fmin(fmax(f / 2 + (j - o / 2) * pitch, 0), f - 1);
             int y0 = (int)floor(y), x0 = (int)floor(x);
             int y1 = y0 + 1 < f ? y0 + 1 : f - 1, x1 = x0 + 1 < f ? x0 + 1 : f - 1;
             double ty = y - y0, tx = x - x0;

@@ -2,31 +2,29 @@
  * which costs more than all it gains where it was measured. So their energy is a term of its own: w sum |F^-1((1 - M) F x)|^2, M
  * the union of the apertures, with w relative to the energy of the brightest measurement. Its gradient is A^H (2 w A x), one more
  * pass of the measurement operator with a mask of everything unmeasured. */
+#include "optics/optics_internal.h"
 #include "recon/internal.h"
 
 static int set_mask(struct prismi_unmeasured *q, struct prism_dataset *ds, bool *any)
 {
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
-    const double *centres = prism_dataset_centres(ds);
-    int n = dp->grid_size, status = 0;
-    size_t pixels = (size_t)n * n;
-    uint8_t *mask = prismi_alloc(pixels, 1), *one = prismi_alloc(pixels, 1);
+    const double *c = prism_dataset_centres(ds);
+    int n = dp->grid_size, status;
+    uint8_t *mask = prismi_alloc(q->grid, 1);
+    int32_t *count = prismi_alloc(q->grid, sizeof *count);
     *any = false;
-    if (!mask || !one) {
+    if (!mask || !count) {
         status = PRISM_FAIL(prismi_dev_ctx(q->dev), PRISM_ENOMEM, "no memory for masks of %d x %d pixels", n, n);
         goto out;
     }
-    for (int k = 0; k < prism_dataset_count(ds); k++) {
-        prism_aperture_render(&dp->aperture, centres[2 * k], centres[2 * k + 1], -(n / 2), -(n / 2), n, n, one);
-        for (size_t i = 0; i < pixels; i++)
-            mask[i] |= one[i];
-    }
-    for (size_t i = 0; i < pixels; i++)
-        *any |= mask[i] = !mask[i];
+    for (int k = 0; k < prism_dataset_count(ds); k++)
+        prismi_aperture_cover(&dp->aperture, n, c[2 * k], c[2 * k + 1], count);
+    for (size_t i = 0; i < q->grid; i++)
+        *any |= mask[i] = !count[i];
     status = prism_measure_set_mask(q->measure, 0, mask);
 out:
     prismi_free(mask);
-    prismi_free(one);
+    prismi_free(count);
     return status;
 }
 

@@ -1,4 +1,5 @@
 /* Grids and apertures. */
+#include "optics/optics_internal.h"
 #include "optics_test.h"
 
 START_TEST(grid_values)
@@ -130,6 +131,35 @@ START_TEST(box_holds_everything)
 }
 END_TEST
 
+/* Only the box about the centre is looked at, and that is enough: on the grid, across its edge, beside it, larger than it. */
+START_TEST(cover_counts_what_is_open)
+{
+    static const double centre[][2] = {{0, 0}, {2.5, -3.25}, {-20.5, 19.5}, {30, 1}, {24, 24}, {1e300, 0}, {0, -1e18}};
+    static const double radius[] = {0.4, 3, 7.5, 40, 1e6};
+    for (int shape = 0; shape < PRISM_APERTURE_COUNT; shape++)
+        for (int r = 0; r < 5; r++)
+            for (int grid = 40; grid <= 41; grid++) {
+                struct prism_aperture a = {(enum prism_aperture_shape)shape, radius[r], 0.3 * radius[r], 0.5, 3};
+                uint8_t *mask = allocate((size_t)grid * grid, 1);
+                int32_t *count = allocate((size_t)grid * grid, sizeof *count), *want = allocate((size_t)grid * grid, sizeof *want);
+                for (int k = 0; k < 7; k++) {
+                    bool any = false;
+                    prism_aperture_render(&a, centre[k][0], centre[k][1], -(grid / 2), -(grid / 2), grid, grid, mask);
+                    for (int i = 0; i < grid * grid; i++) {
+                        want[i] += mask[i];
+                        any |= mask[i];
+                    }
+                    ck_assert_int_eq(prismi_aperture_cover(&a, grid, centre[k][0], centre[k][1], count), any);
+                    ck_assert_int_eq(prismi_aperture_cover(&a, grid, centre[k][0], centre[k][1], NULL), any);
+                }
+                ck_assert_mem_eq(count, want, (size_t)grid * grid * sizeof *count);
+                free(mask);
+                free(count);
+                free(want);
+            }
+}
+END_TEST
+
 START_TEST(aperture_refusals)
 {
     struct prism_aperture a = {(enum prism_aperture_shape)17, 5, 0, 0, 0};
@@ -155,7 +185,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {grid_values, grid_refusals,        circle_counts,    obscured_counts,
-                                  hexagon,     box_holds_everything, aperture_refusals};
+    const TTest *const tests[] = {
+        grid_values,      grid_refusals, circle_counts, obscured_counts, hexagon, box_holds_everything, cover_counts_what_is_open,
+        aperture_refusals};
     return RUN_SUITE("optics geometry", tests);
 }

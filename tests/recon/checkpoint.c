@@ -2,6 +2,7 @@
 #include "recon_test.h"
 
 #include <check.h>
+#include <locale.h>
 #include <unistd.h>
 
 static struct prism_ctx *ctx;
@@ -219,22 +220,240 @@ START_TEST(damage_falls_back_to_the_previous_one)
 }
 END_TEST
 
-/* Containers that are whole but hold numbers no run can have. */
+/* After a fall back the damaged file is not kept as the previous one: the good one is. */
+START_TEST(the_only_good_one_survives_the_next_save)
+{
+    struct prism_session *s = new_session(&p), *other;
+    char elsewhere[320];
+    snprintf(elsewhere, sizeof elsewhere, "%s/other", folder);
+    run_steps(s, 10);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    run_steps(s, 10);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    for (int way = 0; way < 2; way++) { /* damaged, then missing */
+        if (way)
+            unlink(path);
+        else
+            flip_a_byte(path, 5000);
+        MUST(ctx, prism_session_load(s, path));
+        ck_assert_int_eq(s->st.step, 10);
+        MUST(ctx, prism_session_save(s, elsewhere, NULL)); /* which says nothing about path */
+        run_steps(s, 5);
+        MUST(ctx, prism_session_save(s, path, NULL));
+        flip_a_byte(path, 5000);
+        other = new_session(&p);
+        MUST(ctx, prism_session_load(other, path));
+        ck_assert_int_eq(other->st.step, 10);
+        prism_session_destroy(&other);
+        flip_a_byte(path, 5000);
+    }
+    run_steps(s, 5);
+    MUST(ctx, prism_session_save(s, path, NULL)); /* from here on as always */
+    flip_a_byte(path, 5000);
+    MUST(ctx, prism_session_load(s, path));
+    ck_assert_int_eq(s->st.step, 15);
+    prism_session_destroy(&s);
+    unlink(elsewhere);
+}
+END_TEST
+
+/* The checkpoint with one section replaced: whole, with good checksums. */
+static void replace_section(const char *section, const void *data, size_t bytes)
+{
+    struct prismi_box *from, *to;
+    MUST(ctx, prismi_box_load(ctx, path, "PRISMCKP", &from));
+    MUST(ctx, prismi_box_create(ctx, "PRISMCKP", &to));
+    for (int i = 0; i < prismi_box_count(from); i++) {
+        size_t n = 0;
+        const char *name = prismi_box_name(from, i, &n);
+        bool this_one = !strcmp(name, section);
+        const void *old = prismi_box_get(from, name, &n);
+        MUST(ctx, prismi_box_add(to, name, this_one ? data : old, this_one ? bytes : n));
+    }
+    MUST(ctx, prismi_box_save(to, path, false));
+    prismi_box_destroy(&from);
+    prismi_box_destroy(&to);
+}
+
+struct change {
+    size_t offset; /* into struct prismi_state; of an integer */
+    int64_t value;
+};
+#define AT(field) offsetof(struct prismi_state, field)
+
+/* Each change alone makes a state that no run of this session can be in. */
+static void check_hostile(int steps, const struct change *c, int n)
+{
+    struct prism_session *s = new_session(&p), *other = new_session(&p);
+    run_steps(s, steps);
+    run_steps(other, 3);
+    uint64_t before = session_hash(other);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    MUST(ctx, prism_session_load(s, path)); /* as it is, it is fine */
+    for (int i = 0; i < n; i++) {
+        struct prismi_state st = s->st;
+        memcpy((char *)&st + c[i].offset, &c[i].value, sizeof c[i].value);
+        replace_section("state", &st, sizeof st);
+        ck_assert_msg(prism_session_load(other, path) == PRISM_EPARSE, "integer %zu set to %lld after %d steps is accepted",
+                      c[i].offset / 8, (long long)c[i].value, steps);
+        ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "impossible"));
+        ck_assert_uint_eq(session_hash(other), before);
+    }
+    prism_session_destroy(&other);
+    prism_session_destroy(&s);
+}
+#define CHECK_HOSTILE(steps, ...)                                                                                                  \
+    check_hostile(steps, (const struct change[]){__VA_ARGS__}, sizeof((const struct change[]){__VA_ARGS__}) / sizeof(struct change))
+#define EVERYWHERE                                                                                                                 \
+    {AT(phase), 9}, {AT(phase), -1}, {AT(step), -5}, {AT(step), INT64_MAX}, {AT(phase_step), -1}, {AT(phase_step), INT64_MAX},     \
+        {AT(adam_t), -1}, {AT(adam_t), INT64_MAX}, {AT(schedule_t), INT64_MAX}, {AT(pending), -1}, {AT(pending), INT64_MAX},       \
+        {AT(averaged), 1}, {AT(n_history), PRISMI_HISTORY_MAX + 1}, {AT(history_stride), 0}, {AT(history_stride), INT64_MAX},      \
+        {AT(history_skip), -1}, {AT(history_skip), INT64_MAX}, {AT(schedule.kind), PRISM_SCHEDULE_COUNT},                          \
+        {AT(schedule.total), -1}, {AT(schedule.bad), INT64_MAX}, {AT(monitor.count), INT64_MAX}, {AT(monitor.count), 1001},        \
+        {AT(monitor.since), -1}, {AT(monitor.since), 1001}, {AT(monitor.tier), PRISM_TIER_COUNT}, {AT(sample), -2},                \
+        {AT(sample), INT64_MAX}, {AT(sample_open), 2}, {AT(sample_step), -1}, {AT(pass), -1}, {AT(pass), INT64_MAX},               \
+        {AT(pass), 1001}, {AT(n_failed), -1},                                                                                      \
+    {                                                                                                                              \
+        AT(n_failed), 1000                                                                                                         \
+    }
+
 START_TEST(impossible_states_are_refused)
 {
+    struct prism_training_params *t = &p.par.training;
+    CHECK_HOSTILE(5, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 20}, {AT(sample), SMALL_SAMPLES - 1},
+                  {AT(sample_open), 1}, {AT(pending), 16});
+    CHECK_HOSTILE(25, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 60}, {AT(phase_step), (int64_t)1 << 62},
+                  {AT(sample), SMALL_SAMPLES}, {AT(sample_open), 1}, {AT(pass), 1}, {AT(n_failed), 1});
+    t->init_steps = 0;
+    CHECK_HOSTILE(5, {AT(phase), PRISM_PHASE_INIT});
+    p.par.algorithm = PRISM_ALG_MOPIE;
+    CHECK_HOSTILE(9, EVERYWHERE, {AT(phase), PRISM_PHASE_INIT}, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 28},
+                  {AT(sample), 4}, {AT(pending), SMALL_SAMPLES});
+}
+END_TEST
+
+START_TEST(impossible_samples_are_refused)
+{
+    struct prism_training_params *t = &p.par.training;
+    t->objective = PRISM_OBJ_PROGRESSIVE;
+    t->init_steps = 0;
+    t->max_retries = 2;
+    t->n_epochs = 3;
+    t->loss_threshold = 0;
+    t->retry_switch_loss = true;
+    /* open in the second sample; between the second and the third; open and closed in a retry; done */
+    CHECK_HOSTILE(4, EVERYWHERE, {AT(sample), -1}, {AT(sample_step), 3}, {AT(sample_step), INT64_MAX}, {AT(pass), 1},
+                  {AT(phase), PRISM_PHASE_RETRY}, {AT(phase), PRISM_PHASE_DONE}, {AT(phase), PRISM_PHASE_INIT}, {AT(n_failed), 0},
+                  {AT(monitor.tier), PRISM_TIER_FAST + 100});
+    CHECK_HOSTILE(6, {AT(sample), SMALL_SAMPLES - 1}, {AT(sample), SMALL_SAMPLES}, {AT(phase), PRISM_PHASE_RETRY},
+                  {AT(n_failed), 1}, {AT(n_failed), 3});
+    CHECK_HOSTILE(3 * SMALL_SAMPLES + 2, EVERYWHERE, {AT(pass), 0}, {AT(pass), 3}, {AT(phase), PRISM_PHASE_FIT},
+                  {AT(monitor.tier), PRISM_TIER_NORMAL}, {AT(sample_step), 1003}, {AT(sample), -1}, {AT(n_failed), 0});
+    CHECK_HOSTILE(3 * SMALL_SAMPLES, {AT(pass), 0}, {AT(sample), SMALL_SAMPLES - 1}, {AT(sample_open), 1}, {AT(n_failed), 0});
+
     struct prism_session *s = new_session(&p);
-    int64_t *const fields[] = {&s->st.phase, &s->st.history_stride, &s->st.sample, &s->st.step, &s->st.monitor.tier, &s->st.pass};
-    static const int64_t wrong[] = {9, 0, SMALL_SAMPLES, -5, PRISM_TIER_COUNT, -1};
-    for (int i = 0; i < 6; i++) {
-        int64_t right = *fields[i];
-        *fields[i] = wrong[i];
+    int32_t status[SMALL_SAMPLES];
+    run_steps(s, 3 * SMALL_SAMPLES); /* all have failed, none is open */
+    MUST(ctx, prism_session_save(s, path, NULL));
+    memcpy(status, s->status, sizeof status);
+    status[2] = 77;
+    replace_section("status", status, sizeof status);
+    ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
+    status[2] = PRISMI_SAMPLE_CONVERGED; /* one less than n_failed says */
+    replace_section("status", status, sizeof status);
+    ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
+    struct prismi_state st = s->st;
+    st.n_failed = 0;
+    for (int k = 0; k < SMALL_SAMPLES; k++)
+        status[k] = PRISMI_SAMPLE_CONVERGED; /* nothing left to retry */
+    replace_section("status", status, sizeof status);
+    replace_section("state", &st, sizeof st);
+    ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
+    ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "impossible"));
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* ---- states that are lost already ---- */
+
+START_TEST(a_diverged_state_is_not_saved)
+{
+    for (int average = 0; average < 2; average++) {
+        p.par.training.init_steps = 0;
+        p.par.training.average = average;
+        p.par.training.lr = 3e38;
+        struct prism_session *s = new_session(&p);
+        uint64_t start = session_hash(s);
+        run_steps(s, 1);
+        ck_assert_int_eq(prism_session_save(s, path, NULL), PRISM_EDIVERGED);
+        ck_assert_int_eq(access(path, F_OK), -1);
+        ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "back at step 0"));
+        ck_assert_uint_eq(session_hash(s), start);
         MUST(ctx, prism_session_save(s, path, NULL));
-        unlink(previous);
-        *fields[i] = right;
-        ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
-        ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "impossible"));
-        ck_assert_int_eq(*fields[i], right);
+        prism_session_destroy(&s);
+        unlink(path);
     }
+}
+END_TEST
+
+START_TEST(a_diverged_state_is_not_loaded)
+{
+    struct prism_session *s = new_session(&p), *other = new_session(&p);
+    run_steps(s, 10);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    run_steps(s, 15);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    for (int slab = 0; slab < s->n_slabs; slab++) {
+        const char *name = s->slabs[slab].name;
+        char section[64];
+        if (strcmp(name, "params") && strcmp(name, "losses"))
+            continue;
+        float *bad = new_array(s->slabs[slab].bytes, 1);
+        for (size_t i = 0; i < s->slabs[slab].bytes / sizeof *bad; i++)
+            bad[i] = NAN;
+        snprintf(section, sizeof section, "slab.%s", name);
+        MUST(ctx, prism_session_load(s, path));
+        ck_assert_int_eq(s->st.step, 25);
+        replace_section(section, bad, s->slabs[slab].bytes);
+        MUST(ctx, prism_session_load(s, path)); /* the one before */
+        ck_assert_int_eq(s->st.step, 10);
+        ck_assert_ptr_nonnull(strstr(logged, "not finite"));
+        char aside[320];
+        snprintf(aside, sizeof aside, "%s/aside", folder);
+        rename(previous, aside);
+        run_steps(other, 3);
+        uint64_t before = session_hash(other);
+        ck_assert_int_eq(prism_session_load(other, path), PRISM_EPARSE);
+        ck_assert_uint_eq(session_hash(other), before);
+        rename(aside, previous);
+        free(bad);
+        run_steps(s, 15);
+        MUST(ctx, prism_session_save(s, path, NULL));
+    }
+    prism_session_destroy(&other);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* de_DE is made here where the system lacks it. */
+START_TEST(a_decimal_comma_changes_nothing)
+{
+    char command[400], comma[8];
+    struct prism_session *s = new_session(&p);
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1", folder);
+    if (!setlocale(LC_ALL, "de_DE.UTF-8") && system(command) == 0) {
+        setenv("LOCPATH", folder, 1);
+        setlocale(LC_ALL, "de_DE.UTF-8");
+    }
+    snprintf(comma, sizeof comma, "%.1f", 0.5);
+    run_steps(s, 5);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    setlocale(LC_ALL, "C");
+    unsetenv("LOCPATH");
+    snprintf(command, sizeof command, "rm -rf %s/de_DE.UTF-8", folder);
+    if (system(command) != 0 || strcmp(comma, "0,5"))
+        printf("# skipped: no locale with a decimal comma here\n");
+    MUST(ctx, prism_session_load(s, path));
     prism_session_destroy(&s);
 }
 END_TEST
@@ -277,7 +496,12 @@ int main(void)
     tcase_add_test(t, mopie_resumes_anywhere);
     tcase_add_test(t, another_run_is_refused_by_name);
     tcase_add_test(t, damage_falls_back_to_the_previous_one);
+    tcase_add_test(t, the_only_good_one_survives_the_next_save);
     tcase_add_test(t, impossible_states_are_refused);
+    tcase_add_test(t, impossible_samples_are_refused);
+    tcase_add_test(t, a_diverged_state_is_not_saved);
+    tcase_add_test(t, a_diverged_state_is_not_loaded);
+    tcase_add_test(t, a_decimal_comma_changes_nothing);
     tcase_add_test(t, a_checkpoint_can_be_inspected);
     suite_add_tcase(suite, t);
     SRunner *sr = srunner_create(suite);

@@ -114,6 +114,32 @@ START_TEST(infinite_outputs_do_not_pass_a_phase)
 }
 END_TEST
 
+static int saves;
+
+static bool save_every_step(void *user, const struct prism_progress *at)
+{
+    (void)at;
+    saves++;
+    ck_assert_int_eq(prism_session_save(user, "/nowhere/at/all", NULL), PRISM_EDIVERGED);
+    return saves % 2; /* whatever it answers */
+}
+
+/* A save that finds the state lost goes back; running on would only lead there again. */
+START_TEST(a_save_on_the_way_ends_the_run)
+{
+    p.par.training.init_steps = 0;
+    p.par.training.lr = 3e38;
+    struct prism_session *s = new_session(&p);
+    for (saves = 0; saves < 2;) {
+        ck_assert_int_eq(prism_session_run(s, save_every_step, s), PRISM_EDIVERGED);
+        ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "the output"));
+        ck_assert_int_eq(s->st.step, 0);
+    }
+    ck_assert_int_eq(saves, 2);
+    prism_session_destroy(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("recon divergence");
@@ -121,6 +147,7 @@ int main(void)
     tcase_add_checked_fixture(t, open_all, close_all);
     tcase_add_test(t, divergence_is_caught_and_undone);
     tcase_add_test(t, infinite_outputs_do_not_pass_a_phase);
+    tcase_add_test(t, a_save_on_the_way_ends_the_run);
     suite_add_tcase(suite, t);
     SRunner *sr = srunner_create(suite);
     srunner_set_tap(sr, "-");

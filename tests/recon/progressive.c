@@ -1,0 +1,234 @@
+/* The progressive objective: sample by sample, what escalates, what fails and is tried again. On ref. */
+#include "recon_test.h"
+
+#include <check.h>
+
+static struct prism_ctx *ctx;
+static struct prism_dev *dev;
+static struct problem p;
+
+static void open_all(void)
+{
+    ctx = open_ctx();
+    dev = open_dev(ctx, "ref", NULL, 1);
+    p = small_problem(ctx, dev, PRISM_F32);
+}
+
+static void close_all(void)
+{
+    release_problem(&p);
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+}
+
+static struct prism_progress progress_of(const struct prism_session *s)
+{
+    struct prism_progress at;
+    prism_session_progress(s, &at);
+    return at;
+}
+
+static double *result_of(struct prism_session *s)
+{
+    double *x = new_array(s->pixels, sizeof *x);
+    MUST(ctx, prism_session_result(s, x));
+    return x;
+}
+
+START_TEST(progressive_goes_sample_by_sample)
+{
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    p.par.training.loss_threshold = 0;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 20);
+    for (int k = 0; k < p.n; k++)
+        for (int i = 0; i < 10; i++) {
+            run_steps(s, 1);
+            struct prism_progress at = progress_of(s);
+            ck_assert_int_eq(at.sample, k);
+            ck_assert_int_eq(at.sample_done, i == 9);
+            ck_assert(!at.sample_converged);
+            if (k == 0)
+                ck_assert_double_eq(at.loss_old, at.loss_new);
+            else if (i == 0)
+                ck_assert_double_eq(at.loss_old, 0);
+            else
+                ck_assert_double_gt(at.loss_old, 0);
+            ck_assert_double_eq(at.loss, at.loss_old + at.loss_new);
+        }
+    ck_assert_int_eq(progress_of(s).phase, PRISM_PHASE_DONE);
+    ck_assert_int_eq(progress_of(s).n_failed, SMALL_SAMPLES);
+    ck_assert_int_eq(s->st.n_history, SMALL_SAMPLES);
+    uint8_t mask[SMALL_GRID * SMALL_GRID];
+    int32_t seen[SMALL_GRID * SMALL_GRID] = {0};
+    for (int k = 0; k < p.n; k++) {
+        const double *c = prism_dataset_centres(p.ds) + 2 * k;
+        prism_aperture_render(&prism_dataset_params(p.ds)->aperture, c[0], c[1], -SMALL_GRID / 2, -SMALL_GRID / 2, SMALL_GRID,
+                              SMALL_GRID, mask);
+        for (int i = 0; i < SMALL_GRID * SMALL_GRID; i++)
+            seen[i] += mask[i];
+    }
+    ck_assert_mem_eq(s->covered, seen, sizeof seen);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+START_TEST(converged_samples_need_no_update)
+{
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    p.par.training.loss_threshold = 1e6;
+    p.par.training.init_steps = 0;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, p.n);
+    struct prism_progress at = progress_of(s);
+    ck_assert_int_eq(at.phase, PRISM_PHASE_DONE);
+    ck_assert_int_eq(at.n_failed, 0);
+    ck_assert_int_eq(at.tier, PRISM_TIER_FAST);
+    ck_assert_int_eq(s->st.adam_t, 0);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+START_TEST(plateaus_escalate_and_then_fail)
+{
+    struct prism_training_params *t = &p.par.training;
+    t->objective = PRISM_OBJ_PROGRESSIVE;
+    t->adaptive = true;
+    t->init_steps = 0;
+    t->n_epochs = 5000;
+    t->loss_threshold = 0;
+    t->plateau_threshold = 1; /* nothing is progress */
+    struct prism_session *s = new_session(&p);
+    int tiers[PRISM_TIER_COUNT] = {0};
+    double lr[PRISM_TIER_COUNT] = {0};
+    while (!progress_of(s).sample_done) {
+        run_steps(s, 1);
+        struct prism_progress at = progress_of(s);
+        if (tiers[at.tier]++ == 0)
+            lr[at.tier] = at.lr;
+    }
+    ck_assert_int_eq(tiers[PRISM_TIER_NORMAL], 19); /* escalation_epochs 20 */
+    ck_assert_int_eq(tiers[PRISM_TIER_AGGRESSIVE], 10);
+    ck_assert_int_eq(tiers[PRISM_TIER_RESCUE], 11);
+    ck_assert_double_eq_tol(lr[PRISM_TIER_AGGRESSIVE], 2 * t->lr, 1e-12);
+    ck_assert_double_eq_tol(lr[PRISM_TIER_RESCUE], 0.1 * t->lr, 1e-12);
+    ck_assert_int_eq(progress_of(s).n_failed, 1);
+    ck_assert(!progress_of(s).sample_converged);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+START_TEST(failed_samples_are_tried_again)
+{
+    struct prism_training_params *t = &p.par.training;
+    t->objective = PRISM_OBJ_PROGRESSIVE;
+    t->n_epochs = 2;
+    t->init_steps = 0;
+    t->max_retries = 2;
+    t->retry_switch_loss = true;
+    t->retry_lr_multiplier = 2;
+    t->loss_threshold = 0.12;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 2 * p.n);
+    struct prism_progress at = progress_of(s);
+    ck_assert_int_eq(at.phase, PRISM_PHASE_RETRY);
+    ck_assert_int_eq(at.n_failed, SMALL_SAMPLES);
+    run_steps(s, 1);
+    at = progress_of(s);
+    ck_assert_int_eq(at.tier, PRISM_TIER_RESCUE);
+    ck_assert_double_eq_tol(at.lr, t->lr, 1e-12); /* base * 2 / (pass + 1) */
+    int closed = 0;
+    while (progress_of(s).phase == PRISM_PHASE_RETRY && closed < p.n) {
+        run_steps(s, 1);
+        closed += progress_of(s).sample_done;
+    }
+    at = progress_of(s);
+    ck_assert_int_lt(at.n_failed, SMALL_SAMPLES);
+    int failed = 0;
+    for (int k = 0; k < p.n; k++)
+        failed += s->status[k] == PRISMI_SAMPLE_FAILED;
+    ck_assert_int_eq(failed, at.n_failed);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+static void until_retry(struct prism_session *s)
+{
+    while (s->st.phase != PRISM_PHASE_RETRY)
+        run_steps(s, 1);
+}
+
+/* What was averaged is worse than what the retries are after. */
+START_TEST(retries_discard_the_average)
+{
+    struct prism_training_params *t = &p.par.training;
+    t->objective = PRISM_OBJ_PROGRESSIVE;
+    t->n_epochs = 2;
+    t->max_retries = 1;
+    t->loss_threshold = 0;
+    t->average = 1;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 20 + 2 * p.n - 1);
+    ck_assert_int_eq(s->st.averaged, 2 * p.n - 1);
+    until_retry(s);
+    ck_assert_int_eq(s->st.averaged, 0);
+    double kept[SMALL_OBJ * SMALL_OBJ];
+    MUST(ctx, prismi_dev_get(dev, kept, s->average, PRISM_F32, s->pixels));
+    for (size_t i = 0; i < s->pixels; i++)
+        ck_assert_double_eq(kept[i], 0);
+    double *before = result_of(s);
+    run_steps(s, 5);
+    double *after = result_of(s);
+    ck_assert_mem_ne(before, after, s->pixels * sizeof *after);
+    free(before);
+    free(after);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* With another loss the threshold is looked at every 16 steps, and once more before a sample is given up. */
+START_TEST(switched_retries_are_judged_at_their_end)
+{
+    struct prism_training_params *t = &p.par.training;
+    t->objective = PRISM_OBJ_PROGRESSIVE;
+    t->n_epochs = 2;
+    t->max_retries = 1;
+    t->retry_switch_loss = true;
+    t->loss_threshold = 0;
+    struct prism_session *s = new_session(&p);
+    until_retry(s);
+    for (int k = 0; k < 2; k++) {
+        run_steps(s, 3);
+        ck_assert_int_eq(s->st.sample, k);
+        s->par.training.loss_threshold = k ? 0 : 1e6;
+        s->st.sample_step = prismi_progressive_budget(s, PRISM_PHASE_RETRY, PRISM_TIER_RESCUE) - 1;
+        ck_assert_int_ne(s->st.sample_step % PRISMI_CHECK_EVERY, 0); /* no look at this very step */
+        while (!s->sample_done)
+            run_steps(s, 1);
+        ck_assert_int_eq(s->sample_converged, k == 0);
+        s->par.training.loss_threshold = 0;
+    }
+    ck_assert_int_eq(s->st.n_failed, p.n - 1);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("recon progressive");
+    TCase *t = tcase_create("progressive");
+    tcase_add_checked_fixture(t, open_all, close_all);
+    tcase_add_test(t, progressive_goes_sample_by_sample);
+    tcase_add_test(t, converged_samples_need_no_update);
+    tcase_add_test(t, plateaus_escalate_and_then_fail);
+    tcase_add_test(t, failed_samples_are_tried_again);
+    tcase_add_test(t, retries_discard_the_average);
+    tcase_add_test(t, switched_retries_are_judged_at_their_end);
+    suite_add_tcase(suite, t);
+    SRunner *sr = srunner_create(suite);
+    srunner_set_tap(sr, "-");
+    srunner_run_all(sr, CK_SILENT);
+    int failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}
