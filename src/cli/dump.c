@@ -159,7 +159,8 @@ static void bash_words(const char *words)
         printf("%s%s", i ? " " : "", presets[i].name);
 }
 
-static void bash_complete(const char *words)
+/* after_key: "=" where a value follows a key, else "". */
+static void bash_complete(const char *words, const char *after_key)
 {
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n);
@@ -168,9 +169,9 @@ static void bash_complete(const char *words)
     else if (!strcmp(words, "@dir"))
         fputs("COMPREPLY=($(compgen -d -- \"$cur\"))", stdout);
     else if (!strcmp(words, "@key")) {
-        fputs("compopt -o nospace; COMPREPLY=($(compgen -W '", stdout);
+        printf("%sCOMPREPLY=($(compgen -W '", *after_key ? "compopt -o nospace; " : "");
         for (size_t i = 0; i < n; i++)
-            printf("%s%s=", i ? " " : "", keys[i].key);
+            printf("%s%s%s", i ? " " : "", keys[i].key, after_key);
         fputs("' -- \"$cur\"))", stdout);
     } else {
         fputs("COMPREPLY=($(compgen -W '", stdout);
@@ -191,7 +192,7 @@ static void bash_command(const struct cli_command *c)
             printf("|-%c", o->letter);
         fputs(") ", stdout);
         if (o->words)
-            bash_complete(o->words);
+            bash_complete(o->words, "=");
         fputs(o->words ? "; return ;;\n" : "return ;;\n", stdout);
     }
     fputs("        esac\n        if [[ $cur == -* ]]; then\n            COMPREPLY=($(compgen -W '", stdout);
@@ -202,7 +203,7 @@ static void bash_command(const struct cli_command *c)
     fputs("' -- \"$cur\"))\n", stdout);
     if (c->words) {
         fputs("        else\n            ", stdout);
-        bash_complete(c->words);
+        bash_complete(c->words, "");
         putchar('\n');
     }
     fputs("        fi ;;\n", stdout);

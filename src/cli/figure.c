@@ -39,10 +39,10 @@ static const char *title(const struct setup *s)
     return *s->cfg->name ? s->cfg->name : base_name(s->cfg->image.input);
 }
 
-/* Small pictures grow by whole factors to about 300 px, large ones shrink to at most 512. */
+/* Small pictures grow by whole factors until the labels fit, large ones shrink to at most 512. */
 static int panel_side(int n)
 {
-    return n <= 300 ? n * (300 / n) : n <= 512 ? n : (n + (n + 511) / 512 - 1) / ((n + 511) / 512);
+    return n < 288 ? n * ((287 + n) / n) : n <= 512 ? n : (n + (n + 511) / 512 - 1) / ((n + 511) / 512);
 }
 
 /* Upper left corner of a panel's picture in the grid of panels. */
@@ -173,7 +173,7 @@ static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_
     double max = 0, *seen = coverage(s), *power = malloc(count * sizeof *power);
     uint8_t *mask = malloc(count);
     char detail[96];
-    snprintf(detail, sizeof detail, "log10 power; %d apertures see %.0f %%", s->n, 100 * s->stats.coverage);
+    snprintf(detail, sizeof detail, "log10 power; %d apertures, %.0f %% of the disc", s->n, 100 * s->stats.coverage);
     int status = seen && power && mask ? 0 : PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
     if (!status)
         status = spectrum(s, power, &max);
@@ -275,7 +275,9 @@ static int draw_comparison(struct setup *s, struct prismi_canvas *c, int side, c
                            const struct prism_progress *final)
 {
     int o = s->cfg->image.obj_size;
-    text(c, MARGIN, MARGIN, TEXT, ink, "%.*s", (3 * side + 2 * GAP) / (TEXT * PRISMI_GLYPH_W), title(s));
+    int room = (3 * side + 2 * GAP) / (TEXT * PRISMI_GLYPH_W);
+    bool cut = (int)strlen(title(s)) > room;
+    text(c, MARGIN, MARGIN, TEXT, ink, "%.*s%s", cut ? room - 3 : room, title(s), cut ? "..." : "");
     PRISM_TRY(panel(c, panel_box(0, 0, side), "Truth", "object amplitude", s->truth, o, 0, 1, PRISMI_PALETTE_GREY));
     PRISM_TRY(
         panel(c, panel_box(0, 1, side), "Reconstruction", "amplitude, clipped to [0, 1]", result, o, 0, 1, PRISMI_PALETTE_GREY));
@@ -379,7 +381,7 @@ int figure_curves(struct setup *s, const char *dir)
 int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
 {
     int side = panel_side(s->cfg->image.image_size);
-    side = side <= 300 ? 2 * side : side; /* there is room */
+    side = side < 400 ? 2 * side : side; /* there is room */
     int h = 2 * MARGIN + HEADER + side + FOOTER, w = 2 * MARGIN + side;
     struct prismi_box2 box = {MARGIN + HEADER, MARGIN, side, side};
     struct prismi_canvas *canvas = NULL;

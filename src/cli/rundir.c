@@ -8,10 +8,8 @@
 #include "git_version.h"
 #include "prismi_config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -117,20 +115,6 @@ static int open_metrics(struct rundir *d, struct prism_ctx *ctx, int64_t last_st
     return 0;
 }
 
-/* What a killed process was writing. */
-static void remove_leftovers(const struct rundir *d)
-{
-    static const char *const patterns[] = {".checkpoint.prism.??????", ".run.json.??????",         ".config.yaml.??????",
-                                           ".curves.svg.??????",       ".reconstruction.*.??????", ".comparison.*.??????"};
-    DIR *dir = opendir(d->path);
-    for (struct dirent *e; dir && (e = readdir(dir));)
-        for (int i = 0; i < CLI_COUNT(patterns); i++)
-            if (!fnmatch(patterns[i], e->d_name, 0))
-                unlinkat(dirfd(dir), e->d_name, 0);
-    if (dir)
-        closedir(dir);
-}
-
 /* A resumed run began when it first began. */
 static void recall_start(struct rundir *d, struct prism_ctx *ctx)
 {
@@ -150,7 +134,6 @@ int rundir_open(struct rundir *d, struct setup *s, int64_t last_step)
 {
     char *yaml = NULL;
     PRISM_TRY(prismi_make_dirs(s->ctx, d->path));
-    remove_leftovers(d);
     if (last_step)
         recall_start(d, s->ctx);
     PRISM_TRY(prism_config_dump(s->set, &yaml));

@@ -40,7 +40,8 @@ static const struct prism_config_key keys[] = {
               "decoder: fit the weights of a generative network; mopie: iterative projections, without a network")},
 
     {KEY_TEXT("image.input", image.input, "usaf",
-              "picture of the object: a file, or a built-in object (usaf, siemens, points, moon)")},
+              "picture of the object: a file, or a built-in object (usaf, siemens, points, moon); its grey values are stretched to "
+              "[0,1]")},
     {KEY_INT("image.image_size", image.image_size, 8, 16384, "128", "px",
              "side N of the grid, in object and k-space; the decoder needs a power of two")},
     {KEY_INT(
@@ -70,7 +71,7 @@ static const struct prism_config_key keys[] = {
     {KEY_INT("telescope.n_spiders", telescope.aperture.n_spiders, 0, 64, "4", "",
              "obscured: number of vanes, each a full diameter; seen with spider_width > 0")},
     {KEY_INT("telescope.field_size", telescope.field_size, 0, 16384, "0", "px",
-             "detector pixels per side, at least the aperture's diameter; 0: image_size")},
+             "detector pixels per side, a few more than the aperture's diameter; 0: image_size")},
     {KEY_NUMBER("telescope.snr", telescope.snr, 0, 200, "0", "dB",
                 "signal-to-noise ratio of the measured amplitudes; 0: no noise")},
 
@@ -82,7 +83,7 @@ static const struct prism_config_key keys[] = {
     {KEY_INT("model.latent_channels", recon.decoder.latent_channels, 0, 65536, "0", "",
              "length of the latent vector; 0: image_size")},
     {KEY_INT("model.n_upsample", recon.decoder.n_upsample, 0, 14, "0", "",
-             "doublings of the image side, from 4 px; 0: as many as reach obj_size")},
+             "doublings of the image side, from 4 px to obj_size or more; 0: as many as reach it")},
     {KEY_INT("model.min_channels", recon.decoder.min_channels, 1, 65536, "16", "",
              "automatic channels: no layer but the last narrower than this; 1: the original's, which ends in 4, 2, 1")},
     {KEY_LIST("model.channels", recon.decoder.channels, 1, 65536, "",

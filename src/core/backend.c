@@ -81,7 +81,7 @@ static int load_plugin(struct prism_ctx *ctx, const char *name, const char *path
         return PRISM_FAIL(ctx, PRISM_EINVAL, "backend \"%s\": the plugin path is longer than %zu bytes", name, sizeof file);
     void *so = dlopen(file, RTLD_NOW | RTLD_LOCAL); /* resident for good: unloading device libraries is not safe */
     if (!so)
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "backend \"%s\" is not available: %s", name, dlerror());
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "backend \"%s\" is not built in, and no plugin: %s", name, dlerror());
     const struct prism_backend *(*entry)(void);
     *(void **)&entry = dlsym(so, PRISM_BACKEND_ENTRY);
     if (!entry)

@@ -74,7 +74,8 @@ static int stretched(struct prism_ctx *ctx, const struct prism_image *img, int h
         lo = fmin(lo, out[i]);
         hi = fmax(hi, out[i]);
     }
-    if (!(hi / 2 > lo / 2)) /* halves, so that the range of huge values does not overflow */
+    /* halves, so that the range of huge values does not overflow; resizing leaves 1e-16 of contrast in a blank picture */
+    if (!(hi / 2 - lo / 2 > 1e-9 * fmax(fabs(lo / 2), fabs(hi / 2))))
         return PRISM_FAIL(ctx, PRISM_EINVAL, "every pixel of the picture is %g; an object needs contrast", lo);
     for (size_t i = 0; i < n; i++)
         out[i] = (out[i] / 2 - lo / 2) / (hi / 2 - lo / 2);

@@ -61,7 +61,8 @@ for c in run info keys presets patterns inspect compare; do
     ok $? "man page and completion know every option of $c"
 done
 if command -v bash >/dev/null; then
-    bash -n "$completion" && bash -c '. "$1"; COMP_WORDS=(prism run --max); COMP_CWORD=2; _prism; [ "${COMPREPLY[*]}" = --max-steps ]' - "$completion"
+    bash -n "$completion" && bash -c '. "$1"; COMP_WORDS=(prism keys training.lr); COMP_CWORD=2; _prism; [ "${COMPREPLY[*]}" = training.lr ] || exit 1
+        COMP_WORDS=(prism run --max); COMP_CWORD=2; _prism; [ "${COMPREPLY[*]}" = --max-steps ]' - "$completion"
     ok $? "the completion completes"
 else
     skip "the completion completes" "no bash"
@@ -151,6 +152,9 @@ for o in progressive mopie; do
 done
 
 fails 2 'already holds a run' "$prism" run $short --output ref; ok $? "a finished run is not overwritten"
+mkdir mine && echo mine >mine/comparison.png
+fails 2 'comparison.png' "$prism" run $short --output mine && is "$(cat mine/*)" mine; ok $? "a file that is there is not replaced"
+fails 2 'choose the folder with --output' "$prism" run $short --set name=../up && [ ! -e up ]; ok $? "a name with a slash makes no folder"
 cp ref/reconstruction.npy before.npy
 run $short --backend ref --output ref --resume && cmp ref/reconstruction.npy before.npy
 ok $? "a finished run resumes to itself"

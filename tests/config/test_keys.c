@@ -149,6 +149,10 @@ START_TEST(assignments)
     ck_assert_int_eq(finish()->recon.decoder.n_channels, 3);
     assert_ok(assign("channels="));
     ck_assert_int_eq(finish()->recon.decoder.n_channels, 0);
+    assert_ok(assign("channels=[16, 4, 1]")); /* as it is written */
+    ck_assert_int_eq(finish()->recon.decoder.n_channels, 3);
+    assert_ok(assign("channels=[]"));
+    ck_assert_int_eq(finish()->recon.decoder.n_channels, 0);
     assert_ok(assign("loss_type=0.25*l2+0.75*ms-ssim"));
     ck_assert_double_eq(given()->recon.training.loss_weights[PRISM_LOSS_L1], 0);
     ck_assert_double_eq(given()->recon.training.loss_weights[PRISM_LOSS_L2], 0.25);
@@ -343,6 +347,8 @@ static const struct {
     {{"channels=8"}, "--set: model.channels: 1 entry, the last 8; expected at least 2, the last 1"},
     {{"channels=8,4"}, "--set: model.channels: 2 entries, the last 4; expected at least 2, the last 1"},
     {{"channels=8,1"}, NULL},
+    {{"n_upsample=3"}, "--set: model.n_upsample: 3 doublings of 4 px make 32 px, less than image.obj_size, 64 px; give more, or 0"},
+    {{"n_upsample=4"}, NULL},
 };
 
 START_TEST(checks_across_keys)
