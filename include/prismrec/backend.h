@@ -208,7 +208,8 @@ struct prism_norm_args {
 
 /* Amplitude misfit of fields and its cotangent g = dL/dRe u + i dL/dIm u. With a = index[b], m = |u[b]|, d = target[a]:
  *   L1: loss[b] = weight[a] sum |m - d|,    gu[b] = weight[a] sign(m - d) u/|u|
- *   L2: loss[b] = weight[a] sum (m - d)^2,  gu[b] = 2 weight[a] (m - d) u/|u|;   gu = 0 where u = 0 */
+ *   L2: loss[b] = weight[a] sum (m - d)^2,  gu[b] = 2 weight[a] (m - d) u/|u|;   gu = 0 where u = 0
+ * m is what map C_ABS gives, bit for bit: a field against its own modulus has loss 0 and gradient 0. */
 enum prism_misfit { PRISM_MISFIT_L1, PRISM_MISFIT_L2 };
 struct prism_misfit_desc {
     enum prism_dtype dtype; /* real */

@@ -208,14 +208,14 @@ static const struct {
      "training.loss_type: '0.5*l1 0.5*l2' lacks a '+' between terms; expected one of l1, l2, ssim, ms-ssim, or a weighted sum like "
      "0.7*l1+0.3*ssim"},
     {"channels=8,x",
-     "model.channels: '8,x' is not a list of integers; expected a list of at most 32 integers, each from 1 to 65536"},
+     "model.channels: '8,x' is not a list of integers; expected a list of at most 32 integers, each from 1 to 32768"},
     {"channels=8,0",
-     "model.channels: '8,0' has an entry out of range; expected a list of at most 32 integers, each from 1 to 65536"},
-    {"channels=8,", "model.channels: '8,' ends with a comma; expected a list of at most 32 integers, each from 1 to 65536"},
+     "model.channels: '8,0' has an entry out of range; expected a list of at most 32 integers, each from 1 to 32768"},
+    {"channels=8,", "model.channels: '8,' ends with a comma; expected a list of at most 32 integers, each from 1 to 32768"},
     {"channels=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
      "model.channels: '1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,...' has too many entries; expected a list of "
      "at "
-     "most 32 integers, each from 1 to 65536"},
+     "most 32 integers, each from 1 to 32768"},
     {"name=\xff", "name: '?' is not valid UTF-8; expected text of at most 127 bytes"},
     {"name=\xc0\xaf", "name: '?"
                       "?' is not valid UTF-8; expected text of at most 127 bytes"},

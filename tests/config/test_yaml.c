@@ -70,7 +70,7 @@ static const struct {
     {"training:\n  lr: {a: 1}\n", PRISM_EINVAL, "run.yaml:2:7: training.lr: found a mapping; expected a number > 0"},
     {"training:\n  lr: [1]\n", PRISM_EINVAL, "run.yaml:2:7: training.lr: found a list; expected a number > 0"},
     {"model:\n  channels: [[1]]\n", PRISM_EINVAL,
-     "run.yaml:2:14: model.channels: found a list; expected a list of at most 32 integers, each from 1 to 65536"},
+     "run.yaml:2:14: model.channels: found a list; expected a list of at most 32 integers, each from 1 to 32768"},
     {"model:\n  channels: [4, x]\n", PRISM_EINVAL,
      "run.yaml:2:13: model.channels: '4,x' is not a list of integers; expected a list of at most 32 integers, each from 1 to "
      "65536"},
