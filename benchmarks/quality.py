@@ -10,22 +10,21 @@ import os
 import statistics
 import subprocess
 
-COMMON = ["image.image_size=128", "image.obj_size=64", "telescope.sample_diameter=20", "telescope.n_samples=64"]
 ALGORITHMS = {
-    "joint": ["training.objective=joint", "training.max_steps=4000"],
-    "joint from projection": ["training.objective=joint", "training.max_steps=4000",
-                              "training.initialization_target=projection", "training.init_steps=1000"],
-    "mopie": ["algorithm=mopie", "mopie.loops=10"],
+    "joint": ["training.objective=joint"],
+    "joint, as prototyped": ["training.objective=joint", "model.min_channels=1", "model.output_activation=none", "training.lr=2e-3",
+                             "training.unmeasured_weight=0"],
+    "mopie": ["algorithm=mopie"],
     "progressive": ["training.objective=progressive"],
 }
 
 
 def run(args, name, picture, snr, algorithm, seed):
-    folder = os.path.join(args.output, f"{name}-{snr or 'clean'}-{algorithm.replace(' ', '-')}-{seed}")
+    folder = os.path.join(args.output, f"{name}-{snr or 'clean'}-{algorithm.replace(', ', '-').replace(' ', '-')}-{seed}")
     record = os.path.join(folder, "run.json")
     if not os.path.exists(record):
         command = [args.prism, "run", "--quiet", "--input", picture, "--seed", str(seed), "--output", folder]
-        for setting in COMMON + ALGORITHMS[algorithm] + ([f"telescope.snr={snr}"] if snr else []):
+        for setting in args.set + ALGORITHMS[algorithm] + ([f"telescope.snr={snr}"] if snr else []):
             command += ["--set", setting]
         subprocess.run(command, check=True)
     with open(record, encoding="utf-8") as f:
@@ -40,6 +39,8 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--snr", nargs="+", type=int, default=[0, 40, 30, 20])
     parser.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS))
+    parser.add_argument("--set", nargs="+", metavar="KEY=VALUE", help="for every run",
+                        default=["image.image_size=128", "image.obj_size=64", "telescope.sample_diameter=20"])
     args = parser.parse_args()
     print("| picture | SNR | algorithm | SSIM | PSNR dB | RMSE % | steps | seconds |\n|---|---|---|---|---|---|---|---|")
     for entry in args.pictures:
