@@ -34,7 +34,8 @@ static void splice(struct seed *s, size_t at, size_t cut, const uint8_t *with, s
     uint8_t *out = malloc(s->bytes - cut + n + 1);
     FUZZ_CHECK(out);
     memcpy(out, s->data, at);
-    memcpy(out + at, with, n);
+    if (n) /* memcpy takes no NULL, not even for nothing */
+        memcpy(out + at, with, n);
     memcpy(out + at + n, s->data + at + cut, s->bytes - at - cut);
     free(s->data);
     s->data = out;
