@@ -73,7 +73,7 @@ static const struct {
      "run.yaml:2:14: model.channels: found a list; expected a list of at most 32 integers, each from 1 to 32768"},
     {"model:\n  channels: [4, x]\n", PRISM_EINVAL,
      "run.yaml:2:13: model.channels: '4,x' is not a list of integers; expected a list of at most 32 integers, each from 1 to "
-     "65536"},
+     "32768"},
     {"training:\n  lr:\n", PRISM_EINVAL, "run.yaml:2:6: training.lr: empty; expected a number > 0"},
     {"training:\n  lr: null\n", PRISM_EINVAL, "run.yaml:2:7: training.lr: null is no value; leave the line out for the default"},
     {"name: ~\n", PRISM_EINVAL, "run.yaml:1:7: name: null is no value; leave the line out for the default"},
