@@ -25,6 +25,23 @@ static inline struct prism_ctx *support_ctx(void)
     return ctx;
 }
 
+/* Exit status of a suite whose backend would not open: 77 with the reason, or 1 where the comma-separated list
+ * PRISMREC_TEST_REQUIRE names it. */
+static inline int support_missing(const struct prism_ctx *ctx, const char *backend)
+{
+    const char *list = getenv("PRISMREC_TEST_REQUIRE"), *at = list;
+    size_t n = strlen(backend);
+    while (at && (at = strstr(at, backend))) {
+        if ((at == list || at[-1] == ',') && (!at[n] || at[n] == ',')) {
+            printf("Bail out! PRISMREC_TEST_REQUIRE asks for %s: %s\n", backend, prism_ctx_error(ctx)->text);
+            return 1;
+        }
+        at += n;
+    }
+    printf("1..0 # SKIP %s\n", prism_ctx_error(ctx)->text);
+    return 77;
+}
+
 /* A fresh folder; support_remove() takes it away again. */
 static inline void support_tempdir(char *out, size_t n)
 {

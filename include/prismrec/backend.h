@@ -12,7 +12,8 @@
  * - Unless an entry says otherwise, outputs may not overlap inputs; "in place ok" means y == x exactly.
  * - Returns 0 or a negative PRISM_E*, after host->fail() recorded the sentence.
  *
- * `real` below means F32 or F64 and `cplx` its complex twin (interleaved re, im). Compiles as C99 and C++11. */
+ * `real` below means F32 or F64 and `cplx` its complex twin (interleaved re, im); `half` means F16 (IEEE binary16) or BF16
+ * (the upper half of an F32), which only convolution, normalisation and the maps that say so take. Compiles as C99 and C++11. */
 #ifndef PRISMREC_BACKEND_H
 #define PRISMREC_BACKEND_H
 
@@ -22,16 +23,17 @@
 extern "C" {
 #endif
 
-#define PRISM_BACKEND_ABI 1u
+#define PRISM_BACKEND_ABI 2u
 #define PRISM_BACKEND_ENTRY "prism_backend_entry" /* const struct prism_backend *prism_backend_entry(void) */
 
-enum prism_dtype { PRISM_F32, PRISM_F64, PRISM_CF32, PRISM_CF64, PRISM_I32, PRISM_DTYPE_COUNT };
+enum prism_dtype { PRISM_F32, PRISM_F64, PRISM_CF32, PRISM_CF64, PRISM_I32, PRISM_F16, PRISM_BF16, PRISM_DTYPE_COUNT };
 
 typedef unsigned char *prism_mem; /* device address; arithmetic allowed, dereference only inside a backend */
 
 struct prism_dev;
 struct prism_fft;
 struct prism_conv;
+struct prism_replay;
 
 /* The library's side of the conversation: a plugin links nothing of ours. */
 struct prism_host {
@@ -43,17 +45,21 @@ struct prism_host {
 };
 
 enum prism_caps_flags {
-    PRISM_CAPS_HOST_VISIBLE = 1u << 0, /* a prism_mem may be dereferenced by the host */
-    PRISM_CAPS_DETERMINISTIC = 1u << 1 /* same bits for the same calls, whatever the thread count */
+    PRISM_CAPS_HOST_VISIBLE = 1u << 0,  /* a prism_mem may be dereferenced by the host */
+    PRISM_CAPS_DETERMINISTIC = 1u << 1, /* same bits for the same calls, whatever the thread count */
+    PRISM_CAPS_REPLAY = 1u << 2         /* the replay entries are there; set by the library */
 };
 
 struct prism_caps {
     uint32_t dtypes; /* bit (1 << enum prism_dtype): element types the kernels accept */
     uint32_t flags;
-    size_t align;     /* bytes; alignment of alloc() */
-    size_t mem_bytes; /* total device memory, 0 = unknown */
-    int threads;      /* in use; 1 where the notion does not apply */
-    char device[128]; /* e.g. "AMD EPYC 9554, 2 threads, FFTW 3.3.10, OpenBLAS 0.3.21" */
+    size_t align;          /* bytes; alignment of alloc() */
+    size_t mem_bytes;      /* total device memory, 0 = unknown */
+    size_t mem_free_bytes; /* of it, free when the device was opened; 0 = unknown */
+    size_t half_pays_from; /* elements of a network's largest activation from which half storage is faster than F32; where dtypes
+                              has no half this is ignored */
+    int threads;           /* in use; 1 where the notion does not apply */
+    char device[128];      /* e.g. "AMD EPYC 9554, 2 threads, FFTW 3.3.10, OpenBLAS 0.3.21" */
 };
 
 /* Planning effort for transforms. ESTIMATE never measures; the others may run candidates at create time. */
@@ -67,18 +73,24 @@ struct prism_open {
     const char *cache_dir; /* where plans may be kept between processes; NULL = nowhere */
 };
 
-/* y: [batch,h,w] cplx. Unscaled both ways: y = sum x exp(sign * 2 pi i k.n/N), DC at index 0. */
+/* y: [batch,h,w] cplx. Unscaled both ways: y = sum x exp(sign * 2 pi i k.n/N), DC at index 0.
+ * support says what a run may leave out, and a backend may ignore it. With {row0,rows,col0,cols} of one transform, row0 < h and
+ * col0 < w: input rows outside row0 .. row0+rows-1, modulo h, hold zeros; output columns outside col0 .. col0+cols-1, modulo w, are
+ * not needed, and are left as anything that is finite where the input was. The table is read by every run and outlives the plan. */
 struct prism_fft_desc {
     enum prism_dtype dtype; /* CF32 or CF64 */
     int batch, h, w;
+    prism_mem support; /* [2,batch,4] I32, for sign -1 and for sign +1; NULL: nothing may be left out */
 };
 
-/* Cross-correlation, batch 1. x [cin,h,w], weights [cout,cin,k,k], y [cout,oh,ow], oh = (h + 2 pad - k)/stride + 1 (floored).
+/* With dtype half: x, gx, y, gy and weights are half, sums are kept in F32 and rounded once at the end, and gw is F32.
+ * Cross-correlation, batch 1. x [cin,h,w], weights [cout,cin,k,k], y [cout,oh,ow], oh = (h + 2 pad - k)/stride + 1 (floored).
  * Transposed convolution is the same plan with fwd and bwd_x exchanged: torch's ConvTranspose2d weight [Cin,Cout,k,k] is this
  * plan's weight with cout = Cin and cin = Cout. */
 struct prism_conv_desc {
     enum prism_dtype dtype;
     int cin, h, w, cout, k, stride, pad;
+    bool tf32; /* F32 operands may be rounded to 10 bits of mantissa before they are multiplied; a backend may ignore it */
 };
 
 /* C[m,n] = alpha op(A) op(B) + beta C; op(A) is [m,k], op(B) is [k,n]; ta: A is stored [k,m]; tb: B is stored [n,k]. */
@@ -119,9 +131,10 @@ enum prism_map {
     PRISM_MAP_GATHER_ROW,  /* y0[r,:] = x0[x1[r],:]; x1: I32 */
     PRISM_MAP_L1_GRAD,     /* y0 = x2[r] sign(x0 - x1), sign(0) = 0 */
     PRISM_MAP_L2_GRAD,     /* y0 = 2 x2[r] (x0 - x1) */
-    PRISM_MAP_ADAM,        /* y0 p, y1 m, y2 v updated in place from gradient x0, with x1 = {lr/(1-b1^t), 1/sqrt(1-b2^t)} in
-                              device memory, s0 = b1, s1 = b2, s2 = eps:
-                              m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= x1[0] m/(sqrt(v) x1[1] + eps) */
+    PRISM_MAP_ADAM,        /* y0 p, y1 m, y2 v updated in place from gradient x0, with x1 = {lr/(1-b1^t), 1/sqrt(1-b2^t), u} in
+                              device memory, s0 = b1, s1 = b2, s2 = eps:  g = u x0;
+                              m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= x1[0] m/(sqrt(v) x1[1] + eps).
+                              Nothing changes where u is NaN: a step to be skipped */
     PRISM_MAP_AMSGRAD,     /* as ADAM with y3 = max(y3, v) used under the root */
     PRISM_MAP_SSIM,        /* x0 mu1, x1 mu2, x2 W x^2, x3 W y^2, x4 W xy; s0 = C1, s1 = C2.
                               A1 = 2 mu1 mu2 + C1, A2 = 2(x4 - mu1 mu2) + C2, B1 = mu1^2 + mu2^2 + C1,
@@ -137,6 +150,15 @@ enum prism_map {
     PRISM_MAP_C_MUL_COL,   /* y0 cplx = s0 x0 x1[c] */
     PRISM_MAP_C_MULC_COL,  /* y0 cplx = s0 x0 conj(x1[c]) */
     PRISM_MAP_C_CLAMP_ABS, /* y0 cplx = x0 with its modulus clamped to [s0, s1]; 0 stays 0 */
+    PRISM_MAP_NARROW,      /* y0 half = x0 F32, to nearest even; the dtype given is the half one; not in place */
+    PRISM_MAP_WIDEN,       /* y0 F32 = x0 half; the dtype given is the half one; not in place */
+    PRISM_MAP_LOSS_SCALE,  /* dynamic loss scaling after a backward pass; rows = 1, F32 or F64. x0 [cols]: each 0, or NaN where a
+                              gradient is not finite. y0 = {scale, finite steps in a row, skipped steps}, y1 = ADAM's u.
+                              All 0: u = 1/scale, and the row grows by 1; at s0 of them scale *= s1 (where that stays finite), and
+                              the row starts again. Else: u = NaN, scale *= s2, the row starts again, skipped += 1 */
+    PRISM_MAP_MS_SSIM,     /* a weighted geometric mean over rows and its slopes. x0 means, x1[r] weights, x2[r] factors; s0 = k,
+                              s1 = least mean l; P[c] = product over r of max(x0, l)^x1:
+                              y0 = -k P x1 x2/x0, 0 where x0 < l;  y1 [c] = k (1 - P) */
     PRISM_MAP_COUNT
 };
 
@@ -171,7 +193,8 @@ struct prism_window_desc {
  *   fwd:  field[b, (i - ph/2) mod oh, (j - pw/2) mod ow] = pupil[a,i,j] spectrum[(origin[a].y + i) mod h, (origin[a].x + j) mod w],
  *         zero elsewhere
  *   adj:  spectrum = beta spectrum + the adjoint sum over b, in order of b
- * spectrum [h,w], field [batch,oh,ow], both cplx with DC at index 0; ph <= min(h,oh), pw <= min(w,ow). Integer division. */
+ * spectrum [h,w], field [batch,oh,ow], both cplx with DC at index 0; ph <= min(h,oh), pw <= min(w,ow). Integer division.
+ * open, [A,4] I32 or NULL, says where a pupil is not zero, {row0,rows,col0,cols}; a backend may ignore it. */
 struct prism_subaperture_desc {
     enum prism_dtype dtype; /* CF32 or CF64 */
     int batch, h, w, oh, ow, ph, pw;
@@ -179,6 +202,7 @@ struct prism_subaperture_desc {
 struct prism_subaperture_args {
     prism_mem field, spectrum, pupil, origin, index;
     double beta; /* adj only: 0 or 1 */
+    prism_mem open;
 };
 
 /* Separable symmetric FIR on [planes,h,w] with 2 radius + 1 taps along both axes. Outside samples mirror without repeating the
@@ -189,9 +213,10 @@ struct prism_blur_desc {
     bool adjoint;
 };
 
-/* Per-channel normalisation (batch of one: statistics over cols) with scale, shift and activation. */
+/* Per-channel normalisation (batch of one: statistics over cols) with scale, shift and activation. With dtype half: x, y, gy and
+ * gx are half, all else F32. */
 struct prism_norm_desc {
-    enum prism_dtype dtype; /* real */
+    enum prism_dtype dtype; /* real or half */
     enum prism_act act;
     size_t rows, cols; /* channels, pixels */
     double eps;
@@ -224,6 +249,21 @@ struct prism_misfit_args {
     prism_mem weight; /* [A] */
     prism_mem index;  /* [batch] I32 */
     prism_mem tmp;    /* 2 batch cols + batch reals, contents undefined afterwards */
+};
+
+/* Adam, as in map, over a matrix p [rows,cols] whose gradient is the outer product x0[r,c] = a[r] b[c] and is never stored. */
+struct prism_adam_outer_desc {
+    enum prism_dtype dtype; /* real */
+    size_t rows, cols;
+    double b1, b2, eps;
+};
+#define PRISM_ADAM_OUTER_ROWS 32
+struct prism_adam_outer_args {
+    prism_mem p, m, v;
+    prism_mem vmax; /* NULL: Adam, else AMSGrad */
+    prism_mem a, b; /* [rows], [cols] */
+    prism_mem step; /* [3]: ADAM's x1 */
+    prism_mem tmp;  /* PRISM_ADAM_OUTER_ROWS cols reals, contents undefined afterwards */
 };
 
 struct prism_ops {
@@ -259,6 +299,14 @@ struct prism_ops {
     int (*norm_act_fwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
     int (*norm_act_bwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
     int (*misfit)(struct prism_dev *, const struct prism_misfit_desc *, const struct prism_misfit_args *);
+    int (*adam_outer)(struct prism_dev *, const struct prism_adam_outer_desc *, const struct prism_adam_outer_args *);
+    /* replay; optional, all four or none (then caps.flags lacks PRISM_CAPS_REPLAY). Between begin and end nothing runs: copy and
+     * the entries from fft_run on that enqueue are recorded, no other may be called. replay() enqueues what was recorded:
+     * same addresses, contents as they are then. */
+    int (*capture_begin)(struct prism_dev *);
+    int (*capture_end)(struct prism_dev *, struct prism_replay **); /* NULL out: drop what was recorded */
+    int (*replay)(struct prism_replay *);
+    void (*replay_destroy)(struct prism_replay *); /* NULL ok */
 };
 
 /* One device and its one in-order queue. Owned by the library; read by both sides. */
@@ -280,7 +328,7 @@ struct prism_backend {
 
 static inline size_t prism_dtype_size(enum prism_dtype t)
 {
-    return t == PRISM_CF64 ? 16 : t == PRISM_F64 || t == PRISM_CF32 ? 8 : 4;
+    return t == PRISM_CF64 ? 16 : t == PRISM_F64 || t == PRISM_CF32 ? 8 : t == PRISM_F16 || t == PRISM_BF16 ? 2 : 4;
 }
 static inline enum prism_dtype prism_dtype_complex(enum prism_dtype t)
 {

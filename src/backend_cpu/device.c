@@ -180,6 +180,7 @@ static const struct prism_ops ops = {
     .blur = prismi_cpu_blur,
     .norm_act_fwd = prismi_cpu_norm_act_fwd,
     .norm_act_bwd = prismi_cpu_norm_act_bwd,
+    .adam_outer = prismi_cpu_adam_outer,
     .misfit = prismi_cpu_misfit,
 };
 

@@ -73,13 +73,14 @@ CPU_INLINE void adam_piece(const struct piece *s, bool amsgrad)
 {
     float *p = s->y[0], *m = s->y[1], *v = s->y[2], *top = s->y[3];
     const float *g = s->x[0];
-    const float rate = s->x[1][0], root = s->x[1][1], b1 = s->s[0], b2 = s->s[1], eps = s->s[2];
+    const float rate = s->x[1][0], root = s->x[1][1], u = s->x[1][2], b1 = s->s[0], b2 = s->s[1], eps = s->s[2];
     const float c1 = (float)(1 - s->d[0]), c2 = (float)(1 - s->d[1]);
 
     CPU_SIMD
     for (size_t i = 0; i < s->n; i++) {
-        float mi = b1 * m[i] + c1 * g[i];
-        float vi = b2 * v[i] + c2 * (g[i] * g[i]);
+        float gi = u * g[i];
+        float mi = b1 * m[i] + c1 * gi;
+        float vi = b2 * v[i] + c2 * (gi * gi);
         m[i] = mi;
         v[i] = vi;
         if (amsgrad)
@@ -98,7 +99,51 @@ CPU_HOT static void amsgrad(const struct piece *s)
     adam_piece(s, true);
 }
 
+static bool adam_skips(const float *step)
+{
+    return isnan(step[2]);
+}
+
+/* ---- loss scaling ---- */
+
+static void loss_scale(const struct prism_map_args *a, size_t n)
+{
+    float *state = (float *)a->y[0], *u = (float *)a->y[1];
+    const float *check = (const float *)a->x[0];
+    bool finite = true;
+
+    for (size_t i = 0; i < n; i++)
+        finite &= check[i] == 0.f;
+    *u = finite ? 1.f / state[0] : NAN;
+    state[1] = finite ? state[1] + 1.f : 0.f;
+    if (!finite) {
+        state[0] *= (float)a->s[2];
+        state[2] += 1.f;
+    } else if (state[1] >= (float)a->s[0]) {
+        state[1] = 0.f;
+        state[0] *= isfinite(state[0] * (float)a->s[1]) ? (float)a->s[1] : 1.f;
+    }
+}
+
 /* ---- structural similarity ---- */
+
+/* As many rows as scales, as many columns as images: a handful. */
+static void ms_ssim(const struct prism_map_args *a, size_t rows, size_t cols)
+{
+    float *y = (float *)a->y[0], *value = (float *)a->y[1], k = (float)a->s[0], least = (float)a->s[1];
+    const float *mean = (const float *)a->x[0], *weight = (const float *)a->x[1], *factor = (const float *)a->x[2];
+
+    for (size_t c = 0; c < cols; c++) {
+        float product = 1;
+        for (size_t r = 0; r < rows; r++)
+            product *= powf(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r]);
+        for (size_t r = 0; r < rows; r++) {
+            float m = mean[r * cols + c];
+            y[r * cols + c] = m < least ? 0 : -k * product * weight[r] * factor[r] / m;
+        }
+        value[c] = k * (1 - product);
+    }
+}
 
 CPU_INLINE void ssim_piece(const struct piece *p, bool luminance)
 {
@@ -255,12 +300,10 @@ static bool per_element(const char *kinds)
     return true;
 }
 
-int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
-                   const struct prism_map_args *args)
+static void sweep(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *args)
 {
     struct map_run m = {.op = &table[op], .run = table[op].run, .args = args, .cols = cols};
 
-    (void)dtype;
     if (!m.run)
         m.run = (op == PRISM_MAP_ACT ? act_fwd : act_bwd)[args->act];
     if (per_element(m.op->x)) { /* one long row */
@@ -271,5 +314,52 @@ int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dt
     /* real from complex in place: a piece overwrites the one before it, so they run in order */
     bool in_order = m.op->y[0] == 'e' && m.op->x[0] == 'c' && args->y[0] == args->x[0];
     prismi_cpu_for(dev, rows * m.blocks, in_order ? 0 : (double)rows * (double)m.cols, map_item, &m);
+}
+
+int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
+                   const struct prism_map_args *args)
+{
+    (void)dtype;
+    if (op == PRISM_MAP_LOSS_SCALE)
+        loss_scale(args, cols);
+    else if (op == PRISM_MAP_MS_SSIM)
+        ms_ssim(args, rows, cols);
+    else if ((op != PRISM_MAP_ADAM && op != PRISM_MAP_AMSGRAD) || !adam_skips((const float *)args->x[1]))
+        sweep(dev, op, rows, cols, args);
+    return 0;
+}
+
+/* ---- the optimiser on an outer product ---- */
+
+struct outer_run {
+    const struct prism_adam_outer_desc *d;
+    const struct prism_adam_outer_args *a;
+    size_t blocks;
+};
+
+/* A row's gradient is b scaled by a number: ADAM with another u. */
+static void outer_item(const void *arg, size_t item, int thread)
+{
+    const struct outer_run *o = arg;
+    const struct prism_adam_outer_args *a = o->a;
+    size_t row = item / o->blocks, col = item % o->blocks * PIECE, at = row * o->d->cols + col;
+    const float *step = (const float *)a->step, mine[3] = {step[0], step[1], step[2] * ((const float *)a->a)[row]};
+    const struct piece p = {
+        .n = o->d->cols - col < PIECE ? o->d->cols - col : PIECE,
+        .y = {(float *)a->p + at, (float *)a->m + at, (float *)a->v + at, a->vmax ? (float *)a->vmax + at : NULL},
+        .x = {(const float *)a->b + col, mine},
+        .s = {(float)o->d->b1, (float)o->d->b2, (float)o->d->eps},
+        .d = {o->d->b1, o->d->b2, o->d->eps}};
+
+    (void)thread;
+    (a->vmax ? amsgrad : adam)(&p);
+}
+
+int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
+{
+    const struct outer_run o = {d, args, (d->cols + PIECE - 1) / PIECE};
+
+    if (!adam_skips((const float *)args->step))
+        prismi_cpu_for(dev, d->rows * o.blocks, (double)d->rows * (double)d->cols, outer_item, &o);
     return 0;
 }

@@ -6,6 +6,9 @@
 
 struct prism_conv {
     struct prism_conv_desc desc;
+    enum prism_dtype half; /* stored type where x is not NULL; desc.dtype is F32 then */
+    float *x, *y, *w;      /* the operands as floats */
+    size_t nx, ny, nw;
 };
 
 /* Along one line and for one kernel column: n samples, the first ones being `out` and `in`. */
@@ -29,36 +32,79 @@ static struct range conv_range(const struct prism_conv_desc *d, int ow, int kx)
 #define TMPL "conv_tmpl.h"
 #include "both.h"
 
+static bool is_half(const struct prism_conv_desc *d)
+{
+    return d->dtype == PRISM_F16 || d->dtype == PRISM_BF16;
+}
+
 int prismi_ref_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
 {
     struct prism_conv *plan = malloc(sizeof *plan);
 
-    *out = plan;
+    *out = NULL;
     if (!plan)
         return REF_FAIL(dev, PRISM_ENOMEM, "no memory for the plan of a convolution");
-    plan->desc = *d;
+    *plan = (struct prism_conv){.desc = *d};
+    if (is_half(d)) {
+        plan->desc.dtype = PRISM_F32;
+        plan->half = d->dtype;
+        plan->nx = (size_t)d->cin * (size_t)d->h * (size_t)d->w;
+        plan->ny = (size_t)d->cout * (size_t)prism_conv_out(d, d->h) * (size_t)prism_conv_out(d, d->w);
+        plan->nw = (size_t)d->cout * (size_t)d->cin * (size_t)d->k * (size_t)d->k;
+        plan->x = malloc((plan->nx + plan->ny + plan->nw) * sizeof *plan->x);
+        if (!plan->x) {
+            free(plan);
+            return REF_FAIL(dev, PRISM_ENOMEM, "no memory for the operands of a convolution as floats");
+        }
+        plan->y = plan->x + plan->nx;
+        plan->w = plan->y + plan->ny;
+    }
+    *out = plan;
     return 0;
 }
 
-int prismi_ref_conv_fwd(struct prism_conv *plan, prism_mem y, prism_mem x, prism_mem w)
+/* Half: through floats. */
+int prismi_ref_conv_fwd(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w)
 {
-    REF_CALL(plan->desc.dtype, conv_fwd, &plan->desc, (void *)y, (void *)x, (void *)w);
+    if (!c->x) {
+        REF_CALL(c->desc.dtype, conv_fwd, &c->desc, (void *)y, (void *)x, (void *)w);
+        return 0;
+    }
+    prismi_ref_widen(c->half, c->nx, c->x, (const void *)x);
+    prismi_ref_widen(c->half, c->nw, c->w, (const void *)w);
+    conv_fwd_f32(&c->desc, c->y, c->x, c->w);
+    prismi_ref_narrow(c->half, c->ny, (void *)y, c->y);
     return 0;
 }
 
-int prismi_ref_conv_bwd_x(struct prism_conv *plan, prism_mem gx, prism_mem gy, prism_mem w)
+int prismi_ref_conv_bwd_x(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w)
 {
-    REF_CALL(plan->desc.dtype, conv_bwd_x, &plan->desc, (void *)gx, (void *)gy, (void *)w);
+    if (!c->x) {
+        REF_CALL(c->desc.dtype, conv_bwd_x, &c->desc, (void *)gx, (void *)gy, (void *)w);
+        return 0;
+    }
+    prismi_ref_widen(c->half, c->ny, c->y, (const void *)gy);
+    prismi_ref_widen(c->half, c->nw, c->w, (const void *)w);
+    conv_bwd_x_f32(&c->desc, c->x, c->y, c->w);
+    prismi_ref_narrow(c->half, c->nx, (void *)gx, c->x);
     return 0;
 }
 
-int prismi_ref_conv_bwd_w(struct prism_conv *plan, prism_mem gw, prism_mem gy, prism_mem x)
+int prismi_ref_conv_bwd_w(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x)
 {
-    REF_CALL(plan->desc.dtype, conv_bwd_w, &plan->desc, (void *)gw, (void *)gy, (void *)x);
+    if (!c->x) {
+        REF_CALL(c->desc.dtype, conv_bwd_w, &c->desc, (void *)gw, (void *)gy, (void *)x);
+        return 0;
+    }
+    prismi_ref_widen(c->half, c->ny, c->y, (const void *)gy);
+    prismi_ref_widen(c->half, c->nx, c->x, (const void *)x);
+    conv_bwd_w_f32(&c->desc, (void *)gw, c->y, c->x);
     return 0;
 }
 
 void prismi_ref_conv_destroy(struct prism_conv *plan)
 {
+    if (plan)
+        free(plan->x);
     free(plan);
 }

@@ -56,7 +56,8 @@ static int ref_open(struct prism_dev *dev, const struct prism_open *params)
 {
     (void)params;
     dev->impl = NULL;
-    dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_F64 | 1u << PRISM_CF32 | 1u << PRISM_CF64,
+    dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_F64 | 1u << PRISM_CF32 | 1u << PRISM_CF64 |
+                                              1u << PRISM_F16 | 1u << PRISM_BF16,
                                     .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC,
                                     .align = ALIGN,
                                     .threads = 1};
@@ -93,6 +94,8 @@ static const struct prism_ops ops = {
     .subaperture_fwd = prismi_ref_subaperture_fwd,
     .subaperture_adj = prismi_ref_subaperture_adj,
     .blur = prismi_ref_blur,
+    .norm_act_fwd = prismi_ref_norm_act_fwd,
+    .norm_act_bwd = prismi_ref_norm_act_bwd,
 };
 
 extern const struct prism_backend prismi_backend_ref;

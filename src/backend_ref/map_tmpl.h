@@ -3,7 +3,7 @@
     for (size_t r = 0, i = 0; r < rows; r++)                                                                                       \
         for (size_t c = 0; c < cols; c++, i++)
 
-static inline REAL T(act)(enum prism_act act, REAL x)
+REAL T(prismi_ref_act)(enum prism_act act, REAL x)
 {
     switch (act) {
     case PRISM_ACT_RELU:
@@ -23,7 +23,7 @@ static inline REAL T(act)(enum prism_act act, REAL x)
     }
 }
 
-static inline REAL T(act_derivative)(enum prism_act act, REAL x)
+REAL T(prismi_ref_act_derivative)(enum prism_act act, REAL x)
 {
     REAL y;
 
@@ -79,10 +79,10 @@ static void T(map_simple)(enum prism_map op, size_t rows, size_t cols, const str
         EACH y[i] = 1 / sqrt(x0[i] + s0);
         break;
     case PRISM_MAP_ACT:
-        EACH y[i] = T(act)(a->act, x0[i]);
+        EACH y[i] = T(prismi_ref_act)(a->act, x0[i]);
         break;
     case PRISM_MAP_ACT_BWD:
-        EACH y[i] = x0[i] * T(act_derivative)(a->act, x1[i]);
+        EACH y[i] = x0[i] * T(prismi_ref_act_derivative)(a->act, x1[i]);
         break;
     case PRISM_MAP_L1_GRAD:
         EACH y[i] = x2[r] * (REAL)((x0[i] > x1[i]) - (x0[i] < x1[i]));
@@ -117,16 +117,57 @@ static void T(map_adam)(enum prism_map op, size_t rows, size_t cols, const struc
 {
     REAL *p = (void *)a->y[0], *m = (void *)a->y[1], *v = (void *)a->y[2], *vmax = (void *)a->y[3];
     const REAL *g = (void *)a->x[0], *rate = (void *)a->x[1];
-    REAL b1 = (REAL)a->s[0], c1 = (REAL)(1 - a->s[0]), b2 = (REAL)a->s[1], c2 = (REAL)(1 - a->s[1]), eps = (REAL)a->s[2];
+    REAL u = rate[2], b1 = (REAL)a->s[0], c1 = (REAL)(1 - a->s[0]), b2 = (REAL)a->s[1], c2 = (REAL)(1 - a->s[1]),
+         eps = (REAL)a->s[2];
 
+    if (isnan(u))
+        return;
     EACH
     {
-        m[i] = b1 * m[i] + c1 * g[i];
-        v[i] = b2 * v[i] + c2 * g[i] * g[i];
+        REAL gi = u * g[i];
+        m[i] = b1 * m[i] + c1 * gi;
+        v[i] = b2 * v[i] + c2 * gi * gi;
         REAL second = v[i];
         if (op == PRISM_MAP_AMSGRAD)
             second = vmax[i] = vmax[i] > v[i] ? vmax[i] : v[i];
         p[i] -= rate[0] * m[i] / (sqrt(second) * rate[1] + eps);
+    }
+}
+
+static void T(map_loss_scale)(size_t cols, const struct prism_map_args *a)
+{
+    REAL *scale = (void *)a->y[0], *row = scale + 1, *skipped = scale + 2, *u = (void *)a->y[1];
+    const REAL *check = (void *)a->x[0];
+    bool finite = true;
+
+    for (size_t c = 0; c < cols; c++)
+        finite &= check[c] == 0;
+    *u = finite ? 1 / *scale : (REAL)NAN;
+    *row = finite ? *row + 1 : 0;
+    if (!finite) {
+        *scale *= (REAL)a->s[2];
+        *skipped += 1;
+    } else if (*row >= (REAL)a->s[0]) {
+        *row = 0;
+        if (isfinite(*scale * (REAL)a->s[1]))
+            *scale *= (REAL)a->s[1];
+    }
+}
+
+static void T(map_ms_ssim)(size_t rows, size_t cols, const struct prism_map_args *a)
+{
+    REAL *y = (void *)a->y[0], *value = (void *)a->y[1], k = (REAL)a->s[0], least = (REAL)a->s[1];
+    const REAL *mean = (void *)a->x[0], *weight = (void *)a->x[1], *factor = (void *)a->x[2];
+
+    for (size_t c = 0; c < cols; c++) {
+        REAL product = 1;
+        for (size_t r = 0; r < rows; r++)
+            product *= pow(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r]);
+        for (size_t r = 0; r < rows; r++) {
+            REAL m = mean[r * cols + c];
+            y[r * cols + c] = m < least ? 0 : -k * product * weight[r] * factor[r] / m;
+        }
+        value[c] = k * (1 - product);
     }
 }
 
@@ -208,7 +249,11 @@ static void T(map_cplx)(enum prism_map op, size_t rows, size_t cols, const struc
 
 static void T(map)(enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *a)
 {
-    if (op >= PRISM_MAP_C_FROM_R)
+    if (op == PRISM_MAP_MS_SSIM)
+        T(map_ms_ssim)(rows, cols, a);
+    else if (op == PRISM_MAP_LOSS_SCALE)
+        T(map_loss_scale)(cols, a);
+    else if (op >= PRISM_MAP_C_FROM_R)
         T(map_cplx)(op, rows, cols, a);
     else if (op == PRISM_MAP_SSIM_GRAD)
         T(map_ssim_grad)(rows, cols, a);

@@ -25,6 +25,12 @@ int prismi_ref_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, pris
 
 int prismi_ref_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
                    const struct prism_map_args *args);
+float prismi_ref_act_f32(enum prism_act act, float x);
+double prismi_ref_act_f64(enum prism_act act, double x);
+float prismi_ref_act_derivative_f32(enum prism_act act, float x);
+double prismi_ref_act_derivative_f64(enum prism_act act, double x);
+void prismi_ref_narrow(enum prism_dtype half, size_t n, uint16_t *y, const float *x);
+void prismi_ref_widen(enum prism_dtype half, size_t n, float *y, const uint16_t *x);
 int prismi_ref_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
                       prism_mem a, prism_mem b);
 
@@ -35,5 +41,8 @@ int prismi_ref_subaperture_adj(struct prism_dev *dev, const struct prism_subaper
                                const struct prism_subaperture_args *args);
 int prismi_ref_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
                     prism_mem taps);
+
+int prismi_ref_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
+int prismi_ref_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 
 #endif

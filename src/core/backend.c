@@ -1,5 +1,5 @@
 /* Backends: built-in table, plugins, checks, devices. */
-#include "core/ctx.h"
+#include "core/profile.h"
 #include "prismi_config.h"
 
 #include <dlfcn.h>
@@ -12,22 +12,14 @@ static const struct prism_backend *const builtin[] = {PRISMI_BUILTIN_TABLE};
 static const char *const auto_order[] = {PRISMI_AUTO_ORDER};
 #define COUNT(a) (int)(sizeof(a) / sizeof *(a))
 
-struct device {
-    struct prism_dev dev; /* first: a prism_dev is a device */
-    struct prism_ctx *ctx;
-    struct prism_host host;
-    struct prism_ops ops; /* the backend's, completed */
-    const struct prism_backend *backend;
-};
-
 struct prism_ctx *prismi_dev_ctx(const struct prism_dev *dev)
 {
-    return ((const struct device *)dev)->ctx;
+    return ((const struct prismi_device *)dev)->ctx;
 }
 
 const char *prism_dev_backend(const struct prism_dev *dev)
 {
-    return ((const struct device *)dev)->backend->name;
+    return ((const struct prismi_device *)dev)->backend->name;
 }
 
 static void host_log(void *user, int level, const char *text)
@@ -131,8 +123,9 @@ int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path, struct pr
 #define REQUIRED(X)                                                                                                                \
     X(alloc)                                                                                                                       \
     X(release)                                                                                                                     \
-    X(write) X(read) X(copy) X(sync) X(fft_create) X(fft_run) X(fft_destroy) X(conv_create) X(conv_fwd) X(conv_bwd_x)              \
-        X(conv_bwd_w) X(conv_destroy) X(gemm) X(map) X(reduce) X(window) X(subaperture_fwd) X(subaperture_adj) X(blur)
+    X(write)                                                                                                                       \
+    X(read) X(copy) X(sync) X(fft_create) X(fft_run) X(fft_destroy) X(conv_create) X(conv_fwd) X(conv_bwd_x) X(conv_bwd_w)         \
+        X(conv_destroy) X(gemm) X(map) X(reduce) X(window) X(subaperture_fwd) X(subaperture_adj) X(blur)
 
 static int check_required(struct prism_ctx *ctx, const struct prism_backend *b)
 {
@@ -141,6 +134,10 @@ static int check_required(struct prism_ctx *ctx, const struct prism_backend *b)
         return PRISM_FAIL(ctx, PRISM_EABI, "backend \"%s\" lacks the required entry " #entry, b->name);
     REQUIRED(CHECK)
 #undef CHECK
+    const struct prism_ops *o = b->ops;
+    int n = !!o->capture_begin + !!o->capture_end + !!o->replay + !!o->replay_destroy;
+    if (n != 0 && n != 4)
+        return PRISM_FAIL(ctx, PRISM_EABI, "backend \"%s\" has %d of the 4 replay entries; all or none must be there", b->name, n);
     return 0;
 }
 
@@ -148,7 +145,7 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
                         struct prism_dev **out)
 {
     PRISM_TRY(check_required(ctx, b));
-    struct device *d = prismi_alloc(1, sizeof *d);
+    struct prismi_device *d = prismi_alloc(1, sizeof *d);
     if (!d)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a device record");
     d->ctx = ctx;
@@ -159,6 +156,7 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
         d->ops.norm_act_fwd = NULL;
         d->ops.norm_act_bwd = NULL;
         d->ops.misfit = NULL;
+        d->ops.adam_outer = NULL;
     }
     prismi_compose(&d->ops);
     d->dev.ops = &d->ops;
@@ -166,6 +164,16 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
     const struct prism_open open = {params->threads, index, (int)params->plan_effort, params->cache_dir};
     int status = b->open(&d->dev, &open);
     if (status) {
+        prismi_free(d);
+        return status;
+    }
+    if (d->ops.replay)
+        d->dev.caps.flags |= PRISM_CAPS_REPLAY;
+    if (params->no_fused) /* normalisation of half storage is never composed */
+        d->dev.caps.dtypes &= ~(1u << PRISM_F16 | 1u << PRISM_BF16);
+    status = params->profile ? prismi_profile_create(d, params->profile) : 0;
+    if (status) {
+        b->close(&d->dev);
         prismi_free(d);
         return status;
     }
@@ -219,8 +227,9 @@ void prism_dev_close(struct prism_dev **pdev)
 {
     if (!*pdev)
         return;
-    struct device *d = (struct device *)*pdev;
+    struct prismi_device *d = (struct prismi_device *)*pdev;
     d->backend->close(&d->dev);
+    prismi_profile_destroy(d);
     prismi_ctx_drop(d->ctx, "device");
     prismi_free(d);
     *pdev = NULL;

@@ -1,4 +1,5 @@
-/* The fused entries written in terms of the required ones: what they mean, and what a backend without them runs. */
+/* The fused entries written in terms of the required ones: what they mean, and what a backend without them runs. There is none for
+ * half storage: a backend with a half type brings its own normalisation. */
 #include "core/ctx.h"
 
 static int norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
@@ -45,6 +46,24 @@ static int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, cons
     return prismi_map(dev, PRISM_MAP_C_PHASE, d->dtype, d->batch, d->cols, a->gu, m, a->u, NULL, 0, 0);
 }
 
+/* A few rows of the gradient at a time. */
+static int adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *a)
+{
+    const struct prism_ops *ops = dev->ops;
+    size_t size = prism_dtype_size(d->dtype);
+    for (size_t r = 0; r < d->rows; r += PRISM_ADAM_OUTER_ROWS) {
+        size_t n = d->rows - r < PRISM_ADAM_OUTER_ROWS ? d->rows - r : PRISM_ADAM_OUTER_ROWS, at = r * d->cols * size;
+        const struct prism_gemm_desc outer = {.dtype = d->dtype, .m = (int)n, .n = (int)d->cols, .k = 1, .alpha = 1};
+        const struct prism_map_args step = {{a->p + at, a->m + at, a->v + at, a->vmax ? a->vmax + at : NULL},
+                                            {a->tmp, a->step, 0, 0, 0, 0},
+                                            {d->b1, d->b2, d->eps},
+                                            PRISM_ACT_NONE};
+        PRISM_TRY(ops->gemm(dev, &outer, a->tmp, a->a + r * size, a->b));
+        PRISM_TRY(ops->map(dev, a->vmax ? PRISM_MAP_AMSGRAD : PRISM_MAP_ADAM, d->dtype, 1, n * d->cols, &step));
+    }
+    return 0;
+}
+
 void prismi_compose(struct prism_ops *ops)
 {
     if (!ops->norm_act_fwd)
@@ -53,4 +72,6 @@ void prismi_compose(struct prism_ops *ops)
         ops->norm_act_bwd = norm_act_bwd;
     if (!ops->misfit)
         ops->misfit = misfit;
+    if (!ops->adam_outer)
+        ops->adam_outer = adam_outer;
 }

@@ -15,6 +15,16 @@ struct prism_ctx {
     } live[PRISMI_MAX_KINDS];
 };
 
+struct prismi_device {
+    struct prism_dev dev; /* first: a prism_dev is one of these */
+    struct prism_ctx *ctx;
+    struct prism_host host;
+    struct prism_ops ops; /* the backend's, completed */
+    const struct prism_backend *backend;
+    size_t planned_bytes;           /* of a planning device */
+    struct prismi_profile *profile; /* NULL: none */
+};
+
 int prismi_vfail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt, va_list args)
     __attribute__((format(printf, 5, 0)));
 

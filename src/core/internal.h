@@ -3,6 +3,7 @@
 #define PRISMI_INTERNAL_H
 
 #include "prismrec/ctx.h"
+#include "prismrec/profile.h"
 
 #include <stdarg.h>
 
@@ -43,13 +44,31 @@ char *prismi_strdup(const char *s);
 
 /* ---- device memory: every tensor of an owner in one allocation ---- */
 
+/* What device memory is for, in a profile. */
+enum prismi_owner {
+    PRISMI_OWNER_OTHER,
+    PRISMI_OWNER_PARAMETERS,
+    PRISMI_OWNER_GRADIENTS,
+    PRISMI_OWNER_MOMENTS,
+    PRISMI_OWNER_ACTIVATIONS,
+    PRISMI_OWNER_SNAPSHOT,
+    PRISMI_OWNER_APERTURES,
+    PRISMI_OWNER_TARGETS,
+    PRISMI_OWNER_LOSS,
+    PRISMI_OWNER_FFT,
+    PRISMI_OWNER_CONV,
+    PRISMI_OWNER_COUNT
+};
+
 struct prismi_arena {
     struct prism_dev *dev;
     prism_mem base;
     size_t bytes;
+    enum prismi_owner owner; /* of what is declared from now on */
     struct prismi_slot {
         prism_mem *out;
-        size_t offset;
+        size_t offset, bytes;
+        enum prismi_owner owner;
     } * slots;
     int n, cap, status;
 };
@@ -65,6 +84,8 @@ void prismi_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t ou
 double prismi_rng_uniform(uint64_t seed, uint64_t stream, uint64_t i);
 double prismi_rng_normal(uint64_t seed, uint64_t stream, uint64_t i);
 uint32_t prismi_rng_below(uint64_t seed, uint64_t stream, uint64_t i, uint32_t n);
+/* n values at once, evenly over (-bound, bound): out[j] = bound (2 uniform - 1), uniform the (first + j)-th. */
+void prismi_rng_uniforms(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double bound, double *out);
 /* Streams, so that no two uses share numbers. */
 enum {
     PRISMI_STREAM_WEIGHTS = 1000,
@@ -79,12 +100,14 @@ enum {
 
 uint64_t prismi_hash64(const void *data, size_t bytes, uint64_t seed); /* XXH64 */
 uint32_t prismi_crc32c(uint32_t crc, const void *data, size_t bytes);  /* Castagnoli; start with 0 */
+/* Of two runs of bytes one after the other, from each one's own; bytes: of the second. */
+uint32_t prismi_crc32c_join(uint32_t first, uint32_t second, size_t bytes);
 
 /* ---- files that appear whole or not at all ---- */
 
 struct prismi_file; /* a temporary in the target's folder; create removes those that killed writers of the target left */
 int prismi_file_create(struct prism_ctx *ctx, const char *path, struct prismi_file **out);
-int prismi_file_write(struct prismi_file *f, const void *data, size_t bytes); /* buffered; errors are kept */
+int prismi_file_write(struct prismi_file *f, const void *data, size_t bytes); /* small pieces are gathered; errors are kept */
 int prismi_file_printf(struct prismi_file *f, const char *fmt, ...) PRISM_PRINTF(2, 3);
 /* flush, fsync, rename (keep_previous: the old file becomes <path>.1), fsync the folder. Frees f. */
 int prismi_file_commit(struct prismi_file *f, bool keep_previous);
@@ -98,6 +121,8 @@ struct prismi_box; /* a set of named sections in memory */
 int prismi_box_create(struct prism_ctx *ctx, const char kind[8], struct prismi_box **out);
 void prismi_box_destroy(struct prismi_box **box);
 int prismi_box_add(struct prismi_box *box, const char *name, const void *data, size_t bytes); /* copies */
+/* Device memory, read by save: it must be there until then. */
+int prismi_box_add_mem(struct prismi_box *box, const char *name, struct prism_dev *dev, prism_mem mem, size_t bytes);
 int prismi_box_save(struct prismi_box *box, const char *path, bool keep_previous);
 int prismi_box_load(struct prism_ctx *ctx, const char *path, const char kind[8], struct prismi_box **out);
 /* NULL where absent or of another size (bytes != NULL and *bytes != 0: the expected size). */
@@ -106,6 +131,20 @@ int prismi_box_count(const struct prismi_box *box);
 const char *prismi_box_name(const struct prismi_box *box, int i, size_t *bytes);
 
 /* ---- devices ---- */
+
+/* A device that does nothing but add up what is allocated on it: run the creation of something there to know its size beforehand.
+ * Plans count their likely workspace; reads give zeros. Closed by prism_dev_close. */
+int prismi_planning_dev_open(struct prism_dev *like, struct prism_dev **out);
+size_t prismi_planning_dev_bytes(const struct prism_dev *dev);
+bool prismi_planning(const struct prism_dev *dev); /* is it one: what costs time and leaves memory alone may be left out */
+
+/* ---- profile: nothing happens on a device without one ---- */
+
+/* A call that gives a status, in a region. number: 0 = none. */
+#define PRISMI_REGION(dev, name, number, call) (prism_region_begin(dev, name, number), prismi_region_end(dev, call))
+int prismi_region_end(struct prism_dev *dev, int status);
+void prismi_profile_step(struct prism_dev *dev, int64_t step); /* a step begins */
+void prismi_profile_memory(struct prism_dev *dev, enum prismi_owner owner, size_t bytes, bool taken);
 
 /* Host array of doubles to and from device memory of a real dtype, converting; waits. */
 int prismi_dev_put(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, const double *src, size_t n);

@@ -39,22 +39,12 @@ void prismi_arena_add(struct prismi_arena *a, size_t bytes, prism_mem *out)
         a->slots = slots;
         a->cap = cap;
     }
-    a->slots[a->n++] = (struct prismi_slot){out, a->bytes};
     size_t padded = (bytes + 63) & ~(size_t)63; /* offsets suit every caps.align up to 64 */
+    a->slots[a->n++] = (struct prismi_slot){out, a->bytes, padded, a->owner};
     if (padded < bytes || a->bytes > SIZE_MAX - padded)
         a->status = PRISM_ENOMEM;
     else
         a->bytes += padded;
-}
-
-static int zero_fill(struct prism_dev *dev, prism_mem mem, size_t bytes)
-{
-    static const unsigned char zeros[65536];
-    for (size_t done = 0; done < bytes; done += sizeof zeros) {
-        size_t n = bytes - done < sizeof zeros ? bytes - done : sizeof zeros;
-        PRISM_TRY(dev->ops->write(dev, mem + done, zeros, n));
-    }
-    return 0;
 }
 
 int prismi_arena_bind(struct prismi_arena *a, struct prism_dev *dev)
@@ -66,9 +56,12 @@ int prismi_arena_bind(struct prismi_arena *a, struct prism_dev *dev)
         return 0;
     a->dev = dev;
     PRISM_TRY(dev->ops->alloc(dev, a->bytes, &a->base));
-    for (int i = 0; i < a->n; i++)
+    for (int i = 0; i < a->n; i++) {
         *a->slots[i].out = a->base + a->slots[i].offset;
-    int status = zero_fill(dev, a->base, a->bytes);
+        prismi_profile_memory(dev, a->slots[i].owner, a->slots[i].bytes, true);
+    }
+    /* whatever the tensors are: F32's zero is all bits 0, and slots are multiples of it */
+    int status = prismi_map(dev, PRISM_MAP_FILL, PRISM_F32, 1, a->bytes / sizeof(float), a->base, 0, 0, 0, 0, 0);
     if (status)
         prismi_arena_release(a);
     return status;
@@ -76,6 +69,8 @@ int prismi_arena_bind(struct prismi_arena *a, struct prism_dev *dev)
 
 void prismi_arena_release(struct prismi_arena *a)
 {
+    for (int i = 0; a->base && i < a->n; i++)
+        prismi_profile_memory(a->dev, a->slots[i].owner, a->slots[i].bytes, false);
     if (a->base)
         a->dev->ops->release(a->dev, a->base);
     prismi_free(a->slots);

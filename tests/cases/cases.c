@@ -32,6 +32,10 @@ const char *const case_map_names[PRISM_MAP_COUNT] = {
     [PRISM_MAP_C_MUL_COL] = "c_mul_col",
     [PRISM_MAP_C_MULC_COL] = "c_mulc_col",
     [PRISM_MAP_C_CLAMP_ABS] = "c_clamp_abs",
+    [PRISM_MAP_NARROW] = "narrow",
+    [PRISM_MAP_WIDEN] = "widen",
+    [PRISM_MAP_LOSS_SCALE] = "loss_scale",
+    [PRISM_MAP_MS_SSIM] = "ms_ssim",
 };
 
 const char *const case_reduce_names[PRISM_REDUCE_COUNT] = {
@@ -49,6 +53,9 @@ const char *const case_act_names[PRISM_ACT_COUNT] = {
     [PRISM_ACT_TANH] = "tanh",
 };
 
+static const char *const dtype_names[PRISM_DTYPE_COUNT] = {
+    [PRISM_F32] = "f32", [PRISM_F64] = "f64", [PRISM_F16] = "f16", [PRISM_BF16] = "bf16"};
+
 static const char *const shapes[] = {
     "copy n1",
     "copy n100003",
@@ -64,24 +71,22 @@ static const char *const shapes[] = {
     "fft b2 h100 w64",
     "fft b1 h512 w384",
     "fft b40 h32 w32 inplace",
-    /* kernel 1 to 5, strides, paddings wider than needed, one channel, an output of one pixel */
-    "conv cin1 h1 w1 cout1 k1 s1 p0",
-    "conv cin3 h9 w7 cout2 k3 s1 p1",
-    "conv cin2 h8 w11 cout5 k1 s1 p0",
-    "conv cin4 h7 w8 cout3 k4 s2 p1",
-    "conv cin2 h10 w9 cout3 k5 s3 p2",
-    "conv cin3 h6 w5 cout4 k3 s1 p3",
-    "conv cin5 h4 w4 cout6 k4 s1 p0",
-    "conv cin2 h3 w4 cout2 k4 s2 p2",
-    "conv cin1 h6 w7 cout3 k2 s3 p0",
-    "conv cin64 h8 w8 cout32 k4 s2 p1",
-    "conv cin16 h32 w32 cout8 k3 s1 p1",
-    "conv cin17 h33 w31 cout4 k3 s1 p1",
-    "conv cin256 h4 w4 cout100 k4 s1 p0",
-    /* a decoder's: transposed 1024 to 512 from 8 to 16 pixels, and its last layers (checked by residuals) */
+    "fft b1 h16 w40 top3 rows5 left7 cols9",
+    "fft b3 h30 w49 top27 rows11 left40 cols20 inplace",
+    "fft b2 h64 w64 top63 rows2 left0 cols64 inplace",
+    "fft b2 h21 w33 top0 rows21 left32 cols1",
+    "fft b2 h12 w20 top4 rows0 left3 cols5 inplace",
+    "fft b40 h32 w32 top20 rows15 left25 cols8 inplace",
+    "fft b1 h512 w384 top200 rows80 left350 cols70 inplace",
+    /* a decoder's first: transposed 1024 to 512 from 8 to 16 pixels (checked by residuals) */
     "conv cin512 h16 w16 cout1024 k4 s2 p1",
-    "conv cin4 h512 w512 cout2 k3 s1 p1",
-    "conv cin16 h256 w256 cout32 k4 s2 p1",
+    /* the hint: F32 only */
+    "conv cin1 h1 w1 cout1 k1 s1 p0 tf32",
+    "conv cin4 h7 w8 cout3 k4 s2 p1 tf32",
+    "conv cin17 h33 w31 cout4 k3 s1 p1 tf32",
+    "conv cin64 h8 w8 cout32 k4 s2 p1 tf32",
+    "conv cin256 h4 w4 cout100 k4 s1 p0 tf32",
+    "conv cin128 h16 w16 cout128 k4 s2 p1 tf32",
     "gemm m1 n1 k1",
     "gemm m5 n7 k9",
     "gemm m5 n7 k9 ta",
@@ -106,11 +111,15 @@ static const char *const shapes[] = {
     "subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5",
     "subaperture_fwd b4 h12 w9 oh12 ow10 ph12 pw9",
     "subaperture_fwd b5 h64 w64 oh32 ow32 ph21 pw21",
+    "subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 open",
+    "subaperture_fwd b4 h12 w9 oh12 ow10 ph12 pw9 open",
     "subaperture_adj b1 h1 w1 oh1 ow1 ph1 pw1",
     "subaperture_adj b3 h16 w20 oh8 ow9 ph7 pw5",
     "subaperture_adj b3 h16 w20 oh8 ow9 ph7 pw5 beta1",
     "subaperture_adj b4 h12 w9 oh12 ow10 ph12 pw9",
     "subaperture_adj b20 h64 w64 oh32 ow32 ph21 pw21 beta1",
+    "subaperture_adj b3 h16 w20 oh8 ow9 ph7 pw5 beta1 open",
+    "subaperture_adj b4 h12 w9 oh12 ow10 ph12 pw9 open",
     "blur n1 h1 w1 radius0",
     "blur n2 h9 w8 radius3",
     "blur n2 h9 w8 radius3 adjoint",
@@ -118,11 +127,62 @@ static const char *const shapes[] = {
     "blur n1 h6 w6 radius5 adjoint",
     "blur n3 h64 w50 radius5",
     "blur n3 h64 w50 radius5 adjoint",
+    /* rows longer than a block of threads keeps, and than one stretch of them */
+    "norm_fwd relu r3 c20001",
+    "norm_bwd relu r3 c20001",
+    "norm_fwd tanh r2 c150000",
+    "norm_bwd tanh r2 c150000",
     "misfit l1 b1 c1",
     "misfit l1 b3 c1001",
     "misfit l2 b3 c1001",
     "misfit l1 b2 c9001 inplace",
     "misfit l2 b7 c64 inplace",
+    /* optimiser steps under a loss scale, and skipped ones */
+    "map adam r3 c1001 scaled",
+    "map adam r3 c1001 skip",
+    "map amsgrad r3 c1001 scaled",
+    "map amsgrad r3 c1001 skip",
+    "map loss_scale r1 c1",
+    "map loss_scale r1 c1 nan",
+    "map loss_scale r1 c77",
+    "map loss_scale r1 c77 grow",
+    "map loss_scale r1 c77 full",
+    "map loss_scale r1 c1001 nan",
+    /* rows around the composition's chunk */
+    "adam_outer adam r1 c1",
+    "adam_outer adam r33 c77",
+    "adam_outer adam r100 c1001",
+    "adam_outer adam r33 c77 scaled",
+    "adam_outer adam r33 c77 skip",
+    "adam_outer amsgrad r1 c1001",
+    "adam_outer amsgrad r65 c16",
+    "adam_outer amsgrad r33 c77 scaled",
+    "adam_outer amsgrad r33 c77 skip",
+};
+
+/* In every precision. */
+static const char *const conv_shapes[] = {
+    /* kernel 1 to 5, strides, paddings wider than needed, one channel, an output of one pixel */
+    "conv cin1 h1 w1 cout1 k1 s1 p0",
+    "conv cin3 h9 w7 cout2 k3 s1 p1",
+    "conv cin2 h8 w11 cout5 k1 s1 p0",
+    "conv cin4 h7 w8 cout3 k4 s2 p1",
+    "conv cin2 h10 w9 cout3 k5 s3 p2",
+    "conv cin3 h6 w5 cout4 k3 s1 p3",
+    "conv cin5 h4 w4 cout6 k4 s1 p0",
+    "conv cin2 h3 w4 cout2 k4 s2 p2",
+    "conv cin1 h6 w7 cout3 k2 s3 p0",
+    "conv cin64 h8 w8 cout32 k4 s2 p1",
+    "conv cin16 h32 w32 cout8 k3 s1 p1",
+    "conv cin17 h33 w31 cout4 k3 s1 p1",
+    "conv cin8 h67 w131 cout2 k4 s2 p1",
+    "conv cin33 h6 w5 cout40 k3 s1 p2",
+    "conv cin256 h4 w4 cout100 k4 s1 p0",
+    /* many channels, a decoder's last layers (checked by residuals) */
+    "conv cin128 h16 w16 cout128 k4 s2 p1",
+    "conv cin4 h512 w512 cout2 k3 s1 p1",
+    "conv cin16 h256 w256 cout32 k4 s2 p1",
+    "conv cin16 h192 w256 cout16 k3 s1 p0",
 };
 
 static const char *const map_shapes[] = {"r1 c1", "r3 c1001", "r65 c16", "r2 c9001", "r3 c1001 inplace"};
@@ -149,27 +209,48 @@ static void add_acts(struct list *l, const char *op, const char *const *shape, s
             add(l, op, case_act_names[act], shape[i]);
 }
 
+static void add_maps(struct list *l, bool half)
+{
+    for (int op = 0; op < PRISM_MAP_COUNT; op++) {
+        bool conversion = op == PRISM_MAP_NARROW || op == PRISM_MAP_WIDEN;
+        if (conversion != half || op == PRISM_MAP_ACT || op == PRISM_MAP_ACT_BWD || op == PRISM_MAP_LOSS_SCALE)
+            continue;
+        for (size_t i = 0; i < COUNT(map_shapes); i++)
+            if (!half || !case_has(map_shapes[i], "inplace"))
+                add(l, "map", case_map_names[op] ? case_map_names[op] : "unnamed", map_shapes[i]);
+    }
+}
+
+static void add_reductions(struct list *l)
+{
+    for (int op = 0; op < PRISM_REDUCE_COUNT; op++)
+        for (size_t i = 0; i < COUNT(reduce_shapes); i++)
+            add(l, "reduce", case_reduce_names[op] ? case_reduce_names[op] : "unnamed", reduce_shapes[i]);
+    add(l, "reduce", "max", "r3 c1001 nan");
+    add(l, "reduce", "min", "r3 c1001 nan");
+}
+
 char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT]
 {
-    size_t most = COUNT(shapes) + (PRISM_MAP_COUNT + 2 * PRISM_ACT_COUNT) * COUNT(map_shapes) +
+    size_t most = COUNT(shapes) + COUNT(conv_shapes) + (PRISM_MAP_COUNT + 2 * PRISM_ACT_COUNT) * COUNT(map_shapes) +
                   2 * PRISM_REDUCE_COUNT * COUNT(reduce_shapes) + 2 * PRISM_ACT_COUNT * COUNT(norm_shapes);
-    struct list l = {calloc(most, CASE_TEXT), 0, dtype == PRISM_F64 ? "f64" : "f32"};
+    struct list l = {calloc(most, CASE_TEXT), 0, dtype_names[dtype]};
+    bool half = case_half(dtype);
 
     *n = 0;
     if (!l.text)
         return NULL;
-    for (size_t i = 0; i < COUNT(shapes); i++)
-        add(&l, "", "", shapes[i]);
-    for (int op = 0; op < PRISM_MAP_COUNT; op++)
-        for (size_t i = 0; i < COUNT(map_shapes) && op != PRISM_MAP_ACT && op != PRISM_MAP_ACT_BWD; i++)
-            add(&l, "map", case_map_names[op] ? case_map_names[op] : "unnamed", map_shapes[i]);
-    add_acts(&l, "map act", map_shapes, COUNT(map_shapes));
-    add_acts(&l, "map act_bwd", map_shapes, COUNT(map_shapes));
-    for (int op = 0; op < PRISM_REDUCE_COUNT; op++)
-        for (size_t i = 0; i < COUNT(reduce_shapes); i++)
-            add(&l, "reduce", case_reduce_names[op] ? case_reduce_names[op] : "unnamed", reduce_shapes[i]);
-    add(&l, "reduce", "max", "r3 c1001 nan");
-    add(&l, "reduce", "min", "r3 c1001 nan");
+    for (size_t i = 0; i < COUNT(shapes) && !half; i++)
+        if (dtype == PRISM_F32 || !case_has(shapes[i], "tf32"))
+            add(&l, "", "", shapes[i]);
+    for (size_t i = 0; i < COUNT(conv_shapes); i++)
+        add(&l, "", "", conv_shapes[i]);
+    add_maps(&l, half);
+    if (!half) {
+        add_acts(&l, "map act", map_shapes, COUNT(map_shapes));
+        add_acts(&l, "map act_bwd", map_shapes, COUNT(map_shapes));
+        add_reductions(&l);
+    }
     add_acts(&l, "norm_fwd", norm_shapes, COUNT(norm_shapes));
     add_acts(&l, "norm_bwd", norm_shapes, COUNT(norm_shapes));
     *n = (int)l.n;
@@ -217,7 +298,15 @@ int case_int(const char *text, const char *key, int fallback)
 
 enum prism_dtype case_dtype(const char *text)
 {
-    return case_has(text, "f32") ? PRISM_F32 : case_has(text, "f64") ? PRISM_F64 : PRISM_DTYPE_COUNT;
+    for (int d = 0; d < PRISM_DTYPE_COUNT; d++)
+        if (dtype_names[d] && case_has(text, dtype_names[d]))
+            return (enum prism_dtype)d;
+    return PRISM_DTYPE_COUNT;
+}
+
+bool case_half(enum prism_dtype dtype)
+{
+    return dtype == PRISM_F16 || dtype == PRISM_BF16;
 }
 
 int case_index(const char *text, int i, const char *const *names, int n)

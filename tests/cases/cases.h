@@ -1,18 +1,21 @@
 /* Problem strings: the one list of shapes that the tests verify and the benchmarks time.
  *
- *   conv cin64 h8 w8 cout32 k4 s2 p1 f32      cross-correlation, all three directions
- *   fft b3 h7 w9 f32                          add `inplace` for dst == src
+ *   conv cin64 h8 w8 cout32 k4 s2 p1 f32      cross-correlation, all three directions; add `tf32` for the hint
+ *   fft b3 h7 w9 f32                          add `inplace` for dst == src, `top5 rows4 left2 cols3` for a support
  *   gemm m5 n7 k9 ta tb alpha2 beta1 f32      words present or absent, alpha and beta integers
- *   map adam r3 c1001 f32                     map act relu r3 c1001 inplace f32
+ *   map adam r3 c1001 f32                     add `scaled` for u = 0.37, `skip` for u = NaN; map act relu r3 c1001 inplace f32
+ *   map loss_scale r1 c77 f32                 add `grow` or `full` where the row of steps completes, `nan` where it breaks
  *   reduce var r3 c1001 f32
  *   window n2 hy9 wy8 hx5 wx6 dy2 dx-1 f32    add `cplx` for complex planes
- *   subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 f32
+ *   subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open` for pupils open in parts, and told so
  *   blur n2 h9 w8 radius3 f32                 add `adjoint`
  *   norm_fwd tanh r4 c77 f32                  norm_bwd likewise
  *   misfit l1 b3 c1001 f32                    add `inplace` for gu == u
+ *   adam_outer amsgrad r33 c77 f32            words as of map adam
  *   copy n1001 f32
  *
- * The first word is the operation, the second of map, reduce, norm and misfit its kind, the last the precision. */
+ * The first word is the operation, the second of map, reduce, norm, misfit and adam_outer its kind, the last the precision:
+ * f32, f64, and of conv, norm and map narrow and widen also f16 and bf16. */
 #ifndef TEST_CASES_H
 #define TEST_CASES_H
 
@@ -25,7 +28,7 @@ extern const char *const case_map_names[PRISM_MAP_COUNT];
 extern const char *const case_reduce_names[PRISM_REDUCE_COUNT];
 extern const char *const case_act_names[PRISM_ACT_COUNT];
 
-/* Every problem in one precision (F32 or F64). Free the result with free(); NULL where memory is exhausted. */
+/* Every problem in one precision (F32, F64, F16 or BF16). Free the result with free(); NULL where memory is exhausted. */
 char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT];
 
 /* The i-th word, "" past the end. */
@@ -33,7 +36,8 @@ void case_word(const char *text, int i, char word[CASE_TEXT]);
 bool case_has(const char *text, const char *word);
 /* The integer of the word that is `key` followed by a number, else fallback. */
 int case_int(const char *text, const char *key, int fallback);
-enum prism_dtype case_dtype(const char *text); /* F32 or F64 by the last word, PRISM_DTYPE_COUNT where it is neither */
+enum prism_dtype case_dtype(const char *text); /* PRISM_DTYPE_COUNT where no word names a precision */
+bool case_half(enum prism_dtype dtype);        /* F16 or BF16 */
 /* Index of word i in names, -1 where it is none of them. */
 int case_index(const char *text, int i, const char *const *names, int n);
 

@@ -3,9 +3,12 @@
  *   checkops --backend NAME [--plugins FOLDER] ["problem string"]
  *
  * Per problem: operands at the alignment of alloc() and one element further; guard bytes; inputs unchanged; the same bits with one
- * and with two threads (DETERMINISTIC backends); fused entries also against their composition on the same device. Exits 77 where
- * the backend is missing, unless the comma-separated list PRISMREC_TEST_REQUIRE names it. */
+ * and with two threads (DETERMINISTIC backends) or from a replay (REPLAY backends); fused entries also against their composition
+ * on the same device, which half precision does not have. Exits 77 where the backend is missing, unless the comma-separated list
+ * PRISMREC_TEST_REQUIRE names it. */
 #include "problem.h"
+
+#include "../support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,29 +31,14 @@ static void report(struct bench *b, bool good, const char *text, const char *det
     fflush(stdout);
 }
 
-static bool required(const char *name)
-{
-    const char *list = getenv("PRISMREC_TEST_REQUIRE"), *at = list;
-    size_t n = strlen(name);
-
-    while (at && (at = strstr(at, name))) {
-        if ((at == list || at[-1] == ',') && (!at[n] || at[n] == ','))
-            return true;
-        at += n;
-    }
-    return false;
-}
-
 static int open_devices(struct bench *b, const char *name, const char *plugins)
 {
     struct prism_dev_params p = {.backend = name, .plugin_path = plugins, .threads = 2};
     struct prism_dev_params ref = {.backend = "ref"};
     int status = prism_dev_open(b->ctx, &p, &b->dev);
 
-    if (status == PRISM_ENOTSUP && !required(name)) {
-        printf("1..0 # SKIP %s\n", prism_ctx_error(b->ctx)->text);
-        return 77;
-    }
+    if (status == PRISM_ENOTSUP)
+        return support_missing(b->ctx, name);
     p.no_fused = true;
     if (!status)
         status = prism_dev_open(b->ctx, &p, &b->unfused);
@@ -65,8 +53,16 @@ static int open_devices(struct bench *b, const char *name, const char *plugins)
     return status ? 1 : 0;
 }
 
+/* Whether a table in this precision should have problems of this operation and value. */
+static bool wanted(enum prism_dtype dtype, const char *op, int value)
+{
+    bool conversion = !strcmp(op, "map") && (value == PRISM_MAP_NARROW || value == PRISM_MAP_WIDEN);
+
+    return case_half(dtype) ? conversion || !strncmp(op, "norm", 4) : !conversion;
+}
+
 /* Every value of the enums has a name, and by it a problem in the table. */
-static void check_coverage(struct bench *b, char (*cases)[CASE_TEXT], int n)
+static void check_coverage(struct bench *b, enum prism_dtype dtype, char (*cases)[CASE_TEXT], int n)
 {
     static const struct {
         const char *op;
@@ -79,7 +75,7 @@ static void check_coverage(struct bench *b, char (*cases)[CASE_TEXT], int n)
 
     for (size_t e = 0; e < sizeof enums / sizeof *enums; e++)
         for (int v = 0; v < enums[e].count; v++) {
-            bool found = false;
+            bool found = !wanted(dtype, enums[e].op, v);
             int length = snprintf(text, sizeof text, "%s %s ", enums[e].op, enums[e].names[v] ? enums[e].names[v] : "?");
             for (int i = 0; i < n && !found; i++)
                 found = !strncmp(cases[i], text, (size_t)length);
@@ -115,23 +111,25 @@ static bool solve_and_judge(struct bench *b, struct prism_dev *dev, const struct
     double error = 0, limit = 0;
     bool good;
 
-    if (problem_solve(b->ctx, dev, p, shift, got, detail, n))
+    if (problem_solve(b->ctx, dev, p, (struct manner){.shift = shift}, got, detail, n))
         return false;
     good = expected ? problem_compare(p, got, expected, slack, &error, &limit) : problem_residual(p, got, &error, &limit);
     snprintf(detail, n, "error %.2e, limit %.2e%s", error, limit, expected ? "" : ", by residuals");
     return good;
 }
 
-static bool check_threads(struct bench *b, const struct problem *p, const struct outputs *two, char *detail, size_t n)
+/* Another way to the same bits: replayed where the device can, else with one thread. */
+static bool check_again(struct bench *b, const struct problem *p, const struct outputs *first, char *detail, size_t n)
 {
-    struct outputs one = {{0}};
-    bool good = !problem_solve(b->ctx, b->one, p, 0, &one, detail, n);
+    struct outputs again = {{0}};
+    bool replay = b->dev->caps.flags & PRISM_CAPS_REPLAY;
+    char text[400] = "bits differ";
+    bool good = !problem_solve(b->ctx, replay ? b->dev : b->one, p, (struct manner){.replay = replay}, &again, text, sizeof text) &&
+                same_bits(p, first, &again);
 
-    if (good && !same_bits(p, two, &one)) {
-        good = false;
-        snprintf(detail, n, "bits differ between one and two threads");
-    }
-    outputs_free(&one);
+    if (!good)
+        snprintf(detail, n, "%s: %s", replay ? "replayed" : "with one thread", text);
+    outputs_free(&again);
     return good;
 }
 
@@ -139,7 +137,7 @@ static bool check_composition(struct bench *b, const struct problem *p, char *de
 {
     struct outputs composed = {{0}}, fused = {{0}};
     char text[400];
-    bool good = !problem_solve(b->ctx, b->unfused, p, 0, &composed, text, sizeof text) &&
+    bool good = !problem_solve(b->ctx, b->unfused, p, (struct manner){0}, &composed, text, sizeof text) &&
                 solve_and_judge(b, b->dev, p, 0, &composed, 2, &fused, text, sizeof text); /* both sides round */
 
     if (!good)
@@ -156,8 +154,8 @@ static bool check_problem(struct bench *b, const struct problem *p, char *detail
     bool large = problem_is_large(p), good;
     char text[400];
 
-    exact.dtype = PRISM_F64;
-    if (!large && problem_solve(b->ctx, b->oracle, &exact, 0, &expected, text, sizeof text)) {
+    exact.dtype = p->oracle;
+    if (!large && problem_solve(b->ctx, b->oracle, &exact, (struct manner){0}, &expected, text, sizeof text)) {
         snprintf(detail, n, "reference: %s", text);
         return false;
     }
@@ -166,9 +164,9 @@ static bool check_problem(struct bench *b, const struct problem *p, char *detail
         snprintf(detail, n, "one element into the buffer: %s", text);
         good = false;
     }
-    if (good && b->dev->caps.flags & PRISM_CAPS_DETERMINISTIC)
-        good = check_threads(b, p, &got, detail, n);
-    if (good && p->fused)
+    if (good && b->dev->caps.flags & (PRISM_CAPS_DETERMINISTIC | PRISM_CAPS_REPLAY))
+        good = check_again(b, p, &got, detail, n);
+    if (good && p->fused && !case_half(p->dtype))
         good = check_composition(b, p, detail, n);
     outputs_free(&expected);
     outputs_free(&got);
@@ -185,8 +183,10 @@ static void check_case(struct bench *b, const char *text)
         report(b, false, text, "not a problem string");
         return;
     }
-    bool good = check_problem(b, &p, detail, sizeof detail);
-    report(b, good, text, detail);
+    if (b->dev->caps.dtypes >> p.dtype & 1)
+        report(b, check_problem(b, &p, detail, sizeof detail), text, detail);
+    else
+        report(b, false, text, "a precision that the backend lacks");
     problem_free(&p);
 }
 
@@ -197,7 +197,7 @@ static void check_table(struct bench *b, enum prism_dtype dtype)
 
     if (!cases)
         abort();
-    check_coverage(b, cases, n);
+    check_coverage(b, dtype, cases, n);
     for (int i = 0; i < n; i++)
         check_case(b, cases[i]);
     free(cases);
@@ -205,10 +205,12 @@ static void check_table(struct bench *b, enum prism_dtype dtype)
 
 static void check_everything(struct bench *b)
 {
+    static const enum prism_dtype dtypes[] = {PRISM_F32, PRISM_F64, PRISM_F16, PRISM_BF16};
+
     check_refusal(b);
-    for (int d = PRISM_F32; d <= PRISM_F64; d++)
-        if (b->dev->caps.dtypes >> d & 1)
-            check_table(b, (enum prism_dtype)d);
+    for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++)
+        if (b->dev->caps.dtypes >> dtypes[d] & 1)
+            check_table(b, dtypes[d]);
 }
 
 static int usage(void)

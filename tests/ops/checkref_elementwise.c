@@ -1,6 +1,7 @@
 #include "checkref.h"
 
 #include "../cases/cases.h"
+#include "half.h"
 
 #include <math.h>
 #include <string.h>
@@ -114,8 +115,8 @@ static void check_ssim(enum prism_map op)
 
 static void check_adam(enum prism_map op)
 {
-    const double b1 = 0.9, b2 = 0.99, lr = 0.125, floor = 4;
-    double rate[2] = {lr / (1 - b1), 1 / sqrt(1 - b2)}, *g = random_reals(N), *p = reals(N), *m = reals(N), *v = reals(N);
+    const double b1 = 0.9, b2 = 0.99, lr = 0.125, floor = 4, u = 0.25;
+    double rate[3] = {lr / (1 - b1), 1 / sqrt(1 - b2), u}, *g = random_reals(N), *p = reals(N), *m = reals(N), *v = reals(N);
     double *vmax = reals(N), *ep = reals(N), *em = reals(N), *ev = reals(N);
 
     for (int i = 0; i < N; i++) {
@@ -123,12 +124,123 @@ static void check_adam(enum prism_map op)
         ev[i] = 0.01 * g[i] * g[i];
         vmax[i] = i % 2 ? floor : 0;
         ep[i] = op == PRISM_MAP_AMSGRAD && i % 2 ? -lr * g[i] / (sqrt(floor) / sqrt(0.01)) : -lr * (g[i] > 0 ? 1 : -1);
+        g[i] /= u; /* as a loss scale leaves it */
     }
-    map(op, (struct prism_map_args){.y = {MEM(p), MEM(m), MEM(v), op == PRISM_MAP_AMSGRAD ? MEM(vmax) : NULL},
-                                    .x = {MEM(g), MEM(rate)},
-                                    .s = {b1, b2, 1e-30}});
+    struct prism_map_args a = {
+        .y = {MEM(p), MEM(m), MEM(v), op == PRISM_MAP_AMSGRAD ? MEM(vmax) : NULL}, .x = {MEM(g), MEM(rate)}, .s = {b1, b2, 1e-30}};
+    map(op, a);
     expect(worst_difference(p, ep, N), 1e-15, "%s first step", case_map_names[op]);
     expect(worst_difference(m, em, N) + worst_difference(v, ev, N), 1e-15, "%s moments", case_map_names[op]);
+    memcpy(ep, p, N * sizeof *p);
+    memcpy(em, m, N * sizeof *m);
+    memcpy(ev, v, N * sizeof *v);
+    rate[2] = NAN;
+    map(op, a);
+    expect(worst_difference(p, ep, N) + worst_difference(m, em, N) + worst_difference(v, ev, N), 0, "%s skipped step",
+           case_map_names[op]);
+}
+
+/* The product stored, then ADAM. */
+static void check_adam_outer(bool amsgrad)
+{
+    enum { R = 70, C = 11, M = R * C };
+    struct prism_adam_outer_desc d = {PRISM_F64, R, C, 0.9, 0.99, 1e-8};
+    double step[3] = {0.3, 2, 0.5}, *x = random_reals(R), *z = random_reals(C), *tmp = reals(PRISM_ADAM_OUTER_ROWS * C), *y[4];
+    double *expected[4], *g = reals(M), worst = 0;
+    struct prism_adam_outer_args outer = {.a = MEM(x), .b = MEM(z), .step = MEM(step), .tmp = MEM(tmp)};
+    struct prism_map_args a = {.x = {MEM(g), MEM(step)}, .s = {d.b1, d.b2, d.eps}};
+
+    for (int k = 0; k < 4; k++) {
+        y[k] = random_reals(M);
+        expected[k] = reals(M);
+        for (int i = 0; i < M; i++)
+            expected[k][i] = y[k][i] = k < 2 ? y[k][i] : fabs(y[k][i]);
+        a.y[k] = MEM(expected[k]);
+    }
+    for (int i = 0; i < M; i++)
+        g[i] = x[i / C] * z[i % C];
+    ref->ops->map(ref, amsgrad ? PRISM_MAP_AMSGRAD : PRISM_MAP_ADAM, PRISM_F64, R, C, &a);
+    outer.p = MEM(y[0]);
+    outer.m = MEM(y[1]);
+    outer.v = MEM(y[2]);
+    outer.vmax = amsgrad ? MEM(y[3]) : NULL;
+    ref->ops->adam_outer(ref, &d, &outer);
+    for (int k = 0; k < 4; k++)
+        worst = fmax(worst, worst_difference(y[k], expected[k], M));
+    expect(worst, 1e-15, "adam_outer%s by the stored product", amsgrad ? " with a largest second moment" : "");
+}
+
+/* ---- loss scaling: the state after each of a history of steps ---- */
+
+static void check_loss_scale(void)
+{
+    static const struct {
+        double check, scale, row, skipped, u;
+    } steps[] = {{0, 8, 1, 0, 1. / 8}, {0, 8, 2, 0, 1. / 8}, {NAN, 4, 0, 1, NAN}, {0, 4, 1, 1, 1. / 4}, {0, 4, 2, 1, 1. / 4},
+                 {0, 8, 0, 1, 1. / 4}, {0, 8, 1, 1, 1. / 8}, {NAN, 4, 0, 2, NAN}, {NAN, 2, 0, 3, NAN}};
+    double state[3] = {8, 0, 0}, u = 0, checks[5] = {0}, worst = 0;
+    struct prism_map_args a = {.y = {MEM(state), MEM(&u)}, .x = {MEM(checks)}, .s = {3, 2, 0.5}};
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        checks[i % 5] = steps[i].check;
+        ref->ops->map(ref, PRISM_MAP_LOSS_SCALE, PRISM_F64, 1, 5, &a);
+        checks[i % 5] = 0;
+        worst = fmax(worst, fabs(state[0] - steps[i].scale) + fabs(state[1] - steps[i].row) + fabs(state[2] - steps[i].skipped));
+        worst = isnan(steps[i].u) == isnan(u) ? worst : INFINITY;
+        worst = isnan(u) ? worst : fmax(worst, fabs(u - steps[i].u));
+    }
+    expect(worst, 0, "loss_scale over %zu steps", sizeof steps / sizeof *steps);
+    state[0] = 0x1p1023;
+    state[1] = 2;
+    ref->ops->map(ref, PRISM_MAP_LOSS_SCALE, PRISM_F64, 1, 5, &a);
+    expect(fabs(state[0] / 0x1p1023 - 1) + state[1], 0, "loss_scale stays finite");
+}
+
+/* ---- half: every number, the middle between two neighbours and what is a little beside it ---- */
+
+static uint16_t narrow(enum prism_dtype half, float x)
+{
+    uint16_t y = 1;
+    struct prism_map_args a = {.y = {MEM(&y)}, .x = {MEM(&x)}};
+
+    ref->ops->map(ref, PRISM_MAP_NARROW, half, 1, 1, &a);
+    return y;
+}
+
+static float widen(enum prism_dtype half, uint16_t x)
+{
+    float y = 1;
+    struct prism_map_args a = {.y = {MEM(&y)}, .x = {MEM(&x)}};
+
+    ref->ops->map(ref, PRISM_MAP_WIDEN, half, 1, 1, &a);
+    return y;
+}
+
+static void check_half(enum prism_dtype half, const char *name)
+{
+    int widened = 0, narrowed = 0, beside = 0;
+
+    for (unsigned bits = 0; bits < 0x10000; bits++) {
+        double x = half_decode(half, (uint16_t)bits), next = half_decode(half, (uint16_t)(bits + 1));
+        float y = widen(half, (uint16_t)bits), middle = (float)((x + next) / 2);
+        float near[] = {middle, nextafterf(middle, INFINITY), nextafterf(middle, -INFINITY)};
+        if (isnan(x)) {
+            widened += !isnan(y);
+            narrowed += !isnan(half_decode(half, narrow(half, NAN)));
+            continue;
+        }
+        widened += y != (float)x || !signbit(y) != !signbit(x);
+        narrowed += narrow(half, (float)x) != bits;
+        if (isinf(x) || isnan(next))
+            continue;
+        if (isinf(next)) /* the largest: to infinity from half of the step that is missing */
+            near[0] = (float)(x + (x - half_decode(half, (uint16_t)(bits - 1))) / 2);
+        for (int i = 0; i < 3; i++)
+            beside += narrow(half, near[i]) != half_encode(half, near[i]);
+    }
+    expect(widened, 0, "widen %s of every number", name);
+    expect(narrowed, 0, "narrow %s of every number", name);
+    expect(beside, 0, "narrow %s between all neighbours", name);
 }
 
 /* ---- complex ---- */
@@ -357,6 +469,11 @@ void check_elementwise(void)
     check_ssim(PRISM_MAP_SSIM_CS);
     check_adam(PRISM_MAP_ADAM);
     check_adam(PRISM_MAP_AMSGRAD);
+    check_adam_outer(false);
+    check_adam_outer(true);
+    check_loss_scale();
+    check_half(PRISM_F16, "f16");
+    check_half(PRISM_BF16, "bf16");
     check_cplx();
     check_real();
     check_reduce();

@@ -8,7 +8,7 @@
 
 static void transform(int batch, int h, int w, int sign, double complex *y, const double complex *x)
 {
-    struct prism_fft_desc d = {PRISM_CF64, batch, h, w};
+    struct prism_fft_desc d = {PRISM_CF64, batch, h, w, NULL};
     struct prism_fft *plan;
 
     ref->ops->fft_create(ref, &d, &plan);
@@ -158,8 +158,8 @@ static void check_subaperture(struct prism_subaperture_desc d)
     double complex *pupil = random_cplx((size_t)(A * d.ph * d.pw)), *s = random_cplx(ns), *g = random_cplx(nf);
     double complex *field = random_cplx(nf), *expected = (void *)reals(2 * nf), *adjoint = random_cplx(ns), *sum = random_cplx(ns);
     double *before = reals(2 * ns);
-    struct prism_subaperture_args fwd = {MEM(field), MEM(s), MEM(pupil), MEM(origin), MEM(index), 0};
-    struct prism_subaperture_args adj = {MEM(g), MEM(adjoint), MEM(pupil), MEM(origin), MEM(index), 0};
+    struct prism_subaperture_args fwd = {MEM(field), MEM(s), MEM(pupil), MEM(origin), MEM(index), 0, NULL};
+    struct prism_subaperture_args adj = {MEM(g), MEM(adjoint), MEM(pupil), MEM(origin), MEM(index), 0, NULL};
 
     for (int b = 0; b < d.batch; b++)
         for (int i = 0; i < d.ph; i++)
@@ -219,9 +219,9 @@ static void check_blur(int planes, int h, int w, int radius)
 void check_linear(void)
 {
     static const struct prism_conv_desc convs[] = {
-        {PRISM_F64, 1, 1, 1, 1, 1, 1, 0},  {PRISM_F64, 3, 9, 7, 2, 3, 1, 1}, {PRISM_F64, 4, 7, 8, 3, 4, 2, 1},
-        {PRISM_F64, 2, 10, 9, 3, 5, 3, 2}, {PRISM_F64, 3, 6, 5, 4, 3, 1, 3}, {PRISM_F64, 5, 4, 4, 6, 4, 1, 0},
-        {PRISM_F64, 2, 3, 4, 2, 4, 2, 2},  {PRISM_F64, 1, 6, 7, 3, 2, 3, 0}, {PRISM_F64, 2, 2, 2, 2, 5, 1, 4},
+        {PRISM_F64, 1, 1, 1, 1, 1, 1, 0, false},  {PRISM_F64, 3, 9, 7, 2, 3, 1, 1, false}, {PRISM_F64, 4, 7, 8, 3, 4, 2, 1, false},
+        {PRISM_F64, 2, 10, 9, 3, 5, 3, 2, false}, {PRISM_F64, 3, 6, 5, 4, 3, 1, 3, false}, {PRISM_F64, 5, 4, 4, 6, 4, 1, 0, false},
+        {PRISM_F64, 2, 3, 4, 2, 4, 2, 2, false},  {PRISM_F64, 1, 6, 7, 3, 2, 3, 0, false}, {PRISM_F64, 2, 2, 2, 2, 5, 1, 4, false},
     };
 
     check_fft();

@@ -1,5 +1,7 @@
 #include "problem.h"
 
+#include "half.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
@@ -9,9 +11,14 @@
 
 enum { GUARD = 256, GUARD_BYTE = 0xa5, NAN_BYTE = 0xff };
 
-double problem_epsilon(enum prism_dtype dtype)
+static double real_epsilon(enum prism_dtype dtype)
 {
     return dtype == PRISM_F64 ? DBL_EPSILON : FLT_EPSILON;
+}
+
+double problem_epsilon(const struct problem *p)
+{
+    return case_half(p->dtype) ? half_step(p->dtype, 1) : case_has(p->text, "tf32") ? 0x1p-10 : real_epsilon(p->dtype);
 }
 
 /* splitmix64 */
@@ -26,7 +33,7 @@ double test_noise(uint64_t seed, uint64_t i)
 
 int operand_add(struct problem *p, enum kind kind, enum role role, size_t n, double limit)
 {
-    p->operand[p->count] = (struct operand){kind, role, n, NULL, -1, limit, 0};
+    p->operand[p->count] = (struct operand){kind, role, n, NULL, -1, limit * real_epsilon(p->dtype), 0};
     return p->count++;
 }
 
@@ -41,8 +48,11 @@ void operand_fill(struct problem *p, int i, double lo, double hi)
         o->value = malloc((o->n ? o->n : 1) * sizeof *o->value);
     if (!o->value)
         abort();
-    for (size_t k = 0; k < o->n; k++)
+    for (size_t k = 0; k < o->n; k++) {
         o->value[k] = (float)(lo + (hi - lo) * test_noise(seed + (uint64_t)i, k));
+        if (o->kind == HALF && case_half(p->dtype))
+            o->value[k] = half_decode(p->dtype, half_encode(p->dtype, o->value[k]));
+    }
 }
 
 int operand_random(struct problem *p, enum kind kind, enum role role, size_t n, double limit)
@@ -53,13 +63,26 @@ int operand_random(struct problem *p, enum kind kind, enum role role, size_t n, 
     return i;
 }
 
+/* Half is for convolution, normalisation and the conversions, and these have no other precision. */
+static bool has_precision(const char *text, enum prism_dtype dtype)
+{
+    char op[CASE_TEXT];
+    int kind = case_index(text, 1, case_map_names, PRISM_MAP_COUNT);
+
+    case_word(text, 0, op);
+    if (!strcmp(op, "map"))
+        return case_half(dtype) == (kind == PRISM_MAP_NARROW || kind == PRISM_MAP_WIDEN);
+    return !case_half(dtype) || !strcmp(op, "conv") || !strncmp(op, "norm_", 5);
+}
+
 int problem_build(const char *text, struct problem *p)
 {
     memset(p, 0, sizeof *p);
     snprintf(p->text, sizeof p->text, "%s", text);
     p->dtype = case_dtype(text);
-    if (p->dtype == PRISM_DTYPE_COUNT)
+    if (p->dtype == PRISM_DTYPE_COUNT || !has_precision(text, p->dtype))
         return -1;
+    p->oracle = PRISM_F64;
     if (!build_linear(p) || !build_elementwise(p) || !build_fused(p))
         return 0;
     problem_free(p);
@@ -94,7 +117,9 @@ static int failed(char *why, size_t n, const char *fmt, ...)
 
 static size_t scalar_size(const struct operand *o, enum prism_dtype dtype)
 {
-    return o->kind == INDEX ? sizeof(int32_t) : dtype == PRISM_F64 ? sizeof(double) : sizeof(float);
+    if (o->kind == INDEX)
+        return sizeof(int32_t);
+    return dtype == PRISM_F64 ? sizeof(double) : o->kind == HALF && case_half(dtype) ? sizeof(uint16_t) : sizeof(float);
 }
 
 static size_t element_size(const struct operand *o, enum prism_dtype dtype)
@@ -108,11 +133,14 @@ static void encode(unsigned char *to, const struct operand *o, enum prism_dtype 
         float f32;
         double f64;
         int32_t i32;
+        uint16_t half;
     } u;
 
     for (size_t k = 0; k < o->n; k++) {
         if (o->kind == INDEX)
             u.i32 = (int32_t)o->value[k];
+        else if (o->kind == HALF && case_half(dtype))
+            u.half = half_encode(dtype, o->value[k]);
         else if (dtype == PRISM_F64)
             u.f64 = o->value[k];
         else
@@ -121,16 +149,20 @@ static void encode(unsigned char *to, const struct operand *o, enum prism_dtype 
     }
 }
 
-static double *decode(const unsigned char *from, size_t n, enum prism_dtype dtype)
+static double *decode(const unsigned char *from, const struct operand *o, enum prism_dtype dtype)
 {
-    double *value = malloc((n ? n : 1) * sizeof *value);
+    double *value = malloc((o->n ? o->n : 1) * sizeof *value);
 
     if (!value)
         abort();
-    for (size_t k = 0; k < n; k++) {
+    for (size_t k = 0; k < o->n; k++) {
         float f;
+        uint16_t half;
         if (dtype == PRISM_F64) {
             memcpy(&value[k], from + k * sizeof(double), sizeof(double));
+        } else if (o->kind == HALF && case_half(dtype)) {
+            memcpy(&half, from + k * sizeof half, sizeof half);
+            value[k] = half_decode(dtype, half);
         } else {
             memcpy(&f, from + k * sizeof f, sizeof f);
             value[k] = f;
@@ -167,8 +199,7 @@ static int stage(struct prism_dev *dev, const struct problem *p, int i, size_t s
         return failed(why, n, "alloc of operand %d returned %d", i, status);
     if ((uintptr_t)s->base % dev->caps.align)
         return failed(why, n, "alloc of operand %d is not aligned to %zu bytes", i, dev->caps.align);
-    status = dev->ops->write(dev, s->base, s->before, s->total);
-    return status ? failed(why, n, "write of operand %d returned %d", i, status) : 0;
+    return 0;
 }
 
 static int check_staged(const struct problem *p, int i, const struct staged *s, char *why, size_t n)
@@ -187,23 +218,64 @@ static int check_staged(const struct problem *p, int i, const struct staged *s, 
     return 0;
 }
 
-static int call(struct prism_ctx *ctx, struct prism_dev *dev, const struct problem *p, const prism_mem *mem, char *why, size_t n)
+static int write_all(struct prism_dev *dev, const struct problem *p, const struct staged *staged)
+{
+    int status = 0;
+
+    for (int i = 0; i < p->count && !status; i++)
+        if (staged[i].base)
+            status = dev->ops->write(dev, staged[i].base, staged[i].before, staged[i].total);
+    return status;
+}
+
+static int run_now(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem, const struct staged *staged)
+{
+    int status = write_all(dev, p, staged);
+
+    if (!status)
+        status = p->run(dev, p, plan, mem);
+    return status ? status : dev->ops->sync(dev);
+}
+
+static int run_replayed(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem,
+                        const struct staged *staged)
+{
+    struct prism_replay *replay = NULL;
+    int status = dev->ops->capture_begin(dev);
+
+    if (status)
+        return status;
+    status = p->run(dev, p, plan, mem);
+    if (status)
+        dev->ops->capture_end(dev, NULL);
+    else
+        status = dev->ops->capture_end(dev, &replay);
+    if (!status)
+        status = write_all(dev, p, staged);
+    if (!status)
+        status = dev->ops->replay(replay);
+    if (!status)
+        status = dev->ops->sync(dev);
+    dev->ops->replay_destroy(replay);
+    return status;
+}
+
+static int call(struct prism_ctx *ctx, struct prism_dev *dev, const struct problem *p, bool replay, const prism_mem *mem,
+                const struct staged *staged, char *why, size_t n)
 {
     void *plan = NULL;
     int status = p->create ? p->create(dev, p, &plan) : 0;
 
     if (!status) {
-        status = p->run(dev, p, plan, mem);
-        if (!status)
-            status = dev->ops->sync(dev);
+        status = (replay ? run_replayed : run_now)(dev, p, plan, mem, staged);
         if (p->destroy)
             p->destroy(dev, plan);
     }
     return status ? failed(why, n, "returned %d: %s", status, prism_ctx_error(ctx)->text) : 0;
 }
 
-int problem_solve(struct prism_ctx *ctx, struct prism_dev *dev, const struct problem *p, size_t shift, struct outputs *o, char *why,
-                  size_t n)
+int problem_solve(struct prism_ctx *ctx, struct prism_dev *dev, const struct problem *p, struct manner how, struct outputs *o,
+                  char *why, size_t n)
 {
     struct staged staged[OPERANDS] = {{0}};
     prism_mem mem[OPERANDS] = {0};
@@ -212,14 +284,14 @@ int problem_solve(struct prism_ctx *ctx, struct prism_dev *dev, const struct pro
     memset(o, 0, sizeof *o);
     for (int i = 0; i < p->count && !result; i++)
         if (p->operand[i].same_as < 0) {
-            result = stage(dev, p, i, shift, &staged[i], why, n);
+            result = stage(dev, p, i, how.shift, &staged[i], why, n);
             mem[i] = staged[i].base + staged[i].at;
         }
     for (int i = 0; i < p->count; i++)
         if (p->operand[i].same_as >= 0)
             mem[i] = mem[p->operand[i].same_as];
     if (!result)
-        result = call(ctx, dev, p, mem, why, n);
+        result = call(ctx, dev, p, how.replay, mem, staged, why, n);
     for (int i = 0; i < p->count && !result; i++) {
         struct staged *s = &staged[i];
         if (p->operand[i].same_as >= 0)
@@ -233,7 +305,7 @@ int problem_solve(struct prism_ctx *ctx, struct prism_dev *dev, const struct pro
         const struct operand *q = &p->operand[i];
         const struct staged *s = &staged[q->same_as >= 0 ? q->same_as : i];
         if (q->role == OUT || q->role == INOUT)
-            o->value[i] = decode(s->after + s->at, q->n, p->dtype);
+            o->value[i] = decode(s->after + s->at, q, p->dtype);
     }
     for (int i = 0; i < p->count; i++) {
         if (staged[i].base)
@@ -244,17 +316,26 @@ int problem_solve(struct prism_ctx *ctx, struct prism_dev *dev, const struct pro
     return result;
 }
 
-static double operand_error(const struct operand *o, const double *got, const double *expected)
+double operand_difference(const struct problem *p, int i, double got, double expected)
 {
+    double difference = fabs(got - expected);
+
+    if (isnan(expected) != isnan(got))
+        return INFINITY;
+    if (isnan(expected) || got == expected) /* equal infinities too */
+        return 0;
+    if (p->operand[i].kind == HALF && case_half(p->dtype) && p->operand[i].limit > 0)
+        difference -= half_step(p->dtype, expected) / 2;
+    return fmax(difference, 0);
+}
+
+static double operand_error(const struct problem *p, int i, const double *got, const double *expected)
+{
+    const struct operand *o = &p->operand[i];
     double worst = 0, scale = o->scale;
 
-    for (size_t k = 0; k < o->n; k++) {
-        if (isnan(expected[k]) != isnan(got[k]))
-            return INFINITY;
-        if (isnan(expected[k]) || got[k] == expected[k]) /* equal infinities too */
-            continue;
-        worst = fmax(worst, fabs(got[k] - expected[k]));
-    }
+    for (size_t k = 0; k < o->n; k++)
+        worst = fmax(worst, operand_difference(p, i, got[k], expected[k]));
     for (size_t k = 0; k < o->n; k++)
         scale = isfinite(expected[k]) ? fmax(scale, fabs(expected[k])) : scale;
     return scale > 0 ? worst / scale : worst;
@@ -269,8 +350,8 @@ bool problem_compare(const struct problem *p, const struct outputs *got, const s
     for (int i = 0; i < p->count; i++) {
         if (!expected->value[i])
             continue;
-        double e = operand_error(&p->operand[i], got->value[i], expected->value[i]);
-        double l = slack * p->operand[i].limit * problem_epsilon(p->dtype);
+        double e = operand_error(p, i, got->value[i], expected->value[i]);
+        double l = slack * p->operand[i].limit;
         double ratio = e == 0 ? 0 : e / l;
         good &= e <= l;
         if (ratio > worst) {

@@ -65,18 +65,18 @@ static int norm_build(struct problem *p, bool backward)
     p->kind = case_index(p->text, 1, case_act_names, PRISM_ACT_COUNT);
     if (p->kind < 0)
         return -1;
-    operand_add(p, REAL, OUT, n, limit);
+    operand_add(p, HALF, OUT, n, limit);
     if (backward) {
         operand_add(p, REAL, OUT, rows, limit);
         operand_add(p, REAL, OUT, rows, limit);
         p->operand[0].scale = p->operand[1].scale = p->operand[2].scale = 1;
-        x = operand_random(p, REAL, CLOBBER, n, 0);
-        operand_random(p, REAL, CLOBBER, n, 0);
+        x = operand_random(p, HALF, CLOBBER, n, 0);
+        operand_random(p, HALF, CLOBBER, n, 0);
         stats = operand_random(p, REAL, IN, 3 * rows, 0);
         norm_stats(p, stats, x, rows, cols);
     } else {
         operand_add(p, REAL, OUT, 3 * rows, limit);
-        operand_random(p, REAL, IN, n, 0);
+        operand_random(p, HALF, IN, n, 0);
     }
     operand_random(p, REAL, IN, rows, 0);
     operand_random(p, REAL, IN, rows, 0);
@@ -130,6 +130,47 @@ static int misfit_build(struct problem *p)
     return 0;
 }
 
+/* ---- adam_outer ---- */
+
+static const double outer_b1 = 0.9, outer_b2 = 0.999, outer_eps = 1e-8;
+
+static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    struct prism_adam_outer_desc d = {
+        p->dtype, (size_t)case_int(p->text, "r", 1), (size_t)case_int(p->text, "c", 1), outer_b1, outer_b2, outer_eps};
+    const prism_mem *in = mem + (p->kind ? 4 : 3);
+    struct prism_adam_outer_args a = {mem[0], mem[1], mem[2], p->kind ? mem[3] : NULL, in[0], in[1], in[2], in[3]};
+
+    (void)plan;
+    return dev->ops->adam_outer(dev, &d, &a);
+}
+
+/* The limit is that of map adam and the product's rounding. */
+static int adam_outer_build(struct problem *p)
+{
+    static const char *const kinds[] = {"adam", "amsgrad"};
+    size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
+    double limit = case_has(p->text, "skip") ? 0 : 8;
+    int a;
+
+    p->kind = case_index(p->text, 1, kinds, 2);
+    if (p->kind < 0)
+        return -1;
+    for (int i = 0; i < 3 + p->kind; i++) {
+        operand_add(p, REAL, INOUT, rows * cols, limit);
+        operand_fill(p, i, i < 2 ? -1 : 0.1, i < 2 ? 1 : 1.1); /* second moments are not negative */
+    }
+    a = operand_random(p, REAL, IN, rows, 0);
+    operand_random(p, REAL, IN, cols, 0);
+    if (case_has(p->text, "skip"))
+        p->operand[a].value[0] = NAN; /* why a step is skipped */
+    operand_adam_step(p);
+    operand_add(p, REAL, SCRATCH, PRISM_ADAM_OUTER_ROWS * cols, 0);
+    p->run = adam_outer_run;
+    p->fused = true;
+    return 0;
+}
+
 int build_fused(struct problem *p)
 {
     char op[CASE_TEXT];
@@ -137,5 +178,7 @@ int build_fused(struct problem *p)
     case_word(p->text, 0, op);
     if (!strcmp(op, "norm_fwd") || !strcmp(op, "norm_bwd"))
         return norm_build(p, op[5] == 'b');
+    if (!strcmp(op, "adam_outer"))
+        return adam_outer_build(p);
     return !strcmp(op, "misfit") ? misfit_build(p) : -1;
 }

@@ -31,29 +31,97 @@ static void copy_build(struct problem *p)
     p->run = copy_run;
 }
 
-/* ---- fft: both signs, one after the other ---- */
+/* ---- fft: both signs, one after the other; with a support, the columns that are not needed are then multiplied by 0 ---- */
+
+struct fft_plan {
+    struct prism_fft *fft;
+    prism_mem support;
+};
+
+static bool has_support(const struct problem *p)
+{
+    return INT("rows", -1) >= 0;
+}
+
+/* Of transform t, counted over both signs: each its own. */
+static void fft_support(const struct problem *p, int t, int32_t out[4])
+{
+    out[0] = (INT("top", 0) + t) % INT("h", 1);
+    out[1] = INT("rows", 0);
+    out[2] = (INT("left", 0) + 2 * t) % INT("w", 1);
+    out[3] = INT("cols", 0);
+}
+
+static void fft_destroy(struct prism_dev *dev, void *plan)
+{
+    struct fft_plan *f = plan;
+
+    if (!f)
+        return;
+    dev->ops->fft_destroy(f->fft);
+    if (f->support)
+        dev->ops->release(dev, f->support);
+    free(f);
+}
 
 static int fft_create(struct prism_dev *dev, const struct problem *p, void **plan)
 {
-    struct prism_fft_desc d = {cplx(p), INT("b", 1), INT("h", 1), INT("w", 1)};
-    struct prism_fft *fft = NULL;
-    int status = dev->ops->fft_create(dev, &d, &fft);
+    struct prism_fft_desc d = {cplx(p), INT("b", 1), INT("h", 1), INT("w", 1), NULL};
+    struct fft_plan *f = calloc(1, sizeof *f);
+    int status = f ? 0 : PRISM_ENOMEM;
+    int32_t s[4];
 
-    *plan = fft;
+    if (!status && has_support(p))
+        status = dev->ops->alloc(dev, 2 * (size_t)d.batch * sizeof s, &f->support);
+    for (int t = 0; !status && has_support(p) && t < 2 * d.batch; t++) {
+        fft_support(p, t, s);
+        status = dev->ops->write(dev, f->support + (size_t)t * sizeof s, s, sizeof s);
+    }
+    if (!status) {
+        d.support = f->support;
+        status = dev->ops->fft_create(dev, &d, &f->fft);
+    }
+    if (status) {
+        fft_destroy(dev, f);
+        f = NULL;
+    }
+    *plan = f;
     return status;
 }
 
 static int fft_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
 {
-    int status = dev->ops->fft_run(plan, -1, mem[0], mem[1]);
+    struct prism_fft *fft = ((struct fft_plan *)plan)->fft;
+    size_t b = (size_t)INT("b", 1), h = (size_t)INT("h", 1), w = (size_t)INT("w", 1), size = prism_dtype_size(cplx(p));
+    int status = dev->ops->fft_run(fft, -1, mem[0], mem[1]);
 
-    (void)p;
-    return status ? status : dev->ops->fft_run(plan, +1, mem[2], mem[3]);
+    if (!status)
+        status = dev->ops->fft_run(fft, +1, mem[2], mem[3]);
+    for (size_t t = 0; !status && has_support(p) && t < 2 * b; t++) {
+        prism_mem y = mem[t < b ? 0 : 2] + t % b * h * w * size;
+        const struct prism_map_args a = {.y = {y}, .x = {y, mem[4] + t * w * size}, .s = {1}};
+        status = dev->ops->map(dev, PRISM_MAP_C_MUL_COL, p->dtype, h, w, &a);
+    }
+    return status;
 }
 
-static void fft_destroy(struct prism_dev *dev, void *plan)
+/* No numbers in the rows that the support leaves out, and which columns it wants. */
+static void fft_restrict(struct problem *p)
 {
-    dev->ops->fft_destroy(plan);
+    int b = INT("b", 1), h = INT("h", 1), w = INT("w", 1), wanted = operand_random(p, CPLX, IN, 4 * (size_t)b * (size_t)w, 0);
+    int32_t s[4];
+
+    for (int t = 0; t < 2 * b; t++) {
+        double *x = p->operand[t < b ? 1 : 3].value + 2 * (size_t)(t % b) * (size_t)h * (size_t)w;
+        fft_support(p, t, s);
+        for (int i = 0; i < h; i++)
+            for (int j = 0; j < 2 * w && (i - s[0] + h) % h >= s[1]; j++)
+                x[(size_t)i * 2 * (size_t)w + (size_t)j] = 0;
+        for (int j = 0; j < w; j++) {
+            p->operand[wanted].value[2 * (t * w + j)] = (j - s[2] + w) % w < s[3];
+            p->operand[wanted].value[2 * (t * w + j) + 1] = 0;
+        }
+    }
 }
 
 /* Terms added per sample: the sum of the prime factors. */
@@ -76,6 +144,8 @@ static void fft_build(struct problem *p)
         int y = operand_add(p, CPLX, OUT, n, limit), x = operand_random(p, CPLX, IN, n, 0);
         p->operand[y].same_as = case_has(p->text, "inplace") ? x : -1;
     }
+    if (has_support(p))
+        fft_restrict(p);
     p->create = fft_create;
     p->run = fft_run;
     p->destroy = fft_destroy;
@@ -85,8 +155,9 @@ static void fft_build(struct problem *p)
 
 struct prism_conv_desc problem_conv(const struct problem *p)
 {
-    return (struct prism_conv_desc){p->dtype,       INT("cin", 1), INT("h", 1), INT("w", 1),
-                                    INT("cout", 1), INT("k", 1),   INT("s", 1), INT("p", 0)};
+    return (struct prism_conv_desc){p->dtype,    INT("cin", 1),  INT("h", 1),
+                                    INT("w", 1), INT("cout", 1), INT("k", 1),
+                                    INT("s", 1), INT("p", 0),    case_has(p->text, "tf32")};
 }
 
 static int conv_create(struct prism_dev *dev, const struct problem *p, void **plan)
@@ -120,12 +191,16 @@ static void conv_build(struct problem *p)
     size_t pixels = (size_t)prism_conv_out(&d, d.h) * (size_t)prism_conv_out(&d, d.w), taps = (size_t)d.k * (size_t)d.k;
     size_t x = (size_t)d.cin * (size_t)d.h * (size_t)d.w, y = (size_t)d.cout * pixels, w = (size_t)(d.cin * d.cout) * taps;
 
-    operand_add(p, REAL, OUT, y, 4 * sqrt((double)((size_t)d.cin * taps)));
-    operand_add(p, REAL, OUT, x, 4 * sqrt((double)((size_t)d.cout * taps)));
+    operand_add(p, HALF, OUT, y, 4 * sqrt((double)((size_t)d.cin * taps)));
+    operand_add(p, HALF, OUT, x, 4 * sqrt((double)((size_t)d.cout * taps)));
     operand_add(p, REAL, OUT, w, 4 * sqrt((double)pixels));
-    operand_random(p, REAL, IN, x, 0);
-    operand_random(p, REAL, IN, w, 0);
-    operand_random(p, REAL, IN, y, 0);
+    operand_random(p, HALF, IN, x, 0);
+    operand_random(p, HALF, IN, w, 0);
+    operand_random(p, HALF, IN, y, 0);
+    /* Both factors of a product lose up to 2^-11, or 2^-10 where they are cut off: a sum of many is off by that relative to the
+     * largest of such sums, however many there are. */
+    for (int i = 0; i < 3 && d.tf32; i++)
+        p->operand[i].limit += 0x1p-9;
     p->create = conv_create;
     p->run = conv_run;
     p->destroy = conv_destroy;
@@ -198,10 +273,29 @@ static int subaperture_run(struct prism_dev *dev, const struct problem *p, void 
 {
     struct prism_subaperture_desc d = {cplx(p),      INT("b", 1),  INT("h", 1),  INT("w", 1),
                                        INT("oh", 1), INT("ow", 1), INT("ph", 1), INT("pw", 1)};
-    struct prism_subaperture_args a = {mem[0], mem[1], mem[2], mem[3], mem[4], INT("beta", 0)};
+    struct prism_subaperture_args a = {
+        mem[0], mem[1], mem[2], mem[3], mem[4], INT("beta", 0), case_has(p->text, "open") ? mem[5] : NULL};
 
     (void)plan;
     return p->kind ? dev->ops->subaperture_adj(dev, &d, &a) : dev->ops->subaperture_fwd(dev, &d, &a);
+}
+
+/* Pupils open in half the rows and columns, each elsewhere, but for one that is closed. */
+static void pupils_restrict(struct problem *p, double *pupil)
+{
+    int ph = INT("ph", 1), pw = INT("pw", 1);
+    double *open = p->operand[operand_random(p, INDEX, IN, 4 * PUPILS, 0)].value;
+
+    for (int a = 0; a < PUPILS; a++, open += 4) {
+        open[0] = a * ph / 2 / PUPILS;
+        open[1] = a == 1 ? 0 : ph / 2;
+        open[2] = a * pw / 2 / PUPILS;
+        open[3] = pw / 2;
+        for (int i = 0; i < ph; i++)
+            for (int j = 0; j < pw; j++, pupil += 2)
+                if (i < open[0] || i >= open[0] + open[1] || j < open[2] || j >= open[2] + open[3])
+                    pupil[0] = pupil[1] = 0;
+    }
 }
 
 static void subaperture_build(struct problem *p, bool adjoint)
@@ -209,7 +303,7 @@ static void subaperture_build(struct problem *p, bool adjoint)
     size_t field = 2 * (size_t)INT("b", 1) * (size_t)INT("oh", 1) * (size_t)INT("ow", 1);
     size_t spectrum = 2 * (size_t)INT("h", 1) * (size_t)INT("w", 1);
     double limit = adjoint ? 4 * sqrt(INT("b", 1)) + 1 : 4;
-    int origin, index;
+    int pupil, origin, index;
 
     p->kind = adjoint;
     if (adjoint) {
@@ -222,7 +316,7 @@ static void subaperture_build(struct problem *p, bool adjoint)
         operand_add(p, CPLX, OUT, field, limit);
         operand_random(p, CPLX, IN, spectrum, 0);
     }
-    operand_random(p, CPLX, IN, 2 * PUPILS * (size_t)INT("ph", 1) * (size_t)INT("pw", 1), 0);
+    pupil = operand_random(p, CPLX, IN, 2 * PUPILS * (size_t)INT("ph", 1) * (size_t)INT("pw", 1), 0);
     origin = operand_random(p, INDEX, IN, 2 * PUPILS, 0);
     index = operand_random(p, INDEX, IN, (size_t)INT("b", 1), 0);
     for (int a = 0; a < PUPILS; a++)
@@ -232,6 +326,8 @@ static void subaperture_build(struct problem *p, bool adjoint)
         }
     for (int b = 0; b < INT("b", 1); b++)
         p->operand[index].value[b] = b % 3 + 1;
+    if (case_has(p->text, "open"))
+        pupils_restrict(p, p->operand[pupil].value);
     p->run = subaperture_run;
 }
 

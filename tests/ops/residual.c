@@ -115,7 +115,7 @@ static struct worst conv_residual(const struct problem *p, const struct outputs 
     static double (*const definition[])(const struct conv *, size_t) = {sample_y, sample_gx, sample_gw};
     struct conv c = {problem_conv(p), 0, 0, p->operand[3].value, p->operand[4].value, p->operand[5].value};
     const double *with[] = {c.gy, c.x, c.w};
-    double product[3], norm = 0, eps = problem_epsilon(p->dtype);
+    double product[3], norm = 0, eps = problem_epsilon(p);
     struct worst worst = {0, eps, true};
 
     c.oh = prism_conv_out(&c.d, c.d.h);
@@ -129,7 +129,7 @@ static struct worst conv_residual(const struct problem *p, const struct outputs 
             scale = fmax(scale, fabs(got->value[i][k]));
         for (size_t k = 0; k < SAMPLES; k++) { /* the corners, then anywhere */
             size_t at = k == 0 ? 0 : k == 1 ? o->n - 1 : (size_t)(test_noise(77 + (uint64_t)i, k) * (double)o->n);
-            judge(&worst, fabs(got->value[i][at] - definition[i](&c, at)) / scale, o->limit * eps);
+            judge(&worst, operand_difference(p, i, got->value[i][at], definition[i](&c, at)) / scale, o->limit);
         }
     }
     /* the error of a product is a random sum of n rounding errors: no larger than eps times the norms */
@@ -145,7 +145,7 @@ static struct worst gemm_residual(const struct problem *p, const struct outputs 
     struct prism_gemm_desc d = problem_gemm(p);
     size_t m = (size_t)d.m, n = (size_t)d.n, k = (size_t)d.k;
     const double *c0 = p->operand[0].value, *a = p->operand[1].value, *b = p->operand[2].value;
-    double *r = calloc(n + k, sizeof *r), *br = r + n, eps = problem_epsilon(p->dtype), error = 0, scale = 0;
+    double *r = calloc(n + k, sizeof *r), *br = r + n, error = 0, scale = 0;
 
     if (!r)
         abort();
@@ -164,7 +164,7 @@ static struct worst gemm_residual(const struct problem *p, const struct outputs 
     }
     free(r);
     error /= scale;
-    return (struct worst){error, p->operand[0].limit * eps, error <= p->operand[0].limit * eps};
+    return (struct worst){error, p->operand[0].limit, error <= p->operand[0].limit};
 }
 
 bool problem_residual(const struct problem *p, const struct outputs *got, double *error, double *limit)

@@ -1,9 +1,17 @@
-/* Test-only backend "strict": the reference kernels behind memory that behaves like a device's.
+/* Test-only backend "strict": the reference kernels behind memory and a queue that behave like a device's.
  *
  * Every allocation is two ranges SPAN apart: the address handed out has no access, so that a host dereference faults on the spot;
  * the kernels work on the readable twin. Fresh memory is all ones, hence NaN; released memory is unmapped; an operand ends at most
- * one alignment unit before a page without access, so that overruns fault too. */
-#include "prismrec/backend.h"
+ * one alignment unit before a page without access, so that overruns fault too.
+ *
+ * Between capture_begin and capture_end nothing runs, and what may not be called fails and spoils the capture. While a record is
+ * alive no address is given out twice: a replay that uses released memory faults.
+ *
+ * What a caller says may be left out is looked at, and left out (hints.c).
+ *
+ * PRISMREC_STRICT_MEM_BYTES=n: the device has n bytes. PRISMREC_STRICT_LOSE_AFTER=n: after n enqueued calls (a replay's count one
+ * by one) it is lost: every entry fails, and only releasing and closing are left. */
+#include "strict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,16 +23,12 @@
 
 enum { ALIGN = 64, NAN_BYTE = 0xff };
 
-extern const struct prism_backend prismi_backend_ref;
-
-#define REF prismi_backend_ref.ops
-#define FAIL(dev, status, ...) (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
-
 struct block {
     struct block *next;
     prism_mem mem;
     unsigned char *map;
-    size_t total;
+    size_t total, bytes; /* mapped; counted against the device's memory */
+    bool released;       /* kept without access for the records that may name it */
 };
 
 /* What the kernels see of a device address. */
@@ -35,189 +39,359 @@ static prism_mem twin(prism_mem mem)
 
 /* ---- memory ---- */
 
-static int strict_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
+static int map_block(struct prism_dev *dev, struct block *b, size_t pages, size_t page)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), padded = (bytes + ALIGN - 1) / ALIGN * ALIGN;
-    size_t pages = (padded + page - 1) / page * page;
-    struct block *b = malloc(sizeof *b);
-
-    *out = NULL;
-    if (!b || bytes > SPAN / 2) {
-        free(b);
-        return FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes", bytes);
-    }
     b->total = SPAN + pages + page;
     b->map = mmap(NULL, b->total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (b->map == MAP_FAILED) {
-        free(b);
-        return FAIL(dev, PRISM_ENOMEM, "no address space for %zu bytes", bytes);
-    }
+    if (b->map == MAP_FAILED)
+        return FAIL(dev, PRISM_ENOMEM, "no address space for %zu bytes", b->bytes);
     if (pages && mprotect(b->map + SPAN, pages, PROT_READ | PROT_WRITE)) {
         munmap(b->map, b->total);
-        free(b);
-        return FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes", bytes);
+        return FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes", b->bytes);
     }
     memset(b->map + SPAN, NAN_BYTE, pages);
-    b->mem = b->map + (pages - padded);
-    b->next = dev->impl;
-    dev->impl = b;
+    b->mem = b->map + (pages - b->bytes);
+    return 0;
+}
+
+static int strict_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
+{
+    struct state *s = dev->impl;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), padded = (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    int status = strict_ready(dev, "alloc");
+    struct block *b;
+
+    *out = NULL;
+    if (status)
+        return status;
+    if (bytes > SPAN / 2 || padded > s->room)
+        return FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes: %zu are left", bytes, s->room < SPAN / 2 ? s->room : SPAN / 2);
+    b = calloc(1, sizeof *b);
+    if (!b)
+        return FAIL(dev, PRISM_ENOMEM, "no memory for the record of an allocation");
+    b->bytes = padded;
+    status = map_block(dev, b, (padded + page - 1) / page * page, page);
+    if (status) {
+        free(b);
+        return status;
+    }
+    s->room -= padded;
+    b->next = s->blocks;
+    s->blocks = b;
     *out = b->mem;
     return 0;
 }
 
 static void strict_release(struct prism_dev *dev, prism_mem mem)
 {
-    struct block **at = (struct block **)&dev->impl, *b;
+    struct state *s = dev->impl;
+    struct block *b = s->blocks;
 
-    while (*at && (*at)->mem != mem)
-        at = &(*at)->next;
-    b = *at;
+    strict_forbid(dev, "release");
+    while (b && (b->released || b->mem != mem))
+        b = b->next;
     if (!b) {
         if (mem)
             dev->host->log(dev->host->user, PRISM_LOG_ERROR, "strict: released an address that is not allocated");
         return;
     }
-    *at = b->next;
-    munmap(b->map, b->total);
-    free(b);
+    b->released = true;
+    s->room += b->bytes;
+    mprotect(b->map, b->total, PROT_NONE);
+    if (!s->records)
+        strict_sweep(dev);
+}
+
+void strict_sweep(struct prism_dev *dev)
+{
+    struct state *s = dev->impl;
+
+    for (struct block **at = &s->blocks, *b; (b = *at);)
+        if (b->released) {
+            *at = b->next;
+            munmap(b->map, b->total);
+            free(b);
+        } else {
+            at = &b->next;
+        }
+    while (s->destroyed) {
+        struct plan *p = s->destroyed;
+        s->destroyed = p->next;
+        free(p);
+    }
 }
 
 static int strict_write(struct prism_dev *dev, prism_mem dst, const void *src, size_t bytes)
 {
-    return REF->write(dev, twin(dst), src, bytes);
+    int status = strict_ready(dev, "write");
+
+    return status ? status : REF->write(dev, twin(dst), src, bytes);
 }
 
 static int strict_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes)
 {
-    return REF->read(dev, dst, twin(src), bytes);
+    int status = strict_ready(dev, "read");
+
+    return status ? status : REF->read(dev, dst, twin(src), bytes);
 }
 
 static int strict_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_t bytes)
 {
-    return REF->copy(dev, twin(dst), twin(src), bytes);
+    return strict_enqueue(dev, &(struct call){.entry = COPY, .cols = bytes, .mem = {twin(dst), twin(src)}});
 }
 
 static int strict_sync(struct prism_dev *dev)
 {
-    return REF->sync(dev);
+    int status = strict_ready(dev, "sync");
+
+    return status ? status : REF->sync(dev);
 }
 
-/* ---- kernels ---- */
+/* ---- plans ---- */
+
+static int plan_create(struct prism_dev *dev, const char *entry, struct plan **out)
+{
+    int status = strict_ready(dev, entry);
+
+    *out = NULL;
+    if (status)
+        return status;
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+        return FAIL(dev, PRISM_ENOMEM, "no memory for a plan");
+    (*out)->dev = dev;
+    return 0;
+}
+
+/* Its inner plan is gone already. */
+static void plan_destroy(struct plan *p, const char *entry)
+{
+    struct state *s = p->dev->impl;
+
+    strict_forbid(p->dev, entry);
+    p->inner = NULL;
+    p->next = s->destroyed;
+    s->destroyed = p;
+    if (!s->records)
+        strict_sweep(p->dev);
+}
 
 static int strict_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
 {
-    return REF->fft_create(dev, d, out);
+    struct plan *p;
+    struct prism_fft *inner = NULL;
+    int status = plan_create(dev, "fft_create", &p);
+
+    *out = NULL;
+    if (status)
+        return status;
+    status = REF->fft_create(dev, d, &inner);
+    if (status) {
+        free(p);
+        return status;
+    }
+    p->inner = inner;
+    p->fft = *d;
+    p->fft.support = twin(d->support);
+    *out = (struct prism_fft *)p;
+    return 0;
 }
 
-static int strict_fft_run(struct prism_fft *plan, int sign, prism_mem dst, prism_mem src)
+static int strict_fft_run(struct prism_fft *fft, int sign, prism_mem dst, prism_mem src)
 {
-    return REF->fft_run(plan, sign, twin(dst), twin(src));
+    struct plan *p = (struct plan *)fft;
+
+    return strict_enqueue(p->dev, &(struct call){.entry = FFT_RUN, .plan = p, .op = sign, .mem = {twin(dst), twin(src)}});
 }
 
-static void strict_fft_destroy(struct prism_fft *plan)
+static void strict_fft_destroy(struct prism_fft *fft)
 {
-    REF->fft_destroy(plan);
+    struct plan *p = (struct plan *)fft;
+
+    if (!p)
+        return;
+    REF->fft_destroy(p->inner);
+    plan_destroy(p, "fft_destroy");
 }
 
 static int strict_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
 {
-    return REF->conv_create(dev, d, out);
+    struct plan *p;
+    struct prism_conv *inner = NULL;
+    int status = plan_create(dev, "conv_create", &p);
+
+    *out = NULL;
+    if (status)
+        return status;
+    status = REF->conv_create(dev, d, &inner);
+    if (status) {
+        free(p);
+        return status;
+    }
+    p->inner = inner;
+    *out = (struct prism_conv *)p;
+    return 0;
+}
+
+static int enqueue_conv(enum entry entry, struct prism_conv *conv, prism_mem out, prism_mem in, prism_mem with)
+{
+    struct plan *p = (struct plan *)conv;
+
+    return strict_enqueue(p->dev, &(struct call){.entry = entry, .plan = p, .mem = {twin(out), twin(in), twin(with)}});
 }
 
 static int strict_conv_fwd(struct prism_conv *plan, prism_mem y, prism_mem x, prism_mem w)
 {
-    return REF->conv_fwd(plan, twin(y), twin(x), twin(w));
+    return enqueue_conv(CONV_FWD, plan, y, x, w);
 }
 
 static int strict_conv_bwd_x(struct prism_conv *plan, prism_mem gx, prism_mem gy, prism_mem w)
 {
-    return REF->conv_bwd_x(plan, twin(gx), twin(gy), twin(w));
+    return enqueue_conv(CONV_BWD_X, plan, gx, gy, w);
 }
 
 static int strict_conv_bwd_w(struct prism_conv *plan, prism_mem gw, prism_mem gy, prism_mem x)
 {
-    return REF->conv_bwd_w(plan, twin(gw), twin(gy), twin(x));
+    return enqueue_conv(CONV_BWD_W, plan, gw, gy, x);
 }
 
-static void strict_conv_destroy(struct prism_conv *plan)
+static void strict_conv_destroy(struct prism_conv *conv)
 {
-    REF->conv_destroy(plan);
+    struct plan *p = (struct plan *)conv;
+
+    if (!p)
+        return;
+    REF->conv_destroy(p->inner);
+    plan_destroy(p, "conv_destroy");
 }
+
+/* ---- calls without a plan ---- */
 
 static int strict_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
 {
-    return REF->gemm(dev, d, twin(c), twin(a), twin(b));
+    return strict_enqueue(dev, &(struct call){.entry = GEMM, .desc.gemm = *d, .mem = {twin(c), twin(a), twin(b)}});
 }
 
 static int strict_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
                       const struct prism_map_args *args)
 {
-    struct prism_map_args a = *args;
+    struct call c = {.entry = MAP, .op = op, .dtype = dtype, .rows = rows, .cols = cols, .args.map = *args};
 
-    for (size_t i = 0; i < sizeof a.y / sizeof *a.y; i++)
-        a.y[i] = twin(a.y[i]);
-    for (size_t i = 0; i < sizeof a.x / sizeof *a.x; i++)
-        a.x[i] = twin(a.x[i]);
-    return REF->map(dev, op, dtype, rows, cols, &a);
+    for (size_t i = 0; i < sizeof args->y / sizeof *args->y; i++)
+        c.args.map.y[i] = twin(args->y[i]);
+    for (size_t i = 0; i < sizeof args->x / sizeof *args->x; i++)
+        c.args.map.x[i] = twin(args->x[i]);
+    return strict_enqueue(dev, &c);
 }
 
 static int strict_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
                          prism_mem a, prism_mem b)
 {
-    return REF->reduce(dev, op, dtype, rows, cols, twin(y), twin(a), twin(b));
+    return strict_enqueue(
+        dev,
+        &(struct call){.entry = REDUCE, .op = op, .dtype = dtype, .rows = rows, .cols = cols, .mem = {twin(y), twin(a), twin(b)}});
 }
 
 static int strict_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
 {
-    return REF->window(dev, d, twin(y), twin(x));
+    return strict_enqueue(dev, &(struct call){.entry = WINDOW, .desc.window = *d, .mem = {twin(y), twin(x)}});
 }
 
-static struct prism_subaperture_args subaperture_twins(const struct prism_subaperture_args *a)
+static int enqueue_subaperture(struct prism_dev *dev, enum entry entry, const struct prism_subaperture_desc *d,
+                               const struct prism_subaperture_args *a)
 {
-    return (struct prism_subaperture_args){twin(a->field),  twin(a->spectrum), twin(a->pupil),
-                                           twin(a->origin), twin(a->index),    a->beta};
+    return strict_enqueue(dev, &(struct call){.entry = entry,
+                                              .desc.subaperture = *d,
+                                              .args.subaperture = {twin(a->field), twin(a->spectrum), twin(a->pupil),
+                                                                   twin(a->origin), twin(a->index), a->beta, twin(a->open)}});
 }
 
 static int strict_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
                                   const struct prism_subaperture_args *args)
 {
-    struct prism_subaperture_args a = subaperture_twins(args);
-
-    return REF->subaperture_fwd(dev, d, &a);
+    return enqueue_subaperture(dev, SUBAPERTURE_FWD, d, args);
 }
 
 static int strict_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
                                   const struct prism_subaperture_args *args)
 {
-    struct prism_subaperture_args a = subaperture_twins(args);
-
-    return REF->subaperture_adj(dev, d, &a);
+    return enqueue_subaperture(dev, SUBAPERTURE_ADJ, d, args);
 }
 
 static int strict_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
                        prism_mem taps)
 {
-    return REF->blur(dev, d, twin(y), twin(x), twin(tmp), twin(taps));
+    return strict_enqueue(dev, &(struct call){.entry = BLUR, .desc.blur = *d, .mem = {twin(y), twin(x), twin(tmp), twin(taps)}});
+}
+
+static int enqueue_norm(struct prism_dev *dev, enum entry entry, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+{
+    return strict_enqueue(dev, &(struct call){.entry = entry,
+                                              .desc.norm = *d,
+                                              .args.norm = {.x = twin(a->x),
+                                                            .y = twin(a->y),
+                                                            .stats = twin(a->stats),
+                                                            .gamma = twin(a->gamma),
+                                                            .beta = twin(a->beta),
+                                                            .gy = twin(a->gy),
+                                                            .gx = twin(a->gx),
+                                                            .ggamma = twin(a->ggamma),
+                                                            .gbeta = twin(a->gbeta)}});
+}
+
+static int strict_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+{
+    return enqueue_norm(dev, NORM_FWD, d, args);
+}
+
+static int strict_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+{
+    return enqueue_norm(dev, NORM_BWD, d, args);
 }
 
 /* ---- descriptor ---- */
 
+static size_t number_from(const char *variable)
+{
+    const char *text = getenv(variable);
+
+    return text ? (size_t)strtoull(text, NULL, 10) : SIZE_MAX;
+}
+
 static int strict_open(struct prism_dev *dev, const struct prism_open *params)
 {
-    int status = prismi_backend_ref.open(dev, params);
+    struct state *s = calloc(1, sizeof *s);
+    int status = s ? prismi_backend_ref.open(dev, params) : FAIL(dev, PRISM_ENOMEM, "no memory for a device");
 
-    dev->impl = NULL; /* list of blocks */
+    if (status) {
+        free(s);
+        return status;
+    }
+    s->room = number_from("PRISMREC_STRICT_MEM_BYTES");
+    s->calls_left = number_from("PRISMREC_STRICT_LOSE_AFTER");
+    dev->impl = s;
     dev->caps.flags &= ~(uint32_t)PRISM_CAPS_HOST_VISIBLE;
+    if (s->room != SIZE_MAX)
+        dev->caps.mem_bytes = dev->caps.mem_free_bytes = s->room;
     snprintf(dev->caps.device, sizeof dev->caps.device, "reference kernels behind guarded memory");
-    return status;
+    return 0;
 }
 
 static void strict_close(struct prism_dev *dev)
 {
-    while (dev->impl) {
-        dev->host->log(dev->host->user, PRISM_LOG_ERROR, "strict: memory was not released before closing the device");
-        strict_release(dev, ((struct block *)dev->impl)->mem);
+    struct state *s = dev->impl;
+    bool left = false;
+
+    if (s->records)
+        dev->host->log(dev->host->user, PRISM_LOG_ERROR, "strict: a record was not destroyed before closing the device");
+    for (struct block *b = s->blocks; b; b = b->next) {
+        left |= !b->released;
+        b->released = true;
     }
+    if (left)
+        dev->host->log(dev->host->user, PRISM_LOG_ERROR, "strict: memory was not released before closing the device");
+    strict_sweep(dev);
+    free(s);
     prismi_backend_ref.close(dev);
 }
 
@@ -250,6 +424,12 @@ static const struct prism_ops ops = {
     .subaperture_fwd = strict_subaperture_fwd,
     .subaperture_adj = strict_subaperture_adj,
     .blur = strict_blur,
+    .norm_act_fwd = strict_norm_act_fwd,
+    .norm_act_bwd = strict_norm_act_bwd,
+    .capture_begin = strict_capture_begin,
+    .capture_end = strict_capture_end,
+    .replay = strict_replay,
+    .replay_destroy = strict_replay_destroy,
 };
 
 static const struct prism_backend strict = {
