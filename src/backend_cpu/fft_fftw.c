@@ -1,9 +1,13 @@
 /* Transforms on FFTW.
  *
- * FFTW's own threads would tie the result to their number, so plans are single-threaded and one-dimensional: an item is a chunk of
- * rows or of columns of a size that the shape fixes. Row plans are made for aligned rows, three times as fast as others; rows that
- * are not aligned take a detour through scratch that is. Planning measures on scratch of its own, under a process-wide lock (FFTW's
- * planner is global), and what was measured is kept as wisdom, in the process and in <cache_dir>/fftw-wisdom-f32. */
+ * FFTW's own threads would tie the result to their number, and its plans for many lines work in place or transpose by themselves,
+ * both slower than what is done here: one single-threaded plan per length and direction, for one line, from one aligned place to
+ * another. An item is a chunk of rows, each transformed into scratch and copied back while it is in the nearest cache, or a chunk
+ * of columns, transposed into scratch and back. So a line's result depends on nothing but the line, and rows and columns that the
+ * support rules out are left out at no cost.
+ *
+ * Planning measures on scratch of its own, under a process-wide lock (FFTW's planner is global), and what was measured is kept as
+ * wisdom, in the process and in <cache_dir>/fftw-wisdom-f32. */
 #include "backend_cpu/cpu.h"
 
 #include <errno.h>
@@ -19,18 +23,21 @@
 
 static pthread_mutex_t planner = PTHREAD_MUTEX_INITIALIZER;
 
-enum { CHUNK = 16 }; /* rows or columns of an item: 128 bytes of a row are two cache lines */
-
-/* Full chunks and the rest. */
-struct lines {
-    fftwf_plan full, rest;
+enum {
+    ROWS = 16, /* of an item */
+    COLS = 16  /* of an item: two cache lines of a row */
 };
+
+/* A complex number as one word, for moving. */
+typedef uint64_t __attribute__((may_alias)) pair;
 
 struct prism_fft {
     struct prism_dev *dev;
     size_t batch, h, w;
-    struct lines rows[2][2], cols[2]; /* [inverse][in place], [inverse] */
-    fftwf_complex *scratch;           /* a chunk of rows per thread */
+    const int32_t *support;      /* [2,batch,4], or NULL */
+    fftwf_plan rows[2], cols[2]; /* of one line: forward, inverse */
+    pair *scratch;               /* per thread: scratch + thread * nscratch */
+    size_t nscratch, pitch;      /* pitch: from a column to the next in scratch */
 };
 
 static size_t wisdom_path(const struct prism_dev *dev, char *path, size_t n)
@@ -113,89 +120,68 @@ void prismi_cpu_fft_version(char *version, size_t n)
 /* ---- plans ---- */
 
 struct planning {
-    const struct prism_fft *plan;
-    fftwf_complex *a, *b; /* scratch of the size of the transform */
+    fftwf_complex *a, *b; /* a line each */
     unsigned effort;
     bool fresh; /* something had to be measured */
     bool failed;
 };
 
-static fftwf_plan plan_chunk(struct planning *p, size_t count, bool columns, bool inverse, bool in_place)
+static void plan_line(struct planning *p, size_t n, fftwf_plan plan[2])
 {
-    const int n = (int)(columns ? p->plan->h : p->plan->w), stride = columns ? (int)p->plan->w : 1;
-    const int dist = columns ? 1 : (int)p->plan->w, sign = inverse ? FFTW_BACKWARD : FFTW_FORWARD;
-    const unsigned flags = p->effort | (columns ? FFTW_UNALIGNED : 0);
-    fftwf_complex *to = in_place ? p->a : p->b;
-    fftwf_plan plan = NULL;
-
-    if (p->effort != FFTW_ESTIMATE)
-        plan = fftwf_plan_many_dft(1, &n, (int)count, p->a, NULL, stride, dist, to, NULL, stride, dist, sign,
-                                   flags | FFTW_WISDOM_ONLY);
-    if (!plan) {
-        plan = fftwf_plan_many_dft(1, &n, (int)count, p->a, NULL, stride, dist, to, NULL, stride, dist, sign, flags);
-        p->fresh |= p->effort != FFTW_ESTIMATE;
+    for (int inverse = 0; inverse < 2; inverse++) {
+        const int sign = inverse ? FFTW_BACKWARD : FFTW_FORWARD;
+        if (p->effort != FFTW_ESTIMATE)
+            plan[inverse] = fftwf_plan_dft_1d((int)n, p->a, p->b, sign, p->effort | FFTW_WISDOM_ONLY);
+        if (!plan[inverse]) {
+            plan[inverse] = fftwf_plan_dft_1d((int)n, p->a, p->b, sign, p->effort);
+            p->fresh |= p->effort != FFTW_ESTIMATE;
+        }
+        p->failed |= !plan[inverse];
     }
-    p->failed |= !plan;
-    return plan;
 }
 
-static struct lines plan_lines(struct planning *p, size_t count, bool columns, bool inverse, bool in_place)
+/* Up to whole cache lines. */
+static size_t padded(size_t n)
 {
-    struct lines l = {0};
-
-    if (count >= CHUNK)
-        l.full = plan_chunk(p, CHUNK, columns, inverse, in_place);
-    if (count % CHUNK)
-        l.rest = plan_chunk(p, count % CHUNK, columns, inverse, in_place);
-    return l;
+    return (n + COLS - 1) / COLS * COLS;
 }
 
 int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
 {
     static const unsigned efforts[] = {FFTW_ESTIMATE, FFTW_MEASURE, FFTW_PATIENT};
+    const size_t h = (size_t)d->h, w = (size_t)d->w, longest = padded(h > w ? h : w);
     struct prism_fft *f = calloc(1, sizeof *f);
-    size_t size = (size_t)d->h * (size_t)d->w;
-    struct planning p = {.plan = f, .effort = efforts[prismi_cpu(dev)->plan_effort]};
+    struct planning p = {.effort = efforts[prismi_cpu(dev)->plan_effort]};
 
     *out = NULL;
-    p.a = prismi_cpu_alloc(size, sizeof *p.a);
-    p.b = prismi_cpu_alloc(size, sizeof *p.b);
-    fftwf_complex *scratch = prismi_cpu_alloc((size_t)dev->caps.threads * CHUNK * (size_t)d->w, sizeof *scratch);
-    bool good = f && p.a && p.b && scratch;
+    p.a = prismi_cpu_alloc(2 * longest, sizeof *p.a);
+    if (f) {
+        *f = (struct prism_fft){.dev = dev, .batch = (size_t)d->batch, .h = h, .w = w, .support = (const int32_t *)d->support};
+        f->pitch = padded(h) + COLS; /* lines at a power of two would share their place in the cache */
+        f->nscratch = 2 * (COLS * f->pitch > padded(w) ? COLS * f->pitch : padded(w));
+        f->scratch = prismi_cpu_alloc((size_t)dev->caps.threads * f->nscratch, sizeof *f->scratch);
+    }
+    bool good = f && f->scratch && p.a;
     if (good) {
-        *f = (struct prism_fft){.dev = dev, .batch = (size_t)d->batch, .h = (size_t)d->h, .w = (size_t)d->w, .scratch = scratch};
+        p.b = p.a + longest;
         pthread_mutex_lock(&planner);
-        for (int inverse = 0; inverse < 2; inverse++) {
-            for (int in_place = 0; in_place < 2; in_place++)
-                f->rows[inverse][in_place] = plan_lines(&p, f->h, false, inverse, in_place);
-            f->cols[inverse] = plan_lines(&p, f->w, true, inverse, true);
-        }
+        plan_line(&p, w, f->rows);
+        plan_line(&p, h, f->cols);
         if (p.fresh && !p.failed)
             save_wisdom(dev);
         pthread_mutex_unlock(&planner);
     }
     free(p.a);
-    free(p.b);
     if (!good || p.failed) {
-        if (!good)
-            free(scratch);
         prismi_cpu_fft_destroy(f);
         return CPU_FAIL(dev, PRISM_ENOMEM, "no memory to plan a transform of %d x %d", d->h, d->w);
     }
-    prismi_cpu_log(dev, PRISM_LOG_DEBUG, "fft %dx%dx%d: rows and columns in chunks of %d, %s", d->batch, d->h, d->w, CHUNK,
+    prismi_cpu_log(dev, PRISM_LOG_DEBUG, "fft %dx%dx%d: by lines, %s", d->batch, d->h, d->w,
                    p.fresh                     ? "measured"
                    : p.effort == FFTW_ESTIMATE ? "estimated"
                                                : "from wisdom");
     *out = f;
     return 0;
-}
-
-static void destroy_lines(struct lines *l)
-{
-    if (l->full)
-        fftwf_destroy_plan(l->full);
-    if (l->rest)
-        fftwf_destroy_plan(l->rest);
 }
 
 void prismi_cpu_fft_destroy(struct prism_fft *f)
@@ -204,9 +190,8 @@ void prismi_cpu_fft_destroy(struct prism_fft *f)
         return;
     pthread_mutex_lock(&planner);
     for (int inverse = 0; inverse < 2; inverse++) {
-        destroy_lines(&f->rows[inverse][0]);
-        destroy_lines(&f->rows[inverse][1]);
-        destroy_lines(&f->cols[inverse]);
+        fftwf_destroy_plan(f->rows[inverse]);
+        fftwf_destroy_plan(f->cols[inverse]);
     }
     pthread_mutex_unlock(&planner);
     free(f->scratch);
@@ -217,71 +202,156 @@ void prismi_cpu_fft_destroy(struct prism_fft *f)
 
 struct fft_run {
     const struct prism_fft *f;
-    const struct lines *rows, *cols; /* rows: [in place] */
-    fftwf_complex *dst, *src;
+    const int32_t *support; /* [batch,4], or NULL */
+    fftwf_plan rows, cols;
+    pair *dst, *src;
 };
 
-static size_t chunks(size_t count)
+/* What one transform is about: input rows and output columns, both modulo the side. */
+struct region {
+    size_t row0, rows, col0, cols;
+};
+
+static struct region region_of(const struct fft_run *r, size_t image)
 {
-    return (count + CHUNK - 1) / CHUNK;
+    const int32_t *s = r->support ? r->support + 4 * image : NULL;
+
+    if (!s)
+        return (struct region){0, r->f->h, 0, r->f->w};
+    return (struct region){(size_t)s[0], (size_t)s[1], (size_t)s[2], (size_t)s[3]};
 }
 
-static fftwf_plan plan_of(const struct lines *l, size_t count, size_t chunk)
+/* Do [a, a + n) and [b, b + m) meet, modulo side? a, b < side. */
+static bool meet(size_t a, size_t n, size_t b, size_t m, size_t side)
 {
-    return (chunk + 1) * CHUNK <= count ? l->full : l->rest;
+    return n && m && ((b + side - a) % side < n || (a + side - b) % side < m);
 }
 
-static bool aligned(fftwf_complex *p)
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t row_items(const struct prism_fft *f)
+{
+    return (f->h + ROWS - 1) / ROWS;
+}
+
+static size_t col_items(const struct prism_fft *f)
+{
+    return (f->w + COLS - 1) / COLS;
+}
+
+static bool aligned(pair *p)
 {
     return fftwf_alignment_of((float *)p) == 0;
+}
+
+static void transform(fftwf_plan plan, pair *in, pair *out)
+{
+    fftwf_execute_dft(plan, (fftwf_complex *)in, (fftwf_complex *)out);
+}
+
+static void row(const struct fft_run *r, const struct region *g, size_t at, pair *scratch)
+{
+    const size_t w = r->f->w;
+    pair *in = r->src + at, *to = r->dst + at, *out = scratch;
+
+    if (!aligned(in))
+        in = memcpy(scratch + padded(w), in, w * sizeof *in);
+    if (r->src != r->dst && aligned(to))
+        out = to;
+    transform(r->rows, in, out);
+    if (out == to)
+        return;
+    if (r->src != r->dst) { /* what was there before may be anything */
+        memcpy(to, out, w * sizeof *to);
+        return;
+    }
+    size_t n = least(g->cols, w - g->col0);
+    memcpy(to + g->col0, out + g->col0, n * sizeof *to);
+    memcpy(to, out, (g->cols - n) * sizeof *to);
 }
 
 static void rows_item(const void *arg, size_t item, int thread)
 {
     const struct fft_run *r = arg;
-    size_t h = r->f->h, w = r->f->w, n = chunks(h), chunk = item % n, at = (item / n * h + chunk * CHUNK) * w;
-    size_t count = h - chunk * CHUNK < CHUNK ? h - chunk * CHUNK : CHUNK;
+    const size_t h = r->f->h, w = r->f->w, n = row_items(r->f), image = item / n, end = least(h, (item % n + 1) * ROWS);
+    const struct region g = region_of(r, image);
 
-    if (aligned(r->src + at) && aligned(r->dst + at)) {
-        fftwf_execute_dft(plan_of(&r->rows[r->src == r->dst], h, chunk), r->src + at, r->dst + at);
-        return;
+    for (size_t i = item % n * ROWS; i < end; i++) {
+        const size_t at = (image * h + i) * w;
+        if (meet(i, 1, g.row0, g.rows, h))
+            row(r, &g, at, r->f->scratch + (size_t)thread * r->f->nscratch);
+        else if (r->src != r->dst) /* unread, but in the columns that are not needed it stays */
+            memset(r->dst + at, 0, w * sizeof *r->dst);
     }
-    fftwf_complex *scratch = r->f->scratch + (size_t)thread * CHUNK * w;
-    memcpy(scratch, r->src + at, count * w * sizeof *scratch);
-    fftwf_execute_dft(plan_of(&r->rows[1], h, chunk), scratch, scratch);
-    memcpy(r->dst + at, scratch, count * w * sizeof *scratch);
+}
+
+/* y[j ldy + i] = x[i ldx + j], i < n, j < m */
+CPU_INLINE void transpose_tile(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
+{
+    for (size_t j = 0; j < m; j++)
+        for (size_t i = 0; i < n; i++)
+            y[j * ldy + i] = x[i * ldx + j];
+}
+
+CPU_HOT static void transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
+{
+    for (size_t i = 0; i < n; i += COLS)
+        for (size_t j = 0; j < m; j += COLS)
+            if (i + COLS <= n && j + COLS <= m)
+                transpose_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, COLS, COLS);
+            else
+                transpose_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, least(COLS, n - i), least(COLS, m - j));
 }
 
 static void cols_item(const void *arg, size_t item, int thread)
 {
     const struct fft_run *r = arg;
-    size_t n = chunks(r->f->w), at = item / n * r->f->h * r->f->w + item % n * CHUNK;
+    const size_t h = r->f->h, w = r->f->w, pitch = r->f->pitch, n = col_items(r->f), image = item / n, at = item % n * COLS;
+    const size_t count = least(COLS, w - at);
+    const struct region g = region_of(r, image);
 
-    (void)thread;
-    fftwf_execute_dft(plan_of(r->cols, r->f->w, item % n), r->dst + at, r->dst + at);
+    if (!meet(at, count, g.col0, g.cols, w))
+        return;
+    pair *data = r->dst + image * h * w + at, *in = r->f->scratch + (size_t)thread * r->f->nscratch, *out = in + COLS * pitch;
+    size_t first = least(g.rows, h - g.row0), rest = g.rows - first; /* rest: from row 0 on */
+    transpose(in + g.row0, pitch, data + g.row0 * w, w, first, count);
+    transpose(in, pitch, data, w, rest, count);
+    for (size_t j = 0; j < count; j++) {
+        pair *line = in + j * pitch;
+        memset(line + rest, 0, (g.row0 - rest) * sizeof *line);
+        memset(line + g.row0 + first, 0, (h - g.row0 - first) * sizeof *line);
+        transform(r->cols, line, out + j * pitch);
+    }
+    transpose(data, w, out, pitch, count, h);
 }
 
 /* A whole transform, while it is in the cache. */
 static void image_item(const void *arg, size_t item, int thread)
 {
     const struct fft_run *r = arg;
+    const size_t rows = row_items(r->f), cols = col_items(r->f);
 
-    for (size_t i = 0; i < chunks(r->f->h); i++)
-        rows_item(arg, item * chunks(r->f->h) + i, thread);
-    for (size_t i = 0; i < chunks(r->f->w); i++)
-        cols_item(arg, item * chunks(r->f->w) + i, thread);
+    for (size_t i = 0; i < rows; i++)
+        rows_item(arg, item * rows + i, thread);
+    for (size_t i = 0; i < cols; i++)
+        cols_item(arg, item * cols + i, thread);
 }
 
 int prismi_cpu_fft_run(struct prism_fft *f, int sign, prism_mem dst, prism_mem src)
 {
-    const struct fft_run r = {f, f->rows[sign > 0], &f->cols[sign > 0], (fftwf_complex *)dst, (fftwf_complex *)src};
-    double work = 16.0 * (double)f->batch * (double)f->h * (double)f->w;
+    const bool inverse = sign > 0;
+    const int32_t *support = f->support && inverse ? f->support + 4 * f->batch : f->support;
+    const struct fft_run r = {f, support, f->rows[inverse], f->cols[inverse], (pair *)dst, (pair *)src};
+    const double work = 16.0 * (double)f->batch * (double)f->h * (double)f->w;
 
     if (f->batch >= 2 * (size_t)f->dev->caps.threads && f->h * f->w <= 1 << 16) {
         prismi_cpu_for(f->dev, f->batch, work, image_item, &r);
         return 0;
     }
-    prismi_cpu_for(f->dev, f->batch * chunks(f->h), work, rows_item, &r);
-    prismi_cpu_for(f->dev, f->batch * chunks(f->w), work, cols_item, &r);
+    prismi_cpu_for(f->dev, f->batch * row_items(f), work, rows_item, &r);
+    prismi_cpu_for(f->dev, f->batch * col_items(f), work, cols_item, &r);
     return 0;
 }

@@ -47,7 +47,7 @@ struct aperture_run {
     const struct prism_subaperture_desc *d;
     float *field, *spectrum;
     const float *pupil;
-    const int32_t *origin, *index;
+    const int32_t *origin, *index, *open;
     double beta;
 };
 
@@ -59,7 +59,20 @@ static struct aperture_run aperture_run(const struct prism_subaperture_desc *d, 
                                  (const float *)a->pupil,
                                  (const int32_t *)a->origin,
                                  (const int32_t *)a->index,
+                                 (const int32_t *)a->open,
                                  a->beta};
+}
+
+/* Where pupil a is not zero. */
+struct opening {
+    int row0, rows, col0, cols;
+};
+
+static struct opening opening(const struct aperture_run *s, size_t a)
+{
+    const int32_t *o = s->open ? s->open + 4 * a : NULL;
+
+    return o ? (struct opening){o[0], o[1], o[2], o[3]} : (struct opening){0, s->d->ph, 0, s->d->pw};
 }
 
 /* a mod n in [0,n) */
@@ -90,12 +103,12 @@ CPU_HOT static void mulc_add(float *y, const float *p, const float *x, size_t n)
     }
 }
 
-/* One pupil row: columns of field and spectrum both wrap, so it runs in pieces. */
-static void pupil_row(const struct prism_subaperture_desc *d, float *y, int yx, int yw, const float *p, const float *x, int xx,
-                      int xw, void (*run)(float *y, const float *p, const float *x, size_t n))
+/* `cols` of one pupil row: columns of field and spectrum both wrap, so it runs in pieces. */
+static void pupil_row(int cols, float *y, int yx, int yw, const float *p, const float *x, int xx, int xw,
+                      void (*run)(float *y, const float *p, const float *x, size_t n))
 {
-    for (int j = 0, n; j < d->pw; j += n) {
-        n = d->pw - j;
+    for (int j = 0, n; j < cols; j += n) {
+        n = cols - j;
         n = n < yw - yx ? n : yw - yx;
         n = n < xw - xx ? n : xw - xx;
         run(y + 2 * (size_t)yx, p + 2 * (size_t)j, x + 2 * (size_t)xx, (size_t)n);
@@ -109,16 +122,17 @@ static void fwd_row(const void *arg, size_t r, int thread)
     const struct aperture_run *s = arg;
     const struct prism_subaperture_desc *d = s->d;
     size_t a = (size_t)s->index[r / (size_t)d->oh];
+    const struct opening o = opening(s, a);
     int i = wrap((int)(r % (size_t)d->oh) + d->ph / 2, d->oh);
     float *y = s->field + 2 * r * (size_t)d->ow;
 
     (void)thread;
     memset(y, 0, 2 * (size_t)d->ow * sizeof *y);
-    if (i >= d->ph)
+    if (i < o.row0 || i >= o.row0 + o.rows)
         return;
-    const float *p = s->pupil + 2 * (a * (size_t)d->ph + (size_t)i) * (size_t)d->pw;
+    const float *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
     const float *x = s->spectrum + 2 * (size_t)wrap(s->origin[2 * a] + i, d->h) * (size_t)d->w;
-    pupil_row(d, y, wrap(-(d->pw / 2), d->ow), d->ow, p, x, wrap(s->origin[2 * a + 1], d->w), d->w, mul_to);
+    pupil_row(o.cols, y, wrap(o.col0 - d->pw / 2, d->ow), d->ow, p, x, wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, mul_to);
 }
 
 static void adj_row(const void *arg, size_t r, int thread)
@@ -132,12 +146,14 @@ static void adj_row(const void *arg, size_t r, int thread)
         memset(y, 0, 2 * (size_t)d->w * sizeof *y);
     for (int b = 0; b < d->batch; b++) {
         size_t a = (size_t)s->index[b];
+        const struct opening o = opening(s, a);
         int i = wrap((int)r - s->origin[2 * a], d->h);
-        if (i >= d->ph)
+        if (i < o.row0 || i >= o.row0 + o.rows)
             continue;
-        const float *p = s->pupil + 2 * (a * (size_t)d->ph + (size_t)i) * (size_t)d->pw;
+        const float *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
         const float *x = s->field + 2 * ((size_t)b * (size_t)d->oh + (size_t)wrap(i - d->ph / 2, d->oh)) * (size_t)d->ow;
-        pupil_row(d, y, wrap(s->origin[2 * a + 1], d->w), d->w, p, x, wrap(-(d->pw / 2), d->ow), d->ow, mulc_add);
+        pupil_row(o.cols, y, wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, p, x, wrap(o.col0 - d->pw / 2, d->ow), d->ow,
+                  mulc_add);
     }
 }
 

@@ -97,6 +97,17 @@ bool prismi_aperture_cover(const struct prism_aperture *a, int grid, double cy, 
     return any;
 }
 
+void prismi_aperture_mark(const struct prism_aperture *a, int grid, double cy, double cx, uint8_t *mask, int *row0, int *rows)
+{
+    int box = prism_aperture_box(a), y0, y1, x0, x1;
+    reach(box, grid, cy, &y0, &y1);
+    reach(box, grid, cx, &x0, &x1);
+    for (int y = y0; y < y1; y++)
+        prism_aperture_render(a, cy, cx, y, x0, 1, x1 - x0, mask + (size_t)(y + grid / 2) * grid + (x0 + grid / 2));
+    *row0 = y0 + grid / 2;
+    *rows = y1 - y0;
+}
+
 int prism_aperture_box(const struct prism_aperture *a)
 {
     return 2 * (int)ceil(a->radius_px) + 3;

@@ -4,9 +4,9 @@
 
 void prismi_exp_turns(double turns, double *re, double *im)
 {
-    double phase_rad = 2 * 3.14159265358979323846 * (turns - floor(turns));
-    *re = cos(phase_rad);
-    *im = sin(phase_rad);
+    double part = turns - floor(turns), phase_rad = 2 * 3.14159265358979323846 * part;
+    *re = part == 0 ? 1 : cos(phase_rad); /* the case of most tables */
+    *im = part == 0 ? 0 : sin(phase_rad);
 }
 
 int prism_linop_forward(struct prism_linop *op, prism_mem y, prism_mem x)

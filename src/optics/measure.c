@@ -5,10 +5,19 @@
  *   u[m] = (1/N) sum_q P[q] X[k0 + q] exp(2 pi i q m/F) = exp(-2 pi i k0 m/F) g(m N/F):
  * the filtered image g at every (N/F)-th position, up to a phase ramp. 1/N is in the pupil table, so values keep their scale.
  * The object's centre lies at m = (N/2) F/N: F/2 for even sizes. For odd sizes that is a fraction of a pixel away from F/2
- * (integer division), and the table carries the linear phase that moves it there. No data is shifted anywhere. */
+ * (integer division), and the table carries the linear phase that moves it there. No data is shifted anywhere.
+ *
+ * The transforms are told what they may leave out: the object fills some rows and columns of the grid, and the open pixels of the
+ * apertures in use lie within some of their box. */
 #include "optics/optics_internal.h"
 
 #include <math.h>
+#include <string.h>
+
+/* Frequencies y0 <= ky < y1, x0 <= kx < x1. */
+struct extent {
+    int y0, y1, x0, x1;
+};
 
 struct prism_measure {
     struct prism_dev *dev;
@@ -20,11 +29,14 @@ struct prism_measure {
     prism_mem object;   /* [obj_h,obj_w] cplx; real objects only */
     prism_mem pupil;    /* [n_apertures,box_h,box_w] cplx */
     prism_mem origin;   /* [n_apertures,2] I32 */
-    prism_mem index;    /* [batch] I32 */
-    /* host scratch */
-    double *table;  /* [box_h,box_w] complex */
-    uint8_t *mask;  /* [box_h,box_w] */
-    int32_t *first; /* [batch] the initial index */
+    prism_mem opening;  /* [n_apertures,4] I32: row0, rows, col0, cols of the box */
+    prism_mem uses;     /* as below */
+    /* host */
+    double *table;        /* scratch: [box_h,box_w] complex */
+    uint8_t *mask;        /* scratch: [box_h,box_w] */
+    struct extent *open;  /* [n_apertures]: of the open pixels, from the box's centre */
+    struct extent *where; /* [n_apertures]: the same from DC */
+    int32_t *host_uses;   /* I32: the supports of grid_fft [2,1,4] and of field_fft [2,batch,4], then index [batch] */
 };
 
 /* ---- create and destroy ---- */
@@ -70,6 +82,17 @@ static size_t box_pixels(const struct prism_measure *m)
     return (size_t)m->p.box_h * m->p.box_w;
 }
 
+/* Elements of the supports; index follows. */
+static size_t support_count(const struct prism_measure *m)
+{
+    return 8 + 8 * (size_t)m->p.batch;
+}
+
+static size_t uses_bytes(const struct prism_measure *m)
+{
+    return (support_count(m) + (size_t)m->p.batch) * sizeof(int32_t);
+}
+
 static int allocate(struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
@@ -77,30 +100,87 @@ static int allocate(struct prism_measure *m)
 
     m->table = prismi_alloc(box, 2 * sizeof(*m->table));
     m->mask = prismi_alloc(box, sizeof(*m->mask));
-    m->first = prismi_alloc((size_t)p->batch, sizeof(*m->first));
-    if (!m->table || !m->mask || !m->first)
+    m->open = prismi_alloc((size_t)p->n_apertures, sizeof(*m->open));
+    m->where = prismi_alloc((size_t)p->n_apertures, sizeof(*m->where));
+    m->host_uses = prismi_alloc(1, uses_bytes(m));
+    if (!m->table || !m->mask || !m->open || !m->where || !m->host_uses)
         return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_ENOMEM, "measurement: no memory for a %d x %d pupil", p->box_h, p->box_w);
+    m->arena.owner = PRISMI_OWNER_FFT;
     prismi_arena_add(&m->arena, (size_t)p->grid_h * p->grid_w * size, &m->spectrum);
     if (!p->complex_object)
         prismi_arena_add(&m->arena, (size_t)p->obj_h * p->obj_w * size, &m->object);
+    m->arena.owner = PRISMI_OWNER_APERTURES;
     prismi_arena_add(&m->arena, (size_t)p->n_apertures * box * size, &m->pupil);
     prismi_arena_add(&m->arena, (size_t)p->n_apertures * 2 * sizeof(int32_t), &m->origin);
-    prismi_arena_add(&m->arena, (size_t)p->batch * sizeof(int32_t), &m->index);
+    prismi_arena_add(&m->arena, (size_t)p->n_apertures * 4 * sizeof(int32_t), &m->opening);
+    prismi_arena_add(&m->arena, uses_bytes(m), &m->uses);
     return prismi_arena_bind(&m->arena, m->dev);
+}
+
+/* ---- the apertures in use ---- */
+
+static int32_t *index_of(const struct prism_measure *m)
+{
+    return m->host_uses + support_count(m);
+}
+
+static bool is_empty(const struct extent *e)
+{
+    return e->y0 >= e->y1;
+}
+
+static struct extent hull(struct extent a, struct extent b)
+{
+    if (is_empty(&a) || is_empty(&b))
+        return is_empty(&a) ? b : a;
+    return (struct extent){a.y0 < b.y0 ? a.y0 : b.y0, a.y1 > b.y1 ? a.y1 : b.y1, a.x0 < b.x0 ? a.x0 : b.x0,
+                           a.x1 > b.x1 ? a.x1 : b.x1};
+}
+
+/* Samples first .. end-1 of n, modulo n. */
+static void put_range(int32_t to[2], int first, int end, int n)
+{
+    to[0] = (first % n + n) % n;
+    to[1] = end - first;
+}
+
+/* The supports of the entries that index names, and both to the device. */
+static int write_uses(struct prism_measure *m)
+{
+    const struct prism_measure_params *p = &m->p;
+    const int top = p->grid_h / 2 - p->obj_h / 2, left = p->grid_w / 2 - p->obj_w / 2;
+    int32_t *there = m->host_uses, *back = there + 4, *field_back = there + 8, *field_there = field_back + 4 * p->batch;
+    struct extent all = {0, 0, 0, 0};
+
+    for (int b = 0; b < p->batch; b++, field_back += 4, field_there += 4) {
+        const struct extent *open = &m->open[index_of(m)[b]];
+        put_range(field_there, open->y0, open->y1, p->field_h);
+        put_range(field_there + 2, 0, p->field_w, p->field_w);
+        put_range(field_back, 0, p->field_h, p->field_h);
+        put_range(field_back + 2, open->x0, open->x1, p->field_w);
+        all = hull(all, m->where[index_of(m)[b]]);
+    }
+    put_range(there, top, top + p->obj_h, p->grid_h);
+    put_range(there + 2, all.x0, all.x1, p->grid_w);
+    put_range(back, all.y0, all.y1, p->grid_h);
+    put_range(back + 2, left, left + p->obj_w, p->grid_w);
+    return m->dev->ops->write(m->dev, m->uses, m->host_uses, uses_bytes(m));
 }
 
 static int build(struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
-    const struct prism_fft_desc grid = {m->cplx, 1, p->grid_h, p->grid_w};
-    const struct prism_fft_desc field = {m->cplx, p->batch, p->field_h, p->field_w};
+    struct prism_fft_desc grid = {m->cplx, 1, p->grid_h, p->grid_w, NULL};
+    struct prism_fft_desc field = {m->cplx, p->batch, p->field_h, p->field_w, NULL};
 
     PRISM_TRY(allocate(m));
+    grid.support = m->uses;
+    field.support = m->uses + 8 * sizeof(int32_t);
     PRISM_TRY(m->dev->ops->fft_create(m->dev, &grid, &m->grid_fft));
     PRISM_TRY(m->dev->ops->fft_create(m->dev, &field, &m->field_fft));
     for (int b = 0; b < p->batch; b++)
-        m->first[b] = b % p->n_apertures;
-    return prism_measure_set_index(m, m->first);
+        index_of(m)[b] = b % p->n_apertures;
+    return write_uses(m);
 }
 
 int prism_measure_create(struct prism_dev *dev, const struct prism_measure_params *params, struct prism_measure **out)
@@ -132,7 +212,9 @@ void prism_measure_destroy(struct prism_measure **pm)
     m->dev->ops->fft_destroy(m->field_fft);
     m->dev->ops->fft_destroy(m->grid_fft);
     prismi_arena_release(&m->arena);
-    prismi_free(m->first);
+    prismi_free(m->host_uses);
+    prismi_free(m->where);
+    prismi_free(m->open);
     prismi_free(m->mask);
     prismi_free(m->table);
     prismi_ctx_drop(prismi_dev_ctx(m->dev), "measure");
@@ -150,15 +232,42 @@ static int check_entry(const struct prism_measure *m, int a)
     return 0;
 }
 
-/* An aperture whose box begins at frequency (y0, x0). */
-static int write_entry(struct prism_measure *m, int a, int y0, int x0)
+/* Rows and columns of the box that have open pixels. */
+static struct extent extent_of(const struct prism_measure *m, const uint8_t *mask)
+{
+    const int w = m->p.box_w;
+    struct extent e = {0, 0, 0, 0};
+
+    for (int i = 0; i < m->p.box_h; i++, mask += w) {
+        int first = 0, end = w;
+        if (!mask[0] && !memcmp(mask, mask + 1, (size_t)w - 1))
+            continue;
+        while (!mask[first])
+            first++;
+        while (!mask[end - 1])
+            end--;
+        e = hull(e, (struct extent){i, i + 1, first, end});
+    }
+    return e;
+}
+
+/* An aperture whose box begins at frequency (y0, x0), with open pixels in the given rows and columns of the box. rows of its table
+ * from row0 on are new: they are in m->table. */
+static int write_entry(struct prism_measure *m, int a, int y0, int x0, const struct extent *open, int row0, int rows)
 {
     const struct prism_measure_params *p = &m->p;
+    const int cy = p->box_h / 2, cx = p->box_w / 2;
     const int32_t origin[2] = {(y0 % p->grid_h + p->grid_h) % p->grid_h, (x0 % p->grid_w + p->grid_w) % p->grid_w};
-    const size_t n = box_pixels(m);
+    const int32_t opening[4] = {open->y0, open->y1 - open->y0, open->x0, open->x1 - open->x0};
+    const size_t first = (size_t)a * box_pixels(m) + (size_t)row0 * p->box_w;
 
-    PRISM_TRY(prismi_dev_put(m->dev, m->pupil + (size_t)a * n * prism_dtype_size(m->cplx), p->dtype, m->table, 2 * n));
-    return m->dev->ops->write(m->dev, m->origin + (size_t)a * sizeof(origin), origin, sizeof(origin));
+    PRISM_TRY(
+        prismi_dev_put(m->dev, m->pupil + first * prism_dtype_size(m->cplx), p->dtype, m->table, 2 * (size_t)rows * p->box_w));
+    PRISM_TRY(m->dev->ops->write(m->dev, m->origin + (size_t)a * sizeof(origin), origin, sizeof(origin)));
+    PRISM_TRY(m->dev->ops->write(m->dev, m->opening + (size_t)a * sizeof(opening), opening, sizeof(opening)));
+    m->open[a] = (struct extent){open->y0 - cy, open->y1 - cy, open->x0 - cx, open->x1 - cx};
+    m->where[a] = (struct extent){open->y0 + y0, open->y1 + y0, open->x0 + x0, open->x1 + x0};
+    return write_uses(m);
 }
 
 /* Does the box of n samples about `origin` hold what the grid has of [c - r, c + r]? */
@@ -196,32 +305,42 @@ static double centre_turns(int grid, int field, int q)
     return q * ((double)(grid / 2) / grid - (double)(field / 2) / field);
 }
 
-/* m->table from m->mask and a phase; what lies outside the grid is cleared. open: pixels left. */
-static int fill_table(struct prism_measure *m, int a, int y0, int x0, const double *phase_rad, int *open)
+/* Closes what of m->mask, whose box begins at frequency (y0, x0), lies outside the grid. */
+static void clip(struct prism_measure *m, int y0, int x0)
 {
     const struct prism_measure_params *p = &m->p;
-    const double scale = 1 / ((double)p->grid_h * p->grid_w), turn = 2 * 3.14159265358979323846;
-    double *t = m->table;
 
-    *open = 0;
     for (int i = 0; i < p->box_h; i++) {
         const int ky = y0 + i;
         const bool inside = ky >= -(p->grid_h / 2) && ky < p->grid_h - p->grid_h / 2;
+        for (int j = 0; j < p->box_w; j++)
+            if (!inside || x0 + j < -(p->grid_w / 2) || x0 + j >= p->grid_w - p->grid_w / 2)
+                m->mask[(size_t)i * p->box_w + j] = 0;
+    }
+}
+
+/* m->table: the given rows of a mask with a phase. */
+static int fill_table(struct prism_measure *m, int a, const uint8_t *mask, const double *phase_rad, int row0, int rows)
+{
+    const struct prism_measure_params *p = &m->p;
+    const double scale = 1 / ((double)p->grid_h * p->grid_w), turn = 2 * 3.14159265358979323846;
+    const double across = centre_turns(p->grid_w, p->field_w, 1);
+    double *t = m->table;
+
+    for (int i = row0; i < row0 + rows; i++) {
+        const double down = centre_turns(p->grid_h, p->field_h, i - p->box_h / 2);
         for (int j = 0; j < p->box_w; j++, t += 2) {
             const size_t pixel = (size_t)i * p->box_w + j;
-            const int kx = x0 + j;
             t[0] = t[1] = 0;
-            if (!inside || kx < -(p->grid_w / 2) || kx >= p->grid_w - p->grid_w / 2 || !m->mask[pixel])
+            if (!mask[pixel])
                 continue;
-            double turns = centre_turns(p->grid_h, p->field_h, i - p->box_h / 2) +
-                           centre_turns(p->grid_w, p->field_w, j - p->box_w / 2) + (phase_rad ? phase_rad[pixel] / turn : 0);
+            double turns = down + (j - p->box_w / 2) * across + (phase_rad ? phase_rad[pixel] / turn : 0);
             if (!isfinite(turns))
                 return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL, "aperture %d: phase_rad[%d][%d] is %g; give a finite phase",
                                   a, i, j, phase_rad[pixel]);
             prismi_exp_turns(turns, &t[0], &t[1]);
             t[0] *= scale;
             t[1] *= scale;
-            ++*open;
         }
     }
     return 0;
@@ -232,42 +351,48 @@ int prism_measure_set_aperture(struct prism_measure *m, int a, const struct pris
 {
     const struct prism_measure_params *p = &m->p;
     struct prism_ctx *ctx = prismi_dev_ctx(m->dev);
-    int open;
 
     PRISM_TRY(check_entry(m, a));
     PRISM_TRY(prismi_aperture_check(ctx, shape));
     PRISM_TRY(check_shape(m, a, shape, cy, cx));
     const int y0 = (int)round(cy) - p->box_h / 2, x0 = (int)round(cx) - p->box_w / 2;
     prism_aperture_render(shape, cy, cx, y0, x0, p->box_h, p->box_w, m->mask);
-    PRISM_TRY(fill_table(m, a, y0, x0, phase_rad, &open));
-    if (!open)
+    clip(m, y0, x0);
+    PRISM_TRY(fill_table(m, a, m->mask, phase_rad, 0, p->box_h));
+    const struct extent open = extent_of(m, m->mask);
+    if (is_empty(&open))
         return PRISM_FAIL(ctx, PRISM_EINVAL, "aperture %d: centred at (%g, %g) px it opens no pixel of the %d x %d grid; move it",
                           a, cy, cx, p->grid_h, p->grid_w);
-    return write_entry(m, a, y0, x0);
+    return write_entry(m, a, y0, x0, &open, 0, p->box_h);
 }
 
 int prism_measure_set_mask(struct prism_measure *m, int a, const uint8_t *mask)
 {
     const struct prism_measure_params *p = &m->p;
-    const int y0 = -(p->grid_h / 2), x0 = -(p->grid_w / 2);
-    int open;
 
     PRISM_TRY(check_entry(m, a));
     if (p->box_h != p->grid_h || p->box_w != p->grid_w)
         return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL,
                           "aperture %d: a mask needs a pupil box as large as the grid, %d x %d; it is %d x %d", a, p->grid_h,
                           p->grid_w, p->box_h, p->box_w);
-    for (size_t i = 0; i < box_pixels(m); i++)
-        m->mask[i] = mask[i];
-    PRISM_TRY(fill_table(m, a, y0, x0, NULL, &open));
-    return write_entry(m, a, y0, x0);
+    return prismi_measure_update_mask(m, a, mask, 0, p->box_h);
+}
+
+int prismi_measure_update_mask(struct prism_measure *m, int a, const uint8_t *mask, int row0, int rows)
+{
+    const struct extent open = extent_of(m, mask);
+
+    PRISM_TRY(fill_table(m, a, mask, NULL, row0, rows));
+    return write_entry(m, a, -(m->p.grid_h / 2), -(m->p.grid_w / 2), &open, row0, rows);
 }
 
 int prism_measure_set_index(struct prism_measure *m, const int32_t *index)
 {
     for (int b = 0; b < m->p.batch; b++)
         PRISM_TRY(check_entry(m, index[b]));
-    return m->dev->ops->write(m->dev, m->index, index, (size_t)m->p.batch * sizeof(*index));
+    for (int b = 0; b < m->p.batch; b++)
+        index_of(m)[b] = index[b];
+    return write_uses(m);
 }
 
 /* ---- run ---- */
@@ -278,23 +403,42 @@ static struct prism_subaperture_desc subaperture(const struct prism_measure *m)
     return (struct prism_subaperture_desc){m->cplx, p->batch, p->grid_h, p->grid_w, p->field_h, p->field_w, p->box_h, p->box_w};
 }
 
-int prism_measure_forward(struct prism_measure *m, prism_mem u, prism_mem x)
+static int spectrum_of(struct prism_measure *m, prism_mem x)
 {
     const struct prism_measure_params *p = &m->p;
     const struct prism_ops *ops = m->dev->ops;
     const struct prism_window_desc pad = {
         m->cplx, 1, p->grid_h, p->grid_w, p->obj_h, p->obj_w, p->grid_h / 2 - p->obj_h / 2, p->grid_w / 2 - p->obj_w / 2};
-    const struct prism_subaperture_desc desc = subaperture(m);
-    const struct prism_subaperture_args args = {u, m->spectrum, m->pupil, m->origin, m->index, 0};
 
     if (!p->complex_object) {
         PRISM_TRY(prismi_map(m->dev, PRISM_MAP_C_FROM_R, p->dtype, 1, (size_t)p->obj_h * p->obj_w, m->object, x, NULL, NULL, 0, 0));
         x = m->object;
     }
     PRISM_TRY(ops->window(m->dev, &pad, m->spectrum, x));
-    PRISM_TRY(ops->fft_run(m->grid_fft, -1, m->spectrum, m->spectrum));
-    PRISM_TRY(ops->subaperture_fwd(m->dev, &desc, &args));
-    return ops->fft_run(m->field_fft, +1, u, u);
+    return ops->fft_run(m->grid_fft, -1, m->spectrum, m->spectrum);
+}
+
+int prismi_measure_fields(struct prism_measure *m, prism_mem u)
+{
+    const struct prism_subaperture_desc desc = subaperture(m);
+    const struct prism_subaperture_args args = {u, m->spectrum, m->pupil, m->origin, prism_measure_index(m), 0, m->opening};
+
+    PRISM_TRY(m->dev->ops->subaperture_fwd(m->dev, &desc, &args));
+    return m->dev->ops->fft_run(m->field_fft, +1, u, u);
+}
+
+int prism_measure_forward(struct prism_measure *m, prism_mem u, prism_mem x)
+{
+    PRISM_TRY(spectrum_of(m, x));
+    return prismi_measure_fields(m, u);
+}
+
+int prismi_measure_spectrum(struct prism_measure *m, prism_mem x)
+{
+    put_range(m->host_uses + 2, 0, m->p.grid_w, m->p.grid_w); /* for any aperture */
+    PRISM_TRY(m->dev->ops->write(m->dev, m->uses, m->host_uses, uses_bytes(m)));
+    PRISM_TRY(spectrum_of(m, x));
+    return write_uses(m);
 }
 
 int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu)
@@ -304,7 +448,7 @@ int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu)
     const struct prism_window_desc crop = {
         m->cplx, 1, p->obj_h, p->obj_w, p->grid_h, p->grid_w, p->obj_h / 2 - p->grid_h / 2, p->obj_w / 2 - p->grid_w / 2};
     const struct prism_subaperture_desc desc = subaperture(m);
-    const struct prism_subaperture_args args = {gu, m->spectrum, m->pupil, m->origin, m->index, 0};
+    const struct prism_subaperture_args args = {gu, m->spectrum, m->pupil, m->origin, prism_measure_index(m), 0, m->opening};
 
     PRISM_TRY(ops->fft_run(m->field_fft, -1, gu, gu));
     PRISM_TRY(ops->subaperture_adj(m->dev, &desc, &args));
@@ -317,7 +461,7 @@ int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu)
 
 prism_mem prism_measure_index(const struct prism_measure *m)
 {
-    return m->index;
+    return m->uses + support_count(m) * sizeof(int32_t);
 }
 
 const struct prism_measure_params *prism_measure_params(const struct prism_measure *m)

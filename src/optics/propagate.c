@@ -217,7 +217,7 @@ int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
                                  {dtype, p->pixels},
                                  {dtype, p->pixels}};
 
-    struct prism_fft_desc fft = {dtype, 1, grid->ny, grid->nx};
+    struct prism_fft_desc fft = {dtype, 1, grid->ny, grid->nx, NULL};
     const size_t bytes = p->pixels * prism_dtype_size(dtype);
     PRISM_TRY_OUT(dev->ops->fft_create(dev, &fft, &p->fft));
     if (centred)

@@ -140,7 +140,7 @@ START_TEST(cover_counts_what_is_open)
         for (int r = 0; r < 5; r++)
             for (int grid = 40; grid <= 41; grid++) {
                 struct prism_aperture a = {(enum prism_aperture_shape)shape, radius[r], 0.3 * radius[r], 0.5, 3};
-                uint8_t *mask = allocate((size_t)grid * grid, 1);
+                uint8_t *mask = allocate((size_t)grid * grid, 1), *part = allocate((size_t)grid * grid, 1);
                 int32_t *count = allocate((size_t)grid * grid, sizeof *count), *want = allocate((size_t)grid * grid, sizeof *want);
                 for (int k = 0; k < 7; k++) {
                     bool any = false;
@@ -151,9 +151,17 @@ START_TEST(cover_counts_what_is_open)
                     }
                     ck_assert_int_eq(prismi_aperture_cover(&a, grid, centre[k][0], centre[k][1], count), any);
                     ck_assert_int_eq(prismi_aperture_cover(&a, grid, centre[k][0], centre[k][1], NULL), any);
+                    int row0, rows;
+                    memset(part, 0, (size_t)grid * grid);
+                    prismi_aperture_mark(&a, grid, centre[k][0], centre[k][1], part, &row0, &rows);
+                    ck_assert_mem_eq(part, mask, (size_t)grid * grid);
+                    ck_assert(row0 >= 0 && rows >= 0 && row0 + rows <= grid);
+                    for (int i = 0; i < grid * grid; i++)
+                        ck_assert(!part[i] || (i / grid >= row0 && i / grid < row0 + rows));
                 }
                 ck_assert_mem_eq(count, want, (size_t)grid * grid * sizeof *count);
                 free(mask);
+                free(part);
                 free(count);
                 free(want);
             }

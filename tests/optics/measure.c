@@ -271,6 +271,44 @@ START_TEST(mask_equals_aperture)
 }
 END_TEST
 
+/* A mask brought up to date in the rows that changed is the mask set whole, and the one spectrum serves every aperture. */
+START_TEST(partial_updates)
+{
+    const double centres[][2] = {{-20, 3}, {11, -9}, {0, 0}, {0, 25}};
+    const struct prism_measure_params p = {.dtype = PRISM_F64,
+                                           .grid_h = 64,
+                                           .grid_w = 64,
+                                           .obj_h = 48,
+                                           .obj_w = 64,
+                                           .complex_object = true,
+                                           .n_apertures = 1,
+                                           .batch = 1};
+    struct prism_measure *m = make(p), *whole = make(p);
+    const struct prism_aperture shape = circle(5);
+    prism_mem x = upload(object, 48 * 64), field = upload(u, 64 * 64);
+    uint8_t mask[4096] = {0}, one[4096];
+    int row = 0, rows = 0;
+    test_object(truth, object);
+    MUST_WRITE(x, object, 48 * 64);
+    for (int k = 0; k < 4; k++) {
+        mask_of(5, &centres[k], 1, one);
+        memset(mask + 64 * row, 0, (size_t)(64 * rows));
+        ck_assert_int_eq(prismi_measure_update_mask(m, 0, mask, row, rows), 0);
+        prismi_aperture_mark(&shape, 64, centres[k][0], centres[k][1], mask, &row, &rows);
+        ck_assert_mem_eq(mask, one, sizeof mask);
+        ck_assert_int_eq(prismi_measure_update_mask(m, 0, mask, row, rows), 0);
+        ck_assert_int_eq(prism_measure_set_mask(whole, 0, one), 0);
+        run(m, object, u);
+        run(whole, object, u + 4096);
+        ck_assert_mem_eq(u, u + 4096, 4096 * sizeof *u);
+        if (k == 0)
+            ck_assert_int_eq(prismi_measure_spectrum(m, x), 0);
+    }
+    prism_measure_destroy(&m);
+    prism_measure_destroy(&whole);
+}
+END_TEST
+
 START_TEST(indices)
 {
     struct prism_measure *m = make((struct prism_measure_params){
