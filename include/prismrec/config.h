@@ -40,8 +40,9 @@ struct prism_config {
         int cache_mb; /* measurement cache */
     } compute;
     struct {
-        int checkpoint_every; /* steps, 0 = only at the end */
-        int metrics_every;    /* steps between lines of metrics.jsonl; the same number as recon.metrics_every */
+        double checkpoint_seconds; /* 0 = none by the clock */
+        int checkpoint_every;      /* steps, 0 = none by steps */
+        int metrics_every;         /* steps between lines of metrics.jsonl; the same number as recon.metrics_every */
     } output;
 };
 

@@ -1,6 +1,6 @@
 /* PRISM: the generative decoder: a latent vector, transposed and plain convolutions, per-channel normalisation, activations.
  *
- * A static list of layers with hand-written backward passes over four slabs of device memory; nothing is allocated after create.
+ * A static list of layers with hand-written backward passes over a few slabs of device memory; nothing is allocated after create.
  * Architecture and formulas: docs/decoder.md. */
 #ifndef PRISMREC_NET_H
 #define PRISMREC_NET_H
@@ -23,6 +23,9 @@ enum prism_init {
 
 struct prism_decoder_params {
     enum prism_dtype dtype;           /* PRISM_F32; PRISM_F64 where the device has it */
+    enum prism_dtype store;           /* PRISM_F16 or PRISM_BF16, over PRISM_F32 and with normalisation: activations from the second
+                                         convolution to the one before the last; else PRISM_F32 */
+    bool tf32;                        /* convolutions in F32 may round their operands to 10 bits of mantissa */
     int grid_size;                    /* N, a power of two: sets the automatic latent size */
     int obj_size;                     /* O <= N: the output is [O,O] */
     int latent_channels;              /* 0 = N */
@@ -36,7 +39,8 @@ struct prism_decoder_params {
     enum prism_init init;
 };
 
-/* Returns 0, PRISM_EINVAL (N not a power of two, O > N, a channel count that reaches 0, ...), PRISM_ENOMEM, PRISM_ENOTSUP. */
+/* Returns 0, PRISM_EINVAL (N not a power of two, O > N, a channel count that reaches 0, ...), PRISM_ENOMEM, PRISM_ENOTSUP (a type
+ * that the device lacks). */
 PRISM_API int prism_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, struct prism_net **out);
 PRISM_API void prism_net_destroy(struct prism_net **net); /* NULL ok */
 
@@ -46,7 +50,8 @@ PRISM_API int prism_net_init(struct prism_net *net, uint64_t seed);
 /* Output [O,O] of the current weights, device memory owned by the net, overwritten by the next forward. Normalisation uses the
  * image's own statistics and updates the running ones. Enqueue only. */
 PRISM_API int prism_net_forward(struct prism_net *net, prism_mem *out);
-/* Parameter gradients for dL/dout [O,O] after a forward; gout's contents are kept. Overwrites all gradients. Enqueue only. */
+/* Parameter gradients for dL/dout [O,O] after a forward; gout's contents are kept. Overwrites all gradients; they hold until the
+ * next forward. Enqueue only. */
 PRISM_API int prism_net_backward(struct prism_net *net, prism_mem gout);
 /* The same network with the running statistics folded into the convolutions: inference only (backward fails with PRISM_EINVAL). */
 PRISM_API int prism_net_fold(const struct prism_net *net, struct prism_net **out);
@@ -55,14 +60,28 @@ struct prism_param_info {
     char name[48]; /* "input_vec", "decoder.0.weight", "decoder.1.gamma", "decoder.1.beta", "decoder.15.bias", ... */
     int nd, dim[4];
     size_t count;
-    prism_mem value, grad; /* grad is NULL in a folded net */
+    prism_mem value, grad; /* grad is NULL in a folded net, and where it is never stored: see prism_net_gradient */
 };
 PRISM_API int prism_net_param_count(const struct prism_net *net);                                /* tensors */
 PRISM_API size_t prism_net_param_total(const struct prism_net *net);                             /* scalars */
 PRISM_API int prism_net_param(const struct prism_net *net, int i, struct prism_param_info *out); /* PRISM_EINVAL out of range */
-/* The parameter and gradient slabs (for an optimiser): bytes include padding between tensors, which stays zero. */
-PRISM_API void prism_net_slabs(const struct prism_net *net, prism_mem *params, prism_mem *grads, size_t *count);
-/* Running statistics [mean, var per channel] slab; what a checkpoint needs beside the parameters. */
+/* The last backward's gradient of the i-th parameter into out. Enqueue only. PRISM_EINVAL out of range and in a folded net. */
+PRISM_API int prism_net_gradient(const struct prism_net *net, int i, prism_mem out);
+/* All parameters in one slab: what a checkpoint needs, with the running statistics. count scalars include padding between tensors,
+ * which stays zero. */
+PRISM_API void prism_net_values(const struct prism_net *net, prism_mem *values, size_t *count);
+/* A part of that slab as an optimiser sees it. Where grad is NULL the part is a matrix [rows,cols] with the gradient a[r] b[c]: the
+ * first convolution, which sees one pixel, and has three quarters of all parameters. */
+struct prism_net_segment {
+    size_t offset, count; /* scalars into the slab, and into any slab of the optimiser of the same layout */
+    prism_mem value, grad;
+    prism_mem a, b; /* [rows], [cols] */
+    size_t rows, cols;
+};
+#define PRISM_NET_MAX_SEGMENTS 3
+/* Fills at most n segments, in order; returns how many there are: up to PRISM_NET_MAX_SEGMENTS, none in a folded net. */
+PRISM_API int prism_net_segments(const struct prism_net *net, struct prism_net_segment *out, int n);
+/* Running statistics [mean, var per channel] slab. */
 PRISM_API void prism_net_running(const struct prism_net *net, prism_mem *stats, size_t *count);
 PRISM_API const struct prism_decoder_params *prism_net_params(const struct prism_net *net); /* with zeros resolved */
 

@@ -69,6 +69,16 @@ enum prism_schedule {
     PRISM_SCHEDULE_COSINE_RESTARTS, /* T0 = 50, Tmult = 2, minimum 1e-6 */
     PRISM_SCHEDULE_COUNT
 };
+/* Of a decoder's arithmetic; mopie takes fp64 for double and all else for single. */
+enum prism_precision {
+    PRISM_PRECISION_FP32,
+    PRISM_PRECISION_FP64, /* where the device has it */
+    PRISM_PRECISION_TF32, /* fp32, where a device may round what convolutions multiply to 10 bits of mantissa */
+    PRISM_PRECISION_BF16, /* fp32, but between the first and the last convolution activations are stored as bfloat16; fp32 where
+                             the device lacks it or is not faster with it for a network of this size, which is logged */
+    PRISM_PRECISION_FP16, /* the same with binary16, and with gradients scaled by a factor that follows what fits */
+    PRISM_PRECISION_COUNT
+};
 enum prism_tier { PRISM_TIER_NORMAL, PRISM_TIER_FAST, PRISM_TIER_AGGRESSIVE, PRISM_TIER_RESCUE, PRISM_TIER_COUNT };
 
 struct prism_training_params {
@@ -113,8 +123,8 @@ struct prism_mopie_params {
 
 struct prism_recon_params {
     enum prism_algorithm algorithm;
-    enum prism_dtype dtype;              /* PRISM_F32, or PRISM_F64 where the device has it */
-    struct prism_decoder_params decoder; /* dtype, grid_size and obj_size are taken from the data set and dtype above */
+    enum prism_precision precision;
+    struct prism_decoder_params decoder; /* types and sizes are taken from the precision above and the data set */
     struct prism_training_params training;
     struct prism_mopie_params mopie;
     uint64_t seed;
@@ -139,6 +149,8 @@ struct prism_progress {
     bool evaluated;                      /* the three above are of this very step */
     bool sample_done, sample_converged;  /* progressive: this call closes a sample */
     int n_failed;
+    int64_t skipped;   /* fp16: updates left out so far, as a gradient did not fit; like the loss as of when it was looked at */
+    double loss_scale; /* fp16: the factor on gradients; NaN where there is none */
 };
 
 /* A reconstruction in progress. Bit-identical for the same data, parameters and backend, whatever the thread count, and across
@@ -153,10 +165,9 @@ PRISM_API void prism_session_destroy(struct prism_session **s); /* NULL ok */
 
 /* One unit of work: an optimiser step, a projection of one sample, or a parallel pass over all. Losses are looked at every step
  * where one decides something (progressive, init_threshold), once a loop (mopie), else every 16 steps; between looks a step waits
- * for nothing and allocates nothing. Two exceptions: with MS-SSIM among the losses every step waits, as the means of its scales go
- * through the host; and a progressive step that opens a sample measures it, which waits and may allocate in the data set's cache.
- * Returns 0, PRISM_EDIVERGED (step and term are in the text; everything goes back to the last state whose losses were seen to be
- * finite), PRISM_EDEVICE. Does nothing once phase is PRISM_PHASE_DONE. */
+ * for nothing and allocates nothing, but for a progressive step that opens a sample: it measures it, which waits and may allocate
+ * in the data set's cache. Returns 0, PRISM_EDIVERGED (step and term are in the text; everything goes back to the last state whose
+ * losses were seen to be finite), PRISM_EDEVICE. Does nothing once phase is PRISM_PHASE_DONE. */
 PRISM_API int prism_session_step(struct prism_session *s);
 PRISM_API void prism_session_progress(const struct prism_session *s, struct prism_progress *out);
 
@@ -166,7 +177,8 @@ PRISM_API void prism_session_progress(const struct prism_session *s, struct pris
 PRISM_API int prism_session_run(struct prism_session *s, bool (*on_progress)(void *user, const struct prism_progress *),
                                 void *user);
 
-/* The current reconstruction [O,O] (modulus for a complex object). Measured amplitudes do not tell a real object from its negative,
+/* The current reconstruction [O,O] (modulus for a complex object), whatever the precision from weights and activations in single
+ * or double; an average of outputs is of the outputs as they were. Measured amplitudes do not tell a real object from its negative,
  * and a decoder without an output activation may find either; as an object is itself an amplitude, the one with the positive sum
  * is given once initialisation is over. Waits. */
 PRISM_API int prism_session_result(struct prism_session *s, double *out);

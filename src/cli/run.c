@@ -1,6 +1,6 @@
 /* prism run: one reconstruction, from a configuration to a folder of results. */
+#include "cli/run.h"
 #include "cli/progress.h"
-#include "cli/rundir.h"
 #include "core/internal.h"
 
 #include <signal.h>
@@ -54,6 +54,8 @@ struct run {
     struct rundir dir;
     struct progress progress;
     enum voice voice;
+    double saved_s; /* when the last checkpoint was written, or this process began */
+    int64_t saved_step;
     int status; /* what went wrong inside the callback */
 };
 
@@ -78,25 +80,45 @@ static double wall_s(const struct run *r)
     return r->dir.before_s + cli_seconds() - r->progress.start_s;
 }
 
+/* By the clock: as late as the run is old, so that a short one leaves something too, and never later than the setting. */
+static bool checkpoint_due(const struct run *r, int64_t step)
+{
+    const struct prism_config *cfg = r->setup.cfg;
+    double now = cli_seconds(), age = r->saved_s - r->progress.start_s, limit = cfg->output.checkpoint_seconds;
+    double wait = age < 1 ? 1 : age;
+    if (limit > 0 && now - r->saved_s >= (wait < limit ? wait : limit))
+        return true;
+    return cfg->output.checkpoint_every && step % cfg->output.checkpoint_every == 0;
+}
+
+static int checkpoint(struct run *r, int64_t step)
+{
+    PRISM_TRY(PRISMI_REGION(r->setup.dev, "checkpoint", 0, rundir_checkpoint(&r->dir, &r->setup)));
+    r->saved_s = cli_seconds();
+    r->saved_step = step;
+    return 0;
+}
+
 static bool on_progress(void *user, const struct prism_progress *at)
 {
     struct run *r = user;
-    const struct prism_config *cfg = r->setup.cfg;
     if (r->voice == VOICE_LINE)
         progress_show(&r->progress, at);
     if (at->evaluated)
-        r->status = rundir_log(&r->dir, r->setup.ctx, at, wall_s(r), r->voice == VOICE_JSON);
-    if (!r->status && cfg->output.checkpoint_every && at->step % cfg->output.checkpoint_every == 0)
-        r->status = rundir_checkpoint(&r->dir, &r->setup);
+        r->status = PRISMI_REGION(r->setup.dev, "log", 0, rundir_log(&r->dir, r->setup.ctx, at, wall_s(r), r->voice == VOICE_JSON));
+    if (!r->status && checkpoint_due(r, at->step))
+        r->status = checkpoint(r, at->step);
+    if (r->status) /* now: that the run stops for it is an error too, and will be recorded over this one */
+        cli_fail(r->setup.ctx, EXIT_FAILED);
     return !r->status && !interrupted;
 }
 
 /* ---- the ways a run ends ---- */
 
-/* The command as it was typed, made to resume. */
-static void print_resume_command(const struct run *r)
+/* The command as it was typed, made to resume, on the backend given where that is not NULL. */
+static void print_resume_command(const struct run *r, const char *backend)
 {
-    fputs("prism run", stderr);
+    fprintf(stderr, "prism %s", r->cli->cmd->name);
     for (int i = 1; i < r->cli->argc; i++) {
         fputc(' ', stderr);
         cli_print_quoted(stderr, r->cli->argv[i]);
@@ -105,7 +127,28 @@ static void print_resume_command(const struct run *r)
         fputs(" --output ", stderr);
         cli_print_quoted(stderr, r->dir.path);
     }
+    if (backend)
+        fprintf(stderr, " --backend %s", backend);
     fputs(cli_has(r->cli, "resume") ? "\n" : " --resume\n", stderr);
+}
+
+/* The device took its memory with it. What was saved before is all there is, and any backend can go on from there. */
+static int end_lost(struct run *r)
+{
+    struct prism_progress at;
+    prism_session_progress(r->setup.session, &at);
+    progress_clear();
+    rundir_record(&r->dir, &r->setup, "failed", &at, wall_s(r));
+    cli_error("the device was lost at step %lld", (long long)at.step);
+    if (!r->saved_step) {
+        cli_error("no checkpoint had been written yet; start again, with --backend cpu if the device stays away");
+        return EXIT_FAILED;
+    }
+    cli_error("the checkpoint of step %lld is in %s; continue on the CPU with:", (long long)r->saved_step,
+              rundir_file(&r->dir, "checkpoint.prism"));
+    fputs("prism: ", stderr);
+    print_resume_command(r, "cpu");
+    return EXIT_FAILED;
 }
 
 /* Keep what there is. The error that led here, if any, was printed. */
@@ -126,7 +169,7 @@ static int end_early(struct run *r, const char *status, int code)
                 (long long)at.total_steps, rundir_file(&r->dir, "checkpoint.prism"));
     if (r->voice != VOICE_QUIET && code == EXIT_INTERRUPTED) {
         fputs("prism: continue with: ", stderr);
-        print_resume_command(r);
+        print_resume_command(r, NULL);
     }
     return code;
 }
@@ -176,9 +219,12 @@ static int finish(struct run *r)
         cli_error("not enough memory for a picture of %zu x %zu", side, side);
         return EXIT_FAILED;
     }
-    int status = write_everything(r, result);
+    int status = PRISMI_REGION(r->setup.dev, "results", 0, write_everything(r, result));
     free(result);
-    return status ? cli_fail(r->setup.ctx, EXIT_FAILED) : EXIT_DONE;
+    if (!status)
+        return EXIT_DONE;
+    cli_fail(r->setup.ctx, EXIT_FAILED);
+    return status == PRISM_EDEVICE ? end_lost(r) : EXIT_FAILED;
 }
 
 /* ---- from start to end ---- */
@@ -203,6 +249,13 @@ static const char *progress_unit(const struct prism_config *cfg)
     return cfg->recon.training.objective == PRISM_OBJ_PROGRESSIVE ? "sample" : NULL;
 }
 
+/* A resumed run keeps its record until there is a newer one. */
+static int open_folder(struct run *r, int64_t step)
+{
+    PRISM_TRY(rundir_open(&r->dir, &r->setup, step));
+    return step ? 0 : rundir_record(&r->dir, &r->setup, "running", NULL, 0);
+}
+
 static int reconstruct(struct run *r)
 {
     struct setup *s = &r->setup;
@@ -210,29 +263,35 @@ static int reconstruct(struct run *r)
     int code = cli_has(r->cli, "resume") ? load_checkpoint(r, &at) : EXIT_DONE;
     if (code)
         return code;
-    /* a resumed run keeps its record until there is a newer one */
-    if (rundir_open(&r->dir, s, at.step) || (!at.step && rundir_record(&r->dir, s, "running", NULL, 0)))
+    if (PRISMI_REGION(s->dev, "folder", 0, open_folder(r, at.step)))
         return cli_fail(s->ctx, EXIT_FAILED);
     catch_signals();
     signal(SIGPIPE, SIG_IGN); /* a reader that went away must not end a long run */
     signal(SIGXFSZ, SIG_IGN); /* a size limit is an error to report, not a reason to die */
     progress_start(&r->progress, progress_unit(s->cfg), at.step);
+    r->saved_s = r->progress.start_s;
+    r->saved_step = at.step;
     int status = prism_session_run(s->session, on_progress, r);
     prism_session_progress(s->session, &at);
     if (!status || (status == PRISM_ECANCELED && !r->status && at.phase == PRISM_PHASE_DONE))
         return finish(r);
     if (status == PRISM_ECANCELED && !r->status)
         return end_early(r, "interrupted", EXIT_INTERRUPTED);
-    cli_fail(s->ctx, EXIT_FAILED);
+    int cause = r->status ? r->status : status;
+    if (!r->status)
+        cli_fail(s->ctx, EXIT_FAILED);
+    if (cause == PRISM_EDEVICE)
+        return end_lost(r);
     return status == PRISM_ECANCELED ? EXIT_FAILED : end_early(r, status == PRISM_EDIVERGED ? "diverged" : "failed", EXIT_FAILED);
 }
 
-static int run(struct cli *cli)
+int run_reconstruction(struct cli *cli, const char *config, const struct run_profile *profile)
 {
     struct run r = {.cli = cli, .dir.metrics_fd = -1};
     struct setup *s = &r.setup;
     r.voice = cli_has(cli, "quiet") ? VOICE_QUIET : cli_has(cli, "json") || !isatty(STDERR_FILENO) ? VOICE_JSON : VOICE_LINE;
-    int code = setup_config(s, cli, cli->n_args ? cli->args[0] : NULL);
+    int code = setup_config(s, cli, config);
+    s->profile = profile ? &profile->params : NULL;
     if (!code)
         code = rundir_choose(&r.dir, s->cfg, cli_get(cli, "output"), cli_has(cli, "resume"));
     if (!code)
@@ -241,9 +300,18 @@ static int run(struct cli *cli)
         code = setup_session(s, cli_has(cli, "no-fused"));
     if (!code)
         code = reconstruct(&r);
+    if (profile && r.dir.metrics_fd >= 0 && profile->report(profile, s, &r.dir, cli, r.voice == VOICE_LINE ? stdout : stderr)) {
+        cli_fail(s->ctx, EXIT_FAILED);
+        code = code ? code : EXIT_FAILED;
+    }
     rundir_close(&r.dir);
     setup_release(s);
     return code;
+}
+
+static int run(struct cli *cli)
+{
+    return run_reconstruction(cli, cli->n_args ? cli->args[0] : NULL, NULL);
 }
 
 const struct cli_command cli_run = {

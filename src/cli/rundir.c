@@ -84,7 +84,7 @@ int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *
     return EXIT_DONE;
 }
 
-static int write_text(struct prism_ctx *ctx, const char *path, const char *text)
+int rundir_write_text(struct prism_ctx *ctx, const char *path, const char *text)
 {
     struct prismi_file *f;
     if (!text)
@@ -137,7 +137,7 @@ int rundir_open(struct rundir *d, struct setup *s, int64_t last_step)
     if (last_step)
         recall_start(d, s->ctx);
     PRISM_TRY(prism_config_dump(s->set, &yaml));
-    int status = write_text(s->ctx, rundir_file(d, "config.yaml"), yaml);
+    int status = rundir_write_text(s->ctx, rundir_file(d, "config.yaml"), yaml);
     free(yaml);
     return status ? status : open_metrics(d, s->ctx, last_step);
 }
@@ -284,6 +284,8 @@ void rundir_final(struct json_out *j, const char *key, const struct prism_progre
     json_number(j, "loss", final->loss);
     json_number(j, "steps", (double) final->step);
     json_number(j, "failed_samples", final->n_failed);
+    json_number(j, "skipped_steps", (double) final->skipped);
+    json_number(j, "loss_scale", final->loss_scale);
     json_number(j, "wall_s", wall_s);
     json_number(j, "peak_rss_bytes", 1024.0 * (double)usage.ru_maxrss);
     json_close(j, '}');
@@ -302,7 +304,7 @@ int rundir_record(struct rundir *d, struct setup *s, const char *status, const s
     config_members(&j, s->cfg);
     json_close(&j, '}');
     json_newline(&j);
-    int code = write_text(s->ctx, rundir_file(d, "run.json"), json_text(&j));
+    int code = rundir_write_text(s->ctx, rundir_file(d, "run.json"), json_text(&j));
     json_release(&j);
     return code;
 }

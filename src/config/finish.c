@@ -138,6 +138,11 @@ static int check_files_and_model(const struct prism_config_set *set, const struc
     if (c->recon.algorithm == PRISM_ALG_DECODER && d->n_upsample && 4 << d->n_upsample < c->image.obj_size)
         return REFUSE(set, "model.n_upsample", "%d doublings of 4 px make %d px, less than image.obj_size, %d px; give more, or 0",
                       d->n_upsample, 4 << d->n_upsample, c->image.obj_size);
+    enum prism_precision p = c->recon.precision;
+    if (c->recon.algorithm == PRISM_ALG_DECODER && d->no_norm && (p == PRISM_PRECISION_BF16 || p == PRISM_PRECISION_FP16))
+        return REFUSE(set, "training.precision",
+                      "%s needs normalisation to keep activations in range; use model.use_bn true, or fp32",
+                      p == PRISM_PRECISION_BF16 ? "bf16" : "fp16");
     if (d->n_channels == 1 || (d->n_channels > 1 && d->channels[d->n_channels - 1] != 1))
         return REFUSE(set, "model.channels", "%d %s, the last %d; expected at least 2, the last 1", d->n_channels,
                       d->n_channels == 1 ? "entry" : "entries", d->channels[d->n_channels - 1]);

@@ -14,7 +14,7 @@ static const char *const objectives[] = {"joint", "progressive", NULL};
 static const char *const losses[] = {"l1", "l2", "ssim", "ms-ssim", NULL};
 static const char *const schedules[] = {"constant", "plateau", "cosine", "cosine_restarts", NULL};
 static const char *const targets[] = {"circle", "measurement", "synthetic_aperture", "projection", NULL};
-static const char *const precisions[] = {"fp32", "fp64", NULL};
+static const char *const precisions[] = {"fp32", "fp64", "tf32", "bf16", "fp16", NULL};
 static const char *const objects[] = {"none", "europa", "titan", "betelgeuse", "neptune", NULL};
 static const char *const planners[] = {"estimate", "measure", "patient", NULL};
 
@@ -137,8 +137,10 @@ static const struct prism_config_key keys[] = {
     {KEY_NUMBER("training.average", TRAIN(average), 0, 1, "0", "",
                 "share of the last steps whose outputs are averaged into the result; 0: the last output")},
     {KEY_UINT64("training.seed", recon.seed, "1", "seed of everything random: weights, batches, noise, random pattern")},
-    {KEY_ENUM("training.precision", recon.dtype, precisions, "fp32",
-              "arithmetic: single or double precision, where the backend has it")},
+    {KEY_ENUM(
+        "training.precision", recon.precision, precisions, "fp32",
+        "arithmetic: fp32; fp64 (backend ref); tf32: convolutions may round to 10 bits of mantissa, on a GPU; bf16, fp16: the "
+        "network's larger activations are stored in 16 bits, where the device has that and it pays, else fp32")},
 
     {KEY_NAME("physics.obj_name", physics.obj_name, objects, "europa",
               "object whose numbers stand in for those not given; none: no object")},
@@ -165,8 +167,10 @@ static const struct prism_config_key keys[] = {
               "folder of backend plugins; empty: PRISMREC_BACKEND_PATH, else the installed one")},
     {KEY_INT("compute.cache_mb", compute.cache_mb, 0, 1048576, "256", "MiB", "memory for computed measurements; 0: none are kept")},
 
-    {KEY_INT("output.checkpoint_every", output.checkpoint_every, 0, INT_MAX, "500", "steps",
-             "steps between checkpoints; 0: one at the end")},
+    {KEY_NUMBER("output.checkpoint_seconds", output.checkpoint_seconds, 0, 1e9, "30", "s",
+                "time between checkpoints, less at the start of a run; 0: none by the clock; there is always one at the end")},
+    {KEY_INT("output.checkpoint_every", output.checkpoint_every, 0, INT_MAX, "0", "steps",
+             "steps between more checkpoints; 0: none by steps")},
     {KEY_INT("output.metrics_every", recon.metrics_every, 0, INT_MAX, "50", "steps",
              "steps between lines of metrics.jsonl, with image quality where the truth is known; 0: one at the end")},
 };
@@ -183,6 +187,7 @@ NAMES_EVERY(objectives, PRISM_OBJ_COUNT);
 NAMES_EVERY(losses, PRISM_LOSS_COUNT);
 NAMES_EVERY(schedules, PRISM_SCHEDULE_COUNT);
 NAMES_EVERY(targets, PRISM_TARGET_COUNT);
+NAMES_EVERY(precisions, PRISM_PRECISION_COUNT);
 NAMES_EVERY(planners, PRISM_PLAN_PATIENT + 1);
 
 const struct prism_config_key *prism_config_keys(size_t *n)

@@ -3,6 +3,7 @@
  * plain       weight [cout,cin,k,k]:  y = plan.fwd(x, w),    gx = plan.bwd_x(gy, w),  gw = plan.bwd_w(gy, x)
  * transposed  weight [cin,cout,k,k]:  y = plan.bwd_x(x, w),  gx = plan.fwd(gy, w),    gw = plan.bwd_w(x, gy)
  *             where the plan is the plain convolution from the layer's output to its input
+ *             on a single pixel gw is the outer product of x and gy, which is left to whoever wants it
  * bias        y[o] += b[o],  gb[o] = sum gy[o] */
 #include "nn/layer.h"
 
@@ -10,8 +11,15 @@ static struct prism_conv_desc plan_desc(const struct prismi_layer *l)
 {
     const struct prismi_conv_shape *c = &l->conv;
     const int *x = c->transposed ? l->out : l->in, *y = c->transposed ? l->in : l->out;
-    return (struct prism_conv_desc){
-        .dtype = l->dtype, .cin = x[0], .h = x[1], .w = x[2], .cout = y[0], .k = c->k, .stride = c->stride, .pad = c->pad};
+    return (struct prism_conv_desc){.dtype = l->dtype,
+                                    .cin = x[0],
+                                    .h = x[1],
+                                    .w = x[2],
+                                    .cout = y[0],
+                                    .k = c->k,
+                                    .stride = c->stride,
+                                    .pad = c->pad,
+                                    .tf32 = c->tf32};
 }
 
 static void conv_infer(struct prismi_layer *l)
@@ -20,6 +28,7 @@ static void conv_infer(struct prismi_layer *l)
     l->out[0] = c->cout;
     for (int a = 1; a < 3; a++)
         l->out[a] = c->transposed ? (l->in[a] - 1) * c->stride - 2 * c->pad + c->k : (l->in[a] + 2 * c->pad - c->k) / c->stride + 1;
+    l->outer = c->transposed && l->in[1] == 1 && l->in[2] == 1 && c->pad == 0;
     int d0 = c->transposed ? l->in[0] : c->cout, d1 = c->transposed ? c->cout : l->in[0];
     prismi_layer_add_param(l, "weight", PRISMI_FILL_WEIGHT, d0, d1, c->k, c->k);
     if (c->bias)
@@ -35,7 +44,7 @@ static int conv_create(struct prismi_layer *l)
 static int conv_forward(struct prismi_layer *l)
 {
     const struct prism_ops *ops = l->dev->ops;
-    prism_mem w = l->param[0].info.value;
+    prism_mem w = l->weight;
     PRISM_TRY(l->conv.transposed ? ops->conv_bwd_x(l->plan, l->y, l->x, w) : ops->conv_fwd(l->plan, l->y, l->x, w));
     if (!l->conv.bias)
         return 0;
@@ -46,9 +55,10 @@ static int conv_forward(struct prismi_layer *l)
 static int conv_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
 {
     const struct prism_ops *ops = l->dev->ops;
-    prism_mem w = l->param[0].info.value, gw = l->param[0].info.grad;
+    prism_mem w = l->weight, gw = l->param[0].info.grad;
     if (l->conv.transposed) {
-        PRISM_TRY(ops->conv_bwd_w(l->plan, gw, l->x, gy));
+        if (!l->outer)
+            PRISM_TRY(ops->conv_bwd_w(l->plan, gw, l->x, gy));
         PRISM_TRY(ops->conv_fwd(l->plan, gx, gy, w));
     } else {
         PRISM_TRY(ops->conv_bwd_w(l->plan, gw, gy, l->x));

@@ -1,6 +1,8 @@
 /* The decoder's architecture rule (docs/decoder.md): parameters -> list of layers. */
 #include "nn/layer.h"
 
+#include <string.h>
+
 enum { MAX_UPSAMPLE = 13 }; /* 4 2^13 = PRISMI_SIDE_MAX */
 
 static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params *p)
@@ -22,6 +24,12 @@ static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params 
     if ((int)p->output_activation < 0 || p->output_activation >= PRISM_ACT_COUNT)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "output_activation %d is not in 0..%d", (int)p->output_activation,
                           PRISM_ACT_COUNT - 1);
+    if (p->store != PRISM_F32 && !prismi_is_half(p->store))
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "store %d is not a type to store activations in; use f16, bf16, or f32 for none",
+                          (int)p->store);
+    if (prismi_is_half(p->store) && (p->no_norm || p->dtype != PRISM_F32))
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "half storage (store) needs %s; use f32, or store f32",
+                          p->no_norm ? "normalisation, which no_norm leaves out" : "dtype f32");
     if ((int)p->init < 0 || p->init > PRISM_INIT_ORTHOGONAL)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "init %d is not in 0..%d", (int)p->init, PRISM_INIT_ORTHOGONAL);
     return 0;
@@ -78,7 +86,8 @@ static int resolve(struct prism_ctx *ctx, struct prism_decoder_params *p)
 static struct prismi_layer conv_layer(const struct prism_decoder_params *p, int j)
 {
     bool last = j == p->n_channels - 1;
-    struct prismi_conv_shape c = {.cout = p->channels[j], .transposed = j <= p->n_upsample, .bias = p->no_norm || last};
+    struct prismi_conv_shape c = {
+        .cout = p->channels[j], .transposed = j <= p->n_upsample, .bias = p->no_norm || last, .tf32 = p->tf32};
     if (j == 0) {
         c.k = 4; /* 1x1 -> 4x4 */
         c.stride = 1;
@@ -94,6 +103,13 @@ static struct prismi_layer conv_layer(const struct prism_decoder_params *p, int 
     return prismi_layer_conv(&c);
 }
 
+/* Is the j-th convolution, with its norm, one of those that run in half storage? Not the first, a matrix times a vector, nor the
+ * last, which makes the image. */
+static bool is_half(const struct prism_decoder_params *p, int j)
+{
+    return prismi_is_half(p->store) && j > 0 && j < p->n_channels - 1;
+}
+
 int prismi_decoder_layers(struct prism_ctx *ctx, struct prism_decoder_params *p, struct prismi_layer layers[PRISMI_MAX_LAYERS],
                           int *n)
 {
@@ -101,9 +117,15 @@ int prismi_decoder_layers(struct prism_ctx *ctx, struct prism_decoder_params *p,
     int k = 0;
     layers[k++] = prismi_layer_latent(p->latent_channels);
     for (int j = 0; j < p->n_channels; j++) {
-        layers[k++] = conv_layer(p, j);
-        if (j < p->n_channels - 1)
-            layers[k++] = p->no_norm ? prismi_layer_act(PRISM_ACT_RELU) : prismi_layer_norm(PRISM_ACT_RELU);
+        enum prism_dtype type = is_half(p, j) ? p->store : PRISM_F32;
+        if (is_half(p, j) != is_half(p, j - 1))
+            layers[k++] = prismi_layer_cast(type);
+        layers[k] = conv_layer(p, j);
+        layers[k++].dtype = type;
+        if (j == p->n_channels - 1)
+            break;
+        layers[k] = p->no_norm ? prismi_layer_act(PRISM_ACT_RELU) : prismi_layer_norm(PRISM_ACT_RELU);
+        layers[k++].dtype = type;
     }
     if (p->output_activation != PRISM_ACT_NONE)
         layers[k++] = prismi_layer_act(p->output_activation);
@@ -116,19 +138,45 @@ int prismi_decoder_layers(struct prism_ctx *ctx, struct prism_decoder_params *p,
     return 0;
 }
 
-int prismi_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, bool inference, struct prism_net **out)
+int prismi_decoder_largest_half(struct prism_ctx *ctx, const struct prism_decoder_params *params, size_t *out)
+{
+    struct prism_decoder_params p = *params;
+    struct prismi_layer layers[PRISMI_MAX_LAYERS];
+    int n;
+    *out = 0;
+    PRISM_TRY(prismi_decoder_layers(ctx, &p, layers, &n));
+    for (int i = 0; i < n; i++) {
+        struct prismi_layer *l = &layers[i];
+        if (i > 0)
+            memcpy(l->in, l[-1].out, sizeof l->in);
+        l->ops->infer(l);
+        if (prismi_is_half(l->dtype) && *out < prismi_layer_count(l->out))
+            *out = prismi_layer_count(l->out);
+    }
+    return 0;
+}
+
+int prismi_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, const struct prismi_net_mode *mode,
+                          struct prism_net **out)
 {
     struct prism_decoder_params p = *params;
     struct prismi_layer layers[PRISMI_MAX_LAYERS];
     int n;
     *out = NULL;
     PRISM_TRY(prismi_decoder_layers(prismi_dev_ctx(dev), &p, layers, &n));
-    PRISM_TRY(prismi_net_create(dev, p.dtype, layers, n, inference, out));
+    PRISM_TRY(prismi_net_create(dev, p.dtype, layers, n, mode, out));
     (*out)->params = p;
     return 0;
 }
 
 int prism_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, struct prism_net **out)
 {
-    return prismi_decoder_create(dev, params, false, out);
+    return prismi_decoder_create(dev, params, &(struct prismi_net_mode){.inference = false}, out);
+}
+
+int prismi_decoder_show(const struct prism_net *net, struct prism_net **out)
+{
+    struct prism_decoder_params p = net->params;
+    p.store = PRISM_F32;
+    return prismi_decoder_create(net->dev, &p, &(struct prismi_net_mode){.inference = true, .values = net->values}, out);
 }

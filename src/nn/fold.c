@@ -58,15 +58,20 @@ int prism_net_fold(const struct prism_net *net, struct prism_net **out)
 {
     struct prism_decoder_params p = net->params;
     p.no_norm = true;
-    PRISM_TRY(prismi_decoder_create(net->dev, &p, true, out));
-    /* the two lists correspond one to one: an activation stands where the norm was */
+    p.store = PRISM_F32;
+    PRISM_TRY(prismi_decoder_create(net->dev, &p, &(struct prismi_net_mode){.inference = true}, out));
+    /* the two lists correspond one to one but for casts: an activation stands where the norm was */
+    const struct prismi_layer *to = (*out)->layer;
     int status = 0;
     for (int i = 0; i < net->nlayers && !status; i++) {
         const struct prismi_layer *l = &net->layer[i], *next = i + 1 < net->nlayers ? l + 1 : NULL;
+        if (l->dtype != l->in_dtype)
+            continue;
         if (next && next->nrunning)
-            status = fold_conv(net, l, next, &(*out)->layer[i]);
+            status = fold_conv(net, l, next, to);
         else if (!l->nrunning)
-            status = copy_params(net, l, &(*out)->layer[i]);
+            status = copy_params(net, l, to);
+        to++;
     }
     if (status)
         prism_net_destroy(out);

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-enum { CHUNK = 65536 };
+enum { CHUNK = 2048 };
 
 struct draw {
     enum prism_init init;
@@ -19,35 +19,30 @@ struct draw {
     double bound, std; /* of the convolution the tensor belongs to */
 };
 
-static double draw_value(const struct draw *d, size_t i)
+static void draw_normal(const struct draw *d, size_t first, size_t n, double *v)
 {
-    enum prismi_fill fill = d->param->fill;
-    if (fill == PRISMI_FILL_ONE)
-        return 1;
-    if (fill == PRISMI_FILL_NORMAL)
-        return prismi_rng_normal(d->seed, d->stream, i);
-    if (fill == PRISMI_FILL_WEIGHT && d->init == PRISM_INIT_XAVIER)
-        return d->std * prismi_rng_normal(d->seed, d->stream, i);
-    if (fill != PRISMI_FILL_ZERO && d->init == PRISM_INIT_TORCH)
-        return d->bound * (2 * prismi_rng_uniform(d->seed, d->stream, i) - 1);
-    return 0;
+    double std = d->param->fill == PRISMI_FILL_WEIGHT ? d->std : 1;
+    for (size_t i = 0; i < n; i++)
+        v[i] = std * prismi_rng_normal(d->seed, d->stream, first + i);
 }
 
 static int fill_drawn(struct prism_dev *dev, enum prism_dtype dtype, const struct draw *d)
 {
-    size_t n = d->param->info.count, size = prism_dtype_size(dtype);
-    double *v = prismi_alloc(n < CHUNK ? n : CHUNK, sizeof *v);
-    if (!v)
-        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no host memory to initialise %s", d->param->info.name);
-    int status = 0;
-    for (size_t at = 0; at < n && !status; at += CHUNK) {
-        size_t m = n - at < CHUNK ? n - at : CHUNK;
-        for (size_t i = 0; i < m; i++)
-            v[i] = draw_value(d, at + i);
-        status = prismi_dev_put(dev, d->param->info.value + at * size, dtype, v, m);
+    const struct prism_param_info *p = &d->param->info;
+    enum prismi_fill fill = d->param->fill;
+    bool torch = d->init == PRISM_INIT_TORCH;
+    if (fill == PRISMI_FILL_ZERO || fill == PRISMI_FILL_ONE || (!torch && fill == PRISMI_FILL_BIAS))
+        return prismi_map(dev, PRISM_MAP_FILL, dtype, 1, p->count, p->value, 0, 0, 0, fill == PRISMI_FILL_ONE, 0);
+    double v[CHUNK];
+    for (size_t at = 0; at < p->count; at += CHUNK) {
+        size_t n = p->count - at < CHUNK ? p->count - at : CHUNK;
+        if (fill == PRISMI_FILL_NORMAL || !torch)
+            draw_normal(d, at, n, v);
+        else
+            prismi_rng_uniforms(d->seed, d->stream, at, n, d->bound, v);
+        PRISM_TRY(prismi_dev_put(dev, p->value + at * prism_dtype_size(dtype), dtype, v, n));
     }
-    prismi_free(v);
-    return status;
+    return 0;
 }
 
 static double dot(const double *a, const double *b, size_t n)
@@ -119,6 +114,7 @@ static int init_running(struct prism_net *net)
 int prism_net_init(struct prism_net *net, uint64_t seed)
 {
     struct draw d = {.init = net->params.init, .seed = seed, .stream = PRISMI_STREAM_WEIGHTS};
+    net->have_forward = false;
     for (int i = 0; i < net->nlayers; i++) {
         struct prismi_layer *l = &net->layer[i];
         for (int k = 0; k < l->nparam; k++, d.stream++) {

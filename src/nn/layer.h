@@ -8,8 +8,8 @@
 #include "core/internal.h"
 #include "prismrec/net.h"
 
-/* latent, 32 convolutions each with a norm or an activation, the output activation, the window */
-#define PRISMI_MAX_LAYERS (2 * PRISM_MAX_CHANNELS + 2)
+/* latent, 32 convolutions each with a norm or an activation, the output activation, the window, two casts */
+#define PRISMI_MAX_LAYERS (2 * PRISM_MAX_CHANNELS + 4)
 #define PRISMI_NORM_EPS 1e-5
 #define PRISMI_NORM_MOMENTUM 0.1
 
@@ -21,7 +21,8 @@ struct prismi_layer_ops {
     void (*infer)(struct prismi_layer *); /* in -> out, parameters, sizes of saved and running values */
     int (*create)(struct prismi_layer *); /* plans; NULL = none */
     int (*forward)(struct prismi_layer *);
-    /* Gradient gx of the input from gy of the output, and parameter gradients (overwritten). gy's contents may be lost. */
+    /* Gradient gx of the input from gy of the output, and parameter gradients (overwritten). gy's contents may be lost, but where
+     * the layer has a buffer of its own for it. */
     int (*backward)(struct prismi_layer *, prism_mem gx, prism_mem gy);
     void (*destroy)(struct prismi_layer *); /* NULL = nothing to free */
 };
@@ -33,32 +34,38 @@ struct prismi_param {
     const char *suffix;
     enum prismi_fill fill;
     struct prism_param_info info;
-    size_t offset; /* scalars into the slabs */
+    size_t offset; /* scalars into the slab of values */
 };
 
 struct prismi_conv_shape {
     int cout, k, stride, pad;
-    bool transposed, bias;
+    bool transposed, bias, tf32;
 };
 
 struct prismi_layer {
     const struct prismi_layer_ops *ops;
     /* configuration: the member its kind reads */
     struct prismi_conv_shape conv;
-    enum prism_act act; /* norm, act */
-    int size;           /* latent: channels; window: side of the output */
+    enum prism_act act;     /* norm, act */
+    int size;               /* latent: channels; window: side of the output */
+    enum prism_dtype dtype; /* of the output: F16 or BF16 as listed, anything else becomes the net's */
     /* set by the net before infer() */
     struct prism_dev *dev;
-    enum prism_dtype dtype;
-    int in[3]; /* channels, height, width */
+    enum prism_dtype real;     /* the net's: parameters, statistics */
+    enum prism_dtype in_dtype; /* differs from dtype in a cast only */
+    int in[3];                 /* channels, height, width */
     /* declared by infer() */
     int out[3];
     struct prismi_param param[2]; /* a convolution's weight, bias; a norm's gamma, beta */
     int nparam;
     size_t nsaved;   /* scalars kept from forward to backward */
     size_t nrunning; /* scalars of running statistics */
+    bool outer;      /* a convolution whose weight's gradient is the outer product of its input and its output's gradient: no more
+                        than these two are kept */
     /* bound by the net */
     prism_mem x, y, saved, running;
+    prism_mem gy;     /* outer: its own buffer for the output's gradient, else NULL */
+    prism_mem weight; /* a convolution's, as it multiplies: the value, or a copy of it in dtype */
     struct prism_conv *plan;
 };
 
@@ -67,7 +74,8 @@ struct prismi_layer prismi_layer_latent(int channels);
 struct prismi_layer prismi_layer_conv(const struct prismi_conv_shape *shape);
 struct prismi_layer prismi_layer_norm(enum prism_act act); /* per-channel normalisation, scale, shift, activation */
 struct prismi_layer prismi_layer_act(enum prism_act act);
-struct prismi_layer prismi_layer_window(int size); /* centre crop or zero pad to [size,size] */
+struct prismi_layer prismi_layer_window(int size);             /* centre crop or zero pad to [size,size] */
+struct prismi_layer prismi_layer_cast(enum prism_dtype dtype); /* to F16 or BF16; else back from it, to the net's */
 
 /* infer(): the output has the input's shape. */
 void prismi_layer_same_shape(struct prismi_layer *l);
@@ -79,29 +87,53 @@ static inline size_t prismi_layer_count(const int shape[3])
     return (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
 }
 
+static inline bool prismi_is_half(enum prism_dtype t)
+{
+    return t == PRISM_F16 || t == PRISM_BF16;
+}
+
 struct prism_net {
     struct prism_dev *dev;
     enum prism_dtype dtype;
     struct prism_decoder_params params; /* zero where the net is no decoder (tests) */
-    bool inference;                     /* no gradients */
-    bool have_forward;                  /* saved values belong to a forward no backward has consumed */
+    bool inference;                     /* no gradients; activations take turns in g */
+    bool have_forward;                  /* output and saved values are of the values as they are, and no backward has spent them */
+    enum prism_dtype store;             /* of the half layers; F32: there are none */
     int nlayers, nparam;
     struct prismi_layer layer[PRISMI_MAX_LAYERS];
     struct prismi_arena arena;
-    prism_mem values, grads, running; /* slabs */
-    size_t slab_count, running_count; /* scalars */
-    prism_mem g[2];                   /* gradients of activations ping-pong between these */
+    prism_mem values, grads, running;             /* slabs */
+    size_t slab_count, grad_count, running_count; /* scalars */
+    prism_mem half;                               /* values from half_offset on in the type `store`; renewed by every forward */
+    size_t half_offset, half_count;
+    prism_mem g[2]; /* gradients of activations ping-pong between these */
 };
 
-/* The first layer is a latent; the last one is no norm, so that the caller's gradient is only read. */
-int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n, bool inference,
-                      struct prism_net **out);
+/* How to make a network. */
+struct prismi_net_mode {
+    bool inference;
+    prism_mem values; /* another network's slab, of the same layout, to be read; NULL: one of its own */
+};
+/* The first layer is a latent; the last one is no norm, so that the caller's gradient is only read, and no outer convolution. */
+int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n,
+                      const struct prismi_net_mode *mode, struct prism_net **out);
+/* A forward in two halves. The output of the values as they are, made only where have_forward says that there is none; whoever
+ * writes values past the network says so there. Then the running statistics, from the last output made. */
+int prismi_net_output(struct prism_net *net, prism_mem *out);
+int prismi_net_track(struct prism_net *net);
+int prismi_norm_track(const struct prismi_layer *l);
 /* i-th parameter with its layer; NULL out of range. */
 const struct prismi_param *prismi_net_param(const struct prism_net *net, int i);
 
 /* The architecture rule: resolves the zeros of params and lists the layers. */
 int prismi_decoder_layers(struct prism_ctx *ctx, struct prism_decoder_params *params, struct prismi_layer layers[PRISMI_MAX_LAYERS],
                           int *n);
-int prismi_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, bool inference, struct prism_net **out);
+int prismi_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, const struct prismi_net_mode *mode,
+                          struct prism_net **out);
+/* Elements of the largest activation that params.store is for; 0: none is. */
+int prismi_decoder_largest_half(struct prism_ctx *ctx, const struct prism_decoder_params *params, size_t *out);
+/* The decoder in its dtype throughout, on the same values, which must outlive it: for outputs to show. Inference only, but
+ * normalised as in training; the running statistics are its own and mean nothing. */
+int prismi_decoder_show(const struct prism_net *net, struct prism_net **out);
 
 #endif

@@ -19,15 +19,46 @@ void prismi_layer_add_param(struct prismi_layer *l, const char *suffix, enum pri
         p->info.count *= (size_t)p->info.dim[p->info.nd++];
 }
 
-/* Shapes, names and slab offsets. Tensors start on 64-byte boundaries. */
-static void infer_all(struct prism_net *net)
+/* Scalars that a tensor takes in a slab: tensors start on 64-byte boundaries. */
+static size_t padded(const struct prism_net *net, size_t count)
 {
     const size_t unit = 64 / prism_dtype_size(net->dtype);
+    return (count + unit - 1) / unit * unit;
+}
+
+static void infer_types(struct prism_net *net, struct prismi_layer *l)
+{
+    l->real = net->dtype;
+    if (prismi_is_half(l->dtype))
+        net->store = l->dtype;
+    else
+        l->dtype = net->dtype;
+    l->in_dtype = l == net->layer ? l->dtype : l[-1].dtype;
+}
+
+static bool multiplies_half(const struct prismi_layer *l)
+{
+    return prismi_is_half(l->dtype) && l->nparam > 0 && l->param[0].fill == PRISMI_FILL_WEIGHT;
+}
+
+/* Weights that multiply half activations are copied as one range, with what lies between them. */
+static void cover_half(struct prism_net *net, const struct prismi_layer *l)
+{
+    if (!multiplies_half(l))
+        return;
+    if (!net->half_count)
+        net->half_offset = l->param[0].offset;
+    net->half_count = l->param[0].offset + l->param[0].info.count - net->half_offset;
+}
+
+/* Types, shapes, names and slab offsets. */
+static void infer_all(struct prism_net *net)
+{
     int module = 0;
     for (int i = 0; i < net->nlayers; i++) {
         struct prismi_layer *l = &net->layer[i];
         l->dev = net->dev;
-        l->dtype = net->dtype;
+        infer_types(net, l);
         if (i > 0)
             memcpy(l->in, l[-1].out, sizeof l->in);
         l->ops->infer(l);
@@ -38,70 +69,108 @@ static void infer_all(struct prism_net *net)
             else
                 snprintf(p->info.name, sizeof p->info.name, "decoder.%d.%s", module, p->suffix);
             p->offset = net->slab_count;
-            net->slab_count += (p->info.count + unit - 1) / unit * unit;
+            net->slab_count += padded(net, p->info.count);
+            net->grad_count += l->outer && k == 0 ? 0 : padded(net, p->info.count);
         }
+        cover_half(net, l);
         net->nparam += l->nparam;
         net->running_count += l->nrunning;
         module += l->ops->modules;
     }
 }
 
+/* Declare every tensor of the one allocation. */
+static void add_tensors(struct prism_net *net)
+{
+    const size_t size = prism_dtype_size(net->dtype);
+    bool train = !net->inference;
+    size_t largest = 0;
+    net->arena.owner = PRISMI_OWNER_GRADIENTS;
+    prismi_arena_add(&net->arena, train ? net->grad_count * size : 0, &net->grads);
+    net->arena.owner = PRISMI_OWNER_PARAMETERS;
+    if (!net->values)
+        prismi_arena_add(&net->arena, net->slab_count * size, &net->values);
+    prismi_arena_add(&net->arena, net->running_count * size, &net->running);
+    prismi_arena_add(&net->arena, net->half_count * prism_dtype_size(net->store), &net->half);
+    net->arena.owner = PRISMI_OWNER_ACTIVATIONS; /* and what goes back through them */
+    for (int i = 0; i < net->nlayers; i++) {
+        struct prismi_layer *l = &net->layer[i];
+        size_t bytes = prismi_layer_count(l->out) * prism_dtype_size(l->dtype);
+        prismi_arena_add(&net->arena, train ? bytes : 0, &l->y);
+        prismi_arena_add(&net->arena, train && l->outer ? bytes : 0, &l->gy);
+        prismi_arena_add(&net->arena, l->nsaved * size, &l->saved);
+        if (largest < bytes && (!train || i + 1 < net->nlayers))
+            largest = bytes;
+    }
+    for (int k = 0; k < 2; k++)
+        prismi_arena_add(&net->arena, largest, &net->g[k]);
+}
+
 static int bind_all(struct prism_net *net)
 {
     const size_t size = prism_dtype_size(net->dtype);
-    size_t largest = 0;
-    prismi_arena_add(&net->arena, net->slab_count * size, &net->values);
-    prismi_arena_add(&net->arena, net->inference ? 0 : net->slab_count * size, &net->grads);
-    prismi_arena_add(&net->arena, net->running_count * size, &net->running);
-    for (int i = 0; i < net->nlayers; i++) {
-        struct prismi_layer *l = &net->layer[i];
-        prismi_arena_add(&net->arena, prismi_layer_count(l->out) * size, &l->y);
-        prismi_arena_add(&net->arena, l->nsaved * size, &l->saved);
-        if (i > 0 && largest < prismi_layer_count(l->in))
-            largest = prismi_layer_count(l->in);
-    }
-    for (int k = 0; k < 2; k++)
-        prismi_arena_add(&net->arena, net->inference ? 0 : largest * size, &net->g[k]);
+    size_t running = 0, grad = 0;
+    add_tensors(net);
     PRISM_TRY(prismi_arena_bind(&net->arena, net->dev));
-
-    size_t running = 0;
     for (int i = 0; i < net->nlayers; i++) {
         struct prismi_layer *l = &net->layer[i];
+        if (net->inference)
+            l->y = net->g[i % 2];
         if (i > 0)
             l->x = l[-1].y;
         if (l->nrunning)
             l->running = net->running + running * size;
         running += l->nrunning;
         for (int k = 0; k < l->nparam; k++) {
-            l->param[k].info.value = net->values + l->param[k].offset * size;
-            l->param[k].info.grad = net->inference ? NULL : net->grads + l->param[k].offset * size;
+            struct prism_param_info *p = &l->param[k].info;
+            p->value = net->values + l->param[k].offset * size;
+            if (net->inference || (l->outer && k == 0))
+                continue;
+            p->grad = net->grads + grad * size;
+            grad += padded(net, p->count);
         }
+        l->weight = l->param[0].info.value;
+        if (multiplies_half(l))
+            l->weight = net->half + (l->param[0].offset - net->half_offset) * prism_dtype_size(l->dtype);
         if (l->ops->create)
             PRISM_TRY(l->ops->create(l));
     }
     return 0;
 }
 
-int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n, bool inference,
-                      struct prism_net **out)
+static int check_types(struct prism_dev *dev, enum prism_dtype dtype, enum prism_dtype store)
+{
+    struct prism_ctx *ctx = prismi_dev_ctx(dev);
+    if ((dtype != PRISM_F32 && dtype != PRISM_F64) || !(dev->caps.dtypes & (1u << dtype)))
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "element type %d of the network is not one this device computes in; use f32",
+                          (int)dtype);
+    if (!(dev->caps.dtypes & (1u << store)))
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "%s is not a type this device stores activations in; use f32",
+                          store == PRISM_F16 ? "f16" : "bf16");
+    return 0;
+}
+
+int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n,
+                      const struct prismi_net_mode *mode, struct prism_net **out)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     *out = NULL;
     assert(n > 1 && n <= PRISMI_MAX_LAYERS);
-    if ((dtype != PRISM_F32 && dtype != PRISM_F64) || !(dev->caps.dtypes & (1u << dtype)))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "element type %d of the network is not one this device computes in; use f32",
-                          (int)dtype);
     struct prism_net *net = prismi_alloc(1, sizeof *net);
     if (!net)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no host memory for a network of %d layers", n);
     prismi_ctx_retain(ctx, "net");
     net->dev = dev;
-    net->dtype = dtype;
-    net->inference = inference;
+    net->dtype = net->store = dtype;
+    net->inference = mode->inference;
+    net->values = mode->values;
     net->nlayers = n;
     memcpy(net->layer, layers, (size_t)n * sizeof *layers);
     infer_all(net);
-    int status = bind_all(net);
+    assert(!net->layer[n - 1].outer);
+    int status = check_types(dev, dtype, net->store);
+    if (!status)
+        status = bind_all(net);
     if (status)
         prism_net_destroy(&net);
     *out = net;
@@ -122,13 +191,33 @@ void prism_net_destroy(struct prism_net **pnet)
     *pnet = NULL;
 }
 
-int prism_net_forward(struct prism_net *net, prism_mem *out)
+int prismi_net_output(struct prism_net *net, prism_mem *out)
+{
+    *out = net->layer[net->nlayers - 1].y;
+    if (net->have_forward)
+        return 0;
+    if (net->half_count)
+        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_NARROW, net->store, 1, net->half_count, net->half,
+                             net->values + net->half_offset * prism_dtype_size(net->dtype), 0, 0, 0, 0));
+    for (int i = 0; i < net->nlayers; i++)
+        PRISM_TRY(PRISMI_REGION(net->dev, net->layer[i].ops->name, i, net->layer[i].ops->forward(&net->layer[i])));
+    net->have_forward = true;
+    return 0;
+}
+
+int prismi_net_track(struct prism_net *net)
 {
     for (int i = 0; i < net->nlayers; i++)
-        PRISM_TRY(net->layer[i].ops->forward(&net->layer[i]));
-    net->have_forward = true;
-    *out = net->layer[net->nlayers - 1].y;
+        if (net->layer[i].nrunning)
+            PRISM_TRY(prismi_norm_track(&net->layer[i]));
     return 0;
+}
+
+int prism_net_forward(struct prism_net *net, prism_mem *out)
+{
+    net->have_forward = false;
+    PRISM_TRY(prismi_net_output(net, out));
+    return prismi_net_track(net);
 }
 
 int prism_net_backward(struct prism_net *net, prism_mem gout)
@@ -142,21 +231,29 @@ int prism_net_backward(struct prism_net *net, prism_mem gout)
     net->have_forward = false;
     prism_mem gy = gout;
     for (int i = net->nlayers - 1; i >= 0; i--) {
-        prism_mem gx = net->g[i % 2];
-        PRISM_TRY(net->layer[i].ops->backward(&net->layer[i], gx, gy));
+        prism_mem gx = i > 0 && net->layer[i - 1].gy ? net->layer[i - 1].gy : net->g[i % 2];
+        PRISM_TRY(PRISMI_REGION(net->dev, net->layer[i].ops->name, i, net->layer[i].ops->backward(&net->layer[i], gx, gy)));
         gy = gx;
     }
     return 0;
 }
 
+/* The layer of the i-th parameter, and its place there. */
+static const struct prismi_layer *layer_of_param(const struct prism_net *net, int i, int *k)
+{
+    for (const struct prismi_layer *l = net->layer; l < net->layer + net->nlayers && i >= 0; i -= l->nparam, l++)
+        if (i < l->nparam) {
+            *k = i;
+            return l;
+        }
+    return NULL;
+}
+
 const struct prismi_param *prismi_net_param(const struct prism_net *net, int i)
 {
-    for (int k = 0; k < net->nlayers && i >= 0; k++) {
-        if (i < net->layer[k].nparam)
-            return &net->layer[k].param[i];
-        i -= net->layer[k].nparam;
-    }
-    return NULL;
+    int k;
+    const struct prismi_layer *l = layer_of_param(net, i, &k);
+    return l ? &l->param[k] : NULL;
 }
 
 int prism_net_param_count(const struct prism_net *net)
@@ -172,21 +269,68 @@ size_t prism_net_param_total(const struct prism_net *net)
     return total;
 }
 
+static int no_such_param(const struct prism_net *net, int i)
+{
+    return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL, "parameter %d asked for; the network has 0 to %d", i,
+                      net->nparam - 1);
+}
+
 int prism_net_param(const struct prism_net *net, int i, struct prism_param_info *out)
 {
     const struct prismi_param *p = prismi_net_param(net, i);
     if (!p)
-        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL, "parameter %d asked for; the network has 0 to %d", i,
-                          net->nparam - 1);
+        return no_such_param(net, i);
     *out = p->info;
     return 0;
 }
 
-void prism_net_slabs(const struct prism_net *net, prism_mem *params, prism_mem *grads, size_t *count)
+int prism_net_gradient(const struct prism_net *net, int i, prism_mem out)
 {
-    *params = net->values;
-    *grads = net->grads;
+    int k;
+    const struct prismi_layer *l = layer_of_param(net, i, &k);
+    if (!l)
+        return no_such_param(net, i);
+    const struct prism_param_info *p = &l->param[k].info;
+    if (net->inference)
+        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL, "a folded network has no gradient of %s", p->name);
+    if (p->grad)
+        return net->dev->ops->copy(net->dev, out, p->grad, p->count * prism_dtype_size(net->dtype));
+    const struct prism_gemm_desc outer = {
+        .dtype = net->dtype, .m = l->in[0], .n = (int)(p->count / (size_t)l->in[0]), .k = 1, .alpha = 1};
+    return net->dev->ops->gemm(net->dev, &outer, out, l->x, l->gy);
+}
+
+void prism_net_values(const struct prism_net *net, prism_mem *values, size_t *count)
+{
+    *values = net->values;
     *count = net->slab_count;
+}
+
+int prism_net_segments(const struct prism_net *net, struct prism_net_segment *out, int n)
+{
+    int found = 0;
+    bool joins = false; /* one without a stored gradient stands alone, others join the one before */
+    for (int i = 0; i < (net->inference ? 0 : net->nparam); i++) {
+        int k = 0;
+        const struct prismi_layer *l = layer_of_param(net, i, &k);
+        const struct prism_param_info *p = &l->param[k].info;
+        bool begins = !joins || !p->grad;
+        found += begins;
+        joins = p->grad;
+        if (found > n)
+            continue;
+        struct prism_net_segment *s = &out[found - 1];
+        if (begins)
+            *s = (struct prism_net_segment){.offset = l->param[k].offset, .value = p->value, .grad = p->grad};
+        s->count += padded(net, p->count);
+        if (!p->grad) {
+            s->a = l->x;
+            s->b = l->gy;
+            s->rows = (size_t)l->in[0];
+            s->cols = p->count / s->rows;
+        }
+    }
+    return found;
 }
 
 void prism_net_running(const struct prism_net *net, prism_mem *stats, size_t *count)

@@ -2,7 +2,7 @@
  *
  * n = h w:  mu = mean x,  var = mean (x - mu)^2,  xh = (x - mu)/sqrt(var + eps),  y = act(gamma xh + beta)
  * backward, with g = gy act'(.):  gbeta = sum g,  ggamma = sum g xh,  gx = gamma/sqrt(var + eps) (g - (gbeta + xh ggamma)/n)
- * running:  rm = 0.9 rm + 0.1 mu,  rv = 0.9 rv + 0.1 var n/(n - 1), in every forward */
+ * running:  rm = 0.9 rm + 0.1 mu,  rv = 0.9 rv + 0.1 var n/(n - 1), once for every forward of the network */
 #include "nn/layer.h"
 
 static struct prism_norm_desc norm_desc(const struct prismi_layer *l)
@@ -28,11 +28,16 @@ static int norm_forward(struct prismi_layer *l)
     struct prism_norm_desc d = norm_desc(l);
     struct prism_norm_args a = {
         .x = l->x, .y = l->y, .stats = l->saved, .gamma = l->param[0].info.value, .beta = l->param[1].info.value};
-    PRISM_TRY(l->dev->ops->norm_act_fwd(l->dev, &d, &a));
-    size_t row_bytes = d.rows * prism_dtype_size(l->dtype);
+    return l->dev->ops->norm_act_fwd(l->dev, &d, &a);
+}
+
+int prismi_norm_track(const struct prismi_layer *l)
+{
+    struct prism_norm_desc d = norm_desc(l);
+    size_t row_bytes = d.rows * prism_dtype_size(l->real);
     double m = PRISMI_NORM_MOMENTUM, unbias = (double)d.cols / (double)(d.cols - 1);
-    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->dtype, 1, d.rows, l->running, l->running, l->saved, NULL, 1 - m, m));
-    return prismi_map(l->dev, PRISM_MAP_AXPBY, l->dtype, 1, d.rows, l->running + row_bytes, l->running + row_bytes,
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->real, 1, d.rows, l->running, l->running, l->saved, NULL, 1 - m, m));
+    return prismi_map(l->dev, PRISM_MAP_AXPBY, l->real, 1, d.rows, l->running + row_bytes, l->running + row_bytes,
                       l->saved + row_bytes, NULL, 1 - m, m * unbias);
 }
 

@@ -103,10 +103,11 @@ static void about_training(struct text *t, const struct prism_training_params *p
 
 static void about(struct text *t, const struct prism_session *s)
 {
+    static const char *const precisions[PRISM_PRECISION_COUNT] = {"single", "double", "tf32", "bf16", "fp16"};
     const struct prism_recon_params *p = &s->par;
     t->n = 0;
     line(t, "algorithm=%d", p->algorithm);
-    line(t, "training.precision=%s", p->dtype == PRISM_F64 ? "double" : "single");
+    line(t, "training.precision=%s", precisions[p->precision]); /* the one asked for: what runs is the device's affair */
     line(t, "training.seed=%llu", (unsigned long long)p->seed);
     about_data(t, s);
     if (s->net) {
@@ -170,29 +171,23 @@ static void about_progress(struct text *t, const struct prism_session *s)
 static int check_sound(struct prism_session *s)
 {
     if (s->st.pending)
-        PRISM_TRY(prismi_dev_get(s->dev, s->host, s->loss_sum, s->par.dtype, (size_t)s->n_losses));
+        PRISM_TRY(prismi_dev_get(s->dev, s->host, s->loss_sum, s->dtype, (size_t)s->n_losses));
     for (int i = 0; s->st.pending && i < s->n_losses; i++)
         if (!isfinite(s->host[i]))
             return prismi_session_losses(s); /* goes back and fails */
     return prismi_session_finite(s);
 }
 
+/* They are read as the box is saved; what is asked of the session until then leaves them as they are. */
 static int add_slabs(struct prism_session *s, struct prismi_box *box)
 {
-    int status = 0;
-    for (int i = 0; i < s->n_slabs && !status; i++) {
+    for (int i = 0; i < s->n_slabs; i++) {
         const struct prismi_slab *slab = &s->slabs[i];
         char name[48];
-        void *copy = prismi_alloc(slab->bytes, 1);
-        if (!copy)
-            return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no memory for %zu bytes of a checkpoint", slab->bytes);
         snprintf(name, sizeof name, "slab.%s", slab->name);
-        status = s->dev->ops->read(s->dev, copy, slab->mem, slab->bytes);
-        if (!status)
-            status = prismi_box_add(box, name, copy, slab->bytes);
-        prismi_free(copy);
+        PRISM_TRY(prismi_box_add_mem(box, name, s->dev, slab->mem, slab->bytes));
     }
-    return status;
+    return 0;
 }
 
 static int fill_box(struct prism_session *s, struct prismi_box *box, const char *extra)
@@ -342,12 +337,15 @@ static int find_all(struct prism_session *s, const struct prismi_box *box, const
         bytes = s->slabs[i].bytes;
         if (!(out->slabs[i] = prismi_box_get(box, name, &bytes)))
             return missing(s, path, name);
+        if (!strcmp(s->slabs[i].name, "loss_scale") && !prismi_scaler_plausible(out->slabs[i]))
+            return PRISM_FAIL(s->ctx, PRISM_EPARSE, "%s: section %s holds impossible numbers", path, name);
     }
     return 0;
 }
 
 static int write_slabs(struct prism_session *s, const struct loaded *from, bool with_snapshot)
 {
+    prismi_session_forget(s);
     for (int i = 0; i < s->n_slabs; i++)
         if (!s->slabs[i].good != with_snapshot)
             PRISM_TRY(s->dev->ops->write(s->dev, s->slabs[i].mem, from->slabs[i], s->slabs[i].bytes));
@@ -363,6 +361,7 @@ static int adopt(struct prism_session *s, const struct loaded *from)
     PRISM_TRY(write_slabs(s, from, false));
     memcpy(s->history, from->history, (size_t)s->st.n_history * sizeof s->history[0]);
     s->evaluated = s->sample_done = s->sample_converged = false;
+    PRISM_TRY(prismi_scaler_read(s->dev, &s->scaler, &s->loss_scale, &s->skipped));
     if (from->status) {
         memcpy(s->status, from->status, (size_t)s->n * sizeof *s->status);
         PRISM_TRY(prismi_progressive_restore(s));

@@ -1,4 +1,5 @@
 /* Making a session: checks, memory, tables. */
+#include "nn/layer.h"
 #include "recon/internal.h"
 
 #include <math.h>
@@ -54,6 +55,18 @@ static int check_progressive(struct prism_ctx *ctx, const struct prism_training_
     return check_positive(ctx, "training.aggressive_lr_multiplier", t->aggressive_lr_multiplier);
 }
 
+/* What all is computed in. */
+static enum prism_dtype real_type(enum prism_precision p)
+{
+    return p == PRISM_PRECISION_FP64 ? PRISM_F64 : PRISM_F32;
+}
+
+/* What activations are to be stored in. */
+static enum prism_dtype store_type(enum prism_precision p)
+{
+    return p == PRISM_PRECISION_FP16 ? PRISM_F16 : p == PRISM_PRECISION_BF16 ? PRISM_BF16 : PRISM_F32;
+}
+
 static int check_decoder(struct prism_ctx *ctx, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
 {
     const struct prism_training_params *t = &p->training;
@@ -66,6 +79,10 @@ static int check_decoder(struct prism_ctx *ctx, const struct prism_recon_params 
     PRISM_TRY(check_range(ctx, "training.init_lr", t->init_lr, 0, HUGE_VAL));
     PRISM_TRY(check_range(ctx, "training.init_threshold", t->init_threshold, 0, HUGE_VAL));
     PRISM_TRY(check_range(ctx, "training.average", t->average, 0, 1));
+    if (p->decoder.no_norm && store_type(p->precision) != PRISM_F32)
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "training.precision %s needs normalisation to keep activations in range; use model.use_bn true, or fp32",
+                          p->precision == PRISM_PRECISION_FP16 ? "fp16" : "bf16");
     if (t->init_target == PRISM_TARGET_PROJECTION && t->init_steps > 0) {
         PRISM_TRY(check_int(ctx, "mopie.init_loops", p->mopie.init_loops, 1, INT32_MAX));
         PRISM_TRY(check_positive(ctx, "mopie.lr_obj", p->mopie.lr_obj));
@@ -82,29 +99,14 @@ static int check(struct prism_dev *dev, const struct prism_recon_params *p, cons
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     PRISM_TRY(check_int(ctx, "algorithm", p->algorithm, 0, PRISM_ALG_COUNT - 1));
     PRISM_TRY(check_int(ctx, "output.metrics_every", p->metrics_every, 0, INT32_MAX));
-    if (p->dtype != PRISM_F32 && p->dtype != PRISM_F64)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "training.precision is %d; it must be single or double", p->dtype);
-    if (!(dev->caps.dtypes & 1u << p->dtype))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "backend %s has no double precision; use single, or the backend ref",
+    PRISM_TRY(check_int(ctx, "training.precision", p->precision, 0, PRISM_PRECISION_COUNT - 1));
+    if (!(dev->caps.dtypes & 1u << real_type(p->precision)))
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "training.precision: backend %s has no fp64; use fp32, or the backend ref",
                           prism_dev_backend(dev));
     if (p->algorithm == PRISM_ALG_DECODER)
         return check_decoder(ctx, p, dp);
     PRISM_TRY(check_int(ctx, "mopie.loops", p->mopie.loops, 1, INT32_MAX));
     return check_positive(ctx, "mopie.lr_obj", p->mopie.lr_obj);
-}
-
-/* The joint objective keeps every target and pupil on the device: say so with numbers before the device refuses. */
-static int check_memory(struct prism_session *s)
-{
-    const struct prism_dataset_params *dp = prism_dataset_params(s->ds);
-    double field = (double)dp->field_size * dp->field_size, box = prism_aperture_box(&dp->aperture);
-    double table = s->n * (field + 2 * box * box) * (double)s->real, have = (double)s->dev->caps.mem_bytes;
-    if (prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE) || have == 0 || table < have)
-        return 0;
-    return PRISM_FAIL(s->ctx, PRISM_ENOMEM,
-                      "%d measurements of %d x %d need %.0f bytes of device memory and the device has %.0f: use a smaller "
-                      "telescope.field_size, fewer samples or training.objective progressive",
-                      s->n, dp->field_size, dp->field_size, table, have);
 }
 
 /* ---- device memory ---- */
@@ -113,11 +115,14 @@ static int check_memory(struct prism_session *s)
 static void add_slab(struct prism_session *s, const char *name, size_t bytes, prism_mem given, bool snapshot)
 {
     struct prismi_slab *slab = &s->slabs[s->n_slabs++];
-    *slab = (struct prismi_slab){.name = name, .mem = given, .bytes = bytes};
+    *slab = (struct prismi_slab){.name = name, .mem = given, .bytes = bytes, .moment = !strncmp(name, "adam.", 5)};
+    s->arena.owner = slab->moment ? PRISMI_OWNER_MOMENTS : PRISMI_OWNER_OTHER;
     if (!given)
         prismi_arena_add(&s->arena, bytes, &slab->mem);
+    s->arena.owner = PRISMI_OWNER_SNAPSHOT;
     if (snapshot)
         prismi_arena_add(&s->arena, bytes, &slab->good);
+    s->arena.owner = PRISMI_OWNER_OTHER;
 }
 
 static prism_mem slab(const struct prism_session *s, const char *name)
@@ -137,10 +142,9 @@ static int host_memory(struct prism_session *s)
     s->order = prismi_alloc((size_t)s->n, sizeof *s->order);
     s->index = prismi_alloc(losses, sizeof *s->index);
     s->status = prismi_alloc((size_t)s->n, sizeof *s->status);
-    s->mask = prismi_alloc(progressive ? grid : 1, 1);
-    s->covered = prismi_alloc(progressive ? grid : 1, sizeof *s->covered);
+    s->mask = prismi_alloc(progressive ? grid : 1, 2);
     s->order_epoch = -1;
-    if (s->host && s->ssim_work && s->order && s->index && s->status && s->mask && s->covered)
+    if (s->host && s->ssim_work && s->order && s->index && s->status && s->mask)
         return 0;
     return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no host memory for a session of %d samples and %d x %d pixels", s->n, s->obj, s->obj);
 }
@@ -149,24 +153,56 @@ static int host_memory(struct prism_session *s)
 
 static int create_mopie(struct prism_session *s)
 {
-    PRISM_TRY(prismi_mopie_create(s->dev, s->ds, s->par.dtype, &s->par.mopie, &s->mopie));
+    PRISM_TRY(prismi_mopie_create(s->dev, s->ds, s->dtype, &s->par.mopie, &s->mopie));
     s->n_losses = s->mopie.batch;
     add_slab(s, "object", s->pixels * s->real * (s->par.mopie.complex_object ? 2 : 1), s->mopie.object, true);
     s->st.phase = PRISM_PHASE_FIT;
     return 0;
 }
 
+/* Half storage where it was asked for, the device has it and gains by it; the same run goes on without it elsewhere. */
+static int choose_store(struct prism_session *s, struct prism_decoder_params *d)
+{
+    const struct prism_caps *caps = &s->dev->caps;
+    size_t largest;
+    d->store = store_type(s->par.precision);
+    if (d->store == PRISM_F32)
+        return 0;
+    enum prism_log_level level = prismi_planning(s->dev) ? PRISM_LOG_TRACE : PRISM_LOG_INFO; /* once is enough */
+    const char *name = d->store == PRISM_F16 ? "fp16" : "bf16";
+    PRISM_TRY(prismi_decoder_largest_half(s->ctx, d, &largest));
+    if (!(caps->dtypes & 1u << d->store))
+        prismi_log(s->ctx, level, "training.precision: backend %s has no %s here; running in fp32", prism_dev_backend(s->dev),
+                   name);
+    else if (largest == 0 || largest < caps->half_pays_from)
+        prismi_log(s->ctx, level,
+                   "training.precision: the largest activation for %s has %zu values, and it pays from %zu on; running in fp32",
+                   name, largest, caps->half_pays_from);
+    else
+        return 0;
+    d->store = PRISM_F32;
+    return 0;
+}
+
 static int create_net(struct prism_session *s)
 {
+    struct prism_decoder_params *d = &s->par.decoder;
     size_t n_running;
-    s->par.decoder.dtype = s->par.dtype;
-    s->par.decoder.grid_size = s->grid;
-    s->par.decoder.obj_size = s->obj;
-    PRISM_TRY(prism_decoder_create(s->dev, &s->par.decoder, &s->net));
-    PRISM_TRY(prism_net_init(s->net, s->par.seed));
-    prism_net_slabs(s->net, &s->params, &s->grads, &s->adam.count);
+    d->dtype = s->dtype;
+    d->tf32 = s->par.precision == PRISM_PRECISION_TF32;
+    d->grid_size = s->grid;
+    d->obj_size = s->obj;
+    PRISM_TRY(choose_store(s, d));
+    PRISM_TRY(prism_decoder_create(s->dev, d, &s->net));
+    if (!prismi_planning(s->dev))
+        PRISM_TRY(prism_net_init(s->net, s->par.seed));
+    if (d->store != PRISM_F32)
+        PRISM_TRY(prismi_decoder_show(s->net, &s->shown));
+    if (d->store == PRISM_F16)
+        prismi_scaler_plan(&s->scaler, &s->arena);
+    prismi_adam_plan(&s->adam, s->net, &s->arena);
+    prism_net_values(s->net, &s->params, &s->adam.count);
     prism_net_running(s->net, &s->running, &n_running);
-    s->adam.dtype = s->par.dtype;
     s->running_bytes = n_running * s->real;
     return 0;
 }
@@ -175,7 +211,7 @@ static int create_term(struct prism_session *s)
 {
     const struct prism_training_params *t = &s->par.training;
     bool progressive = t->objective == PRISM_OBJ_PROGRESSIVE;
-    struct prismi_term_params tp = {.dtype = s->par.dtype,
+    struct prismi_term_params tp = {.dtype = s->dtype,
                                     .masks = progressive,
                                     .batch = progressive       ? 2
                                              : t->batch < s->n ? t->batch
@@ -197,7 +233,7 @@ static int create_term(struct prism_session *s)
     if (!progressive) {
         double energy = prismi_loss_energy(s->term.loss);
         PRISM_TRY(
-            prismi_unmeasured_create(s->dev, s->ds, s->par.dtype, energy > 0 ? t->unmeasured_weight / energy : 0, &s->unmeasured));
+            prismi_unmeasured_create(s->dev, s->ds, s->dtype, energy > 0 ? t->unmeasured_weight / energy : 0, &s->unmeasured));
     }
     return prismi_loss_set_weights(s->term.loss, t->loss_weights);
 }
@@ -215,12 +251,12 @@ static int create_decoder(struct prism_session *s)
         add_slab(s, "adam.vmax", slab_bytes, NULL, true);
     if (s->running_bytes)
         add_slab(s, "running", s->running_bytes, s->running, true);
+    if (s->par.precision == PRISM_PRECISION_FP16) /* whatever runs here: another device may go on in it */
+        add_slab(s, "loss_scale", 3 * s->real, NULL, true);
     if (t->average > 0)
         add_slab(s, "average", image, NULL, true);
     if (t->objective == PRISM_OBJ_PROGRESSIVE)
         add_slab(s, "targets", 2 * (size_t)s->grid * s->grid * s->real, prismi_loss_target(s->term.loss, 0), false);
-    prismi_arena_add(&s->arena, 2 * s->real, &s->adam.args);
-    prismi_arena_add(&s->arena, s->running_bytes, &s->running_keep);
     prismi_arena_add(&s->arena, image, &s->gx);
     prismi_arena_add(&s->arena, image, &s->target);
     prismi_arena_add(&s->arena, s->real, &s->target_weight);
@@ -237,14 +273,17 @@ static int begin_decoder(struct prism_session *s)
     s->adam.v = slab(s, "adam.v");
     s->adam.vmax = slab(s, "adam.vmax");
     s->average = slab(s, "average");
+    s->scaler.state = slab(s, "loss_scale");
+    PRISM_TRY(prismi_scaler_start(s->dev, &s->scaler));
+    PRISM_TRY(prismi_scaler_read(s->dev, &s->scaler, &s->loss_scale, &s->skipped));
     if (s->par.training.init_steps == 0)
         return prismi_fit_begin(s);
-    PRISM_TRY(prismi_init_target(s->dev, s->ds, &s->par, s->host));
+    PRISM_TRY(prismi_init_target(s->dev, s->ds, &s->par, s->dtype, s->host));
     for (size_t i = 0; i < s->pixels; i++)
         sum += fabs(s->host[i]);
     s->init_weight = 1 / (sum > 0 ? sum : 1);
-    PRISM_TRY(prismi_dev_put(s->dev, s->target, s->par.dtype, s->host, s->pixels));
-    return prismi_dev_put(s->dev, s->target_weight, s->par.dtype, &s->init_weight, 1);
+    PRISM_TRY(prismi_dev_put(s->dev, s->target, s->dtype, s->host, s->pixels));
+    return prismi_dev_put(s->dev, s->target_weight, s->dtype, &s->init_weight, 1);
 }
 
 /* ---- the session ---- */
@@ -257,15 +296,14 @@ static void init_state(struct prism_session *s)
     prismi_monitor_init(&st->monitor, PRISM_TIER_NORMAL);
 }
 
-int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
-                         struct prism_session **out)
+static int make_session(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
+                        struct prism_session **out)
 {
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     int status;
-    *out = NULL;
-    PRISM_TRY(check(dev, params, dp));
     struct prism_session *s = prismi_alloc(1, sizeof *s);
+    *out = NULL;
     if (!s)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a session");
     prismi_ctx_retain(ctx, "prism_session");
@@ -277,9 +315,10 @@ int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds, const 
     s->obj = dp->obj_size;
     s->grid = dp->grid_size;
     s->pixels = (size_t)s->obj * s->obj;
-    s->real = prism_dtype_size(params->dtype);
+    s->dtype = real_type(params->precision);
+    s->real = prism_dtype_size(s->dtype);
+    s->loss_scale = NAN;
     init_state(s);
-    PRISM_TRY_OUT(check_memory(s));
     PRISM_TRY_OUT(params->algorithm == PRISM_ALG_MOPIE ? create_mopie(s) : create_decoder(s));
     add_slab(s, "losses", (size_t)s->n_losses * s->real, NULL, true);
     prismi_arena_add(&s->arena, s->pixels * s->real, &s->scratch);
@@ -287,7 +326,7 @@ int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds, const 
     PRISM_TRY_OUT(host_memory(s));
     PRISM_TRY_OUT(prismi_arena_bind(&s->arena, dev));
     s->loss_sum = slab(s, "losses");
-    status = s->net ? begin_decoder(s) : 0;
+    status = s->net && !prismi_planning(dev) ? begin_decoder(s) : 0;
 out:
     if (status)
         prism_session_destroy(&s);
@@ -295,15 +334,56 @@ out:
     return status;
 }
 
+/* The same session on a device that only counts: refused with both numbers before anything is allocated. */
+static int check_memory(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params)
+{
+    const struct prism_caps *caps = &dev->caps;
+    size_t have = caps->mem_free_bytes ? caps->mem_free_bytes : caps->mem_bytes, need;
+    struct prism_dev *plan;
+    struct prism_session *s;
+    if (!have)
+        return 0;
+    PRISM_TRY(prismi_planning_dev_open(dev, &plan));
+    int status = make_session(plan, ds, params, &s);
+    need = prismi_planning_dev_bytes(plan);
+    prism_session_destroy(&s);
+    prism_dev_close(&plan);
+    PRISM_TRY(status);
+    prismi_log(prismi_dev_ctx(dev), PRISM_LOG_DEBUG, "the session needs %.1f MB of device memory", 1e-6 * (double)need);
+    if (need <= have)
+        return 0;
+    bool decoder = params->algorithm == PRISM_ALG_DECODER;
+    return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM,
+                      "the session needs %.1f MB of device memory and %.1f MB are free on %s: use a smaller telescope.field_size, "
+                      "fewer samples%s or another backend",
+                      1e-6 * (double)need, 1e-6 * (double)have, caps->device,
+                      !decoder ? ""
+                      : params->training.objective == PRISM_OBJ_PROGRESSIVE
+                          ? ", a smaller image.image_size"
+                          : ", a smaller training.batch, training.objective progressive");
+}
+
+int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
+                         struct prism_session **out)
+{
+    *out = NULL;
+    PRISM_TRY(check(dev, params, prism_dataset_params(ds)));
+    PRISM_TRY(check_memory(dev, ds, params));
+    return make_session(dev, ds, params, out);
+}
+
 void prism_session_destroy(struct prism_session **ps)
 {
     struct prism_session *s = *ps;
     if (!s)
         return;
+    prismi_recorded_release(s, &s->loss_half);
+    prismi_recorded_release(s, &s->update_half);
     prismi_arena_release(&s->arena);
     prismi_term_release(&s->term);
     prismi_unmeasured_release(&s->unmeasured);
     prismi_mopie_release(&s->mopie);
+    prism_net_destroy(&s->shown);
     prism_net_destroy(&s->net);
     prismi_free(s->host);
     prismi_free(s->ssim_work);
@@ -311,7 +391,6 @@ void prism_session_destroy(struct prism_session **ps)
     prismi_free(s->index);
     prismi_free(s->status);
     prismi_free(s->mask);
-    prismi_free(s->covered);
     prismi_ctx_drop(s->ctx, "prism_session");
     prismi_free(s);
     *ps = NULL;

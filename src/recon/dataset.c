@@ -22,8 +22,9 @@ struct prism_dataset {
     enum prism_dtype dtype;
     struct prismi_arena arena;
     prism_mem object, field, amplitude;
-    double *exact; /* [cols] */
-    float *single; /* [cols] */
+    bool transformed; /* measure holds the object's spectrum */
+    double *exact;    /* [cols] */
+    float *single;    /* [cols] */
 };
 
 /* ---- creation ---- */
@@ -150,6 +151,7 @@ static int simulate_create(struct prism_dataset *ds)
     PRISM_TRY_OUT(prism_measure_create(ds->dev, &mp, &ds->measure));
     for (int k = 0; k < ds->n; k++) /* now, not at the k-th sample of a long run */
         PRISM_TRY_OUT(prism_measure_set_aperture(ds->measure, 0, &p->aperture, ds->centres[2 * k], ds->centres[2 * k + 1], NULL));
+    ds->arena.owner = PRISMI_OWNER_FFT;
     prismi_arena_add(&ds->arena, pixels * real, &ds->object);
     prismi_arena_add(&ds->arena, 2 * ds->cols * real, &ds->field);
     prismi_arena_add(&ds->arena, ds->cols * real, &ds->amplitude);
@@ -167,6 +169,7 @@ static int put_truth(struct prism_dataset *ds, const double *truth)
                               i % side);
     PRISM_TRY(prismi_dev_put(ds->dev, ds->object, ds->dtype, truth, pixels));
     memcpy(ds->truth, truth, pixels * sizeof *truth);
+    ds->transformed = false;
     ds->hash = hash_all(ds);
     return 0;
 }
@@ -236,16 +239,38 @@ static void add_noise(const struct prism_dataset *ds, int k)
     }
 }
 
-/* Into ds->exact. */
-static int simulate(struct prism_dataset *ds, int k)
+/* Into ds->amplitude, without noise. */
+static int measure(struct prism_dataset *ds, int k)
 {
     const double *c = ds->centres + 2 * k;
     PRISM_TRY(prism_measure_set_aperture(ds->measure, 0, &ds->par.aperture, c[0], c[1], NULL));
-    PRISM_TRY(prism_measure_forward(ds->measure, ds->field, ds->object));
-    PRISM_TRY(prismi_map(ds->dev, PRISM_MAP_C_ABS, ds->dtype, 1, ds->cols, ds->amplitude, ds->field, 0, 0, 0, 0));
+    if (!ds->transformed)
+        PRISM_TRY(prismi_measure_spectrum(ds->measure, ds->object));
+    ds->transformed = true;
+    PRISM_TRY(prismi_measure_fields(ds->measure, ds->field));
+    return prismi_map(ds->dev, PRISM_MAP_C_ABS, ds->dtype, 1, ds->cols, ds->amplitude, ds->field, 0, 0, 0, 0);
+}
+
+/* Into ds->exact. */
+static int simulate(struct prism_dataset *ds, int k)
+{
+    PRISM_TRY(measure(ds, k));
     PRISM_TRY(prismi_dev_get(ds->dev, ds->exact, ds->amplitude, ds->dtype, ds->cols));
     if (ds->par.snr_db > 0)
         add_noise(ds, k);
+    return 0;
+}
+
+/* Into ds->single. */
+static int simulate_single(struct prism_dataset *ds, int k)
+{
+    if (ds->dtype == PRISM_F32 && ds->par.snr_db == 0) {
+        PRISM_TRY(measure(ds, k));
+        return ds->dev->ops->read(ds->dev, ds->single, ds->amplitude, ds->cols * sizeof(float));
+    }
+    PRISM_TRY(simulate(ds, k));
+    for (size_t i = 0; i < ds->cols; i++)
+        ds->single[i] = (float)ds->exact[i];
     return 0;
 }
 
@@ -278,9 +303,7 @@ int prism_dataset_amplitude(struct prism_dataset *ds, int k, const float **out)
     *out = prism_cache_get(ds->cache, &key, &bytes);
     if (*out)
         return 0;
-    PRISM_TRY(simulate(ds, k));
-    for (size_t i = 0; i < ds->cols; i++)
-        ds->single[i] = (float)ds->exact[i];
+    PRISM_TRY(simulate_single(ds, k));
     *out = prism_cache_put(ds->cache, &key, ds->single, ds->cols * sizeof(float));
     if (!*out)
         *out = ds->single;

@@ -40,9 +40,9 @@ int prismi_loss_weigh(struct prismi_loss *loss);
 /* Which loss, from the norms last measured. */
 int prismi_loss_set_weights(struct prismi_loss *loss, const double weights[PRISM_LOSS_COUNT]);
 double prismi_loss_l2_weight(const struct prismi_loss *loss); /* shared: the factor of sum (m - t)^2 */
+uint64_t prismi_loss_key(const struct prismi_loss *loss);     /* changes with the weights: of what run() enqueues */
 double prismi_loss_energy(const struct prismi_loss *loss);    /* largest sum t^2 of a target, as last weighed */
-/* Values, and u [batch,h,w] cplx replaced by its cotangent. Enqueue only, but for MS-SSIM, whose scale means go through the host.
- */
+/* Values, and u [batch,h,w] cplx replaced by its cotangent. Enqueue only. */
 int prismi_loss_run(struct prismi_loss *loss, prism_mem u, prism_mem index);
 
 /* ---- data term: object -> fields -> loss, and back ---- */
@@ -52,6 +52,7 @@ struct prismi_term {
     struct prism_measure *measure;
     struct prismi_loss *loss;
     prism_mem field; /* [batch,field,field] cplx: the fields, after the loss their cotangent */
+    bool measured;   /* field holds the fields of what the next forward is given */
     struct prismi_arena arena;
 };
 
@@ -66,6 +67,7 @@ struct prismi_term_params {
 int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params,
                        struct prismi_term *out);
 void prismi_term_release(struct prismi_term *term);
+int prismi_term_measure(struct prismi_term *term, prism_mem x); /* fields only: the next forward's, of the same x */
 int prismi_term_forward(struct prismi_term *term, prism_mem x);
 int prismi_term_backward(struct prismi_term *term, prism_mem gx);
 int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, int k, int a, enum prism_dtype dtype);
@@ -90,15 +92,37 @@ int prismi_unmeasured_gradient(struct prismi_unmeasured *q, prism_mem x, prism_m
 /* ---- Adam ---- */
 
 struct prismi_adam {
-    prism_mem m, v, vmax; /* [count]; vmax NULL without AMSGrad */
-    prism_mem args;       /* [2] */
+    prism_mem m, v, vmax; /* [count], laid out as the network's values; vmax NULL without AMSGrad */
+    prism_mem args;       /* [3] */
+    prism_mem tmp;        /* of adam_outer */
+    struct prism_net_segment segment[PRISM_NET_MAX_SEGMENTS];
+    int n_segments;
     size_t count;
     enum prism_dtype dtype;
 };
-/* t: 1 at the first update. */
-int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam, prism_mem params, prism_mem grads, double lr,
-                       int64_t t);
+/* For the parameters of a network: all but m, v, vmax, which are the caller's. */
+void prismi_adam_plan(struct prismi_adam *adam, const struct prism_net *net, struct prismi_arena *arena);
+/* What the next updates use, into device memory. t: 1 at the first. */
+int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, double lr, int64_t t);
+int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam); /* enqueue only */
 int prismi_adam_reset(struct prism_dev *dev, const struct prismi_adam *adam);
+
+/* ---- loss scaling, for gradients in F16 ---- */
+
+struct prismi_scaler {
+    bool on;         /* else the calls do nothing */
+    prism_mem state; /* [3]: the scale, finite steps in a row, skipped steps; the caller's, NULL: none is kept */
+    prism_mem zero;  /* [1] */
+    prism_mem check; /* [segments]: 0, or NaN */
+};
+void prismi_scaler_plan(struct prismi_scaler *sc, struct prismi_arena *arena);  /* turns it on */
+int prismi_scaler_start(struct prism_dev *dev, const struct prismi_scaler *sc); /* the state of a new run */
+bool prismi_scaler_plausible(const void *state);                                /* host copy of a state, unaligned */
+/* Between the gradient gx [n] of the output and the update: gx times the scale before the network's backward, then whether adam is
+ * to take the step, and by how much to divide. Enqueue only. */
+int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, prism_mem gx, size_t n);
+int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, const struct prismi_adam *adam);
+int prismi_scaler_read(struct prism_dev *dev, const struct prismi_scaler *sc, double *scale, int64_t *skipped); /* waits */
 
 /* ---- learning rate: plain data ---- */
 
@@ -164,7 +188,8 @@ int prismi_mopie_solve(struct prism_dev *dev, struct prism_dataset *ds, enum pri
 /* ---- initialisation ---- */
 
 /* Target image [O,O] for the given kind, scaled to [0,1] where the output activation allows both. */
-int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params, double *out);
+int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
+                       enum prism_dtype dtype, double *out);
 
 /* ---- session ---- */
 
@@ -197,14 +222,24 @@ struct prismi_slab {
     const char *name;
     prism_mem mem, good;
     size_t bytes;
+    bool moment; /* Adam's: zero before its first step, and not copied then */
 };
-#define PRISMI_SLABS_MAX 8
+#define PRISMI_SLABS_MAX 9
+
+/* Work that is enqueued again and again, recorded once where the device can. key: of everything that decides what is enqueued, but
+ * for what lies in device memory; another key is another recording. */
+struct prismi_recorded {
+    struct prism_replay *replay;
+    uint64_t key;
+    bool seen; /* enqueued once under this key: what a backend makes late is there */
+};
 
 struct prism_session {
     struct prism_dev *dev;
     struct prism_ctx *ctx;
     struct prism_dataset *ds;
     struct prism_recon_params par;
+    enum prism_dtype dtype; /* of all but what a network stores narrower */
     int n, obj, grid;
     size_t pixels, real; /* O^2, bytes of a real */
 
@@ -212,6 +247,7 @@ struct prism_session {
     int64_t step_at_work;         /* number of the step being done, for messages */
     bool have_good;
     bool went_back; /* to the snapshot, since the last step began */
+    bool lent;      /* the network was handed out: whoever has it may change it at any time */
     struct prismi_slab slabs[PRISMI_SLABS_MAX];
     int n_slabs;
     struct prismi_history_row history[PRISMI_HISTORY_MAX];
@@ -223,29 +259,38 @@ struct prism_session {
     int n_losses;
     struct prismi_mopie mopie; /* PRISM_ALG_MOPIE */
     struct prism_net *net;     /* PRISM_ALG_DECODER: all below */
+    struct prism_net *shown;   /* what makes results of net's values where net stores half precision, else NULL */
     struct prismi_term term;
     struct prismi_unmeasured unmeasured; /* joint */
     struct prismi_adam adam;
-    prism_mem x;                     /* [O,O] output of the last forward, owned by net */
-    prism_mem params, grads;         /* owned by net */
-    prism_mem running, running_keep; /* of net, and a copy held while looking at the output */
-    prism_mem gx;                    /* [O,O] */
-    prism_mem target, target_weight; /* initialisation: [O,O], [1] */
-    prism_mem image_loss;            /* [1] */
-    prism_mem average;               /* [O,O], or NULL */
-    prism_mem scratch, power;        /* [O,O], [1] */
+    struct prismi_scaler scaler;
+    double loss_scale; /* as last looked at */
+    int64_t skipped;
+    struct prismi_recorded loss_half, update_half; /* of a step */
+    prism_mem x;                                   /* [O,O] output of the last forward, owned by net */
+    prism_mem params;                              /* owned by net */
+    prism_mem running;                             /* of net */
+    prism_mem gx;                                  /* [O,O] */
+    prism_mem target, target_weight;               /* initialisation: [O,O], [1] */
+    prism_mem image_loss;                          /* [1] */
+    prism_mem average;                             /* [O,O], or NULL */
+    prism_mem scratch, power;                      /* [O,O], [1] */
     double init_weight;
     size_t running_bytes;
 
-    uint8_t *mask;          /* progressive: [grid,grid], scratch */
-    int32_t *covered;       /* progressive: [grid,grid], by how many of the samples that were closed; follows from status */
-    int32_t *status;        /* progressive: [n] */
-    int32_t *order, *index; /* [n], [batch] */
+    uint8_t *mask;           /* progressive: [2,grid,grid], as the term has them; follows from status and the open sample */
+    int mask_row, mask_rows; /* of the second one, that have open pixels */
+    int32_t *status;         /* progressive: [n] */
+    int32_t *order, *index;  /* [n], [batch] */
     int64_t order_epoch;
     double *host;      /* [max(O^2, n_losses)] */
     double *ssim_work; /* as prismi_ssim wants */
     uint64_t damaged;  /* hash of the path whose file load could not use: the next save there leaves <path>.1 alone. 0: none */
 };
+
+/* record.c */
+int prismi_run_recorded(struct prism_session *s, struct prismi_recorded *r, uint64_t key, int (*enqueue)(struct prism_session *));
+void prismi_recorded_release(struct prism_session *s, struct prismi_recorded *r);
 
 /* step.c: enqueue only */
 int prismi_step_loss(struct prism_session *s);              /* network, then data term or image loss; values added to loss_sum */
@@ -258,8 +303,11 @@ int prismi_session_losses(struct prism_session *s);
 int prismi_session_keep(struct prism_session *s);     /* snapshot */
 void prismi_session_advance(struct prism_session *s); /* a step is done */
 int prismi_session_finish(struct prism_session *s);   /* the last one is */
-/* The object or the network's output [O,O] real; leaves the running statistics as they are. */
+/* The object or the output [O,O] real of the network as it is trained, made once for the same parameters; leaves the running
+ * statistics as they are. */
 int prismi_session_output(struct prism_session *s, prism_mem *x);
+void prismi_session_forget(
+    struct prism_session *s); /* parameters or data of the term were written: what was made of them is void */
 /* PRISM_EDIVERGED, after going back, where the output or the average of outputs is not finite; waits. */
 int prismi_session_finite(struct prism_session *s);
 const int32_t *prismi_session_order(struct prism_session *s, uint64_t stream, int64_t epoch);

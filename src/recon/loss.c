@@ -43,7 +43,8 @@ struct prismi_loss {
     prism_mem moment[5], product, blur_tmp; /* [batch,cols] */
     prism_mem taps, pool_taps, ones, zeros; /* ones, zeros: [batch] */
     prism_mem means, factors;               /* [n_scales,batch]: c_j, and what multiplies g */
-    double *host;                           /* [max(n_targets, (PRISMI_MS_SCALES + 1) batch)] */
+    prism_mem exponents, inv_pixels;        /* [n_scales]: w_j, 1/pixels of a scale */
+    double *host;                           /* [n_targets] */
 };
 
 /* ---- creation ---- */
@@ -66,6 +67,8 @@ static int structural_create(struct prismi_loss *l)
     prismi_arena_add(&l->arena, vec, &l->zeros);
     prismi_arena_add(&l->arena, (size_t)l->n_scales * vec, &l->means);
     prismi_arena_add(&l->arena, (size_t)l->n_scales * vec, &l->factors);
+    prismi_arena_add(&l->arena, (size_t)l->n_scales * l->real, &l->exponents);
+    prismi_arena_add(&l->arena, (size_t)l->n_scales * l->real, &l->inv_pixels);
     for (int j = 0; j < l->n_scales; j++) {
         struct scale *s = &l->scales[j];
         s->h = p->h >> j;
@@ -78,7 +81,8 @@ static int structural_create(struct prismi_loss *l)
         if (j == 0)
             continue;
         const struct scale *fine = s - 1;
-        const struct prism_conv_desc d = {p->dtype, 1, fine->h, fine->w, 1, 2, 2, 0};
+        const struct prism_conv_desc d = {
+            .dtype = p->dtype, .cin = 1, .h = fine->h, .w = fine->w, .cout = 1, .k = 2, .stride = 2, .pad = 0};
         PRISM_TRY(l->dev->ops->conv_create(l->dev, &d, &s->pool));
     }
     return 0;
@@ -86,8 +90,12 @@ static int structural_create(struct prismi_loss *l)
 
 static int structural_fill(struct prismi_loss *l)
 {
-    double taps[TAPS];
+    double taps[TAPS], inv_pixels[PRISMI_MS_SCALES];
     prismi_ssim_taps(taps);
+    for (int j = 0; j < l->n_scales; j++)
+        inv_pixels[j] = 1 / (double)l->scales[j].n;
+    PRISM_TRY(prismi_dev_put(l->dev, l->exponents, l->par.dtype, l->scale_weight, (size_t)l->n_scales));
+    PRISM_TRY(prismi_dev_put(l->dev, l->inv_pixels, l->par.dtype, inv_pixels, (size_t)l->n_scales));
     PRISM_TRY(prismi_dev_put(l->dev, l->taps, l->par.dtype, taps, TAPS));
     PRISM_TRY(prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, 4, l->pool_taps, 0, 0, 0, 0.25, 0));
     return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, (size_t)l->par.batch, l->ones, 0, 0, 0, 1, 0);
@@ -109,13 +117,14 @@ int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *p
     bool structural = params->ssim || params->ms_ssim;
     l->norm1 = prismi_alloc(n, sizeof(double));
     l->norm2 = prismi_alloc(n, sizeof(double));
-    size_t numbers = (PRISMI_MS_SCALES + 1) * batch;
-    l->host = prismi_alloc(n > numbers ? n : numbers, sizeof(double));
+    l->host = prismi_alloc(n, sizeof(double));
     if (!l->norm1 || !l->norm2 || !l->host) {
         status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for the norms of %zu targets", n);
         goto out;
     }
+    l->arena.owner = PRISMI_OWNER_TARGETS;
     prismi_arena_add(&l->arena, n * l->cols * l->real, &l->target);
+    l->arena.owner = PRISMI_OWNER_LOSS;
     prismi_arena_add(&l->arena, n * l->real, &l->weight[0]);
     prismi_arena_add(&l->arena, n * l->real, &l->weight[1]);
     prismi_arena_add(&l->arena, batch * l->real, &l->value);
@@ -165,6 +174,11 @@ prism_mem prismi_loss_value(const struct prismi_loss *l)
 double prismi_loss_l2_weight(const struct prismi_loss *l)
 {
     return l->l2_weight;
+}
+
+uint64_t prismi_loss_key(const struct prismi_loss *l)
+{
+    return prismi_hash64(l->weights, sizeof l->weights, 0);
 }
 
 double prismi_loss_energy(const struct prismi_loss *l)
@@ -282,25 +296,12 @@ static int ssim_factors(struct prismi_loss *l, double k, prism_mem value)
     return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, batch, l->factors, 0, 0, 0, -k / (double)s->n, 0);
 }
 
-/* The same over all scales. Powers are not among the device's operations; a handful of numbers goes through the host. */
+/* The same over all scales. */
 static int ms_ssim_factors(struct prismi_loss *l, double k, prism_mem value)
 {
-    size_t batch = (size_t)l->par.batch, n = (size_t)l->n_scales * batch;
-    double *c = l->host, *product = l->host + n;
-    PRISM_TRY(prismi_dev_get(l->dev, c, l->means, l->par.dtype, n));
-    for (size_t b = 0; b < batch; b++) {
-        product[b] = 1;
-        for (size_t j = 0; j < (size_t)l->n_scales; j++)
-            product[b] *= pow(c[j * batch + b] < PRISMI_MS_SSIM_LOW ? PRISMI_MS_SSIM_LOW : c[j * batch + b], l->scale_weight[j]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        size_t j = i / batch, b = i % batch;
-        c[i] = c[i] < PRISMI_MS_SSIM_LOW ? 0 : -k * product[b] * l->scale_weight[j] / c[i] / (double)l->scales[j].n;
-    }
-    PRISM_TRY(prismi_dev_put(l->dev, l->factors, l->par.dtype, c, n));
-    for (size_t b = 0; b < batch; b++)
-        product[b] = k * (1 - product[b]);
-    return prismi_dev_put(l->dev, value, l->par.dtype, product, batch);
+    const struct prism_map_args a = {
+        {l->factors, value}, {l->means, l->exponents, l->inv_pixels}, {k, PRISMI_MS_SSIM_LOW, 0}, PRISM_ACT_NONE};
+    return l->dev->ops->map(l->dev, PRISM_MAP_MS_SSIM, l->par.dtype, (size_t)l->n_scales, (size_t)l->par.batch, &a);
 }
 
 static int structural(struct prismi_loss *l, bool multi, double weight, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)

@@ -5,6 +5,7 @@
 #include "recon/internal.h"
 
 #include <math.h>
+#include <string.h>
 
 #define RADIUS PRISMI_SSIM_RADIUS
 #define TAPS PRISMI_SSIM_TAPS
@@ -35,20 +36,26 @@ static int reflect(int i, int n, enum mirror mode)
 /* In place; tmp [h,w]. */
 static void filter(double *img, double *tmp, int h, int w, const double taps[TAPS], enum mirror mode)
 {
-    for (int y = 0; y < h; y++)
+    for (int y = 0; y < h; y++) {
+        const double *row = img + (size_t)y * w;
+        double *out = tmp + (size_t)y * w;
         for (int x = 0; x < w; x++) {
+            bool inside = x >= RADIUS && x < w - RADIUS;
             double s = 0;
             for (int k = 0; k < TAPS; k++)
-                s += taps[k] * img[(size_t)y * w + reflect(x + k - RADIUS, w, mode)];
-            tmp[(size_t)y * w + x] = s;
+                s += taps[k] * row[inside ? x + k - RADIUS : reflect(x + k - RADIUS, w, mode)];
+            out[x] = s;
         }
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            double s = 0;
-            for (int k = 0; k < TAPS; k++)
-                s += taps[k] * tmp[(size_t)reflect(y + k - RADIUS, h, mode) * w + x];
-            img[(size_t)y * w + x] = s;
+    }
+    for (int y = 0; y < h; y++) {
+        double *out = img + (size_t)y * w;
+        memset(out, 0, (size_t)w * sizeof *out);
+        for (int k = 0; k < TAPS; k++) {
+            const double *row = tmp + (size_t)reflect(y + k - RADIUS, h, mode) * w;
+            for (int x = 0; x < w; x++)
+                out[x] += taps[k] * row[x];
         }
+    }
 }
 
 /* Luminance and contrast-structure maps into work[0], work[1]; work has six planes. */

@@ -124,7 +124,7 @@ out:
 static int visit(struct prism_session *s, const int32_t *index, bool first)
 {
     PRISM_TRY(prismi_mopie_gradient(&s->mopie, index, first));
-    return prismi_map(s->dev, PRISM_MAP_AXPBY, s->par.dtype, 1, (size_t)s->n_losses, s->loss_sum, s->loss_sum,
+    return prismi_map(s->dev, PRISM_MAP_AXPBY, s->dtype, 1, (size_t)s->n_losses, s->loss_sum, s->loss_sum,
                       prismi_loss_value(s->mopie.term.loss), 0, 1, 1);
 }
 

@@ -52,7 +52,7 @@ static int judge_by_configured(struct prism_session *s, bool *converged)
     PRISM_TRY(prismi_loss_set_weights(s->term.loss, s->par.training.loss_weights));
     PRISM_TRY(prismi_session_output(s, &x));
     PRISM_TRY(prismi_term_forward(&s->term, x));
-    PRISM_TRY(prismi_dev_get(s->dev, loss, prismi_loss_value(s->term.loss), s->par.dtype, 2));
+    PRISM_TRY(prismi_dev_get(s->dev, loss, prismi_loss_value(s->term.loss), s->dtype, 2));
     *converged = below_threshold(s, loss[0], loss[1]);
     return use_loss(s);
 }
@@ -73,33 +73,52 @@ static bool is_first(const struct prism_session *s)
     return s->st.phase == PRISM_PHASE_FIT && s->st.sample == 0;
 }
 
-static void cover(struct prism_session *s, int64_t k)
+/* The second mask on the host: sample k's aperture, in place of what was there. */
+static void mark(struct prism_session *s, int64_t k)
 {
     const double *c = prism_dataset_centres(s->ds) + 2 * k;
-    prismi_aperture_cover(&prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], s->covered);
+    uint8_t *mask = s->mask + grid_pixels(s);
+    memset(mask + (size_t)s->mask_row * s->grid, 0, (size_t)s->mask_rows * s->grid);
+    prismi_aperture_mark(&prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], mask, &s->mask_row, &s->mask_rows);
 }
 
-static int set_masks(struct prism_session *s)
+/* The first one, on the host: what is marked joins it. */
+static void join(struct prism_session *s)
 {
-    const double *c = prism_dataset_centres(s->ds) + 2 * s->st.sample;
-    int half = s->grid / 2;
-    prism_aperture_render(&prism_dataset_params(s->ds)->aperture, c[0], c[1], -half, -half, s->grid, s->grid, s->mask);
-    PRISM_TRY(prism_measure_set_mask(s->term.measure, 1, s->mask));
-    for (size_t i = 0; i < grid_pixels(s) && !is_first(s); i++)
-        s->mask[i] = s->covered[i] > 0;
-    return prism_measure_set_mask(s->term.measure, 0, s->mask);
+    uint8_t *all = s->mask + (size_t)s->mask_row * s->grid;
+    const uint8_t *mask = all + grid_pixels(s);
+    for (size_t i = 0; i < (size_t)s->mask_rows * s->grid; i++)
+        all[i] |= mask[i];
+}
+
+/* The open sample's aperture joins the earlier ones. */
+static int cover(struct prism_session *s)
+{
+    join(s);
+    return prismi_measure_update_mask(s->term.measure, 0, s->mask, s->mask_row, s->mask_rows);
+}
+
+static int set_aperture(struct prism_session *s)
+{
+    const uint8_t *mask = s->mask + grid_pixels(s);
+    int row = s->mask_row, rows = s->mask_rows;
+    s->term.measured = false;
+    mark(s, s->st.sample);
+    PRISM_TRY(prismi_measure_update_mask(s->term.measure, 1, mask, row, rows));
+    PRISM_TRY(prismi_measure_update_mask(s->term.measure, 1, mask, s->mask_row, s->mask_rows));
+    return is_first(s) ? cover(s) : 0;
 }
 
 static int set_targets(struct prism_session *s)
 {
     size_t pixels = grid_pixels(s);
     prism_mem old = prismi_loss_target(s->term.loss, 0), x;
-    PRISM_TRY(prismi_term_load_target(&s->term, s->ds, (int)s->st.sample, 1, s->par.dtype));
+    PRISM_TRY(prismi_term_load_target(&s->term, s->ds, (int)s->st.sample, 1, s->dtype));
     if (is_first(s))
         return s->dev->ops->copy(s->dev, old, prismi_loss_target(s->term.loss, 1), pixels * s->real);
     PRISM_TRY(prismi_session_output(s, &x));
-    PRISM_TRY(prism_measure_forward(s->term.measure, s->term.field, x));
-    return prismi_map(s->dev, PRISM_MAP_C_ABS, s->par.dtype, 1, pixels, old, s->term.field, 0, 0, 0, 0);
+    PRISM_TRY(prismi_term_measure(&s->term, x));
+    return prismi_map(s->dev, PRISM_MAP_C_ABS, s->dtype, 1, pixels, old, s->term.field, 0, 0, 0, 0);
 }
 
 int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phase phase, enum prism_tier tier)
@@ -129,7 +148,7 @@ static int open_sample(struct prism_session *s)
     prismi_monitor_init(&st->monitor, st->phase == PRISM_PHASE_RETRY ? PRISM_TIER_RESCUE : PRISM_TIER_NORMAL);
     begin_tier(s);
     PRISM_TRY(prismi_adam_reset(s->dev, &s->adam));
-    PRISM_TRY(set_masks(s));
+    PRISM_TRY(set_aperture(s));
     PRISM_TRY(set_targets(s));
     PRISM_TRY(prismi_loss_weigh(s->term.loss));
     PRISM_TRY(use_loss(s));
@@ -139,13 +158,20 @@ static int open_sample(struct prism_session *s)
 
 int prismi_progressive_restore(struct prism_session *s)
 {
-    memset(s->covered, 0, grid_pixels(s) * sizeof *s->covered);
+    memset(s->mask, 0, grid_pixels(s));
     for (int k = 0; k < s->n; k++)
-        if (s->status[k] != PRISMI_SAMPLE_PENDING)
-            cover(s, k);
+        if (s->status[k] != PRISMI_SAMPLE_PENDING) {
+            mark(s, k);
+            join(s);
+        }
+    if (s->st.sample_open)
+        mark(s, s->st.sample);
+    if (s->st.sample_open && is_first(s))
+        join(s);
+    PRISM_TRY(prism_measure_set_mask(s->term.measure, 0, s->mask));
+    PRISM_TRY(prism_measure_set_mask(s->term.measure, 1, s->mask + grid_pixels(s)));
     if (!s->st.sample_open)
         return 0;
-    PRISM_TRY(set_masks(s));
     PRISM_TRY(prismi_loss_weigh(s->term.loss));
     return use_loss(s);
 }
@@ -162,7 +188,7 @@ static int next_pass_or_end(struct prism_session *s)
     if (st->phase != PRISM_PHASE_RETRY) {
         st->phase_step = st->averaged = 0; /* the average is of what the retries are to better */
         if (s->average)
-            PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->par.dtype, 1, s->pixels, s->average, 0, 0, 0, 0, 0));
+            PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, s->pixels, s->average, 0, 0, 0, 0, 0));
     }
     st->phase = PRISM_PHASE_RETRY;
     st->pass++;
@@ -176,7 +202,7 @@ static int close_sample(struct prism_session *s, bool converged)
     PRISM_TRY(prismi_session_finite(s));
     bool was_failed = s->status[st->sample] == PRISMI_SAMPLE_FAILED;
     if (s->status[st->sample] == PRISMI_SAMPLE_PENDING)
-        cover(s, st->sample);
+        PRISM_TRY(cover(s));
     s->status[st->sample] = converged ? PRISMI_SAMPLE_CONVERGED : PRISMI_SAMPLE_FAILED;
     st->n_failed += (converged ? 0 : 1) - (was_failed ? 1 : 0);
     if (converged && st->monitor.tier == PRISM_TIER_NORMAL)
@@ -203,7 +229,7 @@ int prismi_progressive_step(struct prism_session *s)
     PRISM_TRY(prismi_session_losses(s));
     st->loss_old = s->host[0];
     st->loss_new = s->host[1];
-    if (look)
+    if (look && st->sample_step > 0) /* opening it was the last snapshot */
         PRISM_TRY(prismi_session_keep(s));
     if (!switched(s))
         converged = below_threshold(s, st->loss_old, st->loss_new);

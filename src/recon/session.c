@@ -1,4 +1,5 @@
 /* What a session does, step by step. Its making is in create.c. */
+#include "nn/layer.h"
 #include "recon/internal.h"
 
 #include "prismrec/metrics.h"
@@ -28,13 +29,45 @@ const int32_t *prismi_session_order(struct prism_session *s, uint64_t stream, in
 
 /* ---- snapshots and divergence ---- */
 
-int prismi_session_keep(struct prism_session *s)
+/* Adam's moments before its first step. */
+static bool is_zero(const struct prismi_slab *slab, const struct prismi_state *st)
+{
+    return slab->moment && st->adam_t == 0;
+}
+
+static int keep(struct prism_session *s)
 {
     for (int i = 0; i < s->n_slabs; i++)
-        if (s->slabs[i].good)
+        if (s->slabs[i].good && !is_zero(&s->slabs[i], &s->st))
             PRISM_TRY(s->dev->ops->copy(s->dev, s->slabs[i].good, s->slabs[i].mem, s->slabs[i].bytes));
     s->good = s->st;
     s->have_good = true;
+    return 0;
+}
+
+int prismi_session_keep(struct prism_session *s)
+{
+    return PRISMI_REGION(s->dev, "snapshot", 0, keep(s));
+}
+
+void prismi_session_forget(struct prism_session *s)
+{
+    s->term.measured = false;
+    if (s->net)
+        s->net->have_forward = false;
+}
+
+static int go_back(struct prism_session *s)
+{
+    prismi_session_forget(s);
+    for (int i = 0; i < s->n_slabs; i++) {
+        const struct prismi_slab *slab = &s->slabs[i];
+        if (is_zero(slab, &s->good))
+            PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, slab->bytes / s->real, slab->mem, 0, 0, 0, 0, 0));
+        else if (slab->good)
+            PRISM_TRY(s->dev->ops->copy(s->dev, slab->mem, slab->good, slab->bytes));
+    }
+    s->st = s->good;
     return 0;
 }
 
@@ -42,11 +75,9 @@ int prismi_session_keep(struct prism_session *s)
 static int diverged(struct prism_session *s, const char *term, double value)
 {
     enum prism_phase phase = s->st.phase;
-    for (int i = 0; i < s->n_slabs; i++)
-        if (s->slabs[i].good)
-            PRISM_TRY(s->dev->ops->copy(s->dev, s->slabs[i].mem, s->slabs[i].good, s->slabs[i].bytes));
-    s->st = s->good;
+    PRISM_TRY(go_back(s));
     s->went_back = true;
+    PRISM_TRY(prismi_scaler_read(s->dev, &s->scaler, &s->loss_scale, &s->skipped));
     return PRISM_FAIL(s->ctx, PRISM_EDIVERGED,
                       "%s is %g at step %lld (%s); the session is back at step %lld: lower the learning rate or check the data",
                       term, value, (long long)s->step_at_work, prism_phase_name(phase), (long long)s->st.step);
@@ -59,7 +90,8 @@ int prismi_session_losses(struct prism_session *s)
     int n = init ? 1 : s->n_losses;
     double sum = 0;
     char term[48] = "the initialisation loss";
-    PRISM_TRY(prismi_dev_get(s->dev, s->host, s->loss_sum, s->par.dtype, (size_t)n));
+    PRISM_TRY(PRISMI_REGION(s->dev, "look at the loss", 0, prismi_dev_get(s->dev, s->host, s->loss_sum, s->dtype, (size_t)n)));
+    PRISM_TRY(prismi_scaler_read(s->dev, &s->scaler, &s->loss_scale, &s->skipped));
     for (int i = 0; i < n; i++) {
         s->host[i] *= (init ? s->init_weight : 1) / (double)st->pending;
         if (!init && prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE))
@@ -72,31 +104,30 @@ int prismi_session_losses(struct prism_session *s)
     }
     st->loss = sum;
     st->pending = 0;
-    return prismi_map(s->dev, PRISM_MAP_FILL, s->par.dtype, 1, (size_t)s->n_losses, s->loss_sum, 0, 0, 0, 0, 0);
+    return prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, (size_t)s->n_losses, s->loss_sum, 0, 0, 0, 0, 0);
 }
 
 /* ---- the output ---- */
 
 int prismi_session_output(struct prism_session *s, prism_mem *x)
 {
-    const struct prism_ops *ops = s->dev->ops;
     if (!s->net) {
         *x = s->mopie.object;
         if (!s->par.mopie.complex_object)
             return 0;
         *x = s->scratch;
-        return prismi_map(s->dev, PRISM_MAP_C_ABS, s->par.dtype, 1, s->pixels, s->scratch, s->mopie.object, 0, 0, 0, 0);
+        return prismi_map(s->dev, PRISM_MAP_C_ABS, s->dtype, 1, s->pixels, s->scratch, s->mopie.object, 0, 0, 0, 0);
     }
-    PRISM_TRY(ops->copy(s->dev, s->running_keep, s->running, s->running_bytes));
-    PRISM_TRY(prism_net_forward(s->net, x));
-    return ops->copy(s->dev, s->running, s->running_keep, s->running_bytes);
+    if (s->lent)
+        prismi_session_forget(s);
+    return prismi_net_output(s->net, x);
 }
 
 static int check_energy(struct prism_session *s, prism_mem x, const char *name)
 {
     double power;
-    PRISM_TRY(s->dev->ops->reduce(s->dev, PRISM_REDUCE_DOT, s->par.dtype, 1, s->pixels, s->power, x, x));
-    PRISM_TRY(prismi_dev_get(s->dev, &power, s->power, s->par.dtype, 1));
+    PRISM_TRY(s->dev->ops->reduce(s->dev, PRISM_REDUCE_DOT, s->dtype, 1, s->pixels, s->power, x, x));
+    PRISM_TRY(prismi_dev_get(s->dev, &power, s->power, s->dtype, 1));
     return isfinite(power) ? 0 : diverged(s, name, power);
 }
 
@@ -123,8 +154,8 @@ int prism_session_result(struct prism_session *s, double *out)
     prism_mem x = s->average;
     bool average = s->st.averaged > 0;
     if (!average)
-        PRISM_TRY(prismi_session_output(s, &x));
-    PRISM_TRY(prismi_dev_get(s->dev, out, x, s->par.dtype, s->pixels));
+        PRISM_TRY(s->shown ? prism_net_forward(s->shown, &x) : prismi_session_output(s, &x));
+    PRISM_TRY(prismi_dev_get(s->dev, out, x, s->dtype, s->pixels));
     for (size_t i = 0; average && i < s->pixels; i++)
         out[i] /= (double)s->st.averaged;
     if (s->net && s->st.phase != PRISM_PHASE_INIT)
@@ -211,12 +242,13 @@ int prism_session_step(struct prism_session *s)
         return 0;
     s->evaluated = s->sample_done = s->sample_converged = s->went_back = false;
     s->step_at_work = s->st.step + 1;
+    prismi_profile_step(s->dev, s->step_at_work);
     if (!s->have_good)
         PRISM_TRY(prismi_session_keep(s));
-    PRISM_TRY(unit_of_work(s));
+    PRISM_TRY(PRISMI_REGION(s->dev, prism_phase_name(s->st.phase), 0, unit_of_work(s)));
     bool due = s->par.metrics_every && s->st.step % s->par.metrics_every == 0;
     if (due || s->sample_done || s->st.phase == PRISM_PHASE_DONE) {
-        PRISM_TRY(prism_session_evaluate(s));
+        PRISM_TRY(PRISMI_REGION(s->dev, "evaluate", 0, prism_session_evaluate(s)));
         record(s);
     }
     return 0;
@@ -269,9 +301,12 @@ void prism_session_progress(const struct prism_session *s, struct prism_progress
     out->sample_done = s->sample_done;
     out->sample_converged = s->sample_converged;
     out->n_failed = (int)st->n_failed;
+    out->skipped = s->skipped;
+    out->loss_scale = s->loss_scale;
 }
 
 struct prism_net *prism_session_net(struct prism_session *s)
 {
+    s->lent = true;
     return s->net;
 }

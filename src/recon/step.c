@@ -1,11 +1,12 @@
 /* One optimiser step, in two halves that only enqueue work: initialisation and both objectives run through here. */
+#include "nn/layer.h"
 #include "recon/internal.h"
 
 static int image_loss(struct prism_session *s)
 {
     const struct prism_ops *ops = s->dev->ops;
-    PRISM_TRY(ops->reduce(s->dev, PRISM_REDUCE_ABSDIFF, s->par.dtype, 1, s->pixels, s->image_loss, s->x, s->target));
-    return prismi_map(s->dev, PRISM_MAP_L1_GRAD, s->par.dtype, 1, s->pixels, s->gx, s->x, s->target, s->target_weight, 0, 0);
+    PRISM_TRY(ops->reduce(s->dev, PRISM_REDUCE_ABSDIFF, s->dtype, 1, s->pixels, s->image_loss, s->x, s->target));
+    return prismi_map(s->dev, PRISM_MAP_L1_GRAD, s->dtype, 1, s->pixels, s->gx, s->x, s->target, s->target_weight, 0, 0);
 }
 
 /* Is the output of the coming step part of the averaged result? */
@@ -19,30 +20,54 @@ static bool averaging(const struct prism_session *s)
     return (double)s->st.sample >= (1 - share) * s->n;
 }
 
-int prismi_step_loss(struct prism_session *s)
+static int enqueue_loss(struct prism_session *s)
 {
-    enum prism_dtype t = s->par.dtype;
+    enum prism_dtype t = s->dtype;
     bool init = s->st.phase == PRISM_PHASE_INIT;
-    PRISM_TRY(prism_net_forward(s->net, &s->x));
+    PRISM_TRY(PRISMI_REGION(s->dev, "forward", 0, prismi_net_output(s->net, &s->x)));
+    PRISM_TRY(prismi_net_track(s->net));
     PRISM_TRY(init ? image_loss(s) : prismi_term_forward(&s->term, s->x));
     prism_mem value = init ? s->image_loss : prismi_loss_value(s->term.loss);
     PRISM_TRY(prismi_map(s->dev, PRISM_MAP_AXPBY, t, 1, init ? 1 : (size_t)s->n_losses, s->loss_sum, s->loss_sum, value, 0, 1, 1));
+    return averaging(s) ? prismi_map(s->dev, PRISM_MAP_AXPBY, t, 1, s->pixels, s->average, s->average, s->x, 0, 1, 1) : 0;
+}
+
+int prismi_step_loss(struct prism_session *s)
+{
+    struct {
+        uint64_t init, averaging, loss;
+    } key = {s->st.phase == PRISM_PHASE_INIT, averaging(s), prismi_loss_key(s->term.loss)};
+    if (s->lent || !s->net->have_forward) {
+        prismi_session_forget(s);
+        PRISM_TRY(prismi_run_recorded(s, &s->loss_half, prismi_hash64(&key, sizeof key, 0), enqueue_loss));
+        s->net->have_forward = true; /* where it was played back, the network does not know */
+    } else {
+        PRISM_TRY(enqueue_loss(s)); /* less to do, and not worth a recording */
+    }
     s->st.pending++;
-    if (!averaging(s))
-        return 0;
-    s->st.averaged++;
-    return prismi_map(s->dev, PRISM_MAP_AXPBY, t, 1, s->pixels, s->average, s->average, s->x, 0, 1, 1);
+    s->st.averaged += averaging(s);
+    return 0;
+}
+
+static int enqueue_update(struct prism_session *s)
+{
+    if (s->st.phase != PRISM_PHASE_INIT) {
+        PRISM_TRY(prismi_term_backward(&s->term, s->gx));
+        PRISM_TRY(PRISMI_REGION(s->dev, "unmeasured", 0, prismi_unmeasured_gradient(&s->unmeasured, s->x, s->gx)));
+    }
+    PRISM_TRY(prismi_scaler_apply(s->dev, &s->scaler, s->gx, s->pixels));
+    PRISM_TRY(PRISMI_REGION(s->dev, "backward", 0, prism_net_backward(s->net, s->gx)));
+    PRISM_TRY(prismi_scaler_judge(s->dev, &s->scaler, &s->adam));
+    return PRISMI_REGION(s->dev, "adam", 0, prismi_adam_update(s->dev, &s->adam));
 }
 
 int prismi_step_update(struct prism_session *s, double lr)
 {
-    if (s->st.phase != PRISM_PHASE_INIT) {
-        PRISM_TRY(prismi_term_backward(&s->term, s->gx));
-        PRISM_TRY(prismi_unmeasured_gradient(&s->unmeasured, s->x, s->gx));
-    }
-    PRISM_TRY(prism_net_backward(s->net, s->gx));
     s->st.lr = lr;
-    return prismi_adam_update(s->dev, &s->adam, s->params, s->grads, lr, ++s->st.adam_t);
+    PRISM_TRY(prismi_adam_set(s->dev, &s->adam, lr, ++s->st.adam_t));
+    PRISM_TRY(prismi_run_recorded(s, &s->update_half, s->st.phase == PRISM_PHASE_INIT, enqueue_update));
+    s->net->have_forward = false;
+    return 0;
 }
 
 /* Initialisation: the image itself is fitted to a simple target, which also settles its sign. */

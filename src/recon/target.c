@@ -50,7 +50,8 @@ static void stretch(double *x, size_t n)
         x[i] = (x[i] - low) / (high - low);
 }
 
-int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *par, double *out)
+int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *par,
+                       enum prism_dtype dtype, double *out)
 {
     int o = prism_dataset_params(ds)->obj_size, n = prism_dataset_count(ds);
     enum prism_act act = par->decoder.output_activation;
@@ -60,7 +61,7 @@ int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const st
     case PRISM_TARGET_CIRCLE:
         return disc(prismi_dev_ctx(dev), o, out);
     case PRISM_TARGET_PROJECTION:
-        return prismi_mopie_solve(dev, ds, par->dtype, &par->mopie, par->mopie.init_loops, out);
+        return prismi_mopie_solve(dev, ds, dtype, &par->mopie, par->mopie.init_loops, out);
     case PRISM_TARGET_MEASUREMENT:
         PRISM_TRY(add_measurement(ds, 0, 1, out));
         break;

@@ -5,6 +5,8 @@ static int table_own_apertures(struct prismi_term *term, struct prism_dataset *d
 {
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
     const double *centres = prism_dataset_centres(ds);
+    if (prismi_planning(term->dev))
+        return 0;
     for (int k = 0; k < prism_dataset_count(ds); k++) {
         PRISM_TRY(prism_measure_set_aperture(term->measure, k, &dp->aperture, centres[2 * k], centres[2 * k + 1], NULL));
         PRISM_TRY(prismi_term_load_target(term, ds, k, k, dtype));
@@ -43,6 +45,7 @@ int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const st
                                           .shared = !params->masks};
     PRISM_TRY_OUT(prism_measure_create(dev, &mp, &term->measure));
     PRISM_TRY_OUT(prismi_loss_create(dev, &lp, &term->loss));
+    term->arena.owner = PRISMI_OWNER_FFT;
     prismi_arena_add(&term->arena, (size_t)params->batch * field * field * prism_dtype_size(prism_dtype_complex(params->dtype)),
                      &term->field);
     PRISM_TRY_OUT(prismi_arena_bind(&term->arena, dev));
@@ -69,13 +72,22 @@ int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, 
     return term->dev->ops->write(term->dev, prismi_loss_target(term->loss, a), amplitude, field * field * prism_dtype_size(dtype));
 }
 
+int prismi_term_measure(struct prismi_term *term, prism_mem x)
+{
+    PRISM_TRY(PRISMI_REGION(term->dev, "measure", 0, prism_measure_forward(term->measure, term->field, x)));
+    term->measured = true;
+    return 0;
+}
+
 int prismi_term_forward(struct prismi_term *term, prism_mem x)
 {
-    PRISM_TRY(prism_measure_forward(term->measure, term->field, x));
-    return prismi_loss_run(term->loss, term->field, prism_measure_index(term->measure));
+    if (!term->measured)
+        PRISM_TRY(prismi_term_measure(term, x));
+    term->measured = false;
+    return PRISMI_REGION(term->dev, "loss", 0, prismi_loss_run(term->loss, term->field, prism_measure_index(term->measure)));
 }
 
 int prismi_term_backward(struct prismi_term *term, prism_mem gx)
 {
-    return prism_measure_adjoint(term->measure, gx, term->field);
+    return PRISMI_REGION(term->dev, "measure adjoint", 0, prism_measure_adjoint(term->measure, gx, term->field));
 }

@@ -48,6 +48,7 @@ int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, en
     if (weight == 0)
         return 0;
     PRISM_TRY(prism_measure_create(dev, &mp, &q->measure));
+    q->arena.owner = PRISMI_OWNER_FFT;
     prismi_arena_add(&q->arena, 2 * grid * real, &q->field);
     prismi_arena_add(&q->arena, q->pixels * real, &q->gx);
     PRISM_TRY_OUT(prismi_arena_bind(&q->arena, dev));

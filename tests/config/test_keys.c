@@ -142,6 +142,14 @@ START_TEST(assignments)
     ck_assert(given()->recon.decoder.no_norm);
     assert_ok(assign("pattern_fn=builtin:star"));
     ck_assert_int_eq(given()->telescope.pattern.kind, PRISM_PATTERN_STAR);
+    static const char *const precisions[PRISM_PRECISION_COUNT] = {"fp32", "fp64", "tf32", "bf16", "fp16"};
+    for (int i = 0; i < PRISM_PRECISION_COUNT; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "precision=%s", precisions[i]);
+        assert_ok(assign(text));
+        ck_assert_int_eq(given()->recon.precision, i);
+    }
+    assert_ok(assign("precision=fp32"));
     assert_ok(assign("comment=a=b"));
     ck_assert_str_eq(given()->comment, "a=b");
     assert_ok(assign("channels=16,4,1"));
@@ -226,6 +234,7 @@ static const struct {
     {"training.n_samples=3", "training.n_samples: unknown key; did you mean telescope.n_samples?"},
     {"n_sample=3", "n_sample: unknown key; did you mean telescope.n_samples?"},
     {"training.LR=3", "training.LR: unknown key; did you mean lr?"},
+    {"precision=half", "training.precision: 'half' is unknown; expected one of fp32, fp64, tf32, bf16, fp16"},
     {"quux=3", "quux: unknown key; 'prism keys' lists them"},
 };
 
@@ -349,6 +358,11 @@ static const struct {
     {{"channels=8,1"}, NULL},
     {{"n_upsample=3"}, "--set: model.n_upsample: 3 doublings of 4 px make 32 px, less than image.obj_size, 64 px; give more, or 0"},
     {{"n_upsample=4"}, NULL},
+    {{"precision=fp16", "use_bn=false"},
+     "--set: training.precision: fp16 needs normalisation to keep activations in range; use model.use_bn true, or fp32"},
+    {{"precision=bf16"}, NULL},
+    {{"precision=bf16", "use_bn=false", "algorithm=mopie"}, NULL},
+    {{"precision=tf32", "use_bn=false"}, NULL},
 };
 
 START_TEST(checks_across_keys)

@@ -5,6 +5,7 @@
  * border of SSIM does. So L1 and L2 run in a session, and SSIM twice: in a session, where the roll costs what the test prints, and
  * on the session's parts with the object placed one pixel up and left, which is the roll. */
 #include "../recon/recon_test.h"
+#include "../support.h"
 #include "prismrec/metrics.h"
 
 #define N 64
@@ -78,7 +79,7 @@ static double gradient_error(struct prism_ctx *ctx, struct prism_dev *dev, struc
         double sum = 0;
         MUST(ctx, prism_net_param(net, i, &p));
         double *g = new_array(p.count, sizeof *g);
-        MUST(ctx, prismi_dev_get(dev, g, p.grad, prism_net_params(net)->dtype, p.count));
+        get_gradient(dev, net, i, g);
         for (size_t k = 0; k < p.count; k++)
             sum += g[k] * g[k];
         worst = fmax(worst, fabs(sqrt(sum) - want[i]) / want[i]);
@@ -99,7 +100,8 @@ static void in_session(struct prism_ctx *ctx, struct prism_dev *dev, enum prism_
     const char *where = prism_dev_backend(dev), *type = dtype == PRISM_F64 ? "f64" : "f32";
     const struct prism_dataset_params dp = {
         .grid_size = N, .obj_size = O, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6}};
-    struct prism_recon_params par = {.dtype = dtype, .decoder = {.frame = true}};
+    struct prism_recon_params par = {.precision = dtype == PRISM_F64 ? PRISM_PRECISION_FP64 : PRISM_PRECISION_FP32,
+                                     .decoder = {.frame = true}};
     struct prism_dataset *ds;
     struct prism_session *s;
     double *truth = ground_truth(O, 0), limit = dtype == PRISM_F64 ? 1e-9 : 1e-5;
@@ -171,12 +173,9 @@ static void make_parts(struct prism_ctx *ctx, struct parts *p)
     MUST(ctx, prism_measure_set_aperture(p->measure, 0, &disc, 0, 0, NULL));
     MUST(ctx, prismi_loss_create(p->dev, &lp, &p->loss));
     MUST(ctx, prismi_loss_set_weights(p->loss, ssim));
-    prism_mem unused;
-    prism_net_slabs(p->net, &unused, &unused, &p->adam.count);
-    p->adam.dtype = p->dtype;
+    prismi_adam_plan(&p->adam, p->net, &p->arena);
     prismi_arena_add(&p->arena, p->adam.count * real, &p->adam.m);
     prismi_arena_add(&p->arena, p->adam.count * real, &p->adam.v);
-    prismi_arena_add(&p->arena, 2 * real, &p->adam.args);
     prismi_arena_add(&p->arena, O * O * real, &p->gx);
     prismi_arena_add(&p->arena, ROLLED * ROLLED * real, &p->wide);
     prismi_arena_add(&p->arena, 2 * N * N * real, &p->field);
@@ -198,8 +197,6 @@ static double parts_step(struct prism_ctx *ctx, struct parts *p, int t)
     const struct prism_window_desc widen = {p->dtype, 1, ROLLED, ROLLED, O, O, 0, 0},
                                    narrow = {p->dtype, 1, O, O, ROLLED, ROLLED, 0, 0};
     double value;
-    prism_mem params, grads;
-    size_t count;
     MUST(ctx, prism_net_forward(p->net, &p->x));
     MUST(ctx, p->dev->ops->window(p->dev, &widen, p->wide, p->x));
     MUST(ctx, prism_measure_forward(p->measure, p->field, p->wide));
@@ -209,8 +206,8 @@ static double parts_step(struct prism_ctx *ctx, struct parts *p, int t)
     MUST(ctx, p->dev->ops->window(p->dev, &narrow, p->gx, p->wide));
     MUST(ctx, prismi_map(p->dev, PRISM_MAP_AXPBY, p->dtype, 1, O * O, p->gx, p->gx, p->gx, 0, 1, 1));
     MUST(ctx, prism_net_backward(p->net, p->gx));
-    prism_net_slabs(p->net, &params, &grads, &count);
-    MUST(ctx, prismi_adam_update(p->dev, &p->adam, params, grads, 1e-3, t));
+    MUST(ctx, prismi_adam_set(p->dev, &p->adam, 1e-3, t));
+    MUST(ctx, prismi_adam_update(p->dev, &p->adam));
     return value;
 }
 
@@ -264,27 +261,25 @@ static void image_metrics(void)
     free(b);
 }
 
-int main(void)
+/* Arguments: the backend, the folder of its plugin. */
+int main(int argc, char **argv)
 {
-    const struct {
-        const char *backend;
-        enum prism_dtype dtype;
-    } runs[] = {{"ref", PRISM_F64}, {"ref", PRISM_F32}, {"cpu", PRISM_F32}};
+    const char *backend = argc > 1 ? argv[1] : "ref";
     struct prism_ctx *ctx = open_ctx();
-    image_metrics();
-    for (size_t r = 0; r < sizeof runs / sizeof runs[0]; r++) {
-        struct prism_dev *dev = open_dev(ctx, runs[r].backend, NULL, 1);
-        if (!dev) {
-            printf("ok %d - %s # SKIP not in this build\n", ++tap_n, runs[r].backend);
-            continue;
-        }
-        for (size_t i = 0; i < sizeof recorded / sizeof recorded[0]; i++) {
-            in_session(ctx, dev, runs[r].dtype, &recorded[i]);
-            if (recorded[i].kind == PRISM_LOSS_SSIM)
-                rolled_ssim(ctx, dev, runs[r].dtype, &recorded[i]);
-        }
-        prism_dev_close(&dev);
+    struct prism_dev *dev = open_dev(ctx, backend, argc > 2 ? argv[2] : NULL, 1);
+    if (!dev) {
+        int status = support_missing(ctx, backend);
+        prism_ctx_destroy(&ctx);
+        return status;
     }
+    image_metrics();
+    for (int t = PRISM_F32; t <= PRISM_F64; t++)
+        for (size_t i = 0; i < sizeof recorded / sizeof recorded[0] && dev->caps.dtypes >> t & 1; i++) {
+            in_session(ctx, dev, (enum prism_dtype)t, &recorded[i]);
+            if (recorded[i].kind == PRISM_LOSS_SSIM)
+                rolled_ssim(ctx, dev, (enum prism_dtype)t, &recorded[i]);
+        }
+    prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
     return tap_end();
 }

@@ -209,7 +209,7 @@ START_TEST(forward_no_norm)
         const int dropped = 10; /* latent, (conv, relu) x 4 transposed, conv 4 -> 2, here */
         ck_assert_int_eq(l[dropped].act, PRISM_ACT_RELU);
         memmove(l + dropped, l + dropped + 1, (size_t)(n - dropped - 1) * sizeof *l);
-        MUST(ctx, prismi_net_create(dev, p.dtype, l, n - 1, false, &net));
+        MUST(ctx, prismi_net_create(dev, p.dtype, l, n - 1, &(struct prismi_net_mode){.inference = false}, &net));
         net->params = p;
         nn_fill(net, 2);
         double *v = nn_forward(net);

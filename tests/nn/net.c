@@ -156,15 +156,15 @@ START_TEST(names_and_slabs)
     static const int weight0[4] = {64, 32, 4, 4}, weight15[4] = {1, 2, 3, 3};
     struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 64, .obj_size = 32});
     struct prism_param_info info;
-    prism_mem values, grads;
+    prism_mem values;
     size_t count, at = 0;
-    prism_net_slabs(net, &values, &grads, &count);
+    prism_net_values(net, &values, &count);
     ck_assert_int_eq(prism_net_param_count(net), 18);
     for (int i = 0; i < 18; i++) {
         MUST(ctx, prism_net_param(net, i, &info));
         ck_assert_str_eq(info.name, name[i]);
         ck_assert_uint_eq((size_t)(info.value - values), at);
-        ck_assert_uint_eq((size_t)(info.grad - grads), at);
+        ck_assert(i == 1 ? !info.grad : info.grad != NULL);
         at += (info.count * sizeof(float) + 63) / 64 * 64;
         if (i == 1)
             ck_assert_mem_eq(info.dim, weight0, sizeof weight0);
@@ -196,23 +196,25 @@ END_TEST
 START_TEST(padding_stays_zero)
 {
     struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 11});
-    prism_mem slab[2];
-    size_t count;
+    size_t count[2] = {0, net->grad_count};
+    prism_mem slab[2] = {NULL, net->grads};
     MUST(ctx, prism_net_init(net, 4));
     double *out = nn_forward(net);
     MUST(ctx, prism_net_backward(net, net->layer[net->nlayers - 1].y)); /* any gradient will do */
-    prism_net_slabs(net, &slab[0], &slab[1], &count);
+    prism_net_values(net, &slab[0], &count[0]);
     for (int s = 0; s < 2; s++) {
-        double *v = nn_get(net, slab[s], count), used = 0;
+        double *v = nn_get(net, slab[s], count[s]), used = 0;
         for (int i = 0; i < net->nparam; i++) {
-            const struct prismi_param *p = prismi_net_param(net, i);
-            for (size_t k = 0; k < p->info.count; k++) {
-                used += fabs(v[p->offset + k]);
-                v[p->offset + k] = 0;
+            const struct prism_param_info *p = &prismi_net_param(net, i)->info;
+            prism_mem mem = s ? p->grad : p->value;
+            size_t at = mem ? (size_t)(mem - slab[s]) / sizeof(float) : 0;
+            for (size_t k = at; mem && k < at + p->count; k++) {
+                used += fabs(v[k]);
+                v[k] = 0;
             }
         }
         ck_assert_double_gt(used, 0);
-        for (size_t k = 0; k < count; k++)
+        for (size_t k = 0; k < count[s]; k++)
             ck_assert_double_eq(v[k], 0);
         free(v);
     }
@@ -270,8 +272,11 @@ START_TEST(backward_order)
     ck_assert_int_eq(prism_net_backward(fold, out), PRISM_EINVAL);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "folded"));
     struct prism_param_info info;
-    MUST(ctx, prism_net_param(fold, 1, &info));
+    MUST(ctx, prism_net_param(fold, 0, &info));
     ck_assert_ptr_null(info.grad);
+    ck_assert_int_eq(prism_net_gradient(fold, 0, out), PRISM_EINVAL);
+    ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "no gradient of input_vec"));
+    ck_assert_int_eq(prism_net_segments(fold, NULL, 0), 0);
     prism_net_destroy(&fold);
     prism_net_destroy(&net);
 }

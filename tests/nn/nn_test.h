@@ -42,6 +42,20 @@ static inline double *nn_get(const struct prism_net *net, prism_mem mem, size_t 
     return v;
 }
 
+/* The last backward's gradient of parameter i; the caller frees. */
+static inline double *nn_gradient(const struct prism_net *net, int i)
+{
+    struct prism_ctx *ctx = prismi_dev_ctx(net->dev);
+    struct prism_param_info info;
+    prism_mem mem;
+    MUST(ctx, prism_net_param(net, i, &info));
+    MUST(ctx, net->dev->ops->alloc(net->dev, info.count * prism_dtype_size(net->dtype), &mem));
+    MUST(ctx, prism_net_gradient(net, i, mem));
+    double *v = nn_get(net, mem, info.count);
+    net->dev->ops->release(net->dev, mem);
+    return v;
+}
+
 static inline size_t nn_out_count(const struct prism_net *net)
 {
     return prismi_layer_count(net->layer[net->nlayers - 1].out);

@@ -58,11 +58,18 @@ int main(void)
             printf("ok %d - %s # SKIP %s\n", ++ncase, info[i].name, info[i].why);
             continue;
         }
-        for (int no_norm = 0; no_norm < 2; no_norm++) {
+        for (int mode = 0; mode < 3; mode++) {
+            static const char *const modes[] = {"", " no norm", " half"};
             struct prism_dev *dev = nn_open(ctx, info[i].name, 1);
-            struct prism_net *net =
-                nn_decoder(dev, (struct prism_decoder_params){
-                                    .grid_size = 32, .obj_size = 21, .no_norm = no_norm, .output_activation = PRISM_ACT_SIGMOID});
+            if (mode == 2 && !(dev->caps.dtypes & 1u << PRISM_F16)) {
+                prism_dev_close(&dev);
+                continue;
+            }
+            struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 32,
+                                                                                  .obj_size = 21,
+                                                                                  .no_norm = mode == 1,
+                                                                                  .store = mode == 2 ? PRISM_F16 : PRISM_F32,
+                                                                                  .output_activation = PRISM_ACT_SIGMOID});
             prism_mem out;
             MUST(ctx, prism_net_init(net, 1));
             int before = calls;
@@ -73,8 +80,8 @@ int main(void)
             int made = calls - before;
             bool ok = made == 0 && before > 0;
             nfailed += !ok;
-            printf("%sok %d - %s%s: %d allocations in two steps, %d before\n", ok ? "" : "not ", ++ncase, info[i].name,
-                   no_norm ? " no norm" : "", made, before);
+            printf("%sok %d - %s%s: %d allocations in two steps, %d before\n", ok ? "" : "not ", ++ncase, info[i].name, modes[mode],
+                   made, before);
             prism_net_destroy(&net);
             prism_dev_close(&dev);
         }

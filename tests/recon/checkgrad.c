@@ -42,7 +42,7 @@ struct function {
     struct prismi_term term;
     struct prism_net *net;
     struct prismi_arena arena;
-    prism_mem x, gx, params, grads;
+    prism_mem x, gx, params;
     size_t n, pixels;
     int batch;
 };
@@ -66,7 +66,13 @@ static void gradient_of(struct function *f, double *g)
     MUST(ctx, prismi_term_backward(&f->term, f->gx));
     if (f->net)
         MUST(ctx, prism_net_backward(f->net, f->gx));
-    MUST(ctx, prismi_dev_get(dev, g, f->grads, PRISM_F64, f->n));
+    if (!f->net)
+        MUST(ctx, prismi_dev_get(dev, g, f->gx, PRISM_F64, f->n));
+    for (int i = 0; f->net && i < prism_net_param_count(f->net); i++) {
+        struct prism_param_info p;
+        MUST(ctx, prism_net_param(f->net, i, &p));
+        get_gradient(dev, f->net, i, g + (size_t)(p.value - f->params) / sizeof *g);
+    }
 }
 
 /* |numeric - analytic| / |analytic| along a random direction. */
@@ -107,7 +113,7 @@ static struct function make_function(const struct problem_grad *c, struct prism_
     if (!c->complex_object) {
         MUST(ctx, prism_decoder_create(dev, &dp, &f.net));
         MUST(ctx, prism_net_init(f.net, 3));
-        prism_net_slabs(f.net, &f.params, &f.grads, &f.n);
+        prism_net_values(f.net, &f.params, &f.n);
     }
     return f;
 }
@@ -120,7 +126,6 @@ static void bind_function(struct function *f)
     if (f->net)
         return;
     f->params = f->x;
-    f->grads = f->gx;
     f->n = 2 * f->pixels;
     for (size_t i = 0; i < f->n; i++) {
         double v = prismi_rng_uniform(8, 8, i);
@@ -178,7 +183,7 @@ static void check_case(const struct problem_grad *c)
 /* The image-space loss of the initialisation, through the session's own step. */
 static void check_init(void)
 {
-    struct problem p = small_problem(ctx, dev, PRISM_F64);
+    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP64);
     struct prism_session *s = new_session(&p);
     size_t n = s->pixels;
     double analytic = 0, numeric, *x = new_array(n, sizeof *x), *t = new_array(n, sizeof *t), *g = new_array(n, sizeof *g);

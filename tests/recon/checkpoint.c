@@ -24,7 +24,7 @@ static void open_all(void)
     const char *tmp = getenv("TMPDIR");
     MUST(NULL, prism_ctx_create(&cp, &ctx));
     dev = open_dev(ctx, "ref", NULL, 1);
-    p = small_problem(ctx, dev, PRISM_F32);
+    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
     snprintf(folder, sizeof folder, "%s/prism-recon-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/state", folder);
@@ -115,7 +115,7 @@ END_TEST
 
 START_TEST(composite_in_double_resumes)
 {
-    p.par.dtype = PRISM_F64;
+    p.par.precision = PRISM_PRECISION_FP64;
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
     p.par.training.loss_weights[PRISM_LOSS_L1] = 0.7;
     p.par.training.loss_weights[PRISM_LOSS_MS_SSIM] = 0.3;

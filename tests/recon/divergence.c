@@ -11,7 +11,7 @@ static void open_all(void)
 {
     ctx = open_ctx();
     dev = open_dev(ctx, "ref", NULL, 1);
-    p = small_problem(ctx, dev, PRISM_F32);
+    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
 }
 
 static void close_all(void)
@@ -31,7 +31,7 @@ static double *result_of(struct prism_session *s)
 static void poison(struct prism_session *s, prism_mem target)
 {
     const double bad = NAN;
-    MUST(ctx, prismi_dev_put(dev, target, s->par.dtype, &bad, 1));
+    MUST(ctx, prismi_dev_put(dev, target, s->dtype, &bad, 1));
 }
 
 static uint64_t hash_of_slab(struct prism_session *s, int i)
@@ -50,7 +50,7 @@ static void check_divergence(struct prism_session *s, prism_mem poisoned, const 
     int status = 0, tries = 0;
     int64_t before = s->st.step;
     double good;
-    MUST(ctx, prismi_dev_get(dev, &good, poisoned, s->par.dtype, 1));
+    MUST(ctx, prismi_dev_get(dev, &good, poisoned, s->dtype, 1));
     poison(s, poisoned);
     while (!status && tries++ < 60)
         status = prism_session_step(s);
@@ -62,7 +62,7 @@ static void check_divergence(struct prism_session *s, prism_mem poisoned, const 
     snprintf(back, sizeof back, "back at step %d", (int)s->st.step);
     ck_assert_msg(strstr(text, word) && strstr(text, at) && strstr(text, back) && strstr(text, "nan"), "%s", text);
     ck_assert_int_le(s->st.step, before);
-    MUST(ctx, prismi_dev_put(dev, poisoned, s->par.dtype, &good, 1));
+    MUST(ctx, prismi_dev_put(dev, poisoned, s->dtype, &good, 1));
     struct prism_session *clean = new_session(&p);
     run_steps(clean, (int)before + 20);
     run_steps(s, (int)(before + 20 - s->st.step));
@@ -87,6 +87,11 @@ START_TEST(divergence_is_caught_and_undone)
     s = new_session(&p);
     run_steps(s, 90);
     ck_assert_int_eq(s->st.sample, 1);
+    check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample 1");
+    prism_session_destroy(&s);
+    s = new_session(&p);
+    run_steps(s, 20 + 50 + 5); /* back at the sample's opening, where the moments are zero and no copy is kept */
+    ck_assert_int_eq(s->good.adam_t, 0);
     check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample 1");
     prism_session_destroy(&s);
 

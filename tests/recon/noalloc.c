@@ -67,7 +67,7 @@ int main(void)
             printf("ok %d - %s # SKIP not in this build\n", ++tap_n, backends[i]);
             continue;
         }
-        struct problem p = small_problem(ctx, dev, PRISM_F32);
+        struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
         struct prism_training_params *t = &p.par.training;
         p.par.metrics_every = 50;
         t->init_steps = 2 * TO;
@@ -76,6 +76,9 @@ int main(void)
         t->max_steps = 2 * TO;
         t->average = 0.9;
         count(&p, "joint");
+        p.par.precision = PRISM_PRECISION_FP16;
+        count(&p, "joint fp16");
+        p.par.precision = PRISM_PRECISION_FP32;
         t->objective = PRISM_OBJ_PROGRESSIVE;
         t->n_epochs = 2 * TO;
         t->adaptive = true;

@@ -100,7 +100,7 @@ struct problem {
 #define SMALL_SAMPLES 7
 
 /* Seven apertures of radius 4 on a grid of 32. */
-static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_dev *dev, enum prism_dtype dtype)
+static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_dev *dev, enum prism_precision precision)
 {
     static const double centres[SMALL_SAMPLES][2] = {{0, 0}, {4, 1}, {-3, 3.5}, {1, -5}, {6, 5}, {-6, -4}, {7, -3}};
     struct problem p = {.ctx = ctx, .dev = dev, .n = SMALL_SAMPLES, .truth = small_object(SMALL_OBJ)};
@@ -108,7 +108,7 @@ static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_d
         .grid_size = SMALL_GRID, .obj_size = SMALL_OBJ, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
     MUST(ctx, prism_cache_create(1 << 20, &p.cache));
     MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, &centres[0][0], p.n, p.cache, &p.ds));
-    p.par = (struct prism_recon_params){.dtype = dtype, .seed = 5};
+    p.par = (struct prism_recon_params){.precision = precision, .seed = 5};
     p.par.training = (struct prism_training_params){.loss_weights = {1},
                                                     .lr = 2e-3,
                                                     .schedule = PRISM_SCHEDULE_COSINE,
@@ -160,6 +160,20 @@ static inline uint64_t session_hash(struct prism_session *s)
     }
     h = prismi_hash64(s->status, (size_t)s->n * sizeof *s->status, h);
     return prismi_hash64(s->history, (size_t)s->st.n_history * sizeof s->history[0], h);
+}
+
+/* The last backward's gradient of parameter i, g [count]. */
+static inline void get_gradient(struct prism_dev *dev, struct prism_net *net, int i, double *g)
+{
+    struct prism_ctx *ctx = prismi_dev_ctx(dev);
+    enum prism_dtype t = prism_net_params(net)->dtype;
+    struct prism_param_info p;
+    prism_mem mem;
+    MUST(ctx, prism_net_param(net, i, &p));
+    MUST(ctx, dev->ops->alloc(dev, p.count * prism_dtype_size(t), &mem));
+    MUST(ctx, prism_net_gradient(net, i, mem));
+    MUST(ctx, prismi_dev_get(dev, g, mem, t, p.count));
+    dev->ops->release(dev, mem);
 }
 
 /* ---- the deterministic fill of the golden numbers ---- */

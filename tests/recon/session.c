@@ -12,7 +12,7 @@ static void open_all(void)
 {
     ctx = open_ctx();
     dev = open_dev(ctx, "ref", NULL, 1);
-    p = small_problem(ctx, dev, PRISM_F32);
+    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
 }
 
 static void close_all(void)
@@ -61,19 +61,20 @@ START_TEST(wrong_settings_are_refused_by_name)
     REFUSED(t->average = 2, "training.average");
     REFUSED(t->schedule = 99, "training.schedule");
     REFUSED(p.par.algorithm = 7, "algorithm");
-    REFUSED(p.par.dtype = PRISM_I32, "precision");
+    REFUSED(p.par.precision = PRISM_PRECISION_COUNT, "training.precision");
+    REFUSED((p.par.precision = PRISM_PRECISION_BF16, p.par.decoder.no_norm = true), "training.precision bf16 needs normalisation");
     REFUSED(p.par.metrics_every = -1, "metrics_every");
     REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->n_epochs = 0), "training.n_epochs");
     REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->adaptive = true, t->plateau_window = 1001), "training.plateau_window");
     REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.loops = 0), "mopie.loops");
     REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.lr_obj = -1), "mopie.lr_obj");
     p.par = good;
-    dev->caps.mem_bytes = 20000;
-    refused(PRISM_ENOMEM, "20000");
+    dev->caps.mem_bytes = 200000;
+    refused(PRISM_ENOMEM, "0.2 MB");
     dev->caps.mem_bytes = 0;
     dev->caps.dtypes &= ~(1u << PRISM_F64);
-    p.par.dtype = PRISM_F64;
-    refused(PRISM_ENOTSUP, "double");
+    p.par.precision = PRISM_PRECISION_FP64;
+    refused(PRISM_ENOTSUP, "no fp64");
     dev->caps.dtypes |= 1u << PRISM_F64;
 }
 END_TEST
@@ -121,7 +122,7 @@ START_TEST(every_target_is_approached)
         double *t = new_array(SMALL_OBJ * SMALL_OBJ, sizeof *t), low = INFINITY, high = -INFINITY;
         p.par.training.init_target = target;
         p.par.training.init_steps = 150;
-        MUST(ctx, prismi_init_target(dev, p.ds, &p.par, t));
+        MUST(ctx, prismi_init_target(dev, p.ds, &p.par, PRISM_F32, t));
         for (int i = 0; i < SMALL_OBJ * SMALL_OBJ; i++) {
             low = fmin(low, t[i]);
             high = fmax(high, t[i]);
@@ -150,7 +151,7 @@ START_TEST(synthetic_aperture_is_the_mean_of_amplitudes)
     const float *a;
     p.par.training.init_target = PRISM_TARGET_SYNTHETIC_APERTURE;
     p.par.decoder.output_activation = PRISM_ACT_RELU; /* not stretched to [0,1] */
-    MUST(ctx, prismi_init_target(dev, p.ds, &p.par, t));
+    MUST(ctx, prismi_init_target(dev, p.ds, &p.par, PRISM_F32, t));
     for (int k = 0; k < p.n; k++) {
         MUST(ctx, prism_dataset_amplitude(p.ds, k, &a));
         mean += (double)a[(8 + 5) * SMALL_GRID + 8 + 6] / p.n;
@@ -174,7 +175,7 @@ START_TEST(odd_fields_are_looked_at_inside)
         MUST(ctx, prism_dataset_measured(ctx, &dp, grey, centre, 1, &p.ds));
         p.par.training.init_target = PRISM_TARGET_SYNTHETIC_APERTURE;
         p.par.decoder.output_activation = PRISM_ACT_RELU; /* not stretched to [0,1] */
-        MUST(ctx, prismi_init_target(dev, p.ds, &p.par, t));
+        MUST(ctx, prismi_init_target(dev, p.ds, &p.par, PRISM_F32, t));
         for (int i = 0; i < 32 * 32; i++)
             ck_assert_double_eq(t[i], 0.5);
         prism_dataset_destroy(&p.ds);
@@ -294,8 +295,9 @@ static void negate_output(struct prism_session *s)
     for (int i = n - 2; i < n; i++) { /* its weight and bias */
         struct prism_param_info w;
         MUST(ctx, prism_net_param(s->net, i, &w));
-        MUST(ctx, prismi_map(dev, PRISM_MAP_AXPBY, s->par.dtype, 1, w.count, w.value, w.value, w.value, 0, -1, 0));
+        MUST(ctx, prismi_map(dev, PRISM_MAP_AXPBY, s->dtype, 1, w.count, w.value, w.value, w.value, 0, -1, 0));
     }
+    prismi_session_forget(s);
 }
 
 START_TEST(a_negative_is_turned_positive)

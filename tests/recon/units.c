@@ -245,7 +245,7 @@ static void close_all(void)
 
 START_TEST(second_look_is_a_pointer_into_the_cache)
 {
-    struct problem p = small_problem(ctx, dev, PRISM_F32);
+    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
     const float *first, *again;
     for (int k = 0; k < p.n; k++)
         MUST(ctx, prism_dataset_amplitude(p.ds, k, &first));
@@ -264,7 +264,7 @@ END_TEST
 
 START_TEST(another_object_has_other_measurements)
 {
-    struct problem p = small_problem(ctx, dev, PRISM_F32);
+    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
     size_t bytes = SMALL_GRID * SMALL_GRID * sizeof(float), pixels = SMALL_OBJ * SMALL_OBJ;
     float *first = new_array(bytes, 1);
     const float *v;

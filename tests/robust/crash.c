@@ -22,7 +22,7 @@ static void open_all(void)
 {
     ctx = open_ctx();
     dev = open_dev(ctx, "ref", NULL, 1); /* starts no threads: children may go on with it */
-    p = small_problem(ctx, dev, PRISM_F32);
+    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
     p.par.decoder = (struct prism_decoder_params){.latent_channels = 4, .n_channels = 4, .channels = {4, 4, 2, 1}};
     p.par.training.init_steps = 5;
     p.par.training.max_steps = STEPS - 5;

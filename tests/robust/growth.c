@@ -38,7 +38,7 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
     static const double centres[4][2] = {{0, 0}, {5, 1}, {-4, 4}, {2, -6}};
     const struct prism_dataset_params dp = {
         .grid_size = 64, .obj_size = 32, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6}};
-    struct prism_recon_params par = {.dtype = PRISM_F32, .seed = 5};
+    struct prism_recon_params par = {.seed = 5};
     double *truth = small_object(32);
     struct problem p = {.ctx = ctx, .dev = dev, .n = 4, .truth = truth};
     par.decoder = (struct prism_decoder_params){.latent_channels = 8, .n_channels = 4, .channels = {4, 4, 2, 1}};
@@ -60,7 +60,7 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
 
 static void transforms(struct prism_dev *dev, struct prism_ctx *ctx)
 {
-    const struct prism_fft_desc d = {PRISM_CF32, 1, 32, 32};
+    const struct prism_fft_desc d = {PRISM_CF32, 1, 32, 32, NULL};
     const size_t bytes = 32 * 32 * 8;
     struct prism_fft *fft;
     prism_mem x, y;

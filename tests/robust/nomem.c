@@ -159,9 +159,9 @@ static int put_in_cache(void)
 
 static uint64_t net_hash(const struct prism_net *n)
 {
-    prism_mem params, grads, running;
+    prism_mem params, running;
     size_t n_params, n_running;
-    prism_net_slabs(n, &params, &grads, &n_params);
+    prism_net_values(n, &params, &n_params);
     prism_net_running(n, &running, &n_running);
     return prismi_hash64(running, n_running * sizeof(float), prismi_hash64(params, n_params * sizeof(float), 0));
 }
@@ -325,7 +325,7 @@ static void exhaust_session(const char *algorithm)
 /* An object of 16 on a grid of 32 with seven samples; the network has 4, 2 and 1 channels. */
 static void sessions_on(struct prism_dev *d)
 {
-    small = small_problem(ctx, d, PRISM_F32);
+    small = small_problem(ctx, d, PRISM_PRECISION_FP32);
     struct prism_training_params *t = &small.par.training;
     small.par.decoder = (struct prism_decoder_params){.latent_channels = 4, .n_channels = 3, .channels = {4, 2, 1}};
     t->init_steps = 2;

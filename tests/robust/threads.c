@@ -20,7 +20,7 @@ static uint64_t transforms(struct prism_ctx *ctx, struct prism_dev *dev)
     static const int sides[SIDES] = {12, 18, 20, 24, 40, 48};
     uint64_t h = 0;
     for (int i = 0; i < SIDES; i++) {
-        const struct prism_fft_desc d = {PRISM_CF32, 2, sides[i], sides[SIDES - 1 - i]};
+        const struct prism_fft_desc d = {PRISM_CF32, 2, sides[i], sides[SIDES - 1 - i], NULL};
         const size_t n = 4 * (size_t)d.h * (size_t)d.w;
         double *x = new_array(n, sizeof *x);
         struct prism_fft *fft;
@@ -49,7 +49,7 @@ static void *work(void *arg)
     struct prism_dev *dev;
     MUST(ctx, prism_dev_open(ctx, &dp, &dev));
     job->bits = transforms(ctx, dev);
-    struct problem p = small_problem(ctx, dev, PRISM_F32);
+    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
     p.par.decoder = (struct prism_decoder_params){.latent_channels = 8, .n_channels = 4, .channels = {8, 4, 2, 1}};
     struct prism_session *s = new_session(&p);
     snprintf(path, sizeof path, "%s/state%d", job->folder, job->number);

@@ -1,0 +1,64 @@
+/* Dynamic loss scaling: what keeps small gradients out of the bottom of binary16 and large ones below its top.
+ *
+ * The output's gradient is multiplied by a scale S before the network's backward; u = 1/S undoes it inside Adam. Where a gradient
+ * comes out infinite or NaN the update is left out and S halves; after enough finite steps in a row it doubles. All on the device:
+ * a step asks nothing. */
+#include "recon/internal.h"
+
+#include <string.h>
+
+#define SCALE_START 65536.0
+#define GROWTH 2.0
+#define GROWTH_STEPS 2000
+#define BACKOFF 0.5
+
+void prismi_scaler_plan(struct prismi_scaler *sc, struct prismi_arena *arena)
+{
+    sc->on = true;
+    prismi_arena_add(arena, sizeof(float), &sc->zero);
+    prismi_arena_add(arena, PRISM_NET_MAX_SEGMENTS * sizeof(float), &sc->check);
+}
+
+int prismi_scaler_start(struct prism_dev *dev, const struct prismi_scaler *sc)
+{
+    const double start[3] = {SCALE_START, 0, 0};
+    return sc->state ? prismi_dev_put(dev, sc->state, PRISM_F32, start, 3) : 0;
+}
+
+bool prismi_scaler_plausible(const void *state)
+{
+    float v[3];
+    memcpy(v, state, sizeof v);
+    return v[0] > 0 && v[0] <= 0x1p127f && v[1] >= 0 && v[1] < GROWTH_STEPS && v[2] >= 0 && v[2] <= 0x1p24f;
+}
+
+int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, prism_mem gx, size_t n)
+{
+    return sc->on ? prismi_map(dev, PRISM_MAP_SCALE_SHIFT, PRISM_F32, 1, n, gx, gx, sc->state, sc->zero, 0, 0) : 0;
+}
+
+int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, const struct prismi_adam *adam)
+{
+    for (int i = 0; sc->on && i < adam->n_segments; i++) {
+        const struct prism_net_segment *s = &adam->segment[i];
+        prism_mem g = s->grad ? s->grad : s->b; /* sum |g - g|: 0, or NaN */
+        PRISM_TRY(dev->ops->reduce(dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1, s->grad ? s->count : s->cols,
+                                   sc->check + (size_t)i * sizeof(float), g, g));
+    }
+    const struct prism_map_args a = {{sc->state, adam->args + 2 * sizeof(float), 0, 0},
+                                     {sc->check, 0, 0, 0, 0, 0},
+                                     {GROWTH_STEPS, GROWTH, BACKOFF},
+                                     PRISM_ACT_NONE};
+    return sc->on ? dev->ops->map(dev, PRISM_MAP_LOSS_SCALE, PRISM_F32, 1, (size_t)adam->n_segments, &a) : 0;
+}
+
+int prismi_scaler_read(struct prism_dev *dev, const struct prismi_scaler *sc, double *scale, int64_t *skipped)
+{
+    double v[3];
+    if (!sc->on)
+        return 0;
+    PRISM_TRY(prismi_dev_get(dev, v, sc->state, PRISM_F32, 3));
+    *scale = v[0];
+    *skipped = (int64_t)v[2];
+    return 0;
+}
