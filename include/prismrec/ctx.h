@@ -34,6 +34,8 @@ PRISM_API void prism_ctx_destroy(struct prism_ctx **ctx);
 /* The last failure's record; a success does not clear it. Never NULL; valid until the next call with this context. */
 PRISM_API const struct prism_error *prism_ctx_error(const struct prism_ctx *ctx);
 
+struct prism_profile_params;
+
 struct prism_dev_params {
     const char *backend;     /* "auto" or NULL, "ref", "cpu", "cuda", "cuda:1", or any plugin's name */
     const char *plugin_path; /* folder of prismrec_backend_<name>.so; NULL = $PRISMREC_BACKEND_PATH, else the installed one */
@@ -41,6 +43,7 @@ struct prism_dev_params {
     enum prism_plan_effort plan_effort;
     const char *cache_dir; /* for transform plans; NULL = keep none */
     bool no_fused;         /* compose the fused entries instead of using the backend's own (bisecting, tests) */
+    const struct prism_profile_params *profile; /* time what the device does (prismrec/profile.h); NULL = do not */
 };
 
 /* Open a device. "auto" takes the first usable backend in the build's order and logs at INFO why each other was passed over; a

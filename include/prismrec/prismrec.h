@@ -10,6 +10,7 @@
 #include "prismrec/metrics.h"
 #include "prismrec/net.h"
 #include "prismrec/optics.h"
+#include "prismrec/profile.h"
 #include "prismrec/recon.h"
 
 #endif

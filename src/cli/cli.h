@@ -28,8 +28,9 @@ struct cli_command {
     const char *text;        /* paragraphs for help and man page; each line is one */
     const struct cli_opt *opts;
     int n_opts;
-    int min_args, max_args; /* max_args -1 = any number */
-    const char *words;      /* completion of the arguments */
+    const struct cli_command *like; /* whose options it has too, or NULL */
+    int min_args, max_args;         /* max_args -1 = any number */
+    const char *words;              /* completion of the arguments */
     int (*run)(struct cli *cli);
 };
 
@@ -48,12 +49,16 @@ struct cli {
 
 #define CLI_COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-extern const struct cli_command cli_run, cli_info, cli_keys, cli_presets, cli_patterns, cli_inspect, cli_compare;
+extern const struct cli_command cli_run, cli_info, cli_keys, cli_presets, cli_patterns, cli_inspect, cli_compare, cli_bench,
+    cli_profile;
 extern const struct cli_command *const cli_commands[]; /* NULL-terminated */
 
 /* Options every command has. */
 extern const struct cli_opt cli_common_opts[];
 extern const int cli_n_common_opts;
+
+/* The options of a command: its own, those of the one it is like, the common ones; NULL behind the last. */
+const struct cli_opt *cli_opt_at(const struct cli_command *cmd, int i);
 
 /* argv[0] is the command's name. Returns 0 or EXIT_USAGE after printing one line; free with cli_release(). */
 int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct cli *out);
@@ -79,6 +84,8 @@ int cli_dump_bash(void);
 
 /* "prism 0.1.0 (abc123)" */
 const char *cli_version_line(void);
+
+int bench_main(struct cli *cli); /* benchmarks/, where they are built */
 
 /* Text of a word for a POSIX shell, quoted where needed. */
 void cli_print_quoted(FILE *f, const char *word);

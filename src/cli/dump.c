@@ -65,6 +65,8 @@ static void man_command(const struct cli_command *c)
     paragraphs(c->text);
     for (int i = 0; i < c->n_opts; i++)
         man_option(&c->opts[i]);
+    if (c->like)
+        printf(".PP\nThe options of prism %s, too.\n", c->like->name);
 }
 
 static void man_keys(void)
@@ -106,6 +108,8 @@ int cli_dump_man(void)
         {"reconstruction.npy, reconstruction.png", "the object's amplitude; single precision, and clipped to [0,1]"},
         {"comparison.png, curves.svg",
          "truth, reconstruction and error, what one aperture sees, k-space; loss and quality over steps"},
+        {"profile.json, profile.html, trace.json, stacks.folded",
+         "of 'prism profile run': the numbers, a page, a timeline for Perfetto, stacks for flame graphs"},
     };
     static const char *const codes[][2] = {
         {"0", "done"},
@@ -183,8 +187,8 @@ static void bash_complete(const char *words, const char *after_key)
 static void bash_command(const struct cli_command *c)
 {
     printf("    %s)\n        case \"$prev\" in\n", c->name);
-    for (int i = 0; i < c->n_opts; i++) {
-        const struct cli_opt *o = &c->opts[i];
+    for (int i = 0; cli_opt_at(c, i); i++) {
+        const struct cli_opt *o = cli_opt_at(c, i);
         if (!o->arg)
             continue;
         printf("        --%s", o->name);
@@ -196,10 +200,8 @@ static void bash_command(const struct cli_command *c)
         fputs(o->words ? "; return ;;\n" : "return ;;\n", stdout);
     }
     fputs("        esac\n        if [[ $cur == -* ]]; then\n            COMPREPLY=($(compgen -W '", stdout);
-    for (int i = 0; i < c->n_opts; i++)
-        printf("--%s ", c->opts[i].name);
-    for (int i = 0; i < cli_n_common_opts; i++)
-        printf("%s--%s", i ? " " : "", cli_common_opts[i].name);
+    for (int i = 0; cli_opt_at(c, i); i++)
+        printf("%s--%s", i ? " " : "", cli_opt_at(c, i)->name);
     fputs("' -- \"$cur\"))\n", stdout);
     if (c->words) {
         fputs("        else\n            ", stdout);

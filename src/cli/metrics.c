@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[METRIC_COUNT] = {"step", "sample", "loss",    "loss_old",     "loss_new",
-                                                "lr",   "ssim",   "psnr_db", "rmse_percent", "seconds"};
+static const char *const names[METRIC_COUNT] = {"step", "sample",  "loss",         "loss_old", "loss_new",   "lr",
+                                                "ssim", "psnr_db", "rmse_percent", "skipped",  "loss_scale", "seconds"};
 
 void metrics_line(struct json_out *j, const struct prism_progress *at, double seconds)
 {
@@ -16,7 +16,8 @@ void metrics_line(struct json_out *j, const struct prism_progress *at, double se
     double ssim = at->evaluated ? at->ssim : NAN, psnr = at->evaluated ? at->psnr_db : NAN,
            rmse = at->evaluated ? at->rmse_percent : NAN;
     const double values[METRIC_COUNT] = {(double)at->step, at->sample, at->loss, at->loss_old, at->loss_new,
-                                         at->lr,           ssim,       psnr,     rmse,         seconds};
+                                         at->lr,           ssim,       psnr,     rmse,         (double)at->skipped,
+                                         at->loss_scale,   seconds};
     json_open(j, NULL, '{');
     json_string(j, "phase", prism_phase_name(at->phase));
     for (int i = 0; i < METRIC_COUNT; i++)

@@ -90,19 +90,22 @@ static bool same_name(const char *typed, size_t n, const char *name)
     return true;
 }
 
-/* The i-th option of a command, its own first. */
-static const struct cli_opt *nth(const struct cli_command *cmd, int i)
+const struct cli_opt *cli_opt_at(const struct cli_command *cmd, int i)
 {
-    return i < cmd->n_opts ? &cmd->opts[i] : &cli_common_opts[i - cmd->n_opts];
+    int own = cmd->n_opts, like = cmd->like ? cmd->like->n_opts : 0;
+    if (i < own)
+        return &cmd->opts[i];
+    if (i < own + like)
+        return &cmd->like->opts[i - own];
+    return i < own + like + cli_n_common_opts ? &cli_common_opts[i - own - like] : NULL;
 }
 
 static const struct cli_opt *find(const struct cli_command *cmd, const char *typed, size_t n, char letter)
 {
-    for (int i = 0; i < cmd->n_opts + cli_n_common_opts; i++) {
-        const struct cli_opt *o = nth(cmd, i);
+    const struct cli_opt *o;
+    for (int i = 0; (o = cli_opt_at(cmd, i)); i++)
         if (letter ? o->letter == letter : same_name(typed, n, o->name))
             return o;
-    }
     return NULL;
 }
 
@@ -111,8 +114,8 @@ static int unknown_option(const struct cli_command *cmd, const char *typed)
     const char *names[64];
     char word[64];
     int n = 0;
-    for (; n < cmd->n_opts + cli_n_common_opts && n < CLI_COUNT(names); n++)
-        names[n] = nth(cmd, n)->name;
+    for (; n < CLI_COUNT(names) && cli_opt_at(cmd, n); n++)
+        names[n] = cli_opt_at(cmd, n)->name;
     snprintf(word, sizeof word, "%.*s", (int)strcspn(typed, "="), typed);
     const char *hint = strncmp(word, "--", 2) ? "" : cli_suggest(word + 2, "--", names, n);
     cli_error("unknown option %s%s ('prism %s --help' lists the options)", word, hint, cmd->name);
@@ -268,8 +271,8 @@ void cli_help(FILE *f, const struct cli_command *cmd)
     fputs("\n\n", f);
     wrapped(f, cmd->text, 0, 0);
     fputs("\nOptions:\n", f);
-    for (int i = 0; i < cmd->n_opts + cli_n_common_opts; i++)
-        help_option(f, nth(cmd, i));
+    for (int i = 0; cli_opt_at(cmd, i); i++)
+        help_option(f, cli_opt_at(cmd, i));
 }
 
 void cli_print_quoted(FILE *f, const char *word)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const struct cli_command *const cli_commands[] = {&cli_run,      &cli_info,    &cli_keys,    &cli_presets,
-                                                  &cli_patterns, &cli_inspect, &cli_compare, NULL};
+                                                  &cli_patterns, &cli_inspect, &cli_compare, &cli_bench,   &cli_profile, NULL};
 
 const char *cli_version_line(void)
 {

@@ -84,6 +84,7 @@ static int open_device(struct setup *s, bool no_fused)
         .plan_effort = (enum prism_plan_effort)c->compute.plan_effort,
         .cache_dir = cache_dir(s->ctx, dir, sizeof dir),
         .no_fused = no_fused,
+        .profile = s->profile,
     };
     return prism_dev_open(s->ctx, &params, &s->dev);
 }
@@ -101,7 +102,8 @@ static int load_object(struct setup *s)
     const char *input = s->cfg->image.input;
     int size = s->cfg->image.obj_size;
     if (!*input)
-        return PRISM_FAIL(s->ctx, PRISM_EINVAL, "image.input is empty; give the file of a picture, or the name of a built-in object");
+        return PRISM_FAIL(s->ctx, PRISM_EINVAL,
+                          "image.input is empty; give the file of a picture, or the name of a built-in object");
     s->truth = malloc((size_t)size * (size_t)size * sizeof *s->truth);
     if (!s->truth)
         return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for an object of %d x %d", size, size);
@@ -127,8 +129,9 @@ static int make_data(struct setup *s)
         .seed = c->recon.seed,
     };
     PRISM_TRY(prism_cache_create((size_t)c->compute.cache_mb << 20, &s->cache));
-    PRISM_TRY(prism_dataset_simulate(s->dev, &params, s->truth, s->centres, s->n, s->cache, &s->ds));
-    return prism_session_create(s->dev, s->ds, &c->recon, &s->session);
+    PRISM_TRY(
+        PRISMI_REGION(s->dev, "data", 0, prism_dataset_simulate(s->dev, &params, s->truth, s->centres, s->n, s->cache, &s->ds)));
+    return PRISMI_REGION(s->dev, "session", 0, prism_session_create(s->dev, s->ds, &c->recon, &s->session));
 }
 
 int setup_session(struct setup *s, bool no_fused)

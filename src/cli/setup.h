@@ -9,7 +9,8 @@ struct setup {
     struct prism_ctx *ctx;
     struct prism_config_set *set;
     const struct prism_config *cfg;
-    double *centres; /* [n][2] */
+    const struct prism_profile_params *profile; /* of the device, NULL: none; to be set after setup_config() */
+    double *centres;                            /* [n][2] */
     int n;
     struct prism_pattern_stats stats;
     struct prism_dev *dev;

@@ -1,0 +1,174 @@
+/* What a profiled device holds, as files: profile.json, a timeline for Perfetto and chrome://tracing, stacks for flame graphs. */
+#include "cli/profile.h"
+#include "core/internal.h"
+
+#include <sys/resource.h>
+
+/* ---- profile.json ---- */
+
+static void seconds(struct json_out *j, const char *key, uint64_t ns)
+{
+    json_number(j, key, 1e-9 * (double)ns);
+}
+
+static int node_members(struct json_out *j, struct prism_dev *dev, int n)
+{
+    json_open(j, "nodes", '[');
+    for (int i = 0; i < n; i++) {
+        struct prism_profile_node node;
+        PRISM_TRY(prism_profile_node(dev, i, &node));
+        json_open(j, NULL, '{');
+        json_string(j, "label", node.label);
+        json_number(j, "parent", node.parent);
+        json_bool(j, "op", node.op);
+        json_uint(j, "count", node.count);
+        seconds(j, "total_s", node.total_ns);
+        seconds(j, "self_s", node.self_ns);
+        seconds(j, "min_s", node.min_ns);
+        seconds(j, "p50_s", node.p50_ns);
+        seconds(j, "p95_s", node.p95_ns);
+        seconds(j, "max_s", node.max_ns);
+        json_number(j, "flops", node.flops);
+        json_number(j, "bytes", node.bytes);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    return 0;
+}
+
+static void owner(struct json_out *j, const char *name, double bytes, double peak_bytes)
+{
+    json_open(j, NULL, '{');
+    json_string(j, "owner", name);
+    json_number(j, "bytes", bytes);
+    json_number(j, "peak_bytes", peak_bytes);
+    json_close(j, '}');
+}
+
+static int memory_members(struct json_out *j, struct setup *s, int n)
+{
+    double cached = (double)prism_cache_get_stats(s->cache).bytes;
+    json_open(j, "memory", '[');
+    for (int i = 0; i < n; i++) {
+        struct prism_profile_memory m;
+        PRISM_TRY(prism_profile_memory(s->dev, i, &m));
+        owner(j, m.owner, (double)m.bytes, (double)m.peak_bytes);
+    }
+    owner(j, "caches (host)", cached, cached); /* a cache keeps what it has */
+    json_close(j, ']');
+    return 0;
+}
+
+static int all_members(struct json_out *j, struct setup *s, const struct prism_profile_info *info)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    json_open(j, NULL, '{');
+    json_string(j, "format", "prism-profile");
+    json_number(j, "version", 1);
+    json_string(j, "backend", prism_dev_backend(s->dev));
+    json_string(j, "device", s->dev->caps.device);
+    json_bool(j, "asynchronous", info->asynchronous);
+    json_bool(j, "regions_only", info->regions_only);
+    json_bool(j, "sync", info->sync);
+    json_bool(j, "replay_off", info->replay_off);
+    seconds(j, "wall_s", info->wall_ns);
+    json_number(j, "steps", (double)info->n_steps);
+    json_number(j, "events", (double)info->n_events);
+    json_number(j, "dropped_events", (double)info->n_dropped);
+    json_number(j, "device_bytes", (double)info->device_bytes);
+    json_number(j, "device_peak_bytes", (double)info->device_peak_bytes);
+    json_number(j, "step_growth_bytes", (double)info->step_growth_bytes);
+    json_number(j, "peak_rss_bytes", 1024.0 * (double)usage.ru_maxrss);
+    PRISM_TRY(memory_members(j, s, info->n_owners));
+    PRISM_TRY(node_members(j, s->dev, info->n_nodes));
+    json_close(j, '}');
+    json_newline(j);
+    return 0;
+}
+
+int profile_write_json(struct setup *s, const struct prism_profile_info *info, const char *path)
+{
+    struct json_out j;
+    json_init(&j, true);
+    int status = all_members(&j, s, info);
+    if (!status)
+        status = rundir_write_text(s->ctx, path, json_text(&j));
+    json_release(&j);
+    return status;
+}
+
+/* ---- the timeline ---- */
+
+/* f is closed either way. */
+static int commit(struct prismi_file *f, int status)
+{
+    if (!status)
+        return prismi_file_commit(f, false);
+    prismi_file_abort(f);
+    return status;
+}
+
+/* A label as JSON text, quotes included. */
+static int quoted(struct prismi_file *f, const char *label)
+{
+    struct json_out j;
+    json_init(&j, false);
+    json_string(&j, NULL, label);
+    int status = json_text(&j) ? prismi_file_printf(f, "%s", json_text(&j)) : PRISM_ENOMEM;
+    json_release(&j);
+    return status;
+}
+
+static int trace_events(struct setup *s, struct prismi_file *f, const struct prism_profile_info *info)
+{
+    for (size_t i = 0; i < info->n_events; i++) {
+        struct prism_profile_event e;
+        struct prism_profile_node n;
+        PRISM_TRY(prism_profile_event(s->dev, i, &e));
+        PRISM_TRY(prism_profile_node(s->dev, e.node, &n));
+        PRISM_TRY(prismi_file_printf(f, ",\n{\"name\":"));
+        PRISM_TRY(quoted(f, n.label));
+        /* integers, so that no locale and no rounding moves a child out of its parent */
+        PRISM_TRY(prismi_file_printf(f, ",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":%llu.%03u,\"dur\":%llu.%03u}",
+                                     n.op ? "operation" : "region", (unsigned long long)(e.start_ns / 1000),
+                                     (unsigned)(e.start_ns % 1000), (unsigned long long)(e.duration_ns / 1000),
+                                     (unsigned)(e.duration_ns % 1000)));
+    }
+    return 0;
+}
+
+int profile_write_trace(struct setup *s, const struct prism_profile_info *info, const char *path)
+{
+    struct prismi_file *f;
+    PRISM_TRY(prismi_file_create(s->ctx, path, &f));
+    int status = prismi_file_printf(
+        f,
+        "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"wall_ns\":\"%llu\",\"dropped_events\":\"%zu\",\"clock\":\"%s\"},\n"
+        "\"traceEvents\":[\n{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{\"name\":\"prism\"}},\n"
+        "{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":1,\"tid\":1,\"args\":{\"name\":\"%s\"}}",
+        (unsigned long long)info->wall_ns, info->n_dropped, info->asynchronous ? "host, enqueueing" : "host",
+        info->asynchronous ? "enqueueing" : "regions and operations");
+    if (!status)
+        status = trace_events(s, f, info);
+    if (!status)
+        status = prismi_file_printf(f, "\n]}\n");
+    return commit(f, status);
+}
+
+/* ---- stacks ---- */
+
+int profile_write_folded(struct prism_ctx *ctx, const struct profile *p, const char *path)
+{
+    struct prismi_file *f;
+    int status = 0;
+    PRISM_TRY(prismi_file_create(ctx, path, &f));
+    for (int i = 0; i < p->n_nodes && !status; i++) {
+        char stack[2048];
+        double us = 1e6 * p->nodes[i].self_s;
+        profile_path(p, i, ";", stack, sizeof stack);
+        if (us >= 1)
+            status = prismi_file_printf(f, "%s %.0f\n", stack, us);
+    }
+    return commit(f, status);
+}

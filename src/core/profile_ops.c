@@ -1,0 +1,488 @@
+/* A table of entries that time those of another. Plans know no device, so a plan made here is a small record around the backend's,
+ * and carries what its node is to say. */
+#include "core/profile.h"
+
+#include <math.h>
+#include <stdio.h>
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+#include <malloc.h>
+#define HAVE_MALLINFO2
+#endif
+
+struct timed_plan {
+    struct prismi_profile *profile;
+    struct prism_dev *dev;
+    union {
+        struct prism_fft *fft;
+        struct prism_conv *conv;
+    } of;
+    union {
+        struct prism_fft_desc fft;
+        struct prism_conv_desc conv;
+    } desc;
+    size_t heap; /* what making it left on the host's heap */
+};
+
+static const char *const dtype_names[PRISM_DTYPE_COUNT] = {"f32", "f64", "cf32", "cf64", "i32", "f16", "bf16"};
+
+static const char *const act_names[PRISM_ACT_COUNT] = {"none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh"};
+
+static const char *const reduce_names[PRISM_REDUCE_COUNT] = {"sum", "mean", "var", "dot", "absdiff", "sqdiff", "max", "min"};
+
+/* words: elements of the given type that an element of the result reads and writes. */
+static const struct {
+    const char *name;
+    int words;
+} maps[PRISM_MAP_COUNT] = {
+    [PRISM_MAP_FILL] = {"fill", 1},
+    [PRISM_MAP_AXPBY] = {"axpby", 3},
+    [PRISM_MAP_MUL] = {"mul", 3},
+    [PRISM_MAP_CLAMP] = {"clamp", 2},
+    [PRISM_MAP_ADD_ROW] = {"add_row", 2},
+    [PRISM_MAP_SCALE_SHIFT] = {"scale_shift", 2},
+    [PRISM_MAP_NORMALIZE] = {"normalize", 2},
+    [PRISM_MAP_NORM_BWD] = {"norm_bwd", 3},
+    [PRISM_MAP_RSQRT] = {"rsqrt", 2},
+    [PRISM_MAP_ACT] = {"act", 2},
+    [PRISM_MAP_ACT_BWD] = {"act_bwd", 3},
+    [PRISM_MAP_GATHER_ROW] = {"gather_row", 2},
+    [PRISM_MAP_L1_GRAD] = {"l1_grad", 3},
+    [PRISM_MAP_L2_GRAD] = {"l2_grad", 3},
+    [PRISM_MAP_ADAM] = {"adam", 7},
+    [PRISM_MAP_AMSGRAD] = {"amsgrad", 9},
+    [PRISM_MAP_SSIM] = {"ssim", 9},
+    [PRISM_MAP_SSIM_CS] = {"ssim_cs", 9},
+    [PRISM_MAP_SSIM_GRAD] = {"ssim_grad", 6},
+    [PRISM_MAP_C_FROM_R] = {"c_from_r", 3},
+    [PRISM_MAP_C_REAL] = {"c_real", 3},
+    [PRISM_MAP_C_ABS] = {"c_abs", 3},
+    [PRISM_MAP_C_PHASE] = {"c_phase", 5},
+    [PRISM_MAP_C_AXPBY] = {"c_axpby", 6},
+    [PRISM_MAP_C_MUL_COL] = {"c_mul_col", 4},
+    [PRISM_MAP_C_MULC_COL] = {"c_mulc_col", 4},
+    [PRISM_MAP_C_CLAMP_ABS] = {"c_clamp_abs", 4},
+    [PRISM_MAP_NARROW] = {"narrow", 3},
+    [PRISM_MAP_WIDEN] = {"widen", 3},
+    [PRISM_MAP_LOSS_SCALE] = {"loss_scale", 1},
+    [PRISM_MAP_MS_SSIM] = {"ms_ssim", 2},
+};
+
+#define FRESH(n) (!*(n)->label)
+#define LABEL(n, ...) snprintf((n)->label, sizeof(n)->label, __VA_ARGS__)
+
+/* ---- around a call ---- */
+
+static struct prismi_profile_node *find(struct prismi_profile *p, const char *name, uint64_t a, uint64_t b, uint64_t c)
+{
+    const struct prismi_profile_key key = {name, a, b, c};
+    struct prismi_profile_node *n = prismi_profile_find(p, &key);
+    n->op = true;
+    return n;
+}
+
+/* Nodes whose entry has nothing but a name and bytes. */
+static struct prismi_profile_node *find_plain(struct prismi_profile *p, const char *name, size_t bytes, double moved)
+{
+    struct prismi_profile_node *n = find(p, name, bytes, 0, 0);
+    if (FRESH(n)) {
+        LABEL(n, bytes ? "%s n%zu" : "%s", name, bytes);
+        n->bytes = moved * (double)bytes;
+    }
+    return n;
+}
+
+static int leave(struct prismi_profile *p, struct prism_dev *dev, int status)
+{
+    if (p->par.sync && !status)
+        status = p->inner.sync(dev);
+    prismi_profile_leave(p);
+    return status;
+}
+
+static size_t heap_bytes(void)
+{
+#ifdef HAVE_MALLINFO2
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+#else
+    return 0;
+#endif
+}
+
+/* ---- memory and order ---- */
+
+static int timed_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_plain(p, "alloc", 0, 0));
+    int status = leave(p, dev, p->inner.alloc(dev, bytes, out));
+    if (!status && prismi_profile_block_add(p, *out, bytes)) {
+        p->inner.release(dev, *out);
+        *out = NULL;
+        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no memory to keep book of device memory");
+    }
+    return status;
+}
+
+static void timed_release(struct prism_dev *dev, prism_mem mem)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_block_remove(p, mem);
+    prismi_profile_enter(p, find_plain(p, "release", 0, 0));
+    p->inner.release(dev, mem);
+    prismi_profile_leave(p);
+}
+
+static int timed_write(struct prism_dev *dev, prism_mem dst, const void *src, size_t bytes)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_plain(p, "write", bytes, 1));
+    return leave(p, dev, p->inner.write(dev, dst, src, bytes));
+}
+
+static int timed_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_plain(p, "read", bytes, 1));
+    return leave(p, dev, p->inner.read(dev, dst, src, bytes));
+}
+
+static int timed_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_t bytes)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_plain(p, "copy", bytes, 2));
+    return leave(p, dev, p->inner.copy(dev, dst, src, bytes));
+}
+
+static int timed_sync(struct prism_dev *dev)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_plain(p, "sync", 0, 0));
+    return leave(p, dev, p->inner.sync(dev));
+}
+
+/* ---- plans ---- */
+
+static struct timed_plan *plan_new(struct prism_dev *dev)
+{
+    struct timed_plan *t = prismi_alloc(1, sizeof *t);
+    if (!t) {
+        PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no memory for a plan");
+        return NULL;
+    }
+    t->profile = prismi_profile_of(dev);
+    t->dev = dev;
+    t->heap = heap_bytes();
+    return t;
+}
+
+/* What the plan took, before: t->heap. */
+static void plan_made(struct timed_plan *t, enum prismi_owner owner)
+{
+    size_t now = heap_bytes();
+    t->heap = now > t->heap ? now - t->heap : 0;
+    prismi_profile_memory(t->dev, owner, t->heap, true);
+}
+
+static void plan_gone(struct timed_plan *t, enum prismi_owner owner)
+{
+    prismi_profile_memory(t->dev, owner, t->heap, false);
+    prismi_free(t);
+}
+
+static struct prismi_profile_node *find_fft(struct prismi_profile *p, const char *name, const struct prism_fft_desc *d, bool run)
+{
+    struct prismi_profile_node *n = find(p, name, (uint64_t)d->dtype, (uint64_t)d->batch, (uint64_t)d->h << 32 | (uint32_t)d->w);
+    if (FRESH(n)) {
+        double count = (double)d->batch * d->h * d->w;
+        LABEL(n, "%s b%d h%d w%d %s", name, d->batch, d->h, d->w, dtype_names[prism_dtype_real(d->dtype)]);
+        n->flops = run ? 5 * count * log2((double)d->h * d->w) : 0;
+        n->bytes = run ? 2 * count * (double)prism_dtype_size(d->dtype) : 0;
+    }
+    return n;
+}
+
+static int timed_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
+{
+    struct timed_plan *t = plan_new(dev);
+    *out = NULL;
+    if (!t)
+        return PRISM_ENOMEM;
+    t->desc.fft = *d;
+    prismi_profile_enter(t->profile, find_fft(t->profile, "fft_create", d, false));
+    int status = leave(t->profile, dev, t->profile->inner.fft_create(dev, d, &t->of.fft));
+    if (status) {
+        prismi_free(t);
+        return status;
+    }
+    plan_made(t, PRISMI_OWNER_FFT);
+    *out = (struct prism_fft *)t;
+    return 0;
+}
+
+static int timed_fft_run(struct prism_fft *plan, int sign, prism_mem dst, prism_mem src)
+{
+    struct timed_plan *t = (struct timed_plan *)plan;
+    struct prismi_profile *p = t->profile;
+    prismi_profile_enter(p, find_fft(p, sign < 0 ? "fft" : "ifft", &t->desc.fft, true));
+    return leave(p, t->dev, p->inner.fft_run(t->of.fft, sign, dst, src));
+}
+
+static void timed_fft_destroy(struct prism_fft *plan)
+{
+    struct timed_plan *t = (struct timed_plan *)plan;
+    if (!t)
+        return;
+    t->profile->inner.fft_destroy(t->of.fft);
+    plan_gone(t, PRISMI_OWNER_FFT);
+}
+
+static struct prismi_profile_node *find_conv(struct prismi_profile *p, const char *name, const struct prism_conv_desc *d, bool run)
+{
+    uint64_t a =
+        (uint64_t)d->dtype | (uint64_t)d->tf32 << 4 | (uint64_t)d->k << 8 | (uint64_t)d->stride << 24 | (uint64_t)d->pad << 40;
+    struct prismi_profile_node *n =
+        find(p, name, a, (uint64_t)d->cin << 32 | (uint32_t)d->cout, (uint64_t)d->h << 32 | (uint32_t)d->w);
+    if (FRESH(n)) {
+        double in = d->cin, out = d->cout, taps = (double)d->k * d->k;
+        double pixels = (double)prism_conv_out(d, d->h) * prism_conv_out(d, d->w);
+        double words = in * d->h * d->w + out * pixels + in * out * taps;
+        LABEL(n, "%s cin%d h%d w%d cout%d k%d s%d p%d%s %s", name, d->cin, d->h, d->w, d->cout, d->k, d->stride, d->pad,
+              d->tf32 ? " tf32" : "", dtype_names[d->dtype]);
+        n->flops = run ? 2 * in * out * taps * pixels : 0;
+        n->bytes = run ? words * (double)prism_dtype_size(d->dtype) : 0;
+    }
+    return n;
+}
+
+static int timed_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
+{
+    struct timed_plan *t = plan_new(dev);
+    *out = NULL;
+    if (!t)
+        return PRISM_ENOMEM;
+    t->desc.conv = *d;
+    prismi_profile_enter(t->profile, find_conv(t->profile, "conv_create", d, false));
+    int status = leave(t->profile, dev, t->profile->inner.conv_create(dev, d, &t->of.conv));
+    if (status) {
+        prismi_free(t);
+        return status;
+    }
+    plan_made(t, PRISMI_OWNER_CONV);
+    *out = (struct prism_conv *)t;
+    return 0;
+}
+
+/* The three passes have one signature. */
+#define TIMED_CONV(entry)                                                                                                          \
+    static int timed_##entry(struct prism_conv *plan, prism_mem out, prism_mem a, prism_mem b)                                     \
+    {                                                                                                                              \
+        struct timed_plan *t = (struct timed_plan *)plan;                                                                          \
+        struct prismi_profile *p = t->profile;                                                                                     \
+        prismi_profile_enter(p, find_conv(p, #entry, &t->desc.conv, true));                                                        \
+        return leave(p, t->dev, p->inner.entry(t->of.conv, out, a, b));                                                            \
+    }
+TIMED_CONV(conv_fwd)
+TIMED_CONV(conv_bwd_x)
+TIMED_CONV(conv_bwd_w)
+
+static void timed_conv_destroy(struct prism_conv *plan)
+{
+    struct timed_plan *t = (struct timed_plan *)plan;
+    if (!t)
+        return;
+    t->profile->inner.conv_destroy(t->of.conv);
+    plan_gone(t, PRISMI_OWNER_CONV);
+}
+
+/* ---- dense, elementwise, stencils ---- */
+
+static int timed_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    uint64_t kind = (uint64_t)d->dtype | (uint64_t)d->ta << 8 | (uint64_t)d->tb << 9 | (uint64_t)(d->beta != 0) << 10;
+    struct prismi_profile_node *n = find(p, "gemm", kind, (uint64_t)d->m << 32 | (uint32_t)d->n, (uint64_t)d->k);
+    if (FRESH(n)) {
+        double m = d->m, k = d->k, cols = d->n;
+        LABEL(n, "gemm m%d n%d k%d%s%s %s", d->m, d->n, d->k, d->ta ? " ta" : "", d->tb ? " tb" : "", dtype_names[d->dtype]);
+        n->flops = 2 * m * cols * k;
+        n->bytes = (m * k + k * cols + (d->beta != 0 ? 2 : 1) * m * cols) * (double)prism_dtype_size(d->dtype);
+    }
+    prismi_profile_enter(p, n);
+    return leave(p, dev, p->inner.gemm(dev, d, c, a, b));
+}
+
+static int timed_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
+                     const struct prism_map_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    struct prismi_profile_node *n = find(p, "map", (uint64_t)op | (uint64_t)dtype << 16 | (uint64_t)a->act << 32, rows, cols);
+    if (FRESH(n)) {
+        bool act = op == PRISM_MAP_ACT || op == PRISM_MAP_ACT_BWD;
+        LABEL(n, "map %s%s%s r%zu c%zu %s", maps[op].name ? maps[op].name : "unnamed", act ? " " : "", act ? act_names[a->act] : "",
+              rows, cols, dtype_names[dtype]);
+        n->bytes = maps[op].words * (double)rows * (double)cols * (double)prism_dtype_size(dtype);
+    }
+    prismi_profile_enter(p, n);
+    return leave(p, dev, p->inner.map(dev, op, dtype, rows, cols, a));
+}
+
+static int timed_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
+                        prism_mem a, prism_mem b)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    struct prismi_profile_node *n = find(p, "reduce", (uint64_t)op | (uint64_t)dtype << 16, rows, cols);
+    if (FRESH(n)) {
+        bool two = op == PRISM_REDUCE_DOT || op == PRISM_REDUCE_ABSDIFF || op == PRISM_REDUCE_SQDIFF;
+        LABEL(n, "reduce %s r%zu c%zu %s", reduce_names[op], rows, cols, dtype_names[dtype]);
+        n->bytes = (two && a != b ? 2 : 1) * (double)rows * (double)cols * (double)prism_dtype_size(dtype);
+    }
+    prismi_profile_enter(p, n);
+    return leave(p, dev, p->inner.reduce(dev, op, dtype, rows, cols, y, a, b));
+}
+
+static int timed_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    struct prismi_profile_node *n = find(p, "window", (uint64_t)d->dtype << 32 | (uint32_t)d->planes,
+                                         (uint64_t)d->hy << 32 | (uint32_t)d->wy, (uint64_t)d->hx << 32 | (uint32_t)d->wx);
+    if (FRESH(n)) {
+        double written = (double)d->hy * d->wy, there = (double)d->hx * d->wx, read = written < there ? written : there;
+        LABEL(n, "window n%d hy%d wy%d hx%d wx%d %s", d->planes, d->hy, d->wy, d->hx, d->wx, dtype_names[d->dtype]);
+        n->bytes = d->planes * (written + read) * (double)prism_dtype_size(d->dtype);
+    }
+    prismi_profile_enter(p, n);
+    return leave(p, dev, p->inner.window(dev, d, y, x));
+}
+
+static struct prismi_profile_node *find_subaperture(struct prismi_profile *p, const char *name,
+                                                    const struct prism_subaperture_desc *d, bool adjoint)
+{
+    struct prismi_profile_node *n = find(p, name, (uint64_t)d->dtype << 32 | (uint32_t)d->batch,
+                                         (uint64_t)d->h << 48 | (uint64_t)d->w << 32 | (uint64_t)d->oh << 16 | (uint32_t)d->ow,
+                                         (uint64_t)d->ph << 32 | (uint32_t)d->pw);
+    if (FRESH(n)) {
+        double box = (double)d->ph * d->pw, grid = (double)d->h * d->w, field = (double)d->oh * d->ow;
+        LABEL(n, "%s b%d h%d w%d oh%d ow%d ph%d pw%d %s", name, d->batch, d->h, d->w, d->oh, d->ow, d->ph, d->pw,
+              dtype_names[prism_dtype_real(d->dtype)]);
+        n->flops = 8 * d->batch * box;
+        n->bytes = (d->batch * (adjoint ? 4 * box : 2 * box + field) + (adjoint ? grid : 0)) * (double)prism_dtype_size(d->dtype);
+    }
+    return n;
+}
+
+static int timed_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                                 const struct prism_subaperture_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_subaperture(p, "subaperture_fwd", d, false));
+    return leave(p, dev, p->inner.subaperture_fwd(dev, d, a));
+}
+
+static int timed_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                                 const struct prism_subaperture_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_subaperture(p, "subaperture_adj", d, true));
+    return leave(p, dev, p->inner.subaperture_adj(dev, d, a));
+}
+
+static int timed_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
+                      prism_mem taps)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    struct prismi_profile_node *n = find(p, "blur", (uint64_t)d->dtype << 32 | (uint32_t)d->planes,
+                                         (uint64_t)d->h << 32 | (uint32_t)d->w, (uint64_t)d->radius << 1 | (uint64_t)d->adjoint);
+    if (FRESH(n)) {
+        double count = (double)d->planes * d->h * d->w;
+        LABEL(n, "blur n%d h%d w%d radius%d%s %s", d->planes, d->h, d->w, d->radius, d->adjoint ? " adjoint" : "",
+              dtype_names[d->dtype]);
+        n->flops = 4 * (2.0 * d->radius + 1) * count;
+        n->bytes = 4 * count * (double)prism_dtype_size(d->dtype);
+    }
+    prismi_profile_enter(p, n);
+    return leave(p, dev, p->inner.blur(dev, d, y, x, tmp, taps));
+}
+
+/* ---- fused ---- */
+
+static struct prismi_profile_node *find_norm(struct prismi_profile *p, const char *name, const struct prism_norm_desc *d, int words)
+{
+    struct prismi_profile_node *n = find(p, name, (uint64_t)d->dtype << 32 | (uint32_t)d->act, d->rows, d->cols);
+    if (FRESH(n)) {
+        LABEL(n, "%s %s r%zu c%zu %s", name, act_names[d->act], d->rows, d->cols, dtype_names[d->dtype]);
+        n->bytes = words * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
+    }
+    return n;
+}
+
+static int timed_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_norm(p, "norm_fwd", d, 2));
+    return leave(p, dev, p->inner.norm_act_fwd(dev, d, a));
+}
+
+static int timed_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_norm(p, "norm_bwd", d, 3));
+    return leave(p, dev, p->inner.norm_act_bwd(dev, d, a));
+}
+
+static int timed_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    struct prismi_profile_node *n = find(p, "misfit", (uint64_t)d->dtype << 32 | (uint32_t)d->kind, d->batch, d->cols);
+    if (FRESH(n)) {
+        LABEL(n, "misfit %s b%zu c%zu %s", d->kind == PRISM_MISFIT_L1 ? "l1" : "l2", d->batch, d->cols, dtype_names[d->dtype]);
+        n->bytes = 5 * (double)d->batch * (double)d->cols * (double)prism_dtype_size(d->dtype);
+    }
+    prismi_profile_enter(p, n);
+    return leave(p, dev, p->inner.misfit(dev, d, a));
+}
+
+static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    struct prismi_profile_node *n = find(p, "adam_outer", (uint64_t)d->dtype << 32 | (uint32_t)(a->vmax != NULL), d->rows, d->cols);
+    if (FRESH(n)) {
+        LABEL(n, "adam_outer %s r%zu c%zu %s", a->vmax ? "amsgrad" : "adam", d->rows, d->cols, dtype_names[d->dtype]);
+        n->bytes = (a->vmax ? 8 : 6) * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
+    }
+    prismi_profile_enter(p, n);
+    return leave(p, dev, p->inner.adam_outer(dev, d, a));
+}
+
+/* ---- the table ---- */
+
+void prismi_profile_wrap(struct prismi_profile *p, struct prism_ops *ops)
+{
+    ops->alloc = timed_alloc;
+    ops->release = timed_release;
+    if (p->par.regions_only)
+        return;
+    ops->write = timed_write;
+    ops->read = timed_read;
+    ops->copy = timed_copy;
+    ops->sync = timed_sync;
+    ops->fft_create = timed_fft_create;
+    ops->fft_run = timed_fft_run;
+    ops->fft_destroy = timed_fft_destroy;
+    ops->conv_create = timed_conv_create;
+    ops->conv_fwd = timed_conv_fwd;
+    ops->conv_bwd_x = timed_conv_bwd_x;
+    ops->conv_bwd_w = timed_conv_bwd_w;
+    ops->conv_destroy = timed_conv_destroy;
+    ops->gemm = timed_gemm;
+    ops->map = timed_map;
+    ops->reduce = timed_reduce;
+    ops->window = timed_window;
+    ops->subaperture_fwd = timed_subaperture_fwd;
+    ops->subaperture_adj = timed_subaperture_adj;
+    ops->blur = timed_blur;
+    ops->norm_act_fwd = timed_norm_act_fwd;
+    ops->norm_act_bwd = timed_norm_act_bwd;
+    ops->misfit = timed_misfit;
+    ops->adam_outer = timed_adam_outer;
+}
