@@ -1,0 +1,43 @@
+/* Convolution plans: what the conv*.cu share. */
+#ifndef PRISMI_CU_CONV_H
+#define PRISMI_CU_CONV_H
+
+#include "backend_cuda/cu.h"
+
+struct prism_conv {
+    struct prism_dev *dev;
+    struct prism_conv_desc d;
+    int oh, ow;
+    const struct conv_method *method;
+    unsigned char *scratch; /* aligned for 16-byte loads */
+};
+
+struct conv_method {
+    const char *name;
+    bool blas;
+    size_t (*scratch)(const struct prism_conv *c); /* bytes, zero when the plan is made */
+    int (*fwd)(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w);
+    int (*bwd_x)(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w);
+    int (*bwd_w)(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x);
+};
+
+/* The methods for an element type; direct has none for F64. */
+const struct conv_method *cu_conv_point(enum prism_dtype t);
+const struct conv_method *cu_conv_gemm(enum prism_dtype t);
+const struct conv_method *cu_conv_direct(enum prism_dtype t);
+
+/* Elements of the columns that gemm makes at once, unless one row of pixels or one channel needs more: what stays in the L2 cache
+ * of the larger cards. */
+enum { CONV_COLS = 1 << 22 };
+
+static inline size_t conv_patch(const struct prism_conv *c)
+{
+    return (size_t)c->d.cin * (size_t)c->d.k * (size_t)c->d.k;
+}
+
+static inline size_t conv_pixels(const struct prism_conv *c)
+{
+    return (size_t)c->oh * (size_t)c->ow;
+}
+
+#endif

@@ -1,0 +1,115 @@
+/* CUDA backend: transforms by cuFFT. One plan per size and batch, on the device's stream, in a work area of ours: cuFFT allocates
+ * nothing afterwards, so that a plan may run while a step is recorded. Its floor is two passes over the data, 32 bytes per F32
+ * element, where a dimension's line fits in shared memory. */
+#include "backend_cuda/cu.h"
+
+#include <cufft.h>
+
+#include <stdlib.h>
+
+struct prism_fft {
+    struct prism_dev *dev;
+    struct prism_fft_desc desc;
+    cufftHandle plan;
+    bool planned; /* plan is there; not for a single sample, which is its own transform */
+    void *work;
+};
+
+static const char *status_name(cufftResult e)
+{
+    switch (e) {
+    case CUFFT_ALLOC_FAILED:
+        return "CUFFT_ALLOC_FAILED";
+    case CUFFT_INVALID_TYPE:
+        return "CUFFT_INVALID_TYPE";
+    case CUFFT_INVALID_VALUE:
+        return "CUFFT_INVALID_VALUE";
+    case CUFFT_INTERNAL_ERROR:
+        return "CUFFT_INTERNAL_ERROR";
+    case CUFFT_EXEC_FAILED:
+        return "CUFFT_EXEC_FAILED";
+    case CUFFT_SETUP_FAILED:
+        return "CUFFT_SETUP_FAILED";
+    case CUFFT_INVALID_SIZE:
+        return "CUFFT_INVALID_SIZE";
+    default:
+        return "an error";
+    }
+}
+
+static int check(const struct prism_fft *p, cufftResult e)
+{
+    const struct prism_fft_desc *d = &p->desc;
+    int status = e == CUFFT_ALLOC_FAILED                                                          ? PRISM_ENOMEM
+                 : e == CUFFT_INVALID_SIZE || e == CUFFT_INVALID_TYPE || e == CUFFT_INVALID_VALUE ? PRISM_ENOTSUP
+                                                                                                  : PRISM_EDEVICE;
+    if (e == CUFFT_SUCCESS)
+        return 0;
+    CU_TRY(CU_CHECK(p->dev, cudaPeekAtLastError(), "a transform")); /* what CUDA says is nearer to the cause */
+    return CU_FAIL(p->dev, status, "cuFFT gives %s (%d) for %d transforms of %d x %d in %s; use another grid or a smaller batch",
+                   status_name(e), (int)e, d->batch, d->h, d->w, d->dtype == PRISM_CF64 ? "F64" : "F32");
+}
+
+static int make_plan(struct prism_fft *p)
+{
+    const struct prism_fft_desc *d = &p->desc;
+    int n[2], rank = 0;
+    size_t bytes = 0;
+
+    if (d->h > 1) /* axes of one sample are left out */
+        n[rank++] = d->h;
+    if (d->w > 1)
+        n[rank++] = d->w;
+    if (!rank)
+        return 0;
+    cu_use(p->dev);
+    CU_TRY(check(p, cufftCreate(&p->plan)));
+    p->planned = true;
+    CU_TRY(check(p, cufftSetAutoAllocation(p->plan, 0)));
+    CU_TRY(check(p, cufftMakePlanMany(p->plan, rank, n, NULL, 1, d->h * d->w, NULL, 1, d->h * d->w,
+                                      d->dtype == PRISM_CF64 ? CUFFT_Z2Z : CUFFT_C2C, d->batch, &bytes)));
+    CU_TRY(cu_alloc(p->dev, bytes, "the work area of a transform", &p->work));
+    CU_TRY(check(p, cufftSetWorkArea(p->plan, p->work)));
+    return check(p, cufftSetStream(p->plan, cu(p->dev)->stream));
+}
+
+int cu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
+{
+    struct prism_fft *p = (struct prism_fft *)calloc(1, sizeof *p);
+    int status;
+
+    *out = NULL;
+    if (!p)
+        return CU_FAIL(dev, PRISM_ENOMEM, "no memory for the plan of a %d x %d transform", d->h, d->w);
+    p->dev = dev;
+    p->desc = *d;
+    status = make_plan(p);
+    if (status)
+        cu_fft_destroy(p);
+    else
+        *out = p;
+    return status;
+}
+
+int cu_fft_run(struct prism_fft *p, int sign, prism_mem dst, prism_mem src)
+{
+    int direction = sign < 0 ? CUFFT_FORWARD : CUFFT_INVERSE;
+
+    cu_use(p->dev);
+    if (!p->planned)
+        return dst == src ? 0 : cu_device_copy(p->dev, dst, src, (size_t)p->desc.batch * prism_dtype_size(p->desc.dtype));
+    if (p->desc.dtype == PRISM_CF64)
+        return check(p, cufftExecZ2Z(p->plan, (cufftDoubleComplex *)src, (cufftDoubleComplex *)dst, direction));
+    return check(p, cufftExecC2C(p->plan, (cufftComplex *)src, (cufftComplex *)dst, direction));
+}
+
+void cu_fft_destroy(struct prism_fft *p)
+{
+    if (!p)
+        return;
+    cu_use(p->dev);
+    if (p->planned)
+        (void)cufftDestroy(p->plan);
+    cu_free(p->dev, p->work);
+    free(p);
+}
