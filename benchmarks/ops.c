@@ -1,228 +1,252 @@
-/* The operations a training step is made of. */
+/* The operations a training step is made of, with the shapes that decoders give them. Transforms are in fft.c. */
 #include "bench.h"
+#include "nn/layer.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <math.h>
+#include <string.h>
 
-/* A case: what to run, on what, and its cost in units (flop or bytes) of `unit` per second. */
+/* What to run, and on what. */
 struct run {
-    int (*call)(const struct run *r);
     struct prism_dev *dev;
-    prism_mem m[4];
+    prism_mem m[6];
     struct prism_conv *conv;
-    struct prism_fft *fft;
     struct prism_map_args map;
     struct prism_norm_desc norm;
     struct prism_norm_args norm_args;
+    struct prism_adam_outer_desc outer;
+    struct prism_adam_outer_args outer_args;
     size_t n;
 };
 
-static int timed(const void *r)
+static int measure(struct bench *b, const char *name, int (*call)(void *), struct run *r, double bytes, double flops)
 {
-    return ((const struct run *)r)->call(r);
+    const struct bench_case c = {.name = name, .call = call, .arg = r, .cost = {bytes, flops}};
+    return bench_measure(b, &c);
 }
 
-static int measure(const struct bench *b, const char *name, const struct run *r, double cost, const char *unit)
+static int make(struct run *r, int i, size_t n)
 {
-    return bench_measure(b, name, timed, r, cost, unit);
+    return bench_random(r->dev, n, &r->m[i]);
 }
 
-/* Device memory of n floats in [-1,1), so that no kernel meets denormals. */
-static int make(struct prism_dev *dev, size_t n, prism_mem *out)
+static void drop(struct run *r)
 {
-    float *host = malloc(n * sizeof *host);
-    uint32_t s = 1;
-    int status = host ? dev->ops->alloc(dev, n * sizeof *host, out) : PRISM_ENOMEM;
+    for (int i = 0; i < CLI_COUNT(r->m); i++)
+        if (r->m[i])
+            r->dev->ops->release(r->dev, r->m[i]);
+}
 
-    for (size_t i = 0; !status && i < n; i++) {
-        s = 1664525u * s + 1013904223u;
-        host[i] = (float)(s >> 8) / 8388608.f - 1.f;
-    }
-    if (!status)
-        status = dev->ops->write(dev, *out, host, n * sizeof *host);
-    free(host);
+static int dot(struct run *r, prism_mem a, prism_mem b, size_t n, double *out)
+{
+    prism_mem sum;
+    PRISM_TRY(r->dev->ops->alloc(r->dev, sizeof(float), &sum));
+    int status = r->dev->ops->reduce(r->dev, PRISM_REDUCE_DOT, PRISM_F32, 1, n, sum, a, b);
+    status = status ? status : prismi_dev_get(r->dev, out, sum, PRISM_F32, 1);
+    r->dev->ops->release(r->dev, sum);
     return status;
 }
 
-static void drop(struct prism_dev *dev, const prism_mem *m, int n)
+/* ---- convolutions: m = x, weights, gy; y, gx, gw ---- */
+
+static int call_fwd(void *arg)
 {
-    for (int i = 0; i < n; i++)
-        if (m[i])
-            dev->ops->release(dev, m[i]);
+    struct run *r = arg;
+    return r->dev->ops->conv_fwd(r->conv, r->m[3], r->m[0], r->m[1]);
 }
 
-/* ---- convolutions: the decoder's layers ---- */
-
-static int call_fwd(const struct run *r)
+static int call_bwd_x(void *arg)
 {
-    return r->dev->ops->conv_fwd(r->conv, r->m[1], r->m[0], r->m[2]);
+    struct run *r = arg;
+    return r->dev->ops->conv_bwd_x(r->conv, r->m[4], r->m[2], r->m[1]);
 }
 
-static int call_bwd_x(const struct run *r)
+static int call_bwd_w(void *arg)
 {
-    return r->dev->ops->conv_bwd_x(r->conv, r->m[0], r->m[1], r->m[2]);
+    struct run *r = arg;
+    return r->dev->ops->conv_bwd_w(r->conv, r->m[5], r->m[2], r->m[0]);
 }
 
-static int call_bwd_w(const struct run *r)
+/* The three passes are one trilinear form: <gy, fwd> = <gx, x> = <gw, w>. */
+static int verify_conv(struct bench *b, struct run *r, const char *label, size_t nx, size_t nw, size_t ny)
 {
-    return r->dev->ops->conv_bwd_w(r->conv, r->m[2], r->m[1], r->m[0]);
+    double form[3], size[2];
+    PRISM_TRY(call_fwd(r));
+    PRISM_TRY(call_bwd_x(r));
+    PRISM_TRY(call_bwd_w(r));
+    PRISM_TRY(dot(r, r->m[3], r->m[2], ny, &form[0]));
+    PRISM_TRY(dot(r, r->m[4], r->m[0], nx, &form[1]));
+    PRISM_TRY(dot(r, r->m[5], r->m[1], nw, &form[2]));
+    PRISM_TRY(dot(r, r->m[3], r->m[3], ny, &size[0]));
+    PRISM_TRY(dot(r, r->m[2], r->m[2], ny, &size[1]));
+    double error = fmax(fabs(form[1] - form[0]), fabs(form[2] - form[0])) / sqrt(size[0] * size[1]);
+    bench_judge(b, label, error < 1e-5, "forward and both backward passes are one form within %.1e", error);
+    return 0;
 }
 
-static int bench_conv(const struct bench *b, const char *layer, struct prism_conv_desc d)
+static int run_conv(struct bench *b, const char *layer, const struct prism_conv_desc *d)
 {
     static const struct {
         const char *name;
-        int (*call)(const struct run *r);
+        int (*call)(void *);
     } pass[3] = {{"fwd", call_fwd}, {"bwd_x", call_bwd_x}, {"bwd_w", call_bwd_w}};
-    size_t oh = (size_t)prism_conv_out(&d, d.h), ow = (size_t)prism_conv_out(&d, d.w);
-    size_t weights = (size_t)(d.cin * d.cout * d.k * d.k);
+    size_t oh = (size_t)prism_conv_out(d, d->h), ow = (size_t)prism_conv_out(d, d->w);
+    size_t nw = (size_t)(d->cin * d->cout * d->k * d->k), nx = (size_t)(d->cin * d->h * d->w), ny = (size_t)d->cout * oh * ow;
     struct run r = {.dev = b->dev};
-    int status = b->dev->ops->conv_create(b->dev, &d, &r.conv);
-
-    status = status ? status : make(b->dev, (size_t)(d.cin * d.h * d.w), &r.m[0]);
-    status = status ? status : make(b->dev, (size_t)d.cout * oh * ow, &r.m[1]);
-    status = status ? status : make(b->dev, weights, &r.m[2]);
-    for (int i = 0; i < 3 && !status; i++) {
-        char name[80];
-        snprintf(name, sizeof name, "conv %s %d-%d k%ds%dp%d %zux%zu %s", layer, d.cin, d.cout, d.k, d.stride, d.pad, oh, ow,
-                 pass[i].name);
-        r.call = pass[i].call;
-        status = measure(b, name, &r, 2.0 * (double)weights * (double)(oh * ow), "GFLOP/s");
+    char label[BENCH_NAME - 8], name[BENCH_NAME];
+    int status;
+    snprintf(label, sizeof label, "conv %s %d-%d k%ds%dp%d %zux%zu", layer, d->cin, d->cout, d->k, d->stride, d->pad, oh, ow);
+    if (b->only && !strstr(label, b->only))
+        return 0;
+    PRISM_TRY_OUT(b->dev->ops->conv_create(b->dev, d, &r.conv));
+    const size_t sizes[6] = {nx, nw, ny, ny, nx, nw};
+    for (int i = 0; i < 6; i++)
+        PRISM_TRY_OUT(make(&r, i, sizes[i]));
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "%s %s", label, pass[i].name);
+        PRISM_TRY_OUT(measure(b, name, pass[i].call, &r, 4 * (double)(nx + nw + ny), 2 * (double)nw * (double)(oh * ow)));
     }
-    drop(b->dev, r.m, 3);
+    status = verify_conv(b, &r, label, nx, nw, ny);
+out:
+    drop(&r);
     b->dev->ops->conv_destroy(r.conv);
     return status;
 }
 
-/* Grid of n pixels, `up` doublings, then 3x3 layers down to one channel. The transposed layers' plans run backwards. */
-static int bench_decoder(const struct bench *b, int n, int up)
+/* The convolutions of a decoder; a transposed one is the plan that runs from its output to its input. */
+static int run_decoder(struct bench *b, int grid, int obj)
 {
-    int channels = n / 2, side = 4, status;
-    char layer[32];
-
-    snprintf(layer, sizeof layer, "%d T0", n);
-    status = bench_conv(b, layer, (struct prism_conv_desc){PRISM_F32, channels, 4, 4, n, 4, 1, 0});
-    for (int i = 1; i <= up && !status; i++, channels /= 2, side *= 2) {
-        snprintf(layer, sizeof layer, "%d T%d", n, i);
-        status = bench_conv(b, layer, (struct prism_conv_desc){PRISM_F32, channels / 2, 2 * side, 2 * side, channels, 4, 2, 1});
+    struct prism_dev *plan;
+    struct prism_net *net;
+    int status = bench_shapes(b, grid, obj, &plan, &net);
+    for (int i = 0, layer = 0; !status && i < net->nlayers; i++) {
+        const struct prismi_layer *l = &net->layer[i];
+        bool t = l->conv.transposed;
+        const int *from = t ? l->out : l->in, *to = t ? l->in : l->out;
+        const struct prism_conv_desc d = {.dtype = PRISM_F32,
+                                          .cin = from[0],
+                                          .h = from[1],
+                                          .w = from[2],
+                                          .cout = to[0],
+                                          .k = l->conv.k,
+                                          .stride = l->conv.stride,
+                                          .pad = l->conv.pad};
+        char name[32];
+        if (!l->conv.k)
+            continue;
+        snprintf(name, sizeof name, "%d %c%d", grid, t ? 'T' : 'C', layer++);
+        status = run_conv(b, name, &d);
     }
-    for (int i = up + 1; channels > 1 && !status; i++, channels /= 2) {
-        snprintf(layer, sizeof layer, "%d C%d", n, i);
-        status = bench_conv(b, layer, (struct prism_conv_desc){PRISM_F32, channels, side, side, channels / 2, 3, 1, channels > 2});
-    }
-    return status;
-}
-
-/* ---- transforms ---- */
-
-static int call_fft(const struct run *r)
-{
-    return r->dev->ops->fft_run(r->fft, -1, r->m[1], r->m[0]);
-}
-
-static int bench_fft(const struct bench *b, int batch, int n)
-{
-    size_t size = (size_t)batch * (size_t)n * (size_t)n;
-    double log2n = 0;
-    char name[80];
-    struct run r = {.call = call_fft, .dev = b->dev};
-
-    snprintf(name, sizeof name, "fft %dx%dx%d", batch, n, n);
-    if (!bench_wanted(b, name))
-        return 0;
-    for (int i = n; i > 1; i /= 2)
-        log2n++;
-    int status = b->dev->ops->fft_create(b->dev, &(struct prism_fft_desc){PRISM_CF32, batch, n, n}, &r.fft);
-    status = status ? status : make(b->dev, 2 * size, &r.m[0]);
-    status = status ? status : make(b->dev, 2 * size, &r.m[1]);
-    status = status ? status : measure(b, name, &r, 10.0 * (double)size * log2n, "GFLOP/s");
-    drop(b->dev, r.m, 2);
-    b->dev->ops->fft_destroy(r.fft);
+    prism_net_destroy(&net);
+    prism_dev_close(&plan);
     return status;
 }
 
 /* ---- memory-bound work ---- */
 
-static int call_adam(const struct run *r)
+static int call_adam(void *arg)
 {
+    struct run *r = arg;
     return r->dev->ops->map(r->dev, PRISM_MAP_ADAM, PRISM_F32, 1, r->n, &r->map);
 }
 
-static int bench_adam(const struct bench *b, size_t n)
+static int call_adam_outer(void *arg)
 {
-    const float rate[2] = {1e-6f, 1.f};
-    struct run r = {.call = call_adam, .dev = b->dev, .n = n};
-    prism_mem scalars = NULL;
-    char name[80];
-    int status = b->dev->ops->alloc(b->dev, sizeof rate, &scalars);
+    struct run *r = arg;
+    return r->dev->ops->adam_outer(r->dev, &r->outer, &r->outer_args);
+}
 
-    status = status ? status : b->dev->ops->write(b->dev, scalars, rate, sizeof rate);
-    for (int i = 0; i < 4 && !status; i++)
-        status = make(b->dev, n, &r.m[i]);
-    r.map = (struct prism_map_args){
-        .y = {r.m[0], r.m[1], r.m[2]}, .x = {r.m[3], scalars}, .s = {0.9, 0.999, 1e-8}, .act = PRISM_ACT_NONE};
+/* Weights, both moments, gradient; rates; with rows: the gradient is the outer product of [rows] and [cols]. */
+static int run_adam(struct bench *b, size_t rows, size_t cols)
+{
+    const float rate[3] = {1e-6f, 1.f, 1.f};
+    struct run r = {.dev = b->dev, .n = rows * cols, .outer = {PRISM_F32, rows, cols, 0.9, 0.999, 1e-8}};
+    char name[BENCH_NAME];
+    double size;
+    int status;
+    for (int i = 0; i < 4; i++)
+        PRISM_TRY_OUT(make(&r, i, r.n));
+    PRISM_TRY_OUT(make(&r, 4, 3));
+    PRISM_TRY_OUT(make(&r, 5, rows + cols + PRISM_ADAM_OUTER_ROWS * cols));
+    PRISM_TRY_OUT(b->dev->ops->write(b->dev, r.m[4], rate, sizeof rate));
     const struct prism_map_args square = {.y = {r.m[2]}, .x = {r.m[2], r.m[2]}, .s = {1}};
-    status = status ? status : b->dev->ops->map(b->dev, PRISM_MAP_MUL, PRISM_F32, 1, n, &square); /* second moments >= 0 */
-    snprintf(name, sizeof name, "adam %zu", n);
-    status = status ? status : measure(b, name, &r, 28.0 * (double)n, "GB/s");
-    drop(b->dev, r.m, 4);
-    drop(b->dev, &scalars, 1);
+    PRISM_TRY_OUT(b->dev->ops->map(b->dev, PRISM_MAP_MUL, PRISM_F32, 1, r.n, &square)); /* second moments >= 0 */
+    r.map = (struct prism_map_args){
+        .y = {r.m[0], r.m[1], r.m[2]}, .x = {r.m[3], r.m[4]}, .s = {0.9, 0.999, 1e-8}, .act = PRISM_ACT_NONE};
+    snprintf(name, sizeof name, "adam %zu", r.n);
+    PRISM_TRY_OUT(measure(b, name, call_adam, &r, 28 * (double)r.n, 0));
+    prism_mem rest = r.m[5] + (rows + cols) * sizeof(float);
+    r.outer_args = (struct prism_adam_outer_args){
+        .p = r.m[0], .m = r.m[1], .v = r.m[2], .a = r.m[5], .b = r.m[5] + rows * sizeof(float), .step = r.m[4], .tmp = rest};
+    snprintf(name, sizeof name, "adam outer %zux%zu", rows, cols);
+    PRISM_TRY_OUT(measure(b, name, call_adam_outer, &r, 24 * (double)r.n, 0));
+    PRISM_TRY_OUT(dot(&r, r.m[0], r.m[0], r.n, &size));
+    bench_judge(b, "adam", isfinite(size), "the weights stay finite");
+out:
+    drop(&r);
     return status;
 }
 
-static int call_norm_fwd(const struct run *r)
+static int call_norm_fwd(void *arg)
 {
+    struct run *r = arg;
     return r->dev->ops->norm_act_fwd(r->dev, &r->norm, &r->norm_args);
 }
 
-static int call_norm_bwd(const struct run *r)
+static int call_norm_bwd(void *arg)
 {
+    struct run *r = arg;
     return r->dev->ops->norm_act_bwd(r->dev, &r->norm, &r->norm_args);
 }
 
-static int bench_norm(const struct bench *b, size_t rows, size_t cols)
+static int run_norm(struct bench *b, size_t rows, size_t cols)
 {
-    struct run r = {.dev = b->dev, .norm = {PRISM_F32, PRISM_ACT_RELU, rows, cols, 1e-5}};
-    prism_mem vectors = NULL, vec[7];
-    char name[80];
-    int status = make(b->dev, 7 * rows, &vectors);
-
-    for (int i = 0; i < 3 && !status; i++)
-        status = make(b->dev, rows * cols, &r.m[i]);
-    for (size_t i = 0; i < 7 && !status; i++)
-        vec[i] = vectors + i * rows * sizeof(float);
-    if (!status)
-        r.norm_args = (struct prism_norm_args){.x = r.m[0],
-                                               .y = r.m[1],
-                                               .gy = r.m[1],
-                                               .gx = r.m[2],
-                                               .stats = vec[0],
-                                               .gamma = vec[3],
-                                               .beta = vec[4],
-                                               .ggamma = vec[5],
-                                               .gbeta = vec[6]};
-    r.call = call_norm_fwd;
+    struct run r = {.dev = b->dev, .norm = {PRISM_F32, PRISM_ACT_NONE, rows, cols, 1e-5}};
+    prism_mem vec[7], ones;
+    double n = (double)(rows * cols), sum, power;
+    char name[BENCH_NAME];
+    int status;
+    for (int i = 0; i < 3; i++)
+        PRISM_TRY_OUT(make(&r, i, rows * cols));
+    PRISM_TRY_OUT(make(&r, 3, 7 * rows));
+    PRISM_TRY_OUT(make(&r, 4, rows * cols));
+    for (size_t i = 0; i < 7; i++)
+        vec[i] = r.m[3] + i * rows * sizeof(float);
+    ones = r.m[4];
+    PRISM_TRY_OUT(prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, rows, vec[3], 0, 0, 0, 1, 0)); /* scale 1, shift 0 */
+    PRISM_TRY_OUT(prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, rows, vec[4], 0, 0, 0, 0, 0));
+    PRISM_TRY_OUT(prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, rows * cols, ones, 0, 0, 0, 1, 0));
+    r.norm_args = (struct prism_norm_args){.x = r.m[0],
+                                           .y = r.m[1],
+                                           .gy = r.m[1],
+                                           .gx = r.m[2],
+                                           .stats = vec[0],
+                                           .gamma = vec[3],
+                                           .beta = vec[4],
+                                           .ggamma = vec[5],
+                                           .gbeta = vec[6]};
+    PRISM_TRY_OUT(call_norm_fwd(&r));
+    PRISM_TRY_OUT(dot(&r, r.m[1], ones, rows * cols, &sum));
+    PRISM_TRY_OUT(dot(&r, r.m[1], r.m[1], rows * cols, &power));
+    snprintf(name, sizeof name, "norm %zux%zu", rows, cols);
+    bench_judge(b, name, fabs(sum / n) < 1e-4 && fabs(power / n - 1) < 1e-3, "mean %.1e, variance 1%+.1e", sum / n, power / n - 1);
+    r.norm.act = PRISM_ACT_RELU;
     snprintf(name, sizeof name, "norm %zux%zu fwd", rows, cols);
-    status = status ? status : measure(b, name, &r, 8.0 * (double)(rows * cols), "GB/s");
-    r.call = call_norm_bwd;
+    PRISM_TRY_OUT(measure(b, name, call_norm_fwd, &r, 8 * n, 0));
     snprintf(name, sizeof name, "norm %zux%zu bwd", rows, cols);
-    status = status ? status : measure(b, name, &r, 12.0 * (double)(rows * cols), "GB/s");
-    drop(b->dev, r.m, 3);
-    drop(b->dev, &vectors, 1);
+    PRISM_TRY_OUT(measure(b, name, call_norm_bwd, &r, 12 * n, 0));
+out:
+    drop(&r);
     return status;
 }
 
-int bench_ops(const struct bench *b)
+int bench_ops(struct bench *b)
 {
-    int status = bench_decoder(b, 1024, 7);
-
-    status = status ? status : bench_decoder(b, 512, 5);
-    for (int n = 128; n <= 1024 && !status; n *= 2)
-        status = bench_fft(b, 1, n);
-    status = status ? status : bench_fft(b, 25, 64);
-    status = status ? status : bench_fft(b, 16, 256);
-    status = status ? status : bench_fft(b, 4, 1024);
-    status = status ? status : bench_adam(b, 11187799);
-    status = status ? status : bench_norm(b, 4, 512 * 512);
-    return status ? status : bench_norm(b, 256, 64);
+    bench_heading(b, "operations");
+    PRISM_TRY(bench_each_size(b, b->sizes ? b->sizes : "1024/512,512/128", run_decoder));
+    if (bench_wanted(b, "adam"))
+        PRISM_TRY(run_adam(b, 1024, 8192));
+    if (!bench_wanted(b, "norm"))
+        return 0;
+    PRISM_TRY(run_norm(b, 4, 512 * 512));
+    return run_norm(b, 256, 64);
 }

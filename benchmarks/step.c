@@ -1,52 +1,75 @@
 /* One training step as the original defines it: network forward, measurement through the union mask and the new aperture,
- * normalised L1, backward, Adam, both losses read back. */
+ * normalised L1, backward, Adam, both losses read back. A session's own step: replayed where the device can. */
 #include "bench.h"
 
-#include "prismrec/recon.h"
+#include <math.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-
-static int one_step(const void *session)
+/* The naive way on the same weights and data must see the same losses, before the first update and after it. */
+static int verify(struct bench *b, const struct bench_workload *w, const double loss[2])
 {
-    return prism_session_step((struct prism_session *)(uintptr_t)session);
+    struct naive *naive = NULL;
+    double pair[2], error = 0;
+    char name[BENCH_NAME];
+    int status;
+    PRISM_TRY_OUT(naive_create(b, w, &naive));
+    PRISM_TRY_OUT(naive_sample(naive, 0));
+    PRISM_TRY_OUT(naive_targets(naive));
+    for (int i = 0; i < 2; i++) {
+        PRISM_TRY_OUT(naive_step(naive, pair));
+        error = fmax(error, fabs(loss[i] - pair[1]) / pair[1]);
+    }
+    snprintf(name, sizeof name, "step/%d/%d/losses", w->grid, w->obj);
+    bench_judge(b, name, error < (b->precision == PRISM_PRECISION_FP32 ? 1e-3 : 5e-2),
+                "losses %.6g, %.6g of two steps are the naive step's within %.1e", loss[0], loss[1], error);
+out:
+    naive_destroy(&naive);
+    return status;
 }
 
-static int bench_size(const struct bench *b, int grid, int obj)
+static int one_step(void *session)
 {
-    static const double centres[][2] = {{0, 0}, {9, 4}};
-    struct prism_dataset_params dp = {.grid_size = grid, .obj_size = obj, .aperture = {.radius_px = grid / 12}};
-    struct prism_recon_params rp = {.dtype = PRISM_F32};
+    return prism_session_step(session);
+}
+
+static int run_size(struct bench *b, int grid, int obj)
+{
+    struct bench_workload w;
     struct prism_dataset *ds = NULL;
     struct prism_session *session = NULL;
-    char name[64];
-    double *truth = malloc((size_t)obj * obj * sizeof *truth);
-    int status = truth ? 0 : PRISM_ENOMEM;
-    for (int i = 0; truth && i < obj * obj; i++)
-        truth[i] = (i * 7919 % 1000) * 1e-3;
-    rp.training.objective = PRISM_OBJ_PROGRESSIVE;
-    rp.training.loss_weights[PRISM_LOSS_L1] = 1;
-    rp.training.lr = 1e-3;
-    rp.training.n_epochs = 1000000; /* stays within one sample */
-    rp.training.max_epochs = 1;
-    rp.training.retry_lr_multiplier = 1;
-    snprintf(name, sizeof name, "step/%d/%d", grid, obj);
-    status = status ? status : prism_dataset_simulate(b->dev, &dp, truth, centres[0], 2, NULL, &ds);
-    status = status ? status : prism_session_create(b->dev, ds, &rp, &session);
-    status = status ? status : bench_measure(b, name, one_step, session, 0, NULL);
+    struct prism_progress at;
+    char name[BENCH_NAME];
+    double loss[2];
+    bool plain = b->precision == PRISM_PRECISION_FP32;
+    snprintf(name, sizeof name, "step/%d/%d%s%s", grid, obj, plain ? "" : "/", plain ? "" : cli_get(b->cli, "precision"));
+    struct bench_case c = {.name = name, .call = one_step};
+    if (!bench_wanted(b, name))
+        return 0;
+    int status = bench_workload_create(b, grid, obj, grid / 12, 2, 1000000, &w); /* stays within one sample */
+    if (status)
+        goto out;
+    struct prism_recon_params p = bench_workload_params(&w, b->precision);
+    PRISM_TRY_OUT(bench_step_cost(b, grid, obj, &c.cost));
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, NULL, &ds));
+    PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &session));
+    for (int i = 0; i < 2; i++) {
+        PRISM_TRY_OUT(prism_session_step(session));
+        prism_session_progress(session, &at);
+        loss[i] = at.loss_new;
+    }
+    prism_session_destroy(&session);
+    PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &session));
+    c.arg = session;
+    PRISM_TRY_OUT(bench_measure(b, &c));
+    status = verify(b, &w, loss);
+out:
     prism_session_destroy(&session);
     prism_dataset_destroy(&ds);
-    free(truth);
+    bench_workload_release(&w);
     return status;
 }
 
-int bench_step(const struct bench *b)
+int bench_step(struct bench *b)
 {
-    int status = 0, grid, obj, used;
-    for (const char *p = b->sizes; *p && !status; p += used + (p[used] == ',')) {
-        if (sscanf(p, "%d/%d%n", &grid, &obj, &used) != 2)
-            return PRISM_EINVAL;
-        status = bench_size(b, grid, obj);
-    }
-    return status;
+    bench_heading(b, "training step");
+    return bench_each_size(b, b->sizes ? b->sizes : "1024/512,1024/73,512/128,256/128", run_size);
 }

@@ -1,0 +1,517 @@
+/* Source document A: transforms, decoder and training at 1024, object 512. As there, calls are counted from the very first one. */
+#include "bench.h"
+#include "recon/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void add(struct bench *b, const char *name, double value, const char *unit)
+{
+    char full[BENCH_NAME];
+    snprintf(full, sizeof full, "baseline/%s", name);
+    bench_add_fact(b, full, value, unit);
+}
+
+static const double mib = 1024 * 1024;
+
+/* ---- fft ---- */
+
+struct transform {
+    struct prism_dev *dev;
+    struct prism_fft *plan;
+    struct prism_linop *centred;
+    prism_mem x, y;
+    size_t n;
+};
+
+static int forward(void *arg)
+{
+    struct transform *t = arg;
+    return t->dev->ops->fft_run(t->plan, -1, t->y, t->x);
+}
+
+static int inverse(void *arg)
+{
+    struct transform *t = arg;
+    return t->dev->ops->fft_run(t->plan, +1, t->y, t->x);
+}
+
+static int round_trip(void *arg)
+{
+    struct transform *t = arg;
+    PRISM_TRY(t->dev->ops->fft_run(t->plan, -1, t->y, t->x));
+    return t->dev->ops->fft_run(t->plan, +1, t->y, t->y);
+}
+
+static int centred(void *arg)
+{
+    struct transform *t = arg;
+    return prism_linop_forward(t->centred, t->y, t->x);
+}
+
+static void release(struct transform *t)
+{
+    t->dev->ops->fft_destroy(t->plan);
+    prism_linop_destroy(&t->centred);
+    if (t->x)
+        t->dev->ops->release(t->dev, t->x);
+    if (t->y)
+        t->dev->ops->release(t->dev, t->y);
+}
+
+static int prepare(struct bench *b, int side, struct transform *t)
+{
+    const struct prism_grid grid = {side, side, 1, 1, 1};
+    *t = (struct transform){.dev = b->dev, .n = (size_t)side * (size_t)side};
+    PRISM_TRY(
+        b->dev->ops->fft_create(b->dev, &(struct prism_fft_desc){.dtype = PRISM_CF32, .batch = 1, .h = side, .w = side}, &t->plan));
+    PRISM_TRY(prism_propagator_create(b->dev, PRISM_FRAUNHOFER, &grid, 1, PRISM_CF32, &t->centred));
+    PRISM_TRY(bench_random(b->dev, 2 * t->n, &t->x));
+    return bench_random(b->dev, 2 * t->n, &t->y);
+}
+
+/* Bytes that calls leave behind, on the host and on the device. */
+static int growth(struct bench *b, const char *name, int (*call)(void *), void *arg, int calls)
+{
+    char full[BENCH_NAME];
+    for (int i = 0; i < 20; i++)
+        PRISM_TRY(call(arg));
+    size_t heap = bench_heap_bytes();
+    struct bench_counts before = bench_counts(b->dev);
+    for (int i = 0; i < calls; i++)
+        PRISM_TRY(call(arg));
+    PRISM_TRY(b->dev->ops->sync(b->dev));
+    struct bench_counts after = bench_counts(b->dev);
+    double host = (double)bench_heap_bytes() - (double)heap, device = (double)after.live_bytes - (double)before.live_bytes;
+    snprintf(full, sizeof full, "baseline/growth/%s", name);
+    bench_add_fact(b, full, host + device, "bytes");
+    bench_judge(b, full, host == 0 && device == 0, "%d calls leave %.0f bytes on the host and %.0f on the device", calls, host,
+                device);
+    return 0;
+}
+
+static int fft_cases(struct bench *b, struct transform *t)
+{
+    struct bench_cost one = {16 * (double)t->n, bench_fft_flops(1, t->n, 1)}, two = {2 * one.bytes, 2 * one.flops};
+    const struct bench_case cases[] = {
+        {.name = "baseline/fft/forward", .call = forward, .arg = t, .cost = one, .repeats = 99},
+        {.name = "baseline/fft/inverse", .call = inverse, .arg = t, .cost = one, .repeats = 99},
+        {.name = "baseline/fft/round-trip", .call = round_trip, .arg = t, .cost = two, .repeats = 99},
+        {.name = "baseline/fft/centred", .call = centred, .arg = t, .cost = one, .repeats = 99},
+    };
+    for (int i = 0; i < CLI_COUNT(cases); i++)
+        PRISM_TRY(bench_measure(b, &cases[i]));
+    const struct bench_time *plain = bench_time_of(b, cases[0].name), *shifted = bench_time_of(b, cases[3].name);
+    if (plain && shifted)
+        add(b, "fft/centred-ratio", shifted->median_ms / plain->median_ms, "times the plain transform");
+    return 0;
+}
+
+static int fft_part(struct bench *b, int grid)
+{
+    struct transform t;
+    double start = bench_now_ms();
+    size_t live = bench_counts(b->dev).live_bytes;
+    bench_heading(b, "transforms");
+    int status = prepare(b, grid, &t);
+    add(b, "fft/setup", bench_now_ms() - start, "ms for the plans and both buffers");
+    if (!status)
+        add(b, "fft/memory", (double)(bench_counts(b->dev).live_bytes - live) / mib, "MiB with both planes of the centred one");
+    status = status ? status : fft_cases(b, &t);
+    release(&t);
+    if (!status && bench_wanted(b, "growth")) {
+        status = prepare(b, 256, &t);
+        status = status ? status : growth(b, "transforms", round_trip, &t, bench_standard(b) ? 10000 : 1000);
+        release(&t);
+    }
+    return status;
+}
+
+/* ---- decoder ---- */
+
+struct trainee {
+    struct prism_dev *dev;
+    struct prism_decoder_params params;
+    struct prism_net *net;
+    struct prism_measure *measure;
+    struct prismi_arena arena;
+    struct prismi_adam adam;
+    prism_mem x, gx;                   /* the net's output, and the gradient by it */
+    prism_mem u, target, weight, loss; /* two branches */
+    prism_mem misfit_tmp;
+};
+
+static int create_once(void *arg)
+{
+    struct trainee *t = arg;
+    struct prism_net *net;
+    PRISM_TRY(prism_decoder_create(t->dev, &t->params, &net));
+    int status = prism_net_init(net, 1);
+    prism_net_destroy(&net);
+    return status;
+}
+
+static int net_forward(void *arg)
+{
+    struct trainee *t = arg;
+    return prism_net_forward(t->net, &t->x);
+}
+
+static int net_backward(struct trainee *t)
+{
+    return prism_net_backward(t->net, t->gx);
+}
+
+static int adam(void *arg)
+{
+    struct trainee *t = arg;
+    return prismi_adam_update(t->dev, &t->adam);
+}
+
+static int iteration(void *arg)
+{
+    PRISM_TRY(net_forward(arg));
+    PRISM_TRY(net_backward(arg));
+    return adam(arg);
+}
+
+static int telescope(void *arg)
+{
+    struct trainee *t = arg;
+    return prism_measure_forward(t->measure, t->u, t->x);
+}
+
+static int misfit(void *arg)
+{
+    struct trainee *t = arg;
+    const struct prism_measure_params *p = prism_measure_params(t->measure);
+    const struct prism_misfit_desc d = {PRISM_F32, PRISM_MISFIT_L1, 2, (size_t)p->field_h * (size_t)p->field_w};
+    const struct prism_misfit_args a = {.loss = t->loss,
+                                        .gu = t->u,
+                                        .u = t->u,
+                                        .target = t->target,
+                                        .weight = t->weight,
+                                        .index = prism_measure_index(t->measure),
+                                        .tmp = t->misfit_tmp};
+    return t->dev->ops->misfit(t->dev, &d, &a);
+}
+
+static int all_backward(void *arg)
+{
+    struct trainee *t = arg;
+    PRISM_TRY(prism_measure_adjoint(t->measure, t->gx, t->u));
+    PRISM_TRY(prism_net_forward(t->net, &t->x)); /* a backward pass needs one; its time is taken off below */
+    return net_backward(t);
+}
+
+static void destroy(struct trainee *t)
+{
+    prismi_arena_release(&t->arena);
+    prism_measure_destroy(&t->measure);
+    prism_net_destroy(&t->net);
+}
+
+static int prepare_training(struct bench *b, int grid, int obj, struct trainee *t)
+{
+    const float weights[2] = {1e-6f, 1e-6f};
+    size_t plane = (size_t)grid * (size_t)grid * sizeof(float);
+    const struct prism_aperture aperture = {.radius_px = grid / 12.0};
+    const struct prism_measure_params mp = {
+        .dtype = PRISM_F32, .grid_h = grid, .grid_w = grid, .obj_h = obj, .obj_w = obj, .n_apertures = 2, .batch = 2};
+    *t = (struct trainee){.dev = b->dev, .params = {.dtype = PRISM_F32, .store = PRISM_F32, .grid_size = grid, .obj_size = obj}};
+    PRISM_TRY(prism_decoder_create(b->dev, &t->params, &t->net));
+    PRISM_TRY(prism_net_init(t->net, 1));
+    PRISM_TRY(prism_measure_create(b->dev, &mp, &t->measure));
+    for (int i = 0; i < 2; i++)
+        PRISM_TRY(prism_measure_set_aperture(t->measure, i, &aperture, 0, i * grid / 8.0, NULL));
+    prismi_adam_plan(&t->adam, t->net, &t->arena);
+    prismi_arena_add(&t->arena, (size_t)obj * (size_t)obj * sizeof(float), &t->gx);
+    prismi_arena_add(&t->arena, t->adam.count * sizeof(float), &t->adam.m);
+    prismi_arena_add(&t->arena, t->adam.count * sizeof(float), &t->adam.v);
+    prismi_arena_add(&t->arena, 4 * plane, &t->u);
+    prismi_arena_add(&t->arena, 2 * plane, &t->target);
+    prismi_arena_add(&t->arena, sizeof weights, &t->weight);
+    prismi_arena_add(&t->arena, sizeof weights, &t->loss);
+    prismi_arena_add(&t->arena, 4 * plane + sizeof weights, &t->misfit_tmp);
+    PRISM_TRY(prismi_arena_bind(&t->arena, b->dev));
+    PRISM_TRY(b->dev->ops->write(b->dev, t->weight, weights, sizeof weights));
+    PRISM_TRY(prismi_adam_set(b->dev, &t->adam, 1e-6, 1));
+    return prism_net_forward(t->net, &t->x);
+}
+
+/* What a decoder holds, in four numbers. */
+static int net_memory(struct bench *b, const struct trainee *t)
+{
+    struct prism_net_segment s[PRISM_NET_MAX_SEGMENTS];
+    struct prism_net *net;
+    size_t live = bench_counts(b->dev).live_bytes, grads = 0, count;
+    prism_mem values;
+    PRISM_TRY(prism_decoder_create(b->dev, &t->params, &net));
+    double all = (double)(bench_counts(b->dev).live_bytes - live);
+    int n = prism_net_segments(net, s, PRISM_NET_MAX_SEGMENTS);
+    for (int i = 0; i < n; i++)
+        grads += s[i].grad ? s[i].count * sizeof(float) : 0;
+    prism_net_values(net, &values, &count);
+    double weights = (double)(count * sizeof(float));
+    prism_net_destroy(&net);
+    add(b, "model/parameters", (double)prism_net_param_total(t->net), "");
+    add(b, "model/weights", weights / mib, "MiB");
+    add(b, "model/gradients", (double)grads / mib, "MiB stored; the first layer's is applied as it is made");
+    add(b, "model/moments", 2 * weights / mib, "MiB");
+    add(b, "model/activations", (all - weights - (double)grads) / mib, "MiB with their gradients and the rest");
+    return 0;
+}
+
+static int model_part(struct bench *b, int grid, int obj)
+{
+    struct trainee t;
+    bench_heading(b, "decoder");
+    int status = prepare_training(b, grid, obj, &t);
+    if (status)
+        goto out;
+    const struct bench_case cases[] = {
+        {.name = "baseline/model/create", .call = create_once, .arg = &t, .repeats = 4},
+        {.name = "baseline/model/forward", .call = net_forward, .arg = &t, .repeats = 49},
+        {.name = "baseline/model/iteration", .call = iteration, .arg = &t, .repeats = 9},
+    };
+    for (int i = 0; i < CLI_COUNT(cases); i++)
+        PRISM_TRY_OUT(bench_measure(b, &cases[i]));
+    struct prism_net *folded;
+    PRISM_TRY_OUT(prism_net_fold(t.net, &folded));
+    struct trainee inference = t;
+    inference.net = folded;
+    status = bench_measure(
+        b, &(struct bench_case){.name = "baseline/model/folded", .call = net_forward, .arg = &inference, .repeats = 49});
+    prism_net_destroy(&folded);
+    status = status ? status : net_memory(b, &t);
+out:
+    destroy(&t);
+    return status;
+}
+
+/* ---- training: the five parts of a step, the batched telescope, growth ---- */
+
+static int split_part(struct bench *b, int grid, int obj)
+{
+    struct trainee t;
+    int status = prepare_training(b, grid, obj, &t);
+    if (status)
+        goto out;
+    const struct bench_case cases[] = {
+        {.name = "baseline/split/forward", .call = net_forward, .arg = &t},
+        {.name = "baseline/split/telescope", .call = telescope, .arg = &t},
+        {.name = "baseline/split/loss", .call = misfit, .arg = &t},
+        {.name = "baseline/split/backward+forward", .call = all_backward, .arg = &t},
+        {.name = "baseline/split/adam", .call = adam, .arg = &t},
+    };
+    for (int i = 0; i < CLI_COUNT(cases); i++)
+        PRISM_TRY_OUT(bench_measure(b, &cases[i]));
+    const struct bench_time *both = bench_time_of(b, cases[3].name), *one = bench_time_of(b, cases[0].name);
+    if (both && one)
+        add(b, "split/backward", both->median_ms - one->median_ms, "ms");
+out:
+    destroy(&t);
+    return status;
+}
+
+struct points {
+    struct prism_measure *one, *many;
+    prism_mem x, u;
+    int n;
+};
+
+static int point_loop(void *arg)
+{
+    struct points *p = arg;
+    for (int32_t i = 0; i < p->n; i++) {
+        PRISM_TRY(prism_measure_set_index(p->one, &i));
+        PRISM_TRY(prism_measure_forward(p->one, p->u, p->x));
+    }
+    return 0;
+}
+
+static int batched(void *arg)
+{
+    struct points *p = arg;
+    return prism_measure_forward(p->many, p->u, p->x);
+}
+
+/* [telescope(p) for p in points] against one batch. */
+static int points_part(struct bench *b, int grid, int obj)
+{
+    struct points p = {.n = 16};
+    const struct prism_aperture aperture = {.radius_px = grid / 12.0};
+    int box = prism_aperture_box(&aperture), status;
+    struct prism_measure_params mp = {.dtype = PRISM_F32,
+                                      .grid_h = grid,
+                                      .grid_w = grid,
+                                      .obj_h = obj,
+                                      .obj_w = obj,
+                                      .box_h = box,
+                                      .box_w = box,
+                                      .n_apertures = p.n};
+    struct prism_measure **both[] = {&p.one, &p.many};
+    for (int i = 0; i < 2; i++) {
+        mp.batch = i ? p.n : 1;
+        PRISM_TRY_OUT(prism_measure_create(b->dev, &mp, both[i]));
+        for (int a = 0; a < p.n; a++)
+            PRISM_TRY_OUT(prism_measure_set_aperture(*both[i], a, &aperture, 0, (a - p.n / 2) * grid / 40.0, NULL));
+    }
+    PRISM_TRY_OUT(bench_random(b->dev, (size_t)obj * (size_t)obj, &p.x));
+    PRISM_TRY_OUT(b->dev->ops->alloc(b->dev, (size_t)p.n * (size_t)grid * (size_t)grid * 8, &p.u));
+    PRISM_TRY_OUT(bench_measure(b, &(struct bench_case){.name = "baseline/points/loop", .call = point_loop, .arg = &p}));
+    PRISM_TRY_OUT(bench_measure(b, &(struct bench_case){.name = "baseline/points/batch", .call = batched, .arg = &p}));
+    const struct bench_time *loop = bench_time_of(b, "baseline/points/loop"), *batch = bench_time_of(b, "baseline/points/batch");
+    if (loop && batch)
+        add(b, "points/gain", loop->median_ms / batch->median_ms, "times the loop's speed, 16 points");
+out:
+    if (p.x)
+        b->dev->ops->release(b->dev, p.x);
+    if (p.u)
+        b->dev->ops->release(b->dev, p.u);
+    prism_measure_destroy(&p.one);
+    prism_measure_destroy(&p.many);
+    return status;
+}
+
+static int session_step(void *session)
+{
+    return prism_session_step(session);
+}
+
+static int growth_of_steps(struct bench *b)
+{
+    struct bench_workload w;
+    struct prism_dataset *ds = NULL;
+    struct prism_session *s = NULL;
+    int status;
+    PRISM_TRY_OUT(bench_workload_create(b, 64, 32, 8, 200, 100, &w)); /* samples are opened and closed on the way */
+    struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, NULL, &ds));
+    PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
+    status = growth(b, "steps", session_step, s, bench_standard(b) ? 10000 : 1000);
+out:
+    prism_session_destroy(&s);
+    prism_dataset_destroy(&ds);
+    bench_workload_release(&w);
+    return status;
+}
+
+static int training_part(struct bench *b, int grid, int obj)
+{
+    bench_heading(b, "training, by part");
+    PRISM_TRY(split_part(b, grid, obj));
+    PRISM_TRY(points_part(b, grid, obj));
+    return bench_wanted(b, "growth") ? growth_of_steps(b) : 0;
+}
+
+/* ---- a full run ---- */
+
+/* Change over the run, in percent of the mean, of a straight line through ms[1..n-1]; the first sample makes what is made once. */
+static double drift(const double *ms, int n)
+{
+    double mx = (n - 1 + 1) / 2.0, my = 0, xy = 0, xx = 0;
+    for (int i = 1; i < n; i++)
+        my += ms[i] / (n - 1);
+    for (int i = 1; i < n; i++) {
+        xy += (i - mx) * (ms[i] - my);
+        xx += (i - mx) * (i - mx);
+    }
+    return xx > 0 ? 100 * xy / xx * (n - 1) / my : 0;
+}
+
+static int save_time(struct bench *b, struct prism_session *s)
+{
+    char dir[512], path[560], previous[600];
+    double ms[3];
+    PRISM_TRY(bench_scratch(b, dir, sizeof dir));
+    snprintf(path, sizeof path, "%s/checkpoint.prism", dir);
+    snprintf(previous, sizeof previous, "%s.1", path);
+    int status = 0;
+    for (int i = 0; i < 3 && !status; i++) {
+        double start = bench_now_ms();
+        status = prism_session_save(s, path, NULL);
+        ms[i] = bench_now_ms() - start;
+    }
+    unlink(path);
+    unlink(previous);
+    rmdir(dir);
+    return status ? status : bench_add_times(b, "baseline/checkpoint", ms, 3);
+}
+
+static int run_samples(struct bench *b, const struct bench_workload *w, struct prism_session *s, double *ms)
+{
+    double total = 0;
+    for (int k = 0; k < w->n_samples; k++) {
+        double start = bench_now_ms();
+        for (int e = 0; e < w->n_epochs; e++)
+            PRISM_TRY(prism_session_step(s));
+        PRISM_TRY(b->dev->ops->sync(b->dev));
+        ms[k] = bench_now_ms() - start;
+        total += ms[k];
+    }
+    double slope = drift(ms, w->n_samples);
+    PRISM_TRY(bench_add_times(b, "baseline/full/sample", ms, w->n_samples));
+    add(b, "full/steps", w->n_epochs, "steps a sample");
+    add(b, "full/total", 1e-3 * total, "s");
+    add(b, "full/drift", slope, "% over the run");
+    add(b, "full/240x100", total / w->n_samples / w->n_epochs * 24000e-3, "s that 240 samples x 100 steps take at this rate");
+    add(b, "full/device", (double)bench_counts(b->dev).peak_bytes / mib, "MiB on the device");
+    add(b, "full/resident", bench_rss_peak_mib(), "MiB resident at most");
+    return save_time(b, s);
+}
+
+static int full_part(struct bench *b, int grid, int obj)
+{
+    struct bench_workload w;
+    struct prism_cache *cache = NULL;
+    struct prism_dataset *ds = NULL;
+    struct prism_session *s = NULL;
+    double *ms = NULL;
+    int n = b->n_samples ? b->n_samples : 16, epochs = b->n_epochs ? b->n_epochs : 10, status;
+    bench_heading(b, "a whole run");
+    bench_rss_peak_reset();
+    bench_peak_reset(b->dev);
+    PRISM_TRY_OUT(bench_workload_create(b, grid, obj, grid / 24, n, epochs, &w));
+    struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
+    ms = malloc((size_t)w.n_samples * sizeof *ms);
+    if (!ms) {
+        status = PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %d times", n);
+        goto out;
+    }
+    PRISM_TRY_OUT(prism_cache_create((size_t)64 << 20, &cache));
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, cache, &ds));
+    PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
+    status = run_samples(b, &w, s, ms);
+out:
+    free(ms);
+    prism_session_destroy(&s);
+    prism_dataset_destroy(&ds);
+    prism_cache_destroy(&cache);
+    bench_workload_release(&w);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+int bench_baseline(struct bench *b)
+{
+    const char *operation = cli_get(b->cli, "operation");
+    const char *const names[] = {"all", "fft", "model", "training", "full", NULL};
+    int grid = 1024, obj = 512, which = 0;
+    while (operation && names[which] && strcmp(names[which], operation))
+        which++;
+    if (!names[which])
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--operation is '%s'; it can be all, fft, model, training or full", operation);
+    if (b->sizes && sscanf(b->sizes, "%d/%d", &grid, &obj) != 2)
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128", b->sizes);
+    int (*const parts[])(struct bench *, int, int) = {model_part, training_part, full_part};
+    if (which <= 1)
+        PRISM_TRY(fft_part(b, grid));
+    for (int i = 0; i < CLI_COUNT(parts); i++)
+        if (which == 0 || which == i + 2)
+            PRISM_TRY(parts[i](b, grid, obj));
+    return 0;
+}

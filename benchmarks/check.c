@@ -1,0 +1,61 @@
+/* Comparison with an earlier run, by name. */
+#include "bench.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct json_value *entry_of(const struct json_value *list, const char *name)
+{
+    for (const struct json_value *v = list ? list->child : NULL; v; v = v->next) {
+        const char *have = json_member_string(v, "name");
+        if (have && !strcmp(have, name))
+            return v;
+    }
+    return NULL;
+}
+
+/* real_time in ms; NaN where the entry is of no use. */
+static double old_ms(const struct json_value *entry)
+{
+    const char *unit = json_member_string(entry, "time_unit");
+    double factor = !unit ? NAN : !strcmp(unit, "ms") ? 1 : !strcmp(unit, "us") ? 1e-3 : !strcmp(unit, "ns") ? 1e-6 : NAN;
+    if (unit && !strcmp(unit, "s"))
+        factor = 1e3;
+    return json_member_number(entry, "real_time") * factor;
+}
+
+static int compare(struct bench *b, const struct json_value *list, double tolerance, int *worse)
+{
+    int compared = 0;
+    bench_print(b, "\n%-36s %10s %10s %8s\n", "compared with the earlier run", "then ms", "now ms", "change");
+    for (int i = 0; i < b->n_times; i++) {
+        const struct bench_time *t = &b->times[i];
+        double then = old_ms(entry_of(list, t->name)), change = t->median_ms / then - 1;
+        if (!(then > 0))
+            continue;
+        bool slower = change > tolerance;
+        compared++;
+        *worse += slower;
+        bench_print(b, "%-36s %10.4g %10.4g %+7.1f %%%s\n", t->name, then, t->median_ms, 100 * change, slower ? "  SLOWER" : "");
+    }
+    if (!compared)
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--check: none of the %d times of this run is in the file", b->n_times);
+    bench_print(b, "%d compared, %d slower by more than %g %%\n", compared, *worse, 100 * tolerance);
+    return 0;
+}
+
+int bench_check(struct bench *b, const char *path, double tolerance, int *worse)
+{
+    uint8_t *data;
+    size_t bytes;
+    *worse = 0;
+    PRISM_TRY(prismi_file_read(b->ctx, path, (size_t)64 << 20, &data, &bytes));
+    struct json_value *root = json_parse((const char *)data, bytes);
+    const struct json_value *list = json_member(root, "benchmarks");
+    int status = list && list->type == JSON_ARRAY
+                     ? compare(b, list, tolerance, worse)
+                     : PRISM_FAIL(b->ctx, PRISM_EPARSE, "%s is not a file that 'prism bench --json' writes", path);
+    json_free(root);
+    prismi_free(data);
+    return status;
+}

@@ -1,0 +1,259 @@
+/* Source document B: 100 samples of one step each, object 128 on a grid of 512, apertures of 20 pixels on a Fermat spiral.
+ * `baseline` is the naive way on a device without fused entries, `optimized` a session of the library; both on the same backend and
+ * data. */
+#include "bench.h"
+#include "image/svg.h"
+#include "prismrec/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUNS = 3 };
+
+/* One way to do the workload. */
+struct way {
+    double *ms;    /* [n_samples], in order */
+    double *image; /* [O,O] */
+    double total_ms, psnr_db;
+    struct prism_cache_stats cache;
+};
+
+static int naive_run(struct bench *b, const struct bench_workload *w, struct way *way)
+{
+    struct naive *n = NULL;
+    double loss[2];
+    int status;
+    PRISM_TRY_OUT(naive_create(b, w, &n));
+    for (int k = 0; k < w->n_samples; k++) {
+        double start = bench_now_ms();
+        PRISM_TRY_OUT(naive_sample(n, k));
+        PRISM_TRY_OUT(naive_targets(n));
+        for (int e = 0; e < w->n_epochs; e++)
+            PRISM_TRY_OUT(naive_step(n, loss));
+        PRISM_TRY_OUT(naive_close(n));
+        way->ms[k] = bench_now_ms() - start;
+        way->total_ms += way->ms[k];
+    }
+    status = naive_output(n, way->image);
+out:
+    naive_destroy(&n);
+    return status;
+}
+
+static int session_run(struct bench *b, const struct bench_workload *w, struct way *way)
+{
+    const struct prism_recon_params p = bench_workload_params(w, PRISM_PRECISION_FP32);
+    struct prism_cache *cache = NULL;
+    struct prism_dataset *ds = NULL;
+    struct prism_session *s = NULL;
+    int status;
+    way->total_ms = 0;
+    PRISM_TRY_OUT(prism_cache_create((size_t)256 << 20, &cache));
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, w, cache, &ds));
+    PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
+    for (int k = 0; k < w->n_samples; k++) {
+        double start = bench_now_ms();
+        for (int e = 0; e < w->n_epochs; e++)
+            PRISM_TRY_OUT(prism_session_step(s));
+        PRISM_TRY_OUT(b->dev->ops->sync(b->dev));
+        way->ms[k] = bench_now_ms() - start;
+        way->total_ms += way->ms[k];
+    }
+    way->cache = prism_cache_get_stats(cache);
+    status = prism_session_result(s, way->image);
+out:
+    prism_session_destroy(&s);
+    prism_dataset_destroy(&ds);
+    prism_cache_destroy(&cache);
+    return status;
+}
+
+static void add(struct bench *b, const char *way, const char *name, double value, const char *unit)
+{
+    char full[BENCH_NAME];
+    snprintf(full, sizeof full, "phase5/%s/%s", way, name);
+    bench_add_fact(b, full, value, unit);
+}
+
+/* The sorted times go into the results, way->ms keeps the order. */
+static int results(struct bench *b, const struct bench_workload *w, struct way *way, const char *which, double peak_mib)
+{
+    size_t pixels = (size_t)w->obj * (size_t)w->obj;
+    char name[BENCH_NAME], report[64];
+    double *sorted = malloc((size_t)w->n_samples * sizeof *sorted);
+    if (!sorted)
+        return PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %d times", w->n_samples);
+    memcpy(sorted, way->ms, (size_t)w->n_samples * sizeof *sorted);
+    snprintf(name, sizeof name, "phase5/%s/sample", which);
+    snprintf(report, sizeof report, "phase5_%s_performance", which);
+    int status = bench_add_times(b, name, sorted, w->n_samples);
+    free(sorted);
+    PRISM_TRY(status);
+    way->psnr_db = prism_psnr_db(way->image, w->truth, pixels);
+    add(b, which, "total", 1e-3 * way->total_ms, "s");
+    add(b, which, "rate", 1e3 * w->n_samples / way->total_ms, "samples/s");
+    add(b, which, "peak", peak_mib, "MiB resident");
+    add(b, which, "psnr", way->psnr_db, "dB");
+    add(b, which, "hits", (double)way->cache.hits, "of the measurement cache");
+    add(b, which, "misses", (double)way->cache.misses, "of the measurement cache");
+    return 0;
+}
+
+static int baseline(struct bench *b, const struct bench_workload *w, struct way *way)
+{
+    struct bench_mark mark = bench_mark(b);
+    bench_heading(b, "phase 5, the naive way");
+    bench_rss_peak_reset();
+    PRISM_TRY(naive_run(b, w, way));
+    PRISM_TRY(results(b, w, way, "baseline", bench_rss_peak_mib()));
+    return bench_report(b, "phase5_baseline_performance", "phase5_baseline_performance", mark);
+}
+
+static int optimized(struct bench *b, const struct bench_workload *w, struct way *way)
+{
+    struct bench_mark mark = bench_mark(b);
+    double sum = 0, squares = 0;
+    bench_heading(b, "phase 5, the library's way");
+    bench_rss_peak_reset();
+    for (int i = 0; i < RUNS; i++) {
+        PRISM_TRY(session_run(b, w, way));
+        sum += way->total_ms / RUNS;
+        squares += way->total_ms * way->total_ms / RUNS;
+    }
+    PRISM_TRY(results(b, w, way, "optimized", bench_rss_peak_mib()));
+    add(b, "optimized", "spread", 100 * sqrt(fmax(0, squares - sum * sum)) / sum, "% over 3 runs");
+    bench_judge(b, "phase5/optimized/reads", way->cache.misses == (uint64_t)w->n_samples,
+                "%llu hits: a session reads each of the %d distinct samples once, so that a cache has nothing to hit here",
+                (unsigned long long)way->cache.hits, w->n_samples);
+    return bench_report(b, "phase5_optimized_performance", "phase5_optimized_performance", mark);
+}
+
+static double correlation(const double *x, const double *y, size_t n)
+{
+    double mx = 0, my = 0, xy = 0, xx = 0, yy = 0;
+    for (size_t i = 0; i < n; i++) {
+        mx += x[i] / (double)n;
+        my += y[i] / (double)n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        xy += (x[i] - mx) * (y[i] - my);
+        xx += (x[i] - mx) * (x[i] - mx);
+        yy += (y[i] - my) * (y[i] - my);
+    }
+    return xy / sqrt(xx * yy);
+}
+
+static int plot(struct bench *b, const struct bench_workload *w, const struct way *slow, const struct way *fast)
+{
+    double *x = malloc((size_t)w->n_samples * sizeof *x);
+    if (!x)
+        return PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for a plot of %d points", w->n_samples);
+    for (int i = 0; i < w->n_samples; i++)
+        x[i] = i;
+    const struct prismi_svg_series lines[] = {{"baseline", x, slow->ms, (size_t)w->n_samples},
+                                              {"optimized", x, fast->ms, (size_t)w->n_samples}};
+    const struct prismi_svg_panel panel = {
+        .title = "time of each sample", .x_label = "sample", .y_label = "ms", .log_y = true, .series = lines, .n_series = 2};
+    int status = bench_plot(b, "phase5_comparison", "Phase 5", &panel, 1);
+    free(x);
+    return status;
+}
+
+/* The naive way from the session's own weights at every sample: the same losses through two steps. The two runs above cannot be
+ * compared so: Adam's first step moves every weight by the same length, whatever its gradient, and so makes differences in the last
+ * bits grow from sample to sample. */
+static int verify(struct bench *b, const struct bench_workload *whole)
+{
+    struct bench_workload w = *whole;
+    struct prism_dataset *ds = NULL;
+    struct prism_session *s = NULL;
+    struct naive *n = NULL;
+    double error = 0;
+    int status;
+    w.n_samples = whole->n_samples < 8 ? whole->n_samples : 8;
+    w.n_epochs = 2;
+    const struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
+    PRISM_TRY_OUT(naive_create(b, &w, &n));
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, NULL, &ds));
+    PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
+    for (int k = 0; k < w.n_samples; k++) {
+        PRISM_TRY_OUT(naive_take_weights(n, prism_session_net(s), b->dev));
+        PRISM_TRY_OUT(naive_sample(n, k));
+        PRISM_TRY_OUT(naive_targets(n));
+        for (int e = 0; e < 2; e++) {
+            struct prism_progress at;
+            double loss[2];
+            PRISM_TRY_OUT(naive_step(n, loss));
+            PRISM_TRY_OUT(prism_session_step(s));
+            prism_session_progress(s, &at);
+            error = fmax(error, fabs(at.loss_new - loss[1]) / loss[1]);
+            if (k + e > 0) /* the old one is 0 at a sample's first step */
+                error = fmax(error, fabs(at.loss_old - loss[0]) / (loss[0] + loss[1]));
+        }
+        PRISM_TRY_OUT(naive_close(n));
+    }
+    bench_judge(b, "phase5/losses", error < 1e-3, "%d samples x 2 steps from the same weights: both losses agree within %.1e",
+                w.n_samples, error);
+out:
+    naive_destroy(&n);
+    prism_session_destroy(&s);
+    prism_dataset_destroy(&ds);
+    return status;
+}
+
+static int compare(struct bench *b, const struct bench_workload *w, const struct way *slow, const struct way *fast)
+{
+    struct bench_mark mark = bench_mark(b);
+    double gain = slow->total_ms / fast->total_ms, change = fabs(fast->psnr_db - slow->psnr_db);
+    double alike = correlation(slow->image, fast->image, (size_t)w->obj * (size_t)w->obj);
+    bench_print(b, "\nphase 5, both ways: %d samples x %d steps, object %d on %d, apertures of radius %d, Fermat, seed %llu\n",
+                w->n_samples, w->n_epochs, w->obj, w->grid, w->radius, (unsigned long long)w->seed);
+    bench_add_fact(b, "phase5/speed-up", gain, "times");
+    bench_add_fact(b, "phase5/correlation", alike, "of the two reconstructions");
+    PRISM_TRY(verify(b, w));
+    if (bench_standard(b)) { /* the document's checklist, of its own workload */
+        bench_judge(b, "phase5/psnr", change < 1, "the reconstructions' PSNR differ by %.4f dB; at most 1", change);
+        bench_judge(b, "phase5/target", gain >= 5, "%.2f times the naive way's speed; the target is 5", gain);
+    }
+    PRISM_TRY(plot(b, w, slow, fast));
+    return bench_report(b, "phase5_comparison", "phase5_comparison_report", mark);
+}
+
+static int parts(struct bench *b, const char *part, const struct bench_workload *w, struct way *slow, struct way *fast)
+{
+    bool all = !strcmp(part, "all"), both = all || !strcmp(part, "compare");
+    if (both || !strcmp(part, "baseline"))
+        PRISM_TRY(baseline(b, w, slow));
+    if (both || !strcmp(part, "optimized"))
+        PRISM_TRY(optimized(b, w, fast));
+    if (both)
+        PRISM_TRY(compare(b, w, slow, fast));
+    if (all)
+        PRISM_TRY(bench_cache(b));
+    return all || !strcmp(part, "profile") ? bench_profile(b) : 0;
+}
+
+int bench_phase5(struct bench *b, const char *part)
+{
+    struct bench_mark mark = bench_mark(b);
+    struct bench_workload w;
+    int grid = 512, obj = 128, n = b->n_samples ? b->n_samples : 100, epochs = b->n_epochs ? b->n_epochs : 1;
+    if (b->sizes && sscanf(b->sizes, "%d/%d", &grid, &obj) != 2)
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128", b->sizes);
+    int status = bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12, n, epochs, &w);
+    size_t pixels = (size_t)obj * (size_t)obj, count = (size_t)w.n_samples;
+    double *memory = status ? NULL : calloc(2 * (pixels + count), sizeof *memory);
+    if (!status && !memory)
+        status = PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for the results of %d samples", n);
+    if (!status) {
+        struct way slow = {.ms = memory, .image = memory + 2 * count};
+        struct way fast = {.ms = memory + count, .image = memory + 2 * count + pixels};
+        status = parts(b, part, &w, &slow, &fast);
+    }
+    free(memory);
+    bench_workload_release(&w);
+    if (!status && !strcmp(part, "all") && b->output)
+        status = bench_write_text(b, "phase5_master_summary.txt", b->text.text ? b->text.text + mark.text : "");
+    return status;
+}

@@ -1,0 +1,140 @@
+#!/bin/sh
+# prism bench on tiny workloads: exit codes, files, comparison. $1: prism, $2: 1 where the benchmarks were built. Prints TAP.
+prism=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+built=$2
+top=$(mktemp -d) || exit 1
+trap 'rm -rf "$top"' EXIT
+cd "$top" || exit 1
+n=0
+failures=0
+
+ok() { # status of the command before, description
+    n=$((n + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $n - $2"
+    else
+        echo "not ok $n - $2"
+        [ -s err ] && sed 's/^/# /' err
+        [ -s out ] && tail -n 40 out | sed 's/^/# /'
+        failures=$((failures + 1))
+    fi
+}
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+# Exit code, then a word of the one line on standard error, then the command.
+fails() {
+    code=$1 word=$2
+    shift 2
+    "$@" >out 2>err
+    [ $? -eq "$code" ] && [ "$(grep -c . err)" -eq 1 ] && grep -q '^prism: error: ' err && grep -q -- "$word" err
+}
+finish() { echo "1..$n"; [ "$failures" -eq 0 ]; exit; }
+bench() { "$prism" bench "$@" >out 2>err; }
+
+fails 2 'SUITE' "$prism" bench
+ok $? "no suite"
+if [ "$built" -ne 1 ]; then
+    fails 2 'Dbenchmarks' "$prism" bench step
+    ok $? "without benchmarks one sentence names the option"
+    finish
+fi
+fails 2 'did you mean step' "$prism" bench stpe
+ok $? "unknown suite"
+fails 2 'optimized' "$prism" bench phase5 optimised
+ok $? "unknown part"
+fails 2 'no part' "$prism" bench step all
+ok $? "a part where there is none"
+for wrong in '--seconds=soon' '--threads=-1' '--tolerance=ten' '--n-samples=0' '--precision=fp8' '--tolerance=10%%'; do
+    fails 2 "${wrong%%=*}" "$prism" bench step "$wrong"
+    ok $? "wrong value $wrong"
+done
+fails 2 'GRID/OBJECT' "$prism" bench step --sizes 64x32
+ok $? "wrong sizes"
+fails 2 'operation' "$prism" bench baseline --operation none
+ok $? "wrong operation"
+fails 2 'no_such' "$prism" bench step --backend no_such
+ok $? "unknown backend"
+
+fast="--seconds 0.01"
+bench step --sizes 64/32,32/16 --threads 2 $fast --json step.json && grep -q '^step/64/32 ' out && grep -q 'ok *step/32/16/losses' out
+ok $? "step"
+if command -v python3 >/dev/null; then
+    python3 - step.json <<'PY' 2>err
+import json, sys
+run = json.load(open(sys.argv[1]))
+assert [b["name"] for b in run["benchmarks"]] == ["step/64/32", "step/32/16"]
+for b in run["benchmarks"]:
+    assert b["time_unit"] == "ms" and b["run_type"] == "iteration" and b["iterations"] >= 5
+    assert 0 < b["min"] <= b["real_time"] <= b["p95"] <= b["max"] and b["first"] > 0
+    assert b["floor_bytes"] > 0 and b["floor_flops"] > 0 and b["roof_percent"] > 0
+c = run["context"]
+assert c["threads"] == 2 or c["backend"] == "ref"
+assert c["triad_bytes_per_s"] > 0 and c["gemm_flop_per_s"] > 0 and c["cpu_model"] and c["device"] and c["git_version"]
+assert all(v["ok"] for v in run["verdicts"])
+PY
+    ok $? "JSON in Google Benchmark's layout"
+    # an earlier run that was a thousand times faster or slower
+    for factor in 1e-3 1e3; do
+        python3 - step.json $factor >"then$factor.json" <<'PY'
+import json, sys
+run = json.load(open(sys.argv[1]))
+for b in run["benchmarks"]:
+    b["real_time"] *= float(sys.argv[2])
+json.dump(run, sys.stdout)
+PY
+    done
+    bench step --sizes 32/16 $fast --check then1e-3.json --tolerance 10%
+    [ $? -eq 1 ] && grep -q 'SLOWER' out
+    ok $? "slower than an earlier run: exit 1"
+    bench step --sizes 32/16 $fast --check then1e3.json && grep -q '1 compared, 0 slower' out
+    ok $? "faster than an earlier run: exit 0"
+else
+    skip "JSON" "no python3"
+fi
+bench step --sizes 32/16 $fast --check step.json --tolerance 100000 && grep -q '1 compared, 0 slower' out
+ok $? "within the tolerance: exit 0"
+fails 2 'none of the' "$prism" bench fft --sizes 32 $fast --check step.json
+ok $? "nothing to compare"
+echo '{"benchmarks": 7}' >wrong.json
+"$prism" bench step --sizes 32/16 $fast --check wrong.json >out 2>err
+[ $? -eq 1 ] && grep -q 'wrong.json' err
+ok $? "not a file of results"
+"$prism" bench step --sizes 32/16 $fast --json no/such/folder/x.json >out 2>err
+[ $? -eq 1 ] && [ -s err ]
+ok $? "a file that cannot be written"
+
+bench ops --sizes 32/16 $fast && grep -q 'one form' out && ! grep -q FAILED out
+ok $? "ops"
+bench ops --sizes 32/16 $fast --only norm && ! grep -q '^conv' out && grep -q '^norm' out
+ok $? "--only"
+bench fft --sizes 32,30 $fast --output r && grep -q '^fft/30/replan' out && [ -s r/fft.svg ] && [ -s r/fft.json ] && [ -s r/fft.txt ]
+ok $? "fft"
+bench recon --sizes 64/32 --n-samples 40 && grep -q "ok *recon/64/32" out
+ok $? "recon"
+bench cache --sizes 32/16 --n-samples 4 --n-epochs 50 $fast && grep -q 'ok *cache/workload/rate: 98' out
+ok $? "cache"
+bench amp --sizes 32/16 $fast --output r && grep -q '^amp/32/16/fp32' out && [ -s r/amp.svg ]
+ok $? "amp"
+bench phase5 profile --sizes 32/16 --output r && [ -s r/profiling/trace.json ] && [ -s r/profiling/cpu_time_summary.txt ] &&
+    [ -s r/profiling/cuda_memory_summary.txt ] && [ -s r/profiling/detailed_breakdown.txt ] && [ -s r/profiling/profiling_summary.txt ]
+ok $? "phase5 profile"
+bench phase5 baseline --sizes 32/16 --n-samples 3 && grep -q '^phase5/baseline/sample' out && [ ! -e reports ]
+ok $? "phase5 baseline writes nothing unasked"
+bench table --sizes 32/16 --n-samples 3 --n-epochs 2 $fast --output r --json all.json && grep -q '^| A9 ' out
+ok $? "table"
+for f in phase5_baseline_performance.json phase5_baseline_performance.txt phase5_optimized_performance.json \
+    phase5_optimized_performance.txt phase5_comparison.json phase5_comparison_report.txt phase5_comparison.svg \
+    phase5_master_summary.txt table.md table.json; do
+    [ -s "r/$f" ] || echo "$f"
+done >missing
+[ ! -s missing ]
+ok $? "reports under the documents' names $(tr '\n' ' ' <missing)"
+grep -q 'ok *baseline/growth/transforms' out && grep -q 'ok *baseline/growth/steps' out && grep -q 'ok *phase5/losses' out
+ok $? "no growth, and the naive way sees the same losses"
+if command -v python3 >/dev/null; then
+    for f in r/*.json r/profiling/*.json all.json; do
+        python3 -m json.tool "$f" >/dev/null 2>&1 || echo "$f"
+    done >invalid
+    [ ! -s invalid ]
+    ok $? "every report is JSON $(tr '\n' ' ' <invalid)"
+fi
+finish
