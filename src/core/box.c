@@ -14,7 +14,9 @@ enum { VERSION = 1, HEADER = 24, SECTION = 16, FOOTER = 20, MAX_NAME = 64, MAX_S
 struct section {
     char name[MAX_NAME];
     size_t bytes;
-    const uint8_t *data;
+    const uint8_t *data; /* NULL: on a device */
+    struct prism_dev *dev;
+    prism_mem mem;
 };
 
 struct prismi_box {
@@ -86,21 +88,40 @@ static struct section *new_section(struct prismi_box *box)
     return &box->sections[box->n];
 }
 
+/* Of an empty section, not yet counted. */
+static int name_section(struct prismi_box *box, const char *name, size_t bytes, struct section **out)
+{
+    *out = NULL;
+    if (strlen(name) >= MAX_NAME)
+        return PRISM_FAIL(box->ctx, PRISM_EINVAL, "section name \"%s\" is longer than %d bytes", name, MAX_NAME - 1);
+    *out = new_section(box);
+    if (!*out)
+        return PRISM_FAIL(box->ctx, PRISM_ENOMEM, "no memory for section %s", name);
+    **out = (struct section){.bytes = bytes};
+    strcpy((*out)->name, name);
+    return 0;
+}
+
 int prismi_box_add(struct prismi_box *box, const char *name, const void *data, size_t bytes)
 {
-    struct section *s = new_section(box);
-    uint8_t *copy = s ? prismi_alloc(bytes, 1) : NULL;
+    struct section *s;
+    PRISM_TRY(name_section(box, name, bytes, &s));
+    uint8_t *copy = prismi_alloc(bytes, 1);
     if (!copy)
         return PRISM_FAIL(box->ctx, PRISM_ENOMEM, "no memory for %zu bytes of section %s", bytes, name);
-    if (strlen(name) >= MAX_NAME) {
-        prismi_free(copy);
-        return PRISM_FAIL(box->ctx, PRISM_EINVAL, "section name \"%s\" is longer than %d bytes", name, MAX_NAME - 1);
-    }
     if (bytes)
         memcpy(copy, data, bytes);
-    strcpy(s->name, name);
-    s->bytes = bytes;
     s->data = copy;
+    box->n++;
+    return 0;
+}
+
+int prismi_box_add_mem(struct prismi_box *box, const char *name, struct prism_dev *dev, prism_mem mem, size_t bytes)
+{
+    struct section *s;
+    PRISM_TRY(name_section(box, name, bytes, &s));
+    s->dev = dev;
+    s->mem = mem;
     box->n++;
     return 0;
 }
@@ -112,33 +133,73 @@ struct sink {
     uint32_t crc;
 };
 
-static void emit(struct sink *s, const void *data, size_t bytes)
+/* crc: of data alone */
+static void emit_summed(struct sink *s, const void *data, size_t bytes, uint32_t crc)
 {
     prismi_file_write(s->f, data, bytes); /* a failure is kept by the file and reported by commit */
-    s->crc = prismi_crc32c(s->crc, data, bytes);
+    s->crc = prismi_crc32c_join(s->crc, crc, bytes);
     s->bytes += bytes;
+}
+
+static void emit(struct sink *s, const void *data, size_t bytes)
+{
+    emit_summed(s, data, bytes, prismi_crc32c(0, data, bytes));
+}
+
+/* What is large is read once for its checksum and once by the system. */
+static void emit_section(struct sink *sink, const struct section *s, const void *data)
+{
+    uint8_t h[SECTION];
+    uint32_t name_bytes = (uint32_t)strlen(s->name);
+    uint32_t name_crc = prismi_crc32c(0, s->name, name_bytes), data_crc = prismi_crc32c(0, data, s->bytes);
+    put32(h, name_bytes);
+    put64(h + 4, s->bytes);
+    put32(h + 12, prismi_crc32c_join(name_crc, data_crc, s->bytes));
+    emit(sink, h, SECTION);
+    emit_summed(sink, s->name, name_bytes, name_crc);
+    emit_summed(sink, data, s->bytes, data_crc);
+}
+
+/* The host may look into some devices' memory. */
+static int emit_mem(struct prismi_box *box, struct sink *sink, const struct section *s)
+{
+    const struct prism_ops *ops = s->dev->ops;
+    if (s->dev->caps.flags & PRISM_CAPS_HOST_VISIBLE) {
+        PRISM_TRY(ops->sync(s->dev));
+        emit_section(sink, s, s->mem);
+        return 0;
+    }
+    void *copy = prismi_alloc(s->bytes, 1);
+    if (!copy)
+        return PRISM_FAIL(box->ctx, PRISM_ENOMEM, "no memory for %zu bytes of section %s", s->bytes, s->name);
+    int status = ops->read(s->dev, copy, s->mem, s->bytes);
+    if (!status)
+        emit_section(sink, s, copy);
+    prismi_free(copy);
+    return status;
 }
 
 int prismi_box_save(struct prismi_box *box, const char *path, bool keep_previous)
 {
     struct sink sink = {0};
     uint8_t head[HEADER], foot[FOOTER];
+    int status = 0;
     PRISM_TRY(prismi_file_create(box->ctx, path, &sink.f));
     memcpy(head, "PRISMBOX", 8);
     memcpy(head + 8, box->kind, 8);
     put32(head + 16, VERSION);
     put32(head + 20, (uint32_t)box->n);
     emit(&sink, head, HEADER);
-    for (int i = 0; i < box->n; i++) {
+    for (int i = 0; i < box->n && !status; i++) {
         const struct section *s = &box->sections[i];
-        uint8_t h[SECTION];
-        uint32_t name_bytes = (uint32_t)strlen(s->name);
-        put32(h, name_bytes);
-        put64(h + 4, s->bytes);
-        put32(h + 12, prismi_crc32c(prismi_crc32c(0, s->name, name_bytes), s->data, s->bytes));
-        emit(&sink, h, SECTION);
-        emit(&sink, s->name, name_bytes);
-        emit(&sink, s->data, s->bytes);
+        if (s->dev)
+            status = emit_mem(box, &sink, s);
+        else
+            emit_section(&sink, s, s->data);
+    }
+    if (status) {
+        prismi_file_abort(sink.f);
+        return status;
     }
     memcpy(foot, "PRISMEND", 8);
     put64(foot + 8, sink.bytes + FOOTER);

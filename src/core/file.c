@@ -140,30 +140,34 @@ int prismi_file_create(struct prism_ctx *ctx, const char *path, struct prismi_fi
     return 0;
 }
 
+static void put(struct prismi_file *f, const unsigned char *p, size_t bytes)
+{
+    while (bytes && !f->error) {
+        ssize_t k = write(f->fd, p, bytes);
+        if (k > 0) {
+            p += k;
+            bytes -= (size_t)k;
+        } else if (k == 0 || errno != EINTR) {
+            f->error = k == 0 ? ENOSPC : errno;
+        }
+    }
+}
+
 static void flush(struct prismi_file *f)
 {
-    size_t done = 0;
-    while (done < f->fill && !f->error) {
-        ssize_t k = write(f->fd, f->buffer + done, f->fill - done);
-        if (k > 0)
-            done += (size_t)k;
-        else if (k == 0 || errno != EINTR)
-            f->error = k == 0 ? ENOSPC : errno;
-    }
+    put(f, f->buffer, f->fill);
     f->fill = 0;
 }
 
 int prismi_file_write(struct prismi_file *f, const void *data, size_t bytes)
 {
-    const unsigned char *p = data;
-    while (bytes && !f->error) {
-        size_t room = sizeof f->buffer - f->fill, k = bytes < room ? bytes : room;
-        memcpy(f->buffer + f->fill, p, k);
-        f->fill += k;
-        p += k;
-        bytes -= k;
-        if (f->fill == sizeof f->buffer)
-            flush(f);
+    if (bytes > sizeof f->buffer - f->fill)
+        flush(f);
+    if (bytes > sizeof f->buffer) {
+        put(f, data, bytes);
+    } else if (bytes) {
+        memcpy(f->buffer + f->fill, data, bytes);
+        f->fill += bytes;
     }
     return f->error ? PRISM_EIO : 0;
 }

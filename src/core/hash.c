@@ -70,16 +70,48 @@ static uint32_t crc_portable(uint32_t crc, const unsigned char *p, size_t bytes)
     return crc;
 }
 
+/* Product of two polynomials modulo the checksum's; the highest bit is x^0. */
+static uint32_t crc_times(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+    for (int i = 31; i >= 0; i--) {
+        product ^= a >> i & 1 ? b : 0;
+        b = b >> 1 ^ (b & 1 ? 0x82f63b78 : 0);
+    }
+    return product;
+}
+
+uint32_t prismi_crc32c_join(uint32_t first, uint32_t second, size_t bytes)
+{
+    uint32_t power = 1u << 23, shift = 1u << 31; /* x^8, and x^(8 bytes) in the making */
+    for (size_t n = bytes; n; n >>= 1, power = crc_times(power, power))
+        if (n & 1)
+            shift = crc_times(shift, power);
+    return crc_times(shift, first) ^ second;
+}
+
 #if defined(__x86_64__) && defined(__GNUC__)
-/* The processor has this polynomial: a checkpoint of 100 MB in 20 ms instead of a second. */
+/* The processor has this polynomial. Its instruction takes three cycles but may start in each: large runs go in thirds. */
 __attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const unsigned char *p, size_t bytes)
 {
-    uint64_t wide = crc, word;
-    for (; bytes >= 8; p += 8, bytes -= 8) {
-        memcpy(&word, p, 8);
-        wide = __builtin_ia32_crc32di(wide, word);
+    size_t third = bytes < 4096 ? 0 : bytes / 24 * 8;
+    uint64_t wide[3] = {crc, UINT32_MAX, UINT32_MAX}, word[3];
+    for (size_t i = 0; i < third; i += 8) {
+        memcpy(&word[0], p + i, 8);
+        memcpy(&word[1], p + third + i, 8);
+        memcpy(&word[2], p + 2 * third + i, 8);
+        for (int k = 0; k < 3; k++)
+            wide[k] = __builtin_ia32_crc32di(wide[k], word[k]);
     }
-    return crc_portable((uint32_t)wide, p, bytes);
+    if (third) {
+        uint32_t two = prismi_crc32c_join(~(uint32_t)wide[0], ~(uint32_t)wide[1], third);
+        wide[0] = ~prismi_crc32c_join(two, ~(uint32_t)wide[2], third);
+    }
+    for (p += 3 * third, bytes -= 3 * third; bytes >= 8; p += 8, bytes -= 8) {
+        memcpy(&word[0], p, 8);
+        wide[0] = __builtin_ia32_crc32di(wide[0], word[0]);
+    }
+    return crc_portable((uint32_t)wide[0], p, bytes);
 }
 #endif
 

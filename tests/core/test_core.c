@@ -112,6 +112,26 @@ START_TEST(random_moments)
 }
 END_TEST
 
+/* Many at once are the ones one by one, to the bit, wherever a run begins and ends. */
+START_TEST(random_many)
+{
+    static const uint64_t firsts[] = {0, 1, 13, 0xFFFFFFF9u, 0xFFFFFFFFFFFFFFF1u};
+    static const uint64_t keys[][2] = {{1, 1000}, {0xFEDCBA9876543210u, 0x8000000500000007u}};
+    double many[70];
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        for (size_t f = 0; f < sizeof firsts / sizeof *firsts; f++)
+            for (size_t n = 0; n < 70; n++) {
+                const uint64_t seed = keys[k][0], stream = keys[k][1];
+                const double bound = 0.1 + (double)n;
+                many[n] = -3;
+                prismi_rng_uniforms(seed, stream, firsts[f], n, bound, many);
+                for (size_t i = 0; i < n; i++)
+                    ck_assert(many[i] == bound * (2 * prismi_rng_uniform(seed, stream, firsts[f] + i) - 1));
+                ck_assert(many[n] == -3); /* no more than asked for */
+            }
+}
+END_TEST
+
 START_TEST(hash_known_answers)
 {
     char text[101];
@@ -130,6 +150,27 @@ START_TEST(hash_known_answers)
         ck_assert(prismi_hash64(text, sizeof text, 7) != h);
         text[i] ^= 1;
     }
+}
+END_TEST
+
+/* Long runs are summed in parts; a sum may be put together from those of any two. */
+START_TEST(checksum_of_parts)
+{
+    static unsigned char data[30000];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * i >> 7);
+    for (size_t at = 0; at < 3; at++)
+        for (size_t n = 4090; n < sizeof data - 3; n += n < 4130 ? 1 : 4999) {
+            uint32_t one_by_one = 0;
+            for (size_t i = 0; i < n; i++)
+                one_by_one = prismi_crc32c(one_by_one, data + at + i, 1);
+            ck_assert_uint_eq(prismi_crc32c(0, data + at, n), one_by_one);
+            ck_assert_uint_eq(prismi_crc32c(prismi_crc32c(0, data + at, 7), data + at + 7, n - 7), one_by_one);
+            for (size_t cut = 0; cut <= n; cut += n / 3)
+                ck_assert_uint_eq(
+                    prismi_crc32c_join(prismi_crc32c(0, data + at, cut), prismi_crc32c(0, data + at + cut, n - cut), n - cut),
+                    one_by_one);
+        }
 }
 END_TEST
 
@@ -256,6 +297,27 @@ START_TEST(file_long_text)
 }
 END_TEST
 
+/* Small pieces are gathered, large ones are not; they stay in order. */
+START_TEST(file_pieces)
+{
+    static const size_t pieces[] = {10, 65526, 1, 65535, 65536, 65537, 3, 200000, 0, 5};
+    static unsigned char data[600000];
+    struct prismi_file *f;
+    uint8_t *back;
+    size_t n = 0, bytes;
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * 2654435761u >> 13);
+    ck_assert_int_eq(prismi_file_create(ctx, in_dir("pieces"), &f), 0);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; n += pieces[i++])
+        ck_assert_int_eq(prismi_file_write(f, data + n, pieces[i]), 0);
+    ck_assert_int_eq(prismi_file_commit(f, false), 0);
+    ck_assert_int_eq(prismi_file_read(ctx, in_dir("pieces"), n, &back, &bytes), 0);
+    ck_assert_uint_eq(bytes, n);
+    ck_assert_mem_eq(back, data, n);
+    prismi_free(back);
+}
+END_TEST
+
 /* A full disk, at any length: the old file stays, the error is a sentence, no temporary remains. */
 START_TEST(file_full_disk)
 {
@@ -339,6 +401,64 @@ START_TEST(box_round_trip)
 }
 END_TEST
 
+static int broken_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes)
+{
+    (void)dev, (void)dst, (void)src, (void)bytes;
+    return PRISM_FAIL(ctx, PRISM_EDEVICE, "the device is gone");
+}
+
+static int save_mem(struct prism_dev *dev, prism_mem mem, size_t bytes, const char *path)
+{
+    struct prismi_box *box;
+    ck_assert_int_eq(prismi_box_create(ctx, "TESTKIND", &box), 0);
+    ck_assert_int_eq(prismi_box_add(box, "before", "a", 1), 0);
+    ck_assert_int_eq(prismi_box_add_mem(box, "block", dev, mem, bytes), 0);
+    ck_assert_int_eq(prismi_box_add(box, "after", "b", 1), 0);
+    int status = prismi_box_save(box, path, false);
+    prismi_box_destroy(&box);
+    return status;
+}
+
+/* Device memory comes out as it is, whether or not the host may look into it; a device that fails leaves the old file. */
+START_TEST(box_of_device_memory)
+{
+    enum { N = 100001 };
+    struct prism_dev *dev;
+    struct prismi_box *box;
+    prism_mem mem;
+    uint8_t *data = malloc(N);
+    char path[512];
+    snprintf(path, sizeof path, "%s", in_dir("box"));
+    ck_assert_int_eq(prism_dev_open(ctx, &(struct prism_dev_params){.backend = "ref"}, &dev), 0);
+    struct prism_dev other = *dev;
+    other.caps.flags &= ~(uint32_t)PRISM_CAPS_HOST_VISIBLE;
+    ck_assert_int_eq(dev->ops->alloc(dev, N, &mem), 0);
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t i = 0; i < N; i++)
+            data[i] = (uint8_t)((i + round) * 2654435761u >> 13);
+        ck_assert_int_eq(dev->ops->write(dev, mem, data, N), 0);
+        ck_assert_int_eq(save_mem(round ? &other : dev, mem, N, path), 0);
+        size_t bytes = N;
+        ck_assert_int_eq(prismi_box_load(ctx, path, "TESTKIND", &box), 0);
+        ck_assert_int_eq(prismi_box_count(box), 3);
+        const void *block = prismi_box_get(box, "block", &bytes);
+        ck_assert_ptr_nonnull(block);
+        ck_assert_mem_eq(block, data, N);
+        prismi_box_destroy(&box);
+    }
+    struct prism_ops ops = *dev->ops;
+    ops.read = broken_read;
+    other.ops = &ops;
+    ck_assert_int_eq(save_mem(&other, mem, N, path), PRISM_EDEVICE);
+    ck_assert_int_eq(entries(), 1);
+    ck_assert_int_eq(prismi_box_load(ctx, path, "TESTKIND", &box), 0);
+    prismi_box_destroy(&box);
+    dev->ops->release(dev, mem);
+    prism_dev_close(&dev);
+    free(data);
+}
+END_TEST
+
 /* Cut at every length and with every byte damaged: an error, never a crash. */
 START_TEST(box_damage)
 {
@@ -396,13 +516,17 @@ int main(void)
     tcase_add_test(tc, leaks_are_named);
     tcase_add_test(tc, philox_known_answers);
     tcase_add_test(tc, random_moments);
+    tcase_add_test(tc, random_many);
     tcase_add_test(tc, hash_known_answers);
+    tcase_add_test(tc, checksum_of_parts);
     tcase_add_test(tc, cache_lru);
     tcase_add_test(tc, file_atomic);
     tcase_add_test(tc, file_long_text);
+    tcase_add_test(tc, file_pieces);
     tcase_add_test(tc, file_full_disk);
     tcase_add_test(tc, file_limits);
     tcase_add_test(tc, box_round_trip);
+    tcase_add_test(tc, box_of_device_memory);
     tcase_add_test(tc, box_damage);
     tcase_add_test(tc, box_survives_kill);
     suite_add_tcase(suite, tc);
