@@ -56,8 +56,8 @@ say "- compiler: $(nvcc --version | tail -n 1), $(cc --version | head -n 1)"
 say
 
 arch=$(query compute_cap | tr -d .)
-part setup 120 $meson setup "$build" -Dcuda=enabled -Dgpu_arch="$arch" --reconfigure 2>/dev/null ||
-    part setup 120 $meson setup "$build" -Dcuda=enabled -Dgpu_arch="$arch" || { cat "$out/setup.log"; exit 1; }
+[ -f "$build/build.ninja" ] && again=--reconfigure || again=
+part setup 120 $meson setup "$build" -Dcuda=enabled -Dgpu_arch="$arch" $again || { cat "$out/setup.log"; exit 1; }
 part compile 900 $meson compile -C "$build" || { tail -n 60 "$out/compile.log"; exit 1; }
 prism=$build/prism
 export PRISMREC_BACKEND_PATH=$build/src/backend_cuda PRISMREC_TEST_REQUIRE=cuda
