@@ -90,8 +90,9 @@ START_TEST(divergence_is_caught_and_undone)
     check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample 1");
     prism_session_destroy(&s);
     s = new_session(&p);
-    run_steps(s, 20 + 50 + 5); /* back at the sample's opening, where the moments are zero and no copy is kept */
-    ck_assert_int_eq(s->good.adam_t, 0);
+    while (s->st.sample < 1 || s->st.sample_step < 5)
+        run_steps(s, 1);
+    ck_assert_int_eq(s->good.adam_t, 0); /* the way back is to the opening, where moments are zero and no copy is kept */
     check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample 1");
     prism_session_destroy(&s);
 

@@ -100,8 +100,8 @@ START_TEST(what_is_remembered_changes_nothing)
         for (int i = 0; i < 20 + n_epochs * (SMALL_SAMPLES - 1); i++) {
             run_steps(a, 1);
             run_steps(b, 1);
-            ck_assert_int_eq(b->net->have_forward, a->sample_done); /* looking at the output is what makes it */
-            ck_assert_int_eq(a->net->have_forward, a->sample_done);
+            if (i >= 20)
+                ck_assert_int_eq(a->net->have_forward, a->sample_done); /* as the output was looked at */
             if (i % 5 == 0)
                 MUST(ctx, prism_session_evaluate(i % 2 ? a : b));
         }

@@ -331,6 +331,29 @@ START_TEST(a_negative_is_turned_positive)
 }
 END_TEST
 
+/* A step counts once in the running statistics, looking at the output not at all. */
+START_TEST(running_statistics_count_steps)
+{
+    struct prism_session *a = new_session(&p), *b = new_session(&p);
+    void *got = new_array(a->running_bytes, 1), *want = new_array(a->running_bytes, 1);
+    prism_mem x;
+    for (int i = 0; i < 3; i++) {
+        MUST(ctx, dev->ops->copy(dev, b->params, a->params, a->adam.count * a->real));
+        MUST(ctx, prism_net_forward(b->net, &x));
+        MUST(ctx, prism_session_evaluate(a));
+        run_steps(a, 1);
+        free(result_of(a));
+        MUST(ctx, dev->ops->read(dev, got, a->running, a->running_bytes));
+        MUST(ctx, dev->ops->read(dev, want, b->running, a->running_bytes));
+        ck_assert_mem_eq(got, want, a->running_bytes);
+    }
+    prism_session_destroy(&a);
+    prism_session_destroy(&b);
+    free(got);
+    free(want);
+}
+END_TEST
+
 static bool stop_at_ten(void *user, const struct prism_progress *at)
 {
     (void)user;
@@ -526,6 +549,7 @@ int main(void)
     tcase_add_test(t, equal_seeds_equal_runs_and_looking_changes_nothing);
     tcase_add_test(t, average_is_the_mean_of_the_last_outputs);
     tcase_add_test(t, a_negative_is_turned_positive);
+    tcase_add_test(t, running_statistics_count_steps);
     tcase_add_test(t, a_callback_stops_a_run);
     tcase_add_test(t, one_sample_is_a_data_set);
     tcase_add_test(t, phases_and_samples_begin_with_fresh_moments);
