@@ -135,6 +135,16 @@ static void write_row(struct prismi_text *t, const struct bench *b, const struct
     prismi_text_add(t, " | %s |\n", r->remark);
 }
 
+/* Line by line: what prints takes lines of a bounded length. */
+static void print_lines(struct bench *b, const char *text)
+{
+    bench_print(b, "\n");
+    for (size_t n; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        bench_print(b, "%.*s\n", (int)n, text);
+    }
+}
+
 int bench_table(struct bench *b)
 {
     struct prismi_text t = {0};
@@ -146,9 +156,8 @@ int bench_table(struct bench *b)
     for (int i = 0; i < CLI_COUNT(rows); i++)
         write_row(&t, b, &rows[i]);
     int status = t.failed ? PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for a table") : bench_write_text(b, "table.md", t.text);
-    bench_print(b, "\n");
-    for (const char *line = status ? "" : t.text; *line; line += strcspn(line, "\n"), line += *line == '\n')
-        bench_print(b, "%.*s\n", (int)strcspn(line, "\n"), line);
+    if (!status)
+        print_lines(b, t.text);
     free(t.text);
     return status;
 }

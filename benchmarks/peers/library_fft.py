@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""The forward 2-D transform of complex64 in one Python library: an opponent of `prism bench fft`.
+
+Into an array made before where the library can (NumPy from 2.0, pyFFTW, PyTorch), a plan kept where it has plans (pyFFTW, FFTW_MEASURE).
+NumPy before 2.0 computes in double precision.
+usage: library_fft.py [--threads T] [--seconds S] [--json FILE] numpy|scipy|pyfftw|torch SIDE
+"""
+import argparse
+import importlib
+import json
+import statistics
+import time
+
+
+def with_numpy(side, _):
+    import numpy as np
+    rng = np.random.default_rng(0)
+    x = (rng.random((side, side)) + 1j * rng.random((side, side))).astype(np.complex64)
+    if int(np.__version__.split(".")[0]) < 2:
+        return x, lambda: np.fft.fft2(x)
+    y = np.empty_like(x)
+    return x, lambda: np.fft.fft2(x, out=y)
+
+
+def with_scipy(side, threads):
+    import scipy.fft
+    x, _ = with_numpy(side, 1)
+    return x, lambda: scipy.fft.fft2(x, workers=threads)
+
+
+def with_pyfftw(side, threads):
+    import pyfftw
+    values, _ = with_numpy(side, 1)
+    x, y = (pyfftw.empty_aligned((side, side), "complex64") for _ in range(2))
+    plan = pyfftw.FFTW(x, y, axes=(0, 1), threads=threads, flags=("FFTW_MEASURE",))
+    x[:] = values  # planning overwrites it
+    return x, plan
+
+
+def with_torch(side, threads):
+    import torch
+    torch.set_num_threads(threads)
+    x = torch.rand(side, side, dtype=torch.complex64)
+    y = torch.empty_like(x)
+    return x, lambda: torch.fft.fft2(x, out=y)
+
+
+def measure(call, seconds):
+    """As prism does: three calls dropped, then for `seconds`, at least 5 times."""
+    for _ in range(3):
+        call()
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 5 or time.perf_counter() < end:
+        begin = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - begin) * 1e3)
+    return sorted(times)
+
+
+def main():
+    ways = {"numpy": with_numpy, "scipy": with_scipy, "pyfftw": with_pyfftw, "torch": with_torch}
+    parser = argparse.ArgumentParser()
+    parser.add_argument("library", choices=ways)
+    parser.add_argument("side", type=int)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=0.3)
+    parser.add_argument("--json")
+    args = parser.parse_args()
+    x, call = ways[args.library](args.side, args.threads)
+    error = abs(complex(call()[0, 0]) / complex(x.sum()) - 1)
+    if not error < 1e-4:
+        raise SystemExit(f"{args.library}: the transform's first value is not the sum of the input, off by {error:.1e}")
+    times = measure(call, args.seconds)
+    p95 = times[min(len(times) - 1, int(0.95 * len(times)))]
+    median = statistics.median(times)
+    print(f"fft/{args.side}  min {times[0]:.3f} ms  median {median:.3f} ms  p95 {p95:.3f} ms")
+    if args.json:
+        with open(args.json, "w", encoding="ascii") as f:
+            json.dump({"context": {"library": f"{args.library} {importlib.import_module(args.library).__version__}", "threads": args.threads},
+                       "benchmarks": [{"name": f"fft/{args.side}", "real_time": median, "min": times[0], "p95": p95, "time_unit": "ms"}]},
+                      f, indent=1)
+
+
+if __name__ == "__main__":
+    main()
