@@ -30,7 +30,6 @@ struct cu_dev {
     double *partials;
     unsigned *tickets;
     bool capturing; /* what is enqueued is recorded */
-    bool lost;      /* a sticky error was seen: the device's memory is gone */
 };
 enum { CU_PARTIALS = 1 << 16, CU_TICKETS = 1 << 15 };
 

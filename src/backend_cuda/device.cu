@@ -46,7 +46,6 @@ int cu_check(struct prism_dev *dev, cudaError_t e, const char *what, const char 
     if (!is_sticky(e))
         return host->fail(host->user, PRISM_EDEVICE, file, line, "%s failed on %s: %s, %s", what, dev->caps.device,
                           cudaGetErrorName(e), cudaGetErrorString(e));
-    cu(dev)->lost = true;
     return host->fail(host->user, PRISM_EDEVICE, file, line,
                       "%s, or work enqueued before it, failed on %s: %s, %s; what the device held is lost: close it, and go on "
                       "from a checkpoint",

@@ -1,32 +1,8 @@
 #!/bin/sh
 # prism bench on tiny workloads: exit codes, files, comparison. $1: prism, $2: 1 where the benchmarks were built. Prints TAP.
-prism=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+. "$(dirname "$0")/../tap.sh"
 built=$2
-top=$(mktemp -d) || exit 1
-trap 'rm -rf "$top"' EXIT
 cd "$top" || exit 1
-n=0
-failures=0
-
-ok() { # status of the command before, description
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        [ -s err ] && sed 's/^/# /' err
-        [ -s out ] && tail -n 40 out | sed 's/^/# /'
-        failures=$((failures + 1))
-    fi
-}
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
-# Exit code, then a word of the one line on standard error, then the command.
-fails() {
-    code=$1 word=$2
-    shift 2
-    "$@" >out 2>err
-    [ $? -eq "$code" ] && [ "$(grep -c . err)" -eq 1 ] && grep -q '^prism: error: ' err && grep -q -- "$word" err
-}
 finish() { echo "1..$n"; [ "$failures" -eq 0 ]; exit; }
 bench() { "$prism" bench "$@" >out 2>err; }
 

@@ -1,32 +1,7 @@
 #!/bin/sh
 # The command line, end to end, on tiny runs. $1: prism. Prints TAP.
-prism=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-top=$(mktemp -d) || exit 1
-trap 'rm -rf "$top"' EXIT
+. "$(dirname "$0")/../tap.sh"
 cd "$top" || exit 1
-export XDG_CACHE_HOME="$top/cache"
-n=0
-failures=0
-
-ok() { # status of the command before, description
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        [ -s err ] && sed 's/^/# /' err
-        failures=$((failures + 1))
-    fi
-}
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
-is() { [ "$1" = "$2" ] || { echo "# got '$1', expected '$2'"; return 1; }; }
-# Exit code, then a word that the one line on standard error must hold, then the command.
-fails() {
-    code=$1 word=$2
-    shift 2
-    "$@" >out 2>err
-    is $? "$code" && [ "$(grep -c . err)" -eq 1 ] && grep -q '^prism: error: ' err && grep -q -- "$word" err
-}
 picture() { echo "$1"/reconstruction.p[gn][gm]; } # .png or .pgm
 no_leftovers() { [ -z "$(find "$1" -name '.?*')" ]; }
 have() { "$prism" info --json | grep -q "$1=true"; }

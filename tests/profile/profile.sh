@@ -1,32 +1,8 @@
 #!/bin/sh
 # 'prism profile', end to end, on tiny runs. $1: prism, $2: the reader of its files. Prints TAP.
-prism=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+. "$(dirname "$0")/../tap.sh"
 reader=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
-top=$(mktemp -d) || exit 1
-trap 'rm -rf "$top"' EXIT
 cd "$top" || exit 1
-export XDG_CACHE_HOME="$top/cache"
-n=0
-failures=0
-
-ok() { # status of the command before, description
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        [ -s err ] && sed 's/^/# /' err
-        failures=$((failures + 1))
-    fi
-}
-is() { [ "$1" = "$2" ] || { echo "# got '$1', expected '$2'"; return 1; }; }
-# Exit code, then a word that the one line on standard error must hold, then the command.
-fails() {
-    code=$1 word=$2
-    shift 2
-    "$@" >out 2>err
-    is $? "$code" && [ "$(grep -c . err)" -eq 1 ] && grep -q '^prism: error: ' err && grep -q -- "$word" err
-}
 tiny="--set image.image_size=32 --set image.obj_size=16 --set telescope.sample_diameter=10 --set telescope.n_samples=9
   --set training.batch=4 --set training.init_steps=8 --set compute.fft_planner=estimate --max-steps 24
   --set output.metrics_every=8 --input usaf"
