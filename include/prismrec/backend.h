@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define PRISM_BACKEND_ABI 2u
+#define PRISM_BACKEND_ABI 3u
 #define PRISM_BACKEND_ENTRY "prism_backend_entry" /* const struct prism_backend *prism_backend_entry(void) */
 
 enum prism_dtype { PRISM_F32, PRISM_F64, PRISM_CF32, PRISM_CF64, PRISM_I32, PRISM_F16, PRISM_BF16, PRISM_DTYPE_COUNT };
@@ -120,7 +120,7 @@ enum prism_map {
     PRISM_MAP_AXPBY,       /* y0 = s0 x0 + s1 x1 */
     PRISM_MAP_MUL,         /* y0 = s0 x0 x1 */
     PRISM_MAP_CLAMP,       /* y0 = min(max(x0, s0), s1); NaN stays NaN */
-    PRISM_MAP_ADD_ROW,     /* y0 = x0 + x1[r] */
+    PRISM_MAP_ADD_ROW,     /* y0 = act(x0 + x1[r]) */
     PRISM_MAP_SCALE_SHIFT, /* y0 = x0 x1[r] + x2[r] */
     PRISM_MAP_NORMALIZE,   /* y0 = (x0 - x1[r]) x2[r] */
     PRISM_MAP_NORM_BWD,    /* y0 = x2[r] x3[r] (x0 - (x4[r] + x1 x5[r])/cols): x0 gradient, x1 normalised, x2 gamma, x3 rstd,

@@ -29,7 +29,6 @@ KERNEL(fill, y0[i] = s0;)
 KERNEL(axpby, y0[i] = s0 * x0[i] + s1 * x1[i];)
 KERNEL(mul, y0[i] = s0 * x0[i] * x1[i];)
 KERNEL(clamp, float v = x0[i]; v = v < s0 ? s0 : v; y0[i] = v > s1 ? s1 : v;)
-KERNEL(add_row, y0[i] = x0[i] + r1;)
 KERNEL(scale_shift, y0[i] = x0[i] * r1 + r2;)
 KERNEL(normalize, y0[i] = (x0[i] - r1) * r2;)
 KERNEL(rsqrt, y0[i] = 1.f / sqrtf(x0[i] + s0);)
@@ -52,6 +51,7 @@ CPU_HOT static void norm_bwd(const struct piece *p)
 
 #define ACT_KERNELS(name, act)                                                                                                     \
     KERNEL(name##_fwd, y0[i] = cpu_act(act, x0[i]);)                                                                               \
+    KERNEL(name##_row, y0[i] = cpu_act(act, x0[i] + r1);)                                                                          \
     KERNEL(name##_bwd, y0[i] = x0[i] * cpu_act_slope(act, x1[i]);)
 ACT_KERNELS(none, PRISM_ACT_NONE)
 ACT_KERNELS(relu, PRISM_ACT_RELU)
@@ -64,6 +64,8 @@ ACT_KERNELS(tanh, PRISM_ACT_TANH)
 typedef void piece_fn(const struct piece *p);
 static piece_fn *const act_fwd[PRISM_ACT_COUNT] = {none_fwd,        relu_fwd,         leaky_fwd, sigmoid_fwd,
                                                    hardsigmoid_fwd, scalesigmoid_fwd, tanh_fwd};
+static piece_fn *const act_row[PRISM_ACT_COUNT] = {none_row,        relu_row,         leaky_row, sigmoid_row,
+                                                   hardsigmoid_row, scalesigmoid_row, tanh_row};
 static piece_fn *const act_bwd[PRISM_ACT_COUNT] = {none_bwd,        relu_bwd,         leaky_bwd, sigmoid_bwd,
                                                    hardsigmoid_bwd, scalesigmoid_bwd, tanh_bwd};
 
@@ -220,7 +222,7 @@ static const struct map_op {
     [PRISM_MAP_AXPBY] = {axpby, "e", "ee"},
     [PRISM_MAP_MUL] = {mul, "e", "ee"},
     [PRISM_MAP_CLAMP] = {clamp, "e", "e"},
-    [PRISM_MAP_ADD_ROW] = {add_row, "e", "er"},
+    [PRISM_MAP_ADD_ROW] = {NULL, "e", "er"},
     [PRISM_MAP_SCALE_SHIFT] = {scale_shift, "e", "err"},
     [PRISM_MAP_NORMALIZE] = {normalize, "e", "err"},
     [PRISM_MAP_NORM_BWD] = {norm_bwd, "e", "eerrrr"},
@@ -305,7 +307,7 @@ static void sweep(struct prism_dev *dev, enum prism_map op, size_t rows, size_t 
     struct map_run m = {.op = &table[op], .run = table[op].run, .args = args, .cols = cols};
 
     if (!m.run)
-        m.run = (op == PRISM_MAP_ACT ? act_fwd : act_bwd)[args->act];
+        m.run = (op == PRISM_MAP_ACT ? act_fwd : op == PRISM_MAP_ADD_ROW ? act_row : act_bwd)[args->act];
     if (per_element(m.op->x)) { /* one long row */
         m.cols = rows * cols;
         rows = 1;

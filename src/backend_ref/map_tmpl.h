@@ -67,7 +67,7 @@ static void T(map_simple)(enum prism_map op, size_t rows, size_t cols, const str
         EACH y[i] = x0[i] < s0 ? s0 : x0[i] > s1 ? s1 : x0[i];
         break;
     case PRISM_MAP_ADD_ROW:
-        EACH y[i] = x0[i] + x1[r];
+        EACH y[i] = T(prismi_ref_act)(a->act, x0[i] + x1[r]);
         break;
     case PRISM_MAP_SCALE_SHIFT:
         EACH y[i] = x0[i] * x1[r] + x2[r];

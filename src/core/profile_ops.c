@@ -318,7 +318,7 @@ static int timed_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype 
     struct prismi_profile *p = prismi_profile_of(dev);
     struct prismi_profile_node *n = find(p, "map", (uint64_t)op | (uint64_t)dtype << 16 | (uint64_t)a->act << 32, rows, cols);
     if (FRESH(n)) {
-        bool act = op == PRISM_MAP_ACT || op == PRISM_MAP_ACT_BWD;
+        bool act = op == PRISM_MAP_ACT || op == PRISM_MAP_ACT_BWD || op == PRISM_MAP_ADD_ROW;
         LABEL(n, "map %s%s%s r%zu c%zu %s", maps[op].name ? maps[op].name : "unnamed", act ? " " : "", act ? act_names[a->act] : "",
               rows, cols, dtype_names[dtype]);
         n->bytes = maps[op].words * (double)rows * (double)cols * (double)prism_dtype_size(dtype);

@@ -3,6 +3,8 @@
 
 static int act_forward(struct prismi_layer *l)
 {
+    if (l->absorbed)
+        return 0;
     struct prism_map_args a = {.y = {l->y}, .x = {l->x}, .act = l->act};
     return l->dev->ops->map(l->dev, PRISM_MAP_ACT, l->dtype, 1, prismi_layer_count(l->in), &a);
 }
@@ -14,6 +16,11 @@ static int act_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
 }
 
 static const struct prismi_layer_ops act_ops = {"act", 1, prismi_layer_same_shape, NULL, act_forward, act_backward, NULL};
+
+bool prismi_layer_is_act(const struct prismi_layer *l)
+{
+    return l->ops == &act_ops;
+}
 
 struct prismi_layer prismi_layer_act(enum prism_act act)
 {

@@ -4,7 +4,8 @@
  * transposed  weight [cin,cout,k,k]:  y = plan.bwd_x(x, w),  gx = plan.fwd(gy, w),    gw = plan.bwd_w(x, gy)
  *             where the plan is the plain convolution from the layer's output to its input
  *             on a single pixel gw is the outer product of x and gy, which is left to whoever wants it
- * bias        y[o] += b[o],  gb[o] = sum gy[o] */
+ * bias        y[o] = act(y[o] + b[o]) with the activation of the layer behind in inference, else y[o] += b[o],  gb[o] = sum gy[o]
+ */
 #include "nn/layer.h"
 
 static struct prism_conv_desc plan_desc(const struct prismi_layer *l)
@@ -48,8 +49,8 @@ static int conv_forward(struct prismi_layer *l)
     PRISM_TRY(l->conv.transposed ? ops->conv_bwd_x(l->plan, l->y, l->x, w) : ops->conv_fwd(l->plan, l->y, l->x, w));
     if (!l->conv.bias)
         return 0;
-    return prismi_map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2], l->y, l->y,
-                      l->param[1].info.value, NULL, 0, 0);
+    const struct prism_map_args a = {.y = {l->y}, .x = {l->y, l->param[1].info.value}, .act = l->act};
+    return ops->map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2], &a);
 }
 
 static int conv_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)

@@ -46,7 +46,7 @@ struct prismi_layer {
     const struct prismi_layer_ops *ops;
     /* configuration: the member its kind reads */
     struct prismi_conv_shape conv;
-    enum prism_act act;     /* norm, act */
+    enum prism_act act;     /* norm, act; a convolution: see below */
     int size;               /* latent: channels; window: side of the output */
     enum prism_dtype dtype; /* of the output: F16 or BF16 as listed, anything else becomes the net's */
     /* set by the net before infer() */
@@ -54,6 +54,7 @@ struct prismi_layer {
     enum prism_dtype real;     /* the net's: parameters, statistics */
     enum prism_dtype in_dtype; /* differs from dtype in a cast only */
     int in[3];                 /* channels, height, width */
+    bool absorbed;             /* an act: in inference the convolution before it applies it with its bias */
     /* declared by infer() */
     int out[3];
     struct prismi_param param[2]; /* a convolution's weight, bias; a norm's gamma, beta */
@@ -74,6 +75,7 @@ struct prismi_layer prismi_layer_latent(int channels);
 struct prismi_layer prismi_layer_conv(const struct prismi_conv_shape *shape);
 struct prismi_layer prismi_layer_norm(enum prism_act act); /* per-channel normalisation, scale, shift, activation */
 struct prismi_layer prismi_layer_act(enum prism_act act);
+bool prismi_layer_is_act(const struct prismi_layer *l);
 struct prismi_layer prismi_layer_window(int size);             /* centre crop or zero pad to [size,size] */
 struct prismi_layer prismi_layer_cast(enum prism_dtype dtype); /* to F16 or BF16; else back from it, to the net's */
 

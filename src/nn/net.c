@@ -51,6 +51,14 @@ static void cover_half(struct prism_net *net, const struct prismi_layer *l)
     net->half_count = l->param[0].offset + l->param[0].info.count - net->half_offset;
 }
 
+/* One pass over the activations instead of two. */
+static void absorb(struct prismi_layer *l)
+{
+    l->absorbed = prismi_layer_is_act(l) && l[-1].conv.bias;
+    if (l->absorbed)
+        l[-1].act = l->act;
+}
+
 /* Types, shapes, names and slab offsets. */
 static void infer_all(struct prism_net *net)
 {
@@ -61,6 +69,8 @@ static void infer_all(struct prism_net *net)
         infer_types(net, l);
         if (i > 0)
             memcpy(l->in, l[-1].out, sizeof l->in);
+        if (i > 0 && net->inference)
+            absorb(l);
         l->ops->infer(l);
         for (int k = 0; k < l->nparam; k++) {
             struct prismi_param *p = &l->param[k];
@@ -110,12 +120,13 @@ static int bind_all(struct prism_net *net)
 {
     const size_t size = prism_dtype_size(net->dtype);
     size_t running = 0, grad = 0;
+    int turn = 0;
     add_tensors(net);
     PRISM_TRY(prismi_arena_bind(&net->arena, net->dev));
     for (int i = 0; i < net->nlayers; i++) {
         struct prismi_layer *l = &net->layer[i];
         if (net->inference)
-            l->y = net->g[i % 2];
+            l->y = l->absorbed ? l[-1].y : net->g[turn++ % 2];
         if (i > 0)
             l->x = l[-1].y;
         if (l->nrunning)

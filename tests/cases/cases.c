@@ -209,12 +209,23 @@ static void add_acts(struct list *l, const char *op, const char *const *shape, s
             add(l, op, case_act_names[act], shape[i]);
 }
 
+bool case_map_acts(int op)
+{
+    return op == PRISM_MAP_ACT || op == PRISM_MAP_ACT_BWD || op == PRISM_MAP_ADD_ROW;
+}
+
 static void add_maps(struct list *l, bool half)
 {
+    char name[CASE_TEXT / 2];
     for (int op = 0; op < PRISM_MAP_COUNT; op++) {
         bool conversion = op == PRISM_MAP_NARROW || op == PRISM_MAP_WIDEN;
-        if (conversion != half || op == PRISM_MAP_ACT || op == PRISM_MAP_ACT_BWD || op == PRISM_MAP_LOSS_SCALE)
+        if (conversion != half || op == PRISM_MAP_LOSS_SCALE)
             continue;
+        if (case_map_acts(op)) {
+            snprintf(name, sizeof name, "map %s", case_map_names[op]);
+            add_acts(l, name, map_shapes, COUNT(map_shapes));
+            continue;
+        }
         for (size_t i = 0; i < COUNT(map_shapes); i++)
             if (!half || !case_has(map_shapes[i], "inplace"))
                 add(l, "map", case_map_names[op] ? case_map_names[op] : "unnamed", map_shapes[i]);
@@ -232,7 +243,7 @@ static void add_reductions(struct list *l)
 
 char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT]
 {
-    size_t most = COUNT(shapes) + COUNT(conv_shapes) + (PRISM_MAP_COUNT + 2 * PRISM_ACT_COUNT) * COUNT(map_shapes) +
+    size_t most = COUNT(shapes) + COUNT(conv_shapes) + (PRISM_MAP_COUNT + 3 * PRISM_ACT_COUNT) * COUNT(map_shapes) +
                   2 * PRISM_REDUCE_COUNT * COUNT(reduce_shapes) + 2 * PRISM_ACT_COUNT * COUNT(norm_shapes);
     struct list l = {calloc(most, CASE_TEXT), 0, dtype_names[dtype]};
     bool half = case_half(dtype);
@@ -247,8 +258,6 @@ char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT]
         add(&l, "", "", conv_shapes[i]);
     add_maps(&l, half);
     if (!half) {
-        add_acts(&l, "map act", map_shapes, COUNT(map_shapes));
-        add_acts(&l, "map act_bwd", map_shapes, COUNT(map_shapes));
         add_reductions(&l);
     }
     add_acts(&l, "norm_fwd", norm_shapes, COUNT(norm_shapes));

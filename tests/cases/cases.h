@@ -3,7 +3,7 @@
  *   conv cin64 h8 w8 cout32 k4 s2 p1 f32      cross-correlation, all three directions; add `tf32` for the hint
  *   fft b3 h7 w9 f32                          add `inplace` for dst == src, `top5 rows4 left2 cols3` for a support
  *   gemm m5 n7 k9 ta tb alpha2 beta1 f32      words present or absent, alpha and beta integers
- *   map adam r3 c1001 f32                     add `scaled` for u = 0.37, `skip` for u = NaN; map act relu r3 c1001 inplace f32
+ *   map adam r3 c1001 f32                     add `scaled` for u = 0.37, `skip` for u = NaN; map act relu r3 c1001 inplace f32, add_row likewise
  *   map loss_scale r1 c77 f32                 add `grow` or `full` where the row of steps completes, `nan` where it breaks
  *   reduce var r3 c1001 f32
  *   window n2 hy9 wy8 hx5 wx6 dy2 dx-1 f32    add `cplx` for complex planes
@@ -38,6 +38,7 @@ bool case_has(const char *text, const char *word);
 int case_int(const char *text, const char *key, int fallback);
 enum prism_dtype case_dtype(const char *text); /* PRISM_DTYPE_COUNT where no word names a precision */
 bool case_half(enum prism_dtype dtype);        /* F16 or BF16 */
+bool case_map_acts(int op);                    /* a map with an activation, its third word */
 /* Index of word i in names, -1 where it is none of them. */
 int case_index(const char *text, int i, const char *const *names, int n);
 

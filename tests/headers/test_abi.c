@@ -18,7 +18,7 @@ int main(void)
         return 77;
     }
     printf("1..21\n");
-    PIN("ABI number", PRISM_BACKEND_ABI, 2);
+    PIN("ABI number", PRISM_BACKEND_ABI, 3);
     PIN("sizeof prism_ops", sizeof(struct prism_ops), 240);
     PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 232);
     PIN("sizeof prism_backend", sizeof(struct prism_backend), 48);

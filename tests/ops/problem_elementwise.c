@@ -22,7 +22,7 @@ static const struct map_spec {
     [PRISM_MAP_AXPBY] = {"r", "rr", false, 4, {1.5, -0.3}},
     [PRISM_MAP_MUL] = {"r", "rr", false, 4, {-1.7}},
     [PRISM_MAP_CLAMP] = {"r", "r", false, 1, {-0.4, 0.6}},
-    [PRISM_MAP_ADD_ROW] = {"r", "rR", false, 2, {0}},
+    [PRISM_MAP_ADD_ROW] = {"r", "wR", false, 16, {0}},
     [PRISM_MAP_SCALE_SHIFT] = {"r", "rRR", false, 4, {0}},
     [PRISM_MAP_NORMALIZE] = {"r", "rRP", false, 4, {0}},
     [PRISM_MAP_NORM_BWD] = {"r", "rrRPRR", false, 8, {0}},
@@ -62,7 +62,7 @@ static int map_run(struct prism_dev *dev, const struct problem *p, void *plan, c
         a.y[i] = mem[i];
     for (size_t i = 0; i < strlen(spec->x); i++)
         a.x[i] = mem[strlen(spec->y) + i];
-    if (p->kind == PRISM_MAP_ACT || p->kind == PRISM_MAP_ACT_BWD)
+    if (case_map_acts(p->kind))
         a.act = (enum prism_act)case_index(p->text, 2, case_act_names, PRISM_ACT_COUNT);
     return dev->ops->map(dev, (enum prism_map)p->kind, p->dtype, rows, cols, &a);
 }
@@ -164,7 +164,7 @@ static int map_build(struct problem *p)
     p->kind = case_index(p->text, 1, case_map_names, PRISM_MAP_COUNT);
     if (p->kind < 0 || !map_specs[p->kind].y)
         return -1;
-    if ((p->kind == PRISM_MAP_ACT || p->kind == PRISM_MAP_ACT_BWD) && case_index(p->text, 2, case_act_names, PRISM_ACT_COUNT) < 0)
+    if (case_map_acts(p->kind) && case_index(p->text, 2, case_act_names, PRISM_ACT_COUNT) < 0)
         return -1;
     spec = &map_specs[p->kind];
     outputs = strlen(spec->y);
