@@ -94,7 +94,8 @@ static int growth(struct bench *b, const char *name, int (*call)(void *), void *
 
 static int fft_cases(struct bench *b, struct transform *t)
 {
-    struct bench_cost one = {16 * (double)t->n, bench_fft_flops(1, t->n, 1)}, two = {2 * one.bytes, 2 * one.flops};
+    struct bench_cost one = {.bytes = 16 * (double)t->n, .flops = bench_fft_flops(1, t->n, 1)};
+    struct bench_cost two = {.bytes = 2 * one.bytes, .flops = 2 * one.flops};
     const struct bench_case cases[] = {
         {.name = "baseline/fft/forward", .call = forward, .arg = t, .cost = one, .repeats = 99},
         {.name = "baseline/fft/inverse", .call = inverse, .arg = t, .cost = one, .repeats = 99},

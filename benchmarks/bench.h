@@ -17,6 +17,7 @@ enum { BENCH_NAME = 72 };
 /* The least a call has to move and to compute; 0 = not stated. */
 struct bench_cost {
     double bytes, flops;
+    double floor_ms; /* of parts that follow each other: the sum of their floors; 0: that of the two above */
 };
 
 /* What to time. The first call is apart. Then two more are left out of the times, and it is repeated for --seconds; with `repeats`
@@ -107,6 +108,7 @@ int bench_roofs(struct bench *b);
 /* Device memory of n floats in [-1,1), so that no kernel meets denormals. */
 int bench_random(struct prism_dev *dev, size_t n, prism_mem *out);
 double bench_fft_flops(size_t batch, size_t h, size_t w); /* 5 n log2 n, complex */
+double bench_floor_ms(const struct bench *b, struct bench_cost cost); /* what the measured roofs allow; 0 without a cost */
 /* A decoder of shapes only, on a device that holds nothing; both are to be destroyed whatever is returned. */
 int bench_shapes(struct bench *b, int grid, int obj, struct prism_dev **plan, struct prism_net **net);
 /* What one optimiser step of the decoder and two-branch measurement has to move and to compute. */

@@ -50,6 +50,13 @@ static struct bench_time *new_time(struct bench *b)
     return &b->times[b->n_times++];
 }
 
+double bench_floor_ms(const struct bench *b, struct bench_cost cost)
+{
+    if (cost.floor_ms > 0)
+        return cost.floor_ms;
+    return 1e3 * fmax(b->triad > 0 ? cost.bytes / b->triad : 0, b->gemm > 0 ? cost.flops / b->gemm : 0);
+}
+
 /* ms is sorted. */
 static int keep(struct bench *b, const char *name, double first_ms, const double *ms, int n, double cpu_ms, struct bench_cost cost)
 {
@@ -73,7 +80,7 @@ static int keep(struct bench *b, const char *name, double first_ms, const double
         .cost = cost,
     };
     snprintf(t->name, sizeof t->name, "%s", name);
-    double floor_ms = 1e3 * fmax(b->triad > 0 ? cost.bytes / b->triad : 0, b->gemm > 0 ? cost.flops / b->gemm : 0);
+    double floor_ms = bench_floor_ms(b, cost);
     t->roof_percent = floor_ms > 0 ? 100 * floor_ms / t->median_ms : NAN;
     bench_print(b, "%-36s %6d %10.4g %10.4g %10.4g %10.4g", name, n, first_ms, t->min_ms, t->median_ms, t->p95_ms);
     if (!isnan(t->roof_percent))
@@ -86,7 +93,7 @@ int bench_add_times(struct bench *b, const char *name, double *ms, int n)
 {
     double first = ms[0];
     qsort(ms, (size_t)n, sizeof *ms, by_value);
-    return keep(b, name, first, ms, n, NAN, (struct bench_cost){0, 0});
+    return keep(b, name, first, ms, n, NAN, (struct bench_cost){.bytes = 0});
 }
 
 const struct bench_time *bench_time_of(const struct bench *b, const char *name)
@@ -237,20 +244,35 @@ int bench_shapes(struct bench *b, int grid, int obj, struct prism_dev **plan, st
     return prism_decoder_create(*plan, &p, net);
 }
 
-/* Weights read by the forward pass; weights and both moments read and written by Adam. Convolutions forward and twice backward;
- * six transforms, two of them of real images. */
+/* The parts of a step, which follow each other:
+ * weights read by the forward pass, then weights and both moments read and written by Adam;
+ * convolutions forward and twice backward, their outputs and those of the norms written and read forward, and read, written and
+ * read backward;
+ * six transforms, two of them of real images, a plane read and written by each. */
 int bench_step_cost(struct bench *b, int grid, int obj, struct bench_cost *out)
 {
     struct prism_dev *plan;
     struct prism_net *net;
+    struct bench_cost part[] = {
+        {.bytes = 0},
+        {.bytes = 0},
+        {.bytes = 96 * (double)grid * grid, .flops = 5 * bench_fft_flops(1, (size_t)grid, (size_t)grid)},
+    };
     int status = bench_shapes(b, grid, obj, &plan, &net);
     if (!status)
-        *out = (struct bench_cost){28 * (double)prism_net_param_total(net), 5 * bench_fft_flops(1, (size_t)grid, (size_t)grid)};
+        part[0].bytes = 28 * (double)prism_net_param_total(net);
     for (int i = 0; !status && i < net->nlayers; i++) {
         const struct prismi_layer *l = &net->layer[i];
         const int *plane = l->conv.transposed ? l->in : l->out;
+        part[1].bytes += 20 * (double)prismi_layer_count(l->out);
         if (l->conv.k)
-            out->flops += 6 * (double)l->param[0].info.count * plane[1] * plane[2];
+            part[1].flops += 6 * (double)l->param[0].info.count * plane[1] * plane[2];
+    }
+    *out = (struct bench_cost){.bytes = 0};
+    for (int i = 0; !status && i < CLI_COUNT(part); i++) {
+        out->floor_ms += bench_floor_ms(b, part[i]);
+        out->bytes += part[i].bytes;
+        out->flops += part[i].flops;
     }
     prism_net_destroy(&net);
     prism_dev_close(&plan);

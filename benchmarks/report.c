@@ -122,7 +122,7 @@ static void context(const struct bench *b, struct json_out *j)
     json_close(j, '}');
 }
 
-static void time_entry(const struct bench_time *t, struct json_out *j, int threads)
+static void time_entry(const struct bench *b, const struct bench_time *t, struct json_out *j)
 {
     json_open(j, NULL, '{');
     json_string(j, "name", t->name);
@@ -130,7 +130,7 @@ static void time_entry(const struct bench_time *t, struct json_out *j, int threa
     json_string(j, "run_type", "iteration");
     json_number(j, "repetitions", 1);
     json_number(j, "repetition_index", 0);
-    json_number(j, "threads", threads);
+    json_number(j, "threads", b->dev->caps.threads);
     json_number(j, "iterations", t->n);
     json_number(j, "real_time", t->median_ms);
     json_number(j, "cpu_time", isnan(t->cpu_ms) ? t->mean_ms : t->cpu_ms);
@@ -144,6 +144,7 @@ static void time_entry(const struct bench_time *t, struct json_out *j, int threa
     json_number(j, "first", t->first_ms);
     json_number(j, "floor_bytes", t->cost.bytes);
     json_number(j, "floor_flops", t->cost.flops);
+    json_number(j, "floor_ms", bench_floor_ms(b, t->cost));
     json_number(j, "roof_percent", t->roof_percent);
     json_close(j, '}');
 }
@@ -170,7 +171,7 @@ int bench_write_json(struct bench *b, const char *path, struct bench_mark since)
     context(b, &j);
     json_open(&j, "benchmarks", '[');
     for (int i = since.times; i < b->n_times; i++)
-        time_entry(&b->times[i], &j, b->dev->caps.threads);
+        time_entry(b, &b->times[i], &j);
     json_close(&j, ']');
     json_open(&j, "facts", '[');
     for (int i = since.facts; i < b->n_facts; i++) {
