@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { BANDS = 32, BAND_MAX = 16, MAX_STRIDE = 4 };
+enum { BANDS = 16, BAND_MAX = 16, MAX_STRIDE = 4 };
 
 struct direct {
     int k, s, p, cin, cout, h, w, oh, ow;
@@ -55,7 +55,6 @@ static struct direct direct_of(const struct prism_conv *c)
 /* Scratch of a thread: row pointers, then rows. */
 struct lines {
     const float **in;
-    float **out;
     float *rows, *extra;
 };
 
@@ -73,9 +72,7 @@ static size_t row_floats(const struct direct *g)
 
 static size_t pointer_floats(const struct direct *g)
 {
-    size_t in = (size_t)max_size((size_t)g->taps, (size_t)(g->cout * g->q * g->q)),
-           out = (size_t)max_size((size_t)g->cin, (size_t)g->cout);
-    return up16((in + out) * sizeof(float *) / sizeof(float));
+    return up16(max_size((size_t)g->cin, (size_t)g->cout) * (size_t)(g->k * g->k) * sizeof(float *) / sizeof(float));
 }
 
 static struct lines lines_of(const struct prism_conv *c, const struct direct *g, int thread)
@@ -83,7 +80,6 @@ static struct lines lines_of(const struct prism_conv *c, const struct direct *g,
     float *at = c->scratch + (size_t)thread * c->nscratch;
     struct lines l = {.in = (const float **)(void *)at};
 
-    l.out = (float **)(void *)at + max_size((size_t)g->taps, (size_t)(g->cout * g->q * g->q));
     l.rows = at + pointer_floats(g);
     l.extra = l.rows + up16(row_floats(g));
     return l;
@@ -98,14 +94,14 @@ static int wbands(const struct prism_conv *c)
 static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
 {
     c->band = (c->oh + BANDS - 1) / BANDS;
-    c->band = c->band < 2 ? 2 : c->band > BAND_MAX ? BAND_MAX : c->band;
+    c->band = c->band < 4 ? 4 : c->band > BAND_MAX ? BAND_MAX : c->band;
     c->bands = (c->oh + c->band - 1) / c->band;
-    c->wband = (256 + c->ow - 1) / c->ow; /* bwd_w: enough products to pay for adding up the lanes */
+    c->wband = (1024 + c->ow - 1) / c->ow; /* bwd_w: enough products to pay for adding up the lanes */
     c->wband = c->wband < c->band ? c->band : c->wband > BAND_MAX ? BAND_MAX : c->wband;
     struct direct g = direct_of(c);
     size_t interleave = (size_t)g.cin * (size_t)g.s * g.wz, gy = (size_t)g.cout * (size_t)c->wband * g.wy;
     *scratch = pointer_floats(&g) + up16(row_floats(&g)) + max_size(interleave, gy);
-    /* bwd_x: weights by phase; bwd_w: partial sums */
+    /* fwd, bwd_x: weights by tile; bwd_w: partial sums */
     *work = (size_t)wbands(c) * (size_t)g.cout * (size_t)g.taps;
 }
 
@@ -117,6 +113,29 @@ struct direct_run {
 };
 
 /* ---- the rows fwd and bwd_w read ---- */
+
+/* Zeros before and behind n floats that are written next. Rows are short: calls would cost more than a store of constant size. */
+static void clear_ends(float *out, size_t lead, size_t n, size_t total)
+{
+    const size_t tail = total - lead - n;
+
+    if (total >= 16 && lead <= 16)
+        memset(out, 0, 16 * sizeof *out);
+    else
+        memset(out, 0, lead * sizeof *out);
+    if (total >= 16 && tail <= 16)
+        memset(out + total - 16, 0, 16 * sizeof *out);
+    else
+        memset(out + lead + n, 0, tail * sizeof *out);
+}
+
+static void copy_row(float *out, const float *x, size_t n)
+{
+    for (; n >= 16; n -= 16, out += 16, x += 16)
+        memcpy(out, x, 16 * sizeof *out);
+    if (n)
+        memcpy(out, x, n * sizeof *out);
+}
 
 /* One row of x (NULL: outside) as s rows of every s-th column, starting at column -pad. */
 static void split_row(const struct direct *g, float *out, const float *x)
@@ -131,8 +150,7 @@ static void split_row(const struct direct *g, float *out, const float *x)
         int to = (g->w - 1 + g->p - b) / g->s + 1;              /* behind the last inside */
         to = g->w - 1 + g->p < b ? 0 : to < (int)g->wp ? to : (int)g->wp;
         from = from < to ? from : to;
-        memset(o, 0, (size_t)from * sizeof *o);
-        memset(o + to, 0, (g->wp - (size_t)to) * sizeof *o);
+        clear_ends(o, (size_t)from, (size_t)(to - from), g->wp);
         prismi_cpu_take(o + from, x + from * g->s + b - g->p, (size_t)g->s, (size_t)(to - from));
     }
 }
@@ -149,12 +167,18 @@ static void load_rows(const struct direct *g, float *rows, const float *x, int f
     }
 }
 
-static void point_taps(const struct direct *g, const float **in, const float *rows, int i)
+/* Where the taps of output row 0 are; row i is i row_step() further. */
+static void point_taps(const struct direct *g, const float **in, const float *rows)
 {
     for (int ci = 0; ci < g->cin; ci++)
         for (int ky = 0; ky < g->k; ky++)
             for (int kx = 0; kx < g->k; kx++)
-                *in++ = rows + ((size_t)(ci * g->rows + i * g->s + ky) * (size_t)g->s + (size_t)(kx % g->s)) * g->wp + kx / g->s;
+                *in++ = rows + ((size_t)(ci * g->rows + ky) * (size_t)g->s + (size_t)(kx % g->s)) * g->wp + kx / g->s;
+}
+
+static size_t row_step(const struct direct *g)
+{
+    return (size_t)(g->s * g->s) * g->wp;
 }
 
 static void fwd_item(const void *arg, size_t item, int thread)
@@ -165,12 +189,10 @@ static void fwd_item(const void *arg, size_t item, int thread)
     int first = (int)item * r->c->band, count = g->oh - first < r->c->band ? g->oh - first : r->c->band;
 
     load_rows(g, l.rows, r->x, first, (count - 1) * g->s + g->k);
-    for (int i = 0; i < count; i++) {
-        point_taps(g, l.in, l.rows, i);
-        for (int co = 0; co < g->cout; co++)
-            l.out[co] = r->out + ((size_t)co * (size_t)g->oh + (size_t)(first + i)) * (size_t)g->ow;
-        prismi_cpu(r->c->dev)->tiles->rows(g->cout, g->taps, (size_t)g->ow, r->w, l.in, l.out);
-    }
+    point_taps(g, l.in, l.rows);
+    for (int i = 0; i < count; i++)
+        prismi_cpu(r->c->dev)->tiles->rows(g->cout, g->taps, (size_t)g->ow, r->w, l.in, (size_t)i * row_step(g),
+                                           r->out + (size_t)(first + i) * (size_t)g->ow, (size_t)g->oh * (size_t)g->ow, false);
 }
 
 static double macs(const struct direct *g)
@@ -180,7 +202,9 @@ static double macs(const struct direct *g)
 
 static void fwd(struct prism_conv *c, float *y, const float *x, const float *w)
 {
-    const struct direct_run r = {c, direct_of(c), y, x, w};
+    const struct direct_run r = {c, direct_of(c), y, x, c->work};
+
+    prismi_cpu(c->dev)->tiles->pack(c->work, w, r.g.cout, r.g.taps, (size_t)r.g.taps, false, 1);
     prismi_cpu_for(c->dev, (size_t)c->bands, macs(&r.g), fwd_item, &r);
 }
 
@@ -192,24 +216,31 @@ static int taps_of(const struct direct *g, int a)
     return a < g->k ? (g->k - 1 - a) / g->s + 1 : 0;
 }
 
-/* Weights of phase (a,b) as [cin][cout qy qx], phases behind each other in order. */
-static void sort_weights(const struct direct *g, float *out, const float *w)
+/* Weights phase by phase (a,b) and tile by tile: [co qy qx][tile of cin]. */
+static void pack_backward(const struct direct_run *r, float *out, const float *w)
 {
-    for (int a = 0; a < g->s; a++)
-        for (int b = 0; b < g->s; b++)
-            for (int ci = 0; ci < g->cin; ci++)
-                for (int co = 0; co < g->cout; co++)
-                    for (int ky = a; ky < g->k; ky += g->s)
-                        for (int kx = b; kx < g->k; kx += g->s)
-                            *out++ = w[((size_t)(co * g->cin + ci) * (size_t)g->k + (size_t)ky) * (size_t)g->k + (size_t)kx];
+    const struct direct *g = &r->g;
+    const size_t square = (size_t)(g->k * g->k);
+
+    for (int phase = 0; phase < g->s * g->s; phase++) {
+        for (int ci = 0, tile; ci < g->cin; ci += tile) {
+            tile = prismi_cpu_tile(prismi_cpu(r->c->dev)->tiles->tile, g->cin - ci);
+            for (int co = 0; co < g->cout; co++)
+                for (int ky = phase / g->s; ky < g->k; ky += g->s)
+                    for (int kx = phase % g->s; kx < g->k; kx += g->s)
+                        for (int i = 0; i < tile; i++)
+                            *out++ = w[(size_t)(co * g->cin + ci + i) * square + (size_t)(ky * g->k + kx)];
+        }
+    }
 }
 
-static const float *phase_weights(const struct direct *g, const float *w, int a, int b)
+/* Taps of the phases before this one. */
+static int taps_before(const struct direct *g, int phase)
 {
-    size_t before = 0;
-    for (int phase = 0; phase < a * g->s + b; phase++)
-        before += (size_t)(taps_of(g, phase / g->s) * taps_of(g, phase % g->s));
-    return w + before * (size_t)g->cin * (size_t)g->cout;
+    int before = 0;
+    for (int i = 0; i < phase; i++)
+        before += taps_of(g, i / g->s) * taps_of(g, i % g->s);
+    return before;
 }
 
 CPU_HOT static void interleave2(float *y, const float *even, const float *odd, size_t n)
@@ -249,11 +280,27 @@ static void load_gradient(const struct direct *g, float *rows, const float *gy, 
                 memset(out, 0, g->wq * sizeof *out);
                 continue;
             }
-            memset(out, 0, lead * sizeof *out);
-            memcpy(out + lead, gy + ((size_t)co * (size_t)g->oh + (size_t)i) * (size_t)g->ow, n * sizeof *out);
-            memset(out + lead + n, 0, (g->wq - lead - n) * sizeof *out);
+            clear_ends(out, lead, n, g->wq);
+            copy_row(out + lead, gy + ((size_t)co * (size_t)g->oh + (size_t)i) * (size_t)g->ow, n);
         }
     }
+}
+
+/* First column U of phase b. */
+static int first_column(const struct direct *g, int b)
+{
+    return b < g->p ? (g->p - b + g->s - 1) / g->s : 0;
+}
+
+/* Where the taps of V = V0 are, phase by phase; row v is v wq further. */
+static void point_gradient(const struct direct *g, const float **in, const float *rows)
+{
+    for (int phase = 0; phase < g->s * g->s; phase++)
+        for (int co = 0; co < g->cout; co++)
+            for (int qy = 0; qy < taps_of(g, phase / g->s); qy++)
+                for (int qx = 0; qx < taps_of(g, phase % g->s); qx++)
+                    *in++ = rows + (size_t)(co * (g->vband + g->q - 1) - qy + g->q - 1) * g->wq + first_column(g, phase % g->s) -
+                            qx + g->q - 1;
 }
 
 /* All channels of the row Y = s V + a - pad, v = V - V0. */
@@ -265,16 +312,12 @@ static void gradient_row(const struct direct_run *r, const struct lines *l, int 
     int first[MAX_STRIDE], count[MAX_STRIDE];
 
     for (int b = 0; b < g->s; b++) {
-        int u0 = b < g->p ? (g->p - b + g->s - 1) / g->s : 0, taps = 0;
-        first[b] = g->s * u0 + b - g->p;
+        size_t before = (size_t)taps_before(g, a * g->s + b) * (size_t)g->cout;
+        first[b] = g->s * first_column(g, b) + b - g->p;
         count[b] = first[b] < g->w ? (g->w - 1 - first[b]) / g->s + 1 : 0;
-        for (int co = 0; co < g->cout; co++)
-            for (int qy = 0; qy < taps_of(g, a); qy++)
-                for (int qx = 0; qx < taps_of(g, b); qx++)
-                    l->in[taps++] = l->rows + (size_t)(co * (g->vband + g->q - 1) + v - qy + g->q - 1) * g->wq + u0 - qx + g->q - 1;
-        for (int ci = 0; ci < g->cin; ci++)
-            l->out[ci] = g->s == 1 ? y + (size_t)ci * plane : l->extra + (size_t)(ci * g->s + b) * g->wz;
-        prismi_cpu(r->c->dev)->tiles->rows(g->cin, taps, (size_t)count[b], phase_weights(g, r->w, a, b), l->in, l->out);
+        prismi_cpu(r->c->dev)->tiles->rows(
+            g->cin, g->cout * taps_of(g, a) * taps_of(g, b), (size_t)count[b], r->w + before * (size_t)g->cin, l->in + before,
+            (size_t)v * g->wq, g->s == 1 ? y : l->extra + (size_t)b * g->wz, g->s == 1 ? plane : (size_t)g->s * g->wz, false);
     }
     for (int ci = 0; g->s > 1 && ci < g->cin; ci++)
         interleave(g, y + (size_t)ci * plane, l->extra + (size_t)(ci * g->s) * g->wz, first, count);
@@ -288,6 +331,7 @@ static void bwd_x_item(const void *arg, size_t item, int thread)
     int v0 = (int)item * g->vband, count = g->vs - v0 < g->vband ? g->vs - v0 : g->vband;
 
     load_gradient(g, l.rows, r->x, v0, count + g->q - 1);
+    point_gradient(g, l.in, l.rows);
     for (int v = 0; v < count; v++) {
         for (int a = 0; a < g->s; a++) {
             int row = g->s * (v0 + v) + a - g->p;
@@ -301,37 +345,47 @@ static void bwd_x(struct prism_conv *c, float *gx, const float *gy, const float 
 {
     const struct direct_run r = {c, direct_of(c), gx, gy, c->work};
 
-    sort_weights(&r.g, c->work, w);
+    pack_backward(&r, c->work, w);
     prismi_cpu_for(c->dev, (size_t)((r.g.vs + r.g.vband - 1) / r.g.vband), macs(&r.g), bwd_x_item, &r);
 }
 
 /* ---- gradient of the weights ---- */
 
+/* Rows of gy filled up with zeros to whole vectors. */
+static void pad_gradient(const struct direct *g, float *out, size_t channel, const float *gy, int count)
+{
+    for (int co = 0; co < g->cout; co++) {
+        for (int i = 0; i < count; i++) {
+            float *row = out + (size_t)co * channel + (size_t)i * g->wy;
+            clear_ends(row, 0, (size_t)g->ow, g->wy);
+            copy_row(row, gy + ((size_t)co * (size_t)g->oh + (size_t)i) * (size_t)g->ow, (size_t)g->ow);
+        }
+    }
+}
+
 static void bwd_w_item(const void *arg, size_t item, int thread)
 {
-    enum { RUN = 512 }; /* products of a lane-wise sum, about: operands stay near */
+    enum { RUN = 1024 }; /* products of a lane-wise sum, about: operands stay near */
     const struct direct_run *r = arg;
     const struct direct *g = &r->g;
     struct lines l = lines_of(r->c, g, thread);
     int first = (int)item * r->c->wband, count = g->oh - first < r->c->wband ? g->oh - first : r->c->wband;
     int step = g->wy < RUN ? (int)(RUN / g->wy) : 1;
-    size_t channel = (size_t)r->c->wband * g->wy, results = (size_t)(g->cout * g->taps);
+    size_t channel = (size_t)g->oh * g->wy, results = (size_t)(g->cout * g->taps);
+    const float *gy = r->w + (size_t)first * (size_t)g->ow;
     float *sums = r->c->work + item * results;
 
     load_rows(g, l.rows, r->x, first, (count - 1) * g->s + g->k);
-    for (int co = 0; co < g->cout; co++) {
-        for (int i = 0; i < count; i++) {
-            float *out = l.extra + (size_t)co * channel + (size_t)i * g->wy;
-            memcpy(out, r->w + ((size_t)co * (size_t)g->oh + (size_t)(first + i)) * (size_t)g->ow, (size_t)g->ow * sizeof *out);
-            memset(out + g->ow, 0, (g->wy - (size_t)g->ow) * sizeof *out);
-        }
+    point_taps(g, l.in, l.rows);
+    if ((size_t)g->ow != g->wy) {
+        channel = (size_t)r->c->wband * g->wy;
+        pad_gradient(g, l.extra, channel, gy, count);
+        gy = l.extra;
     }
     memset(sums, 0, results * sizeof *sums);
-    for (int i = 0; i < count; i += step) {
-        point_taps(g, l.in, l.rows, i);
-        prismi_cpu(r->c->dev)->tiles->dots(g->cout, g->taps, count - i < step ? count - i : step, g->wy, sums,
-                                           l.extra + (size_t)i * g->wy, channel, g->wy, l.in, (size_t)(g->s * g->s) * g->wp);
-    }
+    for (int i = 0; i < count; i += step)
+        prismi_cpu(r->c->dev)->tiles->dots(g->cout, g->taps, count - i < step ? count - i : step, g->wy, sums, (size_t)g->taps,
+                                           gy + (size_t)i * g->wy, channel, g->wy, l.in, (size_t)i * row_step(g), row_step(g));
 }
 
 CPU_HOT static void add(float *y, const float *x, size_t n)

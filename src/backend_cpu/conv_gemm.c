@@ -1,17 +1,24 @@
-/* Convolution of any shape as matrix products over unrolled patches: cols[cin k k, pixels of the tile], tile by tile of output
- * rows. Tiles run in order, each split over channels and over the product's own tiles. */
+/* Convolution of any shape as matrix products over unrolled patches: cols[pixels of the tile, cin k k], tile by tile of output
+ * rows. A patch lies as a row of the weights does, so that every product reads and writes weights and their gradient as they are.
+ * Tiles run in order, each split over channels and over the product's own tiles. */
 #include "backend_cpu/cpu.h"
 
 #include <string.h>
 
-enum { COLS = 1 << 20 }; /* floats of a column tile, unless one row of pixels needs more */
+enum {
+    COLS = 1 << 20, /* floats of a column tile, unless one row of pixels needs more */
+    GROUP = 8,      /* channels of an item: whole cache lines of a patch */
+};
 
 struct gemm_conv {
     const struct prism_conv *c;
     float *cols, *gx;
     const float *x;
+    size_t ld;       /* floats from patch to patch: lines, and no power of two that would crowd a cache set */
     int first, rows; /* output rows of the tile */
     size_t n;        /* its pixels */
+    size_t wp;       /* columns that patches cover */
+    int hp;          /* rows that the tile's patches cover */
 };
 
 static size_t patch(const struct prism_conv *c)
@@ -19,86 +26,126 @@ static size_t patch(const struct prism_conv *c)
     return (size_t)c->d.cin * (size_t)c->d.k * (size_t)c->d.k;
 }
 
-static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
-{
-    size_t row = patch(c) * (size_t)c->ow, rows = row < COLS ? COLS / row : 1;
-
-    c->tile_rows = rows < (size_t)c->oh ? (int)rows : c->oh;
-    *work = row * (size_t)c->tile_rows;
-    *scratch = 0;
-}
-
 static struct gemm_conv tile_at(const struct prism_conv *c, int first)
 {
     int rows = c->oh - first < c->tile_rows ? c->oh - first : c->tile_rows;
-    return (struct gemm_conv){.c = c, .cols = c->work, .first = first, .rows = rows, .n = (size_t)rows * (size_t)c->ow};
+    return (struct gemm_conv){.c = c,
+                              .cols = c->work,
+                              .ld = (patch(c) + 15) / 16 * 16 + 16,
+                              .first = first,
+                              .rows = rows,
+                              .n = (size_t)rows * (size_t)c->ow,
+                              .wp = (size_t)((c->ow - 1) * c->d.stride + c->d.k),
+                              .hp = (rows - 1) * c->d.stride + c->d.k};
 }
 
-/* Output columns whose tap kx falls inside the input. */
-static void inside(const struct prism_conv *c, int kx, int *from, int *to)
+static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
 {
-    int s = c->d.stride, off = kx - c->d.pad, last = c->d.w - 1 - off;
+    size_t row = tile_at(c, 0).ld * (size_t)c->ow, rows = row < COLS ? COLS / row : 1;
 
-    *from = off < 0 ? (-off + s - 1) / s : 0;
-    *to = last < 0 ? 0 : last / s + 1 < c->ow ? last / s + 1 : c->ow;
-    *from = *from < *to ? *from : *to;
+    c->tile_rows = rows < (size_t)c->oh ? (int)rows : c->oh;
+    *work = row * (size_t)c->tile_rows;
+    *scratch = tile_at(c, 0).wp * (size_t)tile_at(c, 0).hp;
 }
 
-CPU_HOT static void add_every(float *y, const float *x, size_t s, size_t n)
+/* Where the part of a plane begins that a row of the tile's patches covers; it is n floats, from column `at` of that row on. */
+static size_t covered(const struct gemm_conv *g, int row, size_t *at, size_t *n)
 {
-    CPU_SIMD
-    for (size_t j = 0; j < n; j++)
-        y[j * s] += x[j];
-}
-
-/* One channel's patches. */
-static void im2col_item(const void *arg, size_t channel, int thread)
-{
-    const struct gemm_conv *g = arg;
     const struct prism_conv_desc *d = &g->c->d;
-    const float *plane = g->x + channel * (size_t)d->h * (size_t)d->w;
-    size_t ow = (size_t)g->c->ow;
+    int y = g->first * d->stride + row - d->pad;
 
-    (void)thread;
-    for (int tap = 0; tap < d->k * d->k; tap++) {
-        float *out = g->cols + (channel * (size_t)(d->k * d->k) + (size_t)tap) * g->n;
-        int ky = tap / d->k, kx = tap % d->k, from, to;
-        inside(g->c, kx, &from, &to);
-        for (int i = 0; i < g->rows; i++, out += ow) {
-            int y = (g->first + i) * d->stride + ky - d->pad, x = from * d->stride + kx - d->pad;
-            if (y < 0 || y >= d->h || from == to) {
-                memset(out, 0, ow * sizeof *out);
-                continue;
+    *at = (size_t)d->pad < g->wp ? (size_t)d->pad : g->wp;
+    *n = y < 0 || y >= d->h ? 0 : g->wp - *at < (size_t)d->w ? g->wp - *at : (size_t)d->w;
+    return *n ? (size_t)y * (size_t)d->w : 0;
+}
+
+static void pad_plane(const struct gemm_conv *g, float *out, const float *plane)
+{
+    memset(out, 0, g->wp * (size_t)g->hp * sizeof *out);
+    for (int r = 0; r < g->hp; r++) {
+        size_t at, n, from = covered(g, r, &at, &n);
+        memcpy(out + (size_t)r * g->wp + at, plane + from, n * sizeof *out);
+    }
+}
+
+/* k a constant where that pays. */
+CPU_INLINE void take_patches(const struct gemm_conv *g, float *out, const float *pad, int k)
+{
+    const int s = g->c->d.stride;
+
+    for (int i = 0; i < g->rows; i++) {
+        for (int j = 0; j < g->c->ow; j++, out += g->ld)
+            for (int ky = 0; ky < k; ky++)
+                memcpy(out + ky * k, pad + (size_t)(i * s + ky) * g->wp + (size_t)(j * s), (size_t)k * sizeof *out);
+    }
+}
+
+CPU_INLINE void add_patches(const struct gemm_conv *g, float *restrict pad, const float *restrict in, int k)
+{
+    const int s = g->c->d.stride,
+              apart = (k + s - 1) / s; /* patches so far from each other share no column: no store is waited for */
+
+    for (int i = 0; i < g->rows; i++) {
+        for (int first = 0; first < apart; first++) {
+            for (int j = first; j < g->c->ow; j += apart) {
+                const float *p = in + (size_t)(i * g->c->ow + j) * g->ld;
+                float *out = pad + (size_t)(i * s) * g->wp + (size_t)(j * s);
+                for (int ky = 0; ky < k; ky++, p += k, out += g->wp)
+                    for (int kx = 0; kx < k; kx++)
+                        out[kx] += p[kx];
             }
-            memset(out, 0, (size_t)from * sizeof *out);
-            const float *row = plane + (size_t)y * (size_t)d->w + x;
-            prismi_cpu_take(out + from, row, (size_t)d->stride, (size_t)(to - from));
-            memset(out + to, 0, (ow - (size_t)to) * sizeof *out);
         }
     }
 }
 
-/* The transpose: one channel's patches added back in order of tap and row. */
-static void col2im_item(const void *arg, size_t channel, int thread)
+static void im2col_item(const void *arg, size_t item, int thread)
 {
     const struct gemm_conv *g = arg;
     const struct prism_conv_desc *d = &g->c->d;
-    float *plane = g->gx + channel * (size_t)d->h * (size_t)d->w;
-    size_t ow = (size_t)g->c->ow;
+    float *pad = g->c->scratch + (size_t)thread * g->c->nscratch;
 
-    (void)thread;
-    if (g->first == 0)
-        memset(plane, 0, (size_t)d->h * (size_t)d->w * sizeof *plane);
-    for (int tap = 0; tap < d->k * d->k; tap++) {
-        const float *in = g->cols + (channel * (size_t)(d->k * d->k) + (size_t)tap) * g->n;
-        int ky = tap / d->k, kx = tap % d->k, from, to;
-        inside(g->c, kx, &from, &to);
-        for (int i = 0; i < g->rows; i++, in += ow) {
-            int y = (g->first + i) * d->stride + ky - d->pad, x = from * d->stride + kx - d->pad;
-            if (y >= 0 && y < d->h && from < to)
-                add_every(plane + (size_t)y * (size_t)d->w + x, in + from, (size_t)d->stride, (size_t)(to - from));
+    for (size_t ci = item * GROUP; ci < (item + 1) * GROUP && ci < (size_t)d->cin; ci++) {
+        float *out = g->cols + ci * (size_t)(d->k * d->k);
+        pad_plane(g, pad, g->x + ci * (size_t)d->h * (size_t)d->w);
+        if (d->k == 4)
+            take_patches(g, out, pad, 4);
+        else if (d->k == 3)
+            take_patches(g, out, pad, 3);
+        else
+            take_patches(g, out, pad, d->k);
+    }
+}
+
+/* The transpose: patches added back, in a fixed order. */
+static void col2im_item(const void *arg, size_t item, int thread)
+{
+    const struct gemm_conv *g = arg;
+    const struct prism_conv_desc *d = &g->c->d;
+    float *pad = g->c->scratch + (size_t)thread * g->c->nscratch;
+
+    for (size_t ci = item * GROUP; ci < (item + 1) * GROUP && ci < (size_t)d->cin; ci++) {
+        const float *in = g->cols + ci * (size_t)(d->k * d->k);
+        float *plane = g->gx + ci * (size_t)d->h * (size_t)d->w;
+        memset(pad, 0, g->wp * (size_t)g->hp * sizeof *pad);
+        if (d->k == 4)
+            add_patches(g, pad, in, 4);
+        else if (d->k == 3)
+            add_patches(g, pad, in, 3);
+        else
+            add_patches(g, pad, in, d->k);
+        if (g->first == 0)
+            memset(plane, 0, (size_t)d->h * (size_t)d->w * sizeof *plane);
+        for (int r = 0; r < g->hp; r++) {
+            size_t at, n, to = covered(g, r, &at, &n);
+            for (size_t i = 0; i < n; i++)
+                plane[to + i] += pad[(size_t)r * g->wp + at + i];
         }
     }
+}
+
+static void by_channels(const struct gemm_conv *t, prismi_cpu_item *run)
+{
+    prismi_cpu_for(t->c->dev, ((size_t)t->c->d.cin + GROUP - 1) / GROUP, (double)patch(t->c) * (double)t->n, run, t);
 }
 
 static void fwd(struct prism_conv *c, float *y, const float *x, const float *w)
@@ -108,15 +155,16 @@ static void fwd(struct prism_conv *c, float *y, const float *x, const float *w)
     for (int first = 0; first < c->oh; first += c->tile_rows) {
         struct gemm_conv t = tile_at(c, first);
         t.x = x;
-        prismi_cpu_for(c->dev, (size_t)c->d.cin, (double)patch(c) * (double)t.n, im2col_item, &t);
+        by_channels(&t, im2col_item);
         prismi_cpu_gemm(c->dev, &(struct prismi_cpu_gemm){.m = c->d.cout,
                                                           .n = (int)t.n,
                                                           .k = (int)patch(c),
+                                                          .tb = true,
                                                           .alpha = 1,
                                                           .a = w,
                                                           .lda = patch(c),
                                                           .b = t.cols,
-                                                          .ldb = t.n,
+                                                          .ldb = t.ld,
                                                           .c = y + (size_t)first * (size_t)c->ow,
                                                           .ldc = pixels});
     }
@@ -129,18 +177,18 @@ static void bwd_x(struct prism_conv *c, float *gx, const float *gy, const float 
     for (int first = 0; first < c->oh; first += c->tile_rows) {
         struct gemm_conv t = tile_at(c, first);
         t.gx = gx;
-        prismi_cpu_gemm(c->dev, &(struct prismi_cpu_gemm){.m = (int)patch(c),
-                                                          .n = (int)t.n,
+        prismi_cpu_gemm(c->dev, &(struct prismi_cpu_gemm){.m = (int)t.n,
+                                                          .n = (int)patch(c),
                                                           .k = c->d.cout,
                                                           .ta = true,
                                                           .alpha = 1,
-                                                          .a = w,
-                                                          .lda = patch(c),
-                                                          .b = gy + (size_t)first * (size_t)c->ow,
-                                                          .ldb = pixels,
+                                                          .a = gy + (size_t)first * (size_t)c->ow,
+                                                          .lda = pixels,
+                                                          .b = w,
+                                                          .ldb = patch(c),
                                                           .c = t.cols,
-                                                          .ldc = t.n});
-        prismi_cpu_for(c->dev, (size_t)c->d.cin, (double)patch(c) * (double)t.n, col2im_item, &t);
+                                                          .ldc = t.ld});
+        by_channels(&t, col2im_item);
     }
 }
 
@@ -151,17 +199,16 @@ static void bwd_w(struct prism_conv *c, float *gw, const float *gy, const float 
     for (int first = 0; first < c->oh; first += c->tile_rows) {
         struct gemm_conv t = tile_at(c, first);
         t.x = x;
-        prismi_cpu_for(c->dev, (size_t)c->d.cin, (double)patch(c) * (double)t.n, im2col_item, &t);
+        by_channels(&t, im2col_item);
         prismi_cpu_gemm(c->dev, &(struct prismi_cpu_gemm){.m = c->d.cout,
                                                           .n = (int)patch(c),
                                                           .k = (int)t.n,
-                                                          .tb = true,
                                                           .alpha = 1,
                                                           .beta = first ? 1 : 0,
                                                           .a = gy + (size_t)first * (size_t)c->ow,
                                                           .lda = pixels,
                                                           .b = t.cols,
-                                                          .ldb = t.n,
+                                                          .ldb = t.ld,
                                                           .c = gw,
                                                           .ldc = patch(c)});
     }

@@ -117,18 +117,29 @@ extern const struct conv_method prismi_cpu_conv_direct; /* stride up to 4; for f
 /* Every s-th element: y[j] = x[s j], j < n. */
 void prismi_cpu_take(float *y, const float *x, size_t s, size_t n);
 
-/* Register tiles over rows given by pointers. */
+/* Register tiles over rows given by pointers. Results come in tiles of up to `tile` rows, then of halves of that: the weights
+ * of a tile of m rows from row a on begin at w + a nt, and lie as [nt][m]. */
 struct prismi_cpu_tiles {
     const char *name;
-    /* y[a][0..n) = sum_t w[a nt + t] x[t][0..n), a < m; reads up to CPU_SLACK floats behind x[t] + n */
-    void (*rows)(int m, int nt, size_t n, const float *w, const float *const *x, float *const *y);
-    /* g[a nt + t] += sum_{r<rows, j<n} y[a dy + r ldy + j] x[t][r ldx + j], a < m, n a multiple of 16 */
-    void (*dots)(int m, int nt, int rows, size_t n, float *g, const float *y, size_t dy, size_t ldy, const float *const *x,
-                 size_t ldx);
+    int tile;
+    /* y[a ldy + j] (+)= sum_t w[a,t] x[t][at + j], a < m, j < n; reads up to CPU_SLACK floats behind x[t] + at + n */
+    void (*rows)(int m, int nt, size_t n, const float *w, const float *const *x, size_t at, float *y, size_t ldy, bool add);
+    /* g[a ldg + t] += sum_{r<rows, j<n} y[a dy + r ldy + j] x[t][at + r ldx + j], a < m, n a multiple of 16 */
+    void (*dots)(int m, int nt, int rows, size_t n, float *g, size_t ldg, const float *y, size_t dy, size_t ldy,
+                 const float *const *x, size_t at, size_t ldx);
+    /* op(a) [m,nt], times alpha, as rows() takes it */
+    void (*pack)(float *w, const float *a, int m, int nt, size_t lda, bool ta, float alpha);
     /* a whole product, for where OpenBLAS has no kernel for the machine */
     void (*product)(const struct prismi_cpu_gemm *g);
 };
-enum { CPU_SLACK = 128 };
+enum { CPU_SLACK = 16 };
+/* Rows of the next tile where `left` are left: the largest power of two up to both. */
+static inline int prismi_cpu_tile(int tile, int left)
+{
+    while (tile > left)
+        tile /= 2;
+    return tile;
+}
 /* vector: whether they are for more than the architecture's minimum */
 const struct prismi_cpu_tiles *prismi_cpu_tiles_select(bool *vector);
 

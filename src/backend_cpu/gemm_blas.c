@@ -50,7 +50,7 @@ void prismi_cpu_gemm(const struct prism_dev *dev, const struct prismi_cpu_gemm *
     struct gemm_run r = {g, prismi_cpu(dev), g->m, g->n, 1};
     double work = (double)g->m * g->n * g->k;
 
-    for (int tiles = 1; tiles < 32 && work / tiles > 1 << 20 && (r.tm > 32 || r.tn > 32); tiles *= 2) {
+    for (int tiles = 1; tiles < 32 && work / tiles > 1 << 21 && (r.tm > 32 || r.tn > 32); tiles *= 2) {
         int *side = r.tm >= r.tn ? &r.tm : &r.tn;
         *side = ((*side + 1) / 2 + 15) / 16 * 16;
     }

@@ -1,198 +1,345 @@
-/* Register tiles for one instruction set: TARGET (attribute), LANES floats to a vector, T(name). Eight accumulators hide the
- * latency of a fused multiply-add; each tile shape is unrolled from constants. */
+/* Register tiles for one instruction set: TARGET (attribute), LANES floats to a vector, T(name); TILE rows of a tile at most (a
+ * power of two) and ACC accumulators, enough of them to hide the latency of a fused multiply-add. A tile of fewer rows takes more
+ * vectors instead. Each tile shape is unrolled from constants. */
 
 typedef float T(vec) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t j, size_t n, const float *w, const float *const *x,
-                                    float *const *y)
+/* ---- rows ---- */
+
+TARGET CPU_INLINE void T(store)(float *y, const T(vec) * acc, int nv, size_t n, bool add)
 {
-    T(vec) acc[4][8];
+    if (n >= (size_t)nv * LANES) {
+        T(vec) *out = (T(vec) *)y;
+        for (int v = 0; v < nv; v++) {
+            if (add)
+                out[v] += acc[v];
+            else
+                out[v] = acc[v];
+        }
+        return;
+    }
+    float sum[8 * LANES];
+    memcpy(sum, acc, (size_t)nv * LANES * sizeof *sum);
+    for (size_t j = 0; j < n; j++)
+        y[j] = add ? y[j] + sum[j] : sum[j];
+}
+
+/* n: columns that exist. */
+TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const float *w, const float *const *x, size_t at, float *y,
+                                    size_t ldy, bool add)
+{
+    T(vec) acc[8][8];
 
     for (int a = 0; a < m; a++)
         for (int v = 0; v < nv; v++)
             acc[a][v] = (T(vec)){0};
-    for (int t = 0; t < nt; t++) {
-        const T(vec) *xt = (const T(vec) *)(x[t] + j);
-        for (int a = 0; a < m; a++) {
-            const float wa = w[a * nt + t];
+    for (int t = 0; t < nt; t++, w += m) {
+        const T(vec) *xt = (const T(vec) *)(x[t] + at);
+        T(vec) keep[8]; /* the shorter side stays in registers */
+        for (int v = 0; v < nv && nv <= m; v++)
+            keep[v] = xt[v];
+        for (int a = 0; a < m && nv > m; a++)
+            keep[a] = w[a] - (T(vec)){0};
+        for (int a = 0; a < m && nv <= m; a++)
             for (int v = 0; v < nv; v++)
-                acc[a][v] += wa * xt[v];
+                acc[a][v] += w[a] * keep[v];
+        for (int v = 0; v < nv && nv > m; v++) {
+            T(vec) xv = xt[v];
+            KEEP(xv);
+            for (int a = 0; a < m; a++)
+                acc[a][v] += keep[a] * xv;
         }
     }
-    size_t left = n - j, full = (size_t)nv * LANES;
-    for (int a = 0; a < m; a++) {
-        if (left >= full)
-            memcpy(y[a] + j, acc[a], full * sizeof(float));
-        else
-            memcpy(y[a] + j, acc[a], left * sizeof(float));
-    }
+    for (int a = 0; a < m; a++)
+        T(store)(y + (size_t)a * ldy, acc[a], nv, n, add);
 }
 
-TARGET static void T(rows)(int m, int nt, size_t n, const float *w, const float *const *x, float *const *y)
+#define CASE(nv)                                                                                                                   \
+    case nv:                                                                                                                       \
+        if (nv <= max)                                                                                                             \
+            T(rows_tile)(m, nv, nt, n - j, wa, x, at + j, ya + j, ldy, add);                                                       \
+        break;
+
+/* count tiles of m rows, m a constant. The vectors of a row are dealt evenly. */
+TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const float *w, const float *const *x, size_t at, float *y,
+                                  size_t ldy, bool add)
 {
-    for (size_t j = 0; m == 1 && j < n; j += 8 * LANES)
-        T(rows_tile)(1, 8, nt, j, n, w, x, y);
-    for (size_t j = 0; m == 2 && j < n; j += 4 * LANES)
-        T(rows_tile)(2, 4, nt, j, n, w, x, y);
-    if (m <= 2)
-        return;
-    for (size_t j = 0; j < n; j += 2 * LANES) { /* x stays in the first-level cache for all of m */
-        int a = 0;
-        for (; a + 4 <= m; a += 4)
-            T(rows_tile)(4, 2, nt, j, n, w + a * nt, x, y + a);
-        for (; a + 2 <= m; a += 2)
-            T(rows_tile)(2, 2, nt, j, n, w + a * nt, x, y + a);
-        if (a < m)
-            T(rows_tile)(1, 2, nt, j, n, w + a * nt, x, y + a);
+    const int max = ACC / m < 8 ? ACC / m : 8;
+    int left = (int)((n + LANES - 1) / LANES), steps = (left + max - 1) / max;
+
+    for (size_t j = 0; steps > 0; steps--) {
+        const int nv = (left + steps - 1) / steps;
+        for (int i = 0; i < count; i++) { /* x stays in the first-level cache for all of m */
+            const float *wa = w + (size_t)(i * m) * (size_t)nt;
+            float *ya = y + (size_t)(i * m) * ldy;
+            switch (nv) {
+                CASE(1)
+                CASE(2)
+                CASE(3)
+                CASE(4)
+                CASE(5)
+                CASE(6)
+                CASE(7)
+                CASE(8)
+            }
+        }
+        j += (size_t)nv * LANES;
+        left -= nv;
+    }
+}
+#undef CASE
+
+TARGET static void T(rows)(int m, int nt, size_t n, const float *w, const float *const *x, size_t at, float *y, size_t ldy,
+                           bool add)
+{
+    int a = m / TILE * TILE;
+
+    T(rows_of)(TILE, m / TILE, nt, n, w, x, at, y, ldy, add);
+    for (int left = m - a, half; left > 0; a += half, left -= half) {
+        half = prismi_cpu_tile(TILE / 2, left);
+        if (half == 4)
+            T(rows_of)(4, 1, nt, n, w + a * nt, x, at, y + (size_t)a * ldy, ldy, add);
+        else if (half == 2)
+            T(rows_of)(2, 1, nt, n, w + a * nt, x, at, y + (size_t)a * ldy, ldy, add);
+        else
+            T(rows_of)(1, 1, nt, n, w + a * nt, x, at, y + (size_t)a * ldy, ldy, add);
     }
 }
 
-TARGET CPU_INLINE float T(sum)(T(vec) v)
+/* ---- dot products ---- */
+
+/* Pairs of half vectors added: the even and the odd runs of `run` lanes of a and b side by side. */
+TARGET CPU_INLINE T(vec) T(fold)(T(vec) a, T(vec) b, int run)
 {
 #if LANES == 16
-    v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-    v += __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+    if (run == 8)
+        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+               __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    if (run == 4)
+        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+               __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    if (run == 2)
+        return __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29) +
+               __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+           __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 #elif LANES == 8
-    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
-    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
-    v += __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6);
+    if (run == 4)
+        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    if (run == 2)
+        return __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13) + __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14) + __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
 #else
-    v += __builtin_shufflevector(v, v, 2, 3, 0, 1);
-    v += __builtin_shufflevector(v, v, 1, 0, 3, 2);
+    if (run == 2)
+        return __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
 #endif
+}
+
+/* Lane i < n of the result: the sum of v[i]'s lanes. n, a power of two up to LANES; v is used up. */
+TARGET CPU_INLINE T(vec) T(sums)(T(vec) * v, int n)
+{
+    for (int run = LANES / 2; run > 0; run /= 2) {
+        for (int i = 0; i < (n + 1) / 2; i++)
+            v[i] = T(fold)(v[2 * i], v[2 * i + (n > 1)], run);
+        n = (n + 1) / 2;
+    }
     return v[0];
 }
 
-TARGET CPU_INLINE void T(dots_tile)(int m, int mt, int nt, int rows, size_t n, float *g, const float *y, size_t dy, size_t ldy,
-                                    const float *const *x, size_t ldx)
+TARGET CPU_INLINE void T(dots_tile)(int m, int nt, int rows, size_t n, float *g, size_t ldg, const float *y, size_t dy, size_t ldy,
+                                    const float *const *x, size_t at, size_t ldx)
 {
-    T(vec) acc[4][8];
+    T(vec) acc[4 * 8];
 
-    for (int a = 0; a < m; a++)
-        for (int t = 0; t < mt; t++)
-            acc[a][t] = (T(vec)){0};
-    for (int r = 0; r < rows; r++) {
+    for (int i = 0; i < m * nt; i++)
+        acc[i] = (T(vec)){0};
+    for (int r = 0; r < rows; r++, y += ldy, at += ldx) {
         for (size_t j = 0; j < n; j += LANES) {
             T(vec) ya[4];
             for (int a = 0; a < m; a++)
-                ya[a] = *(const T(vec) *)(y + a * dy + r * ldy + j);
-            for (int t = 0; t < mt; t++) {
-                const T(vec) xt = *(const T(vec) *)(x[t] + r * ldx + j);
+                ya[a] = *(const T(vec) *)(y + (size_t)a * dy + j);
+            for (int t = 0; t < nt; t++) {
+                T(vec) xt = *(const T(vec) *)(x[t] + at + j);
+                KEEP(xt);
                 for (int a = 0; a < m; a++)
-                    acc[a][t] += ya[a] * xt;
+                    acc[a * nt + t] += ya[a] * xt;
             }
         }
     }
+    float sum[4 * 8 + LANES];
+    for (int i = 0, some; i < m * nt; i += some) {
+        some = prismi_cpu_tile(LANES, m * nt - i);
+        *(T(vec) *)(sum + i) = T(sums)(acc + i, some);
+    }
     for (int a = 0; a < m; a++)
-        for (int t = 0; t < mt; t++)
-            g[a * nt + t] += T(sum)(acc[a][t]);
+        for (int t = 0; t < nt; t++)
+            g[(size_t)a * ldg + (size_t)t] += sum[a * nt + t];
 }
 
-/* Rows a..a+m of the result, m a constant: eight accumulators. */
-TARGET CPU_INLINE void T(dots_rows)(int m, int nt, int rows, size_t n, float *g, const float *y, size_t dy, size_t ldy,
-                                    const float *const *x, size_t ldx)
+#define CASE(now)                                                                                                                  \
+    case now:                                                                                                                      \
+        if (now <= max)                                                                                                            \
+            T(dots_tile)(m, now, rows, n, g + t, ldg, y, dy, ldy, x + t, at, ldx);                                                 \
+        break;
+
+/* m rows of g, a constant. */
+TARGET CPU_INLINE void T(dots_of)(int m, int nt, int rows, size_t n, float *g, size_t ldg, const float *y, size_t dy, size_t ldy,
+                                  const float *const *x, size_t at, size_t ldx)
 {
-    const int mt = 8 / m;
+    const int max = ACC / m < 8 ? ACC / m : 8;
+
+    for (int t = 0, steps = (nt + max - 1) / max; steps > 0; steps--) {
+        const int now = (nt - t + steps - 1) / steps;
+        switch (now) {
+            CASE(1)
+            CASE(2)
+            CASE(3)
+            CASE(4)
+            CASE(5)
+            CASE(6)
+            CASE(7)
+            CASE(8)
+        }
+        t += now;
+    }
+}
+#undef CASE
+
+TARGET static void T(dots)(int m, int nt, int rows, size_t n, float *g, size_t ldg, const float *y, size_t dy, size_t ldy,
+                           const float *const *x, size_t at, size_t ldx)
+{
+    for (int tile; m > 0; m -= tile, g += (size_t)tile * ldg, y += (size_t)tile * dy) {
+        tile = prismi_cpu_tile(4, m);
+        if (tile == 4)
+            T(dots_of)(4, nt, rows, n, g, ldg, y, dy, ldy, x, at, ldx);
+        else if (tile == 2)
+            T(dots_of)(2, nt, rows, n, g, ldg, y, dy, ldy, x, at, ldx);
+        else
+            T(dots_of)(1, nt, rows, n, g, ldg, y, dy, ldy, x, at, ldx);
+    }
+}
+
+/* ---- dense products ---- */
+
+/* alpha A as rows() takes its weights: [k][tile of m] tile by tile. */
+TARGET CPU_INLINE void T(pack_tile)(float *out, const float *a, int m, int k, size_t lda, bool ta, float alpha)
+{
     int t = 0;
 
-    for (; t + mt <= nt; t += mt)
-        T(dots_tile)(m, mt, nt, rows, n, g + t, y, dy, ldy, x + t, ldx);
-    for (; t < nt; t++)
-        T(dots_tile)(m, 1, nt, rows, n, g + t, y, dy, ldy, x + t, ldx);
+    for (; !ta && m % 4 == 0 && t + 4 <= k; t += 4, out += 4 * m)
+        for (int i = 0; i < m; i += 4)
+            transpose4(out + i, (size_t)m, a + (size_t)i * lda + t, lda, alpha);
+    for (; !ta && t < k; t++, out += m)
+        for (int i = 0; i < m; i++)
+            out[i] = alpha * a[(size_t)i * lda + (size_t)t];
+    for (; t < k; t++, out += m)
+        for (int i = 0; i < m; i++)
+            out[i] = alpha * a[(size_t)t * lda + (size_t)i];
 }
 
-TARGET static void T(dots)(int m, int nt, int rows, size_t n, float *g, const float *y, size_t dy, size_t ldy,
-                           const float *const *x, size_t ldx)
+TARGET static void T(pack)(float *out, const float *a, int m, int k, size_t lda, bool ta, float alpha)
 {
-    int a = 0;
-
-    for (; a + 4 <= m; a += 4)
-        T(dots_rows)(4, nt, rows, n, g + a * nt, y + a * dy, dy, ldy, x, ldx);
-    for (; a + 2 <= m; a += 2)
-        T(dots_rows)(2, nt, rows, n, g + a * nt, y + a * dy, dy, ldy, x, ldx);
-    if (a < m)
-        T(dots_rows)(1, nt, rows, n, g + a * nt, y + a * dy, dy, ldy, x, ldx);
+    for (int tile; m > 0; m -= tile, a += ta ? (size_t)tile : (size_t)tile * lda, out += tile * k) {
+        tile = prismi_cpu_tile(TILE, m);
+        if (tile == TILE)
+            T(pack_tile)(out, a, TILE, k, lda, ta, alpha);
+        else
+            T(pack_tile)(out, a, tile, k, lda, ta, alpha);
+    }
 }
 
-/* One register tile of C: m rows, nv vectors of columns of which n exist. a[i row + t step] */
-TARGET CPU_INLINE void T(product_tile)(int m, int nv, const struct prismi_cpu_gemm *g, int k, const float *a, size_t row,
-                                       size_t step, const float *panel, float *c, size_t n, float beta)
+/* Rows of op(B) [k,n], filled up with zeros to whole vectors. */
+TARGET static void T(pack_b)(float *out, size_t ld, const float *b, int k, size_t n, size_t ldb, bool tb)
 {
-    T(vec) acc[8][2];
+    const size_t width = (n + LANES - 1) / LANES * LANES;
+    int t = 0;
 
-    for (int i = 0; i < m; i++)
-        for (int v = 0; v < nv; v++)
-            acc[i][v] = (T(vec)){0};
-    for (int t = 0; t < k; t++) {
-        const T(vec) *bt = (const T(vec) *)(panel + t * nv * LANES);
-        for (int i = 0; i < m; i++) {
-            const float at = a[i * row + t * step];
-            for (int v = 0; v < nv; v++)
-                acc[i][v] += at * bt[v];
+    for (; tb && t + 4 <= k; t += 4) {
+        size_t j = 0;
+        for (; j + 4 <= n; j += 4)
+            transpose4(out + (size_t)t * ld + j, ld, b + j * ldb + (size_t)t, ldb, 1);
+        for (; j < n; j++)
+            for (int i = t; i < t + 4; i++)
+                out[(size_t)i * ld + j] = b[j * ldb + (size_t)i];
+    }
+    for (; tb && t < k; t++)
+        for (size_t j = 0; j < n; j++)
+            out[(size_t)t * ld + j] = b[j * ldb + (size_t)t];
+    for (; t < k; t++) {
+        float *o = out + (size_t)t * ld;
+        const float *in = b + (size_t)t * ldb;
+        size_t j = 0;
+        for (; j + LANES <= n; j += LANES)
+            *(T(vec) *)(o + j) = *(const T(vec) *)(in + j);
+        for (; j < n; j++)
+            o[j] = in[j];
+    }
+    for (t = 0; t < k && n < width; t++)
+        memset(out + (size_t)t * ld + n, 0, (width - n) * sizeof *out);
+}
+
+/* A B^T over long rows: both are read as they lie, and C gets sums of dot products. */
+TARGET static void T(product_dots)(const struct prismi_cpu_gemm *g)
+{
+    enum { DEPTH = 1024, COLS = 256 }; /* a tile of A's rows stays in the first-level cache */
+    const float *row[COLS];
+
+    for (int i = 0; i < g->m && g->beta == 0; i++)
+        memset(g->c + (size_t)i * g->ldc, 0, (size_t)g->n * sizeof *g->c);
+    for (int j = 0; j < g->n; j += COLS) {
+        const int n = g->n - j < COLS ? g->n - j : COLS;
+        for (int i = 0; i < n; i++)
+            row[i] = g->b + (size_t)(j + i) * g->ldb;
+        for (int i = 0; i < g->m; i += 4) {
+            const int m = g->m - i < 4 ? g->m - i : 4;
+            const float *a = g->a + (size_t)i * g->lda;
+            float *c = g->c + (size_t)i * g->ldc + j;
+            for (int t = 0; t < g->k; t += DEPTH) {
+                const size_t k = (size_t)(g->k - t < DEPTH ? g->k - t : DEPTH);
+                T(dots)(m, n, 1, k, c, g->ldc, a + t, g->lda, 0, row, (size_t)t, 0);
+            }
         }
     }
-    for (int i = 0; i < m; i++, c += g->ldc) {
-        float sum[2 * LANES];
-        memcpy(sum, acc[i], (size_t)nv * LANES * sizeof *sum);
-        for (size_t j = 0; j < n; j++)
-            c[j] = beta == 0 ? g->alpha * sum[j] : g->alpha * sum[j] + beta * c[j];
-    }
-}
-
-/* A column of tiles: all of m, one panel. */
-TARGET static void T(product_panel)(int m, const struct prismi_cpu_gemm *g, int k, const float *a, size_t row, size_t step,
-                                    const float *panel, size_t width, float *c, size_t n, float beta)
-{
-    int i = 0;
-
-    if (width == LANES) {
-        for (; i + 8 <= m; i += 8)
-            T(product_tile)(8, 1, g, k, a + i * row, row, step, panel, c + i * g->ldc, n, beta);
-        for (; i < m; i++)
-            T(product_tile)(1, 1, g, k, a + i * row, row, step, panel, c + i * g->ldc, n, beta);
-    } else {
-        for (; i + 4 <= m; i += 4)
-            T(product_tile)(4, 2, g, k, a + i * row, row, step, panel, c + i * g->ldc, n, beta);
-        for (; i < m; i++)
-            T(product_tile)(1, 2, g, k, a + i * row, row, step, panel, c + i * g->ldc, n, beta);
-    }
-}
-
-/* Rows of op(B) [k, n], zero-filled to the panel's width. */
-TARGET static void T(pack)(float *panel, const struct prismi_cpu_gemm *g, const float *b, int k, size_t n, size_t width)
-{
-    for (size_t t = 0; t < (size_t)k; t++)
-        for (size_t j = 0; j < width; j++)
-            panel[t * width + j] = j >= n ? 0.f : g->tb ? b[j * g->ldb + t] : b[t * g->ldb + j];
 }
 
 TARGET static void T(product)(const struct prismi_cpu_gemm *g)
 {
-    enum { DEPTH = 192, ROWS = 64 }; /* a panel stays in the first-level cache; transposed A is copied, its rows being far apart */
-    float panel[DEPTH * 2 * LANES] __attribute__((aligned(64))), copy[DEPTH * ROWS];
-    const size_t width = g->n <= LANES ? LANES : 2 * LANES, n = (size_t)g->n;
-    const int rows = g->ta ? ROWS : g->m;
+    enum { DEPTH = 192, ROWS = 64, COLS = 48, PANEL = DEPTH * COLS }; /* a panel of B stays in the first-level cache */
+    float a[DEPTH * ROWS] __attribute__((aligned(64))), b[PANEL] __attribute__((aligned(64)));
+    const float *row[DEPTH];
+    const int cols = g->m > 32 ? COLS : DEPTH, depth = PANEL / cols; /* where little is done with it, B is read in longer runs */
 
-    for (int t = 0; t < g->k; t += DEPTH) {
-        const int k = g->k - t < DEPTH ? g->k - t : DEPTH;
-        for (int i = 0; i < g->m; i += rows) {
-            const int m = g->m - i < rows ? g->m - i : rows;
-            const float *a = g->a + (g->ta ? t * g->lda + (size_t)i : i * g->lda + (size_t)t);
-            for (int d = 0; g->ta && d < k; d++)
-                memcpy(copy + d * ROWS, a + d * g->lda, (size_t)m * sizeof *copy);
-            for (size_t j = 0; j < n; j += width) {
-                const size_t left = n - j < width ? n - j : width;
-                T(pack)(panel, g, g->b + (g->tb ? j * g->ldb + (size_t)t : t * g->ldb + j), k, left, width);
-                T(product_panel)
-                (m, g, k, g->ta ? copy : a, g->ta ? 1 : g->lda, g->ta ? ROWS : 1, panel, width, g->c + i * g->ldc + j, left,
-                 t ? 1.f : g->beta);
+    if (!g->ta && g->tb && g->k >= 256 && g->k % LANES == 0 && g->alpha == 1 && (g->beta == 0 || g->beta == 1)) {
+        T(product_dots)(g);
+        return;
+    }
+    for (int i = 0; i < g->m && g->beta != 0 && g->beta != 1; i++)
+        for (int j = 0; j < g->n; j++)
+            g->c[(size_t)i * g->ldc + (size_t)j] *= g->beta;
+    for (int t = 0; t < depth; t++)
+        row[t] = b + t * cols;
+    for (int t = 0; t < g->k; t += depth) {
+        const int k = g->k - t < depth ? g->k - t : depth;
+        for (int i = 0; i < g->m; i += ROWS) {
+            const int m = g->m - i < ROWS ? g->m - i : ROWS;
+            const float *from = g->a + (g->ta ? (size_t)t * g->lda + (size_t)i : (size_t)i * g->lda + (size_t)t);
+            T(pack)(a, from, m, k, g->lda, g->ta, g->alpha);
+            for (int j = 0; j < g->n; j += cols) {
+                const size_t n = (size_t)(g->n - j < cols ? g->n - j : cols);
+                const float *at = g->b + (g->tb ? (size_t)j * g->ldb + (size_t)t : (size_t)t * g->ldb + (size_t)j);
+                T(pack_b)(b, (size_t)cols, at, k, n, g->ldb, g->tb);
+                T(rows)(m, k, n, a, row, 0, g->c + (size_t)i * g->ldc + j, g->ldc, t > 0 || g->beta != 0);
             }
         }
     }
 }
 
+static const struct prismi_cpu_tiles T(tiles) = {NAME, TILE, T(rows), T(dots), T(pack), T(product)};
+
 #undef T
+#undef NAME
 #undef TARGET
 #undef LANES
+#undef TILE
+#undef ACC
