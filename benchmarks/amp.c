@@ -47,7 +47,7 @@ static int run(struct bench *b, const struct bench_workload *w, int kind, struct
     if (status)
         goto out;
     snprintf(name, sizeof name, "amp/%d/%d/%s", w->grid, w->obj, kinds[kind].name);
-    PRISM_TRY_OUT(bench_workload_dataset(b->dev, w, NULL, &ds));
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
     out->mib = (double)(bench_counts(b->dev).live_bytes - live) / 1048576;
     out->loss = 0;

@@ -63,6 +63,7 @@ struct bench {
     struct prism_ctx *ctx;
     struct prism_dev *dev;
     struct prism_dev_params dev_params;
+    struct prism_cache *cache;         /* for what is to be measured with one; dev has none */
     const char *only, *sizes, *output; /* NULL where not given */
     double seconds;                    /* per case */
     int n_samples, n_epochs;           /* 0 = the workload's own */
@@ -85,6 +86,7 @@ struct bench_mark {
 /* The families. */
 int bench_ops(struct bench *b);
 int bench_fft(struct bench *b);
+int bench_matrix(struct bench *b); /* a part of bench_fft */
 int bench_step(struct bench *b);
 int bench_recon(struct bench *b);
 int bench_baseline(struct bench *b);
@@ -160,8 +162,7 @@ struct bench_workload {
 };
 int bench_workload_create(struct bench *b, int grid, int obj, int radius, int n_samples, int n_epochs, struct bench_workload *out);
 void bench_workload_release(struct bench_workload *w);
-int bench_workload_dataset(struct prism_dev *dev, const struct bench_workload *w, struct prism_cache *cache,
-                           struct prism_dataset **out);
+int bench_workload_dataset(struct prism_dev *dev, const struct bench_workload *w, struct prism_dataset **out);
 struct prism_recon_params bench_workload_params(const struct bench_workload *w, enum prism_precision precision);
 /* "N/O,N/O": calls each(); PRISM_EINVAL naming the text otherwise. */
 int bench_each_size(struct bench *b, const char *sizes, int (*each)(struct bench *b, int grid, int obj));

@@ -129,6 +129,8 @@ int bench_fft(struct bench *b)
     for (int i = 0; i < n && !b->sizes; i += 2)
         PRISM_TRY(run_size(b, 1 << (4 - i / 2), sides[i], false, &other));
     judge_sides(b, sides, ms, n);
+    if (!b->sizes)
+        PRISM_TRY(bench_matrix(b));
     const struct prismi_svg_series line = {.label = "median", .x = x, .y = ms, .n = (size_t)n};
     const struct prismi_svg_panel panel = {
         .title = "forward transform", .x_label = "side, pixels", .y_label = "ms", .log_y = true, .series = &line, .n_series = 1};

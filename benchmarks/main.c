@@ -118,6 +118,11 @@ static int measure(struct bench *b, enum suite suite, double tolerance, bool *pa
     const struct bench_mark start = {0};
     int worse = 0;
     double began = bench_now_ms();
+    const struct prism_cache_params cache = {.budget = {[PRISM_CACHE_GRIDS] = (size_t)64 << 20,
+                                                        [PRISM_CACHE_APERTURES] = (size_t)16 << 20,
+                                                        [PRISM_CACHE_CONSTANTS] = (size_t)64 << 20,
+                                                        [PRISM_CACHE_MEASUREMENTS] = (size_t)64 << 20}};
+    PRISM_TRY(prism_cache_create(&cache, &b->cache));
     PRISM_TRY(prism_dev_open(b->ctx, &b->dev_params, &b->dev));
     PRISM_TRY(bench_watch(b->ctx, b->dev));
     bench_print(b, "%s\n%s: %s\n", cli_version_line(), prism_dev_backend(b->dev), b->dev->caps.device);
@@ -151,6 +156,7 @@ int bench_main(struct cli *cli)
         cli_fail(b.ctx, EXIT_FAILED);
     bench_unwatch(b.dev);
     prism_dev_close(&b.dev);
+    prism_cache_destroy(&b.cache);
     prism_ctx_destroy(&b.ctx);
     bench_release(&b);
     return status == PRISM_EINVAL || status == PRISM_ENOTSUP ? EXIT_USAGE : status || !passed ? EXIT_FAILED : EXIT_DONE;

@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS = 3 };
+enum { RUNS = 5 };
 
 /* One way to do the workload. */
 struct way {
-    double *ms;    /* [n_samples], in order */
-    double *image; /* [O,O] */
-    double total_ms, psnr_db;
+    double *runs;        /* [RUNS,n_samples] */
+    double *ms;          /* [n_samples], in order: of the run being done, then of the one whose total is the median */
+    double *image;       /* [O,O] of the last run */
+    double total_ms;     /* of ms */
+    double spread, psnr; /* standard deviation of the runs' medians in percent; dB */
     struct prism_cache_stats cache;
 };
 
@@ -33,7 +35,6 @@ static int naive_run(struct bench *b, const struct bench_workload *w, struct way
             PRISM_TRY_OUT(naive_step(n, loss));
         PRISM_TRY_OUT(naive_close(n));
         way->ms[k] = bench_now_ms() - start;
-        way->total_ms += way->ms[k];
     }
     status = naive_output(n, way->image);
 out:
@@ -44,13 +45,12 @@ out:
 static int session_run(struct bench *b, const struct bench_workload *w, struct way *way)
 {
     const struct prism_recon_params p = bench_workload_params(w, PRISM_PRECISION_FP32);
-    struct prism_cache *cache = NULL;
     struct prism_dataset *ds = NULL;
     struct prism_session *s = NULL;
     int status;
-    way->total_ms = 0;
-    PRISM_TRY_OUT(prism_cache_create((size_t)256 << 20, &cache));
-    PRISM_TRY_OUT(bench_workload_dataset(b->dev, w, cache, &ds));
+    prism_cache_clear(b->cache, PRISM_CACHE_ALL);
+    prism_dev_set_cache(b->dev, b->cache);
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
     for (int k = 0; k < w->n_samples; k++) {
         double start = bench_now_ms();
@@ -58,15 +58,48 @@ static int session_run(struct bench *b, const struct bench_workload *w, struct w
             PRISM_TRY_OUT(prism_session_step(s));
         PRISM_TRY_OUT(b->dev->ops->sync(b->dev));
         way->ms[k] = bench_now_ms() - start;
-        way->total_ms += way->ms[k];
     }
-    way->cache = prism_cache_get_stats(cache);
+    way->cache = prism_cache_get_stats(b->cache, PRISM_CACHE_MEASUREMENTS);
     status = prism_session_result(s, way->image);
 out:
     prism_session_destroy(&s);
     prism_dataset_destroy(&ds);
-    prism_cache_destroy(&cache);
+    prism_dev_set_cache(b->dev, NULL);
     return status;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* All runs of a way. */
+static int repeat(struct bench *b, const struct bench_workload *w, struct way *way,
+                  int (*run)(struct bench *, const struct bench_workload *, struct way *))
+{
+    size_t n = (size_t)w->n_samples;
+    double total[RUNS], ordered[RUNS], sum = 0, squares = 0, *sorted = malloc(n * sizeof *sorted);
+    int status = sorted ? 0 : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %zu times", n);
+    for (size_t i = 0; i < RUNS && !status; i++) {
+        way->ms = way->runs + i * n;
+        status = run(b, w, way);
+        total[i] = 0;
+        for (size_t k = 0; k < n; k++)
+            total[i] += sorted[k] = way->ms[k];
+        qsort(sorted, n, sizeof *sorted, by_value);
+        ordered[i] = total[i];
+        sum += sorted[n / 2] / RUNS;
+        squares += sorted[n / 2] * sorted[n / 2] / RUNS;
+    }
+    free(sorted);
+    PRISM_TRY(status);
+    qsort(ordered, RUNS, sizeof *ordered, by_value);
+    way->total_ms = ordered[RUNS / 2];
+    for (size_t i = 0; i < RUNS; i++)
+        way->ms = total[i] == way->total_ms ? way->runs + i * n : way->ms;
+    way->spread = 100 * sqrt(fmax(0, squares - sum * sum)) / sum;
+    return 0;
 }
 
 static void add(struct bench *b, const char *way, const char *name, double value, const char *unit)
@@ -90,11 +123,12 @@ static int results(struct bench *b, const struct bench_workload *w, struct way *
     int status = bench_add_times(b, name, sorted, w->n_samples);
     free(sorted);
     PRISM_TRY(status);
-    way->psnr_db = prism_psnr_db(way->image, w->truth, pixels);
+    way->psnr = prism_psnr_db(way->image, w->truth, pixels);
     add(b, which, "total", 1e-3 * way->total_ms, "s");
     add(b, which, "rate", 1e3 * w->n_samples / way->total_ms, "samples/s");
     add(b, which, "peak", peak_mib, "MiB resident");
-    add(b, which, "psnr", way->psnr_db, "dB");
+    add(b, which, "psnr", way->psnr, "dB");
+    add(b, which, "spread", way->spread, "% between the medians of 5 runs");
     add(b, which, "hits", (double)way->cache.hits, "of the measurement cache");
     add(b, which, "misses", (double)way->cache.misses, "of the measurement cache");
     return 0;
@@ -105,7 +139,7 @@ static int baseline(struct bench *b, const struct bench_workload *w, struct way 
     struct bench_mark mark = bench_mark(b);
     bench_heading(b, "phase 5, the naive way");
     bench_rss_peak_reset();
-    PRISM_TRY(naive_run(b, w, way));
+    PRISM_TRY(repeat(b, w, way, naive_run));
     PRISM_TRY(results(b, w, way, "baseline", bench_rss_peak_mib()));
     return bench_report(b, "phase5_baseline_performance", "phase5_baseline_performance", mark);
 }
@@ -113,16 +147,10 @@ static int baseline(struct bench *b, const struct bench_workload *w, struct way 
 static int optimized(struct bench *b, const struct bench_workload *w, struct way *way)
 {
     struct bench_mark mark = bench_mark(b);
-    double sum = 0, squares = 0;
     bench_heading(b, "phase 5, the library's way");
     bench_rss_peak_reset();
-    for (int i = 0; i < RUNS; i++) {
-        PRISM_TRY(session_run(b, w, way));
-        sum += way->total_ms / RUNS;
-        squares += way->total_ms * way->total_ms / RUNS;
-    }
+    PRISM_TRY(repeat(b, w, way, session_run));
     PRISM_TRY(results(b, w, way, "optimized", bench_rss_peak_mib()));
-    add(b, "optimized", "spread", 100 * sqrt(fmax(0, squares - sum * sum)) / sum, "% over 3 runs");
     bench_judge(b, "phase5/optimized/reads", way->cache.misses == (uint64_t)w->n_samples,
                 "%llu hits: a session reads each of the %d distinct samples once, so that a cache has nothing to hit here",
                 (unsigned long long)way->cache.hits, w->n_samples);
@@ -175,7 +203,7 @@ static int verify(struct bench *b, const struct bench_workload *whole)
     w.n_epochs = 2;
     const struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
     PRISM_TRY_OUT(naive_create(b, &w, &n));
-    PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, NULL, &ds));
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
     for (int k = 0; k < w.n_samples; k++) {
         PRISM_TRY_OUT(naive_take_weights(n, prism_session_net(s), b->dev));
@@ -205,7 +233,7 @@ out:
 static int compare(struct bench *b, const struct bench_workload *w, const struct way *slow, const struct way *fast)
 {
     struct bench_mark mark = bench_mark(b);
-    double gain = slow->total_ms / fast->total_ms, change = fabs(fast->psnr_db - slow->psnr_db);
+    double gain = slow->total_ms / fast->total_ms, change = fabs(fast->psnr - slow->psnr);
     double alike = correlation(slow->image, fast->image, (size_t)w->obj * (size_t)w->obj);
     bench_print(b, "\nphase 5, both ways: %d samples x %d steps, object %d on %d, apertures of radius %d, Fermat, seed %llu\n",
                 w->n_samples, w->n_epochs, w->obj, w->grid, w->radius, (unsigned long long)w->seed);
@@ -243,12 +271,12 @@ int bench_phase5(struct bench *b, const char *part)
         return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128", b->sizes);
     int status = bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12, n, epochs, &w);
     size_t pixels = (size_t)obj * (size_t)obj, count = (size_t)w.n_samples;
-    double *memory = status ? NULL : calloc(2 * (pixels + count), sizeof *memory);
+    double *memory = status ? NULL : calloc(2 * (pixels + RUNS * count), sizeof *memory);
     if (!status && !memory)
         status = PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for the results of %d samples", n);
     if (!status) {
-        struct way slow = {.ms = memory, .image = memory + 2 * count};
-        struct way fast = {.ms = memory + count, .image = memory + 2 * count + pixels};
+        struct way slow = {.image = memory, .runs = memory + 2 * pixels};
+        struct way fast = {.image = memory + pixels, .runs = slow.runs + RUNS * count};
         status = parts(b, part, &w, &slow, &fast);
     }
     free(memory);

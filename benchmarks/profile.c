@@ -109,7 +109,7 @@ int bench_profile(struct bench *b)
     PRISM_TRY_OUT(bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12, SAMPLES, 1, &w));
     struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
     PRISM_TRY_OUT(prism_dev_open(b->ctx, &params, &s.dev));
-    PRISM_TRY_OUT(bench_workload_dataset(s.dev, &w, NULL, &s.ds));
+    PRISM_TRY_OUT(bench_workload_dataset(s.dev, &w, &s.ds));
     PRISM_TRY_OUT(prism_session_create(s.dev, s.ds, &p, &s.session));
     for (int i = 0; i < SAMPLES; i++)
         PRISM_TRY_OUT(prism_session_step(s.session));

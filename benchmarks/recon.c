@@ -19,7 +19,6 @@ static int reconstruct(struct bench *b, const struct bench_workload *w, double g
 {
     struct goal goal = {goal_loss};
     struct prism_recon_params p;
-    struct prism_cache *cache = NULL;
     struct prism_dataset *ds = NULL;
     struct prism_session *s = NULL;
     int status;
@@ -27,8 +26,7 @@ static int reconstruct(struct bench *b, const struct bench_workload *w, double g
     p.training.objective = PRISM_OBJ_JOINT;
     p.training.max_steps = STEPS_MAX;
     p.metrics_every = 0;
-    PRISM_TRY_OUT(prism_cache_create((size_t)256 << 20, &cache));
-    PRISM_TRY_OUT(bench_workload_dataset(b->dev, w, cache, &ds));
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
     status = prism_session_run(s, go_on, &goal);
     status = status == PRISM_ECANCELED ? 0 : status;
@@ -38,7 +36,6 @@ static int reconstruct(struct bench *b, const struct bench_workload *w, double g
 out:
     prism_session_destroy(&s);
     prism_dataset_destroy(&ds);
-    prism_cache_destroy(&cache);
     return status;
 }
 

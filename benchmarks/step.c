@@ -49,7 +49,7 @@ static int run_size(struct bench *b, int grid, int obj)
         goto out;
     struct prism_recon_params p = bench_workload_params(&w, b->precision);
     PRISM_TRY_OUT(bench_step_cost(b, grid, obj, &c.cost));
-    PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, NULL, &ds));
+    PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &session));
     for (int i = 0; i < 2; i++) {
         PRISM_TRY_OUT(prism_session_step(session));

@@ -26,11 +26,10 @@ void bench_workload_release(struct bench_workload *w)
     *w = (struct bench_workload){.grid = 0};
 }
 
-int bench_workload_dataset(struct prism_dev *dev, const struct bench_workload *w, struct prism_cache *cache,
-                           struct prism_dataset **out)
+int bench_workload_dataset(struct prism_dev *dev, const struct bench_workload *w, struct prism_dataset **out)
 {
     const struct prism_dataset_params p = {.grid_size = w->grid, .obj_size = w->obj, .aperture = {.radius_px = w->radius}};
-    return prism_dataset_simulate(dev, &p, w->truth, w->centres, w->n_samples, cache, out);
+    return prism_dataset_simulate(dev, &p, w->truth, w->centres, w->n_samples, out);
 }
 
 /* Exactly n_epochs steps a sample: nothing converges, stops early or is tried again. */

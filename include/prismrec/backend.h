@@ -42,12 +42,15 @@ struct prism_host {
     void (*log)(void *user, int level, const char *text);
     /* Record an error; returns status, so that `return host->fail(...)` works. */
     int (*fail)(void *user, int status, const char *file, int line, const char *fmt, ...) PRISM_PRINTF(5, 6);
+    /* Count a plan for which candidates were to be timed; kept: what was found before, here or through cache_dir, was enough. */
+    void (*planned)(void *user, bool kept);
 };
 
 enum prism_caps_flags {
     PRISM_CAPS_HOST_VISIBLE = 1u << 0,  /* a prism_mem may be dereferenced by the host */
     PRISM_CAPS_DETERMINISTIC = 1u << 1, /* same bits for the same calls, whatever the thread count */
-    PRISM_CAPS_REPLAY = 1u << 2         /* the replay entries are there; set by the library */
+    PRISM_CAPS_REPLAY = 1u << 2,        /* the replay entries are there; set by the library */
+    PRISM_CAPS_ZEROED = 1u << 3         /* alloc() returns memory whose bytes are all 0 */
 };
 
 struct prism_caps {
@@ -159,6 +162,7 @@ enum prism_map {
     PRISM_MAP_MS_SSIM,     /* a weighted geometric mean over rows and its slopes. x0 means, x1[r] weights, x2[r] factors; s0 = k,
                               s1 = least mean l; P[c] = product over r of max(x0, l)^x1:
                               y0 = -k P x1 x2/x0, 0 where x0 < l;  y1 [c] = k (1 - P) */
+    PRISM_MAP_ADAM_ONCE,   /* y0 p as ADAM updates it from m = v = 0, where no later step needs m or v: there are none */
     PRISM_MAP_COUNT
 };
 
@@ -251,7 +255,27 @@ struct prism_misfit_args {
     prism_mem tmp;    /* 2 batch cols + batch reals, contents undefined afterwards */
 };
 
-/* Adam, as in map, over a matrix p [rows,cols] whose gradient is the outer product x0[r,c] = a[r] b[c] and is never stored. */
+/* The misfit of fields behind sub-apertures and its gradient by the spectrum, what these would give one after the other:
+ *   subaperture_fwd (u from spectrum);  fft_run(fft, +1, u, u);  misfit (loss, u from u);  fft_run(fft, -1, u, u);
+ *   subaperture_adj (gspectrum from u, beta 0)
+ * The fields, and so the losses' terms, are those of the separate entries, bit for bit. */
+struct prism_field_misfit_desc {
+    struct prism_subaperture_desc aperture;
+    enum prism_misfit kind;
+};
+struct prism_field_misfit_args {
+    prism_mem loss;      /* [batch] out */
+    prism_mem gspectrum; /* [h,w] cplx out; may equal spectrum */
+    prism_mem spectrum, pupil, origin, index, open;
+    prism_mem target;      /* [A,oh ow] */
+    prism_mem weight;      /* [A] */
+    struct prism_fft *fft; /* batch transforms of [oh,ow] */
+    prism_mem u;           /* [batch,oh,ow] cplx, contents undefined afterwards */
+    prism_mem tmp;         /* misfit's */
+};
+
+/* Adam, as in map, over a matrix p [rows,cols] whose gradient is the outer product x0[r,c] = a[r] b[c] and is never stored.
+ * m, v and vmax all NULL: ADAM_ONCE. */
 struct prism_adam_outer_desc {
     enum prism_dtype dtype; /* real */
     size_t rows, cols;
@@ -300,6 +324,7 @@ struct prism_ops {
     int (*norm_act_bwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
     int (*misfit)(struct prism_dev *, const struct prism_misfit_desc *, const struct prism_misfit_args *);
     int (*adam_outer)(struct prism_dev *, const struct prism_adam_outer_desc *, const struct prism_adam_outer_args *);
+    int (*field_misfit)(struct prism_dev *, const struct prism_field_misfit_desc *, const struct prism_field_misfit_args *);
     /* replay; optional, all four or none (then caps.flags lacks PRISM_CAPS_REPLAY). Between begin and end nothing runs: copy and
      * the entries from fft_run on that enqueue are recorded, no other may be called. replay() enqueues what was recorded:
      * same addresses, contents as they are then. */

@@ -26,6 +26,7 @@ struct prism_config {
         double inner_diameter;          /* px; annulus, obscured */
         int field_size;
         double snr; /* dB, 0 = none */
+        enum prism_measure_method transform;
     } telescope;
     struct {
         double wavelength, dxf, obj_diameter, obj_distance; /* m; 0 = the named object's */
@@ -37,8 +38,11 @@ struct prism_config {
         int threads;
         int plan_effort;
         char plugin_path[PRISM_PATH_MAX];
-        int cache_mb; /* measurement cache */
     } compute;
+    struct {
+        int grids_mb, apertures_mb, constants_mb, measurements_mb; /* 0 = none are kept */
+        bool plans;
+    } cache;
     struct {
         double checkpoint_seconds; /* 0 = none by the clock */
         int checkpoint_every;      /* steps, 0 = none by steps */

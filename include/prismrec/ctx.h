@@ -54,6 +54,12 @@ PRISM_API int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_param
 /* NULL ok; sets *dev to NULL. Objects made on it must be destroyed before. */
 PRISM_API void prism_dev_close(struct prism_dev **dev);
 
+/* From now on, what is made on the device looks in cache (prismrec/cache.h) before it computes what others may have computed, and
+ * keeps it there; plans are counted there. NULL, as at first: nothing is kept. cache must stay until another one is set or the
+ * device is closed, and may serve several devices. */
+struct prism_cache;
+PRISM_API void prism_dev_set_cache(struct prism_dev *dev, struct prism_cache *cache);
+
 /* Name of the backend behind a device, e.g. "cpu". */
 PRISM_API const char *prism_dev_backend(const struct prism_dev *dev);
 

@@ -131,6 +131,16 @@ PRISM_API enum prism_propagator prism_propagator_select(double fresnel_number);
  * field the k-space window moves with the aperture and pixel values keep their scale (a constant object keeps its amplitude).
  * Fields are exact up to a phase ramp for apertures off DC, which the modulus removes. */
 struct prism_measure;
+
+/* How the object's spectrum is computed where apertures look at it: the same up to rounding. A transform takes as long as the grid
+ * is large. Products with parts of DFT matrices depend on object, box and batch alone, and are faster where object and box are
+ * small. From k-space to the field it is always a transform. */
+enum prism_measure_method {
+    PRISM_MEASURE_AUTO,   /* what an estimate from the shapes says is faster */
+    PRISM_MEASURE_FFT,    /* transform */
+    PRISM_MEASURE_MATRIX, /* products; refused where the matrices need more than 1 GiB */
+    PRISM_MEASURE_METHOD_COUNT
+};
 struct prism_measure_params {
     enum prism_dtype dtype; /* real type: PRISM_F32 or PRISM_F64 */
     int grid_h, grid_w;
@@ -140,6 +150,7 @@ struct prism_measure_params {
     int box_h, box_w;     /* pupil box; 0 = grid (any mask) */
     int n_apertures;      /* table size */
     int batch;            /* fields per call, at most n_apertures unless indices repeat */
+    enum prism_measure_method method;
 };
 /* Returns 0, PRISM_EINVAL, PRISM_ENOMEM, PRISM_ENOTSUP, PRISM_EDEVICE. index starts as 0, 1, ..., batch-1. */
 PRISM_API int prism_measure_create(struct prism_dev *dev, const struct prism_measure_params *params, struct prism_measure **out);

@@ -2,7 +2,6 @@
 #ifndef PRISMREC_RECON_H
 #define PRISMREC_RECON_H
 
-#include "prismrec/cache.h"
 #include "prismrec/net.h"
 #include "prismrec/optics.h"
 
@@ -23,12 +22,13 @@ struct prism_dataset_params {
     double snr_db; /* 0 = no noise. Gaussian noise on each amplitude image, sigma^2 = mean(a^2)/10^(snr/10); negative values
                       become 0 */
     uint64_t seed; /* of the noise; sample k's noise depends on seed and k only */
+    enum prism_measure_method method; /* of simulating the data and of a session's fit to them; results agree up to rounding */
 };
 
-/* Measurements of a known object, made when first asked for and kept in cache (NULL = made anew every time; the noise of a sample
- * is the same every time). truth: amplitude [O,O], copied. centres_yx [n][2], copied. cache must outlive the data set. */
+/* Measurements of a known object, made when first asked for and kept in the device's cache (without one made anew every time; the
+ * noise of a sample is the same every time). truth: amplitude [O,O], copied. centres_yx [n][2], copied. */
 PRISM_API int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_params *params, const double *truth,
-                                     const double *centres_yx, int n, struct prism_cache *cache, struct prism_dataset **out);
+                                     const double *centres_yx, int n, struct prism_dataset **out);
 /* Given amplitudes [n,field,field] (row-major, object centre at field/2), copied. Both return 0, PRISM_EINVAL (naming the value: a
  * grid above 32768, more than 1000000 samples, a centre whose aperture opens no pixel of the grid, ...), PRISM_ENOMEM,
  * PRISM_EDEVICE. */
@@ -36,7 +36,8 @@ PRISM_API int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_d
                                      const double *centres_yx, int n, struct prism_dataset **out);
 PRISM_API void prism_dataset_destroy(struct prism_dataset **ds); /* NULL ok */
 PRISM_API int prism_dataset_count(const struct prism_dataset *ds);
-/* Amplitude image of sample k, [field,field]; valid until the next call with this data set or another one on the same cache. */
+/* Amplitude image of sample k, [field,field]; valid until the next call with this data set or another one that
+ * uses the same cache, and until that is cleared. */
 PRISM_API int prism_dataset_amplitude(struct prism_dataset *ds, int k, const float **out);
 PRISM_API const double *prism_dataset_truth(const struct prism_dataset *ds);   /* [O,O] or NULL */
 PRISM_API const double *prism_dataset_centres(const struct prism_dataset *ds); /* [n][2] */
@@ -166,7 +167,7 @@ PRISM_API void prism_session_destroy(struct prism_session **s); /* NULL ok */
 /* One unit of work: an optimiser step, a projection of one sample, or a parallel pass over all. Losses are looked at every step
  * where one decides something (progressive, init_threshold), once a loop (mopie), else every 16 steps; between looks a step waits
  * for nothing and allocates nothing, but for a progressive step that opens a sample: it measures it, which waits and may allocate
- * in the data set's cache. Returns 0, PRISM_EDIVERGED (step and term are in the text; everything goes back to the last state whose
+ * in the device's cache. Returns 0, PRISM_EDIVERGED (step and term are in the text; everything goes back to the last state whose
  * losses were seen to be finite), PRISM_EDEVICE. Does nothing once phase is PRISM_PHASE_DONE. */
 PRISM_API int prism_session_step(struct prism_session *s);
 PRISM_API void prism_session_progress(const struct prism_session *s, struct prism_progress *out);

@@ -23,36 +23,60 @@ void prismi_cpu_log(const struct prism_dev *dev, int level, const char *fmt, ...
 
 /* ---- memory ---- */
 
-static void *alloc_aligned(size_t bytes)
-{
-    enum { HUGE = 2 << 20 };
-    size_t align = bytes >= 2 * HUGE ? HUGE : CPU_ALIGN;
-    size_t rounded = (bytes + align - 1) / align * align;
-    void *p = bytes > PTRDIFF_MAX - align ? NULL : aligned_alloc(align, rounded ? rounded : align);
+enum { HUGE_PAGE = 2 << 20 };
 
+static size_t alignment_of(size_t bytes)
+{
+    return bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : CPU_ALIGN;
+}
+
+/* Of a block with that alignment. */
+static void want_huge_pages(void *p, size_t bytes)
+{
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (p && align == HUGE)
-        (void)madvise(p, rounded, MADV_HUGEPAGE); /* fewer page faults and TLB misses; only a hint */
+    if (alignment_of(bytes) == HUGE_PAGE)
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* fewer page faults and TLB misses; only a hint */
+#else
+    (void)p, (void)bytes;
 #endif
-    return p;
 }
 
 void *prismi_cpu_alloc(size_t n, size_t size)
 {
-    void *p = size && n > SIZE_MAX / size ? NULL : alloc_aligned(n * size);
-    return p ? memset(p, 0, n * size) : NULL;
+    size_t bytes = size && n > PTRDIFF_MAX / size ? PTRDIFF_MAX : n * size, align = alignment_of(bytes);
+    size_t rounded = (bytes + align - 1) / align * align;
+    void *p = bytes > PTRDIFF_MAX - HUGE_PAGE ? NULL : aligned_alloc(align, rounded ? rounded : align);
+
+    if (!p)
+        return NULL;
+    want_huge_pages(p, rounded);
+    return memset(p, 0, bytes);
 }
 
+/* Zeros. calloc knows of fresh pages that they are, so that what nobody writes takes no memory. Its own address lies just before
+ * the block. */
 static int cpu_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
 {
-    *out = alloc_aligned(bytes);
-    return *out ? 0 : CPU_FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes; use a smaller grid or batch", bytes);
+    size_t align = alignment_of(bytes), rounded = (bytes + align - 1) / align * align;
+    void *base = bytes > PTRDIFF_MAX - 3 * HUGE_PAGE ? NULL : calloc(1, rounded + align + sizeof base);
+
+    *out = NULL;
+    if (!base)
+        return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes; use a smaller grid or batch", bytes);
+    *out = (prism_mem)(((uintptr_t)base + sizeof base + align - 1) / align * align);
+    memcpy(*out - sizeof base, &base, sizeof base);
+    want_huge_pages(*out, rounded);
+    return 0;
 }
 
 static void cpu_release(struct prism_dev *dev, prism_mem mem)
 {
+    void *base = NULL;
+
     (void)dev;
-    free(mem);
+    if (mem)
+        memcpy(&base, mem - sizeof base, sizeof base);
+    free(base);
 }
 
 static int cpu_write(struct prism_dev *dev, prism_mem dst, const void *src, size_t bytes)
@@ -133,7 +157,7 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
     cpu->plan_effort = params->plan_effort;
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_CF32,
-                                    .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC,
+                                    .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC | PRISM_CAPS_ZEROED,
                                     .align = CPU_ALIGN,
                                     .mem_bytes = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0,
                                     .threads = params->threads > 0 ? params->threads : prismi_cpu_count()};
@@ -182,6 +206,7 @@ static const struct prism_ops ops = {
     .norm_act_bwd = prismi_cpu_norm_act_bwd,
     .adam_outer = prismi_cpu_adam_outer,
     .misfit = prismi_cpu_misfit,
+    .field_misfit = prismi_cpu_field_misfit,
 };
 
 extern const struct prism_backend prismi_backend_cpu;

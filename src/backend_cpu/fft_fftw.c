@@ -8,7 +8,7 @@
  *
  * Planning measures on scratch of its own, under a process-wide lock (FFTW's planner is global), and what was measured is kept as
  * wisdom, in the process and in <cache_dir>/fftw-wisdom-f32. */
-#include "backend_cpu/cpu.h"
+#include "backend_cpu/fft.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,23 +22,6 @@
 #include <unistd.h>
 
 static pthread_mutex_t planner = PTHREAD_MUTEX_INITIALIZER;
-
-enum {
-    ROWS = 16, /* of an item */
-    COLS = 16  /* of an item: two cache lines of a row */
-};
-
-/* A complex number as one word, for moving. */
-typedef uint64_t __attribute__((may_alias)) pair;
-
-struct prism_fft {
-    struct prism_dev *dev;
-    size_t batch, h, w;
-    const int32_t *support;      /* [2,batch,4], or NULL */
-    fftwf_plan rows[2], cols[2]; /* of one line: forward, inverse */
-    pair *scratch;               /* per thread: scratch + thread * nscratch */
-    size_t nscratch, pitch;      /* pitch: from a column to the next in scratch */
-};
 
 static size_t wisdom_path(const struct prism_dev *dev, char *path, size_t n)
 {
@@ -126,7 +109,7 @@ struct planning {
     bool failed;
 };
 
-static void plan_line(struct planning *p, size_t n, fftwf_plan plan[2])
+static void plan_line(struct planning *p, size_t n, void *plan[2])
 {
     for (int inverse = 0; inverse < 2; inverse++) {
         const int sign = inverse ? FFTW_BACKWARD : FFTW_FORWARD;
@@ -143,7 +126,7 @@ static void plan_line(struct planning *p, size_t n, fftwf_plan plan[2])
 /* Up to whole cache lines. */
 static size_t padded(size_t n)
 {
-    return (n + COLS - 1) / COLS * COLS;
+    return (n + CPU_FFT_COLS - 1) / CPU_FFT_COLS * CPU_FFT_COLS;
 }
 
 int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
@@ -157,8 +140,8 @@ int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
     p.a = prismi_cpu_alloc(2 * longest, sizeof *p.a);
     if (f) {
         *f = (struct prism_fft){.dev = dev, .batch = (size_t)d->batch, .h = h, .w = w, .support = (const int32_t *)d->support};
-        f->pitch = padded(h) + COLS; /* lines at a power of two would share their place in the cache */
-        f->nscratch = 2 * (COLS * f->pitch > padded(w) ? COLS * f->pitch : padded(w));
+        f->pitch = padded(h) + CPU_FFT_COLS; /* lines at a power of two would share their place in the cache */
+        f->nscratch = 2 * (CPU_FFT_COLS * f->pitch > padded(w) ? CPU_FFT_COLS * f->pitch : padded(w));
         f->scratch = prismi_cpu_alloc((size_t)dev->caps.threads * f->nscratch, sizeof *f->scratch);
     }
     bool good = f && f->scratch && p.a;
@@ -170,6 +153,8 @@ int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
         if (p.fresh && !p.failed)
             save_wisdom(dev);
         pthread_mutex_unlock(&planner);
+        if (p.effort != FFTW_ESTIMATE)
+            dev->host->planned(dev->host->user, !p.fresh);
     }
     free(p.a);
     if (!good || p.failed) {
@@ -203,7 +188,7 @@ void prismi_cpu_fft_destroy(struct prism_fft *f)
 struct fft_run {
     const struct prism_fft *f;
     const int32_t *support; /* [batch,4], or NULL */
-    fftwf_plan rows, cols;
+    void *rows, *cols;
     pair *dst, *src;
 };
 
@@ -234,12 +219,12 @@ static size_t least(size_t a, size_t b)
 
 static size_t row_items(const struct prism_fft *f)
 {
-    return (f->h + ROWS - 1) / ROWS;
+    return (f->h + CPU_FFT_ROWS - 1) / CPU_FFT_ROWS;
 }
 
 static size_t col_items(const struct prism_fft *f)
 {
-    return (f->w + COLS - 1) / COLS;
+    return (f->w + CPU_FFT_COLS - 1) / CPU_FFT_COLS;
 }
 
 static bool aligned(pair *p)
@@ -247,7 +232,7 @@ static bool aligned(pair *p)
     return fftwf_alignment_of((float *)p) == 0;
 }
 
-static void transform(fftwf_plan plan, pair *in, pair *out)
+void prismi_cpu_fft_line(void *plan, pair *out, pair *in)
 {
     fftwf_execute_dft(plan, (fftwf_complex *)in, (fftwf_complex *)out);
 }
@@ -261,7 +246,7 @@ static void row(const struct fft_run *r, const struct region *g, size_t at, pair
         in = memcpy(scratch + padded(w), in, w * sizeof *in);
     if (r->src != r->dst && aligned(to))
         out = to;
-    transform(r->rows, in, out);
+    prismi_cpu_fft_line(r->rows, out, in);
     if (out == to)
         return;
     if (r->src != r->dst) { /* what was there before may be anything */
@@ -276,10 +261,10 @@ static void row(const struct fft_run *r, const struct region *g, size_t at, pair
 static void rows_item(const void *arg, size_t item, int thread)
 {
     const struct fft_run *r = arg;
-    const size_t h = r->f->h, w = r->f->w, n = row_items(r->f), image = item / n, end = least(h, (item % n + 1) * ROWS);
+    const size_t h = r->f->h, w = r->f->w, n = row_items(r->f), image = item / n, end = least(h, (item % n + 1) * CPU_FFT_ROWS);
     const struct region g = region_of(r, image);
 
-    for (size_t i = item % n * ROWS; i < end; i++) {
+    for (size_t i = item % n * CPU_FFT_ROWS; i < end; i++) {
         const size_t at = (image * h + i) * w;
         if (meet(i, 1, g.row0, g.rows, h))
             row(r, &g, at, r->f->scratch + (size_t)thread * r->f->nscratch);
@@ -288,34 +273,63 @@ static void rows_item(const void *arg, size_t item, int thread)
     }
 }
 
-/* y[j ldy + i] = x[i ldx + j], i < n, j < m */
+typedef uint64_t pairs __attribute__((vector_size(32), aligned(8), may_alias));
+
+/* 4 x 4: blocks of 2 x 2 change places, then what is in them. */
+CPU_INLINE void transpose_4x4(pair *y, size_t ldy, const pair *x, size_t ldx)
+{
+    pairs s[4];
+
+    for (size_t k = 0; k < 2; k++) {
+        const pairs a = *(const pairs *)(x + k * ldx), b = *(const pairs *)(x + (k + 2) * ldx);
+        s[k] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+        s[k + 2] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    }
+    for (size_t k = 0; k < 4; k += 2) {
+        *(pairs *)(y + k * ldy) = __builtin_shufflevector(s[k], s[k + 1], 0, 4, 2, 6);
+        *(pairs *)(y + (k + 1) * ldy) = __builtin_shufflevector(s[k], s[k + 1], 1, 5, 3, 7);
+    }
+}
+
 CPU_INLINE void transpose_tile(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
 {
-    for (size_t j = 0; j < m; j++)
-        for (size_t i = 0; i < n; i++)
-            y[j * ldy + i] = x[i * ldx + j];
+    if (n % 4 || m % 4) {
+        for (size_t j = 0; j < m; j++)
+            for (size_t i = 0; i < n; i++)
+                y[j * ldy + i] = x[i * ldx + j];
+        return;
+    }
+    for (size_t i = 0; i < n; i += 4)
+        for (size_t j = 0; j < m; j += 4)
+            transpose_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);
 }
 
 CPU_HOT static void transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
 {
-    for (size_t i = 0; i < n; i += COLS)
-        for (size_t j = 0; j < m; j += COLS)
-            if (i + COLS <= n && j + COLS <= m)
-                transpose_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, COLS, COLS);
+    for (size_t i = 0; i < n; i += CPU_FFT_COLS)
+        for (size_t j = 0; j < m; j += CPU_FFT_COLS)
+            if (i + CPU_FFT_COLS <= n && j + CPU_FFT_COLS <= m)
+                transpose_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, CPU_FFT_COLS, CPU_FFT_COLS);
             else
-                transpose_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, least(COLS, n - i), least(COLS, m - j));
+                transpose_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, least(CPU_FFT_COLS, n - i), least(CPU_FFT_COLS, m - j));
+}
+
+void prismi_cpu_transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
+{
+    transpose(y, ldy, x, ldx, n, m);
 }
 
 static void cols_item(const void *arg, size_t item, int thread)
 {
     const struct fft_run *r = arg;
-    const size_t h = r->f->h, w = r->f->w, pitch = r->f->pitch, n = col_items(r->f), image = item / n, at = item % n * COLS;
-    const size_t count = least(COLS, w - at);
+    const size_t h = r->f->h, w = r->f->w, pitch = r->f->pitch, n = col_items(r->f), image = item / n, at = item % n * CPU_FFT_COLS;
+    const size_t count = least(CPU_FFT_COLS, w - at);
     const struct region g = region_of(r, image);
 
     if (!meet(at, count, g.col0, g.cols, w))
         return;
-    pair *data = r->dst + image * h * w + at, *in = r->f->scratch + (size_t)thread * r->f->nscratch, *out = in + COLS * pitch;
+    pair *data = r->dst + image * h * w + at, *in = r->f->scratch + (size_t)thread * r->f->nscratch,
+         *out = in + CPU_FFT_COLS * pitch;
     size_t first = least(g.rows, h - g.row0), rest = g.rows - first; /* rest: from row 0 on */
     transpose(in + g.row0, pitch, data + g.row0 * w, w, first, count);
     transpose(in, pitch, data, w, rest, count);
@@ -323,7 +337,7 @@ static void cols_item(const void *arg, size_t item, int thread)
         pair *line = in + j * pitch;
         memset(line + rest, 0, (g.row0 - rest) * sizeof *line);
         memset(line + g.row0 + first, 0, (h - g.row0 - first) * sizeof *line);
-        transform(r->cols, line, out + j * pitch);
+        prismi_cpu_fft_line(r->cols, out + j * pitch, line);
     }
     transpose(data, w, out, pitch, count, h);
 }
@@ -344,14 +358,20 @@ int prismi_cpu_fft_run(struct prism_fft *f, int sign, prism_mem dst, prism_mem s
 {
     const bool inverse = sign > 0;
     const int32_t *support = f->support && inverse ? f->support + 4 * f->batch : f->support;
-    const struct fft_run r = {f, support, f->rows[inverse], f->cols[inverse], (pair *)dst, (pair *)src};
-    const double work = 16.0 * (double)f->batch * (double)f->h * (double)f->w;
+    struct fft_run r = {f, support, f->rows[inverse], f->cols[inverse], (pair *)dst, (pair *)src};
+    const size_t pixels = f->h * f->w;
+    const double work = 16.0 * (double)pixels;
 
-    if (f->batch >= 2 * (size_t)f->dev->caps.threads && f->h * f->w <= 1 << 16) {
-        prismi_cpu_for(f->dev, f->batch, work, image_item, &r);
+    if (prismi_cpu_fft_by_image(f)) {
+        prismi_cpu_for(f->dev, f->batch, work * (double)f->batch, image_item, &r);
         return 0;
     }
-    prismi_cpu_for(f->dev, f->batch * row_items(f), work, rows_item, &r);
-    prismi_cpu_for(f->dev, f->batch * col_items(f), work, cols_item, &r);
+    for (size_t i = 0; i < f->batch; i++) { /* its columns while it is near */
+        prismi_cpu_for(f->dev, row_items(f), work, rows_item, &r);
+        prismi_cpu_for(f->dev, col_items(f), work, cols_item, &r);
+        r.dst += pixels;
+        r.src += pixels;
+        r.support = support ? r.support + 4 : NULL;
+    }
     return 0;
 }

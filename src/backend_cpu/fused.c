@@ -286,13 +286,18 @@ CPU_HOT static double misfit_l2(float weight, float *gu, const float *u, const f
     return misfit_sum(false, weight, gu, u, target, n);
 }
 
+double prismi_cpu_misfit_terms(enum prism_misfit kind, float weight, float *gu, const float *u, const float *target, size_t n)
+{
+    return (kind == PRISM_MISFIT_L1 ? misfit_l1 : misfit_l2)(weight, gu, u, target, n);
+}
+
 static void misfit_block(const void *arg, size_t row, size_t at, size_t n, double *sums)
 {
     const struct misfit_run *s = arg;
     size_t a = (size_t)s->index[row];
     const float *target = s->target + a * s->cols + (at - row * s->cols);
 
-    sums[0] = (s->kind == PRISM_MISFIT_L1 ? misfit_l1 : misfit_l2)(s->weight[a], s->gu + 2 * at, s->u + 2 * at, target, n);
+    sums[0] = prismi_cpu_misfit_terms(s->kind, s->weight[a], s->gu + 2 * at, s->u + 2 * at, target, n);
 }
 
 static void misfit_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block)

@@ -71,7 +71,9 @@ static piece_fn *const act_bwd[PRISM_ACT_COUNT] = {none_bwd,        relu_bwd,   
 
 /* ---- optimiser ---- */
 
-CPU_INLINE void adam_piece(const struct piece *s, bool amsgrad)
+enum moments { NO_MOMENTS, MOMENTS, LARGEST_TOO };
+
+CPU_INLINE void adam_piece(const struct piece *s, enum moments kept)
 {
     float *p = s->y[0], *m = s->y[1], *v = s->y[2], *top = s->y[3];
     const float *g = s->x[0];
@@ -81,11 +83,13 @@ CPU_INLINE void adam_piece(const struct piece *s, bool amsgrad)
     CPU_SIMD
     for (size_t i = 0; i < s->n; i++) {
         float gi = u * g[i];
-        float mi = b1 * m[i] + c1 * gi;
-        float vi = b2 * v[i] + c2 * (gi * gi);
-        m[i] = mi;
-        v[i] = vi;
-        if (amsgrad)
+        float mi = kept ? b1 * m[i] + c1 * gi : c1 * gi;
+        float vi = kept ? b2 * v[i] + c2 * (gi * gi) : c2 * (gi * gi);
+        if (kept) {
+            m[i] = mi;
+            v[i] = vi;
+        }
+        if (kept == LARGEST_TOO)
             top[i] = vi = top[i] > vi ? top[i] : vi;
         p[i] -= rate * mi / (sqrtf(vi) * root + eps);
     }
@@ -93,12 +97,22 @@ CPU_INLINE void adam_piece(const struct piece *s, bool amsgrad)
 
 CPU_HOT static void adam(const struct piece *s)
 {
-    adam_piece(s, false);
+    adam_piece(s, MOMENTS);
 }
 
 CPU_HOT static void amsgrad(const struct piece *s)
 {
-    adam_piece(s, true);
+    adam_piece(s, LARGEST_TOO);
+}
+
+CPU_HOT static void adam_once(const struct piece *s)
+{
+    adam_piece(s, NO_MOMENTS);
+}
+
+static bool is_adam(enum prism_map op)
+{
+    return op == PRISM_MAP_ADAM || op == PRISM_MAP_AMSGRAD || op == PRISM_MAP_ADAM_ONCE;
 }
 
 static bool adam_skips(const float *step)
@@ -234,6 +248,7 @@ static const struct map_op {
     [PRISM_MAP_L2_GRAD] = {l2_grad, "e", "eer"},
     [PRISM_MAP_ADAM] = {adam, "eee", "ed"},
     [PRISM_MAP_AMSGRAD] = {amsgrad, "eeee", "ed"},
+    [PRISM_MAP_ADAM_ONCE] = {adam_once, "e", "ed"},
     [PRISM_MAP_SSIM] = {ssim, "eeee", "eeeee"},
     [PRISM_MAP_SSIM_CS] = {ssim_cs, "eeee", "eeeee"},
     [PRISM_MAP_SSIM_GRAD] = {ssim_grad, "e", "reeeee"},
@@ -326,7 +341,7 @@ int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dt
         loss_scale(args, cols);
     else if (op == PRISM_MAP_MS_SSIM)
         ms_ssim(args, rows, cols);
-    else if ((op != PRISM_MAP_ADAM && op != PRISM_MAP_AMSGRAD) || !adam_skips((const float *)args->x[1]))
+    else if (!is_adam(op) || !adam_skips((const float *)args->x[1]))
         sweep(dev, op, rows, cols, args);
     return 0;
 }
@@ -336,8 +351,14 @@ int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dt
 struct outer_run {
     const struct prism_adam_outer_desc *d;
     const struct prism_adam_outer_args *a;
+    piece_fn *run;
     size_t blocks;
 };
+
+static float *moment(prism_mem mem, size_t at)
+{
+    return mem ? (float *)mem + at : NULL;
+}
 
 /* A row's gradient is b scaled by a number: ADAM with another u. */
 static void outer_item(const void *arg, size_t item, int thread)
@@ -346,20 +367,19 @@ static void outer_item(const void *arg, size_t item, int thread)
     const struct prism_adam_outer_args *a = o->a;
     size_t row = item / o->blocks, col = item % o->blocks * PIECE, at = row * o->d->cols + col;
     const float *step = (const float *)a->step, mine[3] = {step[0], step[1], step[2] * ((const float *)a->a)[row]};
-    const struct piece p = {
-        .n = o->d->cols - col < PIECE ? o->d->cols - col : PIECE,
-        .y = {(float *)a->p + at, (float *)a->m + at, (float *)a->v + at, a->vmax ? (float *)a->vmax + at : NULL},
-        .x = {(const float *)a->b + col, mine},
-        .s = {(float)o->d->b1, (float)o->d->b2, (float)o->d->eps},
-        .d = {o->d->b1, o->d->b2, o->d->eps}};
+    const struct piece p = {.n = o->d->cols - col < PIECE ? o->d->cols - col : PIECE,
+                            .y = {(float *)a->p + at, moment(a->m, at), moment(a->v, at), moment(a->vmax, at)},
+                            .x = {(const float *)a->b + col, mine},
+                            .s = {(float)o->d->b1, (float)o->d->b2, (float)o->d->eps},
+                            .d = {o->d->b1, o->d->b2, o->d->eps}};
 
     (void)thread;
-    (a->vmax ? amsgrad : adam)(&p);
+    o->run(&p);
 }
 
 int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
 {
-    const struct outer_run o = {d, args, (d->cols + PIECE - 1) / PIECE};
+    const struct outer_run o = {d, args, args->vmax ? amsgrad : args->m ? adam : adam_once, (d->cols + PIECE - 1) / PIECE};
 
     if (!adam_skips((const float *)args->step))
         prismi_cpu_for(dev, d->rows * o.blocks, (double)d->rows * (double)d->cols, outer_item, &o);

@@ -22,7 +22,11 @@ template <class T, int N> __global__ void adam_kernel(struct adam_run<T> s)
 
     if (first >= s.n || u != u)
         return;
-    pack p = *(const pack *)(s.p + first), m = *(const pack *)(s.m + first), v = *(const pack *)(s.v + first), second = {};
+    pack p = *(const pack *)(s.p + first), m = {}, v = {}, second = {};
+    if (s.m) {
+        m = *(const pack *)(s.m + first);
+        v = *(const pack *)(s.v + first);
+    }
     if (s.vmax)
         second = *(const pack *)(s.vmax + first);
     size_t r = first / s.cols, c = first % s.cols;
@@ -39,8 +43,10 @@ template <class T, int N> __global__ void adam_kernel(struct adam_run<T> s)
         }
     }
     *(pack *)(s.p + first) = p;
-    *(pack *)(s.m + first) = m;
-    *(pack *)(s.v + first) = v;
+    if (s.m) {
+        *(pack *)(s.m + first) = m;
+        *(pack *)(s.v + first) = v;
+    }
     if (s.vmax)
         *(pack *)(s.vmax + first) = second;
 }

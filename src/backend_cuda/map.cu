@@ -223,6 +223,16 @@ template <class T, bool amsgrad> struct adam : shape<T, T, T, T, amsgrad ? 4 : 3
     }
 };
 
+/* Inputs: gradient, p; table 5 as above. */
+template <class T> struct adam_once : shape<T, T, T, T, 1, 2> {
+    __device__ static void apply(const fixed<T> &f, const element<adam_once> &e, T *y)
+    {
+        T rate = f.x[5][0], root = f.x[5][1], u = f.x[5][2], g = u * e.x0;
+
+        y[0] = isnan(u) ? e.x[0] : e.x[0] - rate * (f.rest[0] * g) / (cu_sqrt(f.rest[1] * g * g) * root + f.s[2]);
+    }
+};
+
 /* ---- complex ---- */
 
 template <class T> struct twin {
@@ -389,6 +399,15 @@ template <class T, bool amsgrad> int run_adam(struct prism_dev *dev, size_t rows
     return run<adam<T, amsgrad>>(dev, rows, cols, make_fixed<T>(cols, &a));
 }
 
+template <class T> int run_adam_once(struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+{
+    struct prism_map_args a = *args;
+
+    a.x[1] = args->y[0];
+    a.x[5] = args->x[1];
+    return run<adam_once<T>>(dev, rows, cols, make_fixed<T>(cols, &a));
+}
+
 template <class T> int run_cplx(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const fixed<T> &f)
 {
     switch (op) {
@@ -463,6 +482,8 @@ int run_real(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols,
         return run_adam<T, false>(dev, rows, cols, args);
     case PRISM_MAP_AMSGRAD:
         return run_adam<T, true>(dev, rows, cols, args);
+    case PRISM_MAP_ADAM_ONCE:
+        return run_adam_once<T>(dev, rows, cols, args);
     case PRISM_MAP_MS_SSIM:
         return cu_launch(dev, "MS-SSIM", ms_ssim<T>, dim3(cu_blocks(cols, THREADS)), dim3(THREADS), f, rows);
     case PRISM_MAP_LOSS_SCALE:

@@ -124,13 +124,14 @@ static void T(map_adam)(enum prism_map op, size_t rows, size_t cols, const struc
         return;
     EACH
     {
-        REAL gi = u * g[i];
-        m[i] = b1 * m[i] + c1 * gi;
-        v[i] = b2 * v[i] + c2 * gi * gi;
-        REAL second = v[i];
+        REAL gi = u * g[i], first = c1 * gi, second = c2 * gi * gi;
+        if (op != PRISM_MAP_ADAM_ONCE) {
+            first = m[i] = b1 * m[i] + first;
+            second = v[i] = b2 * v[i] + second;
+        }
         if (op == PRISM_MAP_AMSGRAD)
-            second = vmax[i] = vmax[i] > v[i] ? vmax[i] : v[i];
-        p[i] -= rate[0] * m[i] / (sqrt(second) * rate[1] + eps);
+            second = vmax[i] = vmax[i] > second ? vmax[i] : second;
+        p[i] -= rate[0] * first / (sqrt(second) * rate[1] + eps);
     }
 }
 
@@ -253,14 +254,14 @@ static void T(map)(enum prism_map op, size_t rows, size_t cols, const struct pri
         T(map_ms_ssim)(rows, cols, a);
     else if (op == PRISM_MAP_LOSS_SCALE)
         T(map_loss_scale)(cols, a);
+    else if (op == PRISM_MAP_ADAM || op == PRISM_MAP_AMSGRAD || op == PRISM_MAP_ADAM_ONCE)
+        T(map_adam)(op, rows, cols, a);
     else if (op >= PRISM_MAP_C_FROM_R)
         T(map_cplx)(op, rows, cols, a);
     else if (op == PRISM_MAP_SSIM_GRAD)
         T(map_ssim_grad)(rows, cols, a);
     else if (op == PRISM_MAP_SSIM || op == PRISM_MAP_SSIM_CS)
         T(map_ssim)(op, rows, cols, a);
-    else if (op == PRISM_MAP_ADAM || op == PRISM_MAP_AMSGRAD)
-        T(map_adam)(op, rows, cols, a);
     else if (op == PRISM_MAP_GATHER_ROW)
         T(map_gather_row)(rows, cols, a);
     else if (op == PRISM_MAP_NORM_BWD)

@@ -7,17 +7,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[METRIC_COUNT] = {"step", "sample",  "loss",         "loss_old", "loss_new",   "lr",
-                                                "ssim", "psnr_db", "rmse_percent", "skipped",  "loss_scale", "seconds"};
+static const char *const names[METRIC_COUNT] = {"step",       "sample",  "loss",           "loss_old",     "loss_new",
+                                                "lr",         "ssim",    "psnr_db",        "rmse_percent", "skipped",
+                                                "loss_scale", "seconds", "cache_hit_rate", "cache_bytes"};
 
-void metrics_line(struct json_out *j, const struct prism_progress *at, double seconds)
+void metrics_line(struct json_out *j, const struct prism_progress *at, double seconds, const struct prism_cache *cache)
 {
     /* quality only where it was measured: a repeated value would look like a plateau */
     double ssim = at->evaluated ? at->ssim : NAN, psnr = at->evaluated ? at->psnr_db : NAN,
            rmse = at->evaluated ? at->rmse_percent : NAN;
-    const double values[METRIC_COUNT] = {(double)at->step, at->sample, at->loss, at->loss_old, at->loss_new,
-                                         at->lr,           ssim,       psnr,     rmse,         (double)at->skipped,
-                                         at->loss_scale,   seconds};
+    const struct prism_cache_stats measurements = prism_cache_get_stats(cache, PRISM_CACHE_MEASUREMENTS);
+    const double values[METRIC_COUNT] = {(double)at->step,
+                                         at->sample,
+                                         at->loss,
+                                         at->loss_old,
+                                         at->loss_new,
+                                         at->lr,
+                                         ssim,
+                                         psnr,
+                                         rmse,
+                                         (double)at->skipped,
+                                         at->loss_scale,
+                                         seconds,
+                                         prism_cache_hit_rate(&measurements),
+                                         (double)prism_cache_get_stats(cache, PRISM_CACHE_ALL).bytes};
     json_open(j, NULL, '{');
     json_string(j, "phase", prism_phase_name(at->phase));
     for (int i = 0; i < METRIC_COUNT; i++)

@@ -3,6 +3,7 @@
 #define PRISM_CLI_METRICS_H
 
 #include "cli/json.h"
+#include "prismrec/cache.h"
 #include "prismrec/recon.h"
 
 enum metric {
@@ -18,11 +19,13 @@ enum metric {
     METRIC_SKIPPED,
     METRIC_LOSS_SCALE,
     METRIC_SECONDS,
+    METRIC_CACHE_HIT_RATE,
+    METRIC_CACHE_BYTES,
     METRIC_COUNT
 };
 
 /* Append one line (without its newline) for this step. */
-void metrics_line(struct json_out *j, const struct prism_progress *at, double seconds);
+void metrics_line(struct json_out *j, const struct prism_progress *at, double seconds, const struct prism_cache *cache);
 
 /* What a file holds, up to and including last_step; NaN for null. */
 struct metrics {

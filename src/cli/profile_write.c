@@ -47,14 +47,19 @@ static void owner(struct json_out *j, const char *name, double bytes, double pea
 
 static int memory_members(struct json_out *j, struct setup *s, int n)
 {
-    double cached = (double)prism_cache_get_stats(s->cache).bytes;
     json_open(j, "memory", '[');
     for (int i = 0; i < n; i++) {
         struct prism_profile_memory m;
         PRISM_TRY(prism_profile_memory(s->dev, i, &m));
         owner(j, m.owner, (double)m.bytes, (double)m.peak_bytes);
     }
-    owner(j, "caches (host)", cached, cached); /* a cache keeps what it has */
+    for (int i = 0; i < PRISM_CACHE_KINDS; i++) { /* each keeps what it has, up to its budget */
+        double bytes = (double)prism_cache_get_stats(s->cache, i).bytes;
+        char name[32];
+        snprintf(name, sizeof name, "cache, %s (host)", prism_cache_kind_name(i));
+        if (i != PRISM_CACHE_PLANS && i != PRISM_CACHE_CONSTANTS) /* the backend's own; part of the loss */
+            owner(j, name, bytes, bytes);
+    }
     json_close(j, ']');
     return 0;
 }

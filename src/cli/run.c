@@ -105,7 +105,7 @@ static bool on_progress(void *user, const struct prism_progress *at)
     if (r->voice == VOICE_LINE)
         progress_show(&r->progress, at);
     if (at->evaluated)
-        r->status = PRISMI_REGION(r->setup.dev, "log", 0, rundir_log(&r->dir, r->setup.ctx, at, wall_s(r), r->voice == VOICE_JSON));
+        r->status = PRISMI_REGION(r->setup.dev, "log", 0, rundir_log(&r->dir, &r->setup, at, wall_s(r), r->voice == VOICE_JSON));
     if (!r->status && checkpoint_due(r, at->step))
         r->status = checkpoint(r, at->step);
     if (r->status) /* now: that the run stops for it is an error too, and will be recorded over this one */

@@ -149,18 +149,18 @@ void rundir_close(struct rundir *d)
     d->metrics_fd = -1;
 }
 
-int rundir_log(struct rundir *d, struct prism_ctx *ctx, const struct prism_progress *at, double wall_s, bool echo)
+int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *at, double wall_s, bool echo)
 {
     struct json_out j;
     json_init(&j, false);
-    metrics_line(&j, at, wall_s);
+    metrics_line(&j, at, wall_s, s->cache);
     json_newline(&j);
     const char *line = json_text(&j);
     ssize_t n = line ? (ssize_t)strlen(line) : 0;
-    int status = line ? 0 : PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for a line of metrics.jsonl");
+    int status = line ? 0 : PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a line of metrics.jsonl");
     errno = ENOSPC; /* what a short write means */
     if (!status && write(d->metrics_fd, line, (size_t)n) != n)
-        status = PRISM_FAIL(ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"), strerror(errno));
+        status = PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"), strerror(errno));
     if (!status && echo) {
         fputs(line, stdout);
         fflush(stdout);
@@ -244,11 +244,29 @@ static void pattern_members(struct json_out *j, const struct prism_pattern_stats
     json_close(j, '}');
 }
 
+static void cache_members(struct json_out *j, const struct prism_cache *cache)
+{
+    json_open(j, "cache", '{');
+    for (int i = 0; i < PRISM_CACHE_KINDS; i++) {
+        struct prism_cache_stats kind = prism_cache_get_stats(cache, i);
+        json_open(j, prism_cache_kind_name(i), '{');
+        json_uint(j, "hits", kind.hits);
+        json_uint(j, "misses", kind.misses);
+        json_number(j, "hit_rate", prism_cache_hit_rate(&kind));
+        json_uint(j, "insertions", kind.insertions);
+        json_uint(j, "evictions", kind.evictions);
+        json_uint(j, "entries", kind.entries);
+        json_uint(j, "bytes", kind.bytes);
+        json_uint(j, "budget_bytes", kind.budget);
+        json_close(j, '}');
+    }
+    json_close(j, '}');
+}
+
 static void provenance(struct json_out *j, struct rundir *d, struct setup *s)
 {
     const struct prism_config *cfg = s->cfg;
     size_t pixels = (size_t)cfg->image.obj_size * (size_t)cfg->image.obj_size;
-    struct prism_cache_stats cache = prism_cache_get_stats(s->cache);
     struct json_out settings;
     json_string(j, "version", prism_version());
     json_string(j, "git", PRISMI_GIT);
@@ -267,10 +285,7 @@ static void provenance(struct json_out *j, struct rundir *d, struct setup *s)
     json_string(j, "backend", prism_dev_backend(s->dev));
     json_string(j, "device", s->dev->caps.device);
     json_number(j, "threads", s->dev->caps.threads);
-    json_open(j, "cache", '{');
-    json_uint(j, "hits", cache.hits);
-    json_uint(j, "misses", cache.misses);
-    json_close(j, '}');
+    cache_members(j, s->cache);
 }
 
 void rundir_final(struct json_out *j, const char *key, const struct prism_progress *final, double wall_s)

@@ -22,7 +22,7 @@ int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *
 int rundir_open(struct rundir *d, struct setup *s, int64_t last_step);
 void rundir_close(struct rundir *d);
 /* A line of metrics.jsonl; text is copied to standard output where echo. */
-int rundir_log(struct rundir *d, struct prism_ctx *ctx, const struct prism_progress *at, double wall_s, bool echo);
+int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *at, double wall_s, bool echo);
 /* metrics.jsonl first, so that no checkpoint is ahead of it. */
 int rundir_checkpoint(struct rundir *d, struct setup *s);
 /* run.json. final may be NULL. */

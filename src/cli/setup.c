@@ -82,11 +82,18 @@ static int open_device(struct setup *s, bool no_fused)
         .plugin_path = *c->compute.plugin_path ? c->compute.plugin_path : NULL,
         .threads = c->compute.threads,
         .plan_effort = (enum prism_plan_effort)c->compute.plan_effort,
-        .cache_dir = cache_dir(s->ctx, dir, sizeof dir),
+        .cache_dir = c->cache.plans ? cache_dir(s->ctx, dir, sizeof dir) : NULL,
         .no_fused = no_fused,
         .profile = s->profile,
     };
-    return prism_dev_open(s->ctx, &params, &s->dev);
+    const struct prism_cache_params cache = {.budget = {[PRISM_CACHE_GRIDS] = (size_t)c->cache.grids_mb << 20,
+                                                        [PRISM_CACHE_APERTURES] = (size_t)c->cache.apertures_mb << 20,
+                                                        [PRISM_CACHE_CONSTANTS] = (size_t)c->cache.constants_mb << 20,
+                                                        [PRISM_CACHE_MEASUREMENTS] = (size_t)c->cache.measurements_mb << 20}};
+    PRISM_TRY(prism_dev_open(s->ctx, &params, &s->dev));
+    PRISM_TRY(prism_cache_create(&cache, &s->cache));
+    prism_dev_set_cache(s->dev, s->cache);
+    return 0;
 }
 
 /* The sentence of a failure, headed with whose it is. */
@@ -127,10 +134,9 @@ static int make_data(struct setup *s)
         .aperture = c->telescope.aperture,
         .snr_db = c->telescope.snr,
         .seed = c->recon.seed,
+        .method = c->telescope.transform,
     };
-    PRISM_TRY(prism_cache_create((size_t)c->compute.cache_mb << 20, &s->cache));
-    PRISM_TRY(
-        PRISMI_REGION(s->dev, "data", 0, prism_dataset_simulate(s->dev, &params, s->truth, s->centres, s->n, s->cache, &s->ds)));
+    PRISM_TRY(PRISMI_REGION(s->dev, "data", 0, prism_dataset_simulate(s->dev, &params, s->truth, s->centres, s->n, &s->ds)));
     return PRISMI_REGION(s->dev, "session", 0, prism_session_create(s->dev, s->ds, &c->recon, &s->session));
 }
 
@@ -146,8 +152,8 @@ void setup_release(struct setup *s)
 {
     prism_session_destroy(&s->session);
     prism_dataset_destroy(&s->ds);
-    prism_cache_destroy(&s->cache);
     prism_dev_close(&s->dev);
+    prism_cache_destroy(&s->cache);
     prism_config_set_destroy(&s->set);
     free(s->truth);
     free(s->centres);

@@ -56,6 +56,7 @@ static const char *const sections[][2] = {
     {"physics", "Lengths in metres, for sizes given as 0"},
     {"mopie", "Projections (algorithm mopie)"},
     {"compute", "Where and how it is computed"},
+    {"cache", "What is kept to be used again"},
     {"output", "What a run writes"},
 };
 

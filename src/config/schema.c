@@ -16,6 +16,7 @@ static const char *const schedules[] = {"constant", "plateau", "cosine", "cosine
 static const char *const targets[] = {"circle", "measurement", "synthetic_aperture", "projection", NULL};
 static const char *const precisions[] = {"fp32", "fp64", "tf32", "bf16", "fp16", NULL};
 static const char *const objects[] = {"none", "europa", "titan", "betelgeuse", "neptune", NULL};
+static const char *const transforms[] = {"auto", "fft", "matrix", NULL};
 static const char *const planners[] = {"estimate", "measure", "patient", NULL};
 
 #define FIELD(m) offsetof(struct prism_config, m), sizeof(((struct prism_config *)NULL)->m)
@@ -74,6 +75,9 @@ static const struct prism_config_key keys[] = {
              "detector pixels per side, a few more than the aperture's diameter; 0: image_size")},
     {KEY_NUMBER("telescope.snr", telescope.snr, 0, 200, "0", "dB",
                 "signal-to-noise ratio of the measured amplitudes; 0: no noise")},
+    {KEY_ENUM("telescope.transform", telescope.transform, transforms, "auto",
+              "from the object to the apertures in k-space: a transform of the whole grid, matrix products for object and "
+              "apertures alone, or the faster by an estimate; the same up to rounding")},
 
     {KEY_BOOL_NOT("model.use_bn", recon.decoder.no_norm, "true", "normalise each channel by the image's own mean and variance")},
     {KEY_ENUM(
@@ -165,7 +169,17 @@ static const struct prism_config_key keys[] = {
     {KEY_ENUM("compute.fft_planner", compute.plan_effort, planners, "measure", "effort spent on finding fast transforms")},
     {KEY_TEXT("compute.plugin_path", compute.plugin_path, "",
               "folder of backend plugins; empty: PRISMREC_BACKEND_PATH, else the installed one")},
-    {KEY_INT("compute.cache_mb", compute.cache_mb, 0, 1048576, "256", "MiB", "memory for computed measurements; 0: none are kept")},
+
+    {KEY_INT("cache.grids_mb", cache.grids_mb, 0, 1048576, "64", "MiB",
+             "memory for phase planes of propagators, for programs that make them; a run makes none. 0: none are kept")},
+    {KEY_BOOL("cache.plans", cache.plans, "true",
+              "keep what was found out about transforms in the user's cache folder; false: every process times candidates anew")},
+    {KEY_INT("cache.apertures_mb", cache.apertures_mb, 0, 1048576, "16", "MiB",
+             "memory for masks of apertures; 0: none are kept, each is made whenever it is asked for")},
+    {KEY_INT("cache.constants_mb", cache.constants_mb, 0, 1048576, "256", "MiB",
+             "device memory for what ssim and ms-ssim need of every target; 0, or too little: it is computed in every step")},
+    {KEY_INT("cache.measurements_mb", cache.measurements_mb, 0, 1048576, "256", "MiB",
+             "memory for computed measurements; 0: none are kept, each is computed whenever it is asked for")},
 
     {KEY_NUMBER("output.checkpoint_seconds", output.checkpoint_seconds, 0, 1e9, "30", "s",
                 "time between checkpoints, less at the start of a run; 0: none by the clock; there is always one at the end")},

@@ -22,18 +22,35 @@ const char *prism_dev_backend(const struct prism_dev *dev)
     return ((const struct prismi_device *)dev)->backend->name;
 }
 
+struct prism_cache *prismi_dev_cache(const struct prism_dev *dev)
+{
+    return ((const struct prismi_device *)dev)->cache;
+}
+
+void prism_dev_set_cache(struct prism_dev *dev, struct prism_cache *cache)
+{
+    ((struct prismi_device *)dev)->cache = cache;
+}
+
+/* ---- the library's side: user is the device ---- */
+
 static void host_log(void *user, int level, const char *text)
 {
-    prismi_log(user, (enum prism_log_level)level, "%s", text);
+    prismi_log(((struct prismi_device *)user)->ctx, (enum prism_log_level)level, "%s", text);
 }
 
 static int host_fail(void *user, int status, const char *file, int line, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    prismi_vfail(user, status, file, line, fmt, args);
+    prismi_vfail(((struct prismi_device *)user)->ctx, status, file, line, fmt, args);
     va_end(args);
     return status;
+}
+
+static void host_planned(void *user, bool kept)
+{
+    prismi_cache_count(((struct prismi_device *)user)->cache, PRISM_CACHE_PLANS, kept);
 }
 
 /* ---- finding a backend ---- */
@@ -150,13 +167,14 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a device record");
     d->ctx = ctx;
     d->backend = b;
-    d->host = (struct prism_host){PRISM_BACKEND_ABI, sizeof d->host, ctx, host_log, host_fail};
+    d->host = (struct prism_host){PRISM_BACKEND_ABI, sizeof d->host, d, host_log, host_fail, host_planned};
     d->ops = *b->ops;
     if (params->no_fused) {
         d->ops.norm_act_fwd = NULL;
         d->ops.norm_act_bwd = NULL;
         d->ops.misfit = NULL;
         d->ops.adam_outer = NULL;
+        d->ops.field_misfit = NULL;
     }
     prismi_compose(&d->ops);
     d->dev.ops = &d->ops;

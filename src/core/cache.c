@@ -1,8 +1,9 @@
-/* Byte-bounded LRU cache: chained hash table plus a recency list. */
+/* Byte-bounded LRU caches, one shelf a kind: chained hash table plus a recency list. */
 #include "prismrec/cache.h"
 
 #include "core/internal.h"
 
+#include <math.h>
 #include <string.h>
 
 struct entry {
@@ -13,126 +14,175 @@ struct entry {
     _Alignas(max_align_t) unsigned char data[];
 };
 
-struct prism_cache {
+struct shelf {
     struct prism_cache_stats stats;
     struct entry *newest, *oldest;
     struct entry *buckets[256];
 };
 
-int prism_cache_create(size_t byte_budget, struct prism_cache **out)
+struct prism_cache {
+    struct shelf shelves[PRISM_CACHE_KINDS];
+};
+
+const char *prism_cache_kind_name(enum prism_cache_kind kind)
+{
+    static const char *const names[] = {"grids", "plans", "apertures", "constants", "measurements"};
+    _Static_assert(sizeof names / sizeof *names == PRISM_CACHE_KINDS, "a name per kind");
+    return names[kind];
+}
+
+int prism_cache_create(const struct prism_cache_params *params, struct prism_cache **out)
 {
     *out = prismi_alloc(1, sizeof **out);
     if (!*out)
         return PRISM_ENOMEM;
-    (*out)->stats.byte_budget = byte_budget;
+    for (int i = 0; i < PRISM_CACHE_KINDS; i++)
+        (*out)->shelves[i].stats.budget = params->budget[i];
+    (*out)->shelves[PRISM_CACHE_PLANS].stats.budget = 0;
     return 0;
 }
 
-static struct entry **bucket(struct prism_cache *c, const struct prism_key *key)
+static struct entry **bucket(struct shelf *s, const struct prism_key *key)
 {
-    return &c->buckets[key->lo & 255];
+    return &s->buckets[key->lo & 255];
 }
 
-static struct entry *find(struct prism_cache *c, const struct prism_key *key)
+static struct entry *find(struct shelf *s, const struct prism_key *key)
 {
-    struct entry *e = *bucket(c, key);
+    struct entry *e = *bucket(s, key);
     while (e && (e->key.hi != key->hi || e->key.lo != key->lo))
         e = e->chain;
     return e;
 }
 
-static void unlink_recency(struct prism_cache *c, struct entry *e)
+static void unlink_recency(struct shelf *s, struct entry *e)
 {
-    *(e->newer ? &e->newer->older : &c->newest) = e->older;
-    *(e->older ? &e->older->newer : &c->oldest) = e->newer;
+    *(e->newer ? &e->newer->older : &s->newest) = e->older;
+    *(e->older ? &e->older->newer : &s->oldest) = e->newer;
 }
 
-static void push_newest(struct prism_cache *c, struct entry *e)
+static void push_newest(struct shelf *s, struct entry *e)
 {
     e->newer = NULL;
-    e->older = c->newest;
-    *(c->newest ? &c->newest->newer : &c->oldest) = e;
-    c->newest = e;
+    e->older = s->newest;
+    *(s->newest ? &s->newest->newer : &s->oldest) = e;
+    s->newest = e;
 }
 
-static void drop(struct prism_cache *c, struct entry *e)
+static void drop(struct shelf *s, struct entry *e)
 {
-    struct entry **link = bucket(c, &e->key);
+    struct entry **link = bucket(s, &e->key);
     while (*link != e)
         link = &(*link)->chain;
     *link = e->chain;
-    unlink_recency(c, e);
-    c->stats.entries--;
-    c->stats.bytes -= e->bytes;
+    unlink_recency(s, e);
+    s->stats.entries--;
+    s->stats.bytes -= e->bytes;
     prismi_free(e);
 }
 
-const void *prism_cache_get(struct prism_cache *c, const struct prism_key *key, size_t *bytes)
+void prismi_cache_count(struct prism_cache *c, enum prism_cache_kind kind, bool hit)
+{
+    if (c)
+        (*(hit ? &c->shelves[kind].stats.hits : &c->shelves[kind].stats.misses))++;
+}
+
+const void *prism_cache_get(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key, size_t *bytes)
 {
     if (!c)
         return NULL;
-    struct entry *e = find(c, key);
-    if (!e) {
-        c->stats.misses++;
+    struct shelf *s = &c->shelves[kind];
+    struct entry *e = find(s, key);
+    prismi_cache_count(c, kind, e);
+    if (!e)
         return NULL;
-    }
-    c->stats.hits++;
-    unlink_recency(c, e);
-    push_newest(c, e);
+    unlink_recency(s, e);
+    push_newest(s, e);
     if (bytes)
         *bytes = e->bytes;
     return e->data;
 }
 
-const void *prism_cache_put(struct prism_cache *c, const struct prism_key *key, const void *data, size_t bytes)
+/* data NULL: zeros. */
+static void *store(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key, const void *data, size_t bytes)
 {
-    if (!c || bytes > c->stats.byte_budget)
+    if (!c || bytes > c->shelves[kind].stats.budget)
         return NULL;
+    struct shelf *s = &c->shelves[kind];
     /* allocate first: on failure everything stored stays; data may be the very block that is replaced */
     struct entry *e = prismi_alloc(1, sizeof *e + bytes);
     if (!e)
         return NULL;
     e->key = *key;
     e->bytes = bytes;
-    memcpy(e->data, data, bytes);
-    struct entry *old = find(c, key);
+    if (data)
+        memcpy(e->data, data, bytes);
+    struct entry *old = find(s, key);
     if (old)
-        drop(c, old);
-    while (c->stats.bytes + bytes > c->stats.byte_budget) {
-        drop(c, c->oldest);
-        c->stats.evictions++;
+        drop(s, old);
+    while (s->stats.bytes + bytes > s->stats.budget) {
+        drop(s, s->oldest);
+        s->stats.evictions++;
     }
-    e->chain = *bucket(c, key);
-    *bucket(c, key) = e;
-    push_newest(c, e);
-    c->stats.entries++;
-    c->stats.insertions++;
-    c->stats.bytes += bytes;
+    e->chain = *bucket(s, key);
+    *bucket(s, key) = e;
+    push_newest(s, e);
+    s->stats.entries++;
+    s->stats.insertions++;
+    s->stats.bytes += bytes;
     return e->data;
 }
 
-void prism_cache_clear(struct prism_cache *c)
+const void *prism_cache_put(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key, const void *data,
+                            size_t bytes)
 {
-    if (!c)
-        return;
-    while (c->oldest)
-        drop(c, c->oldest);
-    size_t budget = c->stats.byte_budget;
-    memset(&c->stats, 0, sizeof c->stats);
-    c->stats.byte_budget = budget;
+    return store(c, kind, key, data, bytes);
+}
+
+void *prismi_cache_room(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key, size_t bytes)
+{
+    return store(c, kind, key, NULL, bytes);
+}
+
+void prism_cache_clear(struct prism_cache *c, enum prism_cache_kind kind)
+{
+    for (int i = 0; c && i < PRISM_CACHE_KINDS; i++) {
+        struct shelf *s = &c->shelves[i];
+        if (kind != PRISM_CACHE_ALL && i != (int)kind)
+            continue;
+        while (s->oldest)
+            drop(s, s->oldest);
+        s->stats = (struct prism_cache_stats){.budget = s->stats.budget};
+    }
 }
 
 void prism_cache_destroy(struct prism_cache **pc)
 {
-    if (!*pc)
-        return;
-    prism_cache_clear(*pc);
+    prism_cache_clear(*pc, PRISM_CACHE_ALL);
     prismi_free(*pc);
     *pc = NULL;
 }
 
-struct prism_cache_stats prism_cache_get_stats(const struct prism_cache *c)
+struct prism_cache_stats prism_cache_get_stats(const struct prism_cache *c, enum prism_cache_kind kind)
 {
-    static const struct prism_cache_stats none;
-    return c ? c->stats : none;
+    struct prism_cache_stats sum = {0};
+    for (int i = 0; c && i < PRISM_CACHE_KINDS; i++) {
+        const struct prism_cache_stats *s = &c->shelves[i].stats;
+        if (kind != PRISM_CACHE_ALL && i != (int)kind)
+            continue;
+        sum.hits += s->hits;
+        sum.misses += s->misses;
+        sum.insertions += s->insertions;
+        sum.evictions += s->evictions;
+        sum.entries += s->entries;
+        sum.bytes += s->bytes;
+        sum.budget += s->budget;
+    }
+    return sum;
+}
+
+double prism_cache_hit_rate(const struct prism_cache_stats *s)
+{
+    uint64_t asked = s->hits + s->misses;
+    return asked ? (double)s->hits / (double)asked : NAN;
 }

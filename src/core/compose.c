@@ -46,20 +46,37 @@ static int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, cons
     return prismi_map(dev, PRISM_MAP_C_PHASE, d->dtype, d->batch, d->cols, a->gu, m, a->u, NULL, 0, 0);
 }
 
+int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a)
+{
+    const struct prism_ops *ops = dev->ops;
+    const struct prism_subaperture_desc *s = &d->aperture;
+    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index, 0, a->open};
+    const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open};
+    const struct prism_misfit_desc md = {prism_dtype_real(s->dtype), d->kind, (size_t)s->batch, (size_t)s->oh * (size_t)s->ow};
+    const struct prism_misfit_args ma = {a->loss, a->u, a->u, a->target, a->weight, a->index, a->tmp};
+    PRISM_TRY(ops->subaperture_fwd(dev, s, &there));
+    PRISM_TRY(ops->fft_run(a->fft, +1, a->u, a->u));
+    PRISM_TRY(ops->misfit(dev, &md, &ma));
+    PRISM_TRY(ops->fft_run(a->fft, -1, a->u, a->u));
+    return ops->subaperture_adj(dev, s, &back);
+}
+
 /* A few rows of the gradient at a time. */
 static int adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *a)
 {
     const struct prism_ops *ops = dev->ops;
+    enum prism_map op = a->vmax ? PRISM_MAP_AMSGRAD : a->m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
     size_t size = prism_dtype_size(d->dtype);
     for (size_t r = 0; r < d->rows; r += PRISM_ADAM_OUTER_ROWS) {
         size_t n = d->rows - r < PRISM_ADAM_OUTER_ROWS ? d->rows - r : PRISM_ADAM_OUTER_ROWS, at = r * d->cols * size;
         const struct prism_gemm_desc outer = {.dtype = d->dtype, .m = (int)n, .n = (int)d->cols, .k = 1, .alpha = 1};
-        const struct prism_map_args step = {{a->p + at, a->m + at, a->v + at, a->vmax ? a->vmax + at : NULL},
-                                            {a->tmp, a->step, 0, 0, 0, 0},
-                                            {d->b1, d->b2, d->eps},
-                                            PRISM_ACT_NONE};
+        const struct prism_map_args step = {
+            {a->p + at, a->m ? a->m + at : NULL, a->v ? a->v + at : NULL, a->vmax ? a->vmax + at : NULL},
+            {a->tmp, a->step, 0, 0, 0, 0},
+            {d->b1, d->b2, d->eps},
+            PRISM_ACT_NONE};
         PRISM_TRY(ops->gemm(dev, &outer, a->tmp, a->a + r * size, a->b));
-        PRISM_TRY(ops->map(dev, a->vmax ? PRISM_MAP_AMSGRAD : PRISM_MAP_ADAM, d->dtype, 1, n * d->cols, &step));
+        PRISM_TRY(ops->map(dev, op, d->dtype, 1, n * d->cols, &step));
     }
     return 0;
 }
@@ -74,4 +91,6 @@ void prismi_compose(struct prism_ops *ops)
         ops->misfit = misfit;
     if (!ops->adam_outer)
         ops->adam_outer = adam_outer;
+    if (!ops->field_misfit)
+        ops->field_misfit = prismi_field_misfit;
 }

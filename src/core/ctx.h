@@ -21,6 +21,7 @@ struct prismi_device {
     struct prism_host host;
     struct prism_ops ops; /* the backend's, completed */
     const struct prism_backend *backend;
+    struct prism_cache *cache;      /* NULL: none */
     size_t planned_bytes;           /* of a planning device */
     struct prismi_profile *profile; /* NULL: none */
 };
@@ -30,5 +31,6 @@ int prismi_vfail(struct prism_ctx *ctx, int status, const char *file, int line, 
 
 /* Fill the entries of ops that are NULL from those that are required. */
 void prismi_compose(struct prism_ops *ops);
+int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a);
 
 #endif

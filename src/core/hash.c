@@ -124,9 +124,9 @@ uint32_t prismi_crc32c(uint32_t crc, const void *data, size_t bytes)
     return ~crc_portable(~crc, data, bytes);
 }
 
-struct prism_key prism_key_init(const char *kind)
+struct prism_key prism_key_init(const char *what)
 {
-    struct prism_key key = {prismi_hash64(kind, strlen(kind), 1), prismi_hash64(kind, strlen(kind), 2)};
+    struct prism_key key = {prismi_hash64(what, strlen(what), 1), prismi_hash64(what, strlen(what), 2)};
     return key;
 }
 

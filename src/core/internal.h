@@ -2,6 +2,7 @@
 #ifndef PRISMI_INTERNAL_H
 #define PRISMI_INTERNAL_H
 
+#include "prismrec/cache.h"
 #include "prismrec/ctx.h"
 #include "prismrec/profile.h"
 
@@ -129,6 +130,14 @@ int prismi_box_load(struct prism_ctx *ctx, const char *path, const char kind[8],
 const void *prismi_box_get(const struct prismi_box *box, const char *name, size_t *bytes);
 int prismi_box_count(const struct prismi_box *box);
 const char *prismi_box_name(const struct prismi_box *box, int i, size_t *bytes);
+
+/* ---- cache ---- */
+
+struct prism_cache *prismi_dev_cache(const struct prism_dev *dev); /* NULL: none */
+/* A hit or a miss of what the cache does not hold itself. */
+void prismi_cache_count(struct prism_cache *cache, enum prism_cache_kind kind, bool hit);
+/* prism_cache_put of a block that the caller fills, at once; NULL where that would be. */
+void *prismi_cache_room(struct prism_cache *cache, enum prism_cache_kind kind, const struct prism_key *key, size_t bytes);
 
 /* ---- devices ---- */
 

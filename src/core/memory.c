@@ -60,6 +60,8 @@ int prismi_arena_bind(struct prismi_arena *a, struct prism_dev *dev)
         *a->slots[i].out = a->base + a->slots[i].offset;
         prismi_profile_memory(dev, a->slots[i].owner, a->slots[i].bytes, true);
     }
+    if (dev->caps.flags & PRISM_CAPS_ZEROED)
+        return 0;
     /* whatever the tensors are: F32's zero is all bits 0, and slots are multiples of it */
     int status = prismi_map(dev, PRISM_MAP_FILL, PRISM_F32, 1, a->bytes / sizeof(float), a->base, 0, 0, 0, 0, 0);
     if (status)

@@ -165,6 +165,7 @@ int prismi_planning_dev_open(struct prism_dev *like, struct prism_dev **out)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a device record");
     d->ctx = ctx;
     d->backend = &planning;
+    d->cache = prismi_dev_cache(like);
     d->ops = ops;
     prismi_compose(&d->ops);
     d->dev = (struct prism_dev){.ops = &d->ops, .host = &d->host, .caps = like->caps};

@@ -65,6 +65,7 @@ static const struct {
     [PRISM_MAP_WIDEN] = {"widen", 3},
     [PRISM_MAP_LOSS_SCALE] = {"loss_scale", 1},
     [PRISM_MAP_MS_SSIM] = {"ms_ssim", 2},
+    [PRISM_MAP_ADAM_ONCE] = {"adam_once", 3},
 };
 
 #define FRESH(n) (!*(n)->label)
@@ -445,13 +446,37 @@ static int timed_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d
 static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    struct prismi_profile_node *n = find(p, "adam_outer", (uint64_t)d->dtype << 32 | (uint32_t)(a->vmax != NULL), d->rows, d->cols);
+    static const char *const kinds[] = {"once", "adam", "amsgrad"};
+    int kind = a->vmax ? 2 : a->m ? 1 : 0;
+    struct prismi_profile_node *n = find(p, "adam_outer", (uint64_t)d->dtype << 32 | (uint32_t)kind, d->rows, d->cols);
     if (FRESH(n)) {
-        LABEL(n, "adam_outer %s r%zu c%zu %s", a->vmax ? "amsgrad" : "adam", d->rows, d->cols, dtype_names[d->dtype]);
-        n->bytes = (a->vmax ? 8 : 6) * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
+        LABEL(n, "adam_outer %s r%zu c%zu %s", kinds[kind], d->rows, d->cols, dtype_names[d->dtype]);
+        n->bytes = (2 + (kind ? 2 + 2 * kind : 0)) * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
     }
     prismi_profile_enter(p, n);
     return leave(p, dev, p->inner.adam_outer(dev, d, a));
+}
+
+static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+                              const struct prism_field_misfit_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    const struct prism_subaperture_desc *s = &d->aperture;
+    struct prismi_profile_node *n =
+        find(p, "field_misfit", (uint64_t)s->dtype << 32 | (uint32_t)d->kind,
+             (size_t)s->batch << 40 | (size_t)s->ph << 20 | (size_t)s->pw, (size_t)s->oh << 32 | (size_t)s->ow);
+    if (FRESH(n)) {
+        double field = (double)s->batch * s->oh * s->ow, real = (double)prism_dtype_size(prism_dtype_real(s->dtype));
+        LABEL(n, "field_misfit %s b%d oh%d ow%d ph%d pw%d %s", d->kind == PRISM_MISFIT_L1 ? "l1" : "l2", s->batch, s->oh, s->ow,
+              s->ph, s->pw, dtype_names[prism_dtype_real(s->dtype)]);
+        n->bytes = real * (field + 4 * (double)s->h * s->w);
+        n->flops = 10 * field * log2((double)s->oh * s->ow);
+    }
+    prismi_profile_enter(p, n);
+    struct prism_field_misfit_args inner = *a;
+    if (p->inner.field_misfit != prismi_field_misfit) /* which calls fft_run, timed */
+        inner.fft = ((const struct timed_plan *)a->fft)->of.fft;
+    return leave(p, dev, p->inner.field_misfit(dev, d, &inner));
 }
 
 /* ---- the table ---- */
@@ -485,4 +510,5 @@ void prismi_profile_wrap(struct prismi_profile *p, struct prism_ops *ops)
     ops->norm_act_bwd = timed_norm_act_bwd;
     ops->misfit = timed_misfit;
     ops->adam_outer = timed_adam_outer;
+    ops->field_misfit = timed_field_misfit;
 }

@@ -1,6 +1,7 @@
 #include "optics/optics_internal.h"
 
 #include <math.h>
+#include <string.h>
 
 #define PI 3.14159265358979323846
 #define RADIUS_MAX 1e6
@@ -50,11 +51,11 @@ static bool is_open(const struct prism_aperture *a, double y, double x)
     return d2 <= a->radius_px * a->radius_px && (!has_inner(a) || d2 >= a->inner_radius_px * a->inner_radius_px);
 }
 
-void prism_aperture_render(const struct prism_aperture *a, double cy, double cx, int y0, int x0, int h, int w, uint8_t *mask)
+static void render(const struct prism_aperture *a, double cy, double cx, int y0, int x0, int h, int w, uint8_t *mask, size_t stride)
 {
     for (int i = 0; i < h; i++)
         for (int j = 0; j < w; j++)
-            mask[(size_t)i * w + j] = is_open(a, y0 + i - cy, x0 + j - cx);
+            mask[(size_t)i * stride + j] = is_open(a, y0 + i - cy, x0 + j - cx);
     if (a->shape != PRISM_APERTURE_OBSCURED || a->spider_width_px == 0)
         return;
     for (int k = 0; k < a->n_spiders; k++) {
@@ -62,8 +63,36 @@ void prism_aperture_render(const struct prism_aperture *a, double cy, double cx,
         for (int i = 0; i < h; i++)
             for (int j = 0; j < w; j++)
                 if (fabs((x0 + j - cx) * s - (y0 + i - cy) * c) <= 0.5 * a->spider_width_px + EDGE_SLACK)
-                    mask[(size_t)i * w + j] = 0;
+                    mask[(size_t)i * stride + j] = 0;
     }
+}
+
+void prism_aperture_render(const struct prism_aperture *a, double cy, double cx, int y0, int x0, int h, int w, uint8_t *mask)
+{
+    render(a, cy, cx, y0, x0, h, w, mask, (size_t)w);
+}
+
+static void copy_rows(uint8_t *dst, size_t dst_stride, const uint8_t *src, size_t src_stride, int h, int w)
+{
+    for (int i = 0; i < h; i++)
+        memcpy(dst + (size_t)i * dst_stride, src + (size_t)i * src_stride, (size_t)w);
+}
+
+void prismi_aperture_mask(struct prism_cache *cache, const struct prism_aperture *a, double cy, double cx, int y0, int x0, int h,
+                          int w, uint8_t *mask, size_t stride)
+{
+    const double all[] = {a->shape, a->radius_px, a->inner_radius_px, a->spider_width_px, a->n_spiders, cy, cx, y0, x0, h, w};
+    struct prism_key key = prism_key_init("mask");
+    prism_key_add(&key, all, sizeof all);
+    const uint8_t *kept = prism_cache_get(cache, PRISM_CACHE_APERTURES, &key, NULL);
+    if (kept) {
+        copy_rows(mask, stride, kept, (size_t)w, h, w);
+        return;
+    }
+    render(a, cy, cx, y0, x0, h, w, mask, stride);
+    uint8_t *room = prismi_cache_room(cache, PRISM_CACHE_APERTURES, &key, (size_t)h * w);
+    if (room)
+        copy_rows(room, (size_t)w, mask, stride, h, w);
 }
 
 /* The part [from, to) of a grid's axis that an aperture centred at c can reach. */
@@ -97,13 +126,14 @@ bool prismi_aperture_cover(const struct prism_aperture *a, int grid, double cy, 
     return any;
 }
 
-void prismi_aperture_mark(const struct prism_aperture *a, int grid, double cy, double cx, uint8_t *mask, int *row0, int *rows)
+void prismi_aperture_mark(struct prism_cache *cache, const struct prism_aperture *a, int grid, double cy, double cx, uint8_t *mask,
+                          int *row0, int *rows)
 {
     int box = prism_aperture_box(a), y0, y1, x0, x1;
     reach(box, grid, cy, &y0, &y1);
     reach(box, grid, cx, &x0, &x1);
-    for (int y = y0; y < y1; y++)
-        prism_aperture_render(a, cy, cx, y, x0, 1, x1 - x0, mask + (size_t)(y + grid / 2) * grid + (x0 + grid / 2));
+    prismi_aperture_mask(cache, a, cy, cx, y0, x0, y1 - y0, x1 - x0, mask + (size_t)(y0 + grid / 2) * grid + (x0 + grid / 2),
+                         (size_t)grid);
     *row0 = y0 + grid / 2;
     *rows = y1 - y0;
 }

@@ -8,7 +8,8 @@
  * (integer division), and the table carries the linear phase that moves it there. No data is shifted anywhere.
  *
  * The transforms are told what they may leave out: the object fills some rows and columns of the grid, and the open pixels of the
- * apertures in use lie within some of their box. */
+ * apertures in use lie within some of their box. Where it is faster, dense products make each aperture's box straight from the
+ * object instead (matrix.c), and there is no spectrum of the grid. */
 #include "optics/optics_internal.h"
 
 #include <math.h>
@@ -23,12 +24,14 @@ struct prism_measure {
     struct prism_dev *dev;
     struct prism_measure_params p;
     enum prism_dtype cplx;
-    struct prism_fft *grid_fft, *field_fft;
+    struct prismi_matrix matrix;
+    struct prism_fft *grid_fft; /* NULL by matrices */
+    struct prism_fft *field_fft;
     struct prismi_arena arena;
-    prism_mem spectrum; /* [grid_h,grid_w] cplx */
-    prism_mem object;   /* [obj_h,obj_w] cplx; real objects only */
+    prism_mem spectrum; /* [grid_h,grid_w] cplx; by matrices [batch,box_h,box_w], the box of each in use */
+    prism_mem object;   /* [obj_h,obj_w] cplx, real objects only; by matrices what prismi_measure_spectrum was given */
     prism_mem pupil;    /* [n_apertures,box_h,box_w] cplx */
-    prism_mem origin;   /* [n_apertures,2] I32 */
+    prism_mem origin;   /* [n_apertures,2] I32, in `spectrum` */
     prism_mem opening;  /* [n_apertures,4] I32: row0, rows, col0, cols of the box */
     prism_mem uses;     /* as below */
     /* host */
@@ -64,6 +67,8 @@ static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev, cons
         return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: n_apertures is %d; give 1 to %d", p->n_apertures, PRISMI_PATTERN_MAX);
     if (p->batch < 1 || p->batch > PRISMI_PATTERN_MAX)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: batch is %d; give 1 to %d", p->batch, PRISMI_PATTERN_MAX);
+    if ((int)p->method < 0 || p->method >= PRISM_MEASURE_METHOD_COUNT)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: method %d is none of enum prism_measure_method", (int)p->method);
     return 0;
 }
 
@@ -106,8 +111,10 @@ static int allocate(struct prism_measure *m)
     if (!m->table || !m->mask || !m->open || !m->where || !m->host_uses)
         return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_ENOMEM, "measurement: no memory for a %d x %d pupil", p->box_h, p->box_w);
     m->arena.owner = PRISMI_OWNER_FFT;
-    prismi_arena_add(&m->arena, (size_t)p->grid_h * p->grid_w * size, &m->spectrum);
-    if (!p->complex_object)
+    if (m->matrix.used)
+        prismi_matrix_plan(&m->matrix, &m->arena);
+    prismi_arena_add(&m->arena, (m->matrix.used ? p->batch * box : (size_t)p->grid_h * p->grid_w) * size, &m->spectrum);
+    if (m->matrix.used || !p->complex_object)
         prismi_arena_add(&m->arena, (size_t)p->obj_h * p->obj_w * size, &m->object);
     m->arena.owner = PRISMI_OWNER_APERTURES;
     prismi_arena_add(&m->arena, (size_t)p->n_apertures * box * size, &m->pupil);
@@ -167,16 +174,37 @@ static int write_uses(struct prism_measure *m)
     return m->dev->ops->write(m->dev, m->uses, m->host_uses, uses_bytes(m));
 }
 
+/* By matrices, the boxes of the entries that index names lie one below the other in `spectrum`. Where it names one repeatedly, any
+ * of these does for all: forward they are equal, and their adjoints would only be added up. a: that entry alone, or -1. */
+static int aim(struct prism_measure *m, int a)
+{
+    const struct prism_measure_params *p = &m->p;
+
+    for (int b = 0; b < p->batch && m->matrix.used; b++) {
+        const int used = index_of(m)[b];
+        const int32_t origin[2] = {b * p->box_h, 0};
+        int32_t y[2], x[2];
+        if (a >= 0 && used != a)
+            continue;
+        put_range(y, m->where[used].y0 - m->open[used].y0 - p->box_h / 2, 0, p->grid_h);
+        put_range(x, m->where[used].x0 - m->open[used].x0 - p->box_w / 2, 0, p->grid_w);
+        PRISM_TRY(prismi_matrix_aim(&m->matrix, b, y[0], x[0]));
+        PRISM_TRY(m->dev->ops->write(m->dev, m->origin + (size_t)used * sizeof(origin), origin, sizeof(origin)));
+    }
+    return 0;
+}
+
 static int build(struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
     struct prism_fft_desc grid = {m->cplx, 1, p->grid_h, p->grid_w, NULL};
     struct prism_fft_desc field = {m->cplx, p->batch, p->field_h, p->field_w, NULL};
 
+    PRISM_TRY(prismi_matrix_choose(m->dev, p, &m->matrix));
     PRISM_TRY(allocate(m));
     grid.support = m->uses;
     field.support = m->uses + 8 * sizeof(int32_t);
-    PRISM_TRY(m->dev->ops->fft_create(m->dev, &grid, &m->grid_fft));
+    PRISM_TRY(m->matrix.used ? prismi_matrix_fill(&m->matrix) : m->dev->ops->fft_create(m->dev, &grid, &m->grid_fft));
     PRISM_TRY(m->dev->ops->fft_create(m->dev, &field, &m->field_fft));
     for (int b = 0; b < p->batch; b++)
         index_of(m)[b] = b % p->n_apertures;
@@ -263,10 +291,12 @@ static int write_entry(struct prism_measure *m, int a, int y0, int x0, const str
 
     PRISM_TRY(
         prismi_dev_put(m->dev, m->pupil + first * prism_dtype_size(m->cplx), p->dtype, m->table, 2 * (size_t)rows * p->box_w));
-    PRISM_TRY(m->dev->ops->write(m->dev, m->origin + (size_t)a * sizeof(origin), origin, sizeof(origin)));
+    if (!m->matrix.used)
+        PRISM_TRY(m->dev->ops->write(m->dev, m->origin + (size_t)a * sizeof(origin), origin, sizeof(origin)));
     PRISM_TRY(m->dev->ops->write(m->dev, m->opening + (size_t)a * sizeof(opening), opening, sizeof(opening)));
     m->open[a] = (struct extent){open->y0 - cy, open->y1 - cy, open->x0 - cx, open->x1 - cx};
     m->where[a] = (struct extent){open->y0 + y0, open->y1 + y0, open->x0 + x0, open->x1 + x0};
+    PRISM_TRY(aim(m, a));
     return write_uses(m);
 }
 
@@ -356,7 +386,7 @@ int prism_measure_set_aperture(struct prism_measure *m, int a, const struct pris
     PRISM_TRY(prismi_aperture_check(ctx, shape));
     PRISM_TRY(check_shape(m, a, shape, cy, cx));
     const int y0 = (int)round(cy) - p->box_h / 2, x0 = (int)round(cx) - p->box_w / 2;
-    prism_aperture_render(shape, cy, cx, y0, x0, p->box_h, p->box_w, m->mask);
+    prismi_aperture_mask(prismi_dev_cache(m->dev), shape, cy, cx, y0, x0, p->box_h, p->box_w, m->mask, (size_t)p->box_w);
     clip(m, y0, x0);
     PRISM_TRY(fill_table(m, a, m->mask, phase_rad, 0, p->box_h));
     const struct extent open = extent_of(m, m->mask);
@@ -392,6 +422,7 @@ int prism_measure_set_index(struct prism_measure *m, const int32_t *index)
         PRISM_TRY(check_entry(m, index[b]));
     for (int b = 0; b < m->p.batch; b++)
         index_of(m)[b] = index[b];
+    PRISM_TRY(aim(m, -1));
     return write_uses(m);
 }
 
@@ -400,7 +431,15 @@ int prism_measure_set_index(struct prism_measure *m, const int32_t *index)
 static struct prism_subaperture_desc subaperture(const struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
-    return (struct prism_subaperture_desc){m->cplx, p->batch, p->grid_h, p->grid_w, p->field_h, p->field_w, p->box_h, p->box_w};
+    const bool boxes = m->matrix.used;
+    return (struct prism_subaperture_desc){.dtype = m->cplx,
+                                           .batch = p->batch,
+                                           .h = boxes ? p->batch * p->box_h : p->grid_h,
+                                           .w = boxes ? p->box_w : p->grid_w,
+                                           .oh = p->field_h,
+                                           .ow = p->field_w,
+                                           .ph = p->box_h,
+                                           .pw = p->box_w};
 }
 
 static int spectrum_of(struct prism_measure *m, prism_mem x)
@@ -410,6 +449,8 @@ static int spectrum_of(struct prism_measure *m, prism_mem x)
     const struct prism_window_desc pad = {
         m->cplx, 1, p->grid_h, p->grid_w, p->obj_h, p->obj_w, p->grid_h / 2 - p->obj_h / 2, p->grid_w / 2 - p->obj_w / 2};
 
+    if (m->matrix.used)
+        return prismi_matrix_forward(&m->matrix, m->spectrum, x);
     if (!p->complex_object) {
         PRISM_TRY(prismi_map(m->dev, PRISM_MAP_C_FROM_R, p->dtype, 1, (size_t)p->obj_h * p->obj_w, m->object, x, NULL, NULL, 0, 0));
         x = m->object;
@@ -418,45 +459,108 @@ static int spectrum_of(struct prism_measure *m, prism_mem x)
     return ops->fft_run(m->grid_fft, -1, m->spectrum, m->spectrum);
 }
 
-int prismi_measure_fields(struct prism_measure *m, prism_mem u)
+/* The fields' spectra. */
+static int cut_out(struct prism_measure *m, prism_mem u)
 {
     const struct prism_subaperture_desc desc = subaperture(m);
     const struct prism_subaperture_args args = {u, m->spectrum, m->pupil, m->origin, prism_measure_index(m), 0, m->opening};
+    return m->dev->ops->subaperture_fwd(m->dev, &desc, &args);
+}
 
-    PRISM_TRY(m->dev->ops->subaperture_fwd(m->dev, &desc, &args));
+static int fields_of(struct prism_measure *m, prism_mem u)
+{
+    PRISM_TRY(cut_out(m, u));
     return m->dev->ops->fft_run(m->field_fft, +1, u, u);
 }
 
 int prism_measure_forward(struct prism_measure *m, prism_mem u, prism_mem x)
 {
     PRISM_TRY(spectrum_of(m, x));
-    return prismi_measure_fields(m, u);
+    return fields_of(m, u);
 }
 
 int prismi_measure_spectrum(struct prism_measure *m, prism_mem x)
 {
-    put_range(m->host_uses + 2, 0, m->p.grid_w, m->p.grid_w); /* for any aperture */
+    const struct prism_measure_params *p = &m->p;
+
+    if (m->matrix.used) /* as quickly made again for each aperture */
+        return m->dev->ops->copy(m->dev, m->object, x,
+                                 (size_t)p->obj_h * p->obj_w * prism_dtype_size(p->complex_object ? m->cplx : p->dtype));
+    put_range(m->host_uses + 2, 0, p->grid_w, p->grid_w); /* for any aperture */
     PRISM_TRY(m->dev->ops->write(m->dev, m->uses, m->host_uses, uses_bytes(m)));
     PRISM_TRY(spectrum_of(m, x));
     return write_uses(m);
 }
 
-int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu)
+int prismi_measure_fields(struct prism_measure *m, prism_mem u)
+{
+    if (m->matrix.used)
+        PRISM_TRY(spectrum_of(m, m->object));
+    return fields_of(m, u);
+}
+
+int prismi_measure_pull(struct prism_measure *m, prism_mem gx)
 {
     const struct prism_measure_params *p = &m->p;
     const struct prism_ops *ops = m->dev->ops;
     const struct prism_window_desc crop = {
         m->cplx, 1, p->obj_h, p->obj_w, p->grid_h, p->grid_w, p->obj_h / 2 - p->grid_h / 2, p->obj_w / 2 - p->grid_w / 2};
-    const struct prism_subaperture_desc desc = subaperture(m);
-    const struct prism_subaperture_args args = {gu, m->spectrum, m->pupil, m->origin, prism_measure_index(m), 0, m->opening};
 
-    PRISM_TRY(ops->fft_run(m->field_fft, -1, gu, gu));
-    PRISM_TRY(ops->subaperture_adj(m->dev, &desc, &args));
+    if (m->matrix.used)
+        return prismi_matrix_adjoint(&m->matrix, gx, m->spectrum);
     PRISM_TRY(ops->fft_run(m->grid_fft, +1, m->spectrum, m->spectrum));
     PRISM_TRY(ops->window(m->dev, &crop, p->complex_object ? gx : m->object, m->spectrum));
     if (p->complex_object)
         return 0;
     return prismi_map(m->dev, PRISM_MAP_C_REAL, p->dtype, 1, (size_t)p->obj_h * p->obj_w, gx, m->object, NULL, NULL, 1, 0);
+}
+
+/* What the fields' spectra u give, added up in the spectrum. */
+static int collect(struct prism_measure *m, prism_mem u)
+{
+    const struct prism_subaperture_desc desc = subaperture(m);
+    const struct prism_subaperture_args args = {u, m->spectrum, m->pupil, m->origin, prism_measure_index(m), 0, m->opening};
+    return m->dev->ops->subaperture_adj(m->dev, &desc, &args);
+}
+
+int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu)
+{
+    PRISM_TRY(m->dev->ops->fft_run(m->field_fft, -1, gu, gu));
+    PRISM_TRY(collect(m, gu));
+    return prismi_measure_pull(m, gx);
+}
+
+int prismi_measure_misfit(struct prism_measure *m, prism_mem x, enum prism_misfit kind, const struct prism_field_misfit_args *loss)
+{
+    const struct prism_field_misfit_desc desc = {subaperture(m), kind};
+    struct prism_field_misfit_args args = *loss;
+
+    PRISM_TRY(spectrum_of(m, x));
+    args.spectrum = args.gspectrum = m->spectrum;
+    args.pupil = m->pupil;
+    args.origin = m->origin;
+    args.index = prism_measure_index(m);
+    args.open = m->opening;
+    args.fft = m->field_fft;
+    return m->dev->ops->field_misfit(m->dev, &desc, &args);
+}
+
+int prismi_measure_normal(struct prism_measure *m, prism_mem y, prism_mem x, prism_mem u)
+{
+    PRISM_TRY(spectrum_of(m, x));
+    PRISM_TRY(cut_out(m, u));
+    PRISM_TRY(collect(m, u));
+    return prismi_measure_pull(m, y);
+}
+
+struct prism_dev *prismi_measure_dev(const struct prism_measure *m)
+{
+    return m->dev;
+}
+
+bool prismi_measure_by_matrix(const struct prism_measure *m)
+{
+    return m->matrix.used;
 }
 
 prism_mem prism_measure_index(const struct prism_measure *m)
@@ -467,60 +571,4 @@ prism_mem prism_measure_index(const struct prism_measure *m)
 const struct prism_measure_params *prism_measure_params(const struct prism_measure *m)
 {
     return &m->p;
-}
-
-/* ---- as a generic operator ---- */
-
-struct measure_linop {
-    struct prism_linop op;
-    struct prism_measure *m;
-    struct prismi_arena arena;
-    prism_mem scratch; /* y, which the adjoint would destroy */
-};
-
-static int measure_linop_forward(struct prism_linop *op, prism_mem y, prism_mem x)
-{
-    return prism_measure_forward(((struct measure_linop *)op)->m, y, x);
-}
-
-static int measure_linop_adjoint(struct prism_linop *op, prism_mem x, prism_mem y)
-{
-    struct measure_linop *l = (struct measure_linop *)op;
-    PRISM_TRY(op->dev->ops->copy(op->dev, l->scratch, y, op->y.count * prism_dtype_size(op->y.dtype)));
-    return prism_measure_adjoint(l->m, x, l->scratch);
-}
-
-static void measure_linop_destroy(struct prism_linop *op)
-{
-    struct measure_linop *l = (struct measure_linop *)op;
-    prismi_arena_release(&l->arena);
-    prismi_free(l);
-}
-
-int prism_measure_linop(struct prism_measure *m, struct prism_linop **out)
-{
-    const struct prism_measure_params *p = &m->p;
-    const size_t y_count = (size_t)p->batch * p->field_h * p->field_w;
-    struct prism_ctx *ctx = prismi_dev_ctx(m->dev);
-    struct measure_linop *l = prismi_alloc(1, sizeof(*l));
-
-    *out = NULL;
-    if (!l)
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "measurement: no memory for %zu bytes", sizeof(*l));
-    l->m = m;
-    l->op = (struct prism_linop){m->dev,
-                                 measure_linop_forward,
-                                 measure_linop_adjoint,
-                                 measure_linop_destroy,
-                                 {p->complex_object ? m->cplx : p->dtype, (size_t)p->obj_h * p->obj_w},
-                                 {m->cplx, y_count}};
-    prismi_arena_add(&l->arena, y_count * prism_dtype_size(m->cplx), &l->scratch);
-    int status = prismi_arena_bind(&l->arena, m->dev);
-    if (status) {
-        measure_linop_destroy(&l->op);
-        return status;
-    }
-    prismi_ctx_retain(ctx, "linop");
-    *out = &l->op;
-    return 0;
 }

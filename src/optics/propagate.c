@@ -75,62 +75,117 @@ static void axis_phase(double *e, int n, int sign, int shift, double pitch_m, do
     }
 }
 
-/* plane[i][j] = (re + i im) ey[i] ex[j]; e holds ey, then ex. */
-static void outer_product(double *plane, const struct prism_grid *g, const double *e, double re, double im)
+/* ---- phase planes: by rows in double, kept as the device's type ---- */
+
+/* What one depends on. */
+struct plane {
+    enum prism_propagator method;
+    const struct prism_grid *in, *out; /* of the two planes */
+    double distance_m;
+    int sign;
+    bool after;  /* the transform */
+    double *row; /* scratch: [nx] complex */
+    double *e;   /* scratch: [ny], then [nx] complex */
+};
+
+static struct prism_key key_of(const struct plane *f, enum prism_dtype dtype)
 {
-    const double *ex = e + 2 * (size_t)g->ny;
-    for (int i = 0; i < g->ny; i++) {
-        double yr = re * e[2 * i] - im * e[2 * i + 1], yi = re * e[2 * i + 1] + im * e[2 * i];
-        for (int j = 0; j < g->nx; j++, plane += 2) {
-            plane[0] = yr * ex[2 * j] - yi * ex[2 * j + 1];
-            plane[1] = yr * ex[2 * j + 1] + yi * ex[2 * j];
-        }
-    }
+    const struct prism_grid *g = f->in;
+    const double all[] = {f->method, g->ny, g->nx, g->dy_m, g->dx_m, g->wavelength_m, f->distance_m, f->after, dtype};
+    struct prism_key key = prism_key_init("phase plane");
+    prism_key_add(&key, all, sizeof all);
+    return key;
 }
 
-static int upload(struct propagator *p, prism_mem dst, const double *plane)
+/* The phases of both axes into e, and what both share. */
+static void centred_axes(const struct plane *f, double *re, double *im)
 {
-    return prismi_dev_put(p->op.dev, dst, prism_dtype_real(p->op.x.dtype), plane, 2 * p->pixels);
-}
+    const struct prism_grid *in = f->in, *at = f->after ? f->out : in;
+    double bend = 0, scale = 1 / sqrt((double)in->ny * in->nx);
 
-/* in, out: grids of the two planes; distance_m = 0: no quadratic phases (Fraunhofer). */
-static int fill_centred(struct propagator *p, const struct prism_grid *in, const struct prism_grid *out, double distance_m,
-                        double *plane, double *e)
-{
-    double *ex = e + 2 * (size_t)in->ny, bend = 0, re = 1, im = 0, scale = 1 / sqrt((double)p->pixels);
-
-    if (distance_m != 0) {
+    *re = 1;
+    *im = 0;
+    if (f->method == PRISM_FRESNEL) {
         /* exp(ikz)/(i lambda z) dx dy; i z gives the quarter turn */
-        bend = 1 / (2 * in->wavelength_m * distance_m);
-        prismi_exp_turns(distance_m / in->wavelength_m - copysign(0.25, distance_m), &re, &im);
-        scale = in->dx_m * in->dy_m / (in->wavelength_m * fabs(distance_m));
+        bend = 1 / (2 * in->wavelength_m * f->distance_m);
+        if (f->after)
+            prismi_exp_turns(f->distance_m / in->wavelength_m - copysign(0.25, f->distance_m), re, im);
+        scale = in->dx_m * in->dy_m / (in->wavelength_m * fabs(f->distance_m));
     }
-    axis_phase(e, in->ny, p->sign, 0, in->dy_m, bend);
-    axis_phase(ex, in->nx, p->sign, 0, in->dx_m, bend);
-    outer_product(plane, in, e, 1, 0);
-    PRISM_TRY(upload(p, p->before, plane));
-    axis_phase(e, in->ny, p->sign, in->ny / 2, out->dy_m, bend);
-    axis_phase(ex, in->nx, p->sign, in->nx / 2, out->dx_m, bend);
-    outer_product(plane, in, e, re * scale, im * scale);
-    return upload(p, p->after, plane);
+    if (f->after) {
+        *re *= scale;
+        *im *= scale;
+    }
+    axis_phase(f->e, in->ny, f->sign, f->after ? in->ny / 2 : 0, at->dy_m, bend);
+    axis_phase(f->e + 2 * (size_t)in->ny, in->nx, f->sign, f->after ? in->nx / 2 : 0, at->dx_m, bend);
 }
 
-static int fill_spectrum(struct propagator *p, const struct prism_grid *g, double distance_m, double *plane)
+/* row[j] = (re + i im) ey[i] ex[j] */
+static void centred_row(const struct plane *f, int i, double re, double im)
 {
-    double *t = plane;
-    for (int i = 0; i < g->ny; i++) {
-        double ky = prism_grid_ky(g, (i + g->ny / 2) % g->ny);
-        for (int j = 0; j < g->nx; j++, t += 2) {
-            double kx = prism_grid_kx(g, (j + g->nx / 2) % g->nx);
-            double kz2 = 1 / (g->wavelength_m * g->wavelength_m) - ky * ky - kx * kx;
-            t[0] = t[1] = 0;
-            if (kz2 > 0)
-                prismi_exp_turns(distance_m * sqrt(kz2), &t[0], &t[1]);
-            t[0] /= (double)p->pixels;
-            t[1] /= (double)p->pixels;
-        }
+    const double *ey = f->e + 2 * (size_t)i, *ex = f->e + 2 * (size_t)f->in->ny;
+    double yr = re * ey[0] - im * ey[1], yi = re * ey[1] + im * ey[0];
+    for (int j = 0; j < f->in->nx; j++) {
+        f->row[2 * j] = yr * ex[2 * j] - yi * ex[2 * j + 1];
+        f->row[2 * j + 1] = yr * ex[2 * j + 1] + yi * ex[2 * j];
     }
-    return upload(p, p->after, plane);
+}
+
+static void spectrum_row(const struct plane *f, int i)
+{
+    const struct prism_grid *g = f->in;
+    double ky = prism_grid_ky(g, (i + g->ny / 2) % g->ny), pixels = (double)g->ny * g->nx;
+    for (int j = 0; j < g->nx; j++) {
+        double kx = prism_grid_kx(g, (j + g->nx / 2) % g->nx), *t = f->row + 2 * j;
+        double kz2 = 1 / (g->wavelength_m * g->wavelength_m) - ky * ky - kx * kx;
+        t[0] = t[1] = 0;
+        if (kz2 > 0)
+            prismi_exp_turns(f->distance_m * sqrt(kz2), &t[0], &t[1]);
+        t[0] /= pixels;
+        t[1] /= pixels;
+    }
+}
+
+static void make_plane(const struct plane *f, enum prism_dtype dtype, void *to)
+{
+    const size_t n = 2 * (size_t)f->in->nx;
+    double re, im;
+
+    if (f->method != PRISM_ANGULAR_SPECTRUM)
+        centred_axes(f, &re, &im);
+    for (int i = 0; i < f->in->ny; i++) {
+        if (f->method == PRISM_ANGULAR_SPECTRUM)
+            spectrum_row(f, i);
+        else
+            centred_row(f, i, re, im);
+        for (size_t j = 0; j < n; j++)
+            if (dtype == PRISM_CF64)
+                ((double *)to)[i * n + j] = f->row[j];
+            else
+                ((float *)to)[i * n + j] = (float)f->row[j];
+    }
+}
+
+/* To dst, from the cache or by making it. */
+static int put_plane(struct propagator *p, const struct plane *f, prism_mem dst)
+{
+    struct prism_dev *dev = p->op.dev;
+    struct prism_cache *cache = prismi_dev_cache(dev);
+    const enum prism_dtype dtype = p->op.x.dtype;
+    const size_t bytes = p->pixels * prism_dtype_size(dtype);
+    const struct prism_key key = key_of(f, dtype);
+    const void *kept = prism_cache_get(cache, PRISM_CACHE_GRIDS, &key, NULL);
+
+    if (kept)
+        return dev->ops->write(dev, dst, kept, bytes);
+    void *room = prismi_cache_room(cache, PRISM_CACHE_GRIDS, &key, bytes), *own = room ? NULL : prismi_alloc(bytes, 1);
+    if (!room && !own)
+        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "propagator: no memory for a %d x %d phase plane", f->in->ny,
+                          f->in->nx);
+    make_plane(f, dtype, room ? room : own);
+    int status = dev->ops->write(dev, dst, room ? room : own, bytes);
+    prismi_free(own);
+    return status;
 }
 
 /* A single-transform step samples its quadratic phase well beyond n dx^2/lambda of its finer plane, an angular spectrum below. */
@@ -172,27 +227,25 @@ static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev, enum
 static int fill(struct propagator *p, enum prism_propagator method, const struct prism_grid *g, double distance_m)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(p->op.dev);
-    struct prism_grid out = *g;
-    double *plane = prismi_alloc(2 * p->pixels, sizeof(*plane));
-    double *e = prismi_alloc(2 * ((size_t)g->ny + g->nx), sizeof(*e));
-    int status;
+    const struct prism_grid out = method == PRISM_FRESNEL ? prism_grid_lens(g, fabs(distance_m)) : *g;
+    struct plane f = {.method = method, .in = g, .out = &out, .distance_m = distance_m, .sign = p->sign};
+    int status = 0;
 
-    if (!plane || !e) {
+    f.row = prismi_alloc(2 * (size_t)g->nx, sizeof(*f.row));
+    f.e = prismi_alloc(2 * ((size_t)g->ny + g->nx), sizeof(*f.e));
+    if (!f.row || !f.e) {
         status = PRISM_FAIL(ctx, PRISM_ENOMEM, "propagator: no memory for a %d x %d phase plane", g->ny, g->nx);
         goto out;
     }
-    if (method == PRISM_ANGULAR_SPECTRUM) {
-        status = fill_spectrum(p, g, distance_m, plane);
-    } else {
-        if (method == PRISM_FRESNEL)
-            out = prism_grid_lens(g, fabs(distance_m));
-        status = fill_centred(p, g, &out, method == PRISM_FRESNEL ? distance_m : 0, plane, e);
-    }
+    if (p->before)
+        PRISM_TRY_OUT(put_plane(p, &f, p->before));
+    f.after = true;
+    PRISM_TRY_OUT(put_plane(p, &f, p->after));
     /* the inverse step ends on the plane its partner started from */
     warn_sampling(ctx, method, distance_m < 0 ? &out : g, distance_m);
 out:
-    prismi_free(e);
-    prismi_free(plane);
+    prismi_free(f.e);
+    prismi_free(f.row);
     return status;
 }
 

@@ -31,15 +31,17 @@ int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, doubl
 static int update_segment(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_net_segment *s)
 {
     size_t at = s->offset * prism_dtype_size(adam->dtype);
-    prism_mem vmax = adam->vmax ? adam->vmax + at : NULL;
+    prism_mem m = adam->once ? NULL : adam->m + at, v = adam->once ? NULL : adam->v + at;
+    prism_mem vmax = adam->once || !adam->vmax ? NULL : adam->vmax + at;
     if (!s->grad) {
         const struct prism_adam_outer_desc d = {adam->dtype, s->rows, s->cols, BETA1, BETA2, EPS};
-        const struct prism_adam_outer_args a = {s->value, adam->m + at, adam->v + at, vmax, s->a, s->b, adam->args, adam->tmp};
+        const struct prism_adam_outer_args a = {s->value, m, v, vmax, s->a, s->b, adam->args, adam->tmp};
         return dev->ops->adam_outer(dev, &d, &a);
     }
     const struct prism_map_args a = {
-        {s->value, adam->m + at, adam->v + at, vmax}, {s->grad, adam->args, 0, 0, 0, 0}, {BETA1, BETA2, EPS}, PRISM_ACT_NONE};
-    return dev->ops->map(dev, vmax ? PRISM_MAP_AMSGRAD : PRISM_MAP_ADAM, adam->dtype, 1, s->count, &a);
+        {s->value, m, v, vmax}, {s->grad, adam->args, 0, 0, 0, 0}, {BETA1, BETA2, EPS}, PRISM_ACT_NONE};
+    enum prism_map op = vmax ? PRISM_MAP_AMSGRAD : m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
+    return dev->ops->map(dev, op, adam->dtype, 1, s->count, &a);
 }
 
 int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam)

@@ -2,7 +2,7 @@
  *   about     text, a line key=value for everything a session must share with the one that wrote it
  *   progress  text, the same form: where it stood (for people and `prism inspect`)
  *   state     struct prismi_state          history  rows of six doubles
- *   slab.*    device blocks, in the session's precision
+ *   slab.*    device blocks, in the session's precision; Adam's only where it has begun
  *   status    progressive: [n] int32
  *   centres   [n][2] doubles               result   [O,O] doubles
  *   extra     the caller's text */
@@ -184,6 +184,8 @@ static int add_slabs(struct prism_session *s, struct prismi_box *box)
     for (int i = 0; i < s->n_slabs; i++) {
         const struct prismi_slab *slab = &s->slabs[i];
         char name[48];
+        if (prismi_slab_void(slab, &s->st))
+            continue;
         snprintf(name, sizeof name, "slab.%s", slab->name);
         PRISM_TRY(prismi_box_add_mem(box, name, s->dev, slab->mem, slab->bytes));
     }
@@ -309,7 +311,7 @@ static bool plausible_samples(const struct prism_session *s, const struct prismi
 /* Sections by name, all checked before the first is used. */
 struct loaded {
     struct prismi_state st;
-    const void *history, *status, *slabs[PRISMI_SLABS_MAX];
+    const void *history, *status, *slabs[PRISMI_SLABS_MAX]; /* NULL: void */
 };
 
 static int find_all(struct prism_session *s, const struct prismi_box *box, const char *path, struct loaded *out)
@@ -333,6 +335,8 @@ static int find_all(struct prism_session *s, const struct prismi_box *box, const
         return missing(s, path, "history");
     for (int i = 0; i < s->n_slabs; i++) {
         char name[48];
+        if (prismi_slab_void(&s->slabs[i], &out->st))
+            continue;
         snprintf(name, sizeof name, "slab.%s", s->slabs[i].name);
         bytes = s->slabs[i].bytes;
         if (!(out->slabs[i] = prismi_box_get(box, name, &bytes)))
@@ -347,7 +351,7 @@ static int write_slabs(struct prism_session *s, const struct loaded *from, bool 
 {
     prismi_session_forget(s);
     for (int i = 0; i < s->n_slabs; i++)
-        if (!s->slabs[i].good != with_snapshot)
+        if (from->slabs[i] && !s->slabs[i].good != with_snapshot)
             PRISM_TRY(s->dev->ops->write(s->dev, s->slabs[i].mem, from->slabs[i], s->slabs[i].bytes));
     return 0;
 }

@@ -138,13 +138,14 @@ static int host_memory(struct prism_session *s)
     size_t losses = (size_t)s->n_losses, grid = (size_t)s->grid * s->grid;
     bool progressive = prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE);
     s->host = prismi_alloc(s->pixels > losses ? s->pixels : losses, sizeof *s->host);
-    s->ssim_work = prismi_alloc(6 * s->pixels, sizeof *s->ssim_work);
+    s->ssim_work = prismi_alloc(prismi_ssim_work(s->obj), sizeof *s->ssim_work);
     s->order = prismi_alloc((size_t)s->n, sizeof *s->order);
     s->index = prismi_alloc(losses, sizeof *s->index);
     s->status = prismi_alloc((size_t)s->n, sizeof *s->status);
+    s->good_status = prismi_alloc((size_t)s->n, sizeof *s->good_status);
     s->mask = prismi_alloc(progressive ? grid : 1, 2);
     s->order_epoch = -1;
-    if (s->host && s->ssim_work && s->order && s->index && s->status && s->mask)
+    if (s->host && s->ssim_work && s->order && s->index && s->status && s->good_status && s->mask)
         return 0;
     return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no host memory for a session of %d samples and %d x %d pixels", s->n, s->obj, s->obj);
 }
@@ -390,6 +391,7 @@ void prism_session_destroy(struct prism_session **ps)
     prismi_free(s->order);
     prismi_free(s->index);
     prismi_free(s->status);
+    prismi_free(s->good_status);
     prismi_free(s->mask);
     prismi_ctx_drop(s->ctx, "prism_session");
     prismi_free(s);

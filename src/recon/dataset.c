@@ -1,4 +1,4 @@
-/* Amplitudes: given, or simulated on demand and kept in a cache. */
+/* Amplitudes: given, or simulated on demand and kept in the device's cache. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 
@@ -17,7 +17,6 @@ struct prism_dataset {
     uint64_t version; /* of the truth */
     /* simulation; values are made in the widest type the device has */
     struct prism_dev *dev;
-    struct prism_cache *cache;
     struct prism_measure *measure;
     enum prism_dtype dtype;
     struct prismi_arena arena;
@@ -147,7 +146,8 @@ static int simulate_create(struct prism_dataset *ds)
                                             .box_h = box,
                                             .box_w = box,
                                             .n_apertures = 1,
-                                            .batch = 1};
+                                            .batch = 1,
+                                            .method = p->method};
     PRISM_TRY_OUT(prism_measure_create(ds->dev, &mp, &ds->measure));
     for (int k = 0; k < ds->n; k++) /* now, not at the k-th sample of a long run */
         PRISM_TRY_OUT(prism_measure_set_aperture(ds->measure, 0, &p->aperture, ds->centres[2 * k], ds->centres[2 * k + 1], NULL));
@@ -175,7 +175,7 @@ static int put_truth(struct prism_dataset *ds, const double *truth)
 }
 
 int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_params *params, const double *truth,
-                           const double *centres_yx, int n, struct prism_cache *cache, struct prism_dataset **out)
+                           const double *centres_yx, int n, struct prism_dataset **out)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     PRISM_TRY(begin(ctx, params, centres_yx, n, out));
@@ -183,7 +183,6 @@ int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_par
     int status;
     size_t pixels = (size_t)params->obj_size * params->obj_size;
     ds->dev = dev;
-    ds->cache = cache;
     ds->dtype = dev->caps.dtypes & 1u << PRISM_F64 ? PRISM_F64 : PRISM_F32;
     ds->truth = prismi_alloc(pixels, sizeof(double));
     if (!ds->truth) {
@@ -274,14 +273,30 @@ static int simulate_single(struct prism_dataset *ds, int k)
     return 0;
 }
 
-static struct prism_key key_of(const struct prism_dataset *ds, int k)
+static struct prism_key key_of(const struct prism_dataset *ds, int k, enum prism_dtype dtype)
 {
-    const uint64_t parts[] = {ds->hash, ds->version, (uint64_t)k, ds->dtype};
+    const uint64_t parts[] = {ds->hash, ds->version, (uint64_t)k, ds->par.method, ds->dtype, dtype};
     const char *backend = prism_dev_backend(ds->dev);
     struct prism_key key = prism_key_init("amplitude");
     prism_key_add(&key, parts, sizeof parts);
     prism_key_add(&key, backend, strlen(backend));
     return key;
+}
+
+/* A simulated measurement as F32 or F64, from the cache or made. */
+static int look(struct prism_dataset *ds, int k, enum prism_dtype dtype, const void **out)
+{
+    struct prism_cache *cache = prismi_dev_cache(ds->dev);
+    const struct prism_key key = key_of(ds, k, dtype);
+    const void *made = dtype == PRISM_F64 ? (void *)ds->exact : ds->single;
+    *out = prism_cache_get(cache, PRISM_CACHE_MEASUREMENTS, &key, NULL);
+    if (*out)
+        return 0;
+    PRISM_TRY(dtype == PRISM_F64 ? simulate(ds, k) : simulate_single(ds, k));
+    *out = prism_cache_put(cache, PRISM_CACHE_MEASUREMENTS, &key, made, ds->cols * prism_dtype_size(dtype));
+    if (!*out)
+        *out = made;
+    return 0;
 }
 
 static int check_index(const struct prism_dataset *ds, int k)
@@ -293,31 +308,23 @@ static int check_index(const struct prism_dataset *ds, int k)
 
 int prism_dataset_amplitude(struct prism_dataset *ds, int k, const float **out)
 {
+    const void *values;
     PRISM_TRY(check_index(ds, k));
-    if (ds->measured) {
-        *out = ds->measured + (size_t)k * ds->cols;
-        return 0;
-    }
-    struct prism_key key = key_of(ds, k);
-    size_t bytes;
-    *out = prism_cache_get(ds->cache, &key, &bytes);
-    if (*out)
-        return 0;
-    PRISM_TRY(simulate_single(ds, k));
-    *out = prism_cache_put(ds->cache, &key, ds->single, ds->cols * sizeof(float));
-    if (!*out)
-        *out = ds->single;
+    if (ds->measured)
+        values = ds->measured + (size_t)k * ds->cols;
+    else
+        PRISM_TRY(look(ds, k, PRISM_F32, &values));
+    *out = values;
     return 0;
 }
 
 int prismi_dataset_target(struct prism_dataset *ds, int k, enum prism_dtype dtype, const void **out)
 {
+    const float *a;
     if (dtype == PRISM_F64 && ds->truth) {
         PRISM_TRY(check_index(ds, k));
-        *out = ds->exact;
-        return simulate(ds, k);
+        return look(ds, k, PRISM_F64, out);
     }
-    const float *a;
     PRISM_TRY(prism_dataset_amplitude(ds, k, &a));
     *out = a;
     if (dtype == PRISM_F64) {

@@ -44,6 +44,8 @@ uint64_t prismi_loss_key(const struct prismi_loss *loss);     /* changes with th
 double prismi_loss_energy(const struct prismi_loss *loss);    /* largest sum t^2 of a target, as last weighed */
 /* Values, and u [batch,h,w] cplx replaced by its cotangent. Enqueue only. */
 int prismi_loss_run(struct prismi_loss *loss, prism_mem u, prism_mem index);
+/* Is it nothing but one amplitude misfit? Then of which kind, and its part of the arguments for fields and misfit in one. */
+bool prismi_loss_is_misfit(const struct prismi_loss *loss, enum prism_misfit *kind, struct prism_field_misfit_args *a);
 
 /* ---- data term: object -> fields -> loss, and back ---- */
 
@@ -53,6 +55,7 @@ struct prismi_term {
     struct prismi_loss *loss;
     prism_mem field; /* [batch,field,field] cplx: the fields, after the loss their cotangent */
     bool measured;   /* field holds the fields of what the next forward is given */
+    bool halfway;    /* the last forward did the adjoint's first half, and left it in the operator */
     struct prismi_arena arena;
 };
 
@@ -69,6 +72,7 @@ int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const st
 void prismi_term_release(struct prismi_term *term);
 int prismi_term_measure(struct prismi_term *term, prism_mem x); /* fields only: the next forward's, of the same x */
 int prismi_term_forward(struct prismi_term *term, prism_mem x);
+void prismi_term_played(struct prismi_term *term); /* a recorded forward was played back instead */
 int prismi_term_backward(struct prismi_term *term, prism_mem gx);
 int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, int k, int a, enum prism_dtype dtype);
 
@@ -99,12 +103,14 @@ struct prismi_adam {
     int n_segments;
     size_t count;
     enum prism_dtype dtype;
+    bool once; /* the next update is the only one: moments are neither read nor written */
 };
 /* For the parameters of a network: all but m, v, vmax, which are the caller's. */
 void prismi_adam_plan(struct prismi_adam *adam, const struct prism_net *net, struct prismi_arena *arena);
 /* What the next updates use, into device memory. t: 1 at the first. */
 int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, double lr, int64_t t);
 int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam); /* enqueue only */
+/* Before the first update, unless it is the only one. */
 int prismi_adam_reset(struct prism_dev *dev, const struct prismi_adam *adam);
 
 /* ---- loss scaling, for gradients in F16 ---- */
@@ -203,7 +209,7 @@ struct prismi_history_row {
 /* All 64 bits wide: no padding, the same layout everywhere. */
 struct prismi_state {
     int64_t phase, step, phase_step;
-    int64_t adam_t;
+    int64_t adam_t; /* updates since Adam began; 0: its moments are void */
     int64_t schedule_t;
     int64_t pending;  /* steps whose losses are in loss_sum and not yet read */
     int64_t averaged; /* outputs in the average */
@@ -222,8 +228,13 @@ struct prismi_slab {
     const char *name;
     prism_mem mem, good;
     size_t bytes;
-    bool moment; /* Adam's: zero before its first step, and not copied then */
+    bool moment; /* Adam's */
 };
+/* Moments of an Adam that has not begun: nobody reads them. */
+static inline bool prismi_slab_void(const struct prismi_slab *slab, const struct prismi_state *st)
+{
+    return slab->moment && st->adam_t == 0;
+}
 #define PRISMI_SLABS_MAX 9
 
 /* Work that is enqueued again and again, recorded once where the device can. key: of everything that decides what is enqueued, but
@@ -281,6 +292,7 @@ struct prism_session {
     uint8_t *mask;           /* progressive: [2,grid,grid], as the term has them; follows from status and the open sample */
     int mask_row, mask_rows; /* of the second one, that have open pixels */
     int32_t *status;         /* progressive: [n] */
+    int32_t *good_status;    /* [n]: at the last snapshot */
     int32_t *order, *index;  /* [n], [batch] */
     int64_t order_epoch;
     double *host;      /* [max(O^2, n_losses)] */
@@ -293,8 +305,9 @@ int prismi_run_recorded(struct prism_session *s, struct prismi_recorded *r, uint
 void prismi_recorded_release(struct prism_session *s, struct prismi_recorded *r);
 
 /* step.c: enqueue only */
-int prismi_step_loss(struct prism_session *s);              /* network, then data term or image loss; values added to loss_sum */
-int prismi_step_update(struct prism_session *s, double lr); /* backward and Adam */
+int prismi_step_loss(struct prism_session *s); /* network, then data term or image loss; values added to loss_sum */
+/* Backward and Adam. last: no update follows before Adam begins anew. */
+int prismi_step_update(struct prism_session *s, double lr, bool last);
 
 /* session.c */
 /* Mean of the pending losses of each term into s->host [n_losses], their sum over terms into st.loss; waits. PRISM_EDIVERGED, after
@@ -335,7 +348,8 @@ enum prism_loss_kind prismi_retry_kind(const double weights[PRISM_LOSS_COUNT], i
 #define PRISMI_SSIM_C2 (0.03 * 0.03)
 #define PRISMI_MS_SSIM_LOW 1e-10 /* means of a scale below it count as this */
 void prismi_ssim_taps(double taps[PRISMI_SSIM_TAPS]);
-/* prism_ssim on the caller's memory: work [6 h w]. */
+/* prism_ssim on the caller's memory: work [prismi_ssim_work(w)]. */
+size_t prismi_ssim_work(int w);
 double prismi_ssim(const double *x, const double *y, int h, int w, double *work);
 #define PRISMI_MS_SCALES 5
 /* How many scales of MS-SSIM fit, and their weights (sum 1 where not all do). */

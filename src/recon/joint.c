@@ -33,7 +33,7 @@ int prismi_joint_step(struct prism_session *s)
         PRISM_TRY(prismi_session_keep(s));
         prismi_schedule_cycle(&st->schedule, st->loss);
     }
-    PRISM_TRY(prismi_step_update(s, prismi_schedule_lr(&st->schedule, st->schedule_t++)));
+    PRISM_TRY(prismi_step_update(s, prismi_schedule_lr(&st->schedule, st->schedule_t++), last));
     prismi_session_advance(s);
     return last ? prismi_session_finish(s) : 0;
 }

@@ -8,7 +8,10 @@
  *   MS-SSIM = prod_j c_j^w_j with c_j the mean contrast-structure of scale j, at the coarsest the mean SSIM, scales made by 2x2
  * means: d/dx_j = (w_j/c_j) MS-SSIM dc_j/dx_j + pool^T d/dx_(j+1),  no gradient where c_j is clamped to 1e-10
  *
- * SSIM is the case of one scale, whose factor is known beforehand. */
+ * SSIM is the case of one scale, whose factor is known beforehand.
+ *
+ * What of this depends on targets alone, W y, W y^2 and the coarser y, is made once for every target where the cache's budget for
+ * constants allows, else in every run. */
 #include "recon/internal.h"
 
 #include <math.h>
@@ -21,6 +24,7 @@ struct scale {
     int h, w;
     size_t n;                /* pixels of an image */
     prism_mem x, y, g;       /* [batch,n]: prediction, target, gradient */
+    prism_mem constant[3];   /* [n_targets,n]: y (in the finest NULL: the targets), W y, W y^2; all NULL: made in every run */
     struct prism_conv *pool; /* from the next finer scale; NULL in the finest */
 };
 
@@ -39,6 +43,7 @@ struct prismi_loss {
     prism_mem part_value; /* [batch] */
     struct scale scales[PRISMI_MS_SCALES];
     int n_scales;
+    bool keep, kept; /* constants; and those of these targets are there */
     double scale_weight[PRISMI_MS_SCALES];
     prism_mem moment[5], product, blur_tmp; /* [batch,cols] */
     prism_mem taps, pool_taps, ones, zeros; /* ones, zeros: [batch] */
@@ -48,6 +53,18 @@ struct prismi_loss {
 };
 
 /* ---- creation ---- */
+
+/* Room for constants, if they may have it. */
+static void plan_constants(struct prismi_loss *l)
+{
+    size_t pixels = 0, targets = (size_t)l->par.n_targets * l->real;
+    for (int j = 0; j < l->n_scales; j++)
+        pixels += (j ? 3 : 2) * l->scales[j].n;
+    l->keep = pixels * targets <= prism_cache_get_stats(prismi_dev_cache(l->dev), PRISM_CACHE_CONSTANTS).budget;
+    for (int j = 0; l->keep && j < l->n_scales; j++)
+        for (int i = j ? 0 : 1; i < 3; i++)
+            prismi_arena_add(&l->arena, l->scales[j].n * targets, &l->scales[j].constant[i]);
+}
 
 static int structural_create(struct prismi_loss *l)
 {
@@ -85,6 +102,7 @@ static int structural_create(struct prismi_loss *l)
             .dtype = p->dtype, .cin = 1, .h = fine->h, .w = fine->w, .cout = 1, .k = 2, .stride = 2, .pad = 0};
         PRISM_TRY(l->dev->ops->conv_create(l->dev, &d, &s->pool));
     }
+    plan_constants(l);
     return 0;
 }
 
@@ -189,7 +207,59 @@ double prismi_loss_energy(const struct prismi_loss *l)
     return most;
 }
 
+/* ---- images of a scale: n of them, at most a batch ---- */
+
+static int blur(struct prismi_loss *l, const struct scale *s, int n, prism_mem y, prism_mem x, bool adjoint)
+{
+    const struct prism_blur_desc d = {l->par.dtype, n, s->h, s->w, RADIUS, adjoint};
+    return l->dev->ops->blur(l->dev, &d, y, x, l->blur_tmp, l->taps);
+}
+
+static int blurred_product(struct prismi_loss *l, const struct scale *s, int n, prism_mem y, prism_mem a, prism_mem b)
+{
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_MUL, l->par.dtype, (size_t)n, s->n, l->product, a, b, 0, 1, 0));
+    return blur(l, s, n, y, l->product, false);
+}
+
+/* 2x2 means of every image (a convolution plan is for one), or the transpose. */
+static int pool(struct prismi_loss *l, const struct scale *coarse, int n, prism_mem coarse_image, prism_mem fine_image,
+                bool transpose)
+{
+    const struct scale *fine = coarse - 1;
+    for (int b = 0; b < n; b++) {
+        prism_mem c = coarse_image + b * coarse->n * l->real, f = fine_image + b * fine->n * l->real;
+        if (transpose)
+            PRISM_TRY(l->dev->ops->conv_bwd_x(coarse->pool, f, c, l->pool_taps));
+        else
+            PRISM_TRY(l->dev->ops->conv_fwd(coarse->pool, c, f, l->pool_taps));
+    }
+    return 0;
+}
+
 /* ---- weights ---- */
+
+static int make_constants(struct prismi_loss *l)
+{
+    if (prismi_planning(l->dev))
+        return 0;
+    for (int a = 0; a < l->par.n_targets; a++) {
+        prism_mem y = prismi_loss_target(l, a), fine;
+        for (int j = 0; j < l->n_scales; j++) {
+            struct scale *s = &l->scales[j];
+            const size_t row = (size_t)a * s->n * l->real;
+            if (j) {
+                fine = y;
+                y = s->constant[0] + row;
+                PRISM_TRY(pool(l, s, 1, y, fine, false));
+            }
+            PRISM_TRY(blur(l, s, 1, s->constant[1] + row, y, false));
+            PRISM_TRY(blurred_product(l, s, 1, s->constant[2] + row, y, y));
+        }
+        prismi_cache_count(prismi_dev_cache(l->dev), PRISM_CACHE_CONSTANTS, false);
+    }
+    l->kept = true;
+    return 0;
+}
 
 int prismi_loss_weigh(struct prismi_loss *l)
 {
@@ -199,6 +269,7 @@ int prismi_loss_weigh(struct prismi_loss *l)
     PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_DOT, l->par.dtype, n, l->cols, l->weight[1], l->target, l->target));
     PRISM_TRY(prismi_dev_get(l->dev, l->norm1, l->weight[0], l->par.dtype, n));
     PRISM_TRY(prismi_dev_get(l->dev, l->norm2, l->weight[1], l->par.dtype, n));
+    l->kept = false;
     return prismi_loss_set_weights(l, l->weights);
 }
 
@@ -220,6 +291,8 @@ int prismi_loss_set_weights(struct prismi_loss *l, const double weights[PRISM_LO
     double last;
     for (int i = 0; i < PRISM_LOSS_COUNT; i++)
         l->weights[i] = weights[i];
+    if (l->keep && !l->kept && (weights[PRISM_LOSS_SSIM] != 0 || weights[PRISM_LOSS_MS_SSIM] != 0))
+        PRISM_TRY(make_constants(l));
     PRISM_TRY(put_weights(l, l->weight[0], l->norm1, weights[PRISM_LOSS_L1], &last));
     return put_weights(l, l->weight[1], l->norm2, weights[PRISM_LOSS_L2], &l->l2_weight);
 }
@@ -233,58 +306,43 @@ static int misfit(struct prismi_loss *l, enum prism_misfit kind, prism_mem u, pr
     return l->dev->ops->misfit(l->dev, &d, &a);
 }
 
-static int blur(struct prismi_loss *l, const struct scale *s, prism_mem y, prism_mem x, bool adjoint)
-{
-    const struct prism_blur_desc d = {l->par.dtype, l->par.batch, s->h, s->w, RADIUS, adjoint};
-    return l->dev->ops->blur(l->dev, &d, y, x, l->blur_tmp, l->taps);
-}
-
-static int blurred_product(struct prismi_loss *l, const struct scale *s, prism_mem y, prism_mem a, prism_mem b)
-{
-    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_MUL, l->par.dtype, (size_t)l->par.batch, s->n, l->product, a, b, 0, 1, 0));
-    return blur(l, s, y, l->product, false);
-}
-
 /* [batch]: scale j's part of the means or the factors. */
 static prism_mem row_of(const struct prismi_loss *l, prism_mem block, int j)
 {
     return block + (size_t)j * l->par.batch * l->real;
 }
 
+static int gather(struct prismi_loss *l, const struct scale *s, prism_mem y, prism_mem of_targets, prism_mem index)
+{
+    return prismi_map(l->dev, PRISM_MAP_GATHER_ROW, l->par.dtype, (size_t)l->par.batch, s->n, y, of_targets, index, 0, 0, 0);
+}
+
 /* Mean of scale j's map into its row of means, n times its gradient by x, row factors left out, into s->g. */
-static int scale_forward(struct prismi_loss *l, int j, bool luminance)
+static int scale_forward(struct prismi_loss *l, int j, bool luminance, prism_mem index)
 {
     const struct scale *s = &l->scales[j];
     prism_mem *m = l->moment;
-    size_t rows = (size_t)l->par.batch;
-    PRISM_TRY(blur(l, s, m[0], s->x, false));
-    PRISM_TRY(blur(l, s, m[1], s->y, false));
-    PRISM_TRY(blurred_product(l, s, m[2], s->x, s->x));
-    PRISM_TRY(blurred_product(l, s, m[3], s->y, s->y));
-    PRISM_TRY(blurred_product(l, s, m[4], s->x, s->y));
+    const int n = l->par.batch;
+    size_t rows = (size_t)n;
+    PRISM_TRY(blur(l, s, n, m[0], s->x, false));
+    PRISM_TRY(blurred_product(l, s, n, m[2], s->x, s->x));
+    PRISM_TRY(blurred_product(l, s, n, m[4], s->x, s->y));
+    if (l->keep) {
+        PRISM_TRY(gather(l, s, m[1], s->constant[1], index));
+        PRISM_TRY(gather(l, s, m[3], s->constant[2], index));
+    } else {
+        PRISM_TRY(blur(l, s, n, m[1], s->y, false));
+        PRISM_TRY(blurred_product(l, s, n, m[3], s->y, s->y));
+    }
     const struct prism_map_args map = {
         {m[0], m[1], m[2], m[3]}, {m[0], m[1], m[2], m[3], m[4]}, {PRISMI_SSIM_C1, PRISMI_SSIM_C2, 0}, PRISM_ACT_NONE};
     PRISM_TRY(l->dev->ops->map(l->dev, luminance ? PRISM_MAP_SSIM : PRISM_MAP_SSIM_CS, l->par.dtype, rows, s->n, &map));
     PRISM_TRY(l->dev->ops->reduce(l->dev, PRISM_REDUCE_MEAN, l->par.dtype, rows, s->n, row_of(l, l->means, j), m[0], NULL));
-    PRISM_TRY(blur(l, s, m[4], m[1], true));
-    PRISM_TRY(blur(l, s, m[0], m[2], true));
-    PRISM_TRY(blur(l, s, m[1], m[3], true));
+    PRISM_TRY(blur(l, s, n, m[4], m[1], true));
+    PRISM_TRY(blur(l, s, n, m[0], m[2], true));
+    PRISM_TRY(blur(l, s, n, m[1], m[3], true));
     const struct prism_map_args grad = {{s->g}, {l->ones, m[4], m[0], s->x, m[1], s->y}, {0}, PRISM_ACT_NONE};
     return l->dev->ops->map(l->dev, PRISM_MAP_SSIM_GRAD, l->par.dtype, rows, s->n, &grad);
-}
-
-/* 2x2 means of every image of the batch (a convolution plan is for one), or the transpose. */
-static int pool(struct prismi_loss *l, const struct scale *coarse, prism_mem coarse_image, prism_mem fine_image, bool transpose)
-{
-    const struct scale *fine = coarse - 1;
-    for (int b = 0; b < l->par.batch; b++) {
-        prism_mem c = coarse_image + b * coarse->n * l->real, f = fine_image + b * fine->n * l->real;
-        if (transpose)
-            PRISM_TRY(l->dev->ops->conv_bwd_x(coarse->pool, f, c, l->pool_taps));
-        else
-            PRISM_TRY(l->dev->ops->conv_fwd(coarse->pool, c, f, l->pool_taps));
-    }
-    return 0;
 }
 
 /* value = k (1 - S), and the factor -k/n on the gradient. */
@@ -312,13 +370,14 @@ static int structural(struct prismi_loss *l, bool multi, double weight, prism_me
     int n = multi ? l->n_scales : 1;
     double k = weight / 2 / (l->par.shared ? l->par.batch : 1);
     PRISM_TRY(prismi_map(l->dev, PRISM_MAP_C_ABS, t, rows, l->cols, s->x, u, 0, 0, 0, 0));
-    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_GATHER_ROW, t, rows, l->cols, s->y, l->target, index, 0, 0, 0));
+    PRISM_TRY(gather(l, s, s->y, l->target, index));
     for (int j = 0; j < n; j++) {
         if (j > 0) {
-            PRISM_TRY(pool(l, &s[j], s[j].x, s[j - 1].x, false));
-            PRISM_TRY(pool(l, &s[j], s[j].y, s[j - 1].y, false));
+            PRISM_TRY(pool(l, &s[j], l->par.batch, s[j].x, s[j - 1].x, false));
+            PRISM_TRY(l->keep ? gather(l, &s[j], s[j].y, s[j].constant[0], index)
+                              : pool(l, &s[j], l->par.batch, s[j].y, s[j - 1].y, false));
         }
-        PRISM_TRY(scale_forward(l, j, j == n - 1));
+        PRISM_TRY(scale_forward(l, j, j == n - 1, index));
     }
     PRISM_TRY(multi ? ms_ssim_factors(l, k, value) : ssim_factors(l, k, value));
     for (int j = n - 1; j >= 0; j--) {
@@ -326,7 +385,7 @@ static int structural(struct prismi_loss *l, bool multi, double weight, prism_me
             prismi_map(l->dev, PRISM_MAP_SCALE_SHIFT, t, rows, s[j].n, s[j].g, s[j].g, row_of(l, l->factors, j), l->zeros, 0, 0));
         if (j == n - 1)
             continue;
-        PRISM_TRY(pool(l, &s[j + 1], s[j + 1].g, l->product, true));
+        PRISM_TRY(pool(l, &s[j + 1], l->par.batch, s[j + 1].g, l->product, true));
         PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, t, rows, s[j].n, s[j].g, s[j].g, l->product, 0, 1, 1));
     }
     return prismi_map(l->dev, PRISM_MAP_C_PHASE, t, rows, l->cols, gu, s->g, u, 0, 0, 0);
@@ -342,6 +401,16 @@ static int term(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, p
     default:
         return structural(l, kind == PRISM_LOSS_MS_SSIM, l->weights[kind], u, index, gu, value);
     }
+}
+
+bool prismi_loss_is_misfit(const struct prismi_loss *l, enum prism_misfit *kind, struct prism_field_misfit_args *a)
+{
+    *kind = l->weights[PRISM_LOSS_L1] != 0 ? PRISM_MISFIT_L1 : PRISM_MISFIT_L2;
+    for (int k = 0, n = 0; k < PRISM_LOSS_COUNT; k++)
+        if (l->weights[k] != 0 && (n++ || (k != PRISM_LOSS_L1 && k != PRISM_LOSS_L2)))
+            return false;
+    *a = (struct prism_field_misfit_args){.loss = l->value, .target = l->target, .weight = l->weight[*kind], .tmp = l->tmp};
+    return true;
 }
 
 int prismi_loss_run(struct prismi_loss *l, prism_mem u, prism_mem index)

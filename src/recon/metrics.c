@@ -33,84 +33,93 @@ static int reflect(int i, int n, enum mirror mode)
     return i;
 }
 
-/* In place; tmp [h,w]. */
-static void filter(double *img, double *tmp, int h, int w, const double taps[TAPS], enum mirror mode)
+/* ---- structural similarity, row by row: what is blurred never fills an image ---- */
+
+/* Blurred are x, y, x^2 + y^2, xy; the last two are made once a row and kept for as long as the window reaches them. */
+enum { MOMENTS = 4, PRODUCTS = 2 };
+
+size_t prismi_ssim_work(int w)
 {
-    for (int y = 0; y < h; y++) {
-        const double *row = img + (size_t)y * w;
-        double *out = tmp + (size_t)y * w;
-        for (int x = 0; x < w; x++) {
-            bool inside = x >= RADIUS && x < w - RADIUS;
-            double s = 0;
-            for (int k = 0; k < TAPS; k++)
-                s += taps[k] * row[inside ? x + k - RADIUS : reflect(x + k - RADIUS, w, mode)];
-            out[x] = s;
-        }
-    }
-    for (int y = 0; y < h; y++) {
-        double *out = img + (size_t)y * w;
-        memset(out, 0, (size_t)w * sizeof *out);
-        for (int k = 0; k < TAPS; k++) {
-            const double *row = tmp + (size_t)reflect(y + k - RADIUS, h, mode) * w;
-            for (int x = 0; x < w; x++)
-                out[x] += taps[k] * row[x];
-        }
+    return (PRODUCTS * TAPS + MOMENTS + 1) * (size_t)w + w + 2 * RADIUS;
+}
+
+/* out[i]: the window over r[0][i] .. r[TAPS-1][i]. */
+static void blur(const double *const r[TAPS], int n, const double taps[TAPS], double *restrict out)
+{
+    for (int i = 0; i < n; i++) {
+        double s = taps[RADIUS] * r[RADIUS][i];
+        for (int k = 0; k < RADIUS; k++)
+            s += taps[k] * (r[k][i] + r[TAPS - 1 - k][i]);
+        out[i] = s;
     }
 }
 
-/* Luminance and contrast-structure maps into work[0], work[1]; work has six planes. */
-static void similarity_maps(const double *x, const double *y, int h, int w, enum mirror mode, double *work)
+static void multiply(const double *x, const double *y, int w, double *restrict squares, double *restrict xy)
 {
-    size_t n = (size_t)h * w;
-    double taps[TAPS], *mu1 = work, *mu2 = work + n, *xx = work + 2 * n, *yy = work + 3 * n, *xy = work + 4 * n,
-                       *tmp = work + 5 * n;
-    prismi_ssim_taps(taps);
-    for (size_t i = 0; i < n; i++) {
-        mu1[i] = x[i];
-        mu2[i] = y[i];
-        xx[i] = x[i] * x[i];
-        yy[i] = y[i] * y[i];
+    for (int i = 0; i < w; i++) {
+        squares[i] = x[i] * x[i] + y[i] * y[i];
         xy[i] = x[i] * y[i];
     }
-    for (int p = 0; p < 5; p++)
-        filter(work + p * n, tmp, h, w, taps, mode);
-    for (size_t i = 0; i < n; i++) {
-        double m12 = mu1[i] * mu2[i], m11 = mu1[i] * mu1[i], m22 = mu2[i] * mu2[i];
-        double l = (2 * m12 + PRISMI_SSIM_C1) / (m11 + m22 + PRISMI_SSIM_C1);
-        double cs = (2 * (xy[i] - m12) + PRISMI_SSIM_C2) / (xx[i] - m11 + yy[i] - m22 + PRISMI_SSIM_C2);
-        mu1[i] = l;
-        mu2[i] = cs;
+}
+
+/* Adds a row's similarity to sum[w]; with luminance false its contrast and structure only. */
+static void compare(const double *restrict m, int w, bool luminance, double *restrict sum)
+{
+    const double *mu1 = m, *mu2 = m + w, *squares = m + 2 * w, *xy = m + 3 * w;
+    for (int i = 0; i < w; i++) {
+        double m12 = mu1[i] * mu2[i], mm = mu1[i] * mu1[i] + mu2[i] * mu2[i];
+        double l = luminance ? (2 * m12 + PRISMI_SSIM_C1) / (mm + PRISMI_SSIM_C1) : 1;
+        sum[i] += l * ((2 * (xy[i] - m12) + PRISMI_SSIM_C2) / (squares[i] - mm + PRISMI_SSIM_C2));
     }
 }
 
-/* Mean of l cs, leaving `pad` pixels out on every side; with luminance false of cs alone. */
-static double mean_map(const double *work, int h, int w, int pad, bool luminance)
+/* Mean over the image but `pad` pixels on every side. */
+static double similarity(const double *x, const double *y, int h, int w, enum mirror mode, int pad, bool luminance, double *work)
 {
-    size_t n = (size_t)h * w;
-    double sum = 0;
-    for (int y = pad; y < h - pad; y++)
-        for (int x = pad; x < w - pad; x++) {
-            size_t i = (size_t)y * w + x;
-            sum += (luminance ? work[i] : 1) * work[n + i];
+    double taps[TAPS], *m = work + (size_t)PRODUCTS * TAPS * w, *sum = m + MOMENTS * w, *row = sum + w, total = 0;
+    const double *r[TAPS];
+    prismi_ssim_taps(taps);
+    memset(sum, 0, (size_t)w * sizeof *sum);
+    for (int next = 0, i = 0; i < h - pad; i++) {
+        for (; next <= i + RADIUS && next < h; next++) {
+            double *squares = work + (size_t)(next % TAPS) * w;
+            multiply(x + (size_t)next * w, y + (size_t)next * w, w, squares, squares + (size_t)TAPS * w);
         }
-    return sum / ((double)(h - 2 * pad) * (w - 2 * pad));
+        for (int p = 0; p < MOMENTS && i >= pad; p++) {
+            for (int k = 0; k < TAPS; k++) {
+                int j = reflect(i + k - RADIUS, h, mode);
+                r[k] = p < 2 ? (p ? y : x) + (size_t)j * w : work + (size_t)((p - 2) * TAPS + j % TAPS) * w;
+            }
+            blur(r, w, taps, row + RADIUS);
+            for (int k = 1; k <= RADIUS; k++) {
+                row[RADIUS - k] = row[RADIUS + reflect(-k, w, mode)];
+                row[RADIUS + w - 1 + k] = row[RADIUS + reflect(w - 1 + k, w, mode)];
+            }
+            for (int k = 0; k < TAPS; k++)
+                r[k] = row + k;
+            blur(r, w, taps, m + p * w);
+        }
+        if (i >= pad)
+            compare(m, w, luminance, sum);
+    }
+    for (int i = pad; i < w - pad; i++)
+        total += sum[i];
+    return total / ((double)(h - 2 * pad) * (w - 2 * pad));
 }
 
 double prismi_ssim(const double *x, const double *y, int h, int w, double *work)
 {
-    similarity_maps(x, y, h, w, MIRROR_EDGE_ONCE, work);
-    return mean_map(work, h, w, 0, true);
+    return similarity(x, y, h, w, MIRROR_EDGE_ONCE, 0, true, work);
 }
 
 static double ssim_with(const double *x, const double *y, int h, int w, enum mirror mode, int pad)
 {
     if (h < MIN_SIDE || w < MIN_SIDE)
         return NAN;
-    double *work = prismi_alloc(6 * (size_t)h * w, sizeof(double));
+    double *work = prismi_alloc(prismi_ssim_work(w), sizeof(double));
     if (!work)
         return NAN;
-    similarity_maps(x, y, h, w, mode, work);
-    double v = mean_map(work, h, w, 2 * pad < (h < w ? h : w) ? pad : 0, true);
+    double v = similarity(x, y, h, w, mode, 2 * pad < (h < w ? h : w) ? pad : 0, true, work);
     prismi_free(work);
     return v;
 }
@@ -154,25 +163,24 @@ double prism_ms_ssim(const double *x, const double *y, int h, int w)
     if (h < MIN_SIDE || w < MIN_SIDE)
         return NAN;
     size_t n = (size_t)h * w;
-    double weights[PRISMI_MS_SCALES], product = 1, *work = prismi_alloc(8 * n, sizeof(double));
-    if (!work)
+    double weights[PRISMI_MS_SCALES], product = 1, *a = prismi_alloc(2 * n + prismi_ssim_work(w), sizeof(double));
+    if (!a)
         return NAN;
-    double *a = work + 6 * n, *b = work + 7 * n;
+    double *b = a + n, *work = b + n;
     for (size_t i = 0; i < n; i++) {
         a[i] = x[i];
         b[i] = y[i];
     }
     int scales = prismi_ms_ssim_scales(h, w, weights);
     for (int j = 0; j < scales; j++) {
-        similarity_maps(a, b, h, w, MIRROR_EDGE_ONCE, work);
-        double c = mean_map(work, h, w, 0, j == scales - 1);
+        double c = similarity(a, b, h, w, MIRROR_EDGE_ONCE, 0, j == scales - 1, work);
         product *= pow(c < PRISMI_MS_SSIM_LOW ? PRISMI_MS_SSIM_LOW : c, weights[j]);
         halve(a, h, w);
         halve(b, h, w);
         h /= 2;
         w /= 2;
     }
-    prismi_free(work);
+    prismi_free(a);
     return product;
 }
 

@@ -79,7 +79,8 @@ static void mark(struct prism_session *s, int64_t k)
     const double *c = prism_dataset_centres(s->ds) + 2 * k;
     uint8_t *mask = s->mask + grid_pixels(s);
     memset(mask + (size_t)s->mask_row * s->grid, 0, (size_t)s->mask_rows * s->grid);
-    prismi_aperture_mark(&prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], mask, &s->mask_row, &s->mask_rows);
+    prismi_aperture_mark(prismi_dev_cache(s->dev), &prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], mask, &s->mask_row,
+                         &s->mask_rows);
 }
 
 /* The first one, on the host: what is marked joins it. */
@@ -140,20 +141,26 @@ static void begin_tier(struct prism_session *s)
     s->st.schedule_t = 0;
 }
 
+/* What to go back to: not every sample needs a snapshot of its own, but the targets of one that was open are about to go. */
+static int keep_if_due(struct prism_session *s)
+{
+    return s->good.sample_open || s->st.step - s->good.step >= PRISMI_CHECK_EVERY ? prismi_session_keep(s) : 0;
+}
+
 static int open_sample(struct prism_session *s)
 {
     struct prismi_state *st = &s->st;
+    PRISM_TRY(keep_if_due(s));
     st->sample = next_sample(s);
-    st->sample_step = st->adam_t = 0;
+    st->sample_step = 0;
     prismi_monitor_init(&st->monitor, st->phase == PRISM_PHASE_RETRY ? PRISM_TIER_RESCUE : PRISM_TIER_NORMAL);
     begin_tier(s);
-    PRISM_TRY(prismi_adam_reset(s->dev, &s->adam));
     PRISM_TRY(set_aperture(s));
     PRISM_TRY(set_targets(s));
     PRISM_TRY(prismi_loss_weigh(s->term.loss));
     PRISM_TRY(use_loss(s));
     st->sample_open = 1;
-    return prismi_session_keep(s);
+    return 0;
 }
 
 int prismi_progressive_restore(struct prism_session *s)
@@ -207,7 +214,7 @@ static int close_sample(struct prism_session *s, bool converged)
     st->n_failed += (converged ? 0 : 1) - (was_failed ? 1 : 0);
     if (converged && st->monitor.tier == PRISM_TIER_NORMAL)
         st->monitor.tier = PRISM_TIER_FAST;
-    st->sample_open = 0;
+    st->sample_open = st->adam_t = 0;
     s->sample_done = true;
     s->sample_converged = converged;
     s->closed_sample = st->sample;
@@ -229,7 +236,7 @@ int prismi_progressive_step(struct prism_session *s)
     PRISM_TRY(prismi_session_losses(s));
     st->loss_old = s->host[0];
     st->loss_new = s->host[1];
-    if (look && st->sample_step > 0) /* opening it was the last snapshot */
+    if (look && st->sample_step > 0)
         PRISM_TRY(prismi_session_keep(s));
     if (!switched(s))
         converged = below_threshold(s, st->loss_old, st->loss_new);
@@ -240,11 +247,12 @@ int prismi_progressive_step(struct prism_session *s)
     enum prismi_verdict verdict = t->adaptive ? prismi_monitor_update(&st->monitor, t, st->loss) : PRISMI_GO_ON;
     if (verdict == PRISMI_ESCALATE)
         begin_tier(s);
-    PRISM_TRY(prismi_step_update(s, prismi_schedule_lr(&st->schedule, st->schedule_t++)));
+    bool last = verdict == PRISMI_GIVE_UP || st->sample_step + 1 >= prismi_progressive_budget(s, st->phase, st->monitor.tier);
+    PRISM_TRY(prismi_step_update(s, prismi_schedule_lr(&st->schedule, st->schedule_t++), last));
     prismi_session_advance(s);
     if (++st->sample_step % t->n_epochs == 0)
         prismi_schedule_cycle(&st->schedule, st->loss);
-    if (verdict != PRISMI_GIVE_UP && st->sample_step < prismi_progressive_budget(s, st->phase, st->monitor.tier))
+    if (!last)
         return 0;
     if (switched(s))
         PRISM_TRY(judge_by_configured(s, &converged));

@@ -29,17 +29,12 @@ const int32_t *prismi_session_order(struct prism_session *s, uint64_t stream, in
 
 /* ---- snapshots and divergence ---- */
 
-/* Adam's moments before its first step. */
-static bool is_zero(const struct prismi_slab *slab, const struct prismi_state *st)
-{
-    return slab->moment && st->adam_t == 0;
-}
-
 static int keep(struct prism_session *s)
 {
     for (int i = 0; i < s->n_slabs; i++)
-        if (s->slabs[i].good && !is_zero(&s->slabs[i], &s->st))
+        if (s->slabs[i].good && !prismi_slab_void(&s->slabs[i], &s->st))
             PRISM_TRY(s->dev->ops->copy(s->dev, s->slabs[i].good, s->slabs[i].mem, s->slabs[i].bytes));
+    memcpy(s->good_status, s->status, (size_t)s->n * sizeof *s->status);
     s->good = s->st;
     s->have_good = true;
     return 0;
@@ -60,15 +55,13 @@ void prismi_session_forget(struct prism_session *s)
 static int go_back(struct prism_session *s)
 {
     prismi_session_forget(s);
-    for (int i = 0; i < s->n_slabs; i++) {
-        const struct prismi_slab *slab = &s->slabs[i];
-        if (is_zero(slab, &s->good))
-            PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, slab->bytes / s->real, slab->mem, 0, 0, 0, 0, 0));
-        else if (slab->good)
-            PRISM_TRY(s->dev->ops->copy(s->dev, slab->mem, slab->good, slab->bytes));
-    }
+    for (int i = 0; i < s->n_slabs; i++)
+        if (s->slabs[i].good && !prismi_slab_void(&s->slabs[i], &s->good))
+            PRISM_TRY(s->dev->ops->copy(s->dev, s->slabs[i].mem, s->slabs[i].good, s->slabs[i].bytes));
+    memcpy(s->status, s->good_status, (size_t)s->n * sizeof *s->status);
     s->st = s->good;
-    return 0;
+    /* the tables of a sample that is open still are as they were */
+    return prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE) && !s->st.sample_open ? prismi_progressive_restore(s) : 0;
 }
 
 /* Go back, and say so. */
@@ -221,7 +214,6 @@ int prismi_fit_begin(struct prism_session *s)
     st->phase = PRISM_PHASE_FIT;
     st->phase_step = st->schedule_t = st->adam_t = 0;
     prismi_schedule_init(&st->schedule, t->schedule, t->lr, t->max_steps);
-    PRISM_TRY(prismi_adam_reset(s->dev, &s->adam));
     if (t->objective == PRISM_OBJ_JOINT && t->max_steps == 0)
         st->phase = PRISM_PHASE_DONE;
     return prismi_session_keep(s);

@@ -40,7 +40,8 @@ int prismi_step_loss(struct prism_session *s)
     if (s->lent || !s->net->have_forward) {
         prismi_session_forget(s);
         PRISM_TRY(prismi_run_recorded(s, &s->loss_half, prismi_hash64(&key, sizeof key, 0), enqueue_loss));
-        s->net->have_forward = true; /* where it was played back, the network does not know */
+        s->net->have_forward = true; /* where it was played back, neither knows */
+        prismi_term_played(&s->term);
     } else {
         PRISM_TRY(enqueue_loss(s)); /* less to do, and not worth a recording */
     }
@@ -61,11 +62,16 @@ static int enqueue_update(struct prism_session *s)
     return PRISMI_REGION(s->dev, "adam", 0, prismi_adam_update(s->dev, &s->adam));
 }
 
-int prismi_step_update(struct prism_session *s, double lr)
+int prismi_step_update(struct prism_session *s, double lr, bool last)
 {
+    bool first = s->st.adam_t == 0;
     s->st.lr = lr;
+    s->adam.once = first && last;
+    if (first && !last)
+        PRISM_TRY(prismi_adam_reset(s->dev, &s->adam));
     PRISM_TRY(prismi_adam_set(s->dev, &s->adam, lr, ++s->st.adam_t));
-    PRISM_TRY(prismi_run_recorded(s, &s->update_half, s->st.phase == PRISM_PHASE_INIT, enqueue_update));
+    uint64_t key = (s->st.phase == PRISM_PHASE_INIT) | (uint64_t)s->adam.once << 1 | (uint64_t)s->term.halfway << 2;
+    PRISM_TRY(prismi_run_recorded(s, &s->update_half, key, enqueue_update));
     s->net->have_forward = false;
     return 0;
 }
@@ -84,7 +90,7 @@ int prismi_init_step(struct prism_session *s)
     if (watch && s->st.loss < t->init_threshold)
         last = true;
     else
-        PRISM_TRY(prismi_step_update(s, t->init_lr > 0 ? t->init_lr : t->lr));
+        PRISM_TRY(prismi_step_update(s, t->init_lr > 0 ? t->init_lr : t->lr, last));
     prismi_session_advance(s);
     return last ? prismi_fit_begin(s) : 0;
 }

@@ -1,4 +1,5 @@
 /* The data term: the measurement operator and the loss on one side, the field between them. */
+#include "optics/optics_internal.h"
 #include "recon/internal.h"
 
 static int table_own_apertures(struct prismi_term *term, struct prism_dataset *ds, enum prism_dtype dtype)
@@ -30,7 +31,8 @@ int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const st
                                       .field_h = field,
                                       .field_w = field,
                                       .n_apertures = params->masks ? 2 : n,
-                                      .batch = params->batch};
+                                      .batch = params->batch,
+                                      .method = dp->method};
     if (!params->masks)
         mp.box_h = mp.box_w = box < field ? box : field;
     const struct prismi_loss_params lp = {.dtype = params->dtype,
@@ -79,8 +81,28 @@ int prismi_term_measure(struct prismi_term *term, prism_mem x)
     return 0;
 }
 
+/* A misfit alone needs no fields to be kept. */
+static bool is_halfway(const struct prismi_term *term, enum prism_misfit *kind, struct prism_field_misfit_args *a)
+{
+    return !term->measured && prismi_loss_is_misfit(term->loss, kind, a);
+}
+
+void prismi_term_played(struct prismi_term *term)
+{
+    enum prism_misfit kind;
+    struct prism_field_misfit_args a;
+    term->halfway = is_halfway(term, &kind, &a);
+}
+
 int prismi_term_forward(struct prismi_term *term, prism_mem x)
 {
+    enum prism_misfit kind;
+    struct prism_field_misfit_args a;
+    term->halfway = is_halfway(term, &kind, &a);
+    if (term->halfway) {
+        a.u = term->field;
+        return PRISMI_REGION(term->dev, "measure and loss", 0, prismi_measure_misfit(term->measure, x, kind, &a));
+    }
     if (!term->measured)
         PRISM_TRY(prismi_term_measure(term, x));
     term->measured = false;
@@ -89,5 +111,7 @@ int prismi_term_forward(struct prismi_term *term, prism_mem x)
 
 int prismi_term_backward(struct prismi_term *term, prism_mem gx)
 {
-    return PRISMI_REGION(term->dev, "measure adjoint", 0, prism_measure_adjoint(term->measure, gx, term->field));
+    return PRISMI_REGION(term->dev, "measure adjoint", 0,
+                         term->halfway ? prismi_measure_pull(term->measure, gx)
+                                       : prism_measure_adjoint(term->measure, gx, term->field));
 }

@@ -1,7 +1,7 @@
 /* What no aperture saw. The data leave those k-space positions free, and a network with enough channels fills them with noise,
  * which costs more than all it gains where it was measured. So their energy is a term of its own: w sum |F^-1((1 - M) F x)|^2, M
- * the union of the apertures, with w relative to the energy of the brightest measurement. Its gradient is A^H (2 w A x), one more
- * pass of the measurement operator with a mask of everything unmeasured. */
+ * the union of the apertures, with w relative to the energy of the brightest measurement. Its gradient is 2 w A^H A x, one more
+ * pass of the measurement operator with a mask of everything unmeasured, but for the transforms to the field and back. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 
@@ -69,8 +69,6 @@ int prismi_unmeasured_gradient(struct prismi_unmeasured *q, prism_mem x, prism_m
 {
     if (!q->measure)
         return 0;
-    PRISM_TRY(prism_measure_forward(q->measure, q->field, x));
-    PRISM_TRY(prismi_map(q->dev, PRISM_MAP_C_AXPBY, q->dtype, 1, q->grid, q->field, q->field, q->field, 0, 2 * q->weight, 0));
-    PRISM_TRY(prism_measure_adjoint(q->measure, q->gx, q->field));
-    return prismi_map(q->dev, PRISM_MAP_AXPBY, q->dtype, 1, q->pixels, gx, gx, q->gx, 0, 1, 1);
+    PRISM_TRY(prismi_measure_normal(q->measure, q->gx, x, q->field));
+    return prismi_map(q->dev, PRISM_MAP_AXPBY, q->dtype, 1, q->pixels, gx, gx, q->gx, 0, 1, 2 * q->weight * (double)q->grid);
 }

@@ -36,6 +36,7 @@ const char *const case_map_names[PRISM_MAP_COUNT] = {
     [PRISM_MAP_WIDEN] = "widen",
     [PRISM_MAP_LOSS_SCALE] = "loss_scale",
     [PRISM_MAP_MS_SSIM] = "ms_ssim",
+    [PRISM_MAP_ADAM_ONCE] = "adam_once",
 };
 
 const char *const case_reduce_names[PRISM_REDUCE_COUNT] = {
@@ -120,6 +121,12 @@ static const char *const shapes[] = {
     "subaperture_adj b20 h64 w64 oh32 ow32 ph21 pw21 beta1",
     "subaperture_adj b3 h16 w20 oh8 ow9 ph7 pw5 beta1 open",
     "subaperture_adj b4 h12 w9 oh12 ow10 ph12 pw9 open",
+    "field_misfit l1 b1 h1 w1 oh1 ow1 ph1 pw1",
+    "field_misfit l1 b3 h16 w20 oh8 ow9 ph7 pw5",
+    "field_misfit l2 b3 h16 w20 oh8 ow9 ph7 pw5 open inplace",
+    "field_misfit l2 b4 h12 w9 oh12 ow10 ph12 pw9",
+    "field_misfit l1 b20 h64 w64 oh32 ow32 ph21 pw21 open",
+    "field_misfit l1 b2 h40 w40 oh300 ow250 ph31 pw40 inplace",
     "blur n1 h1 w1 radius0",
     "blur n2 h9 w8 radius3",
     "blur n2 h9 w8 radius3 adjoint",
@@ -142,6 +149,8 @@ static const char *const shapes[] = {
     "map adam r3 c1001 skip",
     "map amsgrad r3 c1001 scaled",
     "map amsgrad r3 c1001 skip",
+    "map adam_once r3 c1001 scaled",
+    "map adam_once r3 c1001 skip",
     "map loss_scale r1 c1",
     "map loss_scale r1 c1 nan",
     "map loss_scale r1 c77",
@@ -158,6 +167,10 @@ static const char *const shapes[] = {
     "adam_outer amsgrad r65 c16",
     "adam_outer amsgrad r33 c77 scaled",
     "adam_outer amsgrad r33 c77 skip",
+    "adam_outer once r1 c1",
+    "adam_outer once r100 c1001",
+    "adam_outer once r33 c77 scaled",
+    "adam_outer once r33 c77 skip",
 };
 
 /* In every precision. */

@@ -11,6 +11,7 @@
  *   blur n2 h9 w8 radius3 f32                 add `adjoint`
  *   norm_fwd tanh r4 c77 f32                  norm_bwd likewise
  *   misfit l1 b3 c1001 f32                    add `inplace` for gu == u
+ *   field_misfit l1 b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open`, or `inplace` for gspectrum == spectrum
  *   adam_outer amsgrad r33 c77 f32            words as of map adam
  *   copy n1001 f32
  *

@@ -181,47 +181,97 @@ static struct prism_key key_of(int i)
     return key;
 }
 
+/* Two shelves of 300 bytes. */
+static struct prism_cache *new_cache(void)
+{
+    const struct prism_cache_params params = {.budget = {[PRISM_CACHE_GRIDS] = 300, [PRISM_CACHE_APERTURES] = 300}};
+    struct prism_cache *c;
+    ck_assert_int_eq(prism_cache_create(&params, &c), 0);
+    return c;
+}
+
 START_TEST(cache_lru)
 {
-    struct prism_cache *c;
+    const enum prism_cache_kind kind = PRISM_CACHE_GRIDS;
+    struct prism_cache *c = new_cache();
     char block[100];
     size_t bytes = 0;
-    ck_assert_int_eq(prism_cache_create(300, &c), 0);
     for (int i = 0; i < 3; i++) {
         struct prism_key k = key_of(i);
         memset(block, i, sizeof block);
-        ck_assert_ptr_null(prism_cache_get(c, &k, NULL));
-        ck_assert_ptr_nonnull(prism_cache_put(c, &k, block, sizeof block));
+        ck_assert_ptr_null(prism_cache_get(c, kind, &k, NULL));
+        ck_assert_ptr_nonnull(prism_cache_put(c, kind, &k, block, sizeof block));
     }
     struct prism_key k0 = key_of(0), k1 = key_of(1), k3 = key_of(3);
-    const char *first = prism_cache_get(c, &k0, &bytes);
+    const char *first = prism_cache_get(c, kind, &k0, &bytes);
     ck_assert_uint_eq(bytes, 100);
-    ck_assert_ptr_eq(first, prism_cache_get(c, &k0, &bytes)); /* a hit is a pointer */
-    prism_cache_put(c, &k3, block, sizeof block);             /* evicts 1, the least recently used */
-    ck_assert_ptr_null(prism_cache_get(c, &k1, NULL));
-    ck_assert_ptr_nonnull(prism_cache_get(c, &k0, NULL));
-    struct prism_cache_stats s = prism_cache_get_stats(c);
+    ck_assert_ptr_eq(first, prism_cache_get(c, kind, &k0, &bytes)); /* a hit is a pointer */
+    prism_cache_put(c, kind, &k3, block, sizeof block);             /* evicts 1, the least recently used */
+    ck_assert_ptr_null(prism_cache_get(c, kind, &k1, NULL));
+    ck_assert_ptr_nonnull(prism_cache_get(c, kind, &k0, NULL));
+    struct prism_cache_stats s = prism_cache_get_stats(c, kind);
     ck_assert_uint_eq(s.hits, 3);
     ck_assert_uint_eq(s.misses, 4);
+    ck_assert_double_eq_tol(prism_cache_hit_rate(&s), 3.0 / 7, 1e-15);
     ck_assert_uint_eq(s.evictions, 1);
     ck_assert_uint_eq(s.insertions, 4);
     ck_assert_uint_eq(s.entries, 3);
     ck_assert_uint_eq(s.bytes, 300);
-    prism_cache_put(c, &k0, block, 50); /* replaces, evicts nothing */
-    s = prism_cache_get_stats(c);
+    prism_cache_put(c, kind, &k0, block, 50); /* replaces, evicts nothing */
+    s = prism_cache_get_stats(c, kind);
     ck_assert_uint_eq(s.entries, 3);
     ck_assert_uint_eq(s.bytes, 250);
     ck_assert_uint_eq(s.evictions, 1);
     char big[301] = {0};
-    ck_assert_ptr_null(prism_cache_put(c, &k1, big, sizeof big)); /* over the budget: nothing lost */
-    ck_assert_uint_eq(prism_cache_get_stats(c).entries, 3);
-    prism_cache_clear(c);
-    ck_assert_uint_eq(prism_cache_get_stats(c).hits, 0);
-    ck_assert_ptr_null(prism_cache_get(c, &k0, NULL));
+    ck_assert_ptr_null(prism_cache_put(c, kind, &k1, big, sizeof big)); /* over the budget: nothing lost */
+    ck_assert_uint_eq(prism_cache_get_stats(c, kind).entries, 3);
+    char *room = prismi_cache_room(c, kind, &k1, 20);
+    ck_assert_ptr_nonnull(room);
+    strcpy(room, "filled afterwards");
+    ck_assert_str_eq(prism_cache_get(c, kind, &k1, NULL), room);
+    ck_assert_ptr_null(prismi_cache_room(c, kind, &k1, 301));
     prism_cache_destroy(&c);
     ck_assert_ptr_null(c);
-    ck_assert_ptr_null(prism_cache_get(NULL, &k0, NULL));
-    ck_assert_ptr_null(prism_cache_put(NULL, &k0, block, 1));
+    prism_cache_destroy(&c);
+    ck_assert_ptr_null(prism_cache_get(NULL, kind, &k0, NULL));
+    ck_assert_ptr_null(prism_cache_put(NULL, kind, &k0, block, 1));
+    s = prism_cache_get_stats(NULL, PRISM_CACHE_ALL);
+    ck_assert(isnan(prism_cache_hit_rate(&s)));
+}
+END_TEST
+
+/* The same key on two shelves: neither budget, counters nor clearing know of the other. */
+START_TEST(cache_kinds)
+{
+    struct prism_cache *c = new_cache();
+    struct prism_key k = key_of(7);
+    char block[300] = "grid", other[300] = "mask";
+    ck_assert_ptr_nonnull(prism_cache_put(c, PRISM_CACHE_GRIDS, &k, block, sizeof block));
+    ck_assert_ptr_null(prism_cache_get(c, PRISM_CACHE_APERTURES, &k, NULL));
+    ck_assert_ptr_nonnull(prism_cache_put(c, PRISM_CACHE_APERTURES, &k, other, sizeof other));
+    ck_assert_str_eq(prism_cache_get(c, PRISM_CACHE_GRIDS, &k, NULL), "grid");
+    ck_assert_str_eq(prism_cache_get(c, PRISM_CACHE_APERTURES, &k, NULL), "mask");
+    /* switched off: every look is a miss, and is counted */
+    ck_assert_ptr_null(prism_cache_put(c, PRISM_CACHE_MEASUREMENTS, &k, block, 1));
+    ck_assert_ptr_null(prism_cache_get(c, PRISM_CACHE_MEASUREMENTS, &k, NULL));
+    prismi_cache_count(c, PRISM_CACHE_PLANS, true);
+    prismi_cache_count(c, PRISM_CACHE_PLANS, false);
+    prismi_cache_count(NULL, PRISM_CACHE_PLANS, false);
+    struct prism_cache_stats s = prism_cache_get_stats(c, PRISM_CACHE_ALL);
+    ck_assert_uint_eq(s.hits, 3);
+    ck_assert_uint_eq(s.misses, 3);
+    ck_assert_uint_eq(s.entries, 2);
+    ck_assert_uint_eq(s.bytes, 600);
+    ck_assert_uint_eq(s.budget, 600);
+    prism_cache_clear(c, PRISM_CACHE_GRIDS);
+    ck_assert_ptr_null(prism_cache_get(c, PRISM_CACHE_GRIDS, &k, NULL));
+    ck_assert_str_eq(prism_cache_get(c, PRISM_CACHE_APERTURES, &k, NULL), "mask");
+    ck_assert_uint_eq(prism_cache_get_stats(c, PRISM_CACHE_GRIDS).budget, 300);
+    prism_cache_clear(c, PRISM_CACHE_ALL);
+    s = prism_cache_get_stats(c, PRISM_CACHE_ALL);
+    ck_assert_uint_eq(s.hits + s.misses + s.entries + s.bytes + s.insertions, 0);
+    ck_assert_str_eq(prism_cache_kind_name(PRISM_CACHE_MEASUREMENTS), "measurements");
+    prism_cache_destroy(&c);
 }
 END_TEST
 
@@ -520,6 +570,7 @@ int main(void)
     tcase_add_test(tc, hash_known_answers);
     tcase_add_test(tc, checksum_of_parts);
     tcase_add_test(tc, cache_lru);
+    tcase_add_test(tc, cache_kinds);
     tcase_add_test(tc, file_atomic);
     tcase_add_test(tc, file_long_text);
     tcase_add_test(tc, file_pieces);

@@ -93,7 +93,7 @@ static void make_bases(void)
     FUZZ_CHECK(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/state", folder);
     FUZZ_CHECK(!prism_dev_open(fuzz_ctx(), &dev_params, &dev));
-    FUZZ_CHECK(!prism_dataset_simulate(dev, &data, truth, &centres[0][0], SAMPLES, NULL, &ds));
+    FUZZ_CHECK(!prism_dataset_simulate(dev, &data, truth, &centres[0][0], SAMPLES, &ds));
     for (int i = 0; i < N_SESSIONS; i++) {
         FUZZ_CHECK(!fuzz_status(prism_session_create(dev, ds, &base_params[i], &bases[i].session)));
         for (int k = 0; k < STEPS; k++)

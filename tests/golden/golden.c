@@ -113,7 +113,7 @@ static void in_session(struct prism_ctx *ctx, struct prism_dev *dev, enum prism_
                                                   .max_epochs = 1,
                                                   .retry_lr_multiplier = 1};
     par.training.loss_weights[g->kind] = 1;
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, NULL, &ds));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, &ds));
     MUST(ctx, prism_session_create(dev, ds, &par, &s));
     lcg_weights(ctx, dev, prism_session_net(s));
     for (int i = 1, k = 0; i <= 50; i++) {

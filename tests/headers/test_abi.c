@@ -17,18 +17,18 @@ int main(void)
         printf("1..0 # SKIP the numbers are for 64-bit pointers\n");
         return 77;
     }
-    printf("1..21\n");
+    printf("1..23\n");
     PIN("ABI number", PRISM_BACKEND_ABI, 3);
-    PIN("sizeof prism_ops", sizeof(struct prism_ops), 240);
-    PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 232);
+    PIN("sizeof prism_ops", sizeof(struct prism_ops), 248);
+    PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 240);
     PIN("sizeof prism_backend", sizeof(struct prism_backend), 48);
     PIN("sizeof prism_dev", sizeof(struct prism_dev), 200);
     PIN("sizeof prism_caps", sizeof(struct prism_caps), 176);
-    PIN("sizeof prism_host", sizeof(struct prism_host), 32);
+    PIN("sizeof prism_host", sizeof(struct prism_host), 40);
     PIN("sizeof prism_open", sizeof(struct prism_open), 24);
     PIN("sizeof prism_map_args", sizeof(struct prism_map_args), 112);
     PIN("element types", PRISM_DTYPE_COUNT, 7);
-    PIN("maps", PRISM_MAP_COUNT, 31);
+    PIN("maps", PRISM_MAP_COUNT, 32);
     PIN("reductions", PRISM_REDUCE_COUNT, 8);
     PIN("activations", PRISM_ACT_COUNT, 7);
     PIN("sizeof prism_fft_desc", sizeof(struct prism_fft_desc), 24);
@@ -37,6 +37,8 @@ int main(void)
     PIN("sizeof prism_subaperture_args", sizeof(struct prism_subaperture_args), 56);
     PIN("sizeof prism_norm_args", sizeof(struct prism_norm_args), 72);
     PIN("sizeof prism_misfit_args", sizeof(struct prism_misfit_args), 56);
+    PIN("sizeof prism_field_misfit_desc", sizeof(struct prism_field_misfit_desc), 36);
+    PIN("sizeof prism_field_misfit_args", sizeof(struct prism_field_misfit_args), 96);
     PIN("sizeof prism_adam_outer_desc", sizeof(struct prism_adam_outer_desc), 48);
     PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 64);
     return failed != 0;

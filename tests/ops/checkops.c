@@ -95,6 +95,29 @@ static void check_refusal(struct bench *b)
            prism_ctx_error(b->ctx)->text);
 }
 
+/* Memory that was used before comes back as it says. */
+static void check_zeroed(struct bench *b)
+{
+    const struct prism_ops *ops = b->dev->ops;
+    bool good = b->dev->caps.flags & PRISM_CAPS_ZEROED, zero = true;
+    for (size_t bytes = 1000; good && zero && bytes < 10000000; bytes *= 3) {
+        prism_mem mem;
+        char *host = malloc(bytes);
+        for (int i = 0; host && i < 3 && good; i++) {
+            memset(host, 1, bytes);
+            good = !ops->alloc(b->dev, bytes, &mem) && !ops->read(b->dev, host, mem, bytes);
+            for (size_t k = 0; k < bytes; k++)
+                zero &= !host[k];
+            memset(host, 1, bytes);
+            good = good && !ops->write(b->dev, mem, host, bytes);
+            ops->release(b->dev, mem);
+        }
+        free(host);
+    }
+    if (b->dev->caps.flags & PRISM_CAPS_ZEROED)
+        report(b, good && zero, "alloc", "zeros, whatever was there");
+}
+
 /* Exact equality of all outputs; NaN differs from nothing that is NaN. */
 static bool same_bits(const struct problem *p, const struct outputs *x, const struct outputs *y)
 {
@@ -208,6 +231,7 @@ static void check_everything(struct bench *b)
     static const enum prism_dtype dtypes[] = {PRISM_F32, PRISM_F64, PRISM_F16, PRISM_BF16};
 
     check_refusal(b);
+    check_zeroed(b);
     for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++)
         if (b->dev->caps.dtypes >> dtypes[d] & 1)
             check_table(b, dtypes[d]);

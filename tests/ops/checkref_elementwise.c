@@ -140,8 +140,26 @@ static void check_adam(enum prism_map op)
            case_map_names[op]);
 }
 
-/* The product stored, then ADAM. */
-static void check_adam_outer(bool amsgrad)
+/* From moments of 0 it is ADAM to the last bit. */
+static void check_adam_once(void)
+{
+    double rate[3] = {0.3, 2, 0.25}, *g = random_reals(N), *p = random_reals(N), *ep = reals(N);
+    struct prism_map_args once = {.y = {MEM(p)}, .x = {MEM(g), MEM(rate)}, .s = {0.9, 0.99, 1e-8}}, adam = once;
+
+    memcpy(ep, p, N * sizeof *p);
+    adam.y[0] = MEM(ep);
+    adam.y[1] = MEM(reals(N));
+    adam.y[2] = MEM(reals(N));
+    for (int i = 0; i < 2; i++) { /* the second one is skipped */
+        map(PRISM_MAP_ADAM, adam);
+        map(PRISM_MAP_ADAM_ONCE, once);
+        expect(worst_difference(p, ep, N), 0, "adam_once%s", i ? " skipped step" : "");
+        rate[2] = NAN;
+    }
+}
+
+/* The product stored, then the step. */
+static void check_adam_outer(enum prism_map op)
 {
     enum { R = 70, C = 11, M = R * C };
     struct prism_adam_outer_desc d = {PRISM_F64, R, C, 0.9, 0.99, 1e-8};
@@ -159,15 +177,15 @@ static void check_adam_outer(bool amsgrad)
     }
     for (int i = 0; i < M; i++)
         g[i] = x[i / C] * z[i % C];
-    ref->ops->map(ref, amsgrad ? PRISM_MAP_AMSGRAD : PRISM_MAP_ADAM, PRISM_F64, R, C, &a);
+    ref->ops->map(ref, op, PRISM_F64, R, C, &a);
     outer.p = MEM(y[0]);
-    outer.m = MEM(y[1]);
-    outer.v = MEM(y[2]);
-    outer.vmax = amsgrad ? MEM(y[3]) : NULL;
+    outer.m = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(y[1]);
+    outer.v = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(y[2]);
+    outer.vmax = op == PRISM_MAP_AMSGRAD ? MEM(y[3]) : NULL;
     ref->ops->adam_outer(ref, &d, &outer);
     for (int k = 0; k < 4; k++)
         worst = fmax(worst, worst_difference(y[k], expected[k], M));
-    expect(worst, 1e-15, "adam_outer%s by the stored product", amsgrad ? " with a largest second moment" : "");
+    expect(worst, 1e-15, "adam_outer by the stored product and %s", case_map_names[op]);
 }
 
 /* ---- loss scaling: the state after each of a history of steps ---- */
@@ -469,8 +487,10 @@ void check_elementwise(void)
     check_ssim(PRISM_MAP_SSIM_CS);
     check_adam(PRISM_MAP_ADAM);
     check_adam(PRISM_MAP_AMSGRAD);
-    check_adam_outer(false);
-    check_adam_outer(true);
+    check_adam_once();
+    check_adam_outer(PRISM_MAP_ADAM);
+    check_adam_outer(PRISM_MAP_AMSGRAD);
+    check_adam_outer(PRISM_MAP_ADAM_ONCE);
     check_loss_scale();
     check_half(PRISM_F16, "f16");
     check_half(PRISM_BF16, "bf16");

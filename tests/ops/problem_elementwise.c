@@ -34,6 +34,7 @@ static const struct map_spec {
     [PRISM_MAP_L2_GRAD] = {"r", "rrR", false, 4, {0}},
     [PRISM_MAP_ADAM] = {"rrp", "ra", true, 8, {0.9, 0.999, 1e-8}},
     [PRISM_MAP_AMSGRAD] = {"rrpp", "ra", true, 8, {0.9, 0.999, 1e-8}},
+    [PRISM_MAP_ADAM_ONCE] = {"r", "ra", true, 8, {0.9, 0.999, 1e-8}},
     [PRISM_MAP_SSIM] = {"rrrr", "ppssr", false, 32, {1e-4, 9e-4}},
     [PRISM_MAP_SSIM_CS] = {"rrrr", "ppssr", false, 32, {1e-4, 9e-4}},
     [PRISM_MAP_SSIM_GRAD] = {"r", "Rrrrrr", false, 8, {0}},

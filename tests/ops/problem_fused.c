@@ -133,13 +133,19 @@ static int misfit_build(struct problem *p)
 /* ---- adam_outer ---- */
 
 static const double outer_b1 = 0.9, outer_b2 = 0.999, outer_eps = 1e-8;
+static const char *const outer_kinds[] = {"adam", "amsgrad", "once"};
+static const int outer_state[] = {3, 4, 1}; /* p and moments */
 
 static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
 {
     struct prism_adam_outer_desc d = {
         p->dtype, (size_t)case_int(p->text, "r", 1), (size_t)case_int(p->text, "c", 1), outer_b1, outer_b2, outer_eps};
-    const prism_mem *in = mem + (p->kind ? 4 : 3);
-    struct prism_adam_outer_args a = {mem[0], mem[1], mem[2], p->kind ? mem[3] : NULL, in[0], in[1], in[2], in[3]};
+    const prism_mem *in = mem + outer_state[p->kind];
+    struct prism_adam_outer_args a = {.p = mem[0], .a = in[0], .b = in[1], .step = in[2], .tmp = in[3]};
+    prism_mem *const moments[] = {&a.m, &a.v, &a.vmax};
+
+    for (int i = 1; i < outer_state[p->kind]; i++)
+        *moments[i - 1] = mem[i];
 
     (void)plan;
     return dev->ops->adam_outer(dev, &d, &a);
@@ -148,15 +154,14 @@ static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *
 /* The limit is that of map adam and the product's rounding. */
 static int adam_outer_build(struct problem *p)
 {
-    static const char *const kinds[] = {"adam", "amsgrad"};
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
     double limit = case_has(p->text, "skip") ? 0 : 8;
     int a;
 
-    p->kind = case_index(p->text, 1, kinds, 2);
+    p->kind = case_index(p->text, 1, outer_kinds, 3);
     if (p->kind < 0)
         return -1;
-    for (int i = 0; i < 3 + p->kind; i++) {
+    for (int i = 0; i < outer_state[p->kind]; i++) {
         operand_add(p, REAL, INOUT, rows * cols, limit);
         operand_fill(p, i, i < 2 ? -1 : 0.1, i < 2 ? 1 : 1.1); /* second moments are not negative */
     }

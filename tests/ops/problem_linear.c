@@ -269,10 +269,15 @@ static void window_build(struct problem *p)
 
 enum { PUPILS = 4 };
 
+static struct prism_subaperture_desc aperture_desc(const struct problem *p)
+{
+    return (struct prism_subaperture_desc){cplx(p),      INT("b", 1),  INT("h", 1),  INT("w", 1),
+                                           INT("oh", 1), INT("ow", 1), INT("ph", 1), INT("pw", 1)};
+}
+
 static int subaperture_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
 {
-    struct prism_subaperture_desc d = {cplx(p),      INT("b", 1),  INT("h", 1),  INT("w", 1),
-                                       INT("oh", 1), INT("ow", 1), INT("ph", 1), INT("pw", 1)};
+    struct prism_subaperture_desc d = aperture_desc(p);
     struct prism_subaperture_args a = {
         mem[0], mem[1], mem[2], mem[3], mem[4], INT("beta", 0), case_has(p->text, "open") ? mem[5] : NULL};
 
@@ -298,12 +303,29 @@ static void pupils_restrict(struct problem *p, double *pupil)
     }
 }
 
+/* Pupil, origin, index, and with `open` where they are: the last of what goes in. Returns the first. */
+static int pupils_add(struct problem *p)
+{
+    int pupil = operand_random(p, CPLX, IN, 2 * PUPILS * (size_t)INT("ph", 1) * (size_t)INT("pw", 1), 0);
+    int origin = operand_random(p, INDEX, IN, 2 * PUPILS, 0), index = operand_random(p, INDEX, IN, (size_t)INT("b", 1), 0);
+
+    for (int a = 0; a < PUPILS; a++)
+        for (int axis = 0; axis < 2; axis++) {
+            int n = axis ? INT("w", 1) : INT("h", 1);
+            p->operand[origin].value[2 * a + axis] = a == 0 ? 0 : a == 1 ? n - 1 : a == 2 ? -(n / 2) : n / 3;
+        }
+    for (int b = 0; b < INT("b", 1); b++)
+        p->operand[index].value[b] = b % 3 + 1;
+    if (case_has(p->text, "open"))
+        pupils_restrict(p, p->operand[pupil].value);
+    return pupil;
+}
+
 static void subaperture_build(struct problem *p, bool adjoint)
 {
     size_t field = 2 * (size_t)INT("b", 1) * (size_t)INT("oh", 1) * (size_t)INT("ow", 1);
     size_t spectrum = 2 * (size_t)INT("h", 1) * (size_t)INT("w", 1);
     double limit = adjoint ? 4 * sqrt(INT("b", 1)) + 1 : 4;
-    int pupil, origin, index;
 
     p->kind = adjoint;
     if (adjoint) {
@@ -316,19 +338,75 @@ static void subaperture_build(struct problem *p, bool adjoint)
         operand_add(p, CPLX, OUT, field, limit);
         operand_random(p, CPLX, IN, spectrum, 0);
     }
-    pupil = operand_random(p, CPLX, IN, 2 * PUPILS * (size_t)INT("ph", 1) * (size_t)INT("pw", 1), 0);
-    origin = operand_random(p, INDEX, IN, 2 * PUPILS, 0);
-    index = operand_random(p, INDEX, IN, (size_t)INT("b", 1), 0);
-    for (int a = 0; a < PUPILS; a++)
-        for (int axis = 0; axis < 2; axis++) {
-            int n = axis ? INT("w", 1) : INT("h", 1);
-            p->operand[origin].value[2 * a + axis] = a == 0 ? 0 : a == 1 ? n - 1 : a == 2 ? -(n / 2) : n / 3;
-        }
-    for (int b = 0; b < INT("b", 1); b++)
-        p->operand[index].value[b] = b % 3 + 1;
-    if (case_has(p->text, "open"))
-        pupils_restrict(p, p->operand[pupil].value);
+    pupils_add(p);
     p->run = subaperture_run;
+}
+
+/* ---- misfit of their fields ---- */
+
+static int field_misfit_create(struct prism_dev *dev, const struct problem *p, void **plan)
+{
+    struct prism_subaperture_desc a = aperture_desc(p);
+    struct prism_fft_desc d = {a.dtype, a.batch, a.oh, a.ow, NULL};
+
+    return dev->ops->fft_create(dev, &d, (struct prism_fft **)plan);
+}
+
+static void field_misfit_destroy(struct prism_dev *dev, void *plan)
+{
+    dev->ops->fft_destroy(plan);
+}
+
+static int field_misfit_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    struct prism_field_misfit_desc d = {aperture_desc(p), (enum prism_misfit)p->kind};
+    struct prism_field_misfit_args a = {.loss = mem[0],
+                                        .gspectrum = mem[1],
+                                        .spectrum = mem[2],
+                                        .target = mem[3],
+                                        .weight = mem[4],
+                                        .u = mem[5],
+                                        .tmp = mem[6],
+                                        .pupil = mem[7],
+                                        .origin = mem[8],
+                                        .index = mem[9],
+                                        .open = case_has(p->text, "open") ? mem[10] : NULL,
+                                        .fft = plan};
+
+    return dev->ops->field_misfit(dev, &d, &a);
+}
+
+/* As in misfit, amplitudes keep clear of their targets: pupils are so small that |u| < 2, and targets are 0 or above 3. A phase
+ * u/|u| may be as ill-conditioned as the smallest |u| makes it: hence the limit of the gradient. */
+static int field_misfit_build(struct problem *p)
+{
+    struct prism_subaperture_desc a = aperture_desc(p);
+    size_t field = (size_t)a.oh * (size_t)a.ow, batch = (size_t)a.batch, box = (size_t)a.ph * (size_t)a.pw;
+    char kind[CASE_TEXT];
+
+    case_word(p->text, 1, kind);
+    if (strcmp(kind, "l1") && strcmp(kind, "l2"))
+        return -1;
+    p->kind = kind[1] == '1' ? PRISM_MISFIT_L1 : PRISM_MISFIT_L2;
+    operand_add(p, REAL, OUT, batch, 4 * sqrt((double)field) + 8);
+    operand_add(p, CPLX, OUT, 2 * (size_t)a.h * (size_t)a.w, 64);
+    int spectrum = operand_random(p, CPLX, IN, 2 * (size_t)a.h * (size_t)a.w, 0);
+    p->operand[1].same_as = case_has(p->text, "inplace") ? spectrum : -1;
+    int target = operand_add(p, REAL, IN, PUPILS * field, 0);
+    operand_fill(p, target, 3, 4);
+    for (size_t k = 0; k < PUPILS * field; k += 3)
+        p->operand[target].value[k] = 0;
+    operand_fill(p, operand_add(p, REAL, IN, PUPILS, 0), 0.1, 1.1);
+    operand_add(p, CPLX, SCRATCH, 2 * batch * field, 0);
+    operand_add(p, REAL, SCRATCH, 2 * batch * field + batch, 0);
+    int pupil = pupils_add(p);
+    for (size_t k = 0; k < 2 * PUPILS * box; k++)
+        p->operand[pupil].value[k] = (float)(p->operand[pupil].value[k] / (double)box);
+    p->create = field_misfit_create;
+    p->run = field_misfit_run;
+    p->destroy = field_misfit_destroy;
+    p->fused = true;
+    return 0;
 }
 
 /* ---- blur ---- */
@@ -372,6 +450,8 @@ int build_linear(struct problem *p)
         window_build(p);
     else if (!strcmp(op, "subaperture_fwd") || !strcmp(op, "subaperture_adj"))
         subaperture_build(p, op[12] == 'a');
+    else if (!strcmp(op, "field_misfit"))
+        return field_misfit_build(p);
     else if (!strcmp(op, "blur"))
         blur_build(p);
     else

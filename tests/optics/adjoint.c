@@ -1,4 +1,5 @@
-/* Adjoint test of every operator on one backend, in every precision it has.
+/* Adjoint test of every operator on one backend, in every precision it has; and the ways to compute a measurement, one against the
+ * other.
  *
  *   adjoint BACKEND [PLUGIN_FOLDER]
  *
@@ -18,6 +19,7 @@ static struct prism_ctx *ctx;
 static struct prism_dev *dev;
 static int n_tests, n_failed;
 static double worst[2]; /* mismatch in single and in double precision */
+static double apart[2]; /* of the ways to measure, likewise */
 
 static void report(bool ok, const char *name, const char *detail)
 {
@@ -98,6 +100,43 @@ static double mismatch(struct prism_linop *op, int *status)
     return (is_real(xs.dtype) ? fabs(creal(difference)) : cabs(difference)) / (norm_ax * norm_y / sqrt((double)ys.count));
 }
 
+/* Of two operators that should be the same, in forward and adjoint: the larger relative difference, in the 2-norm. */
+static double distance(struct prism_linop *a, struct prism_linop *b, int *status)
+{
+    struct prism_linop_shape xs, ys;
+    prism_linop_shapes(a, &xs, &ys);
+    const struct prism_linop_shape *from[] = {&xs, &ys}, *to[] = {&ys, &xs};
+    double worst_of_both = 0;
+    for (int adjoint = 0; adjoint < 2 && !*status; adjoint++) {
+        const size_t in = from[adjoint]->count, out = to[adjoint]->count;
+        struct prismi_arena arena = {0};
+        prism_mem given, got[2];
+        cplx *host = prismi_alloc(in > out ? in : out, 2 * sizeof *host), *other = prismi_alloc(out, 2 * sizeof *other);
+        double squares = 0, differences = 0, ignored;
+        prismi_arena_add(&arena, in * prism_dtype_size(from[adjoint]->dtype), &given);
+        for (int i = 0; i < 2; i++)
+            prismi_arena_add(&arena, out * prism_dtype_size(to[adjoint]->dtype), &got[i]);
+        *status = prismi_arena_bind(&arena, dev);
+        *status = *status ? *status : fill(from[adjoint], given, host, 3);
+        for (int i = 0; i < 2 && !*status; i++)
+            *status = adjoint ? prism_linop_adjoint(i ? b : a, got[i], given) : prism_linop_forward(i ? b : a, got[i], given);
+        if (!*status)
+            dot(to[adjoint], got[0], host, host, &ignored, status);
+        if (!*status)
+            dot(to[adjoint], got[1], other, other, &ignored, status);
+        for (size_t i = 0; i < out * (is_real(to[adjoint]->dtype) ? 1 : 2); i++) {
+            const double v = ((const double *)host)[i], d = v - ((const double *)other)[i];
+            squares += v * v;
+            differences += d * d;
+        }
+        worst_of_both = fmax(worst_of_both, sqrt(differences / squares));
+        prismi_arena_release(&arena);
+        prismi_free(host);
+        prismi_free(other);
+    }
+    return worst_of_both;
+}
+
 /* status: of the operator's creation */
 static void check(const char *name, enum prism_dtype dtype, int status, struct prism_linop *op)
 {
@@ -137,16 +176,17 @@ static const struct measure_case {
     double radius;
     bool phase;
 } cases[] = {
-    /* dtype, grid, obj, complex_object, field, box, n_apertures, batch */
-    {"real object", {PRISM_F32, 32, 32, 32, 32, false, 0, 0, 0, 0, 3, 3}, 6, false},
-    {"complex object", {PRISM_F32, 32, 32, 32, 32, true, 0, 0, 0, 0, 3, 3}, 6, false},
-    {"complex pupil", {PRISM_F32, 32, 32, 32, 32, true, 0, 0, 15, 15, 3, 3}, 6, true},
-    {"small object", {PRISM_F32, 32, 32, 9, 14, false, 0, 0, 0, 0, 3, 3}, 6, false},
-    {"small field", {PRISM_F32, 32, 32, 20, 20, false, 16, 16, 15, 15, 3, 3}, 5.5, true},
-    {"odd sizes", {PRISM_F32, 33, 27, 13, 14, false, 17, 18, 15, 15, 3, 3}, 5.5, true},
-    {"odd sizes, complex object", {PRISM_F32, 33, 27, 14, 13, true, 18, 17, 15, 15, 3, 3}, 5.5, true},
-    {"repeated indices", {PRISM_F32, 32, 32, 32, 32, true, 16, 16, 15, 15, 3, 7}, 5.5, true},
-    {"one field", {PRISM_F32, 32, 32, 32, 32, false, 0, 0, 0, 0, 3, 1}, 6, false},
+    /* dtype, grid, obj, complex_object, field, box, n_apertures, batch, method: both */
+    {"real object", {PRISM_F32, 32, 32, 32, 32, false, 0, 0, 0, 0, 3, 3, 0}, 6, false},
+    {"complex object", {PRISM_F32, 32, 32, 32, 32, true, 0, 0, 0, 0, 3, 3, 0}, 6, false},
+    {"complex pupil", {PRISM_F32, 32, 32, 32, 32, true, 0, 0, 15, 15, 3, 3, 0}, 6, true},
+    {"small object", {PRISM_F32, 32, 32, 9, 14, false, 0, 0, 0, 0, 3, 3, 0}, 6, false},
+    {"small field", {PRISM_F32, 32, 32, 20, 20, false, 16, 16, 15, 15, 3, 3, 0}, 5.5, true},
+    {"odd sizes", {PRISM_F32, 33, 27, 13, 14, false, 17, 18, 15, 15, 3, 3, 0}, 5.5, true},
+    {"odd sizes, even box", {PRISM_F32, 27, 33, 12, 13, false, 18, 17, 14, 16, 3, 2, 0}, 4.5, true},
+    {"odd sizes, complex object", {PRISM_F32, 33, 27, 14, 13, true, 18, 17, 15, 15, 3, 3, 0}, 5.5, true},
+    {"repeated indices", {PRISM_F32, 32, 32, 32, 32, true, 16, 16, 15, 15, 3, 7, 0}, 5.5, true},
+    {"one field", {PRISM_F32, 32, 32, 32, 32, false, 0, 0, 0, 0, 3, 1, 0}, 6, false},
 };
 
 static int set_up(struct prism_measure *m, const struct measure_case *c)
@@ -162,27 +202,46 @@ static int set_up(struct prism_measure *m, const struct measure_case *c)
     for (int k = 0; !status && k < 3; k++)
         status = prism_measure_set_aperture(m, k, &a, centres[k][0], centres[k][1], c->phase ? phase : NULL);
     prismi_free(phase);
-    const int32_t repeated[7] = {2, 0, 1, 1, 2, 1, 0};
-    return status || p->batch != 7 ? status : prism_measure_set_index(m, repeated);
+    const int32_t index[7] = {2, 0, 1, 1, 2, 1, 0};
+    return status ? status : prism_measure_set_index(m, index);
+}
+
+static int create(const struct measure_case *c, enum prism_dtype dtype, enum prism_measure_method method, struct prism_measure **m,
+                  struct prism_linop **op)
+{
+    struct prism_measure_params p = c->p;
+    p.dtype = dtype;
+    p.method = method;
+    PRISM_TRY(prism_measure_create(dev, &p, m));
+    PRISM_TRY(set_up(*m, c));
+    return prism_measure_linop(*m, op);
 }
 
 static void check_measures(enum prism_dtype dtype)
 {
+    static const char *const ways[] = {"by FFT", "by matrices"};
+    const double limit = dtype == PRISM_F64 ? 1e-14 : 2e-6;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct prism_measure_params p = cases[i].p;
-        struct prism_measure *m = NULL;
-        struct prism_linop *op = NULL;
-        char name[100];
-        p.dtype = dtype;
-        int status = prism_measure_create(dev, &p, &m);
+        struct prism_measure *m[2] = {NULL};
+        struct prism_linop *op[2] = {NULL};
+        char name[100], detail[600] = "not created";
+        int status = 0;
+        for (int way = 0; way < 2; way++) {
+            int created = create(&cases[i], dtype, way ? PRISM_MEASURE_MATRIX : PRISM_MEASURE_FFT, &m[way], &op[way]);
+            snprintf(name, sizeof name, "measure, %s %s %s", cases[i].name, dtype == PRISM_F64 ? "f64" : "f32", ways[way]);
+            check(name, dtype, created, op[way]);
+            status = status ? status : created;
+        }
+        double error = status ? 0 : distance(op[0], op[1], &status);
+        snprintf(name, sizeof name, "measure, %s %s both ways", cases[i].name, dtype == PRISM_F64 ? "f64" : "f32");
         if (!status)
-            status = set_up(m, &cases[i]);
-        if (!status)
-            status = prism_measure_linop(m, &op);
-        snprintf(name, sizeof name, "measure, %s %s", cases[i].name, dtype == PRISM_F64 ? "f64" : "f32");
-        check(name, dtype, status, op);
-        prism_linop_destroy(&op);
-        prism_measure_destroy(&m);
+            snprintf(detail, sizeof detail, "relative difference %g, limit %g", error, limit);
+        apart[dtype == PRISM_F64] = fmax(apart[dtype == PRISM_F64], error);
+        report(!status && error < limit, name, detail);
+        for (int way = 0; way < 2; way++) {
+            prism_linop_destroy(&op[way]);
+            prism_measure_destroy(&m[way]);
+        }
     }
 }
 
@@ -202,7 +261,8 @@ int main(int argc, char **argv)
             check_propagators(prism_dtype_complex((enum prism_dtype)d));
             check_measures((enum prism_dtype)d);
         }
-    printf("# worst mismatch: single %g, double %g\n1..%d\n", worst[0], worst[1], n_tests);
+    printf("# worst mismatch: single %g, double %g; both ways: %g, %g\n", worst[0], worst[1], apart[0], apart[1]);
+    printf("1..%d\n", n_tests);
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
     return n_failed != 0;

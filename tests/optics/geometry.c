@@ -153,7 +153,7 @@ START_TEST(cover_counts_what_is_open)
                     ck_assert_int_eq(prismi_aperture_cover(&a, grid, centre[k][0], centre[k][1], NULL), any);
                     int row0, rows;
                     memset(part, 0, (size_t)grid * grid);
-                    prismi_aperture_mark(&a, grid, centre[k][0], centre[k][1], part, &row0, &rows);
+                    prismi_aperture_mark(NULL, &a, grid, centre[k][0], centre[k][1], part, &row0, &rows);
                     ck_assert_mem_eq(part, mask, (size_t)grid * grid);
                     ck_assert(row0 >= 0 && rows >= 0 && row0 + rows <= grid);
                     for (int i = 0; i < grid * grid; i++)

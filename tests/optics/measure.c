@@ -1,10 +1,13 @@
-/* The measurement operator against recorded numbers, closed forms and invariants. */
+/* The measurement operator against recorded numbers, closed forms and invariants: "fft" or "matrix", as the argument says. */
 #include "optics/optics_internal.h"
 #include "optics_test.h"
+
+static enum prism_measure_method method;
 
 static struct prism_measure *make(struct prism_measure_params p)
 {
     struct prism_measure *m;
+    p.method = method;
     ck_assert_msg(!prism_measure_create(dev, &p, &m), "%s", prism_ctx_error(ctx)->text);
     return m;
 }
@@ -293,7 +296,7 @@ START_TEST(masks_by_rows)
         mask_of(5, &centres[k], 1, one);
         old_row = row, old_rows = rows;
         memset(mask + 64 * row, 0, 64 * (size_t)rows);
-        prismi_aperture_mark(&shape, 64, centres[k][0], centres[k][1], mask, &row, &rows);
+        prismi_aperture_mark(NULL, &shape, 64, centres[k][0], centres[k][1], mask, &row, &rows);
         ck_assert_int_eq(prismi_measure_update_mask(m, 1, mask, old_row, old_rows), 0);
         ck_assert_int_eq(prismi_measure_update_mask(m, 1, mask, row, rows), 0);
         ck_assert_int_eq(prism_measure_set_mask(whole, 1, one), 0);
@@ -338,6 +341,74 @@ START_TEST(fields_of_one_spectrum)
     dev->ops->release(dev, field);
     prism_measure_destroy(&m);
     prism_measure_destroy(&fresh);
+}
+END_TEST
+
+static prism_mem device_memory(size_t bytes)
+{
+    prism_mem mem;
+    ck_assert_int_eq(dev->ops->alloc(dev, bytes, &mem), 0);
+    return mem;
+}
+
+/* What goes halfway back in one entry, and what leaves out the fields' transforms, against the plain calls. */
+START_TEST(short_cuts)
+{
+    enum { N = 48, O = 20, F = 32, BATCH = 3 };
+    const struct prism_measure_params p = {.dtype = PRISM_F64,
+                                           .grid_h = N,
+                                           .grid_w = N,
+                                           .obj_h = O,
+                                           .obj_w = O,
+                                           .field_h = F,
+                                           .field_w = F,
+                                           .box_h = 13,
+                                           .box_w = 13,
+                                           .n_apertures = BATCH,
+                                           .batch = BATCH};
+    struct prism_measure *m = make(p);
+    const size_t count = (size_t)BATCH * F * F;
+    prism_mem x = device_memory(O * O * 8), y = device_memory(O * O * 8), field = device_memory(count * 16);
+    prism_mem target = device_memory(count * 8), weight = device_memory(BATCH * 8), loss = device_memory(BATCH * 8);
+    prism_mem tmp = device_memory((2 * count + BATCH) * 8);
+    const struct prism_misfit_desc d = {PRISM_F64, PRISM_MISFIT_L2, BATCH, (size_t)F * F};
+    const struct prism_misfit_args plain = {loss, field, field, target, weight, prism_measure_index(m), tmp};
+    const struct prism_field_misfit_args fused = {.loss = loss, .target = target, .weight = weight, .u = field, .tmp = tmp};
+    double in[O * O], out[2][O * O], losses[2][BATCH], ones[BATCH] = {1, 0.5, 2};
+
+    for (int b = 0; b < BATCH; b++)
+        set(m, b, 5.5, 3 * b - 4, 9 - 7 * b, NULL);
+    for (int i = 0; i < O * O; i++)
+        in[i] = sin(0.7 * i) + 0.2;
+    ck_assert_int_eq(prismi_dev_put(dev, x, PRISM_F64, in, O * O), 0);
+    ck_assert_int_eq(prismi_dev_put(dev, weight, PRISM_F64, ones, BATCH), 0);
+    ck_assert_int_eq(prismi_map(dev, PRISM_MAP_FILL, PRISM_F64, 1, count, target, 0, 0, 0, 0.05, 0), 0);
+
+    ck_assert_int_eq(prism_measure_forward(m, field, x), 0);
+    ck_assert_int_eq(dev->ops->misfit(dev, &d, &plain), 0);
+    ck_assert_int_eq(prismi_dev_get(dev, losses[0], loss, PRISM_F64, BATCH), 0);
+    ck_assert_int_eq(prism_measure_adjoint(m, y, field), 0);
+    ck_assert_int_eq(prismi_dev_get(dev, out[0], y, PRISM_F64, O * O), 0);
+    ck_assert_int_eq(prismi_measure_misfit(m, x, PRISM_MISFIT_L2, &fused), 0);
+    ck_assert_int_eq(prismi_dev_get(dev, losses[1], loss, PRISM_F64, BATCH), 0);
+    ck_assert_int_eq(prismi_measure_pull(m, y), 0);
+    ck_assert_int_eq(prismi_dev_get(dev, out[1], y, PRISM_F64, O * O), 0);
+    for (int b = 0; b < BATCH; b++)
+        ck_close(losses[1][b], losses[0][b], 1e-14 * losses[0][b]);
+    for (int i = 0; i < O * O; i++)
+        ck_close(out[1][i], out[0][i], 1e-14);
+
+    ck_assert_int_eq(prism_measure_forward(m, field, x), 0);
+    ck_assert_int_eq(prism_measure_adjoint(m, y, field), 0);
+    ck_assert_int_eq(prismi_dev_get(dev, out[0], y, PRISM_F64, O * O), 0);
+    ck_assert_int_eq(prismi_measure_normal(m, y, x, field), 0);
+    ck_assert_int_eq(prismi_dev_get(dev, out[1], y, PRISM_F64, O * O), 0);
+    for (int i = 0; i < O * O; i++)
+        ck_close(out[1][i] * F * F, out[0][i], 1e-12);
+    prism_mem all[] = {x, y, field, target, weight, loss, tmp};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        dev->ops->release(dev, all[i]);
+    prism_measure_destroy(&m);
 }
 END_TEST
 
@@ -480,8 +551,50 @@ START_TEST(refusals)
 }
 END_TEST
 
-int main(void)
+/* The choice is by shapes; products are refused where they would need absurd memory. */
+START_TEST(ways)
 {
+    const struct {
+        int grid, obj, box, batch;
+        bool matrix;
+    } cases[] = {{1024, 73, 41, 1, true},   {1024, 128, 41, 1, true},  {2048, 128, 33, 1, true},   {1024, 73, 41, 8, true},
+                 {1024, 1024, 0, 2, false}, {512, 300, 128, 1, false}, {1024, 512, 173, 1, false}, {256, 256, 83, 16, false}};
+    struct prism_measure_params p = {.dtype = PRISM_F32, .n_apertures = 1};
+    struct prismi_matrix mx;
+    struct prism_measure *m;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        p.grid_h = p.grid_w = p.field_h = p.field_w = cases[i].grid;
+        p.obj_h = p.obj_w = cases[i].obj;
+        p.box_h = p.box_w = cases[i].box ? cases[i].box : cases[i].grid;
+        p.batch = cases[i].batch;
+        p.method = PRISM_MEASURE_AUTO;
+        ck_assert_int_eq(prismi_matrix_choose(dev, &p, &mx), 0);
+        ck_assert_msg(mx.used == cases[i].matrix, "case %zu", i);
+        p.method = PRISM_MEASURE_FFT;
+        ck_assert_int_eq(prismi_matrix_choose(dev, &p, &mx), 0);
+        ck_assert(!mx.used);
+        p.method = PRISM_MEASURE_MATRIX;
+        ck_assert_int_eq(prismi_matrix_choose(dev, &p, &mx), 0);
+        ck_assert(mx.used);
+    }
+    p.grid_h = p.grid_w = p.obj_h = p.obj_w = p.field_h = p.field_w = p.box_h = p.box_w = 16384;
+    p.batch = 1;
+    expect_error(prism_measure_create(dev, &p, &m), PRISM_EINVAL, "the limit is 1074 MB; choose the method auto or fft");
+    ck_assert_ptr_null(m);
+    p = (struct prism_measure_params){.dtype = PRISM_F64, .grid_h = 64, .grid_w = 64, .obj_h = 5, .obj_w = 5, .n_apertures = 1};
+    p.batch = 1;
+    p.method = method;
+    ck_assert_int_eq(prism_measure_create(dev, &p, &m), 0);
+    ck_assert(prismi_measure_by_matrix(m) == (method == PRISM_MEASURE_MATRIX));
+    prism_measure_destroy(&m);
+    p.method = PRISM_MEASURE_METHOD_COUNT;
+    expect_error(prism_measure_create(dev, &p, &m), PRISM_EINVAL, "method 3");
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    method = argc > 1 && !strcmp(argv[1], "matrix") ? PRISM_MEASURE_MATRIX : PRISM_MEASURE_FFT;
     const TTest *const tests[] = {recorded_telescope,
                                   point_spread,
                                   detector_window,
@@ -490,9 +603,11 @@ int main(void)
                                   mask_equals_aperture,
                                   masks_by_rows,
                                   fields_of_one_spectrum,
+                                  short_cuts,
                                   indices,
                                   pupil_phase,
                                   single_precision,
+                                  ways,
                                   refusals};
     return RUN_SUITE("optics measure", tests);
 }

@@ -80,7 +80,7 @@ static void report(bool ok, const char *name)
 
 static const struct prism_aperture circle = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3};
 static const struct prism_grid grid = {16, 15, 1e-5, 1e-5, 5e-7};
-static const struct prism_measure_params params = {PRISM_F32, 16, 16, 8, 8, false, 12, 12, 9, 9, 2, 3};
+static struct prism_measure_params params = {PRISM_F32, 16, 16, 8, 8, false, 12, 12, 9, 9, 2, 3, PRISM_MEASURE_FFT};
 
 static int create_measure(void)
 {
@@ -146,7 +146,7 @@ static void exhaust(const char *name, int (*create)(void))
     report(!status && failures > 0 && live == before, name);
 }
 
-static void run_without_allocation(void)
+static void run_without_allocation(const char *name)
 {
     struct prism_measure *m = NULL;
     struct prism_linop *op = NULL;
@@ -161,7 +161,7 @@ static void run_without_allocation(void)
         status |= prism_measure_forward(m, y, x) | prism_measure_adjoint(m, x, y);
         status |= prism_linop_forward(op, y, x) | prism_linop_adjoint(op, x, y);
     }
-    report(!status && !calls, "runs allocate nothing");
+    report(!status && !calls, name);
     dev->ops->release(dev, x);
     dev->ops->release(dev, y);
     prism_linop_destroy(&op);
@@ -196,7 +196,10 @@ int main(void)
         exhaust(names[k], create_pattern);
     }
     exhaust("pattern statistics", statistics);
-    run_without_allocation();
+    run_without_allocation("runs allocate nothing");
+    params.method = PRISM_MEASURE_MATRIX;
+    exhaust("measurement by matrices", create_measure);
+    run_without_allocation("runs by matrices allocate nothing");
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
     report(!leaks, "no object is left");

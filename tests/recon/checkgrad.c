@@ -157,7 +157,7 @@ static void check_case(const struct problem_grad *c)
                                             .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
     struct prism_dataset *ds;
     double *truth = small_object(c->obj), worst = 0;
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 4, NULL, &ds));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 4, &ds));
     struct function f = make_function(c, ds);
     bind_function(&f);
     if (c->masks)
@@ -239,7 +239,7 @@ static void check_unmeasured(void)
     struct prismi_unmeasured q;
     struct prismi_arena arena = {0};
     prism_mem dx, dg;
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, NULL, &ds));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, &ds));
     MUST(ctx, prismi_unmeasured_create(dev, ds, PRISM_F64, 0.7, &q));
     prismi_arena_add(&arena, sizeof x, &dx);
     prismi_arena_add(&arena, sizeof g, &dg);

@@ -113,6 +113,17 @@ START_TEST(progressive_resumes_anywhere)
 }
 END_TEST
 
+/* Between samples of one step there are no moments: neither saved nor missed. */
+START_TEST(samples_of_one_step_resume)
+{
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    p.par.training.n_epochs = 1;
+    p.par.training.init_steps = 14;
+    p.par.training.amsgrad = true;
+    check_resume(14 + SMALL_SAMPLES);
+}
+END_TEST
+
 START_TEST(composite_in_double_resumes)
 {
     p.par.precision = PRISM_PRECISION_FP64;
@@ -176,7 +187,7 @@ START_TEST(another_run_is_refused_by_name)
     prism_session_destroy(&s);
     struct prism_dataset *ours = p.ds;
     p.truth[40] += 0.001;
-    MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(ours), p.truth, prism_dataset_centres(ours), p.n, NULL, &p.ds));
+    MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(ours), p.truth, prism_dataset_centres(ours), p.n, &p.ds));
     other_is_refused("data=");
     prism_dataset_destroy(&p.ds);
     p.ds = ours;
@@ -492,6 +503,7 @@ int main(void)
     tcase_add_checked_fixture(t, open_all, close_all);
     tcase_add_test(t, joint_resumes_anywhere);
     tcase_add_test(t, progressive_resumes_anywhere);
+    tcase_add_test(t, samples_of_one_step_resume);
     tcase_add_test(t, composite_in_double_resumes);
     tcase_add_test(t, mopie_resumes_anywhere);
     tcase_add_test(t, another_run_is_refused_by_name);

@@ -17,21 +17,23 @@ struct kind {
     int init_steps;
     bool amsgrad, complex_object, parallel;
     enum prism_precision precision;
+    int n_epochs;
 };
 
 static const struct kind kinds[] = {
-    {"initialisation", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 100, false, false, false, 0},
-    {"joint l1", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0},
-    {"joint l2 amsgrad", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0, 1}, 0, true, false, false, 0},
-    {"joint composite", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0.4, 0.2, 0.2, 0.2}, 0, false, false, false, 0},
-    {"progressive l1", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, 0},
-    {"progressive ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 1}, 0, false, false, false, 0},
-    {"progressive ms-ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 0, 1}, 0, false, false, false, 0},
-    {"mopie serial", PRISM_ALG_MOPIE, 0, {1}, 0, false, false, false, 0},
-    {"mopie parallel complex", PRISM_ALG_MOPIE, 0, {1}, 0, false, true, true, 0},
-    {"joint tf32", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_TF32},
-    {"joint bf16", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_BF16},
-    {"progressive fp16", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, PRISM_PRECISION_FP16},
+    {"initialisation", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 100, false, false, false, 0, 10},
+    {"joint l1", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10},
+    {"joint l2 amsgrad", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0, 1}, 0, true, false, false, 0, 10},
+    {"joint composite", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0.4, 0.2, 0.2, 0.2}, 0, false, false, false, 0, 10},
+    {"progressive l1", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, 0, 10},
+    {"progressive ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 1}, 0, false, false, false, 0, 10},
+    {"progressive ms-ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 0, 1}, 0, false, false, false, 0, 10},
+    {"mopie serial", PRISM_ALG_MOPIE, 0, {1}, 0, false, false, false, 0, 10},
+    {"mopie parallel complex", PRISM_ALG_MOPIE, 0, {1}, 0, false, true, true, 0, 10},
+    {"joint tf32", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_TF32, 10},
+    {"joint bf16", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_BF16, 10},
+    {"progressive fp16", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, PRISM_PRECISION_FP16, 10},
+    {"progressive, a step each", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, true, false, false, 0, 1},
 };
 #define N_KINDS ((int)(sizeof kinds / sizeof kinds[0]))
 
@@ -49,6 +51,7 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
     memcpy(p.par.training.loss_weights, k->weights, sizeof k->weights);
     p.par.training.init_steps = k->init_steps;
     p.par.training.amsgrad = k->amsgrad;
+    p.par.training.n_epochs = k->n_epochs;
     p.par.mopie.complex_object = k->complex_object;
     p.par.mopie.parallel = k->parallel;
     p.par.mopie.loops = 2 * STEPS;

@@ -67,6 +67,9 @@ static void check_divergence(struct prism_session *s, prism_mem poisoned, const 
     run_steps(clean, (int)before + 20);
     run_steps(s, (int)(before + 20 - s->st.step));
     ck_assert_uint_eq(hash_of_slab(s, 0), hash_of_slab(clean, 0)); /* parameters, or the object */
+    ck_assert_mem_eq(s->status, clean->status, (size_t)s->n * sizeof *s->status);
+    if (prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE))
+        ck_assert_mem_eq(s->mask, clean->mask, 2 * (size_t)s->grid * s->grid);
     prism_session_destroy(&clean);
 }
 
@@ -100,6 +103,31 @@ START_TEST(divergence_is_caught_and_undone)
     s = new_session(&p);
     run_steps(s, 9);
     check_divergence(s, prismi_loss_target(s->mopie.term.loss, 3), "the loss");
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* With few steps a sample the last snapshot may be some samples back, and in the phase before. */
+START_TEST(the_way_back_may_pass_samples)
+{
+    struct prism_training_params *t = &p.par.training;
+    t->objective = PRISM_OBJ_PROGRESSIVE;
+    t->n_epochs = 2;
+    t->loss_threshold = 0.12; /* some converge */
+    t->max_retries = 1;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 29);
+    ck_assert(s->st.sample >= 4 && s->st.sample_open);
+    check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample");
+    ck_assert_int_eq(s->good.sample_open, 0);
+    prism_session_destroy(&s);
+
+    t->loss_threshold = 0;
+    s = new_session(&p);
+    while (s->st.phase != PRISM_PHASE_RETRY || !s->st.sample_open)
+        run_steps(s, 1);
+    ck_assert_int_eq(s->good.phase, PRISM_PHASE_FIT);
+    check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample 0");
     prism_session_destroy(&s);
 }
 END_TEST
@@ -152,6 +180,7 @@ int main(void)
     TCase *t = tcase_create("divergence");
     tcase_add_checked_fixture(t, open_all, close_all);
     tcase_add_test(t, divergence_is_caught_and_undone);
+    tcase_add_test(t, the_way_back_may_pass_samples);
     tcase_add_test(t, infinite_outputs_do_not_pass_a_phase);
     tcase_add_test(t, a_save_on_the_way_ends_the_run);
     suite_add_tcase(suite, t);

@@ -58,8 +58,8 @@ static struct problem larger_problem(void)
     const struct prism_dataset_params dp = {
         .grid_size = 64, .obj_size = 32, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 7}};
     struct problem q = {.ctx = ctx, .dev = dev, .n = 9, .truth = small_object(32), .par = p.par};
-    MUST(ctx, prism_cache_create(1 << 20, &q.cache));
-    MUST(ctx, prism_dataset_simulate(dev, &dp, q.truth, &centres[0][0], q.n, q.cache, &q.ds));
+    q.cache = new_cache(ctx, dev);
+    MUST(ctx, prism_dataset_simulate(dev, &dp, q.truth, &centres[0][0], q.n, &q.ds));
     q.par.decoder = (struct prism_decoder_params){.latent_channels = 32, .min_channels = 8, .output_activation = PRISM_ACT_SIGMOID};
     q.par.seed = 1;
     q.par.training.init_steps = 100;

@@ -141,6 +141,34 @@ START_TEST(masks_follow_the_samples)
 }
 END_TEST
 
+/* A sample's only step keeps no moments, and is the first of several to the last bit. */
+START_TEST(an_only_step_is_a_first_step)
+{
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    p.par.training.loss_threshold = 0;
+    p.par.training.init_steps = 3;
+    for (int amsgrad = 0; amsgrad <= 1; amsgrad++) {
+        struct prism_session *s[2];
+        p.par.training.amsgrad = amsgrad;
+        for (int i = 0; i < 2; i++) {
+            p.par.training.n_epochs = i ? 5 : 1;
+            s[i] = new_session(&p);
+            run_steps(s[i], 4);
+            ck_assert_int_eq(s[i]->adam.once, i == 0);
+        }
+        size_t bytes = s[0]->adam.count * sizeof(float);
+        void *x = new_array(bytes, 1), *y = new_array(bytes, 1);
+        MUST(ctx, dev->ops->read(dev, x, s[0]->params, bytes));
+        MUST(ctx, dev->ops->read(dev, y, s[1]->params, bytes));
+        ck_assert_mem_eq(x, y, bytes);
+        free(x);
+        free(y);
+        prism_session_destroy(&s[0]);
+        prism_session_destroy(&s[1]);
+    }
+}
+END_TEST
+
 START_TEST(converged_samples_need_no_update)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
@@ -289,6 +317,7 @@ int main(void)
     tcase_add_test(t, progressive_goes_sample_by_sample);
     tcase_add_test(t, what_is_remembered_changes_nothing);
     tcase_add_test(t, masks_follow_the_samples);
+    tcase_add_test(t, an_only_step_is_a_first_step);
     tcase_add_test(t, converged_samples_need_no_update);
     tcase_add_test(t, plateaus_escalate_and_then_fail);
     tcase_add_test(t, failed_samples_are_tried_again);

@@ -85,7 +85,7 @@ START_TEST(progressive_needs_whole_fields)
     struct prism_dataset_params dp = *prism_dataset_params(p.ds);
     struct prism_dataset *whole = p.ds;
     dp.field_size = SMALL_GRID / 2;
-    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, NULL, &p.ds));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, &p.ds));
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
     refused(PRISM_EINVAL, "field_size");
     prism_dataset_destroy(&p.ds);
@@ -99,13 +99,13 @@ START_TEST(failures_on_the_way_leave_nothing_behind)
     struct prism_dataset *seven = p.ds;
     struct prism_dataset_params dp = *prism_dataset_params(seven);
     dp.grid_size = dp.field_size = 24; /* no power of two: fine for data, not for a decoder */
-    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, NULL, &p.ds));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, &p.ds));
     refused(PRISM_EINVAL, "24");
     prism_dataset_destroy(&p.ds);
     dp.grid_size = dp.field_size = 4;
     dp.obj_size = 4;
     dp.aperture.radius_px = 1;
-    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, NULL, &p.ds));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, &p.ds));
     p.par.training.loss_weights[PRISM_LOSS_L1] = 0;
     p.par.training.loss_weights[PRISM_LOSS_SSIM] = 1;
     refused(PRISM_EINVAL, "SSIM"); /* after the network was made */
@@ -374,7 +374,7 @@ START_TEST(one_sample_is_a_data_set)
 {
     static const double centre[2] = {0, 0};
     struct prism_dataset *seven = p.ds;
-    MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(seven), p.truth, centre, 1, NULL, &p.ds));
+    MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(seven), p.truth, centre, 1, &p.ds));
     for (int objective = 0; objective < PRISM_OBJ_COUNT; objective++) {
         p.par.training.objective = objective;
         p.par.training.n_epochs = 300;
@@ -452,7 +452,7 @@ START_TEST(small_fields_give_the_same_projections)
     p.par.mopie.loops = 10;
     for (int i = 0; i < 2; i++) {
         dp.field_size = i ? SMALL_GRID / 2 : 0;
-        MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, prism_dataset_centres(whole), p.n, NULL, &p.ds));
+        MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, prism_dataset_centres(whole), p.n, &p.ds));
         struct prism_session *s = new_session(&p);
         MUST(ctx, prism_session_run(s, NULL, NULL));
         psnr[i] = s->st.psnr_db;

@@ -249,7 +249,7 @@ START_TEST(second_look_is_a_pointer_into_the_cache)
     const float *first, *again;
     for (int k = 0; k < p.n; k++)
         MUST(ctx, prism_dataset_amplitude(p.ds, k, &first));
-    struct prism_cache_stats st = prism_cache_get_stats(p.cache);
+    struct prism_cache_stats st = prism_cache_get_stats(p.cache, PRISM_CACHE_MEASUREMENTS);
     ck_assert_uint_eq(st.misses, SMALL_SAMPLES);
     ck_assert_uint_eq(st.hits, 0);
     ck_assert_uint_eq(st.insertions, SMALL_SAMPLES);
@@ -257,7 +257,7 @@ START_TEST(second_look_is_a_pointer_into_the_cache)
     MUST(ctx, prism_dataset_amplitude(p.ds, 3, &first));
     MUST(ctx, prism_dataset_amplitude(p.ds, 3, &again));
     ck_assert_ptr_eq(first, again);
-    ck_assert_uint_eq(prism_cache_get_stats(p.cache).hits, 2);
+    ck_assert_uint_eq(prism_cache_get_stats(p.cache, PRISM_CACHE_MEASUREMENTS).hits, 2);
     release_problem(&p);
 }
 END_TEST
@@ -279,14 +279,14 @@ START_TEST(another_object_has_other_measurements)
     MUST(ctx, prism_dataset_amplitude(p.ds, 3, &v));
     for (int i = 0; i < SMALL_GRID * SMALL_GRID; i++)
         ck_assert_double_eq_tol(v[i], 0.5 * first[i], 1e-6);
-    ck_assert_uint_eq(prism_cache_get_stats(p.cache).hits, 0);
-    ck_assert_uint_eq(prism_cache_get_stats(p.cache).misses, 2);
+    ck_assert_uint_eq(prism_cache_get_stats(p.cache, PRISM_CACHE_MEASUREMENTS).hits, 0);
+    ck_assert_uint_eq(prism_cache_get_stats(p.cache, PRISM_CACHE_MEASUREMENTS).misses, 2);
     double good = p.truth[7];
     p.truth[7] = NAN;
     ck_assert_int_eq(prism_dataset_set_truth(p.ds, p.truth), PRISM_EINVAL);
     ck_assert_double_eq(prism_dataset_truth(p.ds)[7], good);
     MUST(ctx, prism_dataset_amplitude(p.ds, 3, &v)); /* nothing changed */
-    ck_assert_uint_eq(prism_cache_get_stats(p.cache).hits, 1);
+    ck_assert_uint_eq(prism_cache_get_stats(p.cache, PRISM_CACHE_MEASUREMENTS).hits, 1);
     free(first);
     release_problem(&p);
 }
@@ -298,22 +298,22 @@ START_TEST(one_cache_serves_equal_data_sets_only)
     struct prism_dataset_params dp = {
         .grid_size = 32, .obj_size = 16, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
     double *truth = small_object(16);
-    struct prism_cache *cache;
+    struct prism_cache *cache = new_cache(ctx, dev);
     struct prism_dataset *a, *b;
     const float *v;
-    MUST(ctx, prism_cache_create(1 << 20, &cache));
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, cache, &a));
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, cache, &b));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, &a));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, &b));
     MUST(ctx, prism_dataset_amplitude(a, 1, &v));
     MUST(ctx, prism_dataset_amplitude(b, 1, &v));
-    ck_assert_uint_eq(prism_cache_get_stats(cache).hits, 1);
+    ck_assert_uint_eq(prism_cache_get_stats(cache, PRISM_CACHE_MEASUREMENTS).hits, 1);
     prism_dataset_destroy(&b);
     truth[100] += 1e-9;
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, cache, &b));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, &b));
     MUST(ctx, prism_dataset_amplitude(b, 1, &v));
-    ck_assert_uint_eq(prism_cache_get_stats(cache).hits, 1);
+    ck_assert_uint_eq(prism_cache_get_stats(cache, PRISM_CACHE_MEASUREMENTS).hits, 1);
     prism_dataset_destroy(&a);
     prism_dataset_destroy(&b);
+    prism_dev_set_cache(dev, NULL);
     prism_cache_destroy(&cache);
     free(truth);
 }
@@ -328,7 +328,7 @@ START_TEST(open_pupil_sees_the_object)
     double *truth = small_object(16);
     struct prism_dataset *ds;
     const float *v;
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, centre, 1, NULL, &ds));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, centre, 1, &ds));
     MUST(ctx, prism_dataset_amplitude(ds, 0, &v));
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 16; j++)
@@ -349,10 +349,10 @@ START_TEST(noise_has_the_asked_power)
     float *a = new_array(64 * 64, sizeof *a), *b = new_array(64 * 64, sizeof *b);
     for (int i = 0; i < 64 * 64; i++)
         truth[i] = 1; /* amplitudes near 1: the clamp at 0 stays out of the statistics */
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, NULL, &clean));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, &clean));
     dp.snr_db = 20;
     dp.seed = 7;
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, NULL, &noisy));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, &noisy));
     MUST(ctx, prism_dataset_amplitude(clean, 0, &v));
     memcpy(a, v, 64 * 64 * sizeof *a);
     MUST(ctx, prism_dataset_amplitude(noisy, 0, &v));
@@ -469,7 +469,7 @@ END_TEST
 static void refused(const struct prism_dataset_params *dp, const double *truth, const double *centres, int n, const char *word)
 {
     struct prism_dataset *ds = (void *)1;
-    ck_assert_int_eq(prism_dataset_simulate(dev, dp, truth, centres, n, NULL, &ds), PRISM_EINVAL);
+    ck_assert_int_eq(prism_dataset_simulate(dev, dp, truth, centres, n, &ds), PRISM_EINVAL);
     ck_assert_ptr_null(ds);
     ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"", prism_ctx_error(ctx)->text, word);
 }

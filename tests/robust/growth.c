@@ -46,7 +46,7 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
         .loss_weights = {1}, .lr = 1e-4, .max_steps = 2 * TO, .batch = 2, .unmeasured_weight = 0.1, .average = 0.9};
     par.metrics_every = 100;
     p.par = par;
-    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 4, NULL, &p.ds));
+    MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 4, &p.ds));
     struct prism_session *s = new_session(&p);
     memset(s->history, 0, sizeof s->history); /* of fixed size, but the system lends its pages at the first touch */
     run_steps(s, FROM);

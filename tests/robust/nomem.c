@@ -130,7 +130,7 @@ static int open_cpu(void)
 static int make_cache(void)
 {
     struct prism_cache *c = (void *)1;
-    int status = prism_cache_create(1000, &c);
+    int status = prism_cache_create(&(struct prism_cache_params){{0}}, &c);
     if (status)
         return c ? HANDED_OUT : status;
     prism_cache_destroy(&c);
@@ -145,12 +145,14 @@ static int put_in_cache(void)
     char data[60] = "stored", other[60] = "other";
     const int fail_at = spare();
     int status = 0;
-    MUST(ctx, prism_cache_create(100, &c));
-    prism_cache_put(c, &a, data, sizeof data);
+    MUST(ctx, prism_cache_create(&(struct prism_cache_params){.budget = {[PRISM_CACHE_GRIDS] = 100}}, &c));
+    prism_cache_put(c, PRISM_CACHE_GRIDS, &a, data, sizeof data);
     heap.calls = 0;
     heap.fail_at = fail_at;
-    if (!prism_cache_put(c, &b, other, sizeof other))
-        status = prism_cache_get(c, &a, NULL) && prism_cache_get_stats(c).evictions == 0 ? PRISM_ENOMEM : CHANGED;
+    if (!prism_cache_put(c, PRISM_CACHE_GRIDS, &b, other, sizeof other)) {
+        bool there = prism_cache_get(c, PRISM_CACHE_GRIDS, &a, NULL);
+        status = there && prism_cache_get_stats(c, PRISM_CACHE_GRIDS).evictions == 0 ? PRISM_ENOMEM : CHANGED;
+    }
     prism_cache_destroy(&c);
     return status;
 }
@@ -231,7 +233,7 @@ static int simulate(void)
     static const double truth[8 * 8] = {[27] = 1, [28] = 0.5, [36] = 0.7};
     struct prism_dataset *ds = (void *)1;
     const float *a;
-    int status = prism_dataset_simulate(dev, &data_params, truth, &centres[0][0], 3, NULL, &ds);
+    int status = prism_dataset_simulate(dev, &data_params, truth, &centres[0][0], 3, &ds);
     if (status)
         return ds ? HANDED_OUT : status;
     status = prism_dataset_amplitude(ds, 1, &a);

@@ -1,0 +1,35 @@
+/* Transforms line by line, for those who work on lines while they are in the nearest cache. */
+#ifndef PRISMI_CPU_FFT_H
+#define PRISMI_CPU_FFT_H
+
+#include "backend_cpu/cpu.h"
+
+enum {
+    CPU_FFT_ROWS = 16, /* of an item */
+    CPU_FFT_COLS = 16  /* of an item: two cache lines of a row */
+};
+
+/* A complex number as one word, for moving. */
+typedef uint64_t __attribute__((may_alias)) pair;
+
+struct prism_fft {
+    struct prism_dev *dev;
+    size_t batch, h, w;
+    const int32_t *support;  /* [2,batch,4], or NULL */
+    void *rows[2], *cols[2]; /* FFTW's plans of one line, from one aligned place to another: forward, inverse */
+    pair *scratch;           /* per thread: scratch + thread * nscratch; holds 2 COLS columns, or two rows */
+    size_t nscratch, pitch;  /* pitch: from a column to the next in scratch */
+};
+
+void prismi_cpu_fft_line(void *plan, pair *out, pair *in);
+
+/* y[j ldy + i] = x[i ldx + j], i < n, j < m */
+void prismi_cpu_transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m);
+
+/* Many small images: better one to a thread, whole, than all threads on one after the other. */
+static inline bool prismi_cpu_fft_by_image(const struct prism_fft *f)
+{
+    return f->batch >= 2 * (size_t)f->dev->caps.threads && f->h * f->w <= 1 << 16;
+}
+
+#endif

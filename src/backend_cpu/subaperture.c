@@ -1,0 +1,346 @@
+/* Sub-apertures of a spectrum: cut out and put back; and the whole way from a spectrum to the misfit of its fields and back, where
+ * a field is only ever seen a few columns at a time. */
+#include "backend_cpu/fft.h"
+
+#include <string.h>
+
+struct aperture_run {
+    const struct prism_subaperture_desc *d;
+    float *field, *spectrum;
+    const float *pupil;
+    const int32_t *origin, *index, *open;
+    double beta;
+};
+
+static struct aperture_run aperture_run(const struct prism_subaperture_desc *d, const struct prism_subaperture_args *a)
+{
+    return (struct aperture_run){d,
+                                 (float *)a->field,
+                                 (float *)a->spectrum,
+                                 (const float *)a->pupil,
+                                 (const int32_t *)a->origin,
+                                 (const int32_t *)a->index,
+                                 (const int32_t *)a->open,
+                                 a->beta};
+}
+
+/* Where pupil a is not zero. */
+struct opening {
+    int row0, rows, col0, cols;
+};
+
+static struct opening opening(const struct aperture_run *s, size_t a)
+{
+    const int32_t *o = s->open ? s->open + 4 * a : NULL;
+
+    return o ? (struct opening){o[0], o[1], o[2], o[3]} : (struct opening){0, s->d->ph, 0, s->d->pw};
+}
+
+/* a mod n in [0,n) */
+static int wrap(int a, int n)
+{
+    int r = a % n;
+    return r < 0 ? r + n : r;
+}
+
+/* y = p x, and y += conj(p) x */
+CPU_HOT static void mul_to(float *y, const float *p, const float *x, size_t n)
+{
+    CPU_SIMD
+    for (size_t i = 0; i < n; i++) {
+        float a = p[2 * i], b = p[2 * i + 1], c = x[2 * i], d = x[2 * i + 1];
+        y[2 * i] = a * c - b * d;
+        y[2 * i + 1] = a * d + b * c;
+    }
+}
+
+CPU_HOT static void mulc_add(float *y, const float *p, const float *x, size_t n)
+{
+    CPU_SIMD
+    for (size_t i = 0; i < n; i++) {
+        float a = p[2 * i], b = p[2 * i + 1], c = x[2 * i], d = x[2 * i + 1];
+        y[2 * i] += a * c + b * d;
+        y[2 * i + 1] += a * d - b * c;
+    }
+}
+
+/* `cols` of one pupil row: columns of field and spectrum both wrap, so it runs in pieces. */
+static void pupil_row(int cols, float *y, int yx, int yw, const float *p, const float *x, int xx, int xw,
+                      void (*run)(float *y, const float *p, const float *x, size_t n))
+{
+    for (int j = 0, n; j < cols; j += n) {
+        n = cols - j;
+        n = n < yw - yx ? n : yw - yx;
+        n = n < xw - xx ? n : xw - xx;
+        run(y + 2 * (size_t)yx, p + 2 * (size_t)j, x + 2 * (size_t)xx, (size_t)n);
+        yx = yx + n == yw ? 0 : yx + n;
+        xx = xx + n == xw ? 0 : xx + n;
+    }
+}
+
+/* Row `row` of field b, to y. */
+static void aperture_row(const struct aperture_run *s, size_t b, int row, float *y)
+{
+    const struct prism_subaperture_desc *d = s->d;
+    size_t a = (size_t)s->index[b];
+    const struct opening o = opening(s, a);
+    int i = wrap(row + d->ph / 2, d->oh);
+
+    memset(y, 0, 2 * (size_t)d->ow * sizeof *y);
+    if (i < o.row0 || i >= o.row0 + o.rows)
+        return;
+    const float *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
+    const float *x = s->spectrum + 2 * (size_t)wrap(s->origin[2 * a] + i, d->h) * (size_t)d->w;
+    pupil_row(o.cols, y, wrap(o.col0 - d->pw / 2, d->ow), d->ow, p, x, wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, mul_to);
+}
+
+static void fwd_row(const void *arg, size_t r, int thread)
+{
+    const struct aperture_run *s = arg;
+    size_t oh = (size_t)s->d->oh;
+
+    (void)thread;
+    aperture_row(s, r / oh, (int)(r % oh), s->field + 2 * r * (size_t)s->d->ow);
+}
+
+static void adj_row(const void *arg, size_t r, int thread)
+{
+    const struct aperture_run *s = arg;
+    const struct prism_subaperture_desc *d = s->d;
+    float *y = s->spectrum + 2 * r * (size_t)d->w;
+
+    (void)thread;
+    if (s->beta == 0)
+        memset(y, 0, 2 * (size_t)d->w * sizeof *y);
+    for (int b = 0; b < d->batch; b++) {
+        size_t a = (size_t)s->index[b];
+        const struct opening o = opening(s, a);
+        int i = wrap((int)r - s->origin[2 * a], d->h);
+        if (i < o.row0 || i >= o.row0 + o.rows)
+            continue;
+        const float *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
+        const float *x = s->field + 2 * ((size_t)b * (size_t)d->oh + (size_t)wrap(i - d->ph / 2, d->oh)) * (size_t)d->ow;
+        pupil_row(o.cols, y, wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, p, x, wrap(o.col0 - d->pw / 2, d->ow), d->ow,
+                  mulc_add);
+    }
+}
+
+int prismi_cpu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                               const struct prism_subaperture_args *args)
+{
+    struct aperture_run s = aperture_run(d, args);
+    size_t rows = (size_t)d->batch * (size_t)d->oh;
+
+    prismi_cpu_for(dev, rows, 2.0 * (double)rows * d->ow, fwd_row, &s);
+    return 0;
+}
+
+int prismi_cpu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                               const struct prism_subaperture_args *args)
+{
+    struct aperture_run s = aperture_run(d, args);
+
+    prismi_cpu_for(dev, (size_t)d->h, 2.0 * d->h * d->w + 4.0 * d->batch * d->ph * d->pw, adj_row, &s);
+    return 0;
+}
+
+/* ---- misfit of fields ----
+ *
+ * Of a field's inverse transform only the rows with an open pixel are not zero before the columns are transformed, and of its
+ * gradient's transform no others are needed after. So rows are transformed in their place in u, then a few columns at a time are
+ * gathered, transformed, compared with the target, transformed back, and put into the same rows. */
+
+struct field_run {
+    const struct prism_field_misfit_desc *d;
+    const struct prism_field_misfit_args *a;
+    struct aperture_run s;
+    const struct prism_fft *f;
+    double *sums; /* of an image's tiles of columns */
+    size_t image; /* at work; unused by whole images */
+};
+
+/* Rows of the field that are not zero: first, count, modulo oh. */
+static void open_rows(const struct field_run *r, size_t image, size_t *first, size_t *count)
+{
+    const struct prism_subaperture_desc *d = &r->d->aperture;
+    const struct opening o = opening(&r->s, (size_t)r->s.index[image]);
+
+    *first = (size_t)wrap(o.row0 - d->ph / 2, d->oh);
+    *count = (size_t)o.rows;
+}
+
+static pair *scratch_of(const struct field_run *r, int thread)
+{
+    return r->f->scratch + (size_t)thread * r->f->nscratch;
+}
+
+static pair *row_of(const struct field_run *r, size_t image, size_t row)
+{
+    return (pair *)r->a->u + (image * r->f->h + row) * r->f->w;
+}
+
+/* The k-th open row of a field, transformed. */
+static void row_there(const struct field_run *r, size_t image, size_t k, int thread)
+{
+    const size_t w = r->f->w;
+    size_t first, count;
+    pair *in = scratch_of(r, thread), *out = in + r->f->nscratch / 2;
+
+    open_rows(r, image, &first, &count);
+    const size_t row = (first + k) % r->f->h;
+    aperture_row(&r->s, image, (int)row, (float *)in);
+    prismi_cpu_fft_line(r->f->rows[1], out, in);
+    memcpy(row_of(r, image, row), out, w * sizeof *out);
+}
+
+/* The k-th open row of a gradient, transformed. */
+static void row_back(const struct field_run *r, size_t image, size_t k, int thread)
+{
+    const size_t w = r->f->w;
+    size_t first, count;
+    pair *in = scratch_of(r, thread), *out = in + r->f->nscratch / 2;
+
+    open_rows(r, image, &first, &count);
+    pair *at = row_of(r, image, (first + k) % r->f->h);
+    memcpy(in, at, w * sizeof *in);
+    prismi_cpu_fft_line(r->f->rows[0], out, in);
+    memcpy(at, out, w * sizeof *out);
+}
+
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* 4 x 4: blocks of 2 x 2 change places, then what is in them. */
+CPU_INLINE void transpose_4x4(float *y, size_t ldy, const float *x, size_t ldx)
+{
+    quad s[4];
+
+    for (size_t k = 0; k < 2; k++) {
+        const quad a = *(const quad *)(x + k * ldx), b = *(const quad *)(x + (k + 2) * ldx);
+        s[k] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+        s[k + 2] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    }
+    for (size_t k = 0; k < 4; k += 2) {
+        *(quad *)(y + k * ldy) = __builtin_shufflevector(s[k], s[k + 1], 0, 4, 2, 6);
+        *(quad *)(y + (k + 1) * ldy) = __builtin_shufflevector(s[k], s[k + 1], 1, 5, 3, 7);
+    }
+}
+
+/* y[j ldy + i] = x[i ldx + j], i < n, j < m */
+CPU_HOT static void transpose_reals(float *y, size_t ldy, const float *x, size_t ldx, size_t n, size_t m)
+{
+    const size_t n4 = n / 4 * 4, m4 = m / 4 * 4;
+
+    for (size_t i = 0; i < n4; i += 4)
+        for (size_t j = 0; j < m4; j += 4)
+            transpose_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i < n4 ? m4 : 0; j < m; j++)
+            y[j * ldy + i] = x[i * ldx + j];
+}
+
+/* Columns of a field up to the rows of its gradient's; returns the sum of the misfit's terms. */
+static double columns(const struct field_run *r, size_t image, size_t tile, int thread)
+{
+    const struct prism_fft *f = r->f;
+    const size_t h = f->h, w = f->w, pitch = f->pitch, at = tile * CPU_FFT_COLS, n = w - at < CPU_FFT_COLS ? w - at : CPU_FFT_COLS;
+    const size_t a = (size_t)r->s.index[image];
+    const float weight = ((const float *)r->a->weight)[a], *target = (const float *)r->a->target + a * h * w + at;
+    pair *in = scratch_of(r, thread), *out = in + CPU_FFT_COLS * pitch, *data = row_of(r, image, 0) + at;
+    size_t first, count;
+    double sum = 0;
+
+    open_rows(r, image, &first, &count);
+    const size_t end = first + count < h ? first + count : h, rest = first + count - end; /* rest: from row 0 on */
+    prismi_cpu_transpose(in + first, pitch, data + first * w, w, end - first, n);
+    prismi_cpu_transpose(in, pitch, data, w, rest, n);
+    for (size_t j = 0; j < n; j++) {
+        pair *line = in + j * pitch;
+        memset(line + rest, 0, (first - rest) * sizeof *line);
+        memset(line + end, 0, (h - end) * sizeof *line);
+        prismi_cpu_fft_line(f->cols[1], out + j * pitch, line);
+    }
+    transpose_reals((float *)in, 2 * pitch, target, w, h, n);
+    for (size_t j = 0; j < n; j++) {
+        float *u = (float *)(out + j * pitch);
+        sum += prismi_cpu_misfit_terms(r->d->kind, weight, u, u, (const float *)(in + j * pitch), h);
+        prismi_cpu_fft_line(f->cols[0], in + j * pitch, out + j * pitch);
+    }
+    prismi_cpu_transpose(data + first * w, w, in + first, pitch, n, end - first);
+    prismi_cpu_transpose(data, w, in, pitch, n, rest);
+    return sum;
+}
+
+static size_t tiles_of(const struct prism_fft *f)
+{
+    return (f->w + CPU_FFT_COLS - 1) / CPU_FFT_COLS;
+}
+
+static void set_loss(const struct field_run *r, size_t image, double sum)
+{
+    ((float *)r->a->loss)[image] = (float)(((const float *)r->a->weight)[r->s.index[image]] * sum);
+}
+
+static void there_item(const void *arg, size_t item, int thread)
+{
+    const struct field_run *r = arg;
+    row_there(r, r->image, item, thread);
+}
+
+static void columns_item(const void *arg, size_t item, int thread)
+{
+    const struct field_run *r = arg;
+    r->sums[item] = columns(r, r->image, item, thread);
+}
+
+static void back_item(const void *arg, size_t item, int thread)
+{
+    const struct field_run *r = arg;
+    row_back(r, r->image, item, thread);
+}
+
+static void image_item(const void *arg, size_t image, int thread)
+{
+    const struct field_run *r = arg;
+    size_t first, count;
+    double sum = 0;
+
+    open_rows(r, image, &first, &count);
+    for (size_t k = 0; k < count; k++)
+        row_there(r, image, k, thread);
+    for (size_t t = 0; t < tiles_of(r->f); t++)
+        sum += columns(r, image, t, thread);
+    for (size_t k = 0; k < count; k++)
+        row_back(r, image, k, thread);
+    set_loss(r, image, sum);
+}
+
+/* One image after the other, each on all threads. */
+static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
+{
+    const double pixels = 32.0 * (double)r->f->h * (double)r->f->w;
+
+    for (r->image = 0; r->image < r->f->batch; r->image++) {
+        size_t first, count;
+        double sum = 0;
+        open_rows(r, r->image, &first, &count);
+        prismi_cpu_for(dev, count, pixels, there_item, r);
+        prismi_cpu_for(dev, tiles_of(r->f), pixels, columns_item, r);
+        prismi_cpu_for(dev, count, pixels, back_item, r);
+        for (size_t t = 0; t < tiles_of(r->f); t++)
+            sum += r->sums[t];
+        set_loss(r, r->image, sum);
+    }
+}
+
+int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a)
+{
+    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index, 0, a->open};
+    const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open};
+    struct field_run r = {.d = d, .a = a, .s = aperture_run(&d->aperture, &there), .f = a->fft, .sums = prismi_cpu(dev)->partial};
+
+    if (prismi_cpu_fft_by_image(r.f))
+        prismi_cpu_for(dev, r.f->batch, 32.0 * (double)(r.f->batch * r.f->h * r.f->w), image_item, &r);
+    else
+        by_rows_and_columns(dev, &r);
+    return prismi_cpu_subaperture_adj(dev, &d->aperture, &back);
+}
