@@ -1,5 +1,6 @@
 /* Source document A: transforms, decoder and training at 1024, object 512. As there, calls are counted from the very first one. */
 #include "bench.h"
+#include "optics/optics_internal.h"
 #include "recon/internal.h"
 
 #include <math.h>
@@ -286,6 +287,9 @@ static int model_part(struct bench *b, int grid, int obj)
     status = bench_measure(
         b, &(struct bench_case){.name = "baseline/model/folded", .call = net_forward, .arg = &inference, .repeats = 49});
     prism_net_destroy(&folded);
+    const struct bench_time *plain = bench_time_of(b, "baseline/model/forward"), *flat = bench_time_of(b, "baseline/model/folded");
+    if (plain && flat)
+        add(b, "model/folded-gain", plain->median_ms / flat->median_ms, "times the speed of the unfolded");
     status = status ? status : net_memory(b, &t);
 out:
     destroy(&t);
@@ -318,8 +322,13 @@ out:
 }
 
 struct points {
+    struct prism_dev *dev;
     struct prism_measure *one, *many;
-    prism_mem x, u;
+    struct prismi_arena arena;
+    prism_mem x, gx, part; /* [O,O] */
+    prism_mem u, tmp;      /* [n] fields, and misfit's scratch */
+    prism_mem target, weight, loss;
+    size_t pixels, plane; /* of the object, of a field */
     int n;
 };
 
@@ -339,10 +348,57 @@ static int batched(void *arg)
     return prism_measure_forward(p->many, p->u, p->x);
 }
 
+/* The same with loss and gradient. */
+static int point_loop_back(void *arg)
+{
+    struct points *p = arg;
+    const struct prism_misfit_desc d = {PRISM_F32, PRISM_MISFIT_L1, 1, p->plane};
+    const struct prism_misfit_args a = {p->loss, p->u, p->u, p->target, p->weight, prism_measure_index(p->one), p->tmp};
+    for (int32_t i = 0; i < p->n; i++) {
+        PRISM_TRY(prism_measure_set_index(p->one, &i));
+        PRISM_TRY(prism_measure_forward(p->one, p->u, p->x));
+        PRISM_TRY(p->dev->ops->misfit(p->dev, &d, &a));
+        PRISM_TRY(prism_measure_adjoint(p->one, p->part, p->u));
+        PRISM_TRY(prismi_map(p->dev, PRISM_MAP_AXPBY, PRISM_F32, 1, p->pixels, p->gx, p->gx, p->part, 0, i > 0, 1));
+    }
+    return 0;
+}
+
+static int batched_back(void *arg)
+{
+    struct points *p = arg;
+    const struct prism_field_misfit_args a = {.loss = p->loss, .target = p->target, .weight = p->weight, .u = p->u, .tmp = p->tmp};
+    PRISM_TRY(prismi_measure_misfit(p->many, p->x, PRISM_MISFIT_L1, &a));
+    return prismi_measure_pull(p->many, p->gx);
+}
+
+static void points_gain(struct bench *b, const char *loop, const char *batch, const char *name)
+{
+    const struct bench_time *slow = bench_time_of(b, loop), *fast = bench_time_of(b, batch);
+    if (slow && fast)
+        add(b, name, slow->median_ms / fast->median_ms, "times the loop's speed, 16 points");
+}
+
+static int points_memory(struct bench *b, struct points *p)
+{
+    const size_t n = (size_t)p->n, image = p->pixels * sizeof(float), plane = p->plane * sizeof(float);
+    prismi_arena_add(&p->arena, image, &p->x);
+    prismi_arena_add(&p->arena, image, &p->gx);
+    prismi_arena_add(&p->arena, image, &p->part);
+    prismi_arena_add(&p->arena, 2 * n * plane, &p->u);
+    prismi_arena_add(&p->arena, 2 * n * plane + n * sizeof(float), &p->tmp);
+    prismi_arena_add(&p->arena, n * plane, &p->target);
+    prismi_arena_add(&p->arena, n * sizeof(float), &p->weight);
+    prismi_arena_add(&p->arena, n * sizeof(float), &p->loss);
+    PRISM_TRY(prismi_arena_bind(&p->arena, b->dev));
+    PRISM_TRY(prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, p->pixels, p->x, 0, 0, 0, 0.5, 0));
+    return prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, n, p->weight, 0, 0, 0, 1e-6, 0);
+}
+
 /* [telescope(p) for p in points] against one batch. */
 static int points_part(struct bench *b, int grid, int obj)
 {
-    struct points p = {.n = 16};
+    struct points p = {.dev = b->dev, .n = 16, .pixels = (size_t)obj * (size_t)obj, .plane = (size_t)grid * (size_t)grid};
     const struct prism_aperture aperture = {.radius_px = grid / 12.0};
     int box = prism_aperture_box(&aperture), status;
     struct prism_measure_params mp = {.dtype = PRISM_F32,
@@ -360,18 +416,19 @@ static int points_part(struct bench *b, int grid, int obj)
         for (int a = 0; a < p.n; a++)
             PRISM_TRY_OUT(prism_measure_set_aperture(*both[i], a, &aperture, 0, (a - p.n / 2) * grid / 40.0, NULL));
     }
-    PRISM_TRY_OUT(bench_random(b->dev, (size_t)obj * (size_t)obj, &p.x));
-    PRISM_TRY_OUT(b->dev->ops->alloc(b->dev, (size_t)p.n * (size_t)grid * (size_t)grid * 8, &p.u));
-    PRISM_TRY_OUT(bench_measure(b, &(struct bench_case){.name = "baseline/points/loop", .call = point_loop, .arg = &p}));
-    PRISM_TRY_OUT(bench_measure(b, &(struct bench_case){.name = "baseline/points/batch", .call = batched, .arg = &p}));
-    const struct bench_time *loop = bench_time_of(b, "baseline/points/loop"), *batch = bench_time_of(b, "baseline/points/batch");
-    if (loop && batch)
-        add(b, "points/gain", loop->median_ms / batch->median_ms, "times the loop's speed, 16 points");
+    PRISM_TRY_OUT(points_memory(b, &p));
+    const struct bench_case cases[] = {
+        {.name = "baseline/points/loop", .call = point_loop, .arg = &p},
+        {.name = "baseline/points/batch", .call = batched, .arg = &p},
+        {.name = "baseline/points/gradient/loop", .call = point_loop_back, .arg = &p},
+        {.name = "baseline/points/gradient/batch", .call = batched_back, .arg = &p},
+    };
+    for (int i = 0; i < CLI_COUNT(cases); i++)
+        PRISM_TRY_OUT(bench_measure(b, &cases[i]));
+    points_gain(b, cases[0].name, cases[1].name, "points/gain");
+    points_gain(b, cases[2].name, cases[3].name, "points/gradient/gain");
 out:
-    if (p.x)
-        b->dev->ops->release(b->dev, p.x);
-    if (p.u)
-        b->dev->ops->release(b->dev, p.u);
+    prismi_arena_release(&p.arena);
     prism_measure_destroy(&p.one);
     prism_measure_destroy(&p.many);
     return status;
