@@ -63,10 +63,11 @@ static int run_size(struct bench *b, int batch, int side, bool replan, double *m
     if (!bench_wanted(b, name))
         return 0;
     t.floats = 2 * points;
-    struct bench_case c = {.name = name,
-                           .call = forward,
-                           .arg = &t,
-                           .cost = {16 * (double)points, bench_fft_flops((size_t)batch, (size_t)side, (size_t)side)}};
+    struct bench_case c = {
+        .name = name,
+        .call = forward,
+        .arg = &t,
+        .cost = {.bytes = 16 * (double)points, .flops = bench_fft_flops((size_t)batch, (size_t)side, (size_t)side)}};
     double start = bench_now_ms();
     PRISM_TRY_OUT(b->dev->ops->fft_create(b->dev, &t.d, &t.plan));
     double plan_ms = bench_now_ms() - start;

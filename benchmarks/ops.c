@@ -20,7 +20,7 @@ struct run {
 
 static int measure(struct bench *b, const char *name, int (*call)(void *), struct run *r, double bytes, double flops)
 {
-    const struct bench_case c = {.name = name, .call = call, .arg = r, .cost = {bytes, flops}};
+    const struct bench_case c = {.name = name, .call = call, .arg = r, .cost = {.bytes = bytes, .flops = flops}};
     return bench_measure(b, &c);
 }
 

@@ -288,6 +288,7 @@ struct prism_adam_outer_args {
     prism_mem a, b; /* [rows], [cols] */
     prism_mem step; /* [3]: ADAM's x1 */
     prism_mem tmp;  /* PRISM_ADAM_OUTER_ROWS cols reals, contents undefined afterwards */
+    prism_mem ga;   /* [rows] out, or NULL: sum over c of p[r,c] b[c], p as it was. Anything where the step is skipped */
 };
 
 struct prism_ops {

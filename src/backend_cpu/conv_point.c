@@ -41,6 +41,11 @@ CPU_HOT static float dot(const float *a, const float *b, size_t n)
     return sum;
 }
 
+float prismi_cpu_dot(const float *a, const float *b, size_t n)
+{
+    return dot(a, b, n);
+}
+
 static void fwd_item(const void *arg, size_t channel, int thread)
 {
     const struct point_run *r = arg;

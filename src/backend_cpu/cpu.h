@@ -114,6 +114,8 @@ extern const struct conv_method prismi_cpu_conv_point;  /* one output pixel that
 extern const struct conv_method prismi_cpu_conv_gemm;   /* any shape: im2col and sgemm */
 extern const struct conv_method prismi_cpu_conv_direct; /* stride up to 4; for few channels and long rows */
 
+float prismi_cpu_dot(const float *a, const float *b, size_t n);
+
 /* Every s-th element: y[j] = x[s j], j < n. */
 void prismi_cpu_take(float *y, const float *x, size_t s, size_t n);
 

@@ -352,7 +352,6 @@ struct outer_run {
     const struct prism_adam_outer_desc *d;
     const struct prism_adam_outer_args *a;
     piece_fn *run;
-    size_t blocks;
 };
 
 static float *moment(prism_mem mem, size_t at)
@@ -360,28 +359,34 @@ static float *moment(prism_mem mem, size_t at)
     return mem ? (float *)mem + at : NULL;
 }
 
-/* A row's gradient is b scaled by a number: ADAM with another u. */
-static void outer_item(const void *arg, size_t item, int thread)
+/* A row's gradient is b scaled by a number: ADAM with another u. Its product with b comes first, and leaves it in the cache. */
+static void outer_item(const void *arg, size_t row, int thread)
 {
     const struct outer_run *o = arg;
     const struct prism_adam_outer_args *a = o->a;
-    size_t row = item / o->blocks, col = item % o->blocks * PIECE, at = row * o->d->cols + col;
-    const float *step = (const float *)a->step, mine[3] = {step[0], step[1], step[2] * ((const float *)a->a)[row]};
-    const struct piece p = {.n = o->d->cols - col < PIECE ? o->d->cols - col : PIECE,
-                            .y = {(float *)a->p + at, moment(a->m, at), moment(a->v, at), moment(a->vmax, at)},
-                            .x = {(const float *)a->b + col, mine},
-                            .s = {(float)o->d->b1, (float)o->d->b2, (float)o->d->eps},
-                            .d = {o->d->b1, o->d->b2, o->d->eps}};
+    const size_t cols = o->d->cols;
+    const float *step = (const float *)a->step, *b = (const float *)a->b;
+    const float mine[3] = {step[0], step[1], step[2] * ((const float *)a->a)[row]};
 
     (void)thread;
-    o->run(&p);
+    if (a->ga)
+        ((float *)a->ga)[row] = prismi_cpu_dot((const float *)a->p + row * cols, b, cols);
+    for (size_t col = 0; col < cols; col += PIECE) {
+        const size_t at = row * cols + col;
+        const struct piece p = {.n = cols - col < PIECE ? cols - col : PIECE,
+                                .y = {(float *)a->p + at, moment(a->m, at), moment(a->v, at), moment(a->vmax, at)},
+                                .x = {b + col, mine},
+                                .s = {(float)o->d->b1, (float)o->d->b2, (float)o->d->eps},
+                                .d = {o->d->b1, o->d->b2, o->d->eps}};
+        o->run(&p);
+    }
 }
 
 int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
 {
-    const struct outer_run o = {d, args, args->vmax ? amsgrad : args->m ? adam : adam_once, (d->cols + PIECE - 1) / PIECE};
+    const struct outer_run o = {d, args, args->vmax ? amsgrad : args->m ? adam : adam_once};
 
     if (!adam_skips((const float *)args->step))
-        prismi_cpu_for(dev, d->rows * o.blocks, (double)d->rows * (double)d->cols, outer_item, &o);
+        prismi_cpu_for(dev, d->rows, (double)d->rows * (double)d->cols, outer_item, &o);
     return 0;
 }

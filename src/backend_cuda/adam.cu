@@ -67,5 +67,10 @@ template <class T> int adam(struct prism_dev *dev, const struct prism_adam_outer
 
 int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
 {
+    const struct prism_gemm_desc back = {d->dtype, (int)d->rows, 1, (int)d->cols, false, false, 1, 0};
+    int status = args->ga ? cu_gemm(dev, &back, args->ga, args->p, args->b) : 0;
+
+    if (status)
+        return status;
     return d->dtype == PRISM_F64 ? adam<double>(dev, d, args) : adam<float>(dev, d, args);
 }

@@ -66,7 +66,10 @@ static int adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc 
 {
     const struct prism_ops *ops = dev->ops;
     enum prism_map op = a->vmax ? PRISM_MAP_AMSGRAD : a->m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
+    const struct prism_gemm_desc back = {.dtype = d->dtype, .m = (int)d->rows, .n = 1, .k = (int)d->cols, .alpha = 1};
     size_t size = prism_dtype_size(d->dtype);
+    if (a->ga)
+        PRISM_TRY(ops->gemm(dev, &back, a->ga, a->p, a->b));
     for (size_t r = 0; r < d->rows; r += PRISM_ADAM_OUTER_ROWS) {
         size_t n = d->rows - r < PRISM_ADAM_OUTER_ROWS ? d->rows - r : PRISM_ADAM_OUTER_ROWS, at = r * d->cols * size;
         const struct prism_gemm_desc outer = {.dtype = d->dtype, .m = (int)n, .n = (int)d->cols, .k = 1, .alpha = 1};

@@ -60,7 +60,8 @@ static int conv_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
     if (l->conv.transposed) {
         if (!l->outer)
             PRISM_TRY(ops->conv_bwd_w(l->plan, gw, l->x, gy));
-        PRISM_TRY(ops->conv_fwd(l->plan, gx, gy, w));
+        if (gx)
+            PRISM_TRY(ops->conv_fwd(l->plan, gx, gy, w));
     } else {
         PRISM_TRY(ops->conv_bwd_w(l->plan, gw, gy, l->x));
         PRISM_TRY(ops->conv_bwd_x(l->plan, gx, gy, w));

@@ -21,8 +21,8 @@ struct prismi_layer_ops {
     void (*infer)(struct prismi_layer *); /* in -> out, parameters, sizes of saved and running values */
     int (*create)(struct prismi_layer *); /* plans; NULL = none */
     int (*forward)(struct prismi_layer *);
-    /* Gradient gx of the input from gy of the output, and parameter gradients (overwritten). gy's contents may be lost, but where
-     * the layer has a buffer of its own for it. */
+    /* Gradient gx of the input (NULL: not asked for) from gy of the output, and parameter gradients (overwritten). gy's contents
+     * may be lost, but where the layer has a buffer of its own for it. */
     int (*backward)(struct prismi_layer *, prism_mem gx, prism_mem gy);
     void (*destroy)(struct prismi_layer *); /* NULL = nothing to free */
 };
@@ -99,6 +99,8 @@ struct prism_net {
     enum prism_dtype dtype;
     struct prism_decoder_params params; /* zero where the net is no decoder (tests) */
     bool inference;                     /* no gradients; activations take turns in g */
+    bool first_later;                   /* backward leaves the latent's gradient to the optimiser: see prismi_net_leave_first */
+    bool first_owed;                    /* and it was not made since */
     bool have_forward;                  /* output and saved values are of the values as they are, and no backward has spent them */
     enum prism_dtype store;             /* of the half layers; F32: there are none */
     int nlayers, nparam;
@@ -124,6 +126,9 @@ int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struc
 int prismi_net_output(struct prism_net *net, prism_mem *out);
 int prismi_net_track(struct prism_net *net);
 int prismi_norm_track(const struct prismi_layer *l);
+/* From now on backward does not make the latent's gradient, the product of the outer convolution's weights and gy: the optimiser
+ * reads these weights anyway. Where it has to go; NULL, and nothing changes, where the latent's output goes elsewhere. */
+prism_mem prismi_net_leave_first(struct prism_net *net);
 /* i-th parameter with its layer; NULL out of range. */
 const struct prismi_param *prismi_net_param(const struct prism_net *net, int i);
 

@@ -231,6 +231,12 @@ int prism_net_forward(struct prism_net *net, prism_mem *out)
     return prismi_net_track(net);
 }
 
+prism_mem prismi_net_leave_first(struct prism_net *net)
+{
+    net->first_later = net->layer[1].outer;
+    return net->first_later ? net->layer[0].param[0].info.grad : NULL;
+}
+
 int prism_net_backward(struct prism_net *net, prism_mem gout)
 {
     if (net->inference)
@@ -240,9 +246,11 @@ int prism_net_backward(struct prism_net *net, prism_mem gout)
         return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL,
                           "backward needs a forward before it, and spends what that forward saved; call prism_net_forward first");
     net->have_forward = false;
+    net->first_owed = net->first_later;
     prism_mem gy = gout;
-    for (int i = net->nlayers - 1; i >= 0; i--) {
+    for (int i = net->nlayers - 1; i >= net->first_later; i--) {
         prism_mem gx = i > 0 && net->layer[i - 1].gy ? net->layer[i - 1].gy : net->g[i % 2];
+        gx = net->first_later && i == 1 ? NULL : gx;
         PRISM_TRY(PRISMI_REGION(net->dev, net->layer[i].ops->name, i, net->layer[i].ops->backward(&net->layer[i], gx, gy)));
         gy = gx;
     }
@@ -304,6 +312,8 @@ int prism_net_gradient(const struct prism_net *net, int i, prism_mem out)
     const struct prism_param_info *p = &l->param[k].info;
     if (net->inference)
         return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL, "a folded network has no gradient of %s", p->name);
+    if (l == net->layer && net->first_owed)
+        return net->dev->ops->conv_fwd(l[1].plan, out, l[1].gy, l[1].weight);
     if (p->grad)
         return net->dev->ops->copy(net->dev, out, p->grad, p->count * prism_dtype_size(net->dtype));
     const struct prism_gemm_desc outer = {

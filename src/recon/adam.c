@@ -1,4 +1,5 @@
 /* Adam over the parameters, segment by segment; what changes from step to step goes through device memory. */
+#include "nn/layer.h"
 #include "recon/internal.h"
 
 #include <math.h>
@@ -7,12 +8,14 @@
 #define BETA2 0.999
 #define EPS 1e-8
 
-void prismi_adam_plan(struct prismi_adam *adam, const struct prism_net *net, struct prismi_arena *arena)
+void prismi_adam_plan(struct prismi_adam *adam, struct prism_net *net, struct prismi_arena *arena)
 {
     prism_mem values;
     size_t most = 0;
     prism_net_values(net, &values, &adam->count);
     adam->dtype = prism_net_params(net)->dtype;
+    adam->net = net;
+    adam->first = prismi_net_leave_first(net);
     adam->n_segments = prism_net_segments(net, adam->segment, PRISM_NET_MAX_SEGMENTS);
     for (int i = 0; i < adam->n_segments; i++)
         if (most < adam->segment[i].cols)
@@ -35,7 +38,7 @@ static int update_segment(struct prism_dev *dev, const struct prismi_adam *adam,
     prism_mem vmax = adam->once || !adam->vmax ? NULL : adam->vmax + at;
     if (!s->grad) {
         const struct prism_adam_outer_desc d = {adam->dtype, s->rows, s->cols, BETA1, BETA2, EPS};
-        const struct prism_adam_outer_args a = {s->value, m, v, vmax, s->a, s->b, adam->args, adam->tmp};
+        const struct prism_adam_outer_args a = {s->value, m, v, vmax, s->a, s->b, adam->args, adam->tmp, adam->first};
         return dev->ops->adam_outer(dev, &d, &a);
     }
     const struct prism_map_args a = {
@@ -46,8 +49,11 @@ static int update_segment(struct prism_dev *dev, const struct prismi_adam *adam,
 
 int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam)
 {
-    for (int i = 0; i < adam->n_segments; i++)
-        PRISM_TRY(update_segment(dev, adam, &adam->segment[i]));
+    for (int stored = 0; stored < 2; stored++) /* the outer product leaves a gradient */
+        for (int i = 0; i < adam->n_segments; i++)
+            if (!adam->segment[i].grad == !stored)
+                PRISM_TRY(update_segment(dev, adam, &adam->segment[i]));
+    adam->net->first_owed = false;
     return 0;
 }
 

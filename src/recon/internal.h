@@ -103,10 +103,12 @@ struct prismi_adam {
     int n_segments;
     size_t count;
     enum prism_dtype dtype;
-    bool once; /* the next update is the only one: moments are neither read nor written */
+    struct prism_net *net;
+    prism_mem first; /* where the update of the outer product leaves the latent's gradient */
+    bool once;       /* the next update is the only one: moments are neither read nor written */
 };
 /* For the parameters of a network: all but m, v, vmax, which are the caller's. */
-void prismi_adam_plan(struct prismi_adam *adam, const struct prism_net *net, struct prismi_arena *arena);
+void prismi_adam_plan(struct prismi_adam *adam, struct prism_net *net, struct prismi_arena *arena);
 /* What the next updates use, into device memory. t: 1 at the first. */
 int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, double lr, int64_t t);
 int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam); /* enqueue only */

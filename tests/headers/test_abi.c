@@ -40,6 +40,6 @@ int main(void)
     PIN("sizeof prism_field_misfit_desc", sizeof(struct prism_field_misfit_desc), 36);
     PIN("sizeof prism_field_misfit_args", sizeof(struct prism_field_misfit_args), 96);
     PIN("sizeof prism_adam_outer_desc", sizeof(struct prism_adam_outer_desc), 48);
-    PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 64);
+    PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 72);
     return failed != 0;
 }

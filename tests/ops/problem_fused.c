@@ -141,7 +141,8 @@ static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *
     struct prism_adam_outer_desc d = {
         p->dtype, (size_t)case_int(p->text, "r", 1), (size_t)case_int(p->text, "c", 1), outer_b1, outer_b2, outer_eps};
     const prism_mem *in = mem + outer_state[p->kind];
-    struct prism_adam_outer_args a = {.p = mem[0], .a = in[0], .b = in[1], .step = in[2], .tmp = in[3]};
+    struct prism_adam_outer_args a = {
+        .p = mem[0], .a = in[0], .b = in[1], .step = in[2], .tmp = in[3], .ga = case_has(p->text, "back") ? in[4] : NULL};
     prism_mem *const moments[] = {&a.m, &a.v, &a.vmax};
 
     for (int i = 1; i < outer_state[p->kind]; i++)
@@ -171,6 +172,8 @@ static int adam_outer_build(struct problem *p)
         p->operand[a].value[0] = NAN; /* why a step is skipped */
     operand_adam_step(p);
     operand_add(p, REAL, SCRATCH, PRISM_ADAM_OUTER_ROWS * cols, 0);
+    if (case_has(p->text, "back"))
+        operand_add(p, REAL, OUT, rows, 4 * sqrt((double)cols));
     p->run = adam_outer_run;
     p->fused = true;
     return 0;
