@@ -538,7 +538,7 @@ static int run_samples(struct bench *b, const struct bench_workload *w, struct p
     PRISM_TRY(bench_add_times(b, "baseline/full/sample", ms, w->n_samples));
     add(b, "full/steps", w->n_epochs, "steps a sample");
     add(b, "full/total", 1e-3 * total, "s");
-    add(b, "full/drift", slope, "% over the run");
+    add(b, "full/drift", fabs(slope), "% up or down over the run");
     add(b, "full/240x100", total / w->n_samples / w->n_epochs * 24000e-3, "s that 240 samples x 100 steps take at this rate");
     add(b, "full/device", (double)bench_counts(b->dev).peak_bytes / mib, "MiB on the device");
     add(b, "full/resident", bench_rss_peak_mib(), "MiB resident at most");
