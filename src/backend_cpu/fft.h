@@ -25,6 +25,7 @@ void prismi_cpu_fft_line(void *plan, pair *out, pair *in);
 
 /* y[j ldy + i] = x[i ldx + j], i < n, j < m */
 void prismi_cpu_transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m);
+void prismi_cpu_transpose_reals(float *y, size_t ldy, const float *x, size_t ldx, size_t n, size_t m);
 
 /* Many small images: better one to a thread, whole, than all threads on one after the other. */
 static inline bool prismi_cpu_fft_by_image(const struct prism_fft *f)

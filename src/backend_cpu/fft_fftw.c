@@ -273,52 +273,6 @@ static void rows_item(const void *arg, size_t item, int thread)
     }
 }
 
-typedef uint64_t pairs __attribute__((vector_size(32), aligned(8), may_alias));
-
-/* 4 x 4: blocks of 2 x 2 change places, then what is in them. */
-CPU_INLINE void transpose_4x4(pair *y, size_t ldy, const pair *x, size_t ldx)
-{
-    pairs s[4];
-
-    for (size_t k = 0; k < 2; k++) {
-        const pairs a = *(const pairs *)(x + k * ldx), b = *(const pairs *)(x + (k + 2) * ldx);
-        s[k] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-        s[k + 2] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-    }
-    for (size_t k = 0; k < 4; k += 2) {
-        *(pairs *)(y + k * ldy) = __builtin_shufflevector(s[k], s[k + 1], 0, 4, 2, 6);
-        *(pairs *)(y + (k + 1) * ldy) = __builtin_shufflevector(s[k], s[k + 1], 1, 5, 3, 7);
-    }
-}
-
-CPU_INLINE void transpose_tile(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
-{
-    if (n % 4 || m % 4) {
-        for (size_t j = 0; j < m; j++)
-            for (size_t i = 0; i < n; i++)
-                y[j * ldy + i] = x[i * ldx + j];
-        return;
-    }
-    for (size_t i = 0; i < n; i += 4)
-        for (size_t j = 0; j < m; j += 4)
-            transpose_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);
-}
-
-CPU_HOT static void transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
-{
-    for (size_t i = 0; i < n; i += CPU_FFT_COLS)
-        for (size_t j = 0; j < m; j += CPU_FFT_COLS)
-            if (i + CPU_FFT_COLS <= n && j + CPU_FFT_COLS <= m)
-                transpose_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, CPU_FFT_COLS, CPU_FFT_COLS);
-            else
-                transpose_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, least(CPU_FFT_COLS, n - i), least(CPU_FFT_COLS, m - j));
-}
-
-void prismi_cpu_transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
-{
-    transpose(y, ldy, x, ldx, n, m);
-}
-
 static void cols_item(const void *arg, size_t item, int thread)
 {
     const struct fft_run *r = arg;
@@ -331,15 +285,15 @@ static void cols_item(const void *arg, size_t item, int thread)
     pair *data = r->dst + image * h * w + at, *in = r->f->scratch + (size_t)thread * r->f->nscratch,
          *out = in + CPU_FFT_COLS * pitch;
     size_t first = least(g.rows, h - g.row0), rest = g.rows - first; /* rest: from row 0 on */
-    transpose(in + g.row0, pitch, data + g.row0 * w, w, first, count);
-    transpose(in, pitch, data, w, rest, count);
+    prismi_cpu_transpose(in + g.row0, pitch, data + g.row0 * w, w, first, count);
+    prismi_cpu_transpose(in, pitch, data, w, rest, count);
     for (size_t j = 0; j < count; j++) {
         pair *line = in + j * pitch;
         memset(line + rest, 0, (g.row0 - rest) * sizeof *line);
         memset(line + g.row0 + first, 0, (h - g.row0 - first) * sizeof *line);
         prismi_cpu_fft_line(r->cols, out + j * pitch, line);
     }
-    transpose(data, w, out, pitch, count, h);
+    prismi_cpu_transpose(data, w, out, pitch, count, h);
 }
 
 /* A whole transform, while it is in the cache. */

@@ -207,37 +207,6 @@ static void row_back(const struct field_run *r, size_t image, size_t k, int thre
     memcpy(at, out, w * sizeof *out);
 }
 
-typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
-
-/* 4 x 4: blocks of 2 x 2 change places, then what is in them. */
-CPU_INLINE void transpose_4x4(float *y, size_t ldy, const float *x, size_t ldx)
-{
-    quad s[4];
-
-    for (size_t k = 0; k < 2; k++) {
-        const quad a = *(const quad *)(x + k * ldx), b = *(const quad *)(x + (k + 2) * ldx);
-        s[k] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-        s[k + 2] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-    }
-    for (size_t k = 0; k < 4; k += 2) {
-        *(quad *)(y + k * ldy) = __builtin_shufflevector(s[k], s[k + 1], 0, 4, 2, 6);
-        *(quad *)(y + (k + 1) * ldy) = __builtin_shufflevector(s[k], s[k + 1], 1, 5, 3, 7);
-    }
-}
-
-/* y[j ldy + i] = x[i ldx + j], i < n, j < m */
-CPU_HOT static void transpose_reals(float *y, size_t ldy, const float *x, size_t ldx, size_t n, size_t m)
-{
-    const size_t n4 = n / 4 * 4, m4 = m / 4 * 4;
-
-    for (size_t i = 0; i < n4; i += 4)
-        for (size_t j = 0; j < m4; j += 4)
-            transpose_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = i < n4 ? m4 : 0; j < m; j++)
-            y[j * ldy + i] = x[i * ldx + j];
-}
-
 /* Columns of a field up to the rows of its gradient's; returns the sum of the misfit's terms. */
 static double columns(const struct field_run *r, size_t image, size_t tile, int thread)
 {
@@ -259,7 +228,7 @@ static double columns(const struct field_run *r, size_t image, size_t tile, int 
         memset(line + end, 0, (h - end) * sizeof *line);
         prismi_cpu_fft_line(f->cols[1], out + j * pitch, line);
     }
-    transpose_reals((float *)in, 2 * pitch, target, w, h, n);
+    prismi_cpu_transpose_reals((float *)in, 2 * pitch, target, w, h, n);
     for (size_t j = 0; j < n; j++) {
         float *u = (float *)(out + j * pitch);
         sum += prismi_cpu_misfit_terms(r->d->kind, weight, u, u, (const float *)(in + j * pitch), h);

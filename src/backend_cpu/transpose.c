@@ -1,0 +1,56 @@
+/* Transposes: 4 x 4 elements at a time in registers, in tiles of 16 x 16 so that no cache line is fetched twice. */
+#include "backend_cpu/fft.h"
+
+/* 4 x 4: blocks of 2 x 2 change places, then what is in them. */
+#define TRANSPOSE(name, element)                                                                                                   \
+    typedef element name##_vec __attribute__((vector_size(4 * sizeof(element)), aligned(sizeof(element)), may_alias));             \
+                                                                                                                                   \
+    CPU_INLINE void name##_4x4(element *y, size_t ldy, const element *x, size_t ldx)                                               \
+    {                                                                                                                              \
+        name##_vec s[4];                                                                                                           \
+        for (size_t k = 0; k < 2; k++) {                                                                                           \
+            const name##_vec a = *(const name##_vec *)(x + k * ldx), b = *(const name##_vec *)(x + (k + 2) * ldx);                 \
+            s[k] = __builtin_shufflevector(a, b, 0, 1, 4, 5);                                                                      \
+            s[k + 2] = __builtin_shufflevector(a, b, 2, 3, 6, 7);                                                                  \
+        }                                                                                                                          \
+        for (size_t k = 0; k < 4; k += 2) {                                                                                        \
+            *(name##_vec *)(y + k * ldy) = __builtin_shufflevector(s[k], s[k + 1], 0, 4, 2, 6);                                    \
+            *(name##_vec *)(y + (k + 1) * ldy) = __builtin_shufflevector(s[k], s[k + 1], 1, 5, 3, 7);                              \
+        }                                                                                                                          \
+    }                                                                                                                              \
+                                                                                                                                   \
+    CPU_INLINE void name##_tile(element *y, size_t ldy, const element *x, size_t ldx, size_t n, size_t m)                          \
+    {                                                                                                                              \
+        const size_t n4 = n / 4 * 4, m4 = m / 4 * 4;                                                                               \
+        for (size_t i = 0; i < n4; i += 4)                                                                                         \
+            for (size_t j = 0; j < m4; j += 4)                                                                                     \
+                name##_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);                                                            \
+        for (size_t i = 0; i < n; i++)                                                                                             \
+            for (size_t j = i < n4 ? m4 : 0; j < m; j++)                                                                           \
+                y[j * ldy + i] = x[i * ldx + j];                                                                                   \
+    }                                                                                                                              \
+                                                                                                                                   \
+    CPU_HOT static void name(element *y, size_t ldy, const element *x, size_t ldx, size_t n, size_t m)                             \
+    {                                                                                                                              \
+        for (size_t i = 0; i < n; i += TILE)                                                                                       \
+            for (size_t j = 0; j < m; j += TILE)                                                                                   \
+                if (i + TILE <= n && j + TILE <= m)                                                                                \
+                    name##_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, TILE, TILE);                                           \
+                else                                                                                                               \
+                    name##_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, n - i < TILE ? n - i : TILE,                           \
+                                m - j < TILE ? m - j : TILE);                                                                      \
+    }
+
+enum { TILE = CPU_FFT_COLS };
+TRANSPOSE(pairs, pair)
+TRANSPOSE(reals, float)
+
+void prismi_cpu_transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
+{
+    pairs(y, ldy, x, ldx, n, m);
+}
+
+void prismi_cpu_transpose_reals(float *y, size_t ldy, const float *x, size_t ldx, size_t n, size_t m)
+{
+    reals(y, ldy, x, ldx, n, m);
+}
