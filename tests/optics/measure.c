@@ -344,13 +344,6 @@ START_TEST(fields_of_one_spectrum)
 }
 END_TEST
 
-static prism_mem device_memory(size_t bytes)
-{
-    prism_mem mem;
-    ck_assert_int_eq(dev->ops->alloc(dev, bytes, &mem), 0);
-    return mem;
-}
-
 /* What goes halfway back in one entry, and what leaves out the fields' transforms, against the plain calls. */
 START_TEST(short_cuts)
 {
@@ -368,9 +361,12 @@ START_TEST(short_cuts)
                                            .batch = BATCH};
     struct prism_measure *m = make(p);
     const size_t count = (size_t)BATCH * F * F;
-    prism_mem x = device_memory(O * O * 8), y = device_memory(O * O * 8), field = device_memory(count * 16);
-    prism_mem target = device_memory(count * 8), weight = device_memory(BATCH * 8), loss = device_memory(BATCH * 8);
-    prism_mem tmp = device_memory((2 * count + BATCH) * 8);
+    struct prismi_arena arena = {0};
+    prism_mem x, y, field, target, weight, loss, tmp, *const mem[] = {&x, &y, &field, &target, &weight, &loss, &tmp};
+    const size_t reals[] = {O * O, O * O, 2 * count, count, BATCH, BATCH, 2 * count + BATCH};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        prismi_arena_add(&arena, reals[i] * sizeof(double), mem[i]);
+    ck_assert_int_eq(prismi_arena_bind(&arena, dev), 0);
     const struct prism_misfit_desc d = {PRISM_F64, PRISM_MISFIT_L2, BATCH, (size_t)F * F};
     const struct prism_misfit_args plain = {loss, field, field, target, weight, prism_measure_index(m), tmp};
     const struct prism_field_misfit_args fused = {.loss = loss, .target = target, .weight = weight, .u = field, .tmp = tmp};
@@ -405,9 +401,7 @@ START_TEST(short_cuts)
     ck_assert_int_eq(prismi_dev_get(dev, out[1], y, PRISM_F64, O * O), 0);
     for (int i = 0; i < O * O; i++)
         ck_close(out[1][i] * F * F, out[0][i], 1e-12);
-    prism_mem all[] = {x, y, field, target, weight, loss, tmp};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        dev->ops->release(dev, all[i]);
+    prismi_arena_release(&arena);
     prism_measure_destroy(&m);
 }
 END_TEST
