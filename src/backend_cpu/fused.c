@@ -291,6 +291,24 @@ double prismi_cpu_misfit_terms(enum prism_misfit kind, float weight, float *gu, 
     return (kind == PRISM_MISFIT_L1 ? misfit_l1 : misfit_l2)(weight, gu, u, target, n);
 }
 
+CPU_HOT double prismi_cpu_misfit_of_zeros(enum prism_misfit kind, const float *target, size_t n)
+{
+    float lane[LANES] = {0};
+    double sum = 0;
+    const size_t whole = n / LANES * LANES;
+
+    for (size_t i = 0; i < whole; i += LANES) {
+        CPU_SIMD
+        for (size_t l = 0; l < LANES; l++)
+            lane[l] += kind == PRISM_MISFIT_L1 ? fabsf(target[i + l]) : target[i + l] * target[i + l];
+    }
+    for (size_t i = whole; i < n; i++)
+        sum += kind == PRISM_MISFIT_L1 ? fabsf(target[i]) : target[i] * target[i];
+    for (size_t l = 0; l < LANES; l++)
+        sum += lane[l];
+    return sum;
+}
+
 static void misfit_block(const void *arg, size_t row, size_t at, size_t n, double *sums)
 {
     const struct misfit_run *s = arg;

@@ -249,6 +249,18 @@ static void set_loss(const struct field_run *r, size_t image, double sum)
     ((float *)r->a->loss)[image] = (float)(((const float *)r->a->weight)[r->s.index[image]] * sum);
 }
 
+/* A closed aperture: its field and the gradient are 0. */
+static double closed(const struct field_run *r, size_t image)
+{
+    const size_t h = r->f->h, w = r->f->w;
+    const float *target = (const float *)r->a->target + (size_t)r->s.index[image] * h * w;
+    double sum = 0;
+
+    for (size_t i = 0; i < h; i++)
+        sum += prismi_cpu_misfit_of_zeros(r->d->kind, target + i * w, w);
+    return sum;
+}
+
 static void there_item(const void *arg, size_t item, int thread)
 {
     const struct field_run *r = arg;
@@ -276,11 +288,11 @@ static void image_item(const void *arg, size_t image, int thread)
     open_rows(r, image, &first, &count);
     for (size_t k = 0; k < count; k++)
         row_there(r, image, k, thread);
-    for (size_t t = 0; t < tiles_of(r->f); t++)
+    for (size_t t = 0; count && t < tiles_of(r->f); t++)
         sum += columns(r, image, t, thread);
     for (size_t k = 0; k < count; k++)
         row_back(r, image, k, thread);
-    set_loss(r, image, sum);
+    set_loss(r, image, count ? sum : closed(r, image));
 }
 
 /* One image after the other, each on all threads. */
@@ -292,6 +304,10 @@ static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
         size_t first, count;
         double sum = 0;
         open_rows(r, r->image, &first, &count);
+        if (!count) {
+            set_loss(r, r->image, closed(r, r->image));
+            continue;
+        }
         prismi_cpu_for(dev, count, pixels, there_item, r);
         prismi_cpu_for(dev, tiles_of(r->f), pixels, columns_item, r);
         prismi_cpu_for(dev, count, pixels, back_item, r);

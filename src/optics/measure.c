@@ -416,6 +416,14 @@ int prismi_measure_update_mask(struct prism_measure *m, int a, const uint8_t *ma
     return write_entry(m, a, -(m->p.grid_h / 2), -(m->p.grid_w / 2), &open, row0, rows);
 }
 
+int prismi_measure_close(struct prism_measure *m, int a)
+{
+    const struct extent none = {0};
+
+    memset(m->table, 0, 2 * box_pixels(m) * sizeof(*m->table));
+    return write_entry(m, a, 0, 0, &none, 0, m->p.box_h);
+}
+
 int prism_measure_set_index(struct prism_measure *m, const int32_t *index)
 {
     for (int b = 0; b < m->p.batch; b++)

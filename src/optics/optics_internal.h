@@ -23,6 +23,8 @@ void prismi_aperture_mark(struct prism_cache *cache, const struct prism_aperture
 
 /* prism_measure_set_mask for a mask that differs from the entry's in these rows only. */
 int prismi_measure_update_mask(struct prism_measure *m, int a, const uint8_t *mask, int row0, int rows);
+/* Nothing passes through entry a until it is set anew. */
+int prismi_measure_close(struct prism_measure *m, int a);
 /* The whole spectrum of an object, for prismi_measure_fields: fields as prism_measure_forward makes, of that object, until the next
  * forward or adjoint. */
 int prismi_measure_spectrum(struct prism_measure *m, prism_mem x);

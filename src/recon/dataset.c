@@ -250,26 +250,22 @@ static int measure(struct prism_dataset *ds, int k)
     return prismi_map(ds->dev, PRISM_MAP_C_ABS, ds->dtype, 1, ds->cols, ds->amplitude, ds->field, 0, 0, 0, 0);
 }
 
-/* Into ds->exact. */
-static int simulate(struct prism_dataset *ds, int k)
+/* Sample k, as ds->amplitude has it, into out [cols] F32 or F64. */
+static int fetch(struct prism_dataset *ds, int k, enum prism_dtype dtype, void *out)
 {
-    PRISM_TRY(measure(ds, k));
+    float *single = out;
+    if (dtype == ds->dtype && ds->par.snr_db == 0)
+        return ds->dev->ops->read(ds->dev, out, ds->amplitude, ds->cols * prism_dtype_size(dtype));
     PRISM_TRY(prismi_dev_get(ds->dev, ds->exact, ds->amplitude, ds->dtype, ds->cols));
     if (ds->par.snr_db > 0)
         add_noise(ds, k);
-    return 0;
-}
-
-/* Into ds->single. */
-static int simulate_single(struct prism_dataset *ds, int k)
-{
-    if (ds->dtype == PRISM_F32 && ds->par.snr_db == 0) {
-        PRISM_TRY(measure(ds, k));
-        return ds->dev->ops->read(ds->dev, ds->single, ds->amplitude, ds->cols * sizeof(float));
+    if (dtype == PRISM_F64) {
+        if (out != ds->exact)
+            memcpy(out, ds->exact, ds->cols * sizeof(double));
+        return 0;
     }
-    PRISM_TRY(simulate(ds, k));
     for (size_t i = 0; i < ds->cols; i++)
-        ds->single[i] = (float)ds->exact[i];
+        single[i] = (float)ds->exact[i];
     return 0;
 }
 
@@ -288,15 +284,17 @@ static int look(struct prism_dataset *ds, int k, enum prism_dtype dtype, const v
 {
     struct prism_cache *cache = prismi_dev_cache(ds->dev);
     const struct prism_key key = key_of(ds, k, dtype);
-    const void *made = dtype == PRISM_F64 ? (void *)ds->exact : ds->single;
+    void *made = dtype == PRISM_F64 ? (void *)ds->exact : ds->single, *room;
     *out = prism_cache_get(cache, PRISM_CACHE_MEASUREMENTS, &key, NULL);
     if (*out)
         return 0;
-    PRISM_TRY(dtype == PRISM_F64 ? simulate(ds, k) : simulate_single(ds, k));
-    *out = prism_cache_put(cache, PRISM_CACHE_MEASUREMENTS, &key, made, ds->cols * prism_dtype_size(dtype));
-    if (!*out)
-        *out = made;
-    return 0;
+    PRISM_TRY(measure(ds, k));
+    room = prismi_cache_room(cache, PRISM_CACHE_MEASUREMENTS, &key, ds->cols * prism_dtype_size(dtype));
+    *out = made = room ? room : made;
+    int status = fetch(ds, k, dtype, made);
+    if (status && room) /* what is in it is no measurement */
+        prism_cache_clear(cache, PRISM_CACHE_MEASUREMENTS);
+    return status;
 }
 
 static int check_index(const struct prism_dataset *ds, int k)

@@ -293,6 +293,7 @@ struct prism_session {
 
     uint8_t *mask;           /* progressive: [2,grid,grid], as the term has them; follows from status and the open sample */
     int mask_row, mask_rows; /* of the second one, that have open pixels */
+    bool closed;             /* nothing passes through the first one in the table of apertures */
     int32_t *status;         /* progressive: [n] */
     int32_t *good_status;    /* [n]: at the last snapshot */
     int32_t *order, *index;  /* [n], [batch] */

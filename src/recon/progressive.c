@@ -2,7 +2,8 @@
  * all earlier apertures. The table has two masks: 0 the union, 1 the new aperture.
  *
  * t_old comes from the same plan, batch and kernels as the predictions: at a sample's first step loss_old is exactly 0. With the
- * slightest difference the L1 gradient would be a pattern of signs, and Adam's first step noise. */
+ * slightest difference the L1 gradient would be a pattern of signs, and Adam's first step noise. A sample of one step therefore has
+ * no use for t_old: nothing is measured through a closed first mask, and compared with zeros. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 
@@ -96,7 +97,26 @@ static void join(struct prism_session *s)
 static int cover(struct prism_session *s)
 {
     join(s);
-    return prismi_measure_update_mask(s->term.measure, 0, s->mask, s->mask_row, s->mask_rows);
+    return s->closed ? 0 : prismi_measure_update_mask(s->term.measure, 0, s->mask, s->mask_row, s->mask_rows);
+}
+
+/* Will the open sample have no other step than its first? */
+static bool has_one_step(const struct prism_session *s)
+{
+    return s->st.phase == PRISM_PHASE_FIT && !s->par.training.adaptive &&
+           prismi_progressive_budget(s, s->st.phase, s->st.monitor.tier) == 1;
+}
+
+/* Close the first mask, or open it again. */
+static int set_closed(struct prism_session *s, bool closed)
+{
+    if (s->closed == closed)
+        return 0;
+    s->closed = closed;
+    if (!closed)
+        return prism_measure_set_mask(s->term.measure, 0, s->mask);
+    PRISM_TRY(prismi_measure_close(s->term.measure, 0));
+    return prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, grid_pixels(s), prismi_loss_target(s->term.loss, 0), 0, 0, 0, 0, 0);
 }
 
 static int set_aperture(struct prism_session *s)
@@ -107,6 +127,7 @@ static int set_aperture(struct prism_session *s)
     mark(s, s->st.sample);
     PRISM_TRY(prismi_measure_update_mask(s->term.measure, 1, mask, row, rows));
     PRISM_TRY(prismi_measure_update_mask(s->term.measure, 1, mask, s->mask_row, s->mask_rows));
+    PRISM_TRY(set_closed(s, has_one_step(s) && !is_first(s)));
     return is_first(s) ? cover(s) : 0;
 }
 
@@ -117,6 +138,8 @@ static int set_targets(struct prism_session *s)
     PRISM_TRY(prismi_term_load_target(&s->term, s->ds, (int)s->st.sample, 1, s->dtype));
     if (is_first(s))
         return s->dev->ops->copy(s->dev, old, prismi_loss_target(s->term.loss, 1), pixels * s->real);
+    if (s->closed)
+        return 0;
     PRISM_TRY(prismi_session_output(s, &x));
     PRISM_TRY(prismi_term_measure(&s->term, x));
     return prismi_map(s->dev, PRISM_MAP_C_ABS, s->dtype, 1, pixels, old, s->term.field, 0, 0, 0, 0);
@@ -175,6 +198,7 @@ int prismi_progressive_restore(struct prism_session *s)
         mark(s, s->st.sample);
     if (s->st.sample_open && is_first(s))
         join(s);
+    s->closed = false;
     PRISM_TRY(prism_measure_set_mask(s->term.measure, 0, s->mask));
     PRISM_TRY(prism_measure_set_mask(s->term.measure, 1, s->mask + grid_pixels(s)));
     if (!s->st.sample_open)

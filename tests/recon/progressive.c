@@ -74,6 +74,50 @@ START_TEST(progressive_goes_sample_by_sample)
 }
 END_TEST
 
+/* At a sample's first step the earlier apertures have nothing to say, and where it is the only step they are not asked. A monitor
+ * that might add steps has them asked. */
+START_TEST(a_single_step_needs_no_earlier_fields)
+{
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    p.par.training.n_epochs = 1;
+    p.par.training.max_retries = 1;
+    p.par.training.loss_threshold = 0;
+    for (int kind = 0; kind < PRISM_LOSS_COUNT; kind++) {
+        struct prism_session *a, *b;
+        p.par.training.loss_weights[PRISM_LOSS_L1] = 0;
+        p.par.training.loss_weights[kind] = 1;
+        p.par.training.adaptive = false;
+        a = new_session(&p);
+        p.par.training.adaptive = true;
+        b = new_session(&p);
+        run_steps(a, 20);
+        run_steps(b, 20);
+        for (int k = 0; k < p.n; k++) {
+            run_steps(a, 1);
+            run_steps(b, 1);
+            ck_assert_int_eq(a->closed, k > 0);
+            ck_assert(!b->closed);
+            ck_assert(k == 0 || a->st.loss_old == 0);
+            ck_assert_double_eq_tol(a->st.loss_old, b->st.loss_old, 1e-6);
+            ck_assert_double_eq_tol(a->st.loss_new, b->st.loss_new, 1e-5 * b->st.loss_new);
+        }
+        double *x = result_of(a), *y = result_of(b);
+        for (size_t i = 0; i < a->pixels; i++)
+            ck_assert_double_eq_tol(x[i], y[i], 1e-4);
+        free(x);
+        free(y);
+        ck_assert_int_eq(a->st.phase, PRISM_PHASE_RETRY);
+        run_steps(a, 1); /* and now they are */
+        ck_assert(!a->closed && a->st.loss_old == 0);
+        run_steps(a, 1);
+        ck_assert(a->st.loss_old > 0);
+        prism_session_destroy(&a);
+        prism_session_destroy(&b);
+        p.par.training.loss_weights[kind] = 0;
+    }
+}
+END_TEST
+
 static void check_same_slabs(const struct prism_session *a, const struct prism_session *b)
 {
     for (int i = 0; i < a->n_slabs; i++) {
@@ -315,6 +359,7 @@ int main(void)
     TCase *t = tcase_create("progressive");
     tcase_add_checked_fixture(t, open_all, close_all);
     tcase_add_test(t, progressive_goes_sample_by_sample);
+    tcase_add_test(t, a_single_step_needs_no_earlier_fields);
     tcase_add_test(t, what_is_remembered_changes_nothing);
     tcase_add_test(t, masks_follow_the_samples);
     tcase_add_test(t, an_only_step_is_a_first_step);
