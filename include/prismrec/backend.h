@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define PRISM_BACKEND_ABI 3u
+#define PRISM_BACKEND_ABI 4u
 #define PRISM_BACKEND_ENTRY "prism_backend_entry" /* const struct prism_backend *prism_backend_entry(void) */
 
 enum prism_dtype { PRISM_F32, PRISM_F64, PRISM_CF32, PRISM_CF64, PRISM_I32, PRISM_F16, PRISM_BF16, PRISM_DTYPE_COUNT };
@@ -207,6 +207,24 @@ struct prism_subaperture_args {
     prism_mem field, spectrum, pupil, origin, index;
     double beta; /* adj only: 0 or 1 */
     prism_mem open;
+    prism_mem rows; /* adj only; I32 {row0,rows}, row0 < h, or NULL: no other rows of spectrum, modulo h, are going to be looked at,
+                       so that a backend may leave them as they are */
+};
+
+/* The spectrum of an object in the middle of a grid, and its adjoint:
+ *   fwd:  spectrum = F(p) of the transform's sign -1, p[h/2 - oh/2 + i, w/2 - ow/2 + j] = object[i,j], 0 elsewhere
+ *   adj:  object[i,j] = q[h/2 - oh/2 + i, w/2 - ow/2 + j], its real part if the object is real, q = F(spectrum) of sign +1
+ * The transform's support, if any, holds the object's rows there and its columns back; columns of spectrum that it says are not
+ * needed are left as they were, or as anything that is finite. */
+struct prism_spectrum_desc {
+    enum prism_dtype dtype; /* of the object, real or cplx; the rest is cplx */
+    int h, w, oh, ow;       /* oh <= h, ow <= w */
+};
+struct prism_spectrum_args {
+    prism_mem spectrum;    /* [h,w]; adj: in, contents undefined afterwards */
+    prism_mem object;      /* [oh,ow] */
+    struct prism_fft *fft; /* one transform of [h,w] */
+    prism_mem tmp;         /* real objects: oh ow cplx, contents undefined afterwards */
 };
 
 /* Separable symmetric FIR on [planes,h,w] with 2 radius + 1 taps along both axes. Outside samples mirror without repeating the
@@ -267,6 +285,7 @@ struct prism_field_misfit_args {
     prism_mem loss;      /* [batch] out */
     prism_mem gspectrum; /* [h,w] cplx out; may equal spectrum */
     prism_mem spectrum, pupil, origin, index, open;
+    prism_mem rows;        /* subaperture_adj's */
     prism_mem target;      /* [A,oh ow] */
     prism_mem weight;      /* [A] */
     struct prism_fft *fft; /* batch transforms of [oh,ow] */
@@ -326,6 +345,8 @@ struct prism_ops {
     int (*misfit)(struct prism_dev *, const struct prism_misfit_desc *, const struct prism_misfit_args *);
     int (*adam_outer)(struct prism_dev *, const struct prism_adam_outer_desc *, const struct prism_adam_outer_args *);
     int (*field_misfit)(struct prism_dev *, const struct prism_field_misfit_desc *, const struct prism_field_misfit_args *);
+    int (*spectrum_fwd)(struct prism_dev *, const struct prism_spectrum_desc *, const struct prism_spectrum_args *);
+    int (*spectrum_adj)(struct prism_dev *, const struct prism_spectrum_desc *, const struct prism_spectrum_args *);
     /* replay; optional, all four or none (then caps.flags lacks PRISM_CAPS_REPLAY). Between begin and end nothing runs: copy and
      * the entries from fft_run on that enqueue are recorded, no other may be called. replay() enqueues what was recorded:
      * same addresses, contents as they are then. */

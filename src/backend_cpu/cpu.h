@@ -181,6 +181,8 @@ int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, 
 /* n elements of it: writes the cotangent gu (may be u), returns the sum of the terms without their weight. */
 double prismi_cpu_misfit_terms(enum prism_misfit kind, float weight, float *gu, const float *u, const float *target, size_t n);
 double prismi_cpu_misfit_of_zeros(enum prism_misfit kind, const float *target, size_t n); /* the same where u is 0 */
+int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
+int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
 int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a);
 
 #endif

@@ -207,6 +207,8 @@ static const struct prism_ops ops = {
     .adam_outer = prismi_cpu_adam_outer,
     .misfit = prismi_cpu_misfit,
     .field_misfit = prismi_cpu_field_misfit,
+    .spectrum_fwd = prismi_cpu_spectrum_fwd,
+    .spectrum_adj = prismi_cpu_spectrum_adj,
 };
 
 extern const struct prism_backend prismi_backend_cpu;

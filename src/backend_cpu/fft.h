@@ -23,6 +23,15 @@ struct prism_fft {
 
 void prismi_cpu_fft_line(void *plan, pair *out, pair *in);
 
+/* n columns at data as lines of `in`, pitch apart: rows first .. first + count - 1, modulo h, and zeros. */
+void prismi_cpu_fft_gather(const struct prism_fft *f, pair *in, const pair *data, size_t first, size_t count, size_t n);
+
+/* Do [a, a + n) and [b, b + m) meet, modulo side? a, b < side. */
+static inline bool prismi_cpu_fft_meet(size_t a, size_t n, size_t b, size_t m, size_t side)
+{
+    return n && m && ((b + side - a) % side < n || (a + side - b) % side < m);
+}
+
 /* y[j ldy + i] = x[i ldx + j], i < n, j < m */
 void prismi_cpu_transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m);
 void prismi_cpu_transpose_reals(float *y, size_t ldy, const float *x, size_t ldx, size_t n, size_t m);

@@ -206,12 +206,6 @@ static struct region region_of(const struct fft_run *r, size_t image)
     return (struct region){(size_t)s[0], (size_t)s[1], (size_t)s[2], (size_t)s[3]};
 }
 
-/* Do [a, a + n) and [b, b + m) meet, modulo side? a, b < side. */
-static bool meet(size_t a, size_t n, size_t b, size_t m, size_t side)
-{
-    return n && m && ((b + side - a) % side < n || (a + side - b) % side < m);
-}
-
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -266,7 +260,7 @@ static void rows_item(const void *arg, size_t item, int thread)
 
     for (size_t i = item % n * CPU_FFT_ROWS; i < end; i++) {
         const size_t at = (image * h + i) * w;
-        if (meet(i, 1, g.row0, g.rows, h))
+        if (prismi_cpu_fft_meet(i, 1, g.row0, g.rows, h))
             row(r, &g, at, r->f->scratch + (size_t)thread * r->f->nscratch);
         else if (r->src != r->dst) /* unread, but in the columns that are not needed it stays */
             memset(r->dst + at, 0, w * sizeof *r->dst);
@@ -280,19 +274,13 @@ static void cols_item(const void *arg, size_t item, int thread)
     const size_t count = least(CPU_FFT_COLS, w - at);
     const struct region g = region_of(r, image);
 
-    if (!meet(at, count, g.col0, g.cols, w))
+    if (!prismi_cpu_fft_meet(at, count, g.col0, g.cols, w))
         return;
     pair *data = r->dst + image * h * w + at, *in = r->f->scratch + (size_t)thread * r->f->nscratch,
          *out = in + CPU_FFT_COLS * pitch;
-    size_t first = least(g.rows, h - g.row0), rest = g.rows - first; /* rest: from row 0 on */
-    prismi_cpu_transpose(in + g.row0, pitch, data + g.row0 * w, w, first, count);
-    prismi_cpu_transpose(in, pitch, data, w, rest, count);
-    for (size_t j = 0; j < count; j++) {
-        pair *line = in + j * pitch;
-        memset(line + rest, 0, (g.row0 - rest) * sizeof *line);
-        memset(line + g.row0 + first, 0, (h - g.row0 - first) * sizeof *line);
-        prismi_cpu_fft_line(r->cols, out + j * pitch, line);
-    }
+    prismi_cpu_fft_gather(r->f, in, data, g.row0, g.rows, count);
+    for (size_t j = 0; j < count; j++)
+        prismi_cpu_fft_line(r->cols, out + j * pitch, in + j * pitch);
     prismi_cpu_transpose(data, w, out, pitch, count, h);
 }
 

@@ -291,7 +291,7 @@ double prismi_cpu_misfit_terms(enum prism_misfit kind, float weight, float *gu, 
     return (kind == PRISM_MISFIT_L1 ? misfit_l1 : misfit_l2)(weight, gu, u, target, n);
 }
 
-CPU_HOT double prismi_cpu_misfit_of_zeros(enum prism_misfit kind, const float *target, size_t n)
+CPU_HOT static double zeros_misfit(enum prism_misfit kind, const float *target, size_t n)
 {
     float lane[LANES] = {0};
     double sum = 0;
@@ -307,6 +307,11 @@ CPU_HOT double prismi_cpu_misfit_of_zeros(enum prism_misfit kind, const float *t
     for (size_t l = 0; l < LANES; l++)
         sum += lane[l];
     return sum;
+}
+
+double prismi_cpu_misfit_of_zeros(enum prism_misfit kind, const float *target, size_t n)
+{
+    return zeros_misfit(kind, target, n);
 }
 
 static void misfit_block(const void *arg, size_t row, size_t at, size_t n, double *sums)

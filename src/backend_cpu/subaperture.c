@@ -8,7 +8,7 @@ struct aperture_run {
     const struct prism_subaperture_desc *d;
     float *field, *spectrum;
     const float *pupil;
-    const int32_t *origin, *index, *open;
+    const int32_t *origin, *index, *open, *rows;
     double beta;
 };
 
@@ -21,6 +21,7 @@ static struct aperture_run aperture_run(const struct prism_subaperture_desc *d, 
                                  (const int32_t *)a->origin,
                                  (const int32_t *)a->index,
                                  (const int32_t *)a->open,
+                                 (const int32_t *)a->rows,
                                  a->beta};
 }
 
@@ -110,6 +111,8 @@ static void adj_row(const void *arg, size_t r, int thread)
     float *y = s->spectrum + 2 * r * (size_t)d->w;
 
     (void)thread;
+    if (s->rows && wrap((int)r - s->rows[0], d->h) >= s->rows[1])
+        return;
     if (s->beta == 0)
         memset(y, 0, 2 * (size_t)d->w * sizeof *y);
     for (int b = 0; b < d->batch; b++) {
@@ -220,14 +223,9 @@ static double columns(const struct field_run *r, size_t image, size_t tile, int 
 
     open_rows(r, image, &first, &count);
     const size_t end = first + count < h ? first + count : h, rest = first + count - end; /* rest: from row 0 on */
-    prismi_cpu_transpose(in + first, pitch, data + first * w, w, end - first, n);
-    prismi_cpu_transpose(in, pitch, data, w, rest, n);
-    for (size_t j = 0; j < n; j++) {
-        pair *line = in + j * pitch;
-        memset(line + rest, 0, (first - rest) * sizeof *line);
-        memset(line + end, 0, (h - end) * sizeof *line);
-        prismi_cpu_fft_line(f->cols[1], out + j * pitch, line);
-    }
+    prismi_cpu_fft_gather(f, in, data, first, count, n);
+    for (size_t j = 0; j < n; j++)
+        prismi_cpu_fft_line(f->cols[1], out + j * pitch, in + j * pitch);
     prismi_cpu_transpose_reals((float *)in, 2 * pitch, target, w, h, n);
     for (size_t j = 0; j < n; j++) {
         float *u = (float *)(out + j * pitch);
@@ -319,8 +317,8 @@ static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
 
 int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a)
 {
-    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index, 0, a->open};
-    const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open};
+    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index, 0, a->open, NULL};
+    const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open, a->rows};
     struct field_run r = {.d = d, .a = a, .s = aperture_run(&d->aperture, &there), .f = a->fft, .sums = prismi_cpu(dev)->partial};
 
     if (prismi_cpu_fft_by_image(r.f))

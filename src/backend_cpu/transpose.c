@@ -1,6 +1,8 @@
 /* Transposes: 4 x 4 elements at a time in registers, in tiles of 16 x 16 so that no cache line is fetched twice. */
 #include "backend_cpu/fft.h"
 
+#include <string.h>
+
 /* 4 x 4: blocks of 2 x 2 change places, then what is in them. */
 #define TRANSPOSE(name, element)                                                                                                   \
     typedef element name##_vec __attribute__((vector_size(4 * sizeof(element)), aligned(sizeof(element)), may_alias));             \
@@ -53,4 +55,16 @@ void prismi_cpu_transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t
 void prismi_cpu_transpose_reals(float *y, size_t ldy, const float *x, size_t ldx, size_t n, size_t m)
 {
     reals(y, ldy, x, ldx, n, m);
+}
+
+void prismi_cpu_fft_gather(const struct prism_fft *f, pair *in, const pair *data, size_t first, size_t count, size_t n)
+{
+    const size_t end = first + count < f->h ? first + count : f->h, rest = first + count - end; /* rest: from row 0 on */
+
+    pairs(in + first, f->pitch, data + first * f->w, f->w, end - first, n);
+    pairs(in, f->pitch, data, f->w, rest, n);
+    for (size_t j = 0; j < n; j++, in += f->pitch) {
+        memset(in + rest, 0, (first - rest) * sizeof *in);
+        memset(in + end, 0, (f->h - end) * sizeof *in);
+    }
 }

@@ -141,8 +141,9 @@ int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path, struct pr
     X(alloc)                                                                                                                       \
     X(release)                                                                                                                     \
     X(write)                                                                                                                       \
-    X(read) X(copy) X(sync) X(fft_create) X(fft_run) X(fft_destroy) X(conv_create) X(conv_fwd) X(conv_bwd_x) X(conv_bwd_w)         \
-        X(conv_destroy) X(gemm) X(map) X(reduce) X(window) X(subaperture_fwd) X(subaperture_adj) X(blur)
+    X(read)                                                                                                                        \
+    X(copy) X(sync) X(fft_create) X(fft_run) X(fft_destroy) X(conv_create) X(conv_fwd) X(conv_bwd_x) X(conv_bwd_w) X(conv_destroy) \
+        X(gemm) X(map) X(reduce) X(window) X(subaperture_fwd) X(subaperture_adj) X(blur)
 
 static int check_required(struct prism_ctx *ctx, const struct prism_backend *b)
 {
@@ -175,6 +176,8 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
         d->ops.misfit = NULL;
         d->ops.adam_outer = NULL;
         d->ops.field_misfit = NULL;
+        d->ops.spectrum_fwd = NULL;
+        d->ops.spectrum_adj = NULL;
     }
     prismi_compose(&d->ops);
     d->dev.ops = &d->ops;

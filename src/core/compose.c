@@ -50,8 +50,8 @@ int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_d
 {
     const struct prism_ops *ops = dev->ops;
     const struct prism_subaperture_desc *s = &d->aperture;
-    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index, 0, a->open};
-    const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open};
+    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index, 0, a->open, NULL};
+    const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open, a->rows};
     const struct prism_misfit_desc md = {prism_dtype_real(s->dtype), d->kind, (size_t)s->batch, (size_t)s->oh * (size_t)s->ow};
     const struct prism_misfit_args ma = {a->loss, a->u, a->u, a->target, a->weight, a->index, a->tmp};
     PRISM_TRY(ops->subaperture_fwd(dev, s, &there));
@@ -59,6 +59,36 @@ int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_d
     PRISM_TRY(ops->misfit(dev, &md, &ma));
     PRISM_TRY(ops->fft_run(a->fft, -1, a->u, a->u));
     return ops->subaperture_adj(dev, s, &back);
+}
+
+static bool is_real(enum prism_dtype t)
+{
+    return t == prism_dtype_real(t);
+}
+
+int prismi_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+{
+    const struct prism_ops *ops = dev->ops;
+    const struct prism_window_desc pad = {prism_dtype_complex(d->dtype), 1, d->h, d->w, d->oh, d->ow, d->h / 2 - d->oh / 2,
+                                          d->w / 2 - d->ow / 2};
+    size_t pixels = (size_t)d->oh * (size_t)d->ow;
+    if (is_real(d->dtype))
+        PRISM_TRY(prismi_map(dev, PRISM_MAP_C_FROM_R, d->dtype, 1, pixels, a->tmp, a->object, NULL, NULL, 0, 0));
+    PRISM_TRY(ops->window(dev, &pad, a->spectrum, is_real(d->dtype) ? a->tmp : a->object));
+    return ops->fft_run(a->fft, -1, a->spectrum, a->spectrum);
+}
+
+int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+{
+    const struct prism_ops *ops = dev->ops;
+    const struct prism_window_desc crop = {prism_dtype_complex(d->dtype), 1, d->oh, d->ow, d->h, d->w, d->oh / 2 - d->h / 2,
+                                           d->ow / 2 - d->w / 2};
+    size_t pixels = (size_t)d->oh * (size_t)d->ow;
+    PRISM_TRY(ops->fft_run(a->fft, +1, a->spectrum, a->spectrum));
+    if (!is_real(d->dtype))
+        return ops->window(dev, &crop, a->object, a->spectrum);
+    PRISM_TRY(ops->window(dev, &crop, a->tmp, a->spectrum));
+    return prismi_map(dev, PRISM_MAP_C_REAL, d->dtype, 1, pixels, a->object, a->tmp, NULL, NULL, 1, 0);
 }
 
 /* A few rows of the gradient at a time. */
@@ -96,4 +126,8 @@ void prismi_compose(struct prism_ops *ops)
         ops->adam_outer = adam_outer;
     if (!ops->field_misfit)
         ops->field_misfit = prismi_field_misfit;
+    if (!ops->spectrum_fwd)
+        ops->spectrum_fwd = prismi_spectrum_fwd;
+    if (!ops->spectrum_adj)
+        ops->spectrum_adj = prismi_spectrum_adj;
 }

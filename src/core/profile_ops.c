@@ -462,6 +462,7 @@ static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_mi
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     const struct prism_subaperture_desc *s = &d->aperture;
+    const bool composed = p->inner.field_misfit == prismi_field_misfit; /* of calls that are timed themselves */
     struct prismi_profile_node *n =
         find(p, "field_misfit", (uint64_t)s->dtype << 32 | (uint32_t)d->kind,
              (size_t)s->batch << 40 | (size_t)s->ph << 20 | (size_t)s->pw, (size_t)s->oh << 32 | (size_t)s->ow);
@@ -469,14 +470,44 @@ static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_mi
         double field = (double)s->batch * s->oh * s->ow, real = (double)prism_dtype_size(prism_dtype_real(s->dtype));
         LABEL(n, "field_misfit %s b%d oh%d ow%d ph%d pw%d %s", d->kind == PRISM_MISFIT_L1 ? "l1" : "l2", s->batch, s->oh, s->ow,
               s->ph, s->pw, dtype_names[prism_dtype_real(s->dtype)]);
-        n->bytes = real * (field + 4 * (double)s->h * s->w);
-        n->flops = 10 * field * log2((double)s->oh * s->ow);
+        n->bytes = composed ? 0 : real * (field + 4 * (double)s->h * s->w);
+        n->flops = composed ? 0 : 10 * field * log2((double)s->oh * s->ow);
     }
     prismi_profile_enter(p, n);
     struct prism_field_misfit_args inner = *a;
-    if (p->inner.field_misfit != prismi_field_misfit) /* which calls fft_run, timed */
+    if (!composed)
         inner.fft = ((const struct timed_plan *)a->fft)->of.fft;
     return leave(p, dev, p->inner.field_misfit(dev, d, &inner));
+}
+
+typedef int spectrum_entry(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
+
+static int timed_spectrum(struct prism_dev *dev, const char *name, spectrum_entry *inner, spectrum_entry *composed,
+                          const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    struct prism_spectrum_args args = *a;
+    struct prismi_profile_node *n = find(p, name, d->dtype, (size_t)d->h << 32 | (size_t)d->w, (size_t)d->oh << 32 | (size_t)d->ow);
+    if (FRESH(n)) {
+        const double size = (double)prism_dtype_size(d->dtype), grid = (double)d->h * d->w;
+        LABEL(n, "%s h%d w%d oh%d ow%d %s", name, d->h, d->w, d->oh, d->ow, dtype_names[d->dtype]);
+        n->bytes = inner == composed ? 0 : size * d->oh * d->ow + (double)prism_dtype_size(prism_dtype_complex(d->dtype)) * grid;
+        n->flops = inner == composed ? 0 : 5 * grid * log2(grid);
+    }
+    prismi_profile_enter(p, n);
+    if (inner != composed)
+        args.fft = ((const struct timed_plan *)a->fft)->of.fft;
+    return leave(p, dev, inner(dev, d, &args));
+}
+
+static int timed_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+{
+    return timed_spectrum(dev, "spectrum_fwd", prismi_profile_of(dev)->inner.spectrum_fwd, prismi_spectrum_fwd, d, a);
+}
+
+static int timed_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+{
+    return timed_spectrum(dev, "spectrum_adj", prismi_profile_of(dev)->inner.spectrum_adj, prismi_spectrum_adj, d, a);
 }
 
 /* ---- the table ---- */
@@ -511,4 +542,6 @@ void prismi_profile_wrap(struct prismi_profile *p, struct prism_ops *ops)
     ops->misfit = timed_misfit;
     ops->adam_outer = timed_adam_outer;
     ops->field_misfit = timed_field_misfit;
+    ops->spectrum_fwd = timed_spectrum_fwd;
+    ops->spectrum_adj = timed_spectrum_adj;
 }

@@ -450,28 +450,40 @@ static struct prism_subaperture_desc subaperture(const struct prism_measure *m)
                                            .pw = p->box_w};
 }
 
-static int spectrum_of(struct prism_measure *m, prism_mem x)
+/* Between the object and the grid. */
+static struct prism_spectrum_desc of_object(const struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
-    const struct prism_ops *ops = m->dev->ops;
-    const struct prism_window_desc pad = {
-        m->cplx, 1, p->grid_h, p->grid_w, p->obj_h, p->obj_w, p->grid_h / 2 - p->obj_h / 2, p->grid_w / 2 - p->obj_w / 2};
+    return (struct prism_spectrum_desc){p->complex_object ? m->cplx : p->dtype, p->grid_h, p->grid_w, p->obj_h, p->obj_w};
+}
+
+/* On the way back: those of grid_fft's second support. */
+static prism_mem rows_looked_at(const struct prism_measure *m)
+{
+    return m->matrix.used ? NULL : m->uses + 4 * sizeof(int32_t);
+}
+
+static int spectrum_of(struct prism_measure *m, prism_mem x)
+{
+    const struct prism_spectrum_desc desc = of_object(m);
+    const struct prism_spectrum_args args = {m->spectrum, x, m->grid_fft, m->object};
 
     if (m->matrix.used)
         return prismi_matrix_forward(&m->matrix, m->spectrum, x);
-    if (!p->complex_object) {
-        PRISM_TRY(prismi_map(m->dev, PRISM_MAP_C_FROM_R, p->dtype, 1, (size_t)p->obj_h * p->obj_w, m->object, x, NULL, NULL, 0, 0));
-        x = m->object;
-    }
-    PRISM_TRY(ops->window(m->dev, &pad, m->spectrum, x));
-    return ops->fft_run(m->grid_fft, -1, m->spectrum, m->spectrum);
+    return m->dev->ops->spectrum_fwd(m->dev, &desc, &args);
+}
+
+static struct prism_subaperture_args cuts(const struct prism_measure *m, prism_mem u)
+{
+    return (struct prism_subaperture_args){u, m->spectrum, m->pupil,         m->origin, prism_measure_index(m),
+                                           0, m->opening,  rows_looked_at(m)};
 }
 
 /* The fields' spectra. */
 static int cut_out(struct prism_measure *m, prism_mem u)
 {
     const struct prism_subaperture_desc desc = subaperture(m);
-    const struct prism_subaperture_args args = {u, m->spectrum, m->pupil, m->origin, prism_measure_index(m), 0, m->opening};
+    const struct prism_subaperture_args args = cuts(m, u);
     return m->dev->ops->subaperture_fwd(m->dev, &desc, &args);
 }
 
@@ -509,25 +521,19 @@ int prismi_measure_fields(struct prism_measure *m, prism_mem u)
 
 int prismi_measure_pull(struct prism_measure *m, prism_mem gx)
 {
-    const struct prism_measure_params *p = &m->p;
-    const struct prism_ops *ops = m->dev->ops;
-    const struct prism_window_desc crop = {
-        m->cplx, 1, p->obj_h, p->obj_w, p->grid_h, p->grid_w, p->obj_h / 2 - p->grid_h / 2, p->obj_w / 2 - p->grid_w / 2};
+    const struct prism_spectrum_desc desc = of_object(m);
+    const struct prism_spectrum_args args = {m->spectrum, gx, m->grid_fft, m->object};
 
     if (m->matrix.used)
         return prismi_matrix_adjoint(&m->matrix, gx, m->spectrum);
-    PRISM_TRY(ops->fft_run(m->grid_fft, +1, m->spectrum, m->spectrum));
-    PRISM_TRY(ops->window(m->dev, &crop, p->complex_object ? gx : m->object, m->spectrum));
-    if (p->complex_object)
-        return 0;
-    return prismi_map(m->dev, PRISM_MAP_C_REAL, p->dtype, 1, (size_t)p->obj_h * p->obj_w, gx, m->object, NULL, NULL, 1, 0);
+    return m->dev->ops->spectrum_adj(m->dev, &desc, &args);
 }
 
 /* What the fields' spectra u give, added up in the spectrum. */
 static int collect(struct prism_measure *m, prism_mem u)
 {
     const struct prism_subaperture_desc desc = subaperture(m);
-    const struct prism_subaperture_args args = {u, m->spectrum, m->pupil, m->origin, prism_measure_index(m), 0, m->opening};
+    const struct prism_subaperture_args args = cuts(m, u);
     return m->dev->ops->subaperture_adj(m->dev, &desc, &args);
 }
 
@@ -549,6 +555,7 @@ int prismi_measure_misfit(struct prism_measure *m, prism_mem x, enum prism_misfi
     args.origin = m->origin;
     args.index = prism_measure_index(m);
     args.open = m->opening;
+    args.rows = rows_looked_at(m);
     args.fft = m->field_fft;
     return m->dev->ops->field_misfit(m->dev, &desc, &args);
 }

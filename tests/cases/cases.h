@@ -7,7 +7,9 @@
  *   map loss_scale r1 c77 f32                 add `grow` or `full` where the row of steps completes, `nan` where it breaks
  *   reduce var r3 c1001 f32
  *   window n2 hy9 wy8 hx5 wx6 dy2 dx-1 f32    add `cplx` for complex planes
- *   subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open` for pupils open in parts, and told so
+ *   spectrum h20 w18 oh7 ow6 f32              add `cplx` for a complex object, a support as for fft
+ *   subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open` for pupils open in parts, and told so;
+ *                                                       adj: `top6 rows7` for the rows looked at
  *   blur n2 h9 w8 radius3 f32                 add `adjoint`
  *   norm_fwd tanh r4 c77 f32                  norm_bwd likewise
  *   misfit l1 b3 c1001 f32                    add `inplace` for gu == u

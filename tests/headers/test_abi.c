@@ -3,11 +3,11 @@
 
 #include <stdio.h>
 
-#define PIN(what, got, want)                                                                                                   \
-    do {                                                                                                                       \
-        size_t g = (got), w = (want);                                                                                          \
-        printf("%s %d - %s: %zu, pinned %zu for ABI %u\n", g == w ? "ok" : "not ok", ++n, what, g, w, PRISM_BACKEND_ABI);      \
-        failed += g != w;                                                                                                      \
+#define PIN(what, got, want)                                                                                                       \
+    do {                                                                                                                           \
+        size_t g = (got), w = (want);                                                                                              \
+        printf("%s %d - %s: %zu, pinned %zu for ABI %u\n", g == w ? "ok" : "not ok", ++n, what, g, w, PRISM_BACKEND_ABI);          \
+        failed += g != w;                                                                                                          \
     } while (0)
 
 int main(void)
@@ -17,10 +17,10 @@ int main(void)
         printf("1..0 # SKIP the numbers are for 64-bit pointers\n");
         return 77;
     }
-    printf("1..23\n");
-    PIN("ABI number", PRISM_BACKEND_ABI, 3);
-    PIN("sizeof prism_ops", sizeof(struct prism_ops), 248);
-    PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 240);
+    printf("1..25\n");
+    PIN("ABI number", PRISM_BACKEND_ABI, 4);
+    PIN("sizeof prism_ops", sizeof(struct prism_ops), 264);
+    PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 256);
     PIN("sizeof prism_backend", sizeof(struct prism_backend), 48);
     PIN("sizeof prism_dev", sizeof(struct prism_dev), 200);
     PIN("sizeof prism_caps", sizeof(struct prism_caps), 176);
@@ -34,11 +34,13 @@ int main(void)
     PIN("sizeof prism_fft_desc", sizeof(struct prism_fft_desc), 24);
     PIN("sizeof prism_conv_desc", sizeof(struct prism_conv_desc), 36);
     PIN("sizeof prism_subaperture_desc", sizeof(struct prism_subaperture_desc), 32);
-    PIN("sizeof prism_subaperture_args", sizeof(struct prism_subaperture_args), 56);
+    PIN("sizeof prism_subaperture_args", sizeof(struct prism_subaperture_args), 64);
     PIN("sizeof prism_norm_args", sizeof(struct prism_norm_args), 72);
     PIN("sizeof prism_misfit_args", sizeof(struct prism_misfit_args), 56);
     PIN("sizeof prism_field_misfit_desc", sizeof(struct prism_field_misfit_desc), 36);
-    PIN("sizeof prism_field_misfit_args", sizeof(struct prism_field_misfit_args), 96);
+    PIN("sizeof prism_field_misfit_args", sizeof(struct prism_field_misfit_args), 104);
+    PIN("sizeof prism_spectrum_desc", sizeof(struct prism_spectrum_desc), 20);
+    PIN("sizeof prism_spectrum_args", sizeof(struct prism_spectrum_args), 32);
     PIN("sizeof prism_adam_outer_desc", sizeof(struct prism_adam_outer_desc), 48);
     PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 72);
     return failed != 0;

@@ -92,7 +92,7 @@ void operand_fill(struct problem *p, int i, double lo, double hi);
 int operand_random(struct problem *p, enum kind kind, enum role role, size_t n, double limit);
 double test_noise(uint64_t seed, uint64_t i); /* uniform in [0, 1) */
 
-int build_linear(struct problem *p);      /* copy, fft, conv, gemm, window, subaperture, field_misfit, blur */
+int build_linear(struct problem *p);      /* copy, fft, spectrum, conv, gemm, window, subaperture, field_misfit, blur */
 int build_elementwise(struct problem *p); /* map, reduce */
 int build_fused(struct problem *p);       /* norm_fwd, norm_bwd, misfit, adam_outer */
 

@@ -105,8 +105,8 @@ static int fft_run(struct prism_dev *dev, const struct problem *p, void *plan, c
     return status;
 }
 
-/* No numbers in the rows that the support leaves out, and which columns it wants. */
-static void fft_restrict(struct problem *p)
+/* No numbers in the rows that the support leaves out, and which columns it wants. from: the first transform that has data. */
+static void fft_restrict(struct problem *p, int from)
 {
     int b = INT("b", 1), h = INT("h", 1), w = INT("w", 1), wanted = operand_random(p, CPLX, IN, 4 * (size_t)b * (size_t)w, 0);
     int32_t s[4];
@@ -114,7 +114,7 @@ static void fft_restrict(struct problem *p)
     for (int t = 0; t < 2 * b; t++) {
         double *x = p->operand[t < b ? 1 : 3].value + 2 * (size_t)(t % b) * (size_t)h * (size_t)w;
         fft_support(p, t, s);
-        for (int i = 0; i < h; i++)
+        for (int i = 0; t >= from && i < h; i++)
             for (int j = 0; j < 2 * w && (i - s[0] + h) % h >= s[1]; j++)
                 x[(size_t)i * 2 * (size_t)w + (size_t)j] = 0;
         for (int j = 0; j < w; j++) {
@@ -145,10 +145,53 @@ static void fft_build(struct problem *p)
         p->operand[y].same_as = case_has(p->text, "inplace") ? x : -1;
     }
     if (has_support(p))
-        fft_restrict(p);
+        fft_restrict(p, 0);
     p->create = fft_create;
     p->run = fft_run;
     p->destroy = fft_destroy;
+}
+
+/* ---- spectrum: of an object in the middle, and back; a support's first transform is the one there, its second the one back ----
+ */
+
+static struct prism_spectrum_desc spectrum_desc(const struct problem *p)
+{
+    return (struct prism_spectrum_desc){case_has(p->text, "cplx") ? cplx(p) : p->dtype, INT("h", 1), INT("w", 1), INT("oh", 1),
+                                        INT("ow", 1)};
+}
+
+static int spectrum_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    const struct prism_spectrum_desc d = spectrum_desc(p);
+    struct prism_fft *fft = ((struct fft_plan *)plan)->fft;
+    const struct prism_spectrum_args there = {mem[0], mem[1], fft, mem[4]}, back = {mem[3], mem[2], fft, mem[4]};
+    const struct prism_map_args wanted = {.y = {mem[0]}, .x = {mem[0], mem[5]}, .s = {1}};
+    int status = dev->ops->spectrum_fwd(dev, &d, &there);
+
+    if (!status && has_support(p))
+        status = dev->ops->map(dev, PRISM_MAP_C_MUL_COL, p->dtype, (size_t)d.h, (size_t)d.w, &wanted);
+    return status ? status : dev->ops->spectrum_adj(dev, &d, &back);
+}
+
+/* Operand 3 is what fft_restrict knows as the second transform's input; operand 5 what it adds. */
+static void spectrum_build(struct problem *p)
+{
+    const struct prism_spectrum_desc d = spectrum_desc(p);
+    const enum kind kind = case_has(p->text, "cplx") ? CPLX : REAL;
+    size_t grid = 2 * (size_t)d.h * (size_t)d.w, object = (kind == CPLX ? 2 : 1) * (size_t)d.oh * (size_t)d.ow;
+    double limit = 4 * sqrt(1 + fft_terms(d.h) + fft_terms(d.w));
+
+    operand_fill(p, operand_add(p, CPLX, has_support(p) ? INOUT : OUT, grid, limit), 0, 0); /* finite where not needed */
+    operand_random(p, kind, IN, object, 0);
+    operand_add(p, kind, OUT, object, limit);
+    operand_random(p, CPLX, CLOBBER, grid, 0);
+    operand_add(p, CPLX, SCRATCH, 2 * (size_t)d.oh * (size_t)d.ow, 0);
+    if (has_support(p))
+        fft_restrict(p, 1);
+    p->create = fft_create;
+    p->run = spectrum_run;
+    p->destroy = fft_destroy;
+    p->fused = true;
 }
 
 /* ---- conv: forward and both gradients ---- */
@@ -278,8 +321,14 @@ static struct prism_subaperture_desc aperture_desc(const struct problem *p)
 static int subaperture_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
 {
     struct prism_subaperture_desc d = aperture_desc(p);
-    struct prism_subaperture_args a = {
-        mem[0], mem[1], mem[2], mem[3], mem[4], INT("beta", 0), case_has(p->text, "open") ? mem[5] : NULL};
+    struct prism_subaperture_args a = {mem[0],
+                                       mem[1],
+                                       mem[2],
+                                       mem[3],
+                                       mem[4],
+                                       INT("beta", 0),
+                                       case_has(p->text, "open") ? mem[5] : NULL,
+                                       INT("rows", 0) ? mem[6] : NULL};
 
     (void)plan;
     return p->kind ? dev->ops->subaperture_adj(dev, &d, &a) : dev->ops->subaperture_fwd(dev, &d, &a);
@@ -332,6 +381,8 @@ static void subaperture_build(struct problem *p, bool adjoint)
         operand_random(p, CPLX, IN, field, 0);
         if (INT("beta", 0))
             operand_random(p, CPLX, INOUT, spectrum, limit);
+        else if (INT("rows", 0)) /* zeros elsewhere already, whether they are written or not */
+            operand_fill(p, operand_add(p, CPLX, INOUT, spectrum, limit), 0, 0);
         else
             operand_add(p, CPLX, OUT, spectrum, limit);
     } else {
@@ -339,6 +390,11 @@ static void subaperture_build(struct problem *p, bool adjoint)
         operand_random(p, CPLX, IN, spectrum, 0);
     }
     pupils_add(p);
+    if (INT("rows", 0)) {
+        double *rows = p->operand[operand_random(p, INDEX, IN, 2, 0)].value;
+        rows[0] = INT("top", 0);
+        rows[1] = INT("rows", 0);
+    }
     p->run = subaperture_run;
 }
 
@@ -442,6 +498,8 @@ int build_linear(struct problem *p)
         copy_build(p);
     else if (!strcmp(op, "fft"))
         fft_build(p);
+    else if (!strcmp(op, "spectrum"))
+        spectrum_build(p);
     else if (!strcmp(op, "conv"))
         conv_build(p);
     else if (!strcmp(op, "gemm"))

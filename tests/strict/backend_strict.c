@@ -300,10 +300,11 @@ static int strict_window(struct prism_dev *dev, const struct prism_window_desc *
 static int enqueue_subaperture(struct prism_dev *dev, enum entry entry, const struct prism_subaperture_desc *d,
                                const struct prism_subaperture_args *a)
 {
-    return strict_enqueue(dev, &(struct call){.entry = entry,
-                                              .desc.subaperture = *d,
-                                              .args.subaperture = {twin(a->field), twin(a->spectrum), twin(a->pupil),
-                                                                   twin(a->origin), twin(a->index), a->beta, twin(a->open)}});
+    return strict_enqueue(dev,
+                          &(struct call){.entry = entry,
+                                         .desc.subaperture = *d,
+                                         .args.subaperture = {twin(a->field), twin(a->spectrum), twin(a->pupil), twin(a->origin),
+                                                              twin(a->index), a->beta, twin(a->open), twin(a->rows)}});
 }
 
 static int strict_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,

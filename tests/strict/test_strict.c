@@ -231,7 +231,7 @@ static void test_hints(struct prism_ctx *ctx, struct prism_dev *dev)
            "a number outside the support is found");
     dev->ops->fft_destroy(fft);
 
-    const struct prism_subaperture_args a = {field, m + X, m + PUPIL, m + ORIGIN, m + INDEX, 0, m + TABLE};
+    const struct prism_subaperture_args a = {field, m + X, m + PUPIL, m + ORIGIN, m + INDEX, 0, m + TABLE, NULL};
     status = dev->ops->write(dev, m + TABLE, open, sizeof open) | dev->ops->write(dev, m + PUPIL, pupil, sizeof pupil);
     status |= dev->ops->write(dev, m + ORIGIN, zero, sizeof zero) | dev->ops->write(dev, m + INDEX, zero, sizeof zero);
     report(!status && !dev->ops->subaperture_fwd(dev, &sd, &a), "a pupil is open where it is said to be");
