@@ -167,11 +167,13 @@ struct prism_recon_params bench_workload_params(const struct bench_workload *w, 
 /* "N/O,N/O": calls each(); PRISM_EINVAL naming the text otherwise. */
 int bench_each_size(struct bench *b, const char *sizes, int (*each)(struct bench *b, int grid, int obj));
 
-/* naive.c: the step as the original arranges it, kept to compare with: the object's spectrum anew for both masks (eight
- * transforms), coordinates, masks and targets anew for every sample, gradients stored and Adam tensor by tensor, on a device of its
- * own without fused entries. */
+/* naive.c: the step as the original arranges it, kept to compare with: both masks one after the other, the object's spectrum anew
+ * for each (eight centred full transforms), coordinates, masks and targets anew for every sample, the gradient of every parameter
+ * stored and Adam tensor by tensor, nothing cached; on a device of its own. */
 struct naive;
-int naive_create(struct bench *b, const struct bench_workload *w, struct naive **out);
+/* plain: nothing fused, convolutions as unrolled patches and matrix products; else the same arrangement on the library's own
+ * kernels. Transforms and memory are the library's either way. */
+int naive_create(struct bench *b, const struct bench_workload *w, bool plain, struct naive **out);
 void naive_destroy(struct naive **n);
 int naive_sample(struct naive *n, int k); /* coordinates, masks; Adam from 0 */
 int naive_targets(struct naive *n);       /* of the sample: new from the object, old from the output at its beginning */

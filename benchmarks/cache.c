@@ -332,7 +332,7 @@ static int naive_steps(struct bench *b, const struct bench_workload *w, double *
     struct naive *naive = NULL;
     double loss[2];
     int status;
-    PRISM_TRY_OUT(naive_create(b, w, &naive));
+    PRISM_TRY_OUT(naive_create(b, w, true, &naive));
     PRISM_TRY_OUT(naive_sample(naive, 0));
     for (int i = 0; i < n; i++) {
         double start = bench_now_ms();

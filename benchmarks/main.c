@@ -54,7 +54,7 @@ static bool options(struct bench *b, double *tolerance)
                                               .plugin_path = cli_get(cli, "plugin-path"),
                                               .threads = (int)threads,
                                               .plan_effort = PRISM_PLAN_MEASURE,
-                                              .no_fused = cli_has(cli, "no-fused")};
+                                              .plain = cli_has(cli, "plain")};
     return true;
 }
 

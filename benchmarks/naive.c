@@ -1,4 +1,4 @@
-/* The progressive step as the original arranges it; see bench.h. Centred transforms, one branch after the other:
+/* The progressive step as the original arranges it; see bench.h. Centred full transforms, one branch after the other:
  *   x = D(theta);  s = F^-1(M F x);  m = |s|;  L = sum|m - t|/(sum|t| + 1e-8 n);  dx = Re F^-1(M F(sign(m - t) s/|s|)) */
 #include "bench.h"
 
@@ -253,18 +253,18 @@ static int allocate(struct naive *n)
     return prismi_arena_bind(&n->arena, n->dev);
 }
 
-int naive_create(struct bench *b, const struct bench_workload *w, struct naive **out)
+int naive_create(struct bench *b, const struct bench_workload *w, bool plain, struct naive **out)
 {
     const struct prism_decoder_params dp = {.dtype = PRISM_F32, .store = PRISM_F32, .grid_size = w->grid, .obj_size = w->obj};
     const struct prism_grid grid = {w->grid, w->grid, 1, 1, 1};
-    struct prism_dev_params plain = b->dev_params;
+    struct prism_dev_params open = b->dev_params;
     int status;
     struct naive *n = *out = prismi_alloc(1, sizeof *n);
     if (!n)
         return PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for the naive step");
     n->w = w;
-    plain.no_fused = true;
-    PRISM_TRY_OUT(prism_dev_open(b->ctx, &plain, &n->dev));
+    open.plain |= plain;
+    PRISM_TRY_OUT(prism_dev_open(b->ctx, &open, &n->dev));
     PRISM_TRY_OUT(prism_decoder_create(n->dev, &dp, &n->net));
     PRISM_TRY_OUT(prism_net_init(n->net, w->seed));
     PRISM_TRY_OUT(prism_propagator_create(n->dev, PRISM_FRAUNHOFER, &grid, 1, PRISM_CF32, &n->to_k));

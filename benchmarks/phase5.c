@@ -1,6 +1,6 @@
 /* Source document B: 100 samples of one step each, object 128 on a grid of 512, apertures of 20 pixels on a Fermat spiral.
- * `baseline` is the naive way on a device without fused entries, `optimized` a session of the library; both on the same backend and
- * data. */
+ * `baseline` is the naive way on a device with general methods only, `optimized` a session of the library; both on the same backend
+ * and data. */
 #include "bench.h"
 #include "image/svg.h"
 #include "prismrec/metrics.h"
@@ -21,12 +21,12 @@ struct way {
     struct prism_cache_stats cache;
 };
 
-static int naive_run(struct bench *b, const struct bench_workload *w, struct way *way)
+static int naive_on(struct bench *b, const struct bench_workload *w, bool plain, struct way *way)
 {
     struct naive *n = NULL;
     double loss[2];
     int status;
-    PRISM_TRY_OUT(naive_create(b, w, &n));
+    PRISM_TRY_OUT(naive_create(b, w, plain, &n));
     for (int k = 0; k < w->n_samples; k++) {
         double start = bench_now_ms();
         PRISM_TRY_OUT(naive_sample(n, k));
@@ -40,6 +40,11 @@ static int naive_run(struct bench *b, const struct bench_workload *w, struct way
 out:
     naive_destroy(&n);
     return status;
+}
+
+static int naive_run(struct bench *b, const struct bench_workload *w, struct way *way)
+{
+    return naive_on(b, w, true, way);
 }
 
 static int session_run(struct bench *b, const struct bench_workload *w, struct way *way)
@@ -211,7 +216,7 @@ static int verify(struct bench *b, const struct bench_workload *whole)
     w.n_samples = whole->n_samples < 8 ? whole->n_samples : 8;
     w.n_epochs = 2;
     const struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
-    PRISM_TRY_OUT(naive_create(b, &w, &n));
+    PRISM_TRY_OUT(naive_create(b, &w, true, &n));
     PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
     for (int k = 0; k < w.n_samples; k++) {
@@ -246,6 +251,21 @@ out:
     return status;
 }
 
+/* How much of the gain is the arrangement's: the naive one on the library's own kernels, once. */
+static int arrangement(struct bench *b, const struct bench_workload *w, const struct way *fast)
+{
+    size_t pixels = (size_t)w->obj * (size_t)w->obj, n = (size_t)w->n_samples;
+    double *memory = malloc((pixels + n) * sizeof *memory), total = 0;
+    struct way way = {.image = memory, .ms = memory + pixels};
+    int status = memory ? naive_on(b, w, false, &way) : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %zu times", n);
+    for (size_t k = 0; k < n && !status; k++)
+        total += way.ms[k];
+    free(memory);
+    PRISM_TRY(status);
+    bench_add_fact(b, "phase5/arrangement", total / fast->total_ms, "times, the naive arrangement on this library's own kernels");
+    return 0;
+}
+
 static int compare(struct bench *b, const struct bench_workload *w, const struct way *slow, const struct way *fast)
 {
     struct bench_mark mark = bench_mark(b);
@@ -254,6 +274,7 @@ static int compare(struct bench *b, const struct bench_workload *w, const struct
     bench_print(b, "\nphase 5, both ways: %d samples x %d steps, object %d on %d, apertures of radius %d, Fermat, seed %llu\n",
                 w->n_samples, w->n_epochs, w->obj, w->grid, w->radius, (unsigned long long)w->seed);
     bench_add_fact(b, "phase5/speed-up", gain, "times");
+    PRISM_TRY(arrangement(b, w, fast));
     bench_add_fact(b, "phase5/correlation", alike, "of the two reconstructions");
     PRISM_TRY(verify(b, w));
     if (bench_standard(b)) /* the document's own workload */

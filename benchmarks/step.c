@@ -11,7 +11,7 @@ static int verify(struct bench *b, const struct bench_workload *w, const double 
     double pair[2], error = 0;
     char name[BENCH_NAME];
     int status;
-    PRISM_TRY_OUT(naive_create(b, w, &naive));
+    PRISM_TRY_OUT(naive_create(b, w, true, &naive));
     PRISM_TRY_OUT(naive_sample(naive, 0));
     PRISM_TRY_OUT(naive_targets(naive));
     for (int i = 0; i < 2; i++) {

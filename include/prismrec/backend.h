@@ -74,6 +74,7 @@ struct prism_open {
     int index;             /* which device of its kind */
     int plan_effort;       /* enum prism_plan_effort */
     const char *cache_dir; /* where plans may be kept between processes; NULL = nowhere */
+    bool plain;            /* one general method for every operation: none for particular shapes */
 };
 
 /* y: [batch,h,w] cplx. Unscaled both ways: y = sum x exp(sign * 2 pi i k.n/N), DC at index 0.
@@ -207,8 +208,8 @@ struct prism_subaperture_args {
     prism_mem field, spectrum, pupil, origin, index;
     double beta; /* adj only: 0 or 1 */
     prism_mem open;
-    prism_mem rows; /* adj only; I32 {row0,rows}, row0 < h, or NULL: no other rows of spectrum, modulo h, are going to be looked at,
-                       so that a backend may leave them as they are */
+    prism_mem rows; /* adj only; I32 {row0,rows}, row0 < h, or NULL: the support of the transform that reads spectrum next leaves
+                       out its other rows, modulo h. A backend whose transforms keep to supports may leave these as they are */
 };
 
 /* The spectrum of an object in the middle of a grid, and its adjoint:

@@ -42,7 +42,9 @@ struct prism_dev_params {
     int threads;             /* 0 = all cores the process may use */
     enum prism_plan_effort plan_effort;
     const char *cache_dir; /* for transform plans; NULL = keep none */
-    bool no_fused;         /* compose the fused entries instead of using the backend's own (bisecting, tests) */
+    /* One general method for every operation: fused entries composed, and no kernels for particular shapes (bisecting, and what
+     * the special ones gain). Half storage, which has no composition, is then missing. */
+    bool plain;
     const struct prism_profile_params *profile; /* time what the device does (prismrec/profile.h); NULL = do not */
 };
 

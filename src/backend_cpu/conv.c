@@ -34,6 +34,8 @@ static const struct conv_method *choose(const struct prism_conv *c)
 {
     const struct prism_conv_desc *d = &c->d;
 
+    if (prismi_cpu(c->dev)->plain)
+        return &prismi_cpu_conv_gemm;
     if (c->oh == 1 && c->ow == 1 && d->pad == 0 && d->h == d->k && d->w == d->k)
         return &prismi_cpu_conv_point;
     return c->ow >= 32 && d->stride <= 4 && d->cin <= 64 && d->cout <= 64 ? &prismi_cpu_conv_direct : &prismi_cpu_conv_gemm;

@@ -16,6 +16,7 @@ enum {
 
 struct cpu {
     int plan_effort;
+    bool plain;
     char *cache_dir;                      /* NULL = nowhere */
     const struct prismi_cpu_tiles *tiles; /* for this machine */
     bool use_blas;                        /* dense products on OpenBLAS, else on our tiles */

@@ -155,6 +155,7 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
         return CPU_FAIL(dev, PRISM_ENOMEM, "no memory to open the cpu device");
     }
     cpu->plan_effort = params->plan_effort;
+    cpu->plain = params->plain;
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_CF32,
                                     .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC | PRISM_CAPS_ZEROED,

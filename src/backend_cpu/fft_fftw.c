@@ -139,7 +139,8 @@ int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
     *out = NULL;
     p.a = prismi_cpu_alloc(2 * longest, sizeof *p.a);
     if (f) {
-        *f = (struct prism_fft){.dev = dev, .batch = (size_t)d->batch, .h = h, .w = w, .support = (const int32_t *)d->support};
+        *f = (struct prism_fft){.dev = dev, .batch = (size_t)d->batch, .h = h, .w = w};
+        f->support = prismi_cpu(dev)->plain ? NULL : (const int32_t *)d->support;
         f->pitch = padded(h) + CPU_FFT_COLS; /* lines at a power of two would share their place in the cache */
         f->nscratch = 2 * (CPU_FFT_COLS * f->pitch > padded(w) ? CPU_FFT_COLS * f->pitch : padded(w));
         f->scratch = prismi_cpu_alloc((size_t)dev->caps.threads * f->nscratch, sizeof *f->scratch);

@@ -143,6 +143,8 @@ int prismi_cpu_subaperture_adj(struct prism_dev *dev, const struct prism_subaper
 {
     struct aperture_run s = aperture_run(d, args);
 
+    if (prismi_cpu(dev)->plain) /* transforms read every row */
+        s.rows = NULL;
     prismi_cpu_for(dev, (size_t)d->h, 2.0 * d->h * d->w + 4.0 * d->batch * d->ph * d->pw, adj_row, &s);
     return 0;
 }

@@ -21,6 +21,8 @@ static const struct conv_method *choose(const struct prism_conv *c)
     const bool few = d->cin <= FEW_CHANNELS && d->cout <= FEW_CHANNELS;
     const bool written = (d->k == 4 && d->stride == 2 && d->pad == 1) || (d->k == 3 && d->stride == 1 && d->pad <= 2);
 
+    if (cu(c->dev)->plain)
+        return cu_conv_gemm(d->dtype);
     if (conv_pixels(c) == 1 && d->pad == 0 && d->h == d->k && d->w == d->k)
         return cu_conv_point(d->dtype);
     if (d->dtype != PRISM_F64 && written && (few || conv_patch(c) * conv_pixels(c) > CONV_COLS))

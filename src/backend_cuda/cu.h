@@ -29,6 +29,7 @@ struct cu_dev {
      * block that used a ticket sets it back to 0 */
     double *partials;
     unsigned *tickets;
+    bool plain;     /* no methods for particular shapes */
     bool capturing; /* what is enqueued is recorded */
 };
 enum { CU_PARTIALS = 1 << 16, CU_TICKETS = 1 << 15 };

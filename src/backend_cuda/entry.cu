@@ -161,6 +161,7 @@ static int cuda_open(struct prism_dev *dev, const struct prism_open *params)
     if (!dev->impl)
         return CU_FAIL(dev, PRISM_ENOMEM, "no memory for a device record");
     cu(dev)->index = params->index;
+    cu(dev)->plain = params->plain;
     status = make_queue(dev, sm);
     if (status)
         cuda_close(dev);

@@ -40,7 +40,8 @@ static const struct cli_opt opts[] = {
      .key = "compute.threads",
      .doc = "threads; 0: all cores; results do not depend on it"},
     {.name = "seed", .arg = "N", .key = "training.seed", .doc = "seed of weights, batches, noise and random patterns"},
-    {.name = "no-fused", .doc = "compose fused operations from plain ones, to find a faulty one"},
+    {.name = "plain",
+     .doc = "general methods only: fused operations composed, no kernels for particular shapes; to find a faulty one"},
     {.name = "resume", .letter = 'r', .doc = "continue the run in the output folder from its last checkpoint"},
     {.name = "quiet", .letter = 'q', .doc = "print errors only"},
     {.name = "json", .letter = 'j', .doc = "print metrics as JSON lines, and a last object with the result"},
@@ -297,7 +298,7 @@ int run_reconstruction(struct cli *cli, const char *config, const struct run_pro
     if (!code)
         code = setup_pattern(s);
     if (!code)
-        code = setup_session(s, cli_has(cli, "no-fused"));
+        code = setup_session(s, cli_has(cli, "plain"));
     if (!code)
         code = reconstruct(&r);
     if (profile && r.dir.metrics_fd >= 0 && profile->report(profile, s, &r.dir, cli, r.voice == VOICE_LINE ? stdout : stderr)) {

@@ -73,7 +73,7 @@ static const char *cache_dir(struct prism_ctx *ctx, char *out, size_t n)
     return length > 0 && (size_t)length < n && !prismi_make_dirs(ctx, out) ? out : NULL;
 }
 
-static int open_device(struct setup *s, bool no_fused)
+static int open_device(struct setup *s, bool plain)
 {
     const struct prism_config *c = s->cfg;
     char dir[PRISM_PATH_MAX];
@@ -83,7 +83,7 @@ static int open_device(struct setup *s, bool no_fused)
         .threads = c->compute.threads,
         .plan_effort = (enum prism_plan_effort)c->compute.plan_effort,
         .cache_dir = c->cache.plans ? cache_dir(s->ctx, dir, sizeof dir) : NULL,
-        .no_fused = no_fused,
+        .plain = plain,
         .profile = s->profile,
     };
     const struct prism_cache_params cache = {.budget = {[PRISM_CACHE_GRIDS] = (size_t)c->cache.grids_mb << 20,
@@ -140,11 +140,11 @@ static int make_data(struct setup *s)
     return PRISMI_REGION(s->dev, "session", 0, prism_session_create(s->dev, s->ds, &c->recon, &s->session));
 }
 
-int setup_session(struct setup *s, bool no_fused)
+int setup_session(struct setup *s, bool plain)
 {
     int code = check(s, load_object(s));
     if (!code)
-        code = check(s, open_device(s, no_fused));
+        code = check(s, open_device(s, plain));
     return code ? code : check(s, make_data(s));
 }
 

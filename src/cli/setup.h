@@ -24,7 +24,7 @@ struct setup {
 /* Defaults < --preset < file (NULL = none) < --set < the options that set a key. */
 int setup_config(struct setup *s, const struct cli *cli, const char *file);
 int setup_pattern(struct setup *s);
-int setup_session(struct setup *s, bool no_fused);
+int setup_session(struct setup *s, bool plain);
 void setup_release(struct setup *s);
 
 #endif

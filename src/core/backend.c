@@ -170,7 +170,7 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
     d->backend = b;
     d->host = (struct prism_host){PRISM_BACKEND_ABI, sizeof d->host, d, host_log, host_fail, host_planned};
     d->ops = *b->ops;
-    if (params->no_fused) {
+    if (params->plain) {
         d->ops.norm_act_fwd = NULL;
         d->ops.norm_act_bwd = NULL;
         d->ops.misfit = NULL;
@@ -182,7 +182,7 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
     prismi_compose(&d->ops);
     d->dev.ops = &d->ops;
     d->dev.host = &d->host;
-    const struct prism_open open = {params->threads, index, (int)params->plan_effort, params->cache_dir};
+    const struct prism_open open = {params->threads, index, (int)params->plan_effort, params->cache_dir, params->plain};
     int status = b->open(&d->dev, &open);
     if (status) {
         prismi_free(d);
@@ -190,7 +190,7 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
     }
     if (d->ops.replay)
         d->dev.caps.flags |= PRISM_CAPS_REPLAY;
-    if (params->no_fused) /* normalisation of half storage is never composed */
+    if (params->plain) /* normalisation of half storage is never composed */
         d->dev.caps.dtypes &= ~(1u << PRISM_F16 | 1u << PRISM_BF16);
     status = params->profile ? prismi_profile_create(d, params->profile) : 0;
     if (status) {

@@ -104,6 +104,8 @@ for f in phase5_baseline_performance.json phase5_baseline_performance.txt phase5
 done >missing
 [ ! -s missing ]
 ok $? "reports under the documents' names $(tr '\n' ' ' <missing)"
+grep -q '^phase5/speed-up' out && grep -q '^phase5/arrangement' out
+ok $? "the naive way, and its arrangement on the library's own kernels"
 grep -q 'ok *baseline/growth/transforms' out && grep -q 'ok *baseline/growth/steps' out && grep -q 'ok *phase5/losses' out
 ok $? "no growth, and the naive way sees the same losses"
 if command -v python3 >/dev/null; then

@@ -25,7 +25,7 @@ int main(void)
     PIN("sizeof prism_dev", sizeof(struct prism_dev), 200);
     PIN("sizeof prism_caps", sizeof(struct prism_caps), 176);
     PIN("sizeof prism_host", sizeof(struct prism_host), 40);
-    PIN("sizeof prism_open", sizeof(struct prism_open), 24);
+    PIN("sizeof prism_open", sizeof(struct prism_open), 32);
     PIN("sizeof prism_map_args", sizeof(struct prism_map_args), 112);
     PIN("element types", PRISM_DTYPE_COUNT, 7);
     PIN("maps", PRISM_MAP_COUNT, 32);

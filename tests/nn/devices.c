@@ -14,10 +14,10 @@ struct result {
     size_t nout, ngrads;
 };
 
-static struct result run(const char *backend, int threads, struct prism_decoder_params p, bool no_fused)
+static struct result run(const char *backend, int threads, struct prism_decoder_params p, bool plain)
 {
     struct prism_dev *dev = NULL;
-    struct prism_dev_params open = {.backend = backend, .threads = threads, .no_fused = no_fused, .plugin_path = plugin_path};
+    struct prism_dev_params open = {.backend = backend, .threads = threads, .plain = plain, .plugin_path = plugin_path};
     MUST(ctx, prism_dev_open(ctx, &open, &dev));
     struct prism_net *net = nn_decoder(dev, p);
     struct result r = {.nout = nn_out_count(net), .ngrads = prism_net_param_total(net)};
@@ -111,13 +111,13 @@ int main(int argc, char **argv)
         p.dtype = PRISM_F64;
         struct result want = run("ref", 1, p, false);
         p.dtype = PRISM_F32;
-        struct result one = run(backend, 1, p, false), two = run(backend, 2, p, false), composed = run(backend, 1, p, true);
+        struct result one = run(backend, 1, p, false), two = run(backend, 2, p, false), plain = run(backend, 1, p, true);
         compare("f32 against ref f64", &one, &want, &p, LIMIT);
-        compare("composed f32 against ref f64", &composed, &want, &p, LIMIT);
+        compare("plain f32 against ref f64", &plain, &want, &p, LIMIT);
         compare("two threads against one", &two, &one, &p, 0);
         drop(&one);
         drop(&two);
-        drop(&composed);
+        drop(&plain);
         drop(&want);
     }
     check_half(backend, dtypes);

@@ -3,9 +3,9 @@
  *   checkops --backend NAME [--plugins FOLDER] ["problem string"]
  *
  * Per problem: operands at the alignment of alloc() and one element further; guard bytes; inputs unchanged; the same bits with one
- * and with two threads (DETERMINISTIC backends) or from a replay (REPLAY backends); fused entries also against their composition
- * on the same device, which half precision does not have. Exits 77 where the backend is missing, unless the comma-separated list
- * PRISMREC_TEST_REQUIRE names it. */
+ * and with two threads (DETERMINISTIC backends) or from a replay (REPLAY backends); again by general methods, which half precision
+ * does not have: fused entries against their composition on the same device, what has plans as above, and every convolution by the
+ * same method. Exits 77 where the backend is missing, unless the comma-separated list PRISMREC_TEST_REQUIRE names it. */
 #include "problem.h"
 
 #include "../support.h"
@@ -17,10 +17,23 @@
 
 struct bench {
     struct prism_ctx *ctx;
-    struct prism_dev *oracle;              /* ref */
-    struct prism_dev *dev, *one, *unfused; /* under test: two threads, one thread, two without fused entries */
+    struct prism_dev *oracle;            /* ref */
+    struct prism_dev *dev, *one, *plain; /* under test: two threads, one thread, two with general methods only */
+    char method[CASE_TEXT];              /* of the convolution planned last; empty: the backend names none, having only one */
+    char general[CASE_TEXT];             /* of the first one on `plain` */
     int tests, failures;
 };
+
+/* "conv <shape>: <method>, ..." */
+static void on_log(void *user, enum prism_log_level level, const char *text)
+{
+    struct bench *b = user;
+    const char *method = strncmp(text, "conv ", 5) ? NULL : strstr(text, ": ");
+
+    (void)level;
+    if (method)
+        snprintf(b->method, sizeof b->method, "%.*s", (int)strcspn(method + 2, ","), method + 2);
+}
 
 /* One TAP line. */
 static void report(struct bench *b, bool good, const char *text, const char *detail)
@@ -39,10 +52,10 @@ static int open_devices(struct bench *b, const char *name, const char *plugins)
 
     if (status == PRISM_ENOTSUP)
         return support_missing(b->ctx, name);
-    p.no_fused = true;
+    p.plain = true;
     if (!status)
-        status = prism_dev_open(b->ctx, &p, &b->unfused);
-    p.no_fused = false;
+        status = prism_dev_open(b->ctx, &p, &b->plain);
+    p.plain = false;
     p.threads = 1;
     if (!status)
         status = prism_dev_open(b->ctx, &p, &b->one);
@@ -160,13 +173,32 @@ static bool check_composition(struct bench *b, const struct problem *p, char *de
 {
     struct outputs composed = {{0}}, fused = {{0}};
     char text[400];
-    bool good = !problem_solve(b->ctx, b->unfused, p, (struct manner){0}, &composed, text, sizeof text) &&
+    bool good = !problem_solve(b->ctx, b->plain, p, (struct manner){0}, &composed, text, sizeof text) &&
                 solve_and_judge(b, b->dev, p, 0, &composed, 2, &fused, text, sizeof text); /* both sides round */
 
     if (!good)
         snprintf(detail, n, "against the composition on the same device: %s", text);
     outputs_free(&composed);
     outputs_free(&fused);
+    return good;
+}
+
+static bool check_plan(struct bench *b, const struct problem *p, const struct outputs *expected, char *detail, size_t n)
+{
+    struct outputs got = {{0}};
+    char text[400];
+
+    b->method[0] = 0;
+    bool good = solve_and_judge(b, b->plain, p, 0, expected, 1, &got, text, sizeof text);
+    outputs_free(&got);
+    if (!b->general[0])
+        snprintf(b->general, sizeof b->general, "%s", b->method);
+    if (good && b->method[0] && strcmp(b->method, b->general)) {
+        snprintf(text, sizeof text, "%s, and another one by %s", b->method, b->general);
+        good = false;
+    }
+    if (!good)
+        snprintf(detail, n, "by the general method: %s", text);
     return good;
 }
 
@@ -191,6 +223,8 @@ static bool check_problem(struct bench *b, const struct problem *p, char *detail
         good = check_again(b, p, &got, detail, n);
     if (good && p->fused && !case_half(p->dtype))
         good = check_composition(b, p, detail, n);
+    else if (good && p->create && !case_half(p->dtype) && (b->method[0] || strncmp(p->text, "conv ", 5)))
+        good = check_plan(b, p, large ? NULL : &expected, detail, n);
     outputs_free(&expected);
     outputs_free(&got);
     outputs_free(&shifted);
@@ -260,7 +294,7 @@ int main(int argc, char **argv)
         else
             return usage();
     }
-    if (!name || prism_ctx_create(NULL, &b.ctx))
+    if (!name || prism_ctx_create(&(struct prism_ctx_params){on_log, &b, PRISM_LOG_DEBUG}, &b.ctx))
         return usage();
     status = open_devices(&b, name, plugins);
     if (!status) {
@@ -274,7 +308,7 @@ int main(int argc, char **argv)
     }
     prism_dev_close(&b.dev);
     prism_dev_close(&b.one);
-    prism_dev_close(&b.unfused);
+    prism_dev_close(&b.plain);
     prism_dev_close(&b.oracle);
     prism_ctx_destroy(&b.ctx);
     return status;

@@ -18,11 +18,11 @@ static void pause_ns(uint64_t ns)
 
 static const char *backend, *plugin_path;
 
-static struct prism_dev *open_profiled(struct prism_ctx *ctx, const struct prism_profile_params *profile, bool no_fused)
+static struct prism_dev *open_profiled(struct prism_ctx *ctx, const struct prism_profile_params *profile, bool plain)
 {
     struct prism_dev *dev = NULL;
     const struct prism_dev_params p = {
-        .backend = backend, .plugin_path = plugin_path, .threads = 2, .no_fused = no_fused, .profile = profile};
+        .backend = backend, .plugin_path = plugin_path, .threads = 2, .plain = plain, .profile = profile};
     MUST(ctx, prism_dev_open(ctx, &p, &dev));
     return dev;
 }
@@ -65,9 +65,9 @@ static size_t owned(const struct prism_dev *dev, const char *owner, bool peak)
 
 /* ---- the same bits ---- */
 
-static uint64_t trained(struct prism_ctx *ctx, const struct prism_profile_params *profile, bool no_fused, bool progressive)
+static uint64_t trained(struct prism_ctx *ctx, const struct prism_profile_params *profile, bool plain, bool progressive)
 {
-    struct prism_dev *dev = open_profiled(ctx, profile, no_fused);
+    struct prism_dev *dev = open_profiled(ctx, profile, plain);
     struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
     p.par.training.init_steps = 8;
     p.par.metrics_every = 5;
@@ -89,11 +89,11 @@ static void test_bits(struct prism_ctx *ctx)
         struct prism_profile_params params;
     } modes[] = {{"operations", {0}}, {"sync", {.sync = true}}, {"regions only", {.regions_only = true}}};
     for (int k = 0; k < 4; k++) {
-        bool no_fused = k & 1, progressive = k & 2;
-        uint64_t plain = trained(ctx, NULL, no_fused, progressive);
+        bool plain = k & 1, progressive = k & 2;
+        uint64_t bare = trained(ctx, NULL, plain, progressive);
         for (int m = 0; m < 3; m++)
-            tap(trained(ctx, &modes[m].params, no_fused, progressive) == plain, "20 steps have the same bits: %s%s%s",
-                modes[m].name, no_fused ? ", composed" : "", progressive ? ", progressive" : "");
+            tap(trained(ctx, &modes[m].params, plain, progressive) == bare, "20 steps have the same bits: %s%s%s", modes[m].name,
+                plain ? ", plain" : "", progressive ? ", progressive" : "");
     }
 }
 

@@ -1,5 +1,5 @@
 /* Sessions on a backend, argv[1] (argv[2]: folder of plugins): the first steps of every kind of run agree with ref, the same bits
- * come twice and with any thread count, the composed entries serve as well as the fused. */
+ * come twice and with any thread count, general methods serve as well as the special and the fused. */
 #include "../support.h"
 #include "recon_test.h"
 
@@ -76,10 +76,10 @@ static double difference(const struct outcome *a, const struct outcome *b)
     return worst / scale;
 }
 
-static struct prism_dev *open_with(struct prism_ctx *ctx, const char *backend, const char *plugins, int threads, bool no_fused)
+static struct prism_dev *open_with(struct prism_ctx *ctx, const char *backend, const char *plugins, int threads, bool plain)
 {
     struct prism_dev *dev = NULL;
-    const struct prism_dev_params params = {.backend = backend, .plugin_path = plugins, .threads = threads, .no_fused = no_fused};
+    const struct prism_dev_params params = {.backend = backend, .plugin_path = plugins, .threads = threads, .plain = plain};
     MUST(ctx, prism_dev_open(ctx, &params, &dev));
     return dev;
 }
@@ -95,21 +95,22 @@ int main(int argc, char **argv)
         prism_ctx_destroy(&ctx);
         return status;
     }
-    struct prism_dev *two = open_with(ctx, backend, plugins, 2, false), *composed = open_with(ctx, backend, plugins, 1, true);
+    struct prism_dev *two = open_with(ctx, backend, plugins, 2, false), *plain = open_with(ctx, backend, plugins, 1, true);
     bool same_bits = one->caps.flags & PRISM_CAPS_DETERMINISTIC;
     for (int i = 0; i < N_KINDS; i++) {
         const struct kind *k = &kinds[i];
         struct outcome want = run(ctx, ref, k), got = run(ctx, one, k), again = run(ctx, one, k), threads = run(ctx, two, k),
-                       parts = run(ctx, composed, k);
+                       parts = run(ctx, plain, k);
         double limit = k->precision == PRISM_PRECISION_FP32 ? LIMIT : COARSE_LIMIT;
         tap(difference(&want, &got) < limit, "%s on %s: loss %.6f, ref %.6f, images differ by %.1e", k->name, backend, got.loss,
             want.loss, difference(&want, &got));
         tap(!same_bits || got.hash == again.hash, "%s on %s: the same bits twice", k->name, backend);
         tap(!same_bits || got.hash == threads.hash, "%s on %s: the same bits on two threads", k->name, backend);
-        tap(difference(&got, &parts) < limit, "%s on %s: composed entries, images differ by %.1e", k->name, backend,
-            difference(&got, &parts));
+        if (k->precision == PRISM_PRECISION_FP32) /* another method rounds other sums to fewer bits: checkops compares those */
+            tap(difference(&got, &parts) < limit, "%s on %s: general methods, images differ by %.1e", k->name, backend,
+                difference(&got, &parts));
     }
-    prism_dev_close(&composed);
+    prism_dev_close(&plain);
     prism_dev_close(&two);
     prism_dev_close(&one);
     prism_dev_close(&ref);
