@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void add(struct bench *b, const char *name, double value, const char *unit)
 {
@@ -465,115 +464,6 @@ static int training_part(struct bench *b, int grid, int obj)
     return bench_wanted(b, "growth") ? growth_of_steps(b) : 0;
 }
 
-/* ---- a full run ---- */
-
-enum { OUTERMOST = 4 };
-
-/* Those that reach furthest up, down, left and right come first: from then on the union's hull, and with it the work of a step, is
- * the same. */
-static void outermost_first(struct bench_workload *w)
-{
-    double *c = w->centres;
-    for (int i = 0; i < OUTERMOST && i < w->n_samples; i++) {
-        int axis = i / 2, sign = i % 2 ? 1 : -1, best = i;
-        for (int k = i; k < w->n_samples; k++)
-            best = sign * c[2 * k + axis] > sign * c[2 * best + axis] ? k : best;
-        for (int d = 0; d < 2; d++) {
-            double t = c[2 * i + d];
-            c[2 * i + d] = c[2 * best + d];
-            c[2 * best + d] = t;
-        }
-    }
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Change over the run in percent: from its first third's median to its last third's, two thirds of the run later. Sorts both. */
-static double drift(double *ms, int n)
-{
-    int third = n / 3;
-    if (third == 0)
-        return 0;
-    qsort(ms, (size_t)third, sizeof *ms, by_value);
-    qsort(ms + n - third, (size_t)third, sizeof *ms, by_value);
-    double first = ms[third / 2], last = ms[n - third + third / 2];
-    return 100 * (last - first) / first * n / (n - third);
-}
-
-static int save_time(struct bench *b, struct prism_session *s)
-{
-    char dir[512], path[560], previous[600];
-    double ms[3];
-    PRISM_TRY(bench_scratch(b, dir, sizeof dir));
-    snprintf(path, sizeof path, "%s/checkpoint.prism", dir);
-    snprintf(previous, sizeof previous, "%s.1", path);
-    int status = 0;
-    for (int i = 0; i < 3 && !status; i++) {
-        double start = bench_now_ms();
-        status = prism_session_save(s, path, NULL);
-        ms[i] = bench_now_ms() - start;
-    }
-    unlink(path);
-    unlink(previous);
-    rmdir(dir);
-    return status ? status : bench_add_times(b, "baseline/checkpoint", ms, 3);
-}
-
-static int run_samples(struct bench *b, const struct bench_workload *w, struct prism_session *s, double *ms)
-{
-    double total = 0;
-    for (int k = 0; k < w->n_samples; k++) {
-        double start = bench_now_ms();
-        for (int e = 0; e < w->n_epochs; e++)
-            PRISM_TRY(prism_session_step(s));
-        PRISM_TRY(b->dev->ops->sync(b->dev));
-        ms[k] = bench_now_ms() - start;
-        total += ms[k];
-    }
-    double slope = w->n_samples > OUTERMOST ? drift(ms + OUTERMOST, w->n_samples - OUTERMOST) : 0;
-    PRISM_TRY(bench_add_times(b, "baseline/full/sample", ms, w->n_samples));
-    add(b, "full/steps", w->n_epochs, "steps a sample");
-    add(b, "full/total", 1e-3 * total, "s");
-    add(b, "full/drift", fabs(slope), "% up or down over the run");
-    add(b, "full/240x100", total / w->n_samples / w->n_epochs * 24000e-3, "s that 240 samples x 100 steps take at this rate");
-    add(b, "full/device", (double)bench_counts(b->dev).peak_bytes / mib, "MiB on the device");
-    add(b, "full/resident", bench_rss_peak_mib(), "MiB resident at most");
-    return save_time(b, s);
-}
-
-static int full_part(struct bench *b, int grid, int obj)
-{
-    struct bench_workload w;
-    struct prism_dataset *ds = NULL;
-    struct prism_session *s = NULL;
-    double *ms = NULL;
-    int n = b->n_samples ? b->n_samples : 16, epochs = b->n_epochs ? b->n_epochs : 10, status;
-    bench_heading(b, "a whole run");
-    bench_rss_peak_reset();
-    bench_peak_reset(b->dev);
-    PRISM_TRY_OUT(bench_workload_create(b, grid, obj, grid / 24, n, epochs, &w));
-    outermost_first(&w);
-    struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
-    ms = malloc((size_t)w.n_samples * sizeof *ms);
-    if (!ms) {
-        status = PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %d times", n);
-        goto out;
-    }
-    PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, &ds));
-    PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
-    status = run_samples(b, &w, s, ms);
-out:
-    free(ms);
-    prism_session_destroy(&s);
-    prism_dataset_destroy(&ds);
-    bench_workload_release(&w);
-    return status;
-}
-
 /* ---- all of it ---- */
 
 int bench_baseline(struct bench *b)
@@ -587,7 +477,7 @@ int bench_baseline(struct bench *b)
         return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--operation is '%s'; it can be all, fft, model, training or full", operation);
     if (b->sizes && sscanf(b->sizes, "%d/%d", &grid, &obj) != 2)
         return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128", b->sizes);
-    int (*const parts[])(struct bench *, int, int) = {model_part, training_part, full_part};
+    int (*const parts[])(struct bench *, int, int) = {model_part, training_part, bench_full};
     if (which <= 1)
         PRISM_TRY(fft_part(b, grid));
     for (int i = 0; i < CLI_COUNT(parts); i++)

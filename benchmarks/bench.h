@@ -90,6 +90,7 @@ int bench_matrix(struct bench *b); /* a part of bench_fft */
 int bench_step(struct bench *b);
 int bench_recon(struct bench *b);
 int bench_baseline(struct bench *b);
+int bench_full(struct bench *b, int grid, int obj); /* baseline's part of that name */
 int bench_phase5(struct bench *b, const char *part);
 int bench_profile(struct bench *b);
 int bench_cache(struct bench *b);
