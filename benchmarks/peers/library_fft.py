@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The forward 2-D transform of complex64 in one Python library: an opponent of `prism bench fft`.
 
-Into an array made before where the library can (NumPy from 2.0, pyFFTW, PyTorch), a plan kept where it has plans (pyFFTW, FFTW_MEASURE).
+Into an array made before where the library can (NumPy from 2.0, FFTW, PyTorch), a plan kept where it has plans (FFTW, FFTW_MEASURE).
 NumPy before 2.0 computes in double precision.
-usage: library_fft.py [--threads T] [--seconds S] [--json FILE] numpy|scipy|pyfftw|torch SIDE
+usage: library_fft.py [--threads T] [--seconds S] [--json FILE] numpy|scipy|fftw|torch SIDE
 """
 import argparse
 import importlib
@@ -28,13 +28,15 @@ def with_scipy(side, threads):
     return x, lambda: scipy.fft.fft2(x, workers=threads)
 
 
-def with_pyfftw(side, threads):
-    import pyfftw
-    values, _ = with_numpy(side, 1)
-    x, y = (pyfftw.empty_aligned((side, side), "complex64") for _ in range(2))
-    plan = pyfftw.FFTW(x, y, axes=(0, 1), threads=threads, flags=("FFTW_MEASURE",))
-    x[:] = values  # planning overwrites it
-    return x, plan
+def with_fftw(side, threads):
+    import fftw
+    x, y, execute = fftw.transform(side, threads)
+    x[:], _ = with_numpy(side, 1)  # planning overwrote it
+
+    def call():
+        execute()
+        return y
+    return x, call
 
 
 def with_torch(side, threads):
@@ -58,7 +60,7 @@ def measure(call, seconds):
 
 
 def main():
-    ways = {"numpy": with_numpy, "scipy": with_scipy, "pyfftw": with_pyfftw, "torch": with_torch}
+    ways = {"numpy": with_numpy, "scipy": with_scipy, "fftw": with_fftw, "torch": with_torch}
     parser = argparse.ArgumentParser()
     parser.add_argument("library", choices=ways)
     parser.add_argument("side", type=int)

@@ -48,8 +48,10 @@ def settle(args):
 
 def version_of(python, module):
     """None where the interpreter does not have the module, or is none."""
+    here = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.abspath(__file__))}
     try:
-        probe = subprocess.run([python, "-c", f"import {module}; print({module}.__version__)"], capture_output=True, text=True, check=True)
+        probe = subprocess.run([python, "-c", f"import {module}; print({module}.__version__)"], capture_output=True, text=True, check=True,
+                               env=here)
     except (OSError, subprocess.CalledProcessError):
         return None
     return probe.stdout.strip()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Time the forward 2-D transform of `prism bench fft` and of NumPy, SciPy, pyFFTW and PyTorch, in turns on the same cores.
+"""Time the forward 2-D transform of `prism bench fft` and of NumPy, SciPy, FFTW and PyTorch, in turns on the same cores.
 
 A round times every side with every program, each in a process of its own; the next round begins with the next program. Each library
 runs in the first interpreter that can import it; one that none can import is named and left out.
@@ -25,7 +25,7 @@ def main():
         return lambda case: [python, opponent, library, case.split("/")[1], "--threads", str(threads), "--seconds", SECONDS]
 
     programs, versions, missing = {peers.OURS: ours}, {}, {}
-    for library, counts in {"numpy": [1], "scipy": [1, args.threads], "pyfftw": [args.threads], "torch": [args.threads]}.items():
+    for library, counts in {"numpy": [1], "scipy": [1, args.threads], "fftw": [args.threads], "torch": [args.threads]}.items():
         found = ((python, peers.version_of(python, library)) for python in args.python)
         python, version = next(((p, v) for p, v in found if v), (None, None))
         if not version:
