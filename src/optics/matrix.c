@@ -13,11 +13,10 @@
 
 /* ---- the choice ---- */
 
-/* One core of a server of 2023 with AVX-512, both ways measured at 25 shapes (docs/decisions/004-measurement.md). Only ratios
+/* One core of a server of 2023 with AVX-512, both ways measured at 30 shapes (docs/decisions/004-measurement.md). Only ratios
  * count, and only shapes go in: the choice, and so every bit, is the same for any number of threads. */
-#define FFT_FLOPS 25e9  /* of 5 n log2 n per line, of the lines that the supports leave */
-#define GEMM_FLOPS 90e9 /* products as thin as these */
-#define MEMORY_BPS 20e9 /* of the padded plane: written, cut out and read again */
+#define FFT_FLOPS 32e9   /* of 5 n log2 n per line, of the lines that the supports leave */
+#define GEMM_FLOPS 120e9 /* products as thin as these */
 #define CALL_S 2e-6
 
 static double lines_s(double n, int length)
@@ -28,10 +27,9 @@ static double lines_s(double n, int length)
 void prismi_matrix_cost(const struct prism_measure_params *p, double *fft_s, double *matrix_s)
 {
     const double columns = fmin((double)p->batch * p->box_w, p->grid_w), parts = p->complex_object ? 2 : 1;
-    const double plane = 2.0 * p->grid_h * p->grid_w * (double)prism_dtype_size(p->dtype);
     const double down = 4 * parts * p->box_h * p->obj_h * p->obj_w, across = 8 * parts * p->box_h * p->obj_w * p->box_w;
 
-    *fft_s = lines_s(p->obj_h, p->grid_w) + lines_s(columns, p->grid_h) + plane / MEMORY_BPS + 4 * CALL_S;
+    *fft_s = lines_s(p->obj_h, p->grid_w) + lines_s(columns, p->grid_h) + 4 * CALL_S;
     *matrix_s = p->batch * ((down + across) / GEMM_FLOPS + 2 * CALL_S) + CALL_S;
 }
 
