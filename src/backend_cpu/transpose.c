@@ -1,4 +1,6 @@
-/* Transposes: 4 x 4 elements at a time in registers, in tiles of 16 x 16 so that no cache line is fetched twice. */
+/* Transposes: 4 x 4 elements at a time in registers, in tiles of 16 x 16 so that no cache line is fetched twice. Between a few
+ * columns of an image and scratch it is the image that is far, the side with many rows: its rows of a tile are read, or written,
+ * one after the other, so that whole lines go to memory. */
 #include "backend_cpu/fft.h"
 
 #include <string.h>
@@ -21,12 +23,18 @@
         }                                                                                                                          \
     }                                                                                                                              \
                                                                                                                                    \
-    CPU_INLINE void name##_tile(element *y, size_t ldy, const element *x, size_t ldx, size_t n, size_t m)                          \
+    CPU_INLINE void name##_tile(element *y, size_t ldy, const element *x, size_t ldx, size_t n, size_t m, bool by_y)               \
     {                                                                                                                              \
         const size_t n4 = n / 4 * 4, m4 = m / 4 * 4;                                                                               \
-        for (size_t i = 0; i < n4; i += 4)                                                                                         \
+        if (by_y) {                                                                                                                \
             for (size_t j = 0; j < m4; j += 4)                                                                                     \
-                name##_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);                                                            \
+                for (size_t i = 0; i < n4; i += 4)                                                                                 \
+                    name##_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);                                                        \
+        } else {                                                                                                                   \
+            for (size_t i = 0; i < n4; i += 4)                                                                                     \
+                for (size_t j = 0; j < m4; j += 4)                                                                                 \
+                    name##_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);                                                        \
+        }                                                                                                                          \
         for (size_t i = 0; i < n; i++)                                                                                             \
             for (size_t j = i < n4 ? m4 : 0; j < m; j++)                                                                           \
                 y[j * ldy + i] = x[i * ldx + j];                                                                                   \
@@ -34,13 +42,14 @@
                                                                                                                                    \
     CPU_HOT static void name(element *y, size_t ldy, const element *x, size_t ldx, size_t n, size_t m)                             \
     {                                                                                                                              \
+        const bool by_y = n < m;                                                                                                   \
         for (size_t i = 0; i < n; i += TILE)                                                                                       \
             for (size_t j = 0; j < m; j += TILE)                                                                                   \
                 if (i + TILE <= n && j + TILE <= m)                                                                                \
-                    name##_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, TILE, TILE);                                           \
+                    name##_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, TILE, TILE, by_y);                                     \
                 else                                                                                                               \
                     name##_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, n - i < TILE ? n - i : TILE,                           \
-                                m - j < TILE ? m - j : TILE);                                                                      \
+                                m - j < TILE ? m - j : TILE, by_y);                                                                \
     }
 
 enum { TILE = CPU_FFT_COLS };
