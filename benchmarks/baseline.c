@@ -119,7 +119,7 @@ static int fft_part(struct bench *b, int grid)
     int status = prepare(b, grid, &t);
     add(b, "fft/setup", bench_now_ms() - start, "ms for the plans and both buffers");
     if (!status)
-        add(b, "fft/memory", (double)(bench_counts(b->dev).live_bytes - live) / mib, "MiB with both planes of the centred one");
+        add(b, "fft/memory", (double)(bench_counts(b->dev).live_bytes - live) / mib, "MiB with the factors of the centred one");
     status = status ? status : fft_cases(b, &t);
     release(&t);
     if (!status && bench_wanted(b, "growth")) {

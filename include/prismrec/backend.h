@@ -80,11 +80,15 @@ struct prism_open {
 /* y: [batch,h,w] cplx. Unscaled both ways: y = sum x exp(sign * 2 pi i k.n/N), DC at index 0.
  * support says what a run may leave out, and a backend may ignore it. With {row0,rows,col0,cols} of one transform, row0 < h and
  * col0 < w: input rows outside row0 .. row0+rows-1, modulo h, hold zeros; output columns outside col0 .. col0+cols-1, modulo w, are
- * not needed, and are left as anything that is finite where the input was. The table is read by every run and outlives the plan. */
+ * not needed, and are left as anything that is finite where the input was.
+ * factors are what a run multiplies by: with b[i,j] = factors[0,i] factors[0,h+j] and a[i,j] = factors[1,i] factors[1,h+j],
+ * F the transform, sign -1 is y = a F(b x), and sign +1 its adjoint y = conj(b) F(conj(a) x).
+ * Both tables are read by every run and outlive the plan. */
 struct prism_fft_desc {
     enum prism_dtype dtype; /* CF32 or CF64 */
     int batch, h, w;
     prism_mem support; /* [2,batch,4] I32, for sign -1 and for sign +1; NULL: nothing may be left out */
+    prism_mem factors; /* [2,h+w] cplx, the same for every transform; NULL: all 1 */
 };
 
 /* With dtype half: x, gx, y, gy and weights are half, sums are kept in F32 and rounded once at the end, and gw is F32.
@@ -224,7 +228,7 @@ struct prism_spectrum_desc {
 struct prism_spectrum_args {
     prism_mem spectrum;    /* [h,w]; adj: in, contents undefined afterwards */
     prism_mem object;      /* [oh,ow] */
-    struct prism_fft *fft; /* one transform of [h,w] */
+    struct prism_fft *fft; /* one transform of [h,w], without factors */
     prism_mem tmp;         /* real objects: oh ow cplx, contents undefined afterwards */
 };
 
@@ -289,7 +293,7 @@ struct prism_field_misfit_args {
     prism_mem rows;        /* subaperture_adj's */
     prism_mem target;      /* [A,oh ow] */
     prism_mem weight;      /* [A] */
-    struct prism_fft *fft; /* batch transforms of [oh,ow] */
+    struct prism_fft *fft; /* batch transforms of [oh,ow], without factors */
     prism_mem u;           /* [batch,oh,ow] cplx, contents undefined afterwards */
     prism_mem tmp;         /* misfit's */
 };

@@ -12,7 +12,7 @@ extern "C" {
 struct prism_cache;
 
 enum prism_cache_kind {
-    PRISM_CACHE_GRIDS,        /* phase planes of propagators, made of a grid's coordinates */
+    PRISM_CACHE_GRIDS,        /* transfer functions of propagators, made of a grid's coordinates */
     PRISM_CACHE_PLANS,        /* of transforms. Only counted: the backend keeps them, see prism_dev_params.cache_dir */
     PRISM_CACHE_APERTURES,    /* masks of apertures at their places */
     PRISM_CACHE_CONSTANTS,    /* of the structural losses, for every target: on the device, by session. Only counted, when made */

@@ -3,8 +3,8 @@
  * FFTW's own threads would tie the result to their number, and its plans for many lines work in place or transpose by themselves,
  * both slower than what is done here: one single-threaded plan per length and direction, for one line, from one aligned place to
  * another. An item is a chunk of rows, each transformed into scratch and copied back while it is in the nearest cache, or a chunk
- * of columns, transposed into scratch and back. So a line's result depends on nothing but the line, and rows and columns that the
- * support rules out are left out at no cost.
+ * of columns, transposed into scratch and back. Factors are multiplied by on these ways. So a line's result depends on nothing but
+ * the line, and rows and columns that the support rules out are left out at no cost.
  *
  * Planning measures on scratch of its own, under a process-wide lock (FFTW's planner is global), and what was measured is kept as
  * wisdom, in the process and in <cache_dir>/fftw-wisdom-f32. */
@@ -139,7 +139,7 @@ int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
     *out = NULL;
     p.a = prismi_cpu_alloc(2 * longest, sizeof *p.a);
     if (f) {
-        *f = (struct prism_fft){.dev = dev, .batch = (size_t)d->batch, .h = h, .w = w};
+        *f = (struct prism_fft){.dev = dev, .batch = (size_t)d->batch, .h = h, .w = w, .factors = (const float *)d->factors};
         f->support = prismi_cpu(dev)->plain ? NULL : (const int32_t *)d->support;
         f->pitch = padded(h) + CPU_FFT_COLS; /* lines at a power of two would share their place in the cache */
         f->nscratch = 2 * (CPU_FFT_COLS * f->pitch > padded(w) ? CPU_FFT_COLS * f->pitch : padded(w));
@@ -191,6 +191,8 @@ struct fft_run {
     const int32_t *support; /* [batch,4], or NULL */
     void *rows, *cols;
     pair *dst, *src;
+    const float *before, *after; /* factors [h+w] complex, or NULL; conjugate where sign is -1 */
+    float sign;
 };
 
 /* What one transform is about: input rows and output columns, both modulo the side. */
@@ -232,14 +234,19 @@ void prismi_cpu_fft_line(void *plan, pair *out, pair *in)
     fftwf_execute_dft(plan, (fftwf_complex *)in, (fftwf_complex *)out);
 }
 
+/* Before the transform: rows by the factors along x, columns on their way into scratch by those along y. */
 static void row(const struct fft_run *r, const struct region *g, size_t at, pair *scratch)
 {
     const size_t w = r->f->w;
     pair *in = r->src + at, *to = r->dst + at, *out = scratch;
 
-    if (!aligned(in))
+    if (r->before) {
+        in = scratch + padded(w);
+        prismi_cpu_multiply(in, r->src + at, r->before + 2 * r->f->h, w, r->sign);
+    } else if (!aligned(in)) {
         in = memcpy(scratch + padded(w), in, w * sizeof *in);
-    if (r->src != r->dst && aligned(to))
+    }
+    if (in != to && aligned(to))
         out = to;
     prismi_cpu_fft_line(r->rows, out, in);
     if (out == to)
@@ -279,10 +286,13 @@ static void cols_item(const void *arg, size_t item, int thread)
         return;
     pair *data = r->dst + image * h * w + at, *in = r->f->scratch + (size_t)thread * r->f->nscratch,
          *out = in + CPU_FFT_COLS * pitch;
-    prismi_cpu_fft_gather(r->f, in, data, g.row0, g.rows, count);
+    prismi_cpu_fft_gather(r->f, in, data, g.row0, g.rows, count, r->before, r->sign);
     for (size_t j = 0; j < count; j++)
         prismi_cpu_fft_line(r->cols, out + j * pitch, in + j * pitch);
-    prismi_cpu_transpose(data, w, out, pitch, count, h);
+    if (r->after)
+        prismi_cpu_transpose_scaled(data, w, out, pitch, count, h, r->after + 2 * (h + at), r->after, r->sign);
+    else
+        prismi_cpu_transpose(data, w, out, pitch, count, h);
 }
 
 /* A whole transform, while it is in the cache. */
@@ -301,10 +311,20 @@ int prismi_cpu_fft_run(struct prism_fft *f, int sign, prism_mem dst, prism_mem s
 {
     const bool inverse = sign > 0;
     const int32_t *support = f->support && inverse ? f->support + 4 * f->batch : f->support;
-    struct fft_run r = {f, support, f->rows[inverse], f->cols[inverse], (pair *)dst, (pair *)src};
-    const size_t pixels = f->h * f->w;
+    struct fft_run r = {.f = f,
+                        .support = support,
+                        .rows = f->rows[inverse],
+                        .cols = f->cols[inverse],
+                        .dst = (pair *)dst,
+                        .src = (pair *)src,
+                        .sign = inverse ? -1 : 1};
+    const size_t pixels = f->h * f->w, side = 2 * (f->h + f->w);
     const double work = 16.0 * (double)pixels;
 
+    if (f->factors) {
+        r.before = f->factors + (inverse ? side : 0);
+        r.after = f->factors + (inverse ? 0 : side);
+    }
     if (prismi_cpu_fft_by_image(f)) {
         prismi_cpu_for(f->dev, f->batch, work * (double)f->batch, image_item, &r);
         return 0;

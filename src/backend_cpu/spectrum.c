@@ -62,7 +62,7 @@ static void spectrum_columns(const void *arg, size_t tile, int thread)
 
     if (!prismi_cpu_fft_meet(at, n, r->col0, r->cols, f->w))
         return;
-    prismi_cpu_fft_gather(f, in, r->spectrum + at, r->first, r->count, n);
+    prismi_cpu_fft_gather(f, in, r->spectrum + at, r->first, r->count, n, NULL, 1);
     for (size_t j = 0; j < n; j++)
         prismi_cpu_fft_line(f->cols[0], out + j * f->pitch, in + j * f->pitch);
     prismi_cpu_transpose(r->spectrum + at, f->w, out, f->pitch, n, f->h);
@@ -86,7 +86,7 @@ static void object_columns(const void *arg, size_t tile, int thread)
     const size_t at = tile * TILE, n = least(TILE, r->ow - at);
     pair *in = scratch_of(r, thread), *out = in + CPU_FFT_COLS * f->pitch;
 
-    prismi_cpu_fft_gather(f, in, r->spectrum + r->left + at, r->first, r->count, n);
+    prismi_cpu_fft_gather(f, in, r->spectrum + r->left + at, r->first, r->count, n, NULL, 1);
     for (size_t j = 0; j < n; j++)
         prismi_cpu_fft_line(f->cols[1], out + j * f->pitch, in + j * f->pitch);
     if (!r->real) {

@@ -225,7 +225,7 @@ static double columns(const struct field_run *r, size_t image, size_t tile, int 
 
     open_rows(r, image, &first, &count);
     const size_t end = first + count < h ? first + count : h, rest = first + count - end; /* rest: from row 0 on */
-    prismi_cpu_fft_gather(f, in, data, first, count, n);
+    prismi_cpu_fft_gather(f, in, data, first, count, n, NULL, 1);
     for (size_t j = 0; j < n; j++)
         prismi_cpu_fft_line(f->cols[1], out + j * pitch, in + j * pitch);
     prismi_cpu_transpose_reals((float *)in, 2 * pitch, target, w, h, n);

@@ -1,6 +1,7 @@
 /* Transposes: 4 x 4 elements at a time in registers, in tiles of 16 x 16 so that no cache line is fetched twice. Between a few
  * columns of an image and scratch it is the image that is far, the side with many rows: its rows of a tile are read, or written,
- * one after the other, so that whole lines go to memory. */
+ * one after the other, so that whole lines go to memory. Factors cost next to nothing on the way, as long as it is memory that a
+ * transpose waits for: reading columns it can bear one of them, for more keeps loads from being issued, and writing them both. */
 #include "backend_cpu/fft.h"
 
 #include <string.h>
@@ -66,12 +67,100 @@ void prismi_cpu_transpose_reals(float *y, size_t ldy, const float *x, size_t ldx
     reals(y, ldy, x, ldx, n, m);
 }
 
-void prismi_cpu_fft_gather(const struct prism_fft *f, pair *in, const pair *data, size_t first, size_t count, size_t n)
+/* ---- with factors ---- */
+
+CPU_HOT static void multiply(pair *y, const pair *x, const float *f, size_t n, float sign)
+{
+    const float *from = (const float *)x;
+    float *to = (float *)y;
+
+    CPU_SIMD
+    for (size_t i = 0; i < n; i++) {
+        const float a = from[2 * i], b = from[2 * i + 1], re = f[2 * i], im = sign * f[2 * i + 1];
+        to[2 * i] = re * a - im * b;
+        to[2 * i + 1] = re * b + im * a;
+    }
+}
+
+typedef float quad __attribute__((vector_size(4 * sizeof(pair)), aligned(sizeof(float)), may_alias)); /* of complex numbers */
+
+#define SWAPPED(z) __builtin_shufflevector(z, z, 1, 0, 3, 2, 5, 4, 7, 6)
+
+/* Four rows of x up to a tile's m columns, both multiples of 4. g NULL: all 1 */
+CPU_INLINE void scaled_rows(pair *y, size_t ldy, const pair *x, size_t ldx, size_t m, const float *f, const float *g, float sign)
+{
+    const quad signs = {-sign, sign, -sign, sign, -sign, sign, -sign, sign}, each = *(const quad *)f,
+               re = __builtin_shufflevector(each, each, 0, 0, 2, 2, 4, 4, 6, 6),
+               im = signs * __builtin_shufflevector(each, each, 1, 1, 3, 3, 5, 5, 7, 7);
+
+    for (size_t j = 0; j < m; j += 4) {
+        pairs_vec block[4];
+        pairs_4x4((pair *)block, 4, x + j, ldx);
+        for (size_t k = 0; k < 4; k++) {
+            quad z = (quad)block[k];
+            if (g) {
+                const float r = g[2 * (j + k)], i = g[2 * (j + k) + 1];
+                z = (quad){r, r, r, r, r, r, r, r} * z + i * signs * SWAPPED(z);
+            }
+            *(quad *)(y + (j + k) * ldy) = re * z + im * SWAPPED(z);
+        }
+    }
+}
+
+CPU_INLINE void scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const float *f, const float *g,
+                       float sign)
+{
+    const size_t n4 = n / 4 * 4, m4 = m / 4 * 4, strip = n < m ? 4 : TILE;
+
+    for (size_t j = 0; j < m4; j += strip)
+        for (size_t i = 0; i < n4; i += 4)
+            scaled_rows(y + j * ldy + i, ldy, x + i * ldx + j, ldx, m4 - j < strip ? m4 - j : strip, f + 2 * i,
+                        g ? g + 2 * j : NULL, sign);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i < n4 ? m4 : 0; j < m; j++) {
+            pair *to = y + j * ldy + i;
+            multiply(to, x + i * ldx + j, f + 2 * i, 1, sign);
+            if (g)
+                multiply(to, to, g + 2 * j, 1, sign);
+        }
+}
+
+CPU_HOT static void transpose_scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const float *f,
+                                     const float *g, float sign)
+{
+    if (g)
+        scaled(y, ldy, x, ldx, n, m, f, g, sign);
+    else
+        scaled(y, ldy, x, ldx, n, m, f, NULL, sign);
+}
+
+void prismi_cpu_multiply(pair *y, const pair *x, const float *f, size_t n, float sign)
+{
+    multiply(y, x, f, n, sign);
+}
+
+void prismi_cpu_transpose_scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const float *f, const float *g,
+                                 float sign)
+{
+    transpose_scaled(y, ldy, x, ldx, n, m, f, g, sign);
+}
+
+static void take(const struct prism_fft *f, pair *in, const pair *data, size_t row, size_t rows, size_t n, const float *factors,
+                 float sign)
+{
+    if (factors)
+        prismi_cpu_transpose_scaled(in + row, f->pitch, data + row * f->w, f->w, rows, n, factors + 2 * row, NULL, sign);
+    else
+        pairs(in + row, f->pitch, data + row * f->w, f->w, rows, n);
+}
+
+void prismi_cpu_fft_gather(const struct prism_fft *f, pair *in, const pair *data, size_t first, size_t count, size_t n,
+                           const float *factors, float sign)
 {
     const size_t end = first + count < f->h ? first + count : f->h, rest = first + count - end; /* rest: from row 0 on */
 
-    pairs(in + first, f->pitch, data + first * f->w, f->w, end - first, n);
-    pairs(in, f->pitch, data, f->w, rest, n);
+    take(f, in, data, first, end - first, n, factors, sign);
+    take(f, in, data, 0, rest, n, factors, sign);
     for (size_t j = 0; j < n; j++, in += f->pitch) {
         memset(in + rest, 0, (first - rest) * sizeof *in);
         memset(in + end, 0, (f->h - end) * sizeof *in);

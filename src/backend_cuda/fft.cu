@@ -1,6 +1,7 @@
 /* CUDA backend: transforms by cuFFT. One plan per size and batch, on the device's stream, in a work area of ours: cuFFT allocates
  * nothing afterwards, so that a plan may run while a step is recorded. Its floor is two passes over the data, 32 bytes per F32
- * element, where a dimension's line fits in shared memory. */
+ * element, where a dimension's line fits in shared memory. Factors are a pass more before and after, of which the first moves the
+ * data to its place. */
 #include "backend_cuda/cu.h"
 
 #include <cufft.h>
@@ -14,6 +15,38 @@ struct prism_fft {
     bool planned; /* plan is there; not for a single sample, which is its own transform */
     void *work;
 };
+
+namespace
+{
+/* y = x times the factors of its row and its column; sign > 0: times their conjugates. y may be x. */
+template <class T> __global__ void scale_kernel(int h, int w, int sign, T *y, const T *x, const T *__restrict__ factors)
+{
+    const int j = blockIdx.x * 32 + threadIdx.x, i = blockIdx.y * 8 + threadIdx.y;
+    const size_t at = ((size_t)blockIdx.z * h + i) * w + j;
+
+    if (j >= w || i >= h)
+        return;
+    const T a = factors[i], b = factors[h + j], v = x[at];
+    const auto re = a.re * b.re - a.im * b.im, im = -sign * (a.re * b.im + a.im * b.re);
+    y[at] = T{v.re * re - v.im * im, v.re * im + v.im * re};
+}
+
+/* after: which side of the transform's factors, as sign -1 counts them */
+template <class T> int scale(const struct prism_fft *p, int sign, bool after, prism_mem y, prism_mem x)
+{
+    const struct prism_fft_desc *d = &p->desc;
+    const T *factors = (const T *)d->factors + (after ? d->h + d->w : 0);
+    const dim3 grid(cu_blocks(d->w, 32), cu_blocks(d->h, 8), d->batch);
+
+    return cu_launch(p->dev, "the factors of a transform", scale_kernel<T>, grid, dim3(32, 8), d->h, d->w, sign, (T *)y,
+                     (const T *)x, factors);
+}
+
+int scale_by_type(const struct prism_fft *p, int sign, bool after, prism_mem y, prism_mem x)
+{
+    return p->desc.dtype == PRISM_CF64 ? scale<struct cu_cf64>(p, sign, after, y, x) : scale<struct cu_cf32>(p, sign, after, y, x);
+}
+} // namespace
 
 static const char *status_name(cufftResult e)
 {
@@ -91,7 +124,7 @@ int cu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct 
     return status;
 }
 
-int cu_fft_run(struct prism_fft *p, int sign, prism_mem dst, prism_mem src)
+static int transform(struct prism_fft *p, int sign, prism_mem dst, prism_mem src)
 {
     int direction = sign < 0 ? CUFFT_FORWARD : CUFFT_INVERSE;
 
@@ -101,6 +134,15 @@ int cu_fft_run(struct prism_fft *p, int sign, prism_mem dst, prism_mem src)
     if (p->desc.dtype == PRISM_CF64)
         return check(p, cufftExecZ2Z(p->plan, (cufftDoubleComplex *)src, (cufftDoubleComplex *)dst, direction));
     return check(p, cufftExecC2C(p->plan, (cufftComplex *)src, (cufftComplex *)dst, direction));
+}
+
+int cu_fft_run(struct prism_fft *p, int sign, prism_mem dst, prism_mem src)
+{
+    if (!p->desc.factors)
+        return transform(p, sign, dst, src);
+    CU_TRY(scale_by_type(p, sign, sign > 0, dst, src));
+    CU_TRY(transform(p, sign, dst, dst));
+    return scale_by_type(p, sign, sign < 0, dst, dst);
 }
 
 void cu_fft_destroy(struct prism_fft *p)

@@ -88,20 +88,35 @@ static void T(fill_table)(int n, CPLX *w)
         w[k] = (CPLX){(REAL)cos(2 * PI * k / n), (REAL)-sin(2 * PI * k / n)};
 }
 
+/* A line times its own factor and those of its samples; sign +1: by their conjugates. */
+static void T(scale)(int n, CPLX *x, CPLX own, const CPLX *each, int sign)
+{
+    for (int k = 0; k < n; k++) {
+        CPLX f = T(mul)(own, each[k]);
+        x[k] = T(mul)(x[k], sign < 0 ? f : (CPLX){f.re, -f.im});
+    }
+}
+
 static void T(run)(const struct prism_fft *plan, int sign, CPLX *dst, const CPLX *src)
 {
     int h = plan->desc.h, w = plan->desc.w;
+    const CPLX *factors = (const CPLX *)plan->desc.factors;
+    const CPLX *before = factors && sign > 0 ? factors + h + w : factors, *after = factors && sign < 0 ? factors + h + w : factors;
     CPLX *in = plan->scratch, *out = in + plan->longest, *t = out + plan->longest;
 
     for (int b = 0; b < plan->desc.batch; b++, src += (size_t)h * w, dst += (size_t)h * w) {
         for (int i = 0; i < h; i++) { /* through a copy, for dst may be src */
             memcpy(in, src + (size_t)i * w, (size_t)w * sizeof *in);
+            if (before)
+                T(scale)(w, in, before[i], before + h, sign);
             T(fft)(w, in, 1, dst + (size_t)i * w, plan->table_w, 1, sign, t);
         }
         for (int j = 0; j < w; j++) {
             for (int i = 0; i < h; i++)
                 in[i] = dst[(size_t)i * w + j];
             T(fft)(h, in, 1, out, plan->table_h, 1, sign, t);
+            if (after)
+                T(scale)(h, out, after[h + j], after, sign);
             for (int i = 0; i < h; i++)
                 dst[(size_t)i * w + j] = out[i];
         }

@@ -109,7 +109,7 @@ static double *coverage(const struct setup *s)
 
 static int transform(struct prism_dev *dev, int n, float *host)
 {
-    struct prism_fft_desc desc = {PRISM_CF32, 1, n, n, NULL};
+    struct prism_fft_desc desc = {PRISM_CF32, 1, n, n, NULL, NULL};
     size_t bytes = (size_t)n * (size_t)n * 2 * sizeof *host;
     struct prism_fft *fft = NULL;
     prism_mem mem = NULL;

@@ -171,7 +171,7 @@ static const struct prism_config_key keys[] = {
               "folder of backend plugins; empty: PRISMREC_BACKEND_PATH, else the installed one")},
 
     {KEY_INT("cache.grids_mb", cache.grids_mb, 0, 1048576, "64", "MiB",
-             "memory for phase planes of propagators, for programs that make them; a run makes none. 0: none are kept")},
+             "memory for transfer functions of propagators, for programs that make them; a run makes none. 0: none are kept")},
     {KEY_BOOL("cache.plans", cache.plans, "true",
               "keep what was found out about transforms in the user's cache folder; false: every process times candidates anew")},
     {KEY_INT("cache.apertures_mb", cache.apertures_mb, 0, 1048576, "16", "MiB",

@@ -197,8 +197,8 @@ static int aim(struct prism_measure *m, int a)
 static int build(struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
-    struct prism_fft_desc grid = {m->cplx, 1, p->grid_h, p->grid_w, NULL};
-    struct prism_fft_desc field = {m->cplx, p->batch, p->field_h, p->field_w, NULL};
+    struct prism_fft_desc grid = {m->cplx, 1, p->grid_h, p->grid_w, NULL, NULL};
+    struct prism_fft_desc field = {m->cplx, p->batch, p->field_h, p->field_w, NULL, NULL};
 
     PRISM_TRY(prismi_matrix_choose(m->dev, p, &m->matrix));
     PRISM_TRY(allocate(m));

@@ -1,9 +1,10 @@
 /* Propagators between parallel planes.
  *
- * Fraunhofer and Fresnel are centred transforms: with c = n/2 and s the sign of the transform,
- *   exp(s 2 pi i (p-c)(q-c)/n) = exp(s 2 pi i p q/n) exp(-s 2 pi i c q/n) exp(-s 2 pi i c (p-c)/n),
- * so a plain transform between two phase planes is centred for any parity and no data is shifted. The planes take in the quadratic
- * phases and the scale as well.
+ * Fraunhofer and Fresnel are centred transforms: with c = n/2 and sign -1,
+ *   exp(-2 pi i (p-c)(q-c)/n) = exp(-2 pi i p q/n) exp(2 pi i c q/n) exp(2 pi i c (p-c)/n),
+ * so a plain transform between two phases is centred for any parity and no data is shifted. The phases take in the quadratic ones
+ * and the scale as well, and all are products of one along y and one along x: factors of the transform. A negative distance is
+ * sign +1, whose factors are conjugate and exchanged.
  * The angular spectrum is a convolution, which knows no centre: its transfer function is laid out with DC at index 0. */
 #include "optics/optics_internal.h"
 
@@ -15,35 +16,27 @@ struct propagator {
     int sign; /* of the forward transform */
     size_t pixels;
     struct prismi_arena arena;
-    prism_mem before, after; /* [ny,nx] factors before and after the transform; angular spectrum: after = transfer function */
+    prism_mem table; /* factors [2,ny+nx], or the angular spectrum's transfer function [ny,nx] */
 };
-
-static int multiply(const struct propagator *p, enum prism_map op, prism_mem y, prism_mem x, prism_mem factors)
-{
-    return prismi_map(p->op.dev, op, prism_dtype_real(p->op.x.dtype), 1, p->pixels, y, x, factors, NULL, 1, 0);
-}
 
 static int centred_forward(struct prism_linop *op, prism_mem y, prism_mem x)
 {
     struct propagator *p = (struct propagator *)op;
-    PRISM_TRY(multiply(p, PRISM_MAP_C_MUL_COL, y, x, p->before));
-    PRISM_TRY(op->dev->ops->fft_run(p->fft, p->sign, y, y));
-    return multiply(p, PRISM_MAP_C_MUL_COL, y, y, p->after);
+    return op->dev->ops->fft_run(p->fft, p->sign, y, x);
 }
 
 static int centred_adjoint(struct prism_linop *op, prism_mem x, prism_mem y)
 {
     struct propagator *p = (struct propagator *)op;
-    PRISM_TRY(multiply(p, PRISM_MAP_C_MULC_COL, x, y, p->after));
-    PRISM_TRY(op->dev->ops->fft_run(p->fft, -p->sign, x, x));
-    return multiply(p, PRISM_MAP_C_MULC_COL, x, x, p->before);
+    return op->dev->ops->fft_run(p->fft, -p->sign, x, y);
 }
 
 static int filter(struct propagator *p, enum prism_map op, prism_mem y, prism_mem x)
 {
-    PRISM_TRY(p->op.dev->ops->fft_run(p->fft, -1, y, x));
-    PRISM_TRY(multiply(p, op, y, y, p->after));
-    return p->op.dev->ops->fft_run(p->fft, +1, y, y);
+    struct prism_dev *dev = p->op.dev;
+    PRISM_TRY(dev->ops->fft_run(p->fft, -1, y, x));
+    PRISM_TRY(prismi_map(dev, op, prism_dtype_real(p->op.x.dtype), 1, p->pixels, y, y, p->table, NULL, 1, 0));
+    return dev->ops->fft_run(p->fft, +1, y, y);
 }
 
 static int spectrum_forward(struct prism_linop *op, prism_mem y, prism_mem x)
@@ -64,126 +57,119 @@ static void propagator_destroy(struct prism_linop *op)
     prismi_free(p);
 }
 
-/* Along one axis: the centring phase of a transform of this sign and a quadratic phase of x^2 turns_per_m2. shift is 0 before the
- * transform and n/2 after it. e: [n] complex. */
-static void axis_phase(double *e, int n, int sign, int shift, double pitch_m, double turns_per_m2)
+/* ---- factors: all of them, in double ---- */
+
+/* Along one axis: the centring phase, and a quadratic phase of x^2 turns_per_m2. shift is 0 before the transform and n/2 after it.
+ * e: [n] complex. */
+static void axis_phase(double *e, int n, int shift, double pitch_m, double turns_per_m2)
 {
     for (int i = 0; i < n; i++) {
         double x_m = (i - n / 2) * pitch_m;
         long long numerator = (long long)(i - shift) * (n / 2) % n;
-        prismi_exp_turns(-sign * (double)numerator / n + x_m * x_m * turns_per_m2, &e[2 * i], &e[2 * i + 1]);
+        prismi_exp_turns((double)numerator / n + x_m * x_m * turns_per_m2, &e[2 * i], &e[2 * i + 1]);
     }
 }
 
-/* ---- phase planes: by rows in double, kept as the device's type ---- */
-
-/* What one depends on. */
-struct plane {
-    enum prism_propagator method;
-    const struct prism_grid *in, *out; /* of the two planes */
-    double distance_m;
-    int sign;
-    bool after;  /* the transform */
-    double *row; /* scratch: [nx] complex */
-    double *e;   /* scratch: [ny], then [nx] complex */
-};
-
-static struct prism_key key_of(const struct plane *f, enum prism_dtype dtype)
+/* e: [2,ny+nx] complex */
+static void centred_factors(enum prism_propagator method, const struct prism_grid *in, const struct prism_grid *out,
+                            double distance_m, double *e)
 {
-    const struct prism_grid *g = f->in;
-    const double all[] = {f->method, g->ny, g->nx, g->dy_m, g->dx_m, g->wavelength_m, f->distance_m, f->after, dtype};
-    struct prism_key key = prism_key_init("phase plane");
-    prism_key_add(&key, all, sizeof all);
-    return key;
-}
+    const struct prism_grid *at[] = {distance_m < 0 ? out : in, distance_m < 0 ? in : out};
+    double re = 1, im = 0, bend = 0, scale = 1 / sqrt((double)in->ny * in->nx);
 
-/* The phases of both axes into e, and what both share. */
-static void centred_axes(const struct plane *f, double *re, double *im)
-{
-    const struct prism_grid *in = f->in, *at = f->after ? f->out : in;
-    double bend = 0, scale = 1 / sqrt((double)in->ny * in->nx);
-
-    *re = 1;
-    *im = 0;
-    if (f->method == PRISM_FRESNEL) {
-        /* exp(ikz)/(i lambda z) dx dy; i z gives the quarter turn */
-        bend = 1 / (2 * in->wavelength_m * f->distance_m);
-        if (f->after)
-            prismi_exp_turns(f->distance_m / in->wavelength_m - copysign(0.25, f->distance_m), re, im);
-        scale = in->dx_m * in->dy_m / (in->wavelength_m * fabs(f->distance_m));
+    if (method == PRISM_FRESNEL) {
+        /* exp(ikz)/(i lambda z) dx dy; 1/i gives the quarter turn */
+        const double z_m = fabs(distance_m);
+        bend = 1 / (2 * in->wavelength_m * z_m);
+        prismi_exp_turns(z_m / in->wavelength_m - 0.25, &re, &im);
+        scale = in->dx_m * in->dy_m / (in->wavelength_m * z_m);
     }
-    if (f->after) {
-        *re *= scale;
-        *im *= scale;
-    }
-    axis_phase(f->e, in->ny, f->sign, f->after ? in->ny / 2 : 0, at->dy_m, bend);
-    axis_phase(f->e + 2 * (size_t)in->ny, in->nx, f->sign, f->after ? in->nx / 2 : 0, at->dx_m, bend);
-}
-
-/* row[j] = (re + i im) ey[i] ex[j] */
-static void centred_row(const struct plane *f, int i, double re, double im)
-{
-    const double *ey = f->e + 2 * (size_t)i, *ex = f->e + 2 * (size_t)f->in->ny;
-    double yr = re * ey[0] - im * ey[1], yi = re * ey[1] + im * ey[0];
-    for (int j = 0; j < f->in->nx; j++) {
-        f->row[2 * j] = yr * ex[2 * j] - yi * ex[2 * j + 1];
-        f->row[2 * j + 1] = yr * ex[2 * j + 1] + yi * ex[2 * j];
+    for (int side = 0; side < 2; side++) {
+        axis_phase(e, in->ny, side ? in->ny / 2 : 0, at[side]->dy_m, bend);
+        for (double *f = e; side && f < e + 2 * in->ny; f += 2) {
+            const double a = scale * f[0], b = scale * f[1];
+            f[0] = re * a - im * b;
+            f[1] = re * b + im * a;
+        }
+        e += 2 * in->ny;
+        axis_phase(e, in->nx, side ? in->nx / 2 : 0, at[side]->dx_m, bend);
+        e += 2 * in->nx;
     }
 }
 
-static void spectrum_row(const struct plane *f, int i)
+static int put_factors(struct propagator *p, enum prism_propagator method, const struct prism_grid *in,
+                       const struct prism_grid *out, double distance_m)
 {
-    const struct prism_grid *g = f->in;
+    const size_t n = 4 * ((size_t)in->ny + in->nx);
+    double *e = prismi_alloc(n, sizeof *e);
+
+    if (!e)
+        return PRISM_FAIL(prismi_dev_ctx(p->op.dev), PRISM_ENOMEM, "propagator: no memory for the phases of %d x %d samples",
+                          in->ny, in->nx);
+    centred_factors(method, in, out, distance_m, e);
+    int status = prismi_dev_put(p->op.dev, p->table, prism_dtype_real(p->op.x.dtype), e, n);
+    prismi_free(e);
+    return status;
+}
+
+/* ---- transfer function: by rows in double, kept as the device's type ---- */
+
+static void spectrum_row(const struct prism_grid *g, double distance_m, int i, double *row)
+{
     double ky = prism_grid_ky(g, (i + g->ny / 2) % g->ny), pixels = (double)g->ny * g->nx;
     for (int j = 0; j < g->nx; j++) {
-        double kx = prism_grid_kx(g, (j + g->nx / 2) % g->nx), *t = f->row + 2 * j;
+        double kx = prism_grid_kx(g, (j + g->nx / 2) % g->nx), *t = row + 2 * j;
         double kz2 = 1 / (g->wavelength_m * g->wavelength_m) - ky * ky - kx * kx;
         t[0] = t[1] = 0;
         if (kz2 > 0)
-            prismi_exp_turns(f->distance_m * sqrt(kz2), &t[0], &t[1]);
+            prismi_exp_turns(distance_m * sqrt(kz2), &t[0], &t[1]);
         t[0] /= pixels;
         t[1] /= pixels;
     }
 }
 
-static void make_plane(const struct plane *f, enum prism_dtype dtype, void *to)
+/* row: [nx] complex, scratch */
+static void make_transfer(const struct prism_grid *g, double distance_m, enum prism_dtype dtype, double *row, void *to)
 {
-    const size_t n = 2 * (size_t)f->in->nx;
-    double re, im;
+    const size_t n = 2 * (size_t)g->nx;
 
-    if (f->method != PRISM_ANGULAR_SPECTRUM)
-        centred_axes(f, &re, &im);
-    for (int i = 0; i < f->in->ny; i++) {
-        if (f->method == PRISM_ANGULAR_SPECTRUM)
-            spectrum_row(f, i);
-        else
-            centred_row(f, i, re, im);
+    for (int i = 0; i < g->ny; i++) {
+        spectrum_row(g, distance_m, i, row);
         for (size_t j = 0; j < n; j++)
             if (dtype == PRISM_CF64)
-                ((double *)to)[i * n + j] = f->row[j];
+                ((double *)to)[i * n + j] = row[j];
             else
-                ((float *)to)[i * n + j] = (float)f->row[j];
+                ((float *)to)[i * n + j] = (float)row[j];
     }
 }
 
-/* To dst, from the cache or by making it. */
-static int put_plane(struct propagator *p, const struct plane *f, prism_mem dst)
+/* From the cache or by making it. */
+static int put_transfer(struct propagator *p, const struct prism_grid *g, double distance_m)
 {
     struct prism_dev *dev = p->op.dev;
     struct prism_cache *cache = prismi_dev_cache(dev);
     const enum prism_dtype dtype = p->op.x.dtype;
     const size_t bytes = p->pixels * prism_dtype_size(dtype);
-    const struct prism_key key = key_of(f, dtype);
-    const void *kept = prism_cache_get(cache, PRISM_CACHE_GRIDS, &key, NULL);
+    const double all[] = {g->ny, g->nx, g->dy_m, g->dx_m, g->wavelength_m, distance_m, dtype};
+    struct prism_key key = prism_key_init("transfer function");
 
+    prism_key_add(&key, all, sizeof all);
+    const void *kept = prism_cache_get(cache, PRISM_CACHE_GRIDS, &key, NULL);
     if (kept)
-        return dev->ops->write(dev, dst, kept, bytes);
-    void *room = prismi_cache_room(cache, PRISM_CACHE_GRIDS, &key, bytes), *own = room ? NULL : prismi_alloc(bytes, 1);
-    if (!room && !own)
-        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "propagator: no memory for a %d x %d phase plane", f->in->ny,
-                          f->in->nx);
-    make_plane(f, dtype, room ? room : own);
-    int status = dev->ops->write(dev, dst, room ? room : own, bytes);
+        return dev->ops->write(dev, p->table, kept, bytes);
+    double *row = prismi_alloc(2 * (size_t)g->nx, sizeof *row);
+    void *room = row ? prismi_cache_room(cache, PRISM_CACHE_GRIDS, &key, bytes) : NULL;
+    void *own = room ? NULL : prismi_alloc(bytes, 1);
+    int status;
+    if (!row || (!room && !own)) {
+        status =
+            PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "propagator: no memory for a %d x %d transfer function", g->ny, g->nx);
+        goto out;
+    }
+    make_transfer(g, distance_m, dtype, row, room ? room : own);
+    status = dev->ops->write(dev, p->table, room ? room : own, bytes);
+out:
+    prismi_free(row);
     prismi_free(own);
     return status;
 }
@@ -224,31 +210,6 @@ static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev, enum
     return 0;
 }
 
-static int fill(struct propagator *p, enum prism_propagator method, const struct prism_grid *g, double distance_m)
-{
-    struct prism_ctx *ctx = prismi_dev_ctx(p->op.dev);
-    const struct prism_grid out = method == PRISM_FRESNEL ? prism_grid_lens(g, fabs(distance_m)) : *g;
-    struct plane f = {.method = method, .in = g, .out = &out, .distance_m = distance_m, .sign = p->sign};
-    int status = 0;
-
-    f.row = prismi_alloc(2 * (size_t)g->nx, sizeof(*f.row));
-    f.e = prismi_alloc(2 * ((size_t)g->ny + g->nx), sizeof(*f.e));
-    if (!f.row || !f.e) {
-        status = PRISM_FAIL(ctx, PRISM_ENOMEM, "propagator: no memory for a %d x %d phase plane", g->ny, g->nx);
-        goto out;
-    }
-    if (p->before)
-        PRISM_TRY_OUT(put_plane(p, &f, p->before));
-    f.after = true;
-    PRISM_TRY_OUT(put_plane(p, &f, p->after));
-    /* the inverse step ends on the plane its partner started from */
-    warn_sampling(ctx, method, distance_m < 0 ? &out : g, distance_m);
-out:
-    prismi_free(f.e);
-    prismi_free(f.row);
-    return status;
-}
-
 int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method, const struct prism_grid *grid, double distance_m,
                             enum prism_dtype dtype, struct prism_linop **out)
 {
@@ -261,6 +222,7 @@ int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
     struct propagator *p = prismi_alloc(1, sizeof(*p));
     if (!p)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "propagator: no memory for %zu bytes", sizeof(*p));
+    const struct prism_grid end = method == PRISM_FRESNEL ? prism_grid_lens(grid, fabs(distance_m)) : *grid;
     p->pixels = (size_t)grid->ny * grid->nx;
     p->sign = distance_m < 0 ? +1 : -1;
     p->op = (struct prism_linop){dev,
@@ -270,14 +232,14 @@ int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
                                  {dtype, p->pixels},
                                  {dtype, p->pixels}};
 
-    struct prism_fft_desc fft = {dtype, 1, grid->ny, grid->nx, NULL};
-    const size_t bytes = p->pixels * prism_dtype_size(dtype);
-    PRISM_TRY_OUT(dev->ops->fft_create(dev, &fft, &p->fft));
-    if (centred)
-        prismi_arena_add(&p->arena, bytes, &p->before);
-    prismi_arena_add(&p->arena, bytes, &p->after);
+    const size_t bytes = (centred ? 2 * ((size_t)grid->ny + grid->nx) : p->pixels) * prism_dtype_size(dtype);
+    prismi_arena_add(&p->arena, bytes, &p->table);
     PRISM_TRY_OUT(prismi_arena_bind(&p->arena, dev));
-    PRISM_TRY_OUT(fill(p, method, grid, distance_m));
+    PRISM_TRY_OUT(centred ? put_factors(p, method, grid, &end, distance_m) : put_transfer(p, grid, distance_m));
+    const struct prism_fft_desc fft = {dtype, 1, grid->ny, grid->nx, NULL, centred ? p->table : NULL};
+    PRISM_TRY_OUT(dev->ops->fft_create(dev, &fft, &p->fft));
+    /* the inverse step ends on the plane its partner started from */
+    warn_sampling(ctx, method, distance_m < 0 ? &end : grid, distance_m);
     prismi_ctx_retain(ctx, "linop");
     *out = &p->op;
     return 0;

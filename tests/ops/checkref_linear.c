@@ -6,9 +6,9 @@
 
 /* ---- fft ---- */
 
-static void transform(int batch, int h, int w, int sign, double complex *y, const double complex *x)
+static void transform(int batch, int h, int w, int sign, double complex *y, const double complex *x, const double complex *factors)
 {
-    struct prism_fft_desc d = {PRISM_CF64, batch, h, w, NULL};
+    struct prism_fft_desc d = {PRISM_CF64, batch, h, w, NULL, MEM(factors)};
     struct prism_fft *plan;
 
     ref->ops->fft_create(ref, &d, &plan);
@@ -29,9 +29,39 @@ static void check_fft_definition(int h, int w, int sign)
                 for (int j = 0; j < w; j++)
                     expected[ky * w + kx] +=
                         x[i * w + j] * cexp(I * sign * turn * ((double)(ky * i % h) / h + (double)(kx * j % w) / w));
-    transform(1, h, w, sign, y, x);
+    transform(1, h, w, sign, y, x, NULL);
     expect(worst_difference((double *)y, (double *)expected, 2 * n), 1e-15 * (double)n + 1e-15,
            "fft %d x %d sign %+d by definition", h, w, sign);
+}
+
+/* Against multiplication before and after a transform without factors; and sign +1 is the adjoint of sign -1. */
+static void check_fft_factors(int batch, int h, int w)
+{
+    size_t n = (size_t)h * (size_t)w, all = (size_t)batch * n, side = (size_t)(h + w);
+    double complex *x = random_cplx(all), *y = (void *)reals(2 * all), *f = random_cplx(2 * side);
+    double complex *z[2] = {(void *)reals(2 * all), (void *)reals(2 * all)};
+
+    for (int inverse = 0; inverse < 2; inverse++) {
+        const int sign = inverse ? +1 : -1;
+        for (size_t k = 0; k < all; k++) {
+            double complex *b = f + (inverse ? side : 0), v = b[k / (size_t)w % (size_t)h] * b[(size_t)h + k % (size_t)w];
+            y[k] = x[k] * (inverse ? conj(v) : v);
+        }
+        transform(batch, h, w, sign, y, y, NULL);
+        for (size_t k = 0; k < all; k++) {
+            double complex *a = f + (inverse ? 0 : side), v = a[k / (size_t)w % (size_t)h] * a[(size_t)h + k % (size_t)w];
+            y[k] *= inverse ? conj(v) : v;
+        }
+        transform(batch, h, w, sign, z[inverse], x, f);
+        expect(worst_difference((double *)z[inverse], (double *)y, 2 * all), 1e-14 * (double)n, "fft %d x %d x %d sign %+d factors",
+               batch, h, w, sign);
+    }
+    double complex there = 0, back = 0; /* <A x, x> = <x, A^H x> */
+    for (size_t k = 0; k < all; k++) {
+        there += z[0][k] * conj(x[k]);
+        back += x[k] * conj(z[1][k]);
+    }
+    expect(cabs(there - back), 1e-13 * (double)all, "fft %d x %d x %d adjoint with factors", batch, h, w);
 }
 
 static void check_fft(void)
@@ -47,13 +77,16 @@ static void check_fft(void)
         }
     check_fft_definition(6, 10, -1);
     check_fft_definition(7, 16, +1);
-    transform(B, H, W, -1, y, x);
+    check_fft_factors(1, 1, 5);
+    check_fft_factors(3, 6, 7);
+    check_fft_factors(2, 9, 16);
+    transform(B, H, W, -1, y, x, NULL);
     for (int b = 0; b < B; b++) {
         double *image = (double *)x + 2 * b * H * W, *spectrum = (double *)y + 2 * b * H * W;
         double energy = dot(image, image, 2 * H * W);
         expect(fabs(dot(spectrum, spectrum, 2 * H * W) / (H * W) / energy - 1), 1e-14, "fft Parseval, image %d", b);
     }
-    transform(B, H, W, +1, z, y);
+    transform(B, H, W, +1, z, y, NULL);
     for (int i = 0; i < N; i++)
         z[i] /= H * W;
     expect(worst_difference((double *)z, (double *)x, 2 * N), 1e-14, "fft there and back");

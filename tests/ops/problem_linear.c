@@ -35,7 +35,7 @@ static void copy_build(struct problem *p)
 
 struct fft_plan {
     struct prism_fft *fft;
-    prism_mem support;
+    prism_mem support, factors;
 };
 
 static bool has_support(const struct problem *p)
@@ -61,12 +61,28 @@ static void fft_destroy(struct prism_dev *dev, void *plan)
     dev->ops->fft_destroy(f->fft);
     if (f->support)
         dev->ops->release(dev, f->support);
+    if (f->factors)
+        dev->ops->release(dev, f->factors);
     free(f);
+}
+
+/* [2,h+w] cplx, the same numbers in every precision. */
+static int put_factors(struct prism_dev *dev, const struct problem *p, prism_mem *out)
+{
+    const size_t n = 4 * ((size_t)INT("h", 1) + (size_t)INT("w", 1)), size = prism_dtype_size(p->dtype);
+    int status = dev->ops->alloc(dev, n * size, out);
+
+    for (size_t i = 0; !status && i < n; i++) {
+        const float f32 = (float)(2 * test_noise(5, i) - 1);
+        const double f64 = f32;
+        status = dev->ops->write(dev, *out + i * size, size == sizeof f64 ? (const void *)&f64 : &f32, size);
+    }
+    return status;
 }
 
 static int fft_create(struct prism_dev *dev, const struct problem *p, void **plan)
 {
-    struct prism_fft_desc d = {cplx(p), INT("b", 1), INT("h", 1), INT("w", 1), NULL};
+    struct prism_fft_desc d = {cplx(p), INT("b", 1), INT("h", 1), INT("w", 1), NULL, NULL};
     struct fft_plan *f = calloc(1, sizeof *f);
     int status = f ? 0 : PRISM_ENOMEM;
     int32_t s[4];
@@ -77,8 +93,11 @@ static int fft_create(struct prism_dev *dev, const struct problem *p, void **pla
         fft_support(p, t, s);
         status = dev->ops->write(dev, f->support + (size_t)t * sizeof s, s, sizeof s);
     }
+    if (!status && case_has(p->text, "factors"))
+        status = put_factors(dev, p, &f->factors);
     if (!status) {
         d.support = f->support;
+        d.factors = f->factors;
         status = dev->ops->fft_create(dev, &d, &f->fft);
     }
     if (status) {
@@ -403,7 +422,7 @@ static void subaperture_build(struct problem *p, bool adjoint)
 static int field_misfit_create(struct prism_dev *dev, const struct problem *p, void **plan)
 {
     struct prism_subaperture_desc a = aperture_desc(p);
-    struct prism_fft_desc d = {a.dtype, a.batch, a.oh, a.ow, NULL};
+    struct prism_fft_desc d = {a.dtype, a.batch, a.oh, a.ow, NULL, NULL};
 
     return dev->ops->fft_create(dev, &d, (struct prism_fft **)plan);
 }

@@ -60,7 +60,7 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
 
 static void transforms(struct prism_dev *dev, struct prism_ctx *ctx)
 {
-    const struct prism_fft_desc d = {PRISM_CF32, 1, 32, 32, NULL};
+    const struct prism_fft_desc d = {PRISM_CF32, 1, 32, 32, NULL, NULL};
     const size_t bytes = 32 * 32 * 8;
     struct prism_fft *fft;
     prism_mem x, y;

@@ -20,7 +20,7 @@ static uint64_t transforms(struct prism_ctx *ctx, struct prism_dev *dev)
     static const int sides[SIDES] = {12, 18, 20, 24, 40, 48};
     uint64_t h = 0;
     for (int i = 0; i < SIDES; i++) {
-        const struct prism_fft_desc d = {PRISM_CF32, 2, sides[i], sides[SIDES - 1 - i], NULL};
+        const struct prism_fft_desc d = {PRISM_CF32, 2, sides[i], sides[SIDES - 1 - i], NULL, NULL};
         const size_t n = 4 * (size_t)d.h * (size_t)d.w;
         double *x = new_array(n, sizeof *x);
         struct prism_fft *fft;

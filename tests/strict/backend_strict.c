@@ -185,14 +185,15 @@ static int strict_fft_create(struct prism_dev *dev, const struct prism_fft_desc 
     *out = NULL;
     if (status)
         return status;
-    status = REF->fft_create(dev, d, &inner);
+    p->fft = *d;
+    p->fft.support = twin(d->support);
+    p->fft.factors = twin(d->factors);
+    status = REF->fft_create(dev, &p->fft, &inner);
     if (status) {
         free(p);
         return status;
     }
     p->inner = inner;
-    p->fft = *d;
-    p->fft.support = twin(d->support);
     *out = (struct prism_fft *)p;
     return 0;
 }

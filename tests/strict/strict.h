@@ -23,7 +23,7 @@ struct state {
 struct plan {
     struct prism_dev *dev;
     void *inner;               /* the reference's; NULL once destroyed */
-    struct prism_fft_desc fft; /* of a transform; support as the kernels see it */
+    struct prism_fft_desc fft; /* of a transform; its tables as the kernels see them */
     struct plan *next;
 };
 

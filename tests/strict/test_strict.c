@@ -185,7 +185,7 @@ static void test_replay(struct prism_dev *dev)
 
 static void test_replayed_plan(struct prism_dev *dev)
 {
-    struct prism_fft_desc d = {PRISM_CF64, 1, 1, 1, NULL};
+    struct prism_fft_desc d = {PRISM_CF64, 1, 1, 1, NULL, NULL};
     struct prism_fft *fft = NULL;
     struct prism_replay *r = NULL;
     const double x[2] = {3, 4};
@@ -213,7 +213,7 @@ static void test_hints(struct prism_ctx *ctx, struct prism_dev *dev)
     enum { X = 0, TABLE = 64, PUPIL = 128, ORIGIN = 192, INDEX = 256, BYTES = 320 };
     const int32_t support[8] = {0, 1, 0, 1, 0, 1, 0, 1}, open[4] = {0, 1, 0, 1}, zero[2] = {0, 0};
     const double x[8] = {3, 4, 5, 6}, spread[8] = {3, 4, 5, 6, 7}, pupil[4] = {1, 0}, wide[4] = {1, 0, 1};
-    struct prism_fft_desc d = {PRISM_CF64, 1, 2, 2, NULL};
+    struct prism_fft_desc d = {PRISM_CF64, 1, 2, 2, NULL, NULL};
     struct prism_subaperture_desc sd = {PRISM_CF64, 1, 2, 2, 1, 2, 1, 2};
     struct prism_fft *fft = NULL;
     prism_mem m = NULL, field = NULL;
@@ -254,7 +254,7 @@ struct held {
 
 static int call_forbidden(struct prism_dev *dev, enum forbidden entry, struct held *h)
 {
-    struct prism_fft_desc fft = {PRISM_CF64, 1, 1, 1, NULL};
+    struct prism_fft_desc fft = {PRISM_CF64, 1, 1, 1, NULL, NULL};
     struct prism_conv_desc conv = {.dtype = PRISM_F64, .cin = 1, .h = 1, .w = 1, .cout = 1, .k = 1, .stride = 1};
     struct prism_conv *plan;
     struct prism_fft *other;
@@ -294,7 +294,7 @@ static void test_forbidden(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     static const char *const names[FORBIDDEN] = {"alloc",      "release",     "write",       "read",          "sync",
                                                  "fft_create", "fft_destroy", "conv_create", "capture_begin", "replay"};
-    struct prism_fft_desc fft = {PRISM_CF64, 1, 1, 1, NULL};
+    struct prism_fft_desc fft = {PRISM_CF64, 1, 1, 1, NULL, NULL};
     char what[96];
 
     for (int entry = 0; entry < FORBIDDEN; entry++) {
@@ -334,7 +334,7 @@ static void test_lost(struct prism_ctx *ctx, const struct prism_dev_params *para
 {
     struct prism_dev *dev = open_with(ctx, params, "PRISMREC_STRICT_LOSE_AFTER", "3");
     struct prism_replay *r = NULL, *none;
-    struct prism_fft_desc d = {PRISM_CF64, 1, 1, 1, NULL};
+    struct prism_fft_desc d = {PRISM_CF64, 1, 1, 1, NULL, NULL};
     struct prism_fft *fft = NULL;
     struct walk w;
     prism_mem more;
