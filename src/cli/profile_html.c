@@ -58,10 +58,10 @@ static const char style[] =
 
 static const char *class_of(const struct profile_node *n)
 {
-    static const char *const table[][2] = {{"conv", "conv"},   {"gemm", "conv"},  {"fft", "fft"},      {"ifft", "fft"},
-                                           {"norm", "fused"},  {"adam", "fused"}, {"misfit", "fused"}, {"copy", "copy"},
-                                           {"read", "copy"},   {"write", "copy"}, {"sync", "copy"},    {"alloc", "copy"},
-                                           {"release", "copy"}};
+    static const char *const table[][2] = {{"conv", "conv"},    {"gemm", "conv"},        {"fft", "fft"},     {"ifft", "fft"},
+                                           {"spectrum", "fft"}, {"field_misfit", "fft"}, {"norm", "fused"},  {"adam", "fused"},
+                                           {"misfit", "fused"}, {"copy", "copy"},        {"read", "copy"},   {"write", "copy"},
+                                           {"sync", "copy"},    {"alloc", "copy"},       {"release", "copy"}};
     for (int i = 0; n->op && i < CLI_COUNT(table); i++)
         if (!strncmp(n->label, table[i][0], strlen(table[i][0])))
             return table[i][1];
