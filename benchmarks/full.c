@@ -84,7 +84,7 @@ static int run_samples(struct bench *b, const struct bench_workload *w, struct p
 static int drift(struct bench *b, const struct bench_workload *w, struct prism_session *early, struct prism_session *late,
                  const char *path, double *ratio)
 {
-    int half = w->n_samples / 2, pairs = half / 2 - OUTERMOST;
+    int half = w->n_samples / 2, pairs = half - OUTERMOST - 1;
     double first, second;
     if (pairs < 1)
         return 0;
@@ -126,7 +126,7 @@ int bench_full(struct bench *b, int grid, int obj)
     struct prism_dataset *ds = NULL;
     double *ms = NULL;
     char dir[512], path[560], previous[600];
-    int n = b->n_samples ? b->n_samples : 16, epochs = b->n_epochs ? b->n_epochs : 10, status;
+    int n = b->n_samples ? b->n_samples : 32, epochs = b->n_epochs ? b->n_epochs : 10, status;
     bench_heading(b, "a whole run");
     bench_rss_peak_reset();
     bench_peak_reset(b->dev);
