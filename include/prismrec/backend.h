@@ -313,6 +313,11 @@ struct prism_adam_outer_args {
     prism_mem step; /* [3]: ADAM's x1 */
     prism_mem tmp;  /* PRISM_ADAM_OUTER_ROWS cols reals, contents undefined afterwards */
     prism_mem ga;   /* [rows] out, or NULL: sum over c of p[r,c] b[c], p as it was. Anything where the step is skipped */
+    /* NULL, or the vector that a is a copy of: updated as p is, from ga. The next product, of what was written (or, where the step
+     * is skipped, kept), is then left as well: conv_bwd_x(conv, y, z, p), to the bit. */
+    prism_mem z, zm, zv, zvmax;
+    prism_mem y;             /* [cols] */
+    struct prism_conv *conv; /* cout = rows, cin k k = cols, one pixel of output that sees all of x */
 };
 
 struct prism_ops {

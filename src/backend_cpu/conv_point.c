@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { CHANNELS = 64, LANES = 32 }; /* output channels of a partial sum */
+enum { LANES = 32 };
 
 struct point_run {
     const struct prism_conv *c;
@@ -13,14 +13,14 @@ struct point_run {
     const float *a, *b;
 };
 
-static struct point_run point_run(struct prism_conv *c, float *out, const float *a, const float *b)
+static struct point_run point_run(const struct prism_conv *c, float *out, const float *a, const float *b)
 {
     return (struct point_run){c, (size_t)c->d.cin * (size_t)c->d.k * (size_t)c->d.k, out, a, b};
 }
 
 static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
 {
-    *work = ((size_t)c->d.cout + CHANNELS - 1) / CHANNELS * point_run(c, NULL, NULL, NULL).n;
+    *work = prismi_cpu_point_items((size_t)c->d.cout) * point_run(c, NULL, NULL, NULL).n;
     *scratch = 0;
 }
 
@@ -75,29 +75,45 @@ CPU_HOT static void add1(float *y, const float *w, float g, size_t n)
         y[i] += g * w[i];
 }
 
+float *prismi_cpu_point_sum(const struct prism_conv *c, size_t item)
+{
+    const size_t n = point_run(c, NULL, NULL, NULL).n;
+    return memset(c->work + item * n, 0, n * sizeof(float));
+}
+
+void prismi_cpu_point_add(float *sum, const float *w, size_t ld, const float *g, size_t rows, size_t n)
+{
+    if (rows == CPU_POINT_ROWS)
+        add4(sum, w, ld, g, n);
+    else
+        add1(sum, w, *g, n);
+}
+
+void prismi_cpu_point_finish(struct prism_conv *c, float *y)
+{
+    const size_t n = point_run(c, NULL, NULL, NULL).n;
+
+    memcpy(y, c->work, n * sizeof *y);
+    for (size_t i = 1; i < prismi_cpu_point_items((size_t)c->d.cout); i++)
+        add1(y, c->work + i * n, 1.f, n);
+}
+
 static void bwd_x_item(const void *arg, size_t item, int thread)
 {
     const struct point_run *r = arg;
-    size_t c = item * CHANNELS, end = c + CHANNELS < (size_t)r->c->d.cout ? c + CHANNELS : (size_t)r->c->d.cout;
-    float *sum = r->c->work + item * r->n;
+    float *sum = prismi_cpu_point_sum(r->c, item);
+    size_t rows;
 
     (void)thread;
-    memset(sum, 0, r->n * sizeof *sum);
-    for (; c + 4 <= end; c += 4)
-        add4(sum, r->a + c * r->n, r->n, r->b + c, r->n);
-    for (; c < end; c++)
-        add1(sum, r->a + c * r->n, r->b[c], r->n);
+    for (size_t c = item * CPU_POINT_ITEM; (rows = prismi_cpu_point_rows(item, c, (size_t)r->c->d.cout)); c += rows)
+        prismi_cpu_point_add(sum, r->a + c * r->n, r->n, r->b + c, rows, r->n);
 }
 
 static void bwd_x(struct prism_conv *c, float *gx, const float *gy, const float *w)
 {
     const struct point_run r = point_run(c, gx, w, gy);
-    size_t items = ((size_t)c->d.cout + CHANNELS - 1) / CHANNELS;
-
-    prismi_cpu_for(c->dev, items, (double)c->d.cout * (double)r.n, bwd_x_item, &r);
-    memcpy(gx, c->work, r.n * sizeof *gx);
-    for (size_t i = 1; i < items; i++)
-        add1(gx, c->work + i * r.n, 1.f, r.n);
+    prismi_cpu_for(c->dev, prismi_cpu_point_items((size_t)c->d.cout), (double)c->d.cout * (double)r.n, bwd_x_item, &r);
+    prismi_cpu_point_finish(c, gx);
 }
 
 CPU_HOT static void scale(float *y, const float *x, float g, size_t n)

@@ -117,6 +117,24 @@ extern const struct conv_method prismi_cpu_conv_direct; /* stride up to 4; for f
 
 float prismi_cpu_dot(const float *a, const float *b, size_t n);
 
+/* conv_point's bwd_x in parts, for whoever has its weights at hand. gx[n] = sum over rows r of g[r] w[r,n]: rows in items, each
+ * with a sum of its own, to which some rows are added at a time; then the sums, in order. */
+enum { CPU_POINT_ITEM = 64, CPU_POINT_ROWS = 4 };
+static inline size_t prismi_cpu_point_items(size_t rows)
+{
+    return (rows + CPU_POINT_ITEM - 1) / CPU_POINT_ITEM;
+}
+/* How many rows come next, from row on: CPU_POINT_ROWS or 1; 0 where the item ends. */
+static inline size_t prismi_cpu_point_rows(size_t item, size_t row, size_t rows)
+{
+    const size_t end = (item + 1) * CPU_POINT_ITEM < rows ? (item + 1) * CPU_POINT_ITEM : rows;
+    return end - row >= CPU_POINT_ROWS ? CPU_POINT_ROWS : end > row;
+}
+float *prismi_cpu_point_sum(const struct prism_conv *c, size_t item); /* the item's, zeros */
+/* n of its elements; w and g at the first of the rows, ld from row to row of w. */
+void prismi_cpu_point_add(float *sum, const float *w, size_t ld, const float *g, size_t rows, size_t n);
+void prismi_cpu_point_finish(struct prism_conv *c, float *y);
+
 /* Every s-th element: y[j] = x[s j], j < n. */
 void prismi_cpu_take(float *y, const float *x, size_t s, size_t n);
 

@@ -1,6 +1,8 @@
 /* Elementwise operations: one loop per operation over a piece of a row, and one driver that cuts arrays into such pieces. */
 #include "backend_cpu/vmath.h"
 
+#include <string.h>
+
 /* A piece of one row. Per-row operands are in r, all others point at the piece's first element. */
 struct piece {
     size_t n;
@@ -348,45 +350,71 @@ int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dt
 
 /* ---- the optimiser on an outer product ---- */
 
+enum { OUTER_PIECE = 512 }; /* columns: of some rows and their moments they stay in the nearest cache */
+
 struct outer_run {
     const struct prism_adam_outer_desc *d;
     const struct prism_adam_outer_args *a;
     piece_fn *run;
 };
 
-static float *moment(prism_mem mem, size_t at)
+/* n elements from at of y: values and what moments there are, from gradient g. */
+static void outer_piece(const struct outer_run *o, const prism_mem y[4], size_t at, size_t n, const float *g, const float *step)
 {
-    return mem ? (float *)mem + at : NULL;
+    struct piece p = {
+        .n = n, .x = {g, step}, .s = {(float)o->d->b1, (float)o->d->b2, (float)o->d->eps}, .d = {o->d->b1, o->d->b2, o->d->eps}};
+
+    for (int i = 0; i < 4; i++)
+        p.y[i] = y[i] ? (float *)y[i] + at : NULL;
+    o->run(&p);
 }
 
-/* A row's gradient is b scaled by a number: ADAM with another u. Its product with b comes first, and leaves it in the cache. */
-static void outer_item(const void *arg, size_t row, int thread)
+/* Up to CPU_POINT_ROWS rows while they are in the cache: the products with b, the vector's elements by them, the rows, and these
+ * into the sum. A row's gradient is b scaled by a number: ADAM with another u. */
+static void outer_rows(const struct outer_run *o, size_t row, size_t rows, float *sum)
+{
+    const struct prism_adam_outer_args *a = o->a;
+    const prism_mem y[4] = {a->p, a->m, a->v, a->vmax}, z[4] = {a->z, a->zm, a->zv, a->zvmax};
+    const size_t cols = o->d->cols;
+    const float *p = (const float *)a->p + row * cols, *b = (const float *)a->b, *step = (const float *)a->step;
+    float mine[CPU_POINT_ROWS][3], *ga = a->ga ? (float *)a->ga + row : NULL;
+
+    for (size_t i = 0; i < rows; i++) {
+        memcpy(mine[i], step, sizeof mine[i]);
+        mine[i][2] *= ((const float *)a->a)[row + i];
+        if (ga)
+            ga[i] = prismi_cpu_dot(p + i * cols, b, cols);
+        if (a->z)
+            outer_piece(o, z, row + i, 1, ga + i, step);
+    }
+    for (size_t col = 0; col < cols; col += OUTER_PIECE) {
+        const size_t n = cols - col < OUTER_PIECE ? cols - col : OUTER_PIECE;
+        for (size_t i = 0; i < rows; i++)
+            outer_piece(o, y, (row + i) * cols + col, n, b + col, mine[i]);
+        if (a->z)
+            prismi_cpu_point_add(sum + col, p + col, cols, (const float *)a->z + row, rows, n);
+    }
+}
+
+static void outer_item(const void *arg, size_t item, int thread)
 {
     const struct outer_run *o = arg;
-    const struct prism_adam_outer_args *a = o->a;
-    const size_t cols = o->d->cols;
-    const float *step = (const float *)a->step, *b = (const float *)a->b;
-    const float mine[3] = {step[0], step[1], step[2] * ((const float *)a->a)[row]};
+    float *sum = o->a->z ? prismi_cpu_point_sum(o->a->conv, item) : NULL;
+    size_t rows;
 
     (void)thread;
-    if (a->ga)
-        ((float *)a->ga)[row] = prismi_cpu_dot((const float *)a->p + row * cols, b, cols);
-    for (size_t col = 0; col < cols; col += PIECE) {
-        const size_t at = row * cols + col;
-        const struct piece p = {.n = cols - col < PIECE ? cols - col : PIECE,
-                                .y = {(float *)a->p + at, moment(a->m, at), moment(a->v, at), moment(a->vmax, at)},
-                                .x = {b + col, mine},
-                                .s = {(float)o->d->b1, (float)o->d->b2, (float)o->d->eps},
-                                .d = {o->d->b1, o->d->b2, o->d->eps}};
-        o->run(&p);
-    }
+    for (size_t row = item * CPU_POINT_ITEM; (rows = prismi_cpu_point_rows(item, row, o->d->rows)); row += rows)
+        outer_rows(o, row, rows, sum);
 }
 
 int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
 {
     const struct outer_run o = {d, args, args->vmax ? amsgrad : args->m ? adam : adam_once};
 
-    if (!adam_skips((const float *)args->step))
-        prismi_cpu_for(dev, d->rows, (double)d->rows * (double)d->cols, outer_item, &o);
+    if (adam_skips((const float *)args->step))
+        return args->z ? prismi_cpu_conv_bwd_x(args->conv, args->y, args->z, args->p) : 0;
+    prismi_cpu_for(dev, prismi_cpu_point_items(d->rows), (double)d->rows * (double)d->cols, outer_item, &o);
+    if (args->z)
+        prismi_cpu_point_finish(args->conv, (float *)args->y);
     return 0;
 }

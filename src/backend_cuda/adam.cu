@@ -63,6 +63,17 @@ template <class T> int adam(struct prism_dev *dev, const struct prism_adam_outer
         return cu_launch(dev, "Adam", adam_kernel<T, N>, cu_blocks(s.n, THREADS * N), THREADS, s);
     return cu_launch(dev, "Adam", adam_kernel<T, 1>, cu_blocks(s.n, THREADS), THREADS, s);
 }
+
+/* The vector, then the product of both. */
+int product(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
+{
+    const enum prism_map op = args->vmax ? PRISM_MAP_AMSGRAD : args->m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
+    const struct prism_map_args vector = {
+        {args->z, args->zm, args->zv, args->zvmax}, {args->ga, args->step}, {d->b1, d->b2, d->eps}, PRISM_ACT_NONE};
+    int status = cu_map(dev, op, d->dtype, 1, d->rows, &vector);
+
+    return status ? status : cu_conv_bwd_x(args->conv, args->y, args->z, args->p);
+}
 } // namespace
 
 int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
@@ -70,7 +81,7 @@ int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, 
     const struct prism_gemm_desc back = {d->dtype, (int)d->rows, 1, (int)d->cols, false, false, 1, 0};
     int status = args->ga ? cu_gemm(dev, &back, args->ga, args->p, args->b) : 0;
 
-    if (status)
-        return status;
-    return d->dtype == PRISM_F64 ? adam<double>(dev, d, args) : adam<float>(dev, d, args);
+    if (!status)
+        status = d->dtype == PRISM_F64 ? adam<double>(dev, d, args) : adam<float>(dev, d, args);
+    return status || !args->z ? status : product(dev, d, args);
 }

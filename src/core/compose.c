@@ -92,7 +92,7 @@ int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc 
 }
 
 /* A few rows of the gradient at a time. */
-static int adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *a)
+int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *a)
 {
     const struct prism_ops *ops = dev->ops;
     enum prism_map op = a->vmax ? PRISM_MAP_AMSGRAD : a->m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
@@ -111,7 +111,12 @@ static int adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc 
         PRISM_TRY(ops->gemm(dev, &outer, a->tmp, a->a + r * size, a->b));
         PRISM_TRY(ops->map(dev, op, d->dtype, 1, n * d->cols, &step));
     }
-    return 0;
+    if (!a->z)
+        return 0;
+    const struct prism_map_args vector = {
+        {a->z, a->zm, a->zv, a->zvmax}, {a->ga, a->step, 0, 0, 0, 0}, {d->b1, d->b2, d->eps}, PRISM_ACT_NONE};
+    PRISM_TRY(ops->map(dev, op, d->dtype, 1, d->rows, &vector));
+    return ops->conv_bwd_x(a->conv, a->y, a->z, a->p);
 }
 
 void prismi_compose(struct prism_ops *ops)
@@ -123,7 +128,7 @@ void prismi_compose(struct prism_ops *ops)
     if (!ops->misfit)
         ops->misfit = misfit;
     if (!ops->adam_outer)
-        ops->adam_outer = adam_outer;
+        ops->adam_outer = prismi_adam_outer;
     if (!ops->field_misfit)
         ops->field_misfit = prismi_field_misfit;
     if (!ops->spectrum_fwd)

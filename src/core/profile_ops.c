@@ -447,6 +447,7 @@ static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     static const char *const kinds[] = {"once", "adam", "amsgrad"};
+    const bool composed = p->inner.adam_outer == prismi_adam_outer;
     int kind = a->vmax ? 2 : a->m ? 1 : 0;
     struct prismi_profile_node *n = find(p, "adam_outer", (uint64_t)d->dtype << 32 | (uint32_t)kind, d->rows, d->cols);
     if (FRESH(n)) {
@@ -454,7 +455,10 @@ static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer
         n->bytes = (2 + (kind ? 2 + 2 * kind : 0)) * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
     }
     prismi_profile_enter(p, n);
-    return leave(p, dev, p->inner.adam_outer(dev, d, a));
+    struct prism_adam_outer_args inner = *a;
+    if (!composed && a->z)
+        inner.conv = ((const struct timed_plan *)a->conv)->of.conv;
+    return leave(p, dev, p->inner.adam_outer(dev, d, &inner));
 }
 
 static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d,

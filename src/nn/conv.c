@@ -46,7 +46,9 @@ static int conv_forward(struct prismi_layer *l)
 {
     const struct prism_ops *ops = l->dev->ops;
     prism_mem w = l->weight;
-    PRISM_TRY(l->conv.transposed ? ops->conv_bwd_x(l->plan, l->y, l->x, w) : ops->conv_fwd(l->plan, l->y, l->x, w));
+    if (!l->product)
+        PRISM_TRY(l->conv.transposed ? ops->conv_bwd_x(l->plan, l->y, l->x, w) : ops->conv_fwd(l->plan, l->y, l->x, w));
+    l->product = false;
     if (!l->conv.bias)
         return 0;
     const struct prism_map_args a = {.y = {l->y}, .x = {l->y, l->param[1].info.value}, .act = l->act};

@@ -114,7 +114,7 @@ static int init_running(struct prism_net *net)
 int prism_net_init(struct prism_net *net, uint64_t seed)
 {
     struct draw d = {.init = net->params.init, .seed = seed, .stream = PRISMI_STREAM_WEIGHTS};
-    net->have_forward = false;
+    prismi_net_forget(net);
     for (int i = 0; i < net->nlayers; i++) {
         struct prismi_layer *l = &net->layer[i];
         for (int k = 0; k < l->nparam; k++, d.stream++) {

@@ -63,6 +63,7 @@ struct prismi_layer {
     size_t nrunning; /* scalars of running statistics */
     bool outer;      /* a convolution whose weight's gradient is the outer product of its input and its output's gradient: no more
                         than these two are kept */
+    bool product;    /* outer: y holds weight times x already, without bias; spent by the next forward */
     /* bound by the net */
     prism_mem x, y, saved, running;
     prism_mem gy;     /* outer: its own buffer for the output's gradient, else NULL */
@@ -99,8 +100,8 @@ struct prism_net {
     enum prism_dtype dtype;
     struct prism_decoder_params params; /* zero where the net is no decoder (tests) */
     bool inference;                     /* no gradients; activations take turns in g */
-    bool first_later;                   /* backward leaves the latent's gradient to the optimiser: see prismi_net_leave_first */
-    bool first_owed;                    /* and it was not made since */
+    bool first_later;                   /* the optimiser does what reads the outer convolution: see prismi_net_leave_first */
+    bool first_owed;                    /* and has not done it since the last backward */
     bool have_forward;                  /* output and saved values are of the values as they are, and no backward has spent them */
     enum prism_dtype store;             /* of the half layers; F32: there are none */
     int nlayers, nparam;
@@ -121,14 +122,19 @@ struct prismi_net_mode {
 /* The first layer is a latent; the last one is no norm, so that the caller's gradient is only read, and no outer convolution. */
 int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n,
                       const struct prismi_net_mode *mode, struct prism_net **out);
-/* A forward in two halves. The output of the values as they are, made only where have_forward says that there is none; whoever
- * writes values past the network says so there. Then the running statistics, from the last output made. */
+/* A forward in two halves. The output of the values as they are, made only where have_forward says that there is none. Then the
+ * running statistics, from the last output made. */
 int prismi_net_output(struct prism_net *net, prism_mem *out);
 int prismi_net_track(struct prism_net *net);
 int prismi_norm_track(const struct prismi_layer *l);
-/* From now on backward does not make the latent's gradient, the product of the outer convolution's weights and gy: the optimiser
- * reads these weights anyway. Where it has to go; NULL, and nothing changes, where the latent's output goes elsewhere. */
-prism_mem prismi_net_leave_first(struct prism_net *net);
+void prismi_net_forget(struct prism_net *net); /* values were written past the network: what was made of them is void */
+void prismi_net_played(struct prism_net *net); /* a recorded output was played back instead */
+/* From now on the optimiser does all that reads the outer convolution's weights, for it reads them anyway. Backward does not make
+ * the latent's gradient, their product with gy; and the next forward begins with the product of weights and latent, both as
+ * updated, in y, made by the plan conv: prismi_net_updated() says that it is there. False, and nothing changes, where the latent's
+ * output goes elsewhere. */
+bool prismi_net_leave_first(struct prism_net *net, prism_mem *y, struct prism_conv **conv);
+void prismi_net_updated(struct prism_net *net);
 /* i-th parameter with its layer; NULL out of range. */
 const struct prismi_param *prismi_net_param(const struct prism_net *net, int i);
 

@@ -224,17 +224,36 @@ int prismi_net_track(struct prism_net *net)
     return 0;
 }
 
+void prismi_net_forget(struct prism_net *net)
+{
+    net->have_forward = net->layer[1].product = false;
+}
+
+void prismi_net_played(struct prism_net *net)
+{
+    net->have_forward = true;
+    net->layer[1].product = false;
+}
+
 int prism_net_forward(struct prism_net *net, prism_mem *out)
 {
-    net->have_forward = false;
+    prismi_net_forget(net);
     PRISM_TRY(prismi_net_output(net, out));
     return prismi_net_track(net);
 }
 
-prism_mem prismi_net_leave_first(struct prism_net *net)
+bool prismi_net_leave_first(struct prism_net *net, prism_mem *y, struct prism_conv **conv)
 {
     net->first_later = net->layer[1].outer;
-    return net->first_later ? net->layer[0].param[0].info.grad : NULL;
+    *y = net->layer[1].y;
+    *conv = net->layer[1].plan;
+    return net->first_later;
+}
+
+void prismi_net_updated(struct prism_net *net)
+{
+    net->have_forward = net->first_owed = false;
+    net->layer[1].product = net->first_later;
 }
 
 int prism_net_backward(struct prism_net *net, prism_mem gout)

@@ -147,7 +147,7 @@ int prism_net_load(struct prism_net *net, const char *path)
             goto out;
         }
     }
-    net->have_forward = false;
+    prismi_net_forget(net);
     for (int i = 0; run_at(net, i, &r); i++)
         PRISM_TRY_OUT(put_run(net, &r, prismi_box_get(box, r.name, NULL), file_type));
 out:

@@ -15,7 +15,7 @@ void prismi_adam_plan(struct prismi_adam *adam, struct prism_net *net, struct pr
     prism_net_values(net, &values, &adam->count);
     adam->dtype = prism_net_params(net)->dtype;
     adam->net = net;
-    adam->first = prismi_net_leave_first(net);
+    adam->first = prismi_net_leave_first(net, &adam->y, &adam->conv);
     adam->n_segments = prism_net_segments(net, adam->segment, PRISM_NET_MAX_SEGMENTS);
     for (int i = 0; i < adam->n_segments; i++)
         if (most < adam->segment[i].cols)
@@ -31,29 +31,55 @@ int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, doubl
     return prismi_dev_put(dev, adam->args, adam->dtype, args, 3);
 }
 
-static int update_segment(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_net_segment *s)
+/* A segment's values and what moments are kept. */
+static void state_of(const struct prismi_adam *adam, const struct prism_net_segment *s, prism_mem y[4])
 {
     size_t at = s->offset * prism_dtype_size(adam->dtype);
-    prism_mem m = adam->once ? NULL : adam->m + at, v = adam->once ? NULL : adam->v + at;
-    prism_mem vmax = adam->once || !adam->vmax ? NULL : adam->vmax + at;
-    if (!s->grad) {
-        const struct prism_adam_outer_desc d = {adam->dtype, s->rows, s->cols, BETA1, BETA2, EPS};
-        const struct prism_adam_outer_args a = {s->value, m, v, vmax, s->a, s->b, adam->args, adam->tmp, adam->first};
-        return dev->ops->adam_outer(dev, &d, &a);
-    }
-    const struct prism_map_args a = {
-        {s->value, m, v, vmax}, {s->grad, adam->args, 0, 0, 0, 0}, {BETA1, BETA2, EPS}, PRISM_ACT_NONE};
-    enum prism_map op = vmax ? PRISM_MAP_AMSGRAD : m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
+    y[0] = s->value;
+    y[1] = adam->once ? NULL : adam->m + at;
+    y[2] = adam->once ? NULL : adam->v + at;
+    y[3] = adam->once || !adam->vmax ? NULL : adam->vmax + at;
+}
+
+/* The first convolution, and before it the latent. */
+static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_net_segment *s)
+{
+    const struct prism_adam_outer_desc d = {adam->dtype, s->rows, s->cols, BETA1, BETA2, EPS};
+    prism_mem p[4], z[4] = {0};
+    state_of(adam, s, p);
+    if (adam->first)
+        state_of(adam, &adam->segment[0], z);
+    const struct prism_adam_outer_args a = {.p = p[0],
+                                            .m = p[1],
+                                            .v = p[2],
+                                            .vmax = p[3],
+                                            .a = s->a,
+                                            .b = s->b,
+                                            .step = adam->args,
+                                            .tmp = adam->tmp,
+                                            .ga = adam->first ? adam->segment[0].grad : NULL,
+                                            .z = z[0],
+                                            .zm = z[1],
+                                            .zv = z[2],
+                                            .zvmax = z[3],
+                                            .y = adam->y,
+                                            .conv = adam->conv};
+    return dev->ops->adam_outer(dev, &d, &a);
+}
+
+static int update_stored(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_net_segment *s)
+{
+    struct prism_map_args a = {.x = {s->grad, adam->args}, .s = {BETA1, BETA2, EPS}};
+    state_of(adam, s, a.y);
+    enum prism_map op = a.y[3] ? PRISM_MAP_AMSGRAD : a.y[1] ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
     return dev->ops->map(dev, op, adam->dtype, 1, s->count, &a);
 }
 
 int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam)
 {
-    for (int stored = 0; stored < 2; stored++) /* the outer product leaves a gradient */
-        for (int i = 0; i < adam->n_segments; i++)
-            if (!adam->segment[i].grad == !stored)
-                PRISM_TRY(update_segment(dev, adam, &adam->segment[i]));
-    adam->net->first_owed = false;
+    for (int i = adam->first; i < adam->n_segments; i++)
+        PRISM_TRY((adam->segment[i].grad ? update_stored : update_outer)(dev, adam, &adam->segment[i]));
+    prismi_net_updated(adam->net);
     return 0;
 }
 

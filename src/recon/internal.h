@@ -104,8 +104,10 @@ struct prismi_adam {
     size_t count;
     enum prism_dtype dtype;
     struct prism_net *net;
-    prism_mem first; /* where the update of the outer product leaves the latent's gradient */
-    bool once;       /* the next update is the only one: moments are neither read nor written */
+    bool first;              /* the outer product's update makes the gradient of the latent, the first segment, and its update; */
+    prism_mem y;             /* and this, by */
+    struct prism_conv *conv; /* that: see prismi_net_leave_first */
+    bool once;               /* the next update is the only one: moments are neither read nor written */
 };
 /* For the parameters of a network: all but m, v, vmax, which are the caller's. */
 void prismi_adam_plan(struct prismi_adam *adam, struct prism_net *net, struct prismi_arena *arena);

@@ -49,7 +49,7 @@ void prismi_session_forget(struct prism_session *s)
 {
     s->term.measured = false;
     if (s->net)
-        s->net->have_forward = false;
+        prismi_net_forget(s->net);
 }
 
 static int go_back(struct prism_session *s)

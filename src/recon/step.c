@@ -34,13 +34,15 @@ static int enqueue_loss(struct prism_session *s)
 
 int prismi_step_loss(struct prism_session *s)
 {
-    struct {
-        uint64_t init, averaging, loss;
-    } key = {s->st.phase == PRISM_PHASE_INIT, averaging(s), prismi_loss_key(s->term.loss)};
-    if (s->lent || !s->net->have_forward) {
+    if (s->lent)
         prismi_session_forget(s);
+    if (!s->net->have_forward) {
+        struct {
+            uint64_t init, averaging, loss, product;
+        } key = {s->st.phase == PRISM_PHASE_INIT, averaging(s), prismi_loss_key(s->term.loss), s->net->layer[1].product};
+        s->term.measured = false;
         PRISM_TRY(prismi_run_recorded(s, &s->loss_half, prismi_hash64(&key, sizeof key, 0), enqueue_loss));
-        s->net->have_forward = true; /* where it was played back, neither knows */
+        prismi_net_played(s->net); /* where it was, neither knows */
         prismi_term_played(&s->term);
     } else {
         PRISM_TRY(enqueue_loss(s)); /* less to do, and not worth a recording */
@@ -72,7 +74,7 @@ int prismi_step_update(struct prism_session *s, double lr, bool last)
     PRISM_TRY(prismi_adam_set(s->dev, &s->adam, lr, ++s->st.adam_t));
     uint64_t key = (s->st.phase == PRISM_PHASE_INIT) | (uint64_t)s->adam.once << 1 | (uint64_t)s->term.halfway << 2;
     PRISM_TRY(prismi_run_recorded(s, &s->update_half, key, enqueue_update));
-    s->net->have_forward = false;
+    prismi_net_updated(s->net); /* where it was played back */
     return 0;
 }
 

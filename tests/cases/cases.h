@@ -14,7 +14,8 @@
  *   norm_fwd tanh r4 c77 f32                  norm_bwd likewise
  *   misfit l1 b3 c1001 f32                    add `inplace` for gu == u
  *   field_misfit l1 b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open`, or `inplace` for gspectrum == spectrum
- *   adam_outer amsgrad r33 c77 f32            words as of map adam; add `back` for ga
+ *   adam_outer amsgrad r33 c77 f32            words as of map adam; add `back` for ga,
+ *                                             `next` for the vector and its product too
  *   copy n1001 f32
  *
  * The first word is the operation, the second of map, reduce, norm, misfit and adam_outer its kind, the last the precision:

@@ -42,6 +42,6 @@ int main(void)
     PIN("sizeof prism_spectrum_desc", sizeof(struct prism_spectrum_desc), 20);
     PIN("sizeof prism_spectrum_args", sizeof(struct prism_spectrum_args), 32);
     PIN("sizeof prism_adam_outer_desc", sizeof(struct prism_adam_outer_desc), 48);
-    PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 72);
+    PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 120);
     return failed != 0;
 }

@@ -158,13 +158,15 @@ static void check_adam_once(void)
     }
 }
 
-/* The product stored, then the step. */
+/* The product stored, then the step; the vector by the products of rows, then the product of what is there. */
 static void check_adam_outer(enum prism_map op)
 {
     enum { R = 70, C = 11, M = R * C };
     struct prism_adam_outer_desc d = {PRISM_F64, R, C, 0.9, 0.99, 1e-8};
     double step[3] = {0.3, 2, 0.5}, *x = random_reals(R), *z = random_reals(C), *tmp = reals(PRISM_ADAM_OUTER_ROWS * C), *y[4];
     double *expected[4], *g = reals(M), worst = 0;
+    double *v[4], *expected_v[4], *ga = reals(R), *expected_ga = reals(R), *product = reals(C);
+    struct prism_conv_desc cd = {.dtype = PRISM_F64, .cin = C, .h = 1, .w = 1, .cout = R, .k = 1, .stride = 1};
     struct prism_adam_outer_args outer = {.a = MEM(x), .b = MEM(z), .step = MEM(step), .tmp = MEM(tmp)};
     struct prism_map_args a = {.x = {MEM(g), MEM(step)}, .s = {d.b1, d.b2, d.eps}};
 
@@ -173,18 +175,41 @@ static void check_adam_outer(enum prism_map op)
         expected[k] = reals(M);
         for (int i = 0; i < M; i++)
             expected[k][i] = y[k][i] = k < 2 ? y[k][i] : fabs(y[k][i]);
-        a.y[k] = MEM(expected[k]);
+        v[k] = random_reals(R);
+        expected_v[k] = reals(R);
+        for (int r = 0; r < R; r++)
+            expected_v[k][r] = v[k][r] = k < 2 ? v[k][r] : fabs(v[k][r]);
     }
-    for (int i = 0; i < M; i++)
+    for (int i = 0; i < M; i++) {
         g[i] = x[i / C] * z[i % C];
+        expected_ga[i / C] += y[0][i] * z[i % C];
+    }
+    for (int k = 0; k < 4; k++)
+        a.y[k] = MEM(expected[k]);
     ref->ops->map(ref, op, PRISM_F64, R, C, &a);
+    a.x[0] = MEM(expected_ga);
+    for (int k = 0; k < 4; k++)
+        a.y[k] = MEM(expected_v[k]);
+    ref->ops->map(ref, op, PRISM_F64, 1, R, &a);
     outer.p = MEM(y[0]);
     outer.m = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(y[1]);
     outer.v = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(y[2]);
     outer.vmax = op == PRISM_MAP_AMSGRAD ? MEM(y[3]) : NULL;
+    outer.ga = MEM(ga);
+    outer.z = MEM(v[0]);
+    outer.zm = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(v[1]);
+    outer.zv = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(v[2]);
+    outer.zvmax = op == PRISM_MAP_AMSGRAD ? MEM(v[3]) : NULL;
+    outer.y = MEM(product);
+    ref->ops->conv_create(ref, &cd, &outer.conv);
     ref->ops->adam_outer(ref, &d, &outer);
+    ref->ops->conv_destroy(outer.conv);
+    for (int i = 0; i < M; i++)
+        product[i % C] -= expected_v[0][i / C] * expected[0][i];
     for (int k = 0; k < 4; k++)
-        worst = fmax(worst, worst_difference(y[k], expected[k], M));
+        worst = fmax(worst, fmax(worst_difference(y[k], expected[k], M), worst_difference(v[k], expected_v[k], R)));
+    for (int c = 0; c < C; c++)
+        worst = fmax(worst, fabs(product[c]) / R);
     expect(worst, 1e-15, "adam_outer by the stored product and %s", case_map_names[op]);
 }
 

@@ -29,7 +29,7 @@ struct operand {
     double scale;
 };
 
-enum { OPERANDS = 12 };
+enum { OPERANDS = 15 };
 
 struct problem {
     char text[CASE_TEXT];

@@ -136,44 +136,94 @@ static const double outer_b1 = 0.9, outer_b2 = 0.999, outer_eps = 1e-8;
 static const char *const outer_kinds[] = {"adam", "amsgrad", "once"};
 static const int outer_state[] = {3, 4, 1}; /* p and moments */
 
-static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static size_t outer_rows(const struct problem *p)
 {
-    struct prism_adam_outer_desc d = {
-        p->dtype, (size_t)case_int(p->text, "r", 1), (size_t)case_int(p->text, "c", 1), outer_b1, outer_b2, outer_eps};
-    const prism_mem *in = mem + outer_state[p->kind];
-    struct prism_adam_outer_args a = {
-        .p = mem[0], .a = in[0], .b = in[1], .step = in[2], .tmp = in[3], .ga = case_has(p->text, "back") ? in[4] : NULL};
-    prism_mem *const moments[] = {&a.m, &a.v, &a.vmax};
-
-    for (int i = 1; i < outer_state[p->kind]; i++)
-        *moments[i - 1] = mem[i];
-
-    (void)plan;
-    return dev->ops->adam_outer(dev, &d, &a);
+    return (size_t)case_int(p->text, "r", 1);
 }
 
-/* The limit is that of map adam and the product's rounding. */
+static size_t outer_cols(const struct problem *p)
+{
+    return (size_t)case_int(p->text, "c", 1);
+}
+
+static int adam_outer_create(struct prism_dev *dev, const struct problem *p, void **plan)
+{
+    int cols = (int)outer_cols(p), k = cols % 16 ? 1 : 4;
+    struct prism_conv_desc d = {
+        .dtype = p->dtype, .cin = cols / k / k, .h = k, .w = k, .cout = (int)outer_rows(p), .k = k, .stride = 1};
+    struct prism_conv *conv = NULL;
+    int status = dev->ops->conv_create(dev, &d, &conv);
+
+    *plan = conv;
+    return status;
+}
+
+static void adam_outer_destroy(struct prism_dev *dev, void *plan)
+{
+    dev->ops->conv_destroy(plan);
+}
+
+/* With `next`: how far the product is from that of the entry on its own, too. */
+static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    struct prism_adam_outer_desc d = {p->dtype, outer_rows(p), outer_cols(p), outer_b1, outer_b2, outer_eps};
+    const int state = outer_state[p->kind];
+    const prism_mem *in = mem + state, *z = in + 5, *y = z + state;
+    bool next = case_has(p->text, "next");
+    struct prism_adam_outer_args a = {
+        .p = mem[0], .a = in[0], .b = in[1], .step = in[2], .tmp = in[3], .ga = next || case_has(p->text, "back") ? in[4] : NULL};
+    prism_mem *const moments[] = {&a.m, &a.v, &a.vmax}, *const zmoments[] = {&a.zm, &a.zv, &a.zvmax};
+
+    for (int i = 1; i < state; i++)
+        *moments[i - 1] = mem[i];
+    if (!next)
+        return dev->ops->adam_outer(dev, &d, &a);
+    for (int i = 1; i < state; i++)
+        *zmoments[i - 1] = z[i];
+    a.z = z[0];
+    a.y = y[0];
+    a.conv = plan;
+    int status = dev->ops->adam_outer(dev, &d, &a);
+    if (!status)
+        status = dev->ops->conv_bwd_x(plan, y[1], z[0], mem[0]);
+    struct prism_map_args minus = {.y = {y[1]}, .x = {y[1], y[0]}, .s = {1, -1}};
+    return status ? status : dev->ops->map(dev, PRISM_MAP_AXPBY, p->dtype, 1, d.cols, &minus);
+}
+
+/* A parameter and its moments. */
+static void adam_state(struct problem *p, size_t n, double limit)
+{
+    for (int i = 0; i < outer_state[p->kind]; i++)
+        operand_fill(p, operand_add(p, REAL, INOUT, n, limit), i < 2 ? -1 : 0.1, i < 2 ? 1 : 1.1); /* second moments are not < 0 */
+}
+
+/* The limit is that of map adam and the product's rounding; the vector's gradient is a sum over cols, its product one over rows. */
 static int adam_outer_build(struct problem *p)
 {
-    size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
-    double limit = case_has(p->text, "skip") ? 0 : 8;
+    size_t rows = outer_rows(p), cols = outer_cols(p);
+    bool skip = case_has(p->text, "skip"), next = case_has(p->text, "next");
+    double limit = skip ? 0 : 8, sum = 4 * sqrt((double)cols);
     int a;
 
     p->kind = case_index(p->text, 1, outer_kinds, 3);
     if (p->kind < 0)
         return -1;
-    for (int i = 0; i < outer_state[p->kind]; i++) {
-        operand_add(p, REAL, INOUT, rows * cols, limit);
-        operand_fill(p, i, i < 2 ? -1 : 0.1, i < 2 ? 1 : 1.1); /* second moments are not negative */
-    }
+    adam_state(p, rows * cols, limit);
     a = operand_random(p, REAL, IN, rows, 0);
     operand_random(p, REAL, IN, cols, 0);
-    if (case_has(p->text, "skip"))
+    if (skip)
         p->operand[a].value[0] = NAN; /* why a step is skipped */
     operand_adam_step(p);
     operand_add(p, REAL, SCRATCH, PRISM_ADAM_OUTER_ROWS * cols, 0);
-    if (case_has(p->text, "back"))
-        operand_add(p, REAL, OUT, rows, 4 * sqrt((double)cols));
+    if (next || case_has(p->text, "back"))
+        operand_add(p, REAL, skip ? SCRATCH : OUT, rows, sum);
+    if (next) {
+        adam_state(p, rows, limit + (skip ? 0 : sum));
+        operand_add(p, REAL, OUT, cols, limit + sum + 4 * sqrt((double)rows));
+        operand_add(p, REAL, OUT, cols, 0);
+        p->create = adam_outer_create;
+        p->destroy = adam_outer_destroy;
+    }
     p->run = adam_outer_run;
     p->fused = true;
     return 0;

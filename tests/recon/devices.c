@@ -1,6 +1,8 @@
 /* Sessions on a backend, argv[1] (argv[2]: folder of plugins): the first steps of every kind of run agree with ref, the same bits
- * come twice and with any thread count, general methods serve as well as the special and the fused. */
+ * come twice, with any thread count and with every forward made anew, general methods serve as well as the special and the
+ * fused. */
 #include "../support.h"
+#include "nn/layer.h"
 #include "recon_test.h"
 
 static const double LIMIT = 1e-3, COARSE_LIMIT = 0.1;
@@ -18,22 +20,24 @@ struct kind {
     bool amsgrad, complex_object, parallel;
     enum prism_precision precision;
     int n_epochs;
+    bool no_norm;
 };
 
 static const struct kind kinds[] = {
-    {"initialisation", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 100, false, false, false, 0, 10},
-    {"joint l1", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10},
-    {"joint l2 amsgrad", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0, 1}, 0, true, false, false, 0, 10},
-    {"joint composite", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0.4, 0.2, 0.2, 0.2}, 0, false, false, false, 0, 10},
-    {"progressive l1", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, 0, 10},
-    {"progressive ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 1}, 0, false, false, false, 0, 10},
-    {"progressive ms-ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 0, 1}, 0, false, false, false, 0, 10},
-    {"mopie serial", PRISM_ALG_MOPIE, 0, {1}, 0, false, false, false, 0, 10},
-    {"mopie parallel complex", PRISM_ALG_MOPIE, 0, {1}, 0, false, true, true, 0, 10},
-    {"joint tf32", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_TF32, 10},
-    {"joint bf16", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_BF16, 10},
-    {"progressive fp16", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, PRISM_PRECISION_FP16, 10},
-    {"progressive, a step each", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, true, false, false, 0, 1},
+    {"initialisation", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 100, false, false, false, 0, 10, false},
+    {"joint l1", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10, false},
+    {"joint l2 amsgrad", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0, 1}, 0, true, false, false, 0, 10, false},
+    {"joint composite", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0.4, 0.2, 0.2, 0.2}, 0, false, false, false, 0, 10, false},
+    {"progressive l1", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, 0, 10, false},
+    {"progressive ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 1}, 0, false, false, false, 0, 10, false},
+    {"progressive ms-ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 0, 1}, 0, false, false, false, 0, 10, false},
+    {"mopie serial", PRISM_ALG_MOPIE, 0, {1}, 0, false, false, false, 0, 10, false},
+    {"mopie parallel complex", PRISM_ALG_MOPIE, 0, {1}, 0, false, true, true, 0, 10, false},
+    {"joint tf32", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_TF32, 10, false},
+    {"joint bf16", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_BF16, 10, false},
+    {"progressive fp16", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, PRISM_PRECISION_FP16, 10, false},
+    {"progressive, a step each", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, true, false, false, 0, 1, false},
+    {"joint without norm", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10, true},
 };
 #define N_KINDS ((int)(sizeof kinds / sizeof kinds[0]))
 
@@ -42,7 +46,8 @@ struct outcome {
     double loss, image[SMALL_OBJ * SMALL_OBJ];
 };
 
-static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const struct kind *k)
+/* anew: every forward is made of the values alone, and finds no product that an update left. */
+static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const struct kind *k, bool anew)
 {
     struct outcome out;
     struct problem p = small_problem(ctx, dev, k->precision);
@@ -52,17 +57,40 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
     p.par.training.init_steps = k->init_steps;
     p.par.training.amsgrad = k->amsgrad;
     p.par.training.n_epochs = k->n_epochs;
+    p.par.decoder.no_norm = k->no_norm;
     p.par.mopie.complex_object = k->complex_object;
     p.par.mopie.parallel = k->parallel;
     p.par.mopie.loops = 2 * STEPS;
     struct prism_session *s = new_session(&p);
-    run_steps(s, k->precision == PRISM_PRECISION_FP32 ? STEPS : COARSE_STEPS);
+    for (int i = 0; i < (k->precision == PRISM_PRECISION_FP32 ? STEPS : COARSE_STEPS); i++) {
+        if (anew && s->net)
+            s->net->layer[1].product = false;
+        run_steps(s, 1);
+    }
     out.hash = session_hash(s);
     out.loss = s->st.loss;
     MUST(ctx, prism_session_result(s, out.image));
     prism_session_destroy(&s);
     release_problem(&p);
     return out;
+}
+
+/* Whoever has the network may write values at any time, also once steps are recorded: the next output is of these. */
+static void borrowed(struct prism_ctx *ctx, struct prism_dev *dev)
+{
+    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    float x[2][SMALL_OBJ * SMALL_OBJ];
+    for (int i = 0; i < 2; i++) {
+        struct prism_session *s = new_session(&p);
+        run_steps(s, 6 * i);
+        MUST(ctx, prism_net_init(prism_session_net(s), 99));
+        run_steps(s, 1);
+        MUST(ctx, dev->ops->read(dev, x[i], s->x, sizeof x[i]));
+        prism_session_destroy(&s);
+    }
+    tap(!(dev->caps.flags & PRISM_CAPS_DETERMINISTIC) || !memcmp(x[0], x[1], sizeof x[0]),
+        "values written by a borrower count on %s", prism_dev_backend(dev));
+    release_problem(&p);
 }
 
 /* Largest difference of the images, in parts of the largest value. */
@@ -99,17 +127,19 @@ int main(int argc, char **argv)
     bool same_bits = one->caps.flags & PRISM_CAPS_DETERMINISTIC;
     for (int i = 0; i < N_KINDS; i++) {
         const struct kind *k = &kinds[i];
-        struct outcome want = run(ctx, ref, k), got = run(ctx, one, k), again = run(ctx, one, k), threads = run(ctx, two, k),
-                       parts = run(ctx, plain, k);
+        struct outcome want = run(ctx, ref, k, false), got = run(ctx, one, k, false), again = run(ctx, one, k, false),
+                       threads = run(ctx, two, k, false), anew = run(ctx, one, k, true), parts = run(ctx, plain, k, false);
         double limit = k->precision == PRISM_PRECISION_FP32 ? LIMIT : COARSE_LIMIT;
         tap(difference(&want, &got) < limit, "%s on %s: loss %.6f, ref %.6f, images differ by %.1e", k->name, backend, got.loss,
             want.loss, difference(&want, &got));
         tap(!same_bits || got.hash == again.hash, "%s on %s: the same bits twice", k->name, backend);
         tap(!same_bits || got.hash == threads.hash, "%s on %s: the same bits on two threads", k->name, backend);
+        tap(!same_bits || got.hash == anew.hash, "%s on %s: the same bits with every forward made anew", k->name, backend);
         if (k->precision == PRISM_PRECISION_FP32) /* another method rounds other sums to fewer bits: checkops compares those */
             tap(difference(&got, &parts) < limit, "%s on %s: general methods, images differ by %.1e", k->name, backend,
                 difference(&got, &parts));
     }
+    borrowed(ctx, one);
     prism_dev_close(&plain);
     prism_dev_close(&two);
     prism_dev_close(&one);
