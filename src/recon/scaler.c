@@ -39,8 +39,10 @@ int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, p
 
 int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, const struct prismi_adam *adam)
 {
-    for (int i = 0; sc->on && i < adam->n_segments; i++) {
-        const struct prism_net_segment *s = &adam->segment[i];
+    /* the latent's gradient is the last step's: this one's follows from the second segment's */
+    int n = adam->n_segments - adam->first;
+    for (int i = 0; sc->on && i < n; i++) {
+        const struct prism_net_segment *s = &adam->segment[adam->first + i];
         prism_mem g = s->grad ? s->grad : s->b; /* sum |g - g|: 0, or NaN */
         PRISM_TRY(dev->ops->reduce(dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1, s->grad ? s->count : s->cols,
                                    sc->check + (size_t)i * sizeof(float), g, g));
@@ -49,7 +51,7 @@ int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, c
                                      {sc->check, 0, 0, 0, 0, 0},
                                      {GROWTH_STEPS, GROWTH, BACKOFF},
                                      PRISM_ACT_NONE};
-    return sc->on ? dev->ops->map(dev, PRISM_MAP_LOSS_SCALE, PRISM_F32, 1, (size_t)adam->n_segments, &a) : 0;
+    return sc->on ? dev->ops->map(dev, PRISM_MAP_LOSS_SCALE, PRISM_F32, 1, (size_t)n, &a) : 0;
 }
 
 int prismi_scaler_read(struct prism_dev *dev, const struct prismi_scaler *sc, double *scale, int64_t *skipped)

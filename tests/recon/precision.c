@@ -120,6 +120,12 @@ static void skips(void)
     tap(state[0] == 0x1p119 && state[1] == 0 && state[2] == 1, "a scale of 2^120 does not fit: halved, 1 step left out");
     tap(params == slab_hash(s, "params") && m == slab_hash(s, "adam.m") && v == slab_hash(s, "adam.v"),
         "which changes neither parameters nor moments");
+    set_scale(s, 1, 0, 1);
+    run_steps(s, 1);
+    get_scale(s, state);
+    tap(state[0] == 1 && state[1] == 1 && state[2] == 1, "the next finite step is not left out with it");
+    set_scale(s, 0x1p119, 0, 1);
+    params = slab_hash(s, "params");
     int steps = 0;
     for (; steps < 150 && params == slab_hash(s, "params"); steps++)
         run_steps(s, 1);
