@@ -1,6 +1,6 @@
 /* Source document C: the whole step, every call waited for, in each precision that the device has. */
 #include "bench.h"
-#include "image/svg.h"
+#include "draw/svg.h"
 #include "prismrec/metrics.h"
 
 #include <math.h>

@@ -6,8 +6,8 @@
 #define PRISM_BENCH_H
 
 #include "cli/cli.h"
-#include "cli/json.h"
 #include "core/internal.h"
+#include "core/json.h"
 #include "prismrec/recon.h"
 
 enum { BENCH_NAME = 72 };
@@ -110,7 +110,7 @@ const struct bench_time *bench_time_of(const struct bench *b, const char *name);
 int bench_roofs(struct bench *b);
 /* Device memory of n floats in [-1,1), so that no kernel meets denormals. */
 int bench_random(struct prism_dev *dev, size_t n, prism_mem *out);
-double bench_fft_flops(size_t batch, size_t h, size_t w); /* 5 n log2 n, complex */
+double bench_fft_flops(size_t batch, size_t h, size_t w);             /* 5 n log2 n, complex */
 double bench_floor_ms(const struct bench *b, struct bench_cost cost); /* what the measured roofs allow; 0 without a cost */
 /* A decoder of shapes only, on a device that holds nothing; both are to be destroyed whatever is returned. */
 int bench_shapes(struct bench *b, int grid, int obj, struct prism_dev **plan, struct prism_net **net);

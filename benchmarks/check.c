@@ -4,10 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-static const struct json_value *entry_of(const struct json_value *list, const char *name)
+static const struct prismi_json *entry_of(const struct prismi_json *list, const char *name)
 {
-    for (const struct json_value *v = list ? list->child : NULL; v; v = v->next) {
-        const char *have = json_member_string(v, "name");
+    for (const struct prismi_json *v = list ? list->child : NULL; v; v = v->next) {
+        const char *have = prismi_json_member_string(v, "name");
         if (have && !strcmp(have, name))
             return v;
     }
@@ -15,16 +15,16 @@ static const struct json_value *entry_of(const struct json_value *list, const ch
 }
 
 /* real_time in ms; NaN where the entry is of no use. */
-static double old_ms(const struct json_value *entry)
+static double old_ms(const struct prismi_json *entry)
 {
-    const char *unit = json_member_string(entry, "time_unit");
+    const char *unit = prismi_json_member_string(entry, "time_unit");
     double factor = !unit ? NAN : !strcmp(unit, "ms") ? 1 : !strcmp(unit, "us") ? 1e-3 : !strcmp(unit, "ns") ? 1e-6 : NAN;
     if (unit && !strcmp(unit, "s"))
         factor = 1e3;
-    return json_member_number(entry, "real_time") * factor;
+    return prismi_json_member_number(entry, "real_time") * factor;
 }
 
-static int compare(struct bench *b, const struct json_value *list, double tolerance, int *worse)
+static int compare(struct bench *b, const struct prismi_json *list, double tolerance, int *worse)
 {
     int compared = 0;
     bench_print(b, "\n%-36s %10s %10s %8s\n", "compared with the earlier run", "then ms", "now ms", "change");
@@ -50,12 +50,12 @@ int bench_check(struct bench *b, const char *path, double tolerance, int *worse)
     size_t bytes;
     *worse = 0;
     PRISM_TRY(prismi_file_read(b->ctx, path, (size_t)64 << 20, &data, &bytes));
-    struct json_value *root = json_parse((const char *)data, bytes);
-    const struct json_value *list = json_member(root, "benchmarks");
-    int status = list && list->type == JSON_ARRAY
+    struct prismi_json *root = prismi_json_parse((const char *)data, bytes);
+    const struct prismi_json *list = prismi_json_member(root, "benchmarks");
+    int status = list && list->type == PRISMI_JSON_ARRAY
                      ? compare(b, list, tolerance, worse)
                      : PRISM_FAIL(b->ctx, PRISM_EPARSE, "%s is not a file that 'prism bench --json' writes", path);
-    json_free(root);
+    prismi_json_free(root);
     prismi_free(data);
     return status;
 }

@@ -1,6 +1,6 @@
 /* Transforms by size, powers of two and others: making the plan, the first call, the steady state, and what a plan saves. */
 #include "bench.h"
-#include "image/svg.h"
+#include "draw/svg.h"
 
 #include <math.h>
 #include <string.h>

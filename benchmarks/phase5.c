@@ -2,7 +2,7 @@
  * `baseline` is the naive way on a device with general methods only, `optimized` a session of the library; both on the same backend
  * and data. */
 #include "bench.h"
-#include "image/svg.h"
+#include "draw/svg.h"
 #include "prismrec/metrics.h"
 
 #include <math.h>

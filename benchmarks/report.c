@@ -1,6 +1,6 @@
 /* What was measured: text, JSON in Google Benchmark's layout, plots. */
 #include "bench.h"
-#include "image/svg.h"
+#include "draw/svg.h"
 
 #include "git_version.h"
 #include "prismi_config.h"
@@ -96,7 +96,7 @@ static void cpu_model(char *out, size_t n)
         fclose(f);
 }
 
-static void context(const struct bench *b, struct json_out *j)
+static void context(const struct bench *b, struct prismi_json_out *j)
 {
     char date[40], cpu[128], git[64];
     time_t now = time(NULL);
@@ -105,48 +105,48 @@ static void context(const struct bench *b, struct json_out *j)
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S+00:00", gmtime_r(&now, &utc));
     cpu_model(cpu, sizeof cpu);
     snprintf(git, sizeof git, "%s", PRISMI_GIT);
-    json_open(j, "context", '{');
-    json_string(j, "date", date);
-    json_string(j, "executable", "prism bench");
-    json_number(j, "num_cpus", sched_getaffinity(0, sizeof set, &set) ? 0 : CPU_COUNT(&set));
-    json_string(j, "cpu_model", cpu);
-    json_string(j, "library_version", prism_version());
-    json_string(j, "git_version", git);
-    json_string(j, "library_build_type", strstr(PRISMI_BUILD_OPTIONS, "buildtype=debug") ? "debug" : "release");
-    json_string(j, "build", PRISMI_BUILD_OPTIONS);
-    json_string(j, "backend", prism_dev_backend(b->dev));
-    json_string(j, "device", b->dev->caps.device);
-    json_number(j, "threads", b->dev->caps.threads);
-    json_number(j, "triad_bytes_per_s", b->triad);
-    json_number(j, "gemm_flop_per_s", b->gemm);
-    json_close(j, '}');
+    prismi_json_open(j, "context", '{');
+    prismi_json_string(j, "date", date);
+    prismi_json_string(j, "executable", "prism bench");
+    prismi_json_number(j, "num_cpus", sched_getaffinity(0, sizeof set, &set) ? 0 : CPU_COUNT(&set));
+    prismi_json_string(j, "cpu_model", cpu);
+    prismi_json_string(j, "library_version", prism_version());
+    prismi_json_string(j, "git_version", git);
+    prismi_json_string(j, "library_build_type", strstr(PRISMI_BUILD_OPTIONS, "buildtype=debug") ? "debug" : "release");
+    prismi_json_string(j, "build", PRISMI_BUILD_OPTIONS);
+    prismi_json_string(j, "backend", prism_dev_backend(b->dev));
+    prismi_json_string(j, "device", b->dev->caps.device);
+    prismi_json_number(j, "threads", b->dev->caps.threads);
+    prismi_json_number(j, "triad_bytes_per_s", b->triad);
+    prismi_json_number(j, "gemm_flop_per_s", b->gemm);
+    prismi_json_close(j, '}');
 }
 
-static void time_entry(const struct bench *b, const struct bench_time *t, struct json_out *j)
+static void time_entry(const struct bench *b, const struct bench_time *t, struct prismi_json_out *j)
 {
-    json_open(j, NULL, '{');
-    json_string(j, "name", t->name);
-    json_string(j, "run_name", t->name);
-    json_string(j, "run_type", "iteration");
-    json_number(j, "repetitions", 1);
-    json_number(j, "repetition_index", 0);
-    json_number(j, "threads", b->dev->caps.threads);
-    json_number(j, "iterations", t->n);
-    json_number(j, "real_time", t->median_ms);
-    json_number(j, "cpu_time", isnan(t->cpu_ms) ? t->mean_ms : t->cpu_ms);
-    json_string(j, "time_unit", "ms");
-    json_number(j, "median", t->median_ms);
-    json_number(j, "min", t->min_ms);
-    json_number(j, "p95", t->p95_ms);
-    json_number(j, "max", t->max_ms);
-    json_number(j, "mean", t->mean_ms);
-    json_number(j, "total", t->total_ms);
-    json_number(j, "first", t->first_ms);
-    json_number(j, "floor_bytes", t->cost.bytes);
-    json_number(j, "floor_flops", t->cost.flops);
-    json_number(j, "floor_ms", bench_floor_ms(b, t->cost));
-    json_number(j, "roof_percent", t->roof_percent);
-    json_close(j, '}');
+    prismi_json_open(j, NULL, '{');
+    prismi_json_string(j, "name", t->name);
+    prismi_json_string(j, "run_name", t->name);
+    prismi_json_string(j, "run_type", "iteration");
+    prismi_json_number(j, "repetitions", 1);
+    prismi_json_number(j, "repetition_index", 0);
+    prismi_json_number(j, "threads", b->dev->caps.threads);
+    prismi_json_number(j, "iterations", t->n);
+    prismi_json_number(j, "real_time", t->median_ms);
+    prismi_json_number(j, "cpu_time", isnan(t->cpu_ms) ? t->mean_ms : t->cpu_ms);
+    prismi_json_string(j, "time_unit", "ms");
+    prismi_json_number(j, "median", t->median_ms);
+    prismi_json_number(j, "min", t->min_ms);
+    prismi_json_number(j, "p95", t->p95_ms);
+    prismi_json_number(j, "max", t->max_ms);
+    prismi_json_number(j, "mean", t->mean_ms);
+    prismi_json_number(j, "total", t->total_ms);
+    prismi_json_number(j, "first", t->first_ms);
+    prismi_json_number(j, "floor_bytes", t->cost.bytes);
+    prismi_json_number(j, "floor_flops", t->cost.flops);
+    prismi_json_number(j, "floor_ms", bench_floor_ms(b, t->cost));
+    prismi_json_number(j, "roof_percent", t->roof_percent);
+    prismi_json_close(j, '}');
 }
 
 static int whole_file(struct bench *b, const char *path, const char *text)
@@ -165,36 +165,36 @@ static int whole_file(struct bench *b, const char *path, const char *text)
 
 int bench_write_json(struct bench *b, const char *path, struct bench_mark since)
 {
-    struct json_out j;
-    json_init(&j, true);
-    json_open(&j, NULL, '{');
+    struct prismi_json_out j;
+    prismi_json_init(&j, true);
+    prismi_json_open(&j, NULL, '{');
     context(b, &j);
-    json_open(&j, "benchmarks", '[');
+    prismi_json_open(&j, "benchmarks", '[');
     for (int i = since.times; i < b->n_times; i++)
         time_entry(b, &b->times[i], &j);
-    json_close(&j, ']');
-    json_open(&j, "facts", '[');
+    prismi_json_close(&j, ']');
+    prismi_json_open(&j, "facts", '[');
     for (int i = since.facts; i < b->n_facts; i++) {
-        json_open(&j, NULL, '{');
-        json_string(&j, "name", b->facts[i].name);
-        json_number(&j, "value", b->facts[i].value);
-        json_string(&j, "unit", b->facts[i].unit);
-        json_close(&j, '}');
+        prismi_json_open(&j, NULL, '{');
+        prismi_json_string(&j, "name", b->facts[i].name);
+        prismi_json_number(&j, "value", b->facts[i].value);
+        prismi_json_string(&j, "unit", b->facts[i].unit);
+        prismi_json_close(&j, '}');
     }
-    json_close(&j, ']');
-    json_open(&j, "verdicts", '[');
+    prismi_json_close(&j, ']');
+    prismi_json_open(&j, "verdicts", '[');
     for (int i = since.verdicts; i < b->n_verdicts; i++) {
-        json_open(&j, NULL, '{');
-        json_string(&j, "name", b->verdicts[i].name);
-        json_bool(&j, "ok", b->verdicts[i].ok);
-        json_string(&j, "text", b->verdicts[i].text);
-        json_close(&j, '}');
+        prismi_json_open(&j, NULL, '{');
+        prismi_json_string(&j, "name", b->verdicts[i].name);
+        prismi_json_bool(&j, "ok", b->verdicts[i].ok);
+        prismi_json_string(&j, "text", b->verdicts[i].text);
+        prismi_json_close(&j, '}');
     }
-    json_close(&j, ']');
-    json_close(&j, '}');
-    json_newline(&j);
-    int status = whole_file(b, path, json_text(&j));
-    json_release(&j);
+    prismi_json_close(&j, ']');
+    prismi_json_close(&j, '}');
+    prismi_json_newline(&j);
+    int status = whole_file(b, path, prismi_json_text(&j));
+    prismi_json_release(&j);
     return status;
 }
 

@@ -87,6 +87,9 @@ const char *cli_version_line(void);
 
 int bench_main(struct cli *cli); /* benchmarks/, where they are built */
 
+/* A finished text and a newline, to standard output. */
+struct prismi_json_out;
+void cli_print_json(const struct prismi_json_out *j);
 /* Text of a word for a POSIX shell, quoted where needed. */
 void cli_print_quoted(FILE *f, const char *word);
 

@@ -1,7 +1,8 @@
 /* prism compare: runs side by side. */
 #include "cli/cli.h"
-#include "cli/json.h"
 #include "core/internal.h"
+#include "core/json.h"
+#include "prismrec/config.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,10 +20,10 @@ enum { SETTING_MAX = PRISM_PATH_MAX + 64 };
 
 struct entry {
     const char *path;
-    struct json_value *run;
+    struct prismi_json *run;
 };
 
-static struct json_value *read_run(struct prism_ctx *ctx, const char *path)
+static struct prismi_json *read_run(struct prism_ctx *ctx, const char *path)
 {
     char file[4096];
     struct stat st;
@@ -34,15 +35,15 @@ static struct json_value *read_run(struct prism_ctx *ctx, const char *path)
         cli_fail(ctx, EXIT_FAILED);
         return NULL;
     }
-    struct json_value *run = json_parse((const char *)text, n);
+    struct prismi_json *run = prismi_json_parse((const char *)text, n);
     prismi_free(text);
-    if (!json_member(run, "config")) {
+    if (!prismi_json_member(run, "config")) {
         cli_error("%s is not the run.json of a run", file);
-        json_free(run);
+        prismi_json_free(run);
         return NULL;
     }
-    const char *status = json_member_string(run, "status");
-    if (!json_member(run, "final"))
+    const char *status = prismi_json_member_string(run, "status");
+    if (!prismi_json_member(run, "final"))
         cli_warn("%s has no results yet", path);
     else if (status && strcmp(status, "done") != 0)
         cli_warn("%s did not finish (%s): its numbers are those of the step it reached", path, status);
@@ -51,7 +52,7 @@ static struct json_value *read_run(struct prism_ctx *ctx, const char *path)
 
 static double value(const struct entry *e, int metric)
 {
-    return json_member_number(json_member(e->run, "final"), metrics[metric].name);
+    return prismi_json_member_number(prismi_json_member(e->run, "final"), metrics[metric].name);
 }
 
 /* -1 where no run has a value, all have the same, or neither more nor less is better. */
@@ -69,13 +70,13 @@ static int best(const struct entry *entries, int n, int metric)
 }
 
 /* A configuration value as text. */
-static const char *setting(const struct json_value *v, char *out, size_t n)
+static const char *setting(const struct prismi_json *v, char *out, size_t n)
 {
     if (!v)
         snprintf(out, n, "-");
-    else if (v->type == JSON_STRING)
+    else if (v->type == PRISMI_JSON_STRING)
         snprintf(out, n, "%s", *v->string ? v->string : "\"\"");
-    else if (v->type == JSON_BOOL)
+    else if (v->type == PRISMI_JSON_BOOL)
         snprintf(out, n, "%s", v->number != 0 ? "true" : "false");
     else
         snprintf(out, n, "%.12g", v->number);
@@ -85,9 +86,9 @@ static const char *setting(const struct json_value *v, char *out, size_t n)
 static bool differs(const struct entry *entries, int n, const char *key)
 {
     char a[SETTING_MAX], b[SETTING_MAX];
-    setting(json_member(json_member(entries[0].run, "config"), key), a, sizeof a);
+    setting(prismi_json_member(prismi_json_member(entries[0].run, "config"), key), a, sizeof a);
     for (int i = 1; i < n; i++)
-        if (strcmp(a, setting(json_member(json_member(entries[i].run, "config"), key), b, sizeof b)) != 0)
+        if (strcmp(a, setting(prismi_json_member(prismi_json_member(entries[i].run, "config"), key), b, sizeof b)) != 0)
             return true;
     return false;
 }
@@ -115,14 +116,15 @@ static void print_text(const struct entry *entries, int n)
         putchar('\n');
     }
     puts("\nsettings that differ (* above: best)");
-    const struct json_value *first = json_member(entries[0].run, "config");
-    for (const struct json_value *v = first->child; v; v = v->next) {
+    const struct prismi_json *first = prismi_json_member(entries[0].run, "config");
+    for (const struct prismi_json *v = first->child; v; v = v->next) {
         if (!differs(entries, n, v->key))
             continue;
         shown++;
         printf("%-32s", v->key);
         for (int i = 0; i < n; i++)
-            printf("%*s ", width, setting(json_member(json_member(entries[i].run, "config"), v->key), text, sizeof text));
+            printf("%*s ", width,
+                   setting(prismi_json_member(prismi_json_member(entries[i].run, "config"), v->key), text, sizeof text));
         putchar('\n');
     }
     if (!shown)
@@ -131,39 +133,40 @@ static void print_text(const struct entry *entries, int n)
 
 static void print_json(const struct entry *entries, int n)
 {
-    struct json_out j;
+    struct prismi_json_out j;
     char text[SETTING_MAX];
-    json_init(&j, true);
-    json_open(&j, NULL, '{');
-    json_open(&j, "runs", '[');
+    prismi_json_init(&j, true);
+    prismi_json_open(&j, NULL, '{');
+    prismi_json_open(&j, "runs", '[');
     for (int i = 0; i < n; i++)
-        json_string(&j, NULL, entries[i].path);
-    json_close(&j, ']');
-    json_open(&j, "metrics", '{');
+        prismi_json_string(&j, NULL, entries[i].path);
+    prismi_json_close(&j, ']');
+    prismi_json_open(&j, "metrics", '{');
     for (int m = 0; m < CLI_COUNT(metrics); m++) {
         int winner = best(entries, n, m);
-        json_open(&j, metrics[m].name, '{');
-        json_open(&j, "values", '[');
+        prismi_json_open(&j, metrics[m].name, '{');
+        prismi_json_open(&j, "values", '[');
         for (int i = 0; i < n; i++)
-            json_number(&j, NULL, value(&entries[i], m));
-        json_close(&j, ']');
-        json_string(&j, "best", winner < 0 ? NULL : entries[winner].path);
-        json_close(&j, '}');
+            prismi_json_number(&j, NULL, value(&entries[i], m));
+        prismi_json_close(&j, ']');
+        prismi_json_string(&j, "best", winner < 0 ? NULL : entries[winner].path);
+        prismi_json_close(&j, '}');
     }
-    json_close(&j, '}');
-    json_open(&j, "differences", '{');
-    for (const struct json_value *v = json_member(entries[0].run, "config")->child; v; v = v->next) {
+    prismi_json_close(&j, '}');
+    prismi_json_open(&j, "differences", '{');
+    for (const struct prismi_json *v = prismi_json_member(entries[0].run, "config")->child; v; v = v->next) {
         if (!differs(entries, n, v->key))
             continue;
-        json_open(&j, v->key, '[');
+        prismi_json_open(&j, v->key, '[');
         for (int i = 0; i < n; i++)
-            json_string(&j, NULL, setting(json_member(json_member(entries[i].run, "config"), v->key), text, sizeof text));
-        json_close(&j, ']');
+            prismi_json_string(
+                &j, NULL, setting(prismi_json_member(prismi_json_member(entries[i].run, "config"), v->key), text, sizeof text));
+        prismi_json_close(&j, ']');
     }
-    json_close(&j, '}');
-    json_close(&j, '}');
-    json_print(&j);
-    json_release(&j);
+    prismi_json_close(&j, '}');
+    prismi_json_close(&j, '}');
+    cli_print_json(&j);
+    prismi_json_release(&j);
 }
 
 static int run(struct cli *cli)
@@ -181,7 +184,7 @@ static int run(struct cli *cli)
     else if (ok)
         print_text(entries, cli->n_args);
     for (int i = 0; entries && i < cli->n_args; i++)
-        json_free(entries[i].run);
+        prismi_json_free(entries[i].run);
     free(entries);
     prism_ctx_destroy(&ctx);
     return ok ? EXIT_DONE : EXIT_FAILED;

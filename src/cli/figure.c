@@ -1,31 +1,13 @@
 #include "cli/figure.h"
 #include "cli/metrics.h"
 #include "core/internal.h"
-#include "image/canvas.h"
-#include "image/svg.h"
+#include "draw/panel.h"
+#include "draw/svg.h"
 #include "prismrec/image.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct prismi_rgb paper = {17, 19, 26}, ink = {232, 234, 240}, faint = {148, 154, 170}, edge = {58, 63, 78},
-                               accent = {64, 201, 190}, mark = {255, 196, 92};
-
-enum { MARGIN = 28, GAP = 24, TITLE = 40, BAR = 7, TEXT = 2 };
-enum { HEADER = 2 * PRISMI_GLYPH_H + PRISMI_GLYPH_H + 14 /* label, its small line, air */, FOOTER = 4 + BAR + 4 + PRISMI_GLYPH_H };
-
-static void text(struct prismi_canvas *c, int y, int x, int scale, struct prismi_rgb color, const char *fmt, ...)
-    PRISM_PRINTF(6, 7);
-static void text(struct prismi_canvas *c, int y, int x, int scale, struct prismi_rgb color, const char *fmt, ...)
-{
-    char line[160];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    prismi_canvas_text(c, y, x, scale, color, line);
-}
 
 static const char *base_name(const char *path)
 {
@@ -37,46 +19,6 @@ static const char *base_name(const char *path)
 static const char *title(const struct setup *s)
 {
     return *s->cfg->name ? s->cfg->name : base_name(s->cfg->image.input);
-}
-
-/* Small pictures grow by whole factors until the labels fit, large ones shrink to at most 512. */
-static int panel_side(int n)
-{
-    return n < 288 ? n * ((287 + n) / n) : n <= 512 ? n : (n + (n + 511) / 512 - 1) / ((n + 511) / 512);
-}
-
-/* Upper left corner of a panel's picture in the grid of panels. */
-static struct prismi_box2 panel_box(int row, int column, int side)
-{
-    int y = MARGIN + TITLE + HEADER + row * (HEADER + side + FOOTER + GAP), x = MARGIN + column * (side + GAP);
-    return (struct prismi_box2){y, x, side, side};
-}
-
-static void panel_label(struct prismi_canvas *c, struct prismi_box2 box, const char *label, const char *detail)
-{
-    text(c, box.y - HEADER, box.x, TEXT, ink, "%s", label);
-    text(c, box.y - HEADER + TEXT * PRISMI_GLYPH_H + 4, box.x, 1, faint, "%s", detail);
-}
-
-/* One picture with label, frame and colour bar. */
-static int panel(struct prismi_canvas *c, struct prismi_box2 box, const char *label, const char *detail, const double *data, int n,
-                 double lo, double hi, enum prismi_palette palette)
-{
-    double ramp[256];
-    char number[32];
-    for (int i = 0; i < 256; i++)
-        ramp[i] = i;
-    struct prismi_box2 bar = {box.y + box.h + 4, box.x, BAR, box.w};
-    panel_label(c, box, label, detail);
-    PRISM_TRY(prismi_canvas_image(c, box, data, n, n, lo, hi, palette, n > box.h));
-    PRISM_TRY(prismi_canvas_image(c, bar, ramp, 1, 256, 0, 255, palette, true));
-    struct prismi_box2 frame = {box.y - 1, box.x - 1, box.h + 2, box.w + 2};
-    prismi_canvas_frame(c, frame, edge);
-    int y = bar.y + BAR + 4;
-    text(c, y, box.x, 1, faint, "%.3g", lo);
-    snprintf(number, sizeof number, "%.3g", hi);
-    text(c, y, box.x + box.w - prismi_canvas_text_width(number, 1), 1, faint, "%s", number);
-    return 0;
 }
 
 /* ---- k-space ---- */
@@ -157,11 +99,11 @@ static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct 
     double y0 = box.y + (n / 2 + 0.5) * scale, x0 = box.x + (n / 2 + 0.5) * scale,
            roi = s->cfg->telescope.pattern.roi_diameter_px / 2;
     if (roi * scale < box.h / 2.0 - 1)
-        prismi_canvas_circle(c, y0, x0, roi * scale, mark);
+        prismi_canvas_circle(c, y0, x0, roi * scale, prismi_mark);
     for (int k = 0; k < s->n; k++) {
         int y = (int)lround(y0 + s->centres[2 * k] * scale), x = (int)lround(x0 + s->centres[2 * k + 1] * scale);
         if (y > box.y && y < box.y + box.h - 1 && x > box.x && x < box.x + box.w - 1)
-            prismi_canvas_fill(c, (struct prismi_box2){y, x, 2, 2}, mark);
+            prismi_canvas_fill(c, (struct prismi_box2){y, x, 2, 2}, prismi_mark);
     }
 }
 
@@ -178,11 +120,11 @@ static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_
     if (!status)
         status = spectrum(s, power, &max);
     if (!status)
-        status = panel(c, box, "K-space", detail, power, n, max - 8, max, PRISMI_PALETTE_GREY);
+        status = prismi_panel(c, box, "K-space", detail, power, n, max - 8, max, PRISMI_PALETTE_GREY);
     if (!status) {
         for (size_t i = 0; i < count; i++)
             mask[i] = seen[i] > 0;
-        prismi_canvas_tint(c, box, mask, n, n, accent, 0.3);
+        prismi_canvas_tint(c, box, mask, n, n, prismi_accent, 0.3);
         draw_centres(s, c, box);
     }
     free(seen);
@@ -212,7 +154,7 @@ static int panel_aperture(struct setup *s, struct prismi_canvas *c, struct prism
         hi = crop[i] > hi ? crop[i] : hi;
     }
     snprintf(detail, sizeof detail, "amplitude behind aperture 1 at (%.3g, %.3g) px", s->centres[0], s->centres[1]);
-    int status = panel(c, box, "One aperture", detail, crop, side, 0, hi > 0 ? hi : 1, PRISMI_PALETTE_GREY);
+    int status = prismi_panel(c, box, "One aperture", detail, crop, side, 0, hi > 0 ? hi : 1, PRISMI_PALETTE_GREY);
     free(crop);
     return status;
 }
@@ -227,74 +169,57 @@ static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_b
         error[i] = fabs(result[i] - s->truth[i]);
         hi = error[i] > hi ? error[i] : hi;
     }
-    int status = panel(c, box, "Error", "|reconstruction - truth|", error, o, 0, hi > 0 ? hi : 1, PRISMI_PALETTE_VIRIDIS);
+    int status = prismi_panel(c, box, "Error", "|reconstruction - truth|", error, o, 0, hi > 0 ? hi : 1, PRISMI_PALETTE_VIRIDIS);
     free(error);
     return status;
-}
-
-/* Name and value, the value right-aligned. */
-static void fact(struct prismi_canvas *c, struct prismi_box2 box, int *y, int scale, const char *name, const char *fmt, ...)
-    PRISM_PRINTF(6, 7);
-static void fact(struct prismi_canvas *c, struct prismi_box2 box, int *y, int scale, const char *name, const char *fmt, ...)
-{
-    char value[64];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(value, sizeof value, fmt, ap);
-    va_end(ap);
-    text(c, *y, box.x, scale, faint, "%s", name);
-    prismi_canvas_text(c, *y, box.x + box.w - prismi_canvas_text_width(value, scale), scale, ink, value);
-    *y += scale * PRISMI_GLYPH_H + (scale > 1 ? 12 : 7);
 }
 
 static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box, const struct prism_progress *p)
 {
     const struct prism_config *cfg = s->cfg;
-    panel_label(c, box, "Quality", "against the truth, data range 1");
+    prismi_panel_label(c, box, "Quality", "against the truth, data range 1");
     int y = box.y + 2;
-    fact(c, box, &y, TEXT, "SSIM", "%.4f", p->ssim);
-    fact(c, box, &y, TEXT, "PSNR", "%.2f dB", p->psnr_db);
-    fact(c, box, &y, TEXT, "RMSE", "%.2f %%", p->rmse_percent);
+    prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "SSIM", "%.4f", p->ssim);
+    prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "PSNR", "%.2f dB", p->psnr_db);
+    prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "RMSE", "%.2f %%", p->rmse_percent);
     if (isfinite(p->loss))
-        fact(c, box, &y, TEXT, "loss", "%.4g", p->loss);
-    fact(c, box, &y, TEXT, "steps", "%lld", (long long)p->step);
+        prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "loss", "%.4g", p->loss);
+    prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "steps", "%lld", (long long)p->step);
     y += 8;
-    prismi_canvas_line(c, y, box.x, y, box.x + box.w - 1, edge);
+    prismi_canvas_line(c, y, box.x, y, box.x + box.w - 1, prismi_edge);
     y += 12;
-    fact(c, box, &y, 1, "object, grid", "%d px, %d px", cfg->image.obj_size, cfg->image.image_size);
-    fact(c, box, &y, 1, "apertures", "%d of diameter %.4g px", s->n, 2 * cfg->telescope.aperture.radius_px);
-    fact(c, box, &y, 1, "overlap of neighbours", "%.0f %%", 100 * s->stats.overlap);
+    prismi_panel_fact(c, box, &y, 1, "object, grid", "%d px, %d px", cfg->image.obj_size, cfg->image.image_size);
+    prismi_panel_fact(c, box, &y, 1, "apertures", "%d of diameter %.4g px", s->n, 2 * cfg->telescope.aperture.radius_px);
+    prismi_panel_fact(c, box, &y, 1, "overlap of neighbours", "%.0f %%", 100 * s->stats.overlap);
     if (cfg->telescope.snr > 0)
-        fact(c, box, &y, 1, "noise", "%.4g dB", cfg->telescope.snr);
-    fact(c, box, &y, 1, "method", "%s", cfg->recon.algorithm == PRISM_ALG_MOPIE ? "projections" : "decoder network");
-    fact(c, box, &y, 1, "seed", "%llu", (unsigned long long)cfg->recon.seed);
-    fact(c, box, &y, 1, "backend", "%s", prism_dev_backend(s->dev));
+        prismi_panel_fact(c, box, &y, 1, "noise", "%.4g dB", cfg->telescope.snr);
+    prismi_panel_fact(c, box, &y, 1, "method", "%s", cfg->recon.algorithm == PRISM_ALG_MOPIE ? "projections" : "decoder network");
+    prismi_panel_fact(c, box, &y, 1, "seed", "%llu", (unsigned long long)cfg->recon.seed);
+    prismi_panel_fact(c, box, &y, 1, "backend", "%s", prism_dev_backend(s->dev));
 }
 
 static int draw_comparison(struct setup *s, struct prismi_canvas *c, int side, const double *result,
                            const struct prism_progress *final)
 {
     int o = s->cfg->image.obj_size;
-    int room = (3 * side + 2 * GAP) / (TEXT * PRISMI_GLYPH_W);
-    bool cut = (int)strlen(title(s)) > room;
-    text(c, MARGIN, MARGIN, TEXT, ink, "%.*s%s", cut ? room - 3 : room, title(s), cut ? "..." : "");
-    PRISM_TRY(panel(c, panel_box(0, 0, side), "Truth", "object amplitude", s->truth, o, 0, 1, PRISMI_PALETTE_GREY));
-    PRISM_TRY(
-        panel(c, panel_box(0, 1, side), "Reconstruction", "amplitude, clipped to [0, 1]", result, o, 0, 1, PRISMI_PALETTE_GREY));
-    PRISM_TRY(panel_error(s, c, panel_box(0, 2, side), result));
-    PRISM_TRY(panel_aperture(s, c, panel_box(1, 0, side)));
-    PRISM_TRY(panel_kspace(s, c, panel_box(1, 1, side)));
-    panel_facts(s, c, panel_box(1, 2, side), final);
+    prismi_panel_title(c, 3, side, title(s));
+    PRISM_TRY(prismi_panel(c, prismi_panel_box(0, 0, side), "Truth", "object amplitude", s->truth, o, 0, 1, PRISMI_PALETTE_GREY));
+    PRISM_TRY(prismi_panel(c, prismi_panel_box(0, 1, side), "Reconstruction", "amplitude, clipped to [0, 1]", result, o, 0, 1,
+                           PRISMI_PALETTE_GREY));
+    PRISM_TRY(panel_error(s, c, prismi_panel_box(0, 2, side), result));
+    PRISM_TRY(panel_aperture(s, c, prismi_panel_box(1, 0, side)));
+    PRISM_TRY(panel_kspace(s, c, prismi_panel_box(1, 1, side)));
+    panel_facts(s, c, prismi_panel_box(1, 2, side), final);
     return 0;
 }
 
 static int write_comparison(struct setup *s, const char *path, const double *result, const struct prism_progress *final, char *name,
                             size_t n)
 {
-    int side = panel_side(s->cfg->image.obj_size);
-    int h = 2 * MARGIN + TITLE + 2 * (HEADER + side + FOOTER) + GAP, w = 2 * MARGIN + 3 * side + 2 * GAP;
+    int side = prismi_panel_side(s->cfg->image.obj_size);
+    int h = prismi_panel_grid_h(2, side), w = prismi_panel_grid_w(3, side);
     struct prismi_canvas *canvas;
-    PRISM_TRY(prismi_canvas_create(s->ctx, h, w, paper, &canvas));
+    PRISM_TRY(prismi_canvas_create(s->ctx, h, w, prismi_paper, &canvas));
     int status = draw_comparison(s, canvas, side, result, final);
     if (!status)
         status = prismi_canvas_write(canvas, path, name, n);
@@ -380,10 +305,10 @@ int figure_curves(struct setup *s, const char *dir)
 
 int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
 {
-    int side = panel_side(s->cfg->image.image_size);
+    int side = prismi_panel_side(s->cfg->image.image_size);
     side = side < 400 ? 2 * side : side; /* there is room */
-    int h = 2 * MARGIN + HEADER + side + FOOTER, w = 2 * MARGIN + side;
-    struct prismi_box2 box = {MARGIN + HEADER, MARGIN, side, side};
+    int h = 2 * PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER + side + PRISMI_PANEL_FOOTER, w = 2 * PRISMI_PANEL_MARGIN + side;
+    struct prismi_box2 box = {PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER, PRISMI_PANEL_MARGIN, side, side};
     struct prismi_canvas *canvas = NULL;
     char detail[96];
     double hi = 1, *seen = coverage(s);
@@ -392,9 +317,10 @@ int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
     for (int i = 0; i < s->cfg->image.image_size * s->cfg->image.image_size; i++)
         hi = seen[i] > hi ? seen[i] : hi;
     snprintf(detail, sizeof detail, "apertures per pixel; %d cover %.0f %% of the disc", s->n, 100 * s->stats.coverage);
-    int status = prismi_canvas_create(s->ctx, h, w, paper, &canvas);
+    int status = prismi_canvas_create(s->ctx, h, w, prismi_paper, &canvas);
     if (!status) {
-        status = panel(canvas, box, "Sampling pattern", detail, seen, s->cfg->image.image_size, 0, hi, PRISMI_PALETTE_VIRIDIS);
+        status =
+            prismi_panel(canvas, box, "Sampling pattern", detail, seen, s->cfg->image.image_size, 0, hi, PRISMI_PALETTE_VIRIDIS);
         draw_centres(s, canvas, box);
     }
     if (!status)

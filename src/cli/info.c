@@ -1,6 +1,6 @@
 /* prism info: what this program is and what it can use here. */
 #include "cli/cli.h"
-#include "cli/json.h"
+#include "core/json.h"
 
 #include "git_version.h"
 #include "prismi_config.h"
@@ -24,27 +24,27 @@ static int usable_cores(void)
 
 static void print_json(const struct prism_backend_info *backends, int n)
 {
-    struct json_out j;
-    json_init(&j, true);
-    json_open(&j, NULL, '{');
-    json_string(&j, "version", prism_version());
-    json_string(&j, "git", PRISMI_GIT);
-    json_string(&j, "build", PRISMI_BUILD_OPTIONS);
-    json_string(&j, "licence", PRISMI_LICENSE);
-    json_string(&j, "backend_dir", PRISMI_BACKEND_DIR);
-    json_number(&j, "threads", usable_cores());
-    json_open(&j, "backends", '[');
+    struct prismi_json_out j;
+    prismi_json_init(&j, true);
+    prismi_json_open(&j, NULL, '{');
+    prismi_json_string(&j, "version", prism_version());
+    prismi_json_string(&j, "git", PRISMI_GIT);
+    prismi_json_string(&j, "build", PRISMI_BUILD_OPTIONS);
+    prismi_json_string(&j, "licence", PRISMI_LICENSE);
+    prismi_json_string(&j, "backend_dir", PRISMI_BACKEND_DIR);
+    prismi_json_number(&j, "threads", usable_cores());
+    prismi_json_open(&j, "backends", '[');
     for (int i = 0; i < n; i++) {
-        json_open(&j, NULL, '{');
-        json_string(&j, "name", backends[i].name);
-        json_bool(&j, "usable", backends[i].usable);
-        json_string(&j, backends[i].usable ? "device" : "reason", backends[i].why);
-        json_close(&j, '}');
+        prismi_json_open(&j, NULL, '{');
+        prismi_json_string(&j, "name", backends[i].name);
+        prismi_json_bool(&j, "usable", backends[i].usable);
+        prismi_json_string(&j, backends[i].usable ? "device" : "reason", backends[i].why);
+        prismi_json_close(&j, '}');
     }
-    json_close(&j, ']');
-    json_close(&j, '}');
-    json_print(&j);
-    json_release(&j);
+    prismi_json_close(&j, ']');
+    prismi_json_close(&j, '}');
+    cli_print_json(&j);
+    prismi_json_release(&j);
 }
 
 static void print_text(const struct prism_backend_info *backends, int n)

@@ -1,7 +1,7 @@
 /* prism inspect: what a checkpoint holds. Format: docs/formats.md and recon/checkpoint.c. */
 #include "cli/cli.h"
-#include "cli/json.h"
 #include "core/internal.h"
+#include "core/json.h"
 #include "prismrec/image.h"
 
 #include <math.h>
@@ -61,9 +61,9 @@ static void json_pair(void *user, const char *key, const char *value)
     char *end;
     double x = strtod(value, &end);
     if (*value && !*end)
-        json_number(user, key, x);
+        prismi_json_number(user, key, x);
     else
-        json_string(user, key, value);
+        prismi_json_string(user, key, value);
 }
 
 /* Rows of six numbers. */
@@ -78,12 +78,12 @@ static const double *history(const struct checkpoint *c, size_t *n)
     return rows;
 }
 
-static void print_history(const struct checkpoint *c, struct json_out *j)
+static void print_history(const struct checkpoint *c, struct prismi_json_out *j)
 {
     size_t n;
     const double *rows = history(c, &n);
     if (j)
-        json_open(j, "history", '[');
+        prismi_json_open(j, "history", '[');
     else
         printf("%10s %12s %12s %10s %10s %12s\n", columns[0], columns[1], columns[2], columns[3], columns[4], columns[5]);
     for (size_t i = 0; i < n; i++) {
@@ -92,40 +92,40 @@ static void print_history(const struct checkpoint *c, struct json_out *j)
             printf("%10.0f %12.6g %12.6g %10.6f %10.4f %12.5f\n", r[0], r[1], r[2], r[3], r[4], r[5]);
             continue;
         }
-        json_open(j, NULL, '{');
+        prismi_json_open(j, NULL, '{');
         for (int k = 0; k < ROW; k++)
-            json_number(j, columns[k], r[k]);
-        json_close(j, '}');
+            prismi_json_number(j, columns[k], r[k]);
+        prismi_json_close(j, '}');
     }
     if (j)
-        json_close(j, ']');
+        prismi_json_close(j, ']');
     free((void *)rows);
 }
 
 static void print_json(const struct checkpoint *c, bool with_history)
 {
-    struct json_out j;
-    json_init(&j, true);
-    json_open(&j, NULL, '{');
-    json_string(&j, "file", c->path);
-    json_open(&j, "progress", '{');
+    struct prismi_json_out j;
+    prismi_json_init(&j, true);
+    prismi_json_open(&j, NULL, '{');
+    prismi_json_string(&j, "file", c->path);
+    prismi_json_open(&j, "progress", '{');
     each_pair(c, "progress", json_pair, &j);
-    json_close(&j, '}');
-    json_open(&j, "about", '{');
+    prismi_json_close(&j, '}');
+    prismi_json_open(&j, "about", '{');
     each_pair(c, "about", json_pair, &j);
-    json_close(&j, '}');
-    json_open(&j, "sections", '{');
+    prismi_json_close(&j, '}');
+    prismi_json_open(&j, "sections", '{');
     for (int i = 0; i < prismi_box_count(c->box); i++) {
         size_t bytes;
         const char *name = prismi_box_name(c->box, i, &bytes);
-        json_number(&j, name, (double)bytes);
+        prismi_json_number(&j, name, (double)bytes);
     }
-    json_close(&j, '}');
+    prismi_json_close(&j, '}');
     if (with_history)
         print_history(c, &j);
-    json_close(&j, '}');
-    json_print(&j);
-    json_release(&j);
+    prismi_json_close(&j, '}');
+    cli_print_json(&j);
+    prismi_json_release(&j);
 }
 
 static void print_text(const struct checkpoint *c)

@@ -1,7 +1,7 @@
 /* prism keys: every setting. */
 #include "cli/cli.h"
-#include "cli/json.h"
 #include "config/internal.h"
+#include "core/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,23 +13,23 @@ static const struct cli_opt opts[] = {
 
 static void print_json(const struct prism_config_key *const *keys, size_t n)
 {
-    struct json_out j;
-    json_init(&j, true);
-    json_open(&j, NULL, '[');
+    struct prismi_json_out j;
+    prismi_json_init(&j, true);
+    prismi_json_open(&j, NULL, '[');
     for (size_t i = 0; i < n; i++) {
         char expected[256];
         prismi_value_expected(keys[i], expected, sizeof expected);
-        json_open(&j, NULL, '{');
-        json_string(&j, "key", keys[i]->key);
-        json_string(&j, "default", keys[i]->def);
-        json_string(&j, "expects", expected);
-        json_string(&j, "unit", keys[i]->unit);
-        json_string(&j, "doc", keys[i]->doc);
-        json_close(&j, '}');
+        prismi_json_open(&j, NULL, '{');
+        prismi_json_string(&j, "key", keys[i]->key);
+        prismi_json_string(&j, "default", keys[i]->def);
+        prismi_json_string(&j, "expects", expected);
+        prismi_json_string(&j, "unit", keys[i]->unit);
+        prismi_json_string(&j, "doc", keys[i]->doc);
+        prismi_json_close(&j, '}');
     }
-    json_close(&j, ']');
-    json_print(&j);
-    json_release(&j);
+    prismi_json_close(&j, ']');
+    cli_print_json(&j);
+    prismi_json_release(&j);
 }
 
 static void print_text(const struct prism_config_key *const *keys, size_t n)

@@ -11,7 +11,7 @@ static const char *const names[METRIC_COUNT] = {"step",       "sample",  "loss",
                                                 "lr",         "ssim",    "psnr_db",        "rmse_percent", "skipped",
                                                 "loss_scale", "seconds", "cache_hit_rate", "cache_bytes"};
 
-void metrics_line(struct json_out *j, const struct prism_progress *at, double seconds, const struct prism_cache *cache)
+void metrics_line(struct prismi_json_out *j, const struct prism_progress *at, double seconds, const struct prism_cache *cache)
 {
     /* quality only where it was measured: a repeated value would look like a plateau */
     double ssim = at->evaluated ? at->ssim : NAN, psnr = at->evaluated ? at->psnr_db : NAN,
@@ -31,11 +31,11 @@ void metrics_line(struct json_out *j, const struct prism_progress *at, double se
                                          seconds,
                                          prism_cache_hit_rate(&measurements),
                                          (double)prism_cache_get_stats(cache, PRISM_CACHE_ALL).bytes};
-    json_open(j, NULL, '{');
-    json_string(j, "phase", prism_phase_name(at->phase));
+    prismi_json_open(j, NULL, '{');
+    prismi_json_string(j, "phase", prism_phase_name(at->phase));
     for (int i = 0; i < METRIC_COUNT; i++)
-        json_number(j, names[i], values[i]);
-    json_close(j, '}');
+        prismi_json_number(j, names[i], values[i]);
+    prismi_json_close(j, '}');
 }
 
 static bool grow(struct metrics *m)
@@ -56,18 +56,18 @@ static bool grow(struct metrics *m)
 /* 1: line taken, 0: the end of what is wanted, negative: an error. */
 static int take_line(struct metrics *m, const char *line, size_t n, int64_t last_step)
 {
-    struct json_value *v = n && line[n - 1] == '\n' ? json_parse(line, n) : NULL;
-    double step = json_member_number(v, "step");
+    struct prismi_json *v = n && line[n - 1] == '\n' ? prismi_json_parse(line, n) : NULL;
+    double step = prismi_json_member_number(v, "step");
     int result = v && step <= (double)last_step;
     if (result && !grow(m))
         result = PRISM_ENOMEM;
     if (result == 1) {
         for (int i = 0; i < METRIC_COUNT; i++)
-            m->value[i][m->n] = json_member_number(v, names[i]);
+            m->value[i][m->n] = prismi_json_member_number(v, names[i]);
         m->n++;
         m->bytes += (long)n;
     }
-    json_free(v);
+    prismi_json_free(v);
     return result;
 }
 

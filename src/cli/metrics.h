@@ -2,7 +2,7 @@
 #ifndef PRISM_CLI_METRICS_H
 #define PRISM_CLI_METRICS_H
 
-#include "cli/json.h"
+#include "core/json.h"
 #include "prismrec/cache.h"
 #include "prismrec/recon.h"
 
@@ -25,7 +25,7 @@ enum metric {
 };
 
 /* Append one line (without its newline) for this step. */
-void metrics_line(struct json_out *j, const struct prism_progress *at, double seconds, const struct prism_cache *cache);
+void metrics_line(struct prismi_json_out *j, const struct prism_progress *at, double seconds, const struct prism_cache *cache);
 
 /* What a file holds, up to and including last_step; NaN for null. */
 struct metrics {

@@ -1,7 +1,7 @@
 /* Options: parsing, help, suggestions, messages. */
 #include "cli/cli.h"
 #include "cli/progress.h"
-#include "config/internal.h"
+#include "core/json.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -273,6 +273,13 @@ void cli_help(FILE *f, const struct cli_command *cmd)
     fputs("\nOptions:\n", f);
     for (int i = 0; cli_opt_at(cmd, i); i++)
         help_option(f, cli_opt_at(cmd, i));
+}
+
+void cli_print_json(const struct prismi_json_out *j)
+{
+    const char *text = prismi_json_text(j);
+    printf("%s\n", text ? text : "null");
+    fflush(stdout);
 }
 
 void cli_print_quoted(FILE *f, const char *word)

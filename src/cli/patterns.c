@@ -1,7 +1,7 @@
 /* prism patterns: where apertures are placed in k-space. */
 #include "cli/figure.h"
-#include "cli/json.h"
 #include "core/internal.h"
+#include "core/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -48,18 +48,18 @@ static int print_stats(const struct setup *s, bool json)
         {"redundancy", "redundancy", "", p->redundancy},
         {"pixels beyond the grid", "pixels_outside", "", p->pixels_outside},
     };
-    struct json_out j;
-    json_init(&j, true);
-    json_open(&j, NULL, '{');
+    struct prismi_json_out j;
+    prismi_json_init(&j, true);
+    prismi_json_open(&j, NULL, '{');
     for (int i = 0; i < CLI_COUNT(rows); i++) {
-        json_number(&j, rows[i].key, rows[i].value);
+        prismi_json_number(&j, rows[i].key, rows[i].value);
         if (!json)
             printf("%-28s %10.5g %s\n", rows[i].name, rows[i].value * (*rows[i].unit == '%' ? 100 : 1), rows[i].unit);
     }
-    json_close(&j, '}');
+    prismi_json_close(&j, '}');
     if (json)
-        json_print(&j);
-    json_release(&j);
+        cli_print_json(&j);
+    prismi_json_release(&j);
     return EXIT_DONE;
 }
 

@@ -1,36 +1,36 @@
 /* prism presets: named starting points. */
 #include "cli/cli.h"
-#include "cli/json.h"
+#include "core/json.h"
 #include "prismrec/config.h"
 
 #include <string.h>
 
 static const struct cli_opt opts[] = {{.name = "json", .letter = 'j', .doc = "print JSON"}};
 
-static void preset_json(struct json_out *j, const struct prism_preset *p)
+static void preset_json(struct prismi_json_out *j, const struct prism_preset *p)
 {
-    json_open(j, NULL, '{');
-    json_string(j, "name", p->name);
-    json_string(j, "doc", p->doc);
-    json_open(j, "settings", '[');
+    prismi_json_open(j, NULL, '{');
+    prismi_json_string(j, "name", p->name);
+    prismi_json_string(j, "doc", p->doc);
+    prismi_json_open(j, "settings", '[');
     for (const char *const *a = p->assignments; *a; a++)
-        json_string(j, NULL, *a);
-    json_close(j, ']');
-    json_close(j, '}');
+        prismi_json_string(j, NULL, *a);
+    prismi_json_close(j, ']');
+    prismi_json_close(j, '}');
 }
 
 static void print_json(const struct prism_preset *presets, size_t n)
 {
-    struct json_out j;
-    json_init(&j, true);
+    struct prismi_json_out j;
+    prismi_json_init(&j, true);
     if (n > 1)
-        json_open(&j, NULL, '[');
+        prismi_json_open(&j, NULL, '[');
     for (size_t i = 0; i < n; i++)
         preset_json(&j, &presets[i]);
     if (n > 1)
-        json_close(&j, ']');
-    json_print(&j);
-    json_release(&j);
+        prismi_json_close(&j, ']');
+    cli_print_json(&j);
+    prismi_json_release(&j);
 }
 
 static const struct prism_preset *find(const char *name)

@@ -2,8 +2,8 @@
 #ifndef PRISM_CLI_PROFILE_H
 #define PRISM_CLI_PROFILE_H
 
-#include "cli/json.h"
 #include "cli/rundir.h"
+#include "core/json.h"
 #include "prismrec/profile.h"
 
 /* Times in seconds, memory in bytes. */
@@ -35,7 +35,7 @@ struct profile_finding {
 enum { PROFILE_OWNERS_MAX = 16, PROFILE_KINDS_MAX = 64, PROFILE_FINDINGS_MAX = 16 };
 
 struct profile {
-    struct json_value *json; /* owns the texts */
+    struct prismi_json *json; /* owns the texts */
     const char *backend, *device;
     bool asynchronous, regions_only, sync, replay_off;
     double wall_s, steps, events, dropped_events;

@@ -7,32 +7,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double number(const struct json_value *v, const char *key)
+static double number(const struct prismi_json *v, const char *key)
 {
-    double x = json_member_number(v, key);
+    double x = prismi_json_member_number(v, key);
     return isfinite(x) ? x : 0;
 }
 
-static bool flag(const struct json_value *v, const char *key)
+static bool flag(const struct prismi_json *v, const char *key)
 {
-    const struct json_value *m = json_member(v, key);
-    return m && m->type == JSON_BOOL && m->number != 0;
+    const struct prismi_json *m = prismi_json_member(v, key);
+    return m && m->type == PRISMI_JSON_BOOL && m->number != 0;
 }
 
 /* False where the tree is none. */
 static bool read_nodes(struct profile *p)
 {
-    const struct json_value *list = json_member(p->json, "nodes");
+    const struct prismi_json *list = prismi_json_member(p->json, "nodes");
     int n = 0;
-    for (const struct json_value *v = list ? list->child : NULL; v; v = v->next)
+    for (const struct prismi_json *v = list ? list->child : NULL; v; v = v->next)
         n++;
     p->nodes = n ? calloc((size_t)n, sizeof *p->nodes) : NULL;
     if (!p->nodes)
         return false;
-    for (const struct json_value *v = list->child; v; v = v->next) {
+    for (const struct prismi_json *v = list->child; v; v = v->next) {
         struct profile_node *node = &p->nodes[p->n_nodes];
-        double parent = p->n_nodes ? json_member_number(v, "parent") : -1;
-        node->label = json_member_string(v, "label");
+        double parent = p->n_nodes ? prismi_json_member_number(v, "parent") : -1;
+        node->label = prismi_json_member_string(v, "label");
         if (!node->label || (p->n_nodes && !(parent >= 0 && parent < p->n_nodes)))
             return false;
         node->parent = (int)parent;
@@ -56,9 +56,9 @@ static bool read_nodes(struct profile *p)
 
 static void read_memory(struct profile *p)
 {
-    const struct json_value *list = json_member(p->json, "memory");
-    for (const struct json_value *v = list ? list->child : NULL; v && p->n_memory < PROFILE_OWNERS_MAX; v = v->next) {
-        const char *owner = json_member_string(v, "owner");
+    const struct prismi_json *list = prismi_json_member(p->json, "memory");
+    for (const struct prismi_json *v = list ? list->child : NULL; v && p->n_memory < PROFILE_OWNERS_MAX; v = v->next) {
+        const char *owner = prismi_json_member_string(v, "owner");
         if (owner)
             p->memory[p->n_memory++] = (struct profile_memory){owner, number(v, "bytes"), number(v, "peak_bytes")};
     }
@@ -107,16 +107,16 @@ static void add_kinds(struct profile *p)
 int profile_parse(struct prism_ctx *ctx, const char *file, const char *text, size_t n, struct profile *out)
 {
     struct profile *p = out;
-    *p = (struct profile){.json = json_parse(text, n)};
-    const char *format = json_member_string(p->json, "format");
+    *p = (struct profile){.json = prismi_json_parse(text, n)};
+    const char *format = prismi_json_member_string(p->json, "format");
     bool good = format && !strcmp(format, "prism-profile") && number(p->json, "version") == 1 && read_nodes(p);
     p->wall_s = number(p->json, "wall_s");
     if (!good || p->wall_s <= 0) {
         profile_release(p);
         return PRISM_FAIL(ctx, PRISM_EPARSE, "%s is not a profile of version 1; 'prism profile run' writes one", file);
     }
-    p->backend = json_member_string(p->json, "backend");
-    p->device = json_member_string(p->json, "device");
+    p->backend = prismi_json_member_string(p->json, "backend");
+    p->device = prismi_json_member_string(p->json, "device");
     p->backend = p->backend ? p->backend : "";
     p->device = p->device ? p->device : "";
     p->asynchronous = flag(p->json, "asynchronous");
@@ -139,7 +139,7 @@ int profile_parse(struct prism_ctx *ctx, const char *file, const char *text, siz
 void profile_release(struct profile *p)
 {
     free(p->nodes);
-    json_free(p->json);
+    prismi_json_free(p->json);
     *p = (struct profile){.json = NULL};
 }
 

@@ -6,48 +6,48 @@
 
 /* ---- profile.json ---- */
 
-static void seconds(struct json_out *j, const char *key, uint64_t ns)
+static void seconds(struct prismi_json_out *j, const char *key, uint64_t ns)
 {
-    json_number(j, key, 1e-9 * (double)ns);
+    prismi_json_number(j, key, 1e-9 * (double)ns);
 }
 
-static int node_members(struct json_out *j, struct prism_dev *dev, int n)
+static int node_members(struct prismi_json_out *j, struct prism_dev *dev, int n)
 {
-    json_open(j, "nodes", '[');
+    prismi_json_open(j, "nodes", '[');
     for (int i = 0; i < n; i++) {
         struct prism_profile_node node;
         PRISM_TRY(prism_profile_node(dev, i, &node));
-        json_open(j, NULL, '{');
-        json_string(j, "label", node.label);
-        json_number(j, "parent", node.parent);
-        json_bool(j, "op", node.op);
-        json_uint(j, "count", node.count);
+        prismi_json_open(j, NULL, '{');
+        prismi_json_string(j, "label", node.label);
+        prismi_json_number(j, "parent", node.parent);
+        prismi_json_bool(j, "op", node.op);
+        prismi_json_uint(j, "count", node.count);
         seconds(j, "total_s", node.total_ns);
         seconds(j, "self_s", node.self_ns);
         seconds(j, "min_s", node.min_ns);
         seconds(j, "p50_s", node.p50_ns);
         seconds(j, "p95_s", node.p95_ns);
         seconds(j, "max_s", node.max_ns);
-        json_number(j, "flops", node.flops);
-        json_number(j, "bytes", node.bytes);
-        json_close(j, '}');
+        prismi_json_number(j, "flops", node.flops);
+        prismi_json_number(j, "bytes", node.bytes);
+        prismi_json_close(j, '}');
     }
-    json_close(j, ']');
+    prismi_json_close(j, ']');
     return 0;
 }
 
-static void owner(struct json_out *j, const char *name, double bytes, double peak_bytes)
+static void owner(struct prismi_json_out *j, const char *name, double bytes, double peak_bytes)
 {
-    json_open(j, NULL, '{');
-    json_string(j, "owner", name);
-    json_number(j, "bytes", bytes);
-    json_number(j, "peak_bytes", peak_bytes);
-    json_close(j, '}');
+    prismi_json_open(j, NULL, '{');
+    prismi_json_string(j, "owner", name);
+    prismi_json_number(j, "bytes", bytes);
+    prismi_json_number(j, "peak_bytes", peak_bytes);
+    prismi_json_close(j, '}');
 }
 
-static int memory_members(struct json_out *j, struct setup *s, int n)
+static int memory_members(struct prismi_json_out *j, struct setup *s, int n)
 {
-    json_open(j, "memory", '[');
+    prismi_json_open(j, "memory", '[');
     for (int i = 0; i < n; i++) {
         struct prism_profile_memory m;
         PRISM_TRY(prism_profile_memory(s->dev, i, &m));
@@ -60,46 +60,46 @@ static int memory_members(struct json_out *j, struct setup *s, int n)
         if (i != PRISM_CACHE_PLANS && i != PRISM_CACHE_CONSTANTS) /* the backend's own; part of the loss */
             owner(j, name, bytes, bytes);
     }
-    json_close(j, ']');
+    prismi_json_close(j, ']');
     return 0;
 }
 
-static int all_members(struct json_out *j, struct setup *s, const struct prism_profile_info *info)
+static int all_members(struct prismi_json_out *j, struct setup *s, const struct prism_profile_info *info)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    json_open(j, NULL, '{');
-    json_string(j, "format", "prism-profile");
-    json_number(j, "version", 1);
-    json_string(j, "backend", prism_dev_backend(s->dev));
-    json_string(j, "device", s->dev->caps.device);
-    json_bool(j, "asynchronous", info->asynchronous);
-    json_bool(j, "regions_only", info->regions_only);
-    json_bool(j, "sync", info->sync);
-    json_bool(j, "replay_off", info->replay_off);
+    prismi_json_open(j, NULL, '{');
+    prismi_json_string(j, "format", "prism-profile");
+    prismi_json_number(j, "version", 1);
+    prismi_json_string(j, "backend", prism_dev_backend(s->dev));
+    prismi_json_string(j, "device", s->dev->caps.device);
+    prismi_json_bool(j, "asynchronous", info->asynchronous);
+    prismi_json_bool(j, "regions_only", info->regions_only);
+    prismi_json_bool(j, "sync", info->sync);
+    prismi_json_bool(j, "replay_off", info->replay_off);
     seconds(j, "wall_s", info->wall_ns);
-    json_number(j, "steps", (double)info->n_steps);
-    json_number(j, "events", (double)info->n_events);
-    json_number(j, "dropped_events", (double)info->n_dropped);
-    json_number(j, "device_bytes", (double)info->device_bytes);
-    json_number(j, "device_peak_bytes", (double)info->device_peak_bytes);
-    json_number(j, "step_growth_bytes", (double)info->step_growth_bytes);
-    json_number(j, "peak_rss_bytes", 1024.0 * (double)usage.ru_maxrss);
+    prismi_json_number(j, "steps", (double)info->n_steps);
+    prismi_json_number(j, "events", (double)info->n_events);
+    prismi_json_number(j, "dropped_events", (double)info->n_dropped);
+    prismi_json_number(j, "device_bytes", (double)info->device_bytes);
+    prismi_json_number(j, "device_peak_bytes", (double)info->device_peak_bytes);
+    prismi_json_number(j, "step_growth_bytes", (double)info->step_growth_bytes);
+    prismi_json_number(j, "peak_rss_bytes", 1024.0 * (double)usage.ru_maxrss);
     PRISM_TRY(memory_members(j, s, info->n_owners));
     PRISM_TRY(node_members(j, s->dev, info->n_nodes));
-    json_close(j, '}');
-    json_newline(j);
+    prismi_json_close(j, '}');
+    prismi_json_newline(j);
     return 0;
 }
 
 int profile_write_json(struct setup *s, const struct prism_profile_info *info, const char *path)
 {
-    struct json_out j;
-    json_init(&j, true);
+    struct prismi_json_out j;
+    prismi_json_init(&j, true);
     int status = all_members(&j, s, info);
     if (!status)
-        status = rundir_write_text(s->ctx, path, json_text(&j));
-    json_release(&j);
+        status = rundir_write_text(s->ctx, path, prismi_json_text(&j));
+    prismi_json_release(&j);
     return status;
 }
 
@@ -117,11 +117,11 @@ static int commit(struct prismi_file *f, int status)
 /* A label as JSON text, quotes included. */
 static int quoted(struct prismi_file *f, const char *label)
 {
-    struct json_out j;
-    json_init(&j, false);
-    json_string(&j, NULL, label);
-    int status = json_text(&j) ? prismi_file_printf(f, "%s", json_text(&j)) : PRISM_ENOMEM;
-    json_release(&j);
+    struct prismi_json_out j;
+    prismi_json_init(&j, false);
+    prismi_json_string(&j, NULL, label);
+    int status = prismi_json_text(&j) ? prismi_file_printf(f, "%s", prismi_json_text(&j)) : PRISM_ENOMEM;
+    prismi_json_release(&j);
     return status;
 }
 

@@ -177,20 +177,20 @@ static int end_early(struct run *r, const char *status, int code)
 
 static void print_summary(const struct run *r, const struct prism_progress *final, const char *written)
 {
-    struct json_out j;
+    struct prismi_json_out j;
     if (r->voice == VOICE_LINE)
         printf(
             "SSIM %.4f, PSNR %.2f dB, RMSE %.2f %%, loss %.4g after %lld steps in %.1f s\n%s: %s, curves.svg, reconstruction.npy\n",
             final->ssim, final->psnr_db, final->rmse_percent, final->loss, (long long) final->step, wall_s(r), r->dir.path,
             written);
     if (r->voice == VOICE_JSON) {
-        json_init(&j, false);
-        json_open(&j, NULL, '{');
-        json_string(&j, "output", r->dir.path);
+        prismi_json_init(&j, false);
+        prismi_json_open(&j, NULL, '{');
+        prismi_json_string(&j, "output", r->dir.path);
         rundir_final(&j, "final", final, wall_s(r));
-        json_close(&j, '}');
-        json_print(&j);
-        json_release(&j);
+        prismi_json_close(&j, '}');
+        cli_print_json(&j);
+        prismi_json_release(&j);
     }
     if (final->n_failed)
         cli_warn("%d of %d samples did not reach training.loss_threshold", final->n_failed, r->setup.n);

@@ -122,11 +122,11 @@ static void recall_start(struct rundir *d, struct prism_ctx *ctx)
     size_t n;
     if (prismi_file_read(ctx, rundir_file(d, "run.json"), 1 << 20, &text, &n))
         return;
-    struct json_value *old = json_parse((const char *)text, n);
-    const char *started = json_member_string(old, "started");
+    struct prismi_json *old = prismi_json_parse((const char *)text, n);
+    const char *started = prismi_json_member_string(old, "started");
     if (started)
         snprintf(d->started, sizeof d->started, "%s", started);
-    json_free(old);
+    prismi_json_free(old);
     prismi_free(text);
 }
 
@@ -151,11 +151,11 @@ void rundir_close(struct rundir *d)
 
 int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *at, double wall_s, bool echo)
 {
-    struct json_out j;
-    json_init(&j, false);
+    struct prismi_json_out j;
+    prismi_json_init(&j, false);
     metrics_line(&j, at, wall_s, s->cache);
-    json_newline(&j);
-    const char *line = json_text(&j);
+    prismi_json_newline(&j);
+    const char *line = prismi_json_text(&j);
     ssize_t n = line ? (ssize_t)strlen(line) : 0;
     int status = line ? 0 : PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a line of metrics.jsonl");
     errno = ENOSPC; /* what a short write means */
@@ -165,7 +165,7 @@ int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *a
         fputs(line, stdout);
         fflush(stdout);
     }
-    json_release(&j);
+    prismi_json_release(&j);
     return status;
 }
 
@@ -183,144 +183,144 @@ int rundir_checkpoint(struct rundir *d, struct setup *s)
 /* ---- run.json ---- */
 
 /* One value in JSON's own type; what has none is the text that YAML would have. */
-static void config_value(struct json_out *j, const struct prism_config *cfg, const struct prism_config_key *key)
+static void config_value(struct prismi_json_out *j, const struct prism_config *cfg, const struct prism_config_key *key)
 {
     const char *field = (const char *)cfg + key->offset;
     struct prismi_text text = {0};
     switch (key->type) {
     case PRISM_KEY_STRING:
-        json_string(j, key->key, field);
+        prismi_json_string(j, key->key, field);
         return;
     case PRISM_KEY_BOOL:
-        json_bool(j, key->key, *(const bool *)field);
+        prismi_json_bool(j, key->key, *(const bool *)field);
         return;
     case PRISM_KEY_INT:
-        json_number(j, key->key, *(const int *)field);
+        prismi_json_number(j, key->key, *(const int *)field);
         return;
     case PRISM_KEY_UINT64:
-        json_uint(j, key->key, *(const uint64_t *)field);
+        prismi_json_uint(j, key->key, *(const uint64_t *)field);
         return;
     case PRISM_KEY_DOUBLE:
-        json_number(j, key->key, *(const double *)field);
+        prismi_json_number(j, key->key, *(const double *)field);
         return;
     default:
         prismi_value_write(&text, key, field);
-        json_string(j, key->key, text.text);
+        prismi_json_string(j, key->key, text.text);
         free(text.text);
     }
 }
 
-static void config_members(struct json_out *j, const struct prism_config *cfg)
+static void config_members(struct prismi_json_out *j, const struct prism_config *cfg)
 {
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n);
-    json_open(j, "config", '{');
+    prismi_json_open(j, "config", '{');
     for (size_t i = 0; i < n; i++)
         config_value(j, cfg, &keys[i]);
-    json_close(j, '}');
+    prismi_json_close(j, '}');
 }
 
-static void hash_member(struct json_out *j, const char *key, const void *data, size_t bytes)
+static void hash_member(struct prismi_json_out *j, const char *key, const void *data, size_t bytes)
 {
     char text[24];
     snprintf(text, sizeof text, "%016llx", (unsigned long long)prismi_hash64(data, bytes, 0));
-    json_string(j, key, text);
+    prismi_json_string(j, key, text);
 }
 
-static void pattern_members(struct json_out *j, const struct prism_pattern_stats *p)
+static void pattern_members(struct prismi_json_out *j, const struct prism_pattern_stats *p)
 {
-    json_open(j, "pattern", '{');
-    json_number(j, "n", p->n);
-    json_number(j, "radius_mean_px", p->radius_mean_px);
-    json_number(j, "radius_std_px", p->radius_std_px);
-    json_number(j, "radius_min_px", p->radius_min_px);
-    json_number(j, "radius_max_px", p->radius_max_px);
-    json_number(j, "neighbour_mean_px", p->neighbour_mean_px);
-    json_number(j, "neighbour_std_px", p->neighbour_std_px);
-    json_number(j, "coverage", p->coverage);
-    json_number(j, "overlap", p->overlap);
-    json_number(j, "redundancy", p->redundancy);
-    json_number(j, "pixels_outside", p->pixels_outside);
-    json_close(j, '}');
+    prismi_json_open(j, "pattern", '{');
+    prismi_json_number(j, "n", p->n);
+    prismi_json_number(j, "radius_mean_px", p->radius_mean_px);
+    prismi_json_number(j, "radius_std_px", p->radius_std_px);
+    prismi_json_number(j, "radius_min_px", p->radius_min_px);
+    prismi_json_number(j, "radius_max_px", p->radius_max_px);
+    prismi_json_number(j, "neighbour_mean_px", p->neighbour_mean_px);
+    prismi_json_number(j, "neighbour_std_px", p->neighbour_std_px);
+    prismi_json_number(j, "coverage", p->coverage);
+    prismi_json_number(j, "overlap", p->overlap);
+    prismi_json_number(j, "redundancy", p->redundancy);
+    prismi_json_number(j, "pixels_outside", p->pixels_outside);
+    prismi_json_close(j, '}');
 }
 
-static void cache_members(struct json_out *j, const struct prism_cache *cache)
+static void cache_members(struct prismi_json_out *j, const struct prism_cache *cache)
 {
-    json_open(j, "cache", '{');
+    prismi_json_open(j, "cache", '{');
     for (int i = 0; i < PRISM_CACHE_KINDS; i++) {
         struct prism_cache_stats kind = prism_cache_get_stats(cache, i);
-        json_open(j, prism_cache_kind_name(i), '{');
-        json_uint(j, "hits", kind.hits);
-        json_uint(j, "misses", kind.misses);
-        json_number(j, "hit_rate", prism_cache_hit_rate(&kind));
-        json_uint(j, "insertions", kind.insertions);
-        json_uint(j, "evictions", kind.evictions);
-        json_uint(j, "entries", kind.entries);
-        json_uint(j, "bytes", kind.bytes);
-        json_uint(j, "budget_bytes", kind.budget);
-        json_close(j, '}');
+        prismi_json_open(j, prism_cache_kind_name(i), '{');
+        prismi_json_uint(j, "hits", kind.hits);
+        prismi_json_uint(j, "misses", kind.misses);
+        prismi_json_number(j, "hit_rate", prism_cache_hit_rate(&kind));
+        prismi_json_uint(j, "insertions", kind.insertions);
+        prismi_json_uint(j, "evictions", kind.evictions);
+        prismi_json_uint(j, "entries", kind.entries);
+        prismi_json_uint(j, "bytes", kind.bytes);
+        prismi_json_uint(j, "budget_bytes", kind.budget);
+        prismi_json_close(j, '}');
     }
-    json_close(j, '}');
+    prismi_json_close(j, '}');
 }
 
-static void provenance(struct json_out *j, struct rundir *d, struct setup *s)
+static void provenance(struct prismi_json_out *j, struct rundir *d, struct setup *s)
 {
     const struct prism_config *cfg = s->cfg;
     size_t pixels = (size_t)cfg->image.obj_size * (size_t)cfg->image.obj_size;
-    struct json_out settings;
-    json_string(j, "version", prism_version());
-    json_string(j, "git", PRISMI_GIT);
-    json_string(j, "build", PRISMI_BUILD_OPTIONS);
-    json_string(j, "name", cfg->name);
-    json_string(j, "started", d->started);
-    json_uint(j, "seed", cfg->recon.seed);
-    json_init(&settings, false);
-    json_open(&settings, NULL, '{');
+    struct prismi_json_out settings;
+    prismi_json_string(j, "version", prism_version());
+    prismi_json_string(j, "git", PRISMI_GIT);
+    prismi_json_string(j, "build", PRISMI_BUILD_OPTIONS);
+    prismi_json_string(j, "name", cfg->name);
+    prismi_json_string(j, "started", d->started);
+    prismi_json_uint(j, "seed", cfg->recon.seed);
+    prismi_json_init(&settings, false);
+    prismi_json_open(&settings, NULL, '{');
     config_members(&settings, cfg);
-    json_close(&settings, '}');
+    prismi_json_close(&settings, '}');
     hash_member(j, "config_hash", settings.out.text, settings.out.bytes);
-    json_release(&settings);
-    json_string(j, "input", cfg->image.input);
+    prismi_json_release(&settings);
+    prismi_json_string(j, "input", cfg->image.input);
     hash_member(j, "input_hash", s->truth, pixels * sizeof *s->truth);
-    json_string(j, "backend", prism_dev_backend(s->dev));
-    json_string(j, "device", s->dev->caps.device);
-    json_number(j, "threads", s->dev->caps.threads);
+    prismi_json_string(j, "backend", prism_dev_backend(s->dev));
+    prismi_json_string(j, "device", s->dev->caps.device);
+    prismi_json_number(j, "threads", s->dev->caps.threads);
     cache_members(j, s->cache);
 }
 
-void rundir_final(struct json_out *j, const char *key, const struct prism_progress *final, double wall_s)
+void rundir_final(struct prismi_json_out *j, const char *key, const struct prism_progress *final, double wall_s)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    json_open(j, key, '{');
-    json_number(j, "ssim", final->ssim);
-    json_number(j, "psnr_db", final->psnr_db);
-    json_number(j, "rmse_percent", final->rmse_percent);
-    json_number(j, "loss", final->loss);
-    json_number(j, "steps", (double) final->step);
-    json_number(j, "failed_samples", final->n_failed);
-    json_number(j, "skipped_steps", (double) final->skipped);
-    json_number(j, "loss_scale", final->loss_scale);
-    json_number(j, "wall_s", wall_s);
-    json_number(j, "peak_rss_bytes", 1024.0 * (double)usage.ru_maxrss);
-    json_close(j, '}');
+    prismi_json_open(j, key, '{');
+    prismi_json_number(j, "ssim", final->ssim);
+    prismi_json_number(j, "psnr_db", final->psnr_db);
+    prismi_json_number(j, "rmse_percent", final->rmse_percent);
+    prismi_json_number(j, "loss", final->loss);
+    prismi_json_number(j, "steps", (double) final->step);
+    prismi_json_number(j, "failed_samples", final->n_failed);
+    prismi_json_number(j, "skipped_steps", (double) final->skipped);
+    prismi_json_number(j, "loss_scale", final->loss_scale);
+    prismi_json_number(j, "wall_s", wall_s);
+    prismi_json_number(j, "peak_rss_bytes", 1024.0 * (double)usage.ru_maxrss);
+    prismi_json_close(j, '}');
 }
 
 int rundir_record(struct rundir *d, struct setup *s, const char *status, const struct prism_progress *final, double wall_s)
 {
-    struct json_out j;
-    json_init(&j, true);
-    json_open(&j, NULL, '{');
-    json_string(&j, "status", status);
+    struct prismi_json_out j;
+    prismi_json_init(&j, true);
+    prismi_json_open(&j, NULL, '{');
+    prismi_json_string(&j, "status", status);
     provenance(&j, d, s);
     pattern_members(&j, &s->stats);
     if (final)
         rundir_final(&j, "final", final, wall_s);
     config_members(&j, s->cfg);
-    json_close(&j, '}');
-    json_newline(&j);
-    int code = rundir_write_text(s->ctx, rundir_file(d, "run.json"), json_text(&j));
-    json_release(&j);
+    prismi_json_close(&j, '}');
+    prismi_json_newline(&j);
+    int code = rundir_write_text(s->ctx, rundir_file(d, "run.json"), prismi_json_text(&j));
+    prismi_json_release(&j);
     return code;
 }
 

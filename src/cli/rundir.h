@@ -2,8 +2,8 @@
 #ifndef PRISM_CLI_RUNDIR_H
 #define PRISM_CLI_RUNDIR_H
 
-#include "cli/json.h"
 #include "cli/setup.h"
+#include "core/json.h"
 
 struct rundir {
     char path[PRISM_PATH_MAX];
@@ -32,6 +32,6 @@ int rundir_write_text(struct prism_ctx *ctx, const char *path, const char *text)
 /* reconstruction, comparison, curves; their names are stored in written. */
 int rundir_results(struct rundir *d, struct setup *s, const double *result, const struct prism_progress *final, char *written,
                    size_t n);
-void rundir_final(struct json_out *j, const char *key, const struct prism_progress *final, double wall_s);
+void rundir_final(struct prismi_json_out *j, const char *key, const struct prism_progress *final, double wall_s);
 
 #endif

@@ -4,6 +4,27 @@
 
 #include <string.h>
 
+void prismi_text_quote(struct prismi_text *t, const char *s, bool comment)
+{
+    uint32_t cp = 0;
+    const char *quote = comment ? "" : "\"";
+    prismi_text_add(t, "%s", quote);
+    while (*s) {
+        size_t n = prismi_utf8(s, &cp);
+        /* what YAML prints as it is: no controls, line separators, byte order marks or non-characters */
+        bool plain = n && ((cp >= ' ' && cp <= '~') ||
+                           (cp >= 0xa0 && cp != 0x2028 && cp != 0x2029 && cp != 0xfeff && cp != 0xfffe && cp != 0xffff));
+        if (comment && !plain)
+            prismi_text_add(t, "?");
+        else if (!plain)
+            prismi_text_add(t, "\\u%04x", (unsigned)cp);
+        else
+            prismi_text_add(t, "%s%.*s", !comment && (cp == '"' || cp == '\\') ? "\\" : "", (int)n, s);
+        s += n ? n : 1;
+    }
+    prismi_text_add(t, "%s", quote);
+}
+
 static void write_source(struct prismi_text *t, const struct prism_config_set *set, const struct prism_config_key *key, int i)
 {
     const struct prismi_source *source = &set->given.source[i];

@@ -2,6 +2,7 @@
 #ifndef PRISMI_CONFIG_INTERNAL_H
 #define PRISMI_CONFIG_INTERNAL_H
 
+#include "core/text.h"
 #include "prismrec/config.h"
 
 /* docs/configuration.md, malloc'ed; NULL on no memory. */
@@ -9,31 +10,14 @@ char *prismi_config_markdown(void);
 /* What a key accepts, e.g. "a number > 0". */
 void prismi_value_expected(const struct prism_config_key *key, char *out, size_t n);
 
-/* ---- growing texts ---- */
-
-struct prismi_text {
-    char *text; /* malloc'ed */
-    size_t bytes, capacity;
-    bool failed;
-};
-void prismi_text_add(struct prismi_text *t, const char *fmt, ...) PRISM_PRINTF(2, 3);
-/* s as one line of YAML: a double-quoted scalar, or (comment) with what cannot be in a comment replaced by '?'. */
-void prismi_text_quote(struct prismi_text *t, const char *s, bool comment);
-/* The text, the caller's to free(); NULL on no memory. t is empty afterwards. */
-char *prismi_text_take(struct prismi_text *t);
-/* Length of one well-formed UTF-8 sequence, its code point in *cp; 0 where malformed. */
-size_t prismi_utf8(const char *s, uint32_t *cp);
-
 /* ---- values ---- */
 
 /* text -> *field, or false with the reason in why, e.g. "-1 is out of range; expected a number > 0". *field is kept on failure. */
 bool prismi_value_parse(const struct prism_config_key *key, const char *text, void *field, char *why, size_t n);
 /* *field as YAML that parses to the same value. */
 void prismi_value_write(struct prismi_text *t, const struct prism_config_key *key, const void *field);
-/* The fewest digits that read back as v, whatever the locale. */
-void prismi_double_format(double v, char *out, size_t n);
-/* Edits between two words; case does not count, '-' is '_'. INT_MAX where they have nothing in common. */
-int prismi_word_distance(const char *a, const char *b);
+/* s as one line of YAML: a double-quoted scalar, or (comment) with what cannot be in a comment replaced by '?'. */
+void prismi_text_quote(struct prismi_text *t, const char *s, bool comment);
 
 /* ---- sets ---- */
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <float.h>
 #include <limits.h>
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,20 +14,7 @@
 
 enum { MAX_LIST = 64 };
 
-/* ---- numbers in the C locale, whatever the program's ---- */
-
-static locale_t enter_c_locale(locale_t *c)
-{
-    *c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    return uselocale(*c); /* a failed newlocale leaves the locale alone */
-}
-
-static void leave_c_locale(locale_t c, locale_t old)
-{
-    uselocale(old);
-    if (c)
-        freelocale(c);
-}
+/* ---- numbers ---- */
 
 /* Decimal only: no hexadecimal, no infinity, no NaN. Returns the end of the number, or NULL. */
 static const char *scan_double(const char *s, double *v)
@@ -39,24 +25,8 @@ static const char *scan_double(const char *s, double *v)
         return NULL;
     memcpy(buffer, s, n);
     buffer[n] = '\0';
-    locale_t c, old = enter_c_locale(&c);
-    *v = strtod(buffer, &end);
-    leave_c_locale(c, old);
+    *v = prismi_double_parse(buffer, &end);
     return end == buffer || !isfinite(*v) ? NULL : s + (end - buffer);
-}
-
-void prismi_double_format(double v, char *out, size_t n)
-{
-    locale_t c, old = enter_c_locale(&c);
-    bool whole = v == floor(v) && fabs(v) < 1e7; /* %g would write 20 as 2e+01 */
-    if (whole)
-        snprintf(out, n, "%.0f", v);
-    for (int digits = 1; !whole && digits <= 17; digits++) {
-        snprintf(out, n, "%.*g", digits, v);
-        if (strtod(out, NULL) == v)
-            break;
-    }
-    leave_c_locale(c, old);
 }
 
 /* ---- what a key accepts ---- */
@@ -320,39 +290,6 @@ static const char *parse(const struct prism_config_key *key, const char *text, v
         return parse_weights(key, text, field);
     }
     return "has no known type";
-}
-
-/* ---- nearest word ---- */
-
-static int fold(char c)
-{
-    return c == '-' ? '_' : tolower((unsigned char)c);
-}
-
-int prismi_word_distance(const char *a, const char *b)
-{
-    enum { MAX = 40 };
-    int d[MAX + 1][MAX + 1], n = (int)strnlen(a, MAX + 1), m = (int)strnlen(b, MAX + 1);
-    if (n > MAX || m > MAX)
-        return INT_MAX;
-    for (int i = 0; i <= n; i++)
-        for (int j = 0; j <= m; j++) {
-            if (i == 0 || j == 0) {
-                d[i][j] = i + j;
-                continue;
-            }
-            int best = d[i - 1][j - 1] + (fold(a[i - 1]) != fold(b[j - 1]));
-            if (d[i - 1][j] + 1 < best)
-                best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best)
-                best = d[i][j - 1] + 1;
-            bool swapped = i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) && fold(a[i - 2]) == fold(b[j - 1]);
-            if (swapped && d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
-        }
-    int longer = n > m ? n : m, limit = (longer + 1) / 3;
-    return d[n][m] <= (limit ? limit : 1) && d[n][m] < longer ? d[n][m] : INT_MAX;
 }
 
 bool prismi_value_parse(const struct prism_config_key *key, const char *text, void *field, char *why, size_t n)

@@ -1,51 +1,51 @@
 /* JSON: what is read can be written, and reads back as the same. */
-#include "cli/json.h"
+#include "core/json.h"
 #include "fuzz.h"
 
-static void write_value(struct json_out *j, const struct json_value *v, const char *key)
+static void write_value(struct prismi_json_out *j, const struct prismi_json *v, const char *key)
 {
     switch (v->type) {
-    case JSON_NULL:
-        json_string(j, key, NULL);
+    case PRISMI_JSON_NULL:
+        prismi_json_string(j, key, NULL);
         return;
-    case JSON_BOOL:
-        json_bool(j, key, v->number != 0);
+    case PRISMI_JSON_BOOL:
+        prismi_json_bool(j, key, v->number != 0);
         return;
-    case JSON_NUMBER:
-        json_number(j, key, v->number);
+    case PRISMI_JSON_NUMBER:
+        prismi_json_number(j, key, v->number);
         return;
-    case JSON_STRING:
-        json_string(j, key, v->string);
+    case PRISMI_JSON_STRING:
+        prismi_json_string(j, key, v->string);
         return;
     default:
-        json_open(j, key, v->type == JSON_OBJECT ? '{' : '[');
-        for (const struct json_value *c = v->child; c; c = c->next)
+        prismi_json_open(j, key, v->type == PRISMI_JSON_OBJECT ? '{' : '[');
+        for (const struct prismi_json *c = v->child; c; c = c->next)
             write_value(j, c, c->key);
-        json_close(j, v->type == JSON_OBJECT ? '}' : ']');
+        prismi_json_close(j, v->type == PRISMI_JSON_OBJECT ? '}' : ']');
     }
 }
 
 /* The value as text, in out; false where text is no value. */
-static bool rewrite(const char *text, size_t n, bool pretty, struct json_out *out)
+static bool rewrite(const char *text, size_t n, bool pretty, struct prismi_json_out *out)
 {
-    struct json_value *v = json_parse(text, n);
-    json_init(out, pretty);
+    struct prismi_json *v = prismi_json_parse(text, n);
+    prismi_json_init(out, pretty);
     if (v)
         write_value(out, v, NULL);
-    json_member(v, "loss");
-    json_free(v);
+    prismi_json_member(v, "loss");
+    prismi_json_free(v);
     return v != NULL;
 }
 
 int fuzz_one(const uint8_t *data, size_t bytes)
 {
-    struct json_out once, again;
+    struct prismi_json_out once, again;
     if (!rewrite((const char *)data, bytes, bytes % 2, &once))
         return PRISM_EPARSE;
-    const char *text = json_text(&once);
+    const char *text = prismi_json_text(&once);
     FUZZ_CHECK(text && rewrite(text, strlen(text), bytes % 2, &again));
-    FUZZ_CHECK(!strcmp(text, json_text(&again)));
-    json_release(&once);
-    json_release(&again);
+    FUZZ_CHECK(!strcmp(text, prismi_json_text(&again)));
+    prismi_json_release(&once);
+    prismi_json_release(&again);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* The canvas and the charts. */
-#include "image/canvas.h"
-#include "image/svg.h"
+#include "draw/canvas.h"
+#include "draw/svg.h"
 #include "suite.h"
 
 static const struct prismi_rgb black = {0, 0, 0}, white = {255, 255, 255}, red = {255, 0, 0};

@@ -1,5 +1,5 @@
 /* The files of a profiled run, read with our own reader. $1: the run's folder. Prints TAP. */
-#include "cli/json.h"
+#include "core/json.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -65,19 +65,20 @@ static void check_trace(const char *dir)
 {
     size_t bytes = 0;
     char *text = read_all(dir, "trace.json", &bytes);
-    struct json_value *trace = text ? json_parse(text, bytes) : NULL;
-    const struct json_value *events = json_member(trace, "traceEvents");
+    struct prismi_json *trace = text ? prismi_json_parse(text, bytes) : NULL;
+    const struct prismi_json *events = prismi_json_member(trace, "traceEvents");
     int count = 0, regions = 0, strange = 0;
     ok(events != NULL, "trace.json is JSON");
-    for (const struct json_value *e = events ? events->child : NULL; e; e = e->next)
+    for (const struct prismi_json *e = events ? events->child : NULL; e; e = e->next)
         count++;
     struct span *spans = calloc((size_t)count + 1, sizeof *spans);
     count = 0;
-    for (const struct json_value *e = events ? events->child : NULL; e; e = e->next) {
-        const char *kind = json_member_string(e, "ph"), *cat = json_member_string(e, "cat");
-        double ts = json_member_number(e, "ts"), dur = json_member_number(e, "dur");
+    for (const struct prismi_json *e = events ? events->child : NULL; e; e = e->next) {
+        const char *kind = prismi_json_member_string(e, "ph"), *cat = prismi_json_member_string(e, "cat");
+        double ts = prismi_json_member_number(e, "ts"), dur = prismi_json_member_number(e, "dur");
         bool complete = kind && !strcmp(kind, "X");
-        if (complete && ts >= 0 && dur >= 0 && cat && json_member_string(e, "name") && json_member_number(e, "tid") == 1)
+        if (complete && ts >= 0 && dur >= 0 && cat && prismi_json_member_string(e, "name") &&
+            prismi_json_member_number(e, "tid") == 1)
             spans[count++] = (struct span){ts, ts + dur, !strcmp(cat, "region")};
         else
             strange += complete || !kind || strcmp(kind, "M") != 0;
@@ -86,12 +87,12 @@ static void check_trace(const char *dir)
         regions += spans[i].region;
     ok(count > 100 && regions > 10 && regions < count && !strange, "of complete events and names, of regions and operations");
     double sum = 0, wall = 0;
-    const char *wall_ns = json_member_string(json_member(trace, "otherData"), "wall_ns");
+    const char *wall_ns = prismi_json_member_string(prismi_json_member(trace, "otherData"), "wall_ns");
     wall = wall_ns ? 1e-3 * atof(wall_ns) : 0;
     ok(nested(spans, count, &sum), "events nest");
     ok(sum > 0 && sum <= wall, "and the outermost take no longer than the run");
     free(spans);
-    json_free(trace);
+    prismi_json_free(trace);
     free(text);
 }
 
@@ -99,18 +100,18 @@ static void check_profile(const char *dir)
 {
     size_t bytes = 0;
     char *text = read_all(dir, "profile.json", &bytes);
-    struct json_value *p = text ? json_parse(text, bytes) : NULL;
-    const struct json_value *nodes = json_member(p, "nodes"), *memory = json_member(p, "memory");
-    double sum = 0, wall = json_member_number(p, "wall_s"), owners = 0;
-    for (const struct json_value *v = nodes ? nodes->child : NULL; v; v = v->next)
-        sum += json_member_number(v, "self_s");
-    for (const struct json_value *v = memory ? memory->child : NULL; v; v = v->next)
-        owners += json_member_number(v, "peak_bytes") > 0;
+    struct prismi_json *p = text ? prismi_json_parse(text, bytes) : NULL;
+    const struct prismi_json *nodes = prismi_json_member(p, "nodes"), *memory = prismi_json_member(p, "memory");
+    double sum = 0, wall = prismi_json_member_number(p, "wall_s"), owners = 0;
+    for (const struct prismi_json *v = nodes ? nodes->child : NULL; v; v = v->next)
+        sum += prismi_json_member_number(v, "self_s");
+    for (const struct prismi_json *v = memory ? memory->child : NULL; v; v = v->next)
+        owners += prismi_json_member_number(v, "peak_bytes") > 0;
     ok(nodes && wall > 0 && fabs(sum - wall) < 1e-6, "own times in profile.json add up to the wall time");
     ok(owners >= 8, "and memory has owners");
-    const struct json_value *root = nodes ? nodes->child : NULL;
-    ok(json_member_number(root, "self_s") < 0.25 * wall, "most of the time is in a region");
-    json_free(p);
+    const struct prismi_json *root = nodes ? nodes->child : NULL;
+    ok(prismi_json_member_number(root, "self_s") < 0.25 * wall, "most of the time is in a region");
+    prismi_json_free(p);
     free(text);
 }
 

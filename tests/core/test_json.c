@@ -1,5 +1,5 @@
 /* JSON, written and read back; damaged texts. Prints TAP. */
-#include "cli/json.h"
+#include "core/json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,34 +16,35 @@ static void ok(bool good, const char *name)
 
 static void test_write(void)
 {
-    struct json_out j;
-    json_init(&j, false);
-    json_open(&j, NULL, '{');
-    json_string(&j, "s", "a\"b\\c\n\x01\xc3\xa9\xff");
-    json_number(&j, "x", 0.1);
-    json_number(&j, "nan", NAN);
-    json_number(&j, "inf", -INFINITY);
-    json_uint(&j, "u", UINT64_MAX);
-    json_bool(&j, "t", true);
-    json_string(&j, "none", NULL);
-    json_open(&j, "a", '[');
-    json_number(&j, NULL, 1);
-    json_number(&j, NULL, -2.5e-300);
-    json_close(&j, ']');
-    json_open(&j, "e", '{');
-    json_close(&j, '}');
-    json_close(&j, '}');
-    ok(!strcmp(json_text(&j),
+    struct prismi_json_out j;
+    prismi_json_init(&j, false);
+    prismi_json_open(&j, NULL, '{');
+    prismi_json_string(&j, "s", "a\"b\\c\n\x01\xc3\xa9\xff");
+    prismi_json_number(&j, "x", 0.1);
+    prismi_json_number(&j, "nan", NAN);
+    prismi_json_number(&j, "inf", -INFINITY);
+    prismi_json_uint(&j, "u", UINT64_MAX);
+    prismi_json_bool(&j, "t", true);
+    prismi_json_string(&j, "none", NULL);
+    prismi_json_open(&j, "a", '[');
+    prismi_json_number(&j, NULL, 1);
+    prismi_json_number(&j, NULL, -2.5e-300);
+    prismi_json_close(&j, ']');
+    prismi_json_open(&j, "e", '{');
+    prismi_json_close(&j, '}');
+    prismi_json_close(&j, '}');
+    ok(!strcmp(prismi_json_text(&j),
                "{\"s\": \"a\\\"b\\\\c\\u000a\\u0001\xc3\xa9\xef\xbf\xbd\", \"x\": 0.1, \"nan\": null, \"inf\": null, "
                "\"u\": 18446744073709551615, \"t\": true, \"none\": null, \"a\": [1, -2.5e-300], \"e\": {}}"),
        "what is written is JSON, with escapes and nulls");
-    struct json_value *v = json_parse(json_text(&j), strlen(json_text(&j)));
-    ok(v && !strcmp(json_member_string(v, "s"), "a\"b\\c\n\x01\xc3\xa9\xef\xbf\xbd"), "a string reads back");
-    ok(json_member_number(v, "x") == 0.1 && isnan(json_member_number(v, "nan")) && isnan(json_member_number(v, "absent")),
+    struct prismi_json *v = prismi_json_parse(prismi_json_text(&j), strlen(prismi_json_text(&j)));
+    ok(v && !strcmp(prismi_json_member_string(v, "s"), "a\"b\\c\n\x01\xc3\xa9\xef\xbf\xbd"), "a string reads back");
+    ok(prismi_json_member_number(v, "x") == 0.1 && isnan(prismi_json_member_number(v, "nan")) &&
+           isnan(prismi_json_member_number(v, "absent")),
        "numbers, nulls and absent members read back");
-    ok(json_member(v, "a")->child->next->number == -2.5e-300, "an array reads back");
-    json_free(v);
-    json_release(&j);
+    ok(prismi_json_member(v, "a")->child->next->number == -2.5e-300, "an array reads back");
+    prismi_json_free(v);
+    prismi_json_release(&j);
 }
 
 static void test_numbers(void)
@@ -56,13 +57,13 @@ static void test_numbers(void)
         memcpy(&x, &bits, sizeof x);
         if (!isfinite(x))
             continue;
-        struct json_out j;
-        json_init(&j, false);
-        json_number(&j, NULL, x);
-        struct json_value *v = json_parse(json_text(&j), strlen(json_text(&j)));
-        same = same && v && v->type == JSON_NUMBER && v->number == x;
-        json_free(v);
-        json_release(&j);
+        struct prismi_json_out j;
+        prismi_json_init(&j, false);
+        prismi_json_number(&j, NULL, x);
+        struct prismi_json *v = prismi_json_parse(prismi_json_text(&j), strlen(prismi_json_text(&j)));
+        same = same && v && v->type == PRISMI_JSON_NUMBER && v->number == x;
+        prismi_json_free(v);
+        prismi_json_release(&j);
     }
     ok(same, "any double reads back the same");
 }
@@ -100,20 +101,20 @@ static void test_refused(void)
                                         "\xef\xbb\xbf{}"};
     bool none = true;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct json_value *v = json_parse(texts[i], strlen(texts[i]));
+        struct prismi_json *v = prismi_json_parse(texts[i], strlen(texts[i]));
         if (v)
             printf("# accepted: %s\n", texts[i]);
         none = none && !v;
-        json_free(v);
+        prismi_json_free(v);
     }
     ok(none, "what is not JSON is refused");
     char deep[200];
     memset(deep, '[', 100);
     memset(deep + 100, ']', 100);
-    ok(!json_parse(deep, sizeof deep), "deep nesting is refused");
-    struct json_value *v = json_parse("\"\\ud83d\\ude00\\ud800x\\u0000\"", 27);
+    ok(!prismi_json_parse(deep, sizeof deep), "deep nesting is refused");
+    struct prismi_json *v = prismi_json_parse("\"\\ud83d\\ude00\\ud800x\\u0000\"", 27);
     ok(v && !strcmp(v->string, "\xf0\x9f\x98\x80\xef\xbf\xbdx\xef\xbf\xbd"), "surrogates pair up, lone ones and NUL are replaced");
-    json_free(v);
+    prismi_json_free(v);
 }
 
 /* Every cut and many flipped bytes, each in memory of exactly its size: a sanitizer sees any step outside. */
@@ -128,9 +129,9 @@ static void test_damaged(void)
         if (!copy)
             break;
         memcpy(copy, text, cut);
-        struct json_value *v = json_parse(copy, cut);
+        struct prismi_json *v = prismi_json_parse(copy, cut);
         parsed += v != NULL;
-        json_free(v);
+        prismi_json_free(v);
         free(copy);
     }
     ok(parsed == 2, "of all beginnings only the whole object is JSON"); /* with and without its newline */
@@ -144,7 +145,7 @@ static void test_damaged(void)
             random = random * 1664525u + 1013904223u;
             copy[(random >> 8) % size] = (char)(random >> 24);
         }
-        json_free(json_parse(copy, size));
+        prismi_json_free(prismi_json_parse(copy, size));
         free(copy);
     }
     ok(true, "20000 damaged texts do no harm");

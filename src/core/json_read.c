@@ -1,5 +1,5 @@
 /* A recursive-descent reader for RFC 8259, strict but for lone surrogates, which become U+FFFD. */
-#include "cli/json.h"
+#include "core/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@ struct reader {
     const char *p, *end;
 };
 
-static struct json_value *read_value(struct reader *r, int depth);
+static struct prismi_json *read_value(struct reader *r, int depth);
 
 static void skip_space(struct reader *r)
 {
@@ -157,19 +157,19 @@ static bool read_number(struct reader *r, double *out)
 }
 
 /* After the opening bracket. */
-static bool read_members(struct reader *r, struct json_value *v, int depth)
+static bool read_members(struct reader *r, struct prismi_json *v, int depth)
 {
-    char close = v->type == JSON_OBJECT ? '}' : ']';
-    struct json_value **tail = &v->child;
+    char close = v->type == PRISMI_JSON_OBJECT ? '}' : ']';
+    struct prismi_json **tail = &v->child;
     if (take(r, close))
         return true;
     for (;;) {
         char *key = NULL;
-        if (v->type == JSON_OBJECT && (!take(r, '"') || !(key = read_string(r)) || !take(r, ':'))) {
+        if (v->type == PRISMI_JSON_OBJECT && (!take(r, '"') || !(key = read_string(r)) || !take(r, ':'))) {
             free(key);
             return false;
         }
-        struct json_value *child = *tail = read_value(r, depth + 1);
+        struct prismi_json *child = *tail = read_value(r, depth + 1);
         if (!child) {
             free(key);
             return false;
@@ -183,54 +183,54 @@ static bool read_members(struct reader *r, struct json_value *v, int depth)
     }
 }
 
-static bool read_into(struct reader *r, struct json_value *v, int depth)
+static bool read_into(struct reader *r, struct prismi_json *v, int depth)
 {
     if (take(r, '{') || take(r, '[')) {
-        v->type = r->p[-1] == '{' ? JSON_OBJECT : JSON_ARRAY;
+        v->type = r->p[-1] == '{' ? PRISMI_JSON_OBJECT : PRISMI_JSON_ARRAY;
         return depth < MAX_DEPTH && read_members(r, v, depth);
     }
     if (take(r, '"')) {
-        v->type = JSON_STRING;
+        v->type = PRISMI_JSON_STRING;
         return (v->string = read_string(r)) != NULL;
     }
     if (take_word(r, "null"))
         return true;
     if (take_word(r, "true") || take_word(r, "false")) {
-        v->type = JSON_BOOL;
+        v->type = PRISMI_JSON_BOOL;
         v->number = r->p[-2] == 'u';
         return true;
     }
-    v->type = JSON_NUMBER;
+    v->type = PRISMI_JSON_NUMBER;
     return read_number(r, &v->number);
 }
 
-static struct json_value *read_value(struct reader *r, int depth)
+static struct prismi_json *read_value(struct reader *r, int depth)
 {
-    struct json_value *v = calloc(1, sizeof *v);
+    struct prismi_json *v = calloc(1, sizeof *v);
     if (v && !read_into(r, v, depth)) {
-        json_free(v);
+        prismi_json_free(v);
         v = NULL;
     }
     return v;
 }
 
-struct json_value *json_parse(const char *text, size_t n)
+struct prismi_json *prismi_json_parse(const char *text, size_t n)
 {
     struct reader r = {text, text + n};
-    struct json_value *v = read_value(&r, 0);
+    struct prismi_json *v = read_value(&r, 0);
     skip_space(&r);
     if (v && r.p != r.end) {
-        json_free(v);
+        prismi_json_free(v);
         v = NULL;
     }
     return v;
 }
 
-void json_free(struct json_value *v)
+void prismi_json_free(struct prismi_json *v)
 {
     while (v) {
-        struct json_value *next = v->next;
-        json_free(v->child);
+        struct prismi_json *next = v->next;
+        prismi_json_free(v->child);
         free(v->key);
         free(v->string);
         free(v);
@@ -238,22 +238,22 @@ void json_free(struct json_value *v)
     }
 }
 
-const struct json_value *json_member(const struct json_value *object, const char *key)
+const struct prismi_json *prismi_json_member(const struct prismi_json *object, const char *key)
 {
-    const struct json_value *v = object && object->type == JSON_OBJECT ? object->child : NULL;
+    const struct prismi_json *v = object && object->type == PRISMI_JSON_OBJECT ? object->child : NULL;
     while (v && strcmp(v->key, key))
         v = v->next;
     return v;
 }
 
-double json_member_number(const struct json_value *object, const char *key)
+double prismi_json_member_number(const struct prismi_json *object, const char *key)
 {
-    const struct json_value *v = json_member(object, key);
-    return v && v->type == JSON_NUMBER ? v->number : NAN;
+    const struct prismi_json *v = prismi_json_member(object, key);
+    return v && v->type == PRISMI_JSON_NUMBER ? v->number : NAN;
 }
 
-const char *json_member_string(const struct json_value *object, const char *key)
+const char *prismi_json_member_string(const struct prismi_json *object, const char *key)
 {
-    const struct json_value *v = json_member(object, key);
-    return v && v->type == JSON_STRING ? v->string : NULL;
+    const struct prismi_json *v = prismi_json_member(object, key);
+    return v && v->type == PRISMI_JSON_STRING ? v->string : NULL;
 }

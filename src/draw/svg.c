@@ -1,5 +1,5 @@
 /* Line charts as SVG. */
-#include "image/svg.h"
+#include "draw/svg.h"
 #include "core/internal.h"
 
 #include <math.h>
@@ -140,8 +140,8 @@ static void print_axes(struct prismi_file *f, const struct prismi_svg_panel *p, 
     print_text(f, cx, cy, turn, p->y_label);
 }
 
-static void print_series(struct prismi_file *f, const struct prismi_svg_series *s, const struct axis *x, const struct axis *y, int clip,
-                         const char *colour)
+static void print_series(struct prismi_file *f, const struct prismi_svg_series *s, const struct axis *x, const struct axis *y,
+                         int clip, const char *colour)
 {
     bool down = false, any = false;
     for (size_t i = 0; i < s->n; i++) {
@@ -202,8 +202,8 @@ static void print_panel(struct prismi_file *f, const struct prismi_svg_panel *p,
     print_legend(f, p, &x, &y);
 }
 
-int prismi_svg_write(struct prism_ctx *ctx, const char *path, const char *title, const struct prismi_svg_panel *panels, int n_panels,
-                     int columns)
+int prismi_svg_write(struct prism_ctx *ctx, const char *path, const char *title, const struct prismi_svg_panel *panels,
+                     int n_panels, int columns)
 {
     if (n_panels < 1 || columns < 1)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "a chart of %d panels in %d columns; both must be at least 1", n_panels, columns);

@@ -1,38 +1,32 @@
-#include "cli/json.h"
+/* A growing text of JSON. */
+#include "core/json.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-void json_init(struct json_out *j, bool pretty)
+void prismi_json_init(struct prismi_json_out *j, bool pretty)
 {
-    *j = (struct json_out){.pretty = pretty, .first = true};
+    *j = (struct prismi_json_out){.pretty = pretty, .first = true};
 }
 
-void json_release(struct json_out *j)
+void prismi_json_release(struct prismi_json_out *j)
 {
     free(j->out.text);
     j->out = (struct prismi_text){0};
 }
 
-const char *json_text(const struct json_out *j)
+const char *prismi_json_text(const struct prismi_json_out *j)
 {
     return j->out.failed || !j->out.text ? NULL : j->out.text;
 }
 
-void json_print(const struct json_out *j)
-{
-    const char *text = json_text(j);
-    printf("%s\n", text ? text : "null");
-    fflush(stdout);
-}
-
-static void put(struct json_out *j, const char *s)
+static void put(struct prismi_json_out *j, const char *s)
 {
     prismi_text_add(&j->out, "%s", s);
 }
 
-static void indent(struct json_out *j)
+static void indent(struct prismi_json_out *j)
 {
     if (!j->pretty)
         return;
@@ -41,7 +35,7 @@ static void indent(struct json_out *j)
         put(j, "  ");
 }
 
-static void quoted(struct json_out *j, const char *s)
+static void quoted(struct prismi_json_out *j, const char *s)
 {
     put(j, "\"");
     while (*s) {
@@ -60,7 +54,7 @@ static void quoted(struct json_out *j, const char *s)
     put(j, "\"");
 }
 
-static void begin(struct json_out *j, const char *key)
+static void begin(struct prismi_json_out *j, const char *key)
 {
     if (j->depth) {
         if (!j->first)
@@ -74,7 +68,7 @@ static void begin(struct json_out *j, const char *key)
     }
 }
 
-void json_open(struct json_out *j, const char *key, char bracket)
+void prismi_json_open(struct prismi_json_out *j, const char *key, char bracket)
 {
     begin(j, key);
     prismi_text_add(&j->out, "%c", bracket);
@@ -82,7 +76,7 @@ void json_open(struct json_out *j, const char *key, char bracket)
     j->first = true;
 }
 
-void json_close(struct json_out *j, char bracket)
+void prismi_json_close(struct prismi_json_out *j, char bracket)
 {
     j->depth--;
     if (!j->first)
@@ -91,7 +85,7 @@ void json_close(struct json_out *j, char bracket)
     j->first = false;
 }
 
-void json_number(struct json_out *j, const char *key, double x)
+void prismi_json_number(struct prismi_json_out *j, const char *key, double x)
 {
     char text[32] = "null";
     if (isfinite(x))
@@ -100,7 +94,7 @@ void json_number(struct json_out *j, const char *key, double x)
     put(j, text);
 }
 
-void json_uint(struct json_out *j, const char *key, uint64_t x)
+void prismi_json_uint(struct prismi_json_out *j, const char *key, uint64_t x)
 {
     char text[32];
     snprintf(text, sizeof text, "%llu", (unsigned long long)x);
@@ -108,7 +102,7 @@ void json_uint(struct json_out *j, const char *key, uint64_t x)
     put(j, text);
 }
 
-void json_string(struct json_out *j, const char *key, const char *s)
+void prismi_json_string(struct prismi_json_out *j, const char *key, const char *s)
 {
     begin(j, key);
     if (s)
@@ -117,13 +111,13 @@ void json_string(struct json_out *j, const char *key, const char *s)
         put(j, "null");
 }
 
-void json_bool(struct json_out *j, const char *key, bool x)
+void prismi_json_bool(struct prismi_json_out *j, const char *key, bool x)
 {
     begin(j, key);
     put(j, x ? "true" : "false");
 }
 
-void json_newline(struct json_out *j)
+void prismi_json_newline(struct prismi_json_out *j)
 {
     put(j, "\n");
 }

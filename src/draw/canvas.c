@@ -1,5 +1,5 @@
 /* RGB pictures of a run. */
-#include "image/canvas.h"
+#include "draw/canvas.h"
 #include "core/internal.h"
 #include "image/font.h"
 #include "image/formats.h"
@@ -131,8 +131,8 @@ int prismi_canvas_text_width(const char *text, int scale)
 static struct prismi_rgb colour(enum prismi_palette palette, double t)
 {
     /* Viridis at eleven even steps; linear between them is within a grey level or two of the original. */
-    static const struct prismi_rgb viridis[] = {{68, 1, 84},    {72, 36, 117},  {65, 68, 135},   {53, 95, 141},
-                                                {42, 120, 142}, {33, 145, 140}, {34, 168, 132},  {68, 191, 112},
+    static const struct prismi_rgb viridis[] = {{68, 1, 84},    {72, 36, 117},  {65, 68, 135},  {53, 95, 141},
+                                                {42, 120, 142}, {33, 145, 140}, {34, 168, 132}, {68, 191, 112},
                                                 {122, 209, 81}, {189, 223, 38}, {253, 231, 37}};
     if (isnan(t))
         return (struct prismi_rgb){255, 0, 0};
