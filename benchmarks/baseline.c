@@ -1,6 +1,7 @@
 /* Source document A: transforms, decoder and training at 1024, object 512. As there, calls are counted from the very first one. */
 #include "bench.h"
 #include "optics/optics_internal.h"
+#include "nn/layer.h"
 #include "recon/internal.h"
 
 #include <math.h>
@@ -222,12 +223,14 @@ static int prepare_training(struct bench *b, int grid, int obj, struct trainee *
     const struct prism_measure_params mp = {
         .dtype = PRISM_F32, .grid_h = grid, .grid_w = grid, .obj_h = obj, .obj_w = obj, .n_apertures = 2, .batch = 2};
     *t = (struct trainee){.dev = b->dev, .params = {.dtype = PRISM_F32, .store = PRISM_F32, .grid_size = grid, .obj_size = obj}};
+    struct prismi_model model;
     PRISM_TRY(prism_decoder_create(b->dev, &t->params, &t->net));
     PRISM_TRY(prism_net_init(t->net, 1));
     PRISM_TRY(prism_measure_create(b->dev, &mp, &t->measure));
     for (int i = 0; i < 2; i++)
         PRISM_TRY(prism_measure_set_aperture(t->measure, i, &aperture, 0, i * grid / 8.0, NULL));
-    prismi_adam_plan(&t->adam, t->net, &t->arena);
+    prismi_net_model(t->net, &model);
+    prismi_adam_plan(&t->adam, &model, &t->arena);
     prismi_arena_add(&t->arena, (size_t)obj * (size_t)obj * sizeof(float), &t->gx);
     prismi_arena_add(&t->arena, t->adam.count * sizeof(float), &t->adam.m);
     prismi_arena_add(&t->arena, t->adam.count * sizeof(float), &t->adam.v);
@@ -245,13 +248,13 @@ static int prepare_training(struct bench *b, int grid, int obj, struct trainee *
 /* What a decoder holds, in four numbers. */
 static int net_memory(struct bench *b, const struct trainee *t)
 {
-    struct prism_net_segment s[PRISM_NET_MAX_SEGMENTS];
+    struct prism_segment s[PRISM_MAX_SEGMENTS];
     struct prism_net *net;
     size_t live = bench_counts(b->dev).live_bytes, grads = 0, count;
     prism_mem values;
     PRISM_TRY(prism_decoder_create(b->dev, &t->params, &net));
     double all = (double)(bench_counts(b->dev).live_bytes - live);
-    int n = prism_net_segments(net, s, PRISM_NET_MAX_SEGMENTS);
+    int n = prism_net_segments(net, s, PRISM_MAX_SEGMENTS);
     for (int i = 0; i < n; i++)
         grads += s[i].grad ? s[i].count * sizeof(float) : 0;
     prism_net_values(net, &values, &count);

@@ -5,7 +5,7 @@
 #ifndef PRISMREC_NET_H
 #define PRISMREC_NET_H
 
-#include "prismrec/ctx.h"
+#include "prismrec/fit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -70,17 +70,9 @@ PRISM_API int prism_net_gradient(const struct prism_net *net, int i, prism_mem o
 /* All parameters in one slab: what a checkpoint needs, with the running statistics. count scalars include padding between tensors,
  * which stays zero. */
 PRISM_API void prism_net_values(const struct prism_net *net, prism_mem *values, size_t *count);
-/* A part of that slab as an optimiser sees it. Where grad is NULL the part is a matrix [rows,cols] with the gradient a[r] b[c]: the
- * first convolution, which sees one pixel, and has three quarters of all parameters. */
-struct prism_net_segment {
-    size_t offset, count; /* scalars into the slab, and into any slab of the optimiser of the same layout */
-    prism_mem value, grad;
-    prism_mem a, b; /* [rows], [cols] */
-    size_t rows, cols;
-};
-#define PRISM_NET_MAX_SEGMENTS 3
-/* Fills at most n segments, in order; returns how many there are: up to PRISM_NET_MAX_SEGMENTS, none in a folded net. */
-PRISM_API int prism_net_segments(const struct prism_net *net, struct prism_net_segment *out, int n);
+/* The parts of that slab. Fills at most n segments, in order; returns how many there are: up to PRISM_MAX_SEGMENTS, none in a folded
+ * net. */
+PRISM_API int prism_net_segments(const struct prism_net *net, struct prism_segment *out, int n);
 /* Running statistics [mean, var per channel] slab. */
 PRISM_API void prism_net_running(const struct prism_net *net, prism_mem *stats, size_t *count);
 PRISM_API const struct prism_decoder_params *prism_net_params(const struct prism_net *net); /* with zeros resolved */

@@ -6,6 +6,7 @@
 #include "prismrec/cache.h"
 #include "prismrec/config.h"
 #include "prismrec/ctx.h"
+#include "prismrec/fit.h"
 #include "prismrec/image.h"
 #include "prismrec/metrics.h"
 #include "prismrec/net.h"

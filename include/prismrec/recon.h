@@ -2,6 +2,7 @@
 #ifndef PRISMREC_RECON_H
 #define PRISMREC_RECON_H
 
+#include "prismrec/fit.h"
 #include "prismrec/net.h"
 #include "prismrec/optics.h"
 
@@ -63,13 +64,6 @@ enum prism_init_target {
     PRISM_TARGET_COUNT
 };
 enum prism_loss_kind { PRISM_LOSS_L1, PRISM_LOSS_L2, PRISM_LOSS_SSIM, PRISM_LOSS_MS_SSIM, PRISM_LOSS_COUNT };
-enum prism_schedule {
-    PRISM_SCHEDULE_CONSTANT,
-    PRISM_SCHEDULE_PLATEAU, /* factor 0.5, patience 10, relative threshold 1e-4; in cycles of 16 steps (joint) or n_epochs */
-    PRISM_SCHEDULE_COSINE,  /* base to base/1000 over the phase (joint) or the sample's budget */
-    PRISM_SCHEDULE_COSINE_RESTARTS, /* T0 = 50, Tmult = 2, minimum 1e-6 */
-    PRISM_SCHEDULE_COUNT
-};
 /* Of a decoder's arithmetic; mopie takes fp64 for double and all else for single. */
 enum prism_precision {
     PRISM_PRECISION_FP32,
@@ -80,7 +74,6 @@ enum prism_precision {
     PRISM_PRECISION_FP16, /* the same with binary16, and with gradients scaled by a factor that follows what fits */
     PRISM_PRECISION_COUNT
 };
-enum prism_tier { PRISM_TIER_NORMAL, PRISM_TIER_FAST, PRISM_TIER_AGGRESSIVE, PRISM_TIER_RESCUE, PRISM_TIER_COUNT };
 
 struct prism_training_params {
     enum prism_objective objective;
@@ -134,9 +127,6 @@ struct prism_recon_params {
 
 /* Fills every field with its documented default (prism keys). Lives in src/config, beside the key table it reads. */
 PRISM_API void prism_recon_params_default(struct prism_recon_params *params);
-
-enum prism_phase { PRISM_PHASE_INIT, PRISM_PHASE_FIT, PRISM_PHASE_RETRY, PRISM_PHASE_DONE };
-PRISM_API const char *prism_phase_name(enum prism_phase phase);
 
 /* What a progress callback sees, and the final account. NaN where a value is not known. */
 struct prism_progress {

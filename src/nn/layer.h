@@ -6,6 +6,7 @@
 #define PRISMI_NN_LAYER_H
 
 #include "core/internal.h"
+#include "core/model.h"
 #include "prismrec/net.h"
 
 /* latent, 32 convolutions each with a norm or an activation, the output activation, the window, two casts */
@@ -135,6 +136,8 @@ void prismi_net_played(struct prism_net *net); /* a recorded output was played b
  * output goes elsewhere. */
 bool prismi_net_leave_first(struct prism_net *net, prism_mem *y, struct prism_conv **conv);
 void prismi_net_updated(struct prism_net *net);
+/* A network as a trainer sees it, which owns it from now on: the model's destroy() destroys the network. */
+void prismi_net_model(struct prism_net *net, struct prismi_model *out);
 /* i-th parameter with its layer; NULL out of range. */
 const struct prismi_param *prismi_net_param(const struct prism_net *net, int i);
 

@@ -346,7 +346,7 @@ void prism_net_values(const struct prism_net *net, prism_mem *values, size_t *co
     *count = net->slab_count;
 }
 
-int prism_net_segments(const struct prism_net *net, struct prism_net_segment *out, int n)
+int prism_net_segments(const struct prism_net *net, struct prism_segment *out, int n)
 {
     int found = 0;
     bool joins = false; /* one without a stored gradient stands alone, others join the one before */
@@ -359,9 +359,9 @@ int prism_net_segments(const struct prism_net *net, struct prism_net_segment *ou
         joins = p->grad;
         if (found > n)
             continue;
-        struct prism_net_segment *s = &out[found - 1];
+        struct prism_segment *s = &out[found - 1];
         if (begins)
-            *s = (struct prism_net_segment){.offset = l->param[k].offset, .value = p->value, .grad = p->grad};
+            *s = (struct prism_segment){.offset = l->param[k].offset, .value = p->value, .grad = p->grad};
         s->count += padded(net, p->count);
         if (!p->grad) {
             s->a = l->x;

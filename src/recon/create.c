@@ -201,7 +201,8 @@ static int create_net(struct prism_session *s)
         PRISM_TRY(prismi_decoder_show(s->net, &s->shown));
     if (d->store == PRISM_F16)
         prismi_scaler_plan(&s->scaler, &s->arena);
-    prismi_adam_plan(&s->adam, s->net, &s->arena);
+    prismi_net_model(s->net, &s->model);
+    prismi_adam_plan(&s->adam, &s->model, &s->arena);
     prism_net_values(s->net, &s->params, &s->adam.count);
     prism_net_running(s->net, &s->running, &n_running);
     s->running_bytes = n_running * s->real;
@@ -378,8 +379,8 @@ void prism_session_destroy(struct prism_session **ps)
     struct prism_session *s = *ps;
     if (!s)
         return;
-    prismi_recorded_release(s, &s->loss_half);
-    prismi_recorded_release(s, &s->update_half);
+    prismi_recorded_release(s->dev, &s->loss_half);
+    prismi_recorded_release(s->dev, &s->update_half);
     prismi_arena_release(&s->arena);
     prismi_term_release(&s->term);
     prismi_unmeasured_release(&s->unmeasured);

@@ -6,7 +6,7 @@
 #ifndef PRISMI_RECON_INTERNAL_H
 #define PRISMI_RECON_INTERNAL_H
 
-#include "core/internal.h"
+#include "fit/fit.h"
 #include "prismrec/recon.h"
 
 /* ---- data ---- */
@@ -93,84 +93,6 @@ void prismi_unmeasured_release(struct prismi_unmeasured *q);
 /* Adds the term's gradient at x [O,O] to gx. Enqueue only. */
 int prismi_unmeasured_gradient(struct prismi_unmeasured *q, prism_mem x, prism_mem gx);
 
-/* ---- Adam ---- */
-
-struct prismi_adam {
-    prism_mem m, v, vmax; /* [count], laid out as the network's values; vmax NULL without AMSGrad */
-    prism_mem args;       /* [3] */
-    prism_mem tmp;        /* of adam_outer */
-    struct prism_net_segment segment[PRISM_NET_MAX_SEGMENTS];
-    int n_segments;
-    size_t count;
-    enum prism_dtype dtype;
-    struct prism_net *net;
-    bool first;              /* the outer product's update makes the gradient of the latent, the first segment, and its update; */
-    prism_mem y;             /* and this, by */
-    struct prism_conv *conv; /* that: see prismi_net_leave_first */
-    bool once;               /* the next update is the only one: moments are neither read nor written */
-};
-/* For the parameters of a network: all but m, v, vmax, which are the caller's. */
-void prismi_adam_plan(struct prismi_adam *adam, struct prism_net *net, struct prismi_arena *arena);
-/* What the next updates use, into device memory. t: 1 at the first. */
-int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, double lr, int64_t t);
-int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam); /* enqueue only */
-/* Before the first update, unless it is the only one. */
-int prismi_adam_reset(struct prism_dev *dev, const struct prismi_adam *adam);
-
-/* ---- loss scaling, for gradients in F16 ---- */
-
-struct prismi_scaler {
-    bool on;         /* else the calls do nothing */
-    prism_mem state; /* [3]: the scale, finite steps in a row, skipped steps; the caller's, NULL: none is kept */
-    prism_mem zero;  /* [1] */
-    prism_mem check; /* [segments]: 0, or NaN */
-};
-void prismi_scaler_plan(struct prismi_scaler *sc, struct prismi_arena *arena);  /* turns it on */
-int prismi_scaler_start(struct prism_dev *dev, const struct prismi_scaler *sc); /* the state of a new run */
-bool prismi_scaler_plausible(const void *state);                                /* host copy of a state, unaligned */
-/* Between the gradient gx [n] of the output and the update: gx times the scale before the network's backward, then whether adam is
- * to take the step, and by how much to divide. Enqueue only. */
-int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, prism_mem gx, size_t n);
-int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, const struct prismi_adam *adam);
-int prismi_scaler_read(struct prism_dev *dev, const struct prismi_scaler *sc, double *scale, int64_t *skipped); /* waits */
-
-/* ---- learning rate: plain data ---- */
-
-struct prismi_schedule {
-    int64_t kind;  /* enum prism_schedule */
-    int64_t total; /* cosine: steps of the phase */
-    int64_t bad;   /* plateau: cycles without improvement */
-    double base, best, factor;
-};
-void prismi_schedule_init(struct prismi_schedule *s, enum prism_schedule kind, double base, int64_t total);
-double prismi_schedule_lr(const struct prismi_schedule *s, int64_t t); /* of the step with t steps before it */
-void prismi_schedule_cycle(struct prismi_schedule *s, double loss);    /* end of a cycle: the plateau rule */
-
-/* ---- convergence monitor: plain data ---- */
-
-#define PRISMI_WINDOW_MAX 1000
-
-struct prismi_monitor {
-    int64_t count; /* losses since the tier began */
-    int64_t since; /* of them since the best improved */
-    int64_t tier;
-    double best;
-    double ring[PRISMI_WINDOW_MAX]; /* the last losses */
-};
-enum prismi_verdict { PRISMI_GO_ON, PRISMI_ESCALATE, PRISMI_GIVE_UP };
-void prismi_monitor_init(struct prismi_monitor *m, enum prism_tier tier);
-bool prismi_monitor_plateau(const struct prismi_monitor *m, const struct prism_training_params *t);
-/* Record a loss. ESCALATE: a plateau; monitor->tier is the next tier, whose losses are counted anew. GIVE_UP: a plateau in the last
- * tier. */
-enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct prism_training_params *t, double loss);
-double prismi_tier_lr(const struct prism_training_params *t, enum prism_tier tier); /* factor on the base rate */
-int prismi_tier_extra_steps(enum prism_tier tier);                                  /* added to the budget on entry */
-
-/* ---- order of visits ---- */
-
-/* A permutation of 0..n-1, a function of (seed, stream, epoch) alone. */
-void prismi_permutation(uint64_t seed, uint64_t stream, uint64_t epoch, int n, int32_t *out);
-
 /* ---- projection (Mo-PIE) ---- */
 
 /* A projection is a gradient step of length lr on sum (|u| - d)^2 with every aperture's A A^H = 1. */
@@ -241,14 +163,6 @@ static inline bool prismi_slab_void(const struct prismi_slab *slab, const struct
 }
 #define PRISMI_SLABS_MAX 9
 
-/* Work that is enqueued again and again, recorded once where the device can. key: of everything that decides what is enqueued, but
- * for what lies in device memory; another key is another recording. */
-struct prismi_recorded {
-    struct prism_replay *replay;
-    uint64_t key;
-    bool seen; /* enqueued once under this key: what a backend makes late is there */
-};
-
 struct prism_session {
     struct prism_dev *dev;
     struct prism_ctx *ctx;
@@ -274,6 +188,7 @@ struct prism_session {
     int n_losses;
     struct prismi_mopie mopie; /* PRISM_ALG_MOPIE */
     struct prism_net *net;     /* PRISM_ALG_DECODER: all below */
+    struct prismi_model model; /* net, as the trainer sees it */
     struct prism_net *shown;   /* what makes results of net's values where net stores half precision, else NULL */
     struct prismi_term term;
     struct prismi_unmeasured unmeasured; /* joint */
@@ -304,10 +219,6 @@ struct prism_session {
     double *ssim_work; /* as prismi_ssim wants */
     uint64_t damaged;  /* hash of the path whose file load could not use: the next save there leaves <path>.1 alone. 0: none */
 };
-
-/* record.c */
-int prismi_run_recorded(struct prism_session *s, struct prismi_recorded *r, uint64_t key, int (*enqueue)(struct prism_session *));
-void prismi_recorded_release(struct prism_session *s, struct prismi_recorded *r);
 
 /* step.c: enqueue only */
 int prismi_step_loss(struct prism_session *s); /* network, then data term or image loss; values added to loss_sum */

@@ -1,18 +1,6 @@
 /* The joint objective: every step fits a mini-batch of apertures to their measured amplitudes; an epoch visits all of them once. */
 #include "recon/internal.h"
 
-void prismi_permutation(uint64_t seed, uint64_t stream, uint64_t epoch, int n, int32_t *out)
-{
-    for (int i = 0; i < n; i++)
-        out[i] = i;
-    for (int i = n - 1; i > 0; i--) {
-        uint32_t j = prismi_rng_below(seed, stream, epoch * (uint64_t)n + (uint64_t)i, (uint32_t)i + 1);
-        int32_t t = out[i];
-        out[i] = out[j];
-        out[j] = t;
-    }
-}
-
 static int next_batch(struct prism_session *s)
 {
     for (int b = 0; b < s->n_losses; b++) {

@@ -152,11 +152,22 @@ int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phas
     return steps + (climbed ? prismi_tier_extra_steps(PRISM_TIER_AGGRESSIVE) : 0);
 }
 
+static struct prismi_monitor_params monitor_params(const struct prism_training_params *t)
+{
+    return (struct prismi_monitor_params){.patience = t->patience,
+                                          .window = t->plateau_window,
+                                          .escalation = t->escalation_epochs,
+                                          .threshold = t->plateau_threshold,
+                                          .aggressive_lr = t->aggressive_lr_multiplier,
+                                          .rescue_lr = t->retry_lr_multiplier};
+}
+
 static void begin_tier(struct prism_session *s)
 {
     const struct prism_training_params *t = &s->par.training;
     enum prism_tier tier = s->st.monitor.tier;
-    double lr = t->lr * prismi_tier_lr(t, tier);
+    const struct prismi_monitor_params watch = monitor_params(t);
+    double lr = t->lr * prismi_tier_lr(&watch, tier);
     if (s->st.phase == PRISM_PHASE_RETRY)
         lr /= (double)s->st.pass + 1;
     prismi_schedule_init(&s->st.schedule, tier == PRISM_TIER_NORMAL ? t->schedule : PRISM_SCHEDULE_COSINE_RESTARTS, lr,
@@ -251,6 +262,7 @@ int prismi_progressive_step(struct prism_session *s)
 {
     struct prismi_state *st = &s->st;
     const struct prism_training_params *t = &s->par.training;
+    const struct prismi_monitor_params watch = monitor_params(t);
     if (!st->sample_open)
         PRISM_TRY(open_sample(s));
     bool look = st->sample_step % PRISMI_CHECK_EVERY == 0, converged = false;
@@ -268,7 +280,7 @@ int prismi_progressive_step(struct prism_session *s)
         prismi_session_advance(s);
         return close_sample(s, true);
     }
-    enum prismi_verdict verdict = t->adaptive ? prismi_monitor_update(&st->monitor, t, st->loss) : PRISMI_GO_ON;
+    enum prismi_verdict verdict = t->adaptive ? prismi_monitor_update(&st->monitor, &watch, st->loss) : PRISMI_GO_ON;
     if (verdict == PRISMI_ESCALATE)
         begin_tier(s);
     bool last = verdict == PRISMI_GIVE_UP || st->sample_step + 1 >= prismi_progressive_budget(s, st->phase, st->monitor.tier);

@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *prism_phase_name(enum prism_phase phase)
-{
-    static const char *const names[] = {"init", "fit", "retry", "done"};
-    return phase >= PRISM_PHASE_INIT && phase <= PRISM_PHASE_DONE ? names[phase] : "unknown";
-}
-
 bool prismi_session_objective_is(const struct prism_session *s, enum prism_objective o)
 {
     return s->par.algorithm == PRISM_ALG_DECODER && s->par.training.objective == o;

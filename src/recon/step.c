@@ -20,8 +20,9 @@ static bool averaging(const struct prism_session *s)
     return (double)s->st.sample >= (1 - share) * s->n;
 }
 
-static int enqueue_loss(struct prism_session *s)
+static int enqueue_loss(void *arg)
 {
+    struct prism_session *s = arg;
     enum prism_dtype t = s->dtype;
     bool init = s->st.phase == PRISM_PHASE_INIT;
     PRISM_TRY(PRISMI_REGION(s->dev, "forward", 0, prismi_net_output(s->net, &s->x)));
@@ -41,7 +42,7 @@ int prismi_step_loss(struct prism_session *s)
             uint64_t init, averaging, loss, product;
         } key = {s->st.phase == PRISM_PHASE_INIT, averaging(s), prismi_loss_key(s->term.loss), s->net->layer[1].product};
         s->term.measured = false;
-        PRISM_TRY(prismi_run_recorded(s, &s->loss_half, prismi_hash64(&key, sizeof key, 0), enqueue_loss));
+        PRISM_TRY(prismi_run_recorded(s->dev, &s->loss_half, prismi_hash64(&key, sizeof key, 0), enqueue_loss, s));
         prismi_net_played(s->net); /* where it was, neither knows */
         prismi_term_played(&s->term);
     } else {
@@ -52,8 +53,9 @@ int prismi_step_loss(struct prism_session *s)
     return 0;
 }
 
-static int enqueue_update(struct prism_session *s)
+static int enqueue_update(void *arg)
 {
+    struct prism_session *s = arg;
     if (s->st.phase != PRISM_PHASE_INIT) {
         PRISM_TRY(prismi_term_backward(&s->term, s->gx));
         PRISM_TRY(PRISMI_REGION(s->dev, "unmeasured", 0, prismi_unmeasured_gradient(&s->unmeasured, s->x, s->gx)));
@@ -73,7 +75,7 @@ int prismi_step_update(struct prism_session *s, double lr, bool last)
         PRISM_TRY(prismi_adam_reset(s->dev, &s->adam));
     PRISM_TRY(prismi_adam_set(s->dev, &s->adam, lr, ++s->st.adam_t));
     uint64_t key = (s->st.phase == PRISM_PHASE_INIT) | (uint64_t)s->adam.once << 1 | (uint64_t)s->term.halfway << 2;
-    PRISM_TRY(prismi_run_recorded(s, &s->update_half, key, enqueue_update));
+    PRISM_TRY(prismi_run_recorded(s->dev, &s->update_half, key, enqueue_update, s));
     prismi_net_updated(s->net); /* where it was played back */
     return 0;
 }

@@ -4,6 +4,7 @@
  * The original's measurement is ours rolled by one pixel, out[i,j] = |u[i+1,j+1]|. Sums over a field do not see it; the mirrored
  * border of SSIM does. So L1 and L2 run in a session, and SSIM twice: in a session, where the roll costs what the test prints, and
  * on the session's parts with the object placed one pixel up and left, which is the roll. */
+#include "nn/layer.h"
 #include "../recon/recon_test.h"
 #include "../support.h"
 #include "prismrec/metrics.h"
@@ -166,6 +167,7 @@ static void make_parts(struct prism_ctx *ctx, struct parts *p)
         .dtype = p->dtype, .grid_h = N, .grid_w = N, .obj_h = ROLLED, .obj_w = ROLLED, .n_apertures = 1, .batch = 1};
     const struct prismi_loss_params lp = {.dtype = p->dtype, .n_targets = 1, .batch = 1, .h = N, .w = N, .ssim = true};
     const struct prism_aperture disc = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6};
+    struct prismi_model model;
     size_t real = prism_dtype_size(p->dtype);
     MUST(ctx, prism_decoder_create(p->dev, &dec, &p->net));
     lcg_weights(ctx, p->dev, p->net);
@@ -173,7 +175,8 @@ static void make_parts(struct prism_ctx *ctx, struct parts *p)
     MUST(ctx, prism_measure_set_aperture(p->measure, 0, &disc, 0, 0, NULL));
     MUST(ctx, prismi_loss_create(p->dev, &lp, &p->loss));
     MUST(ctx, prismi_loss_set_weights(p->loss, ssim));
-    prismi_adam_plan(&p->adam, p->net, &p->arena);
+    prismi_net_model(p->net, &model);
+    prismi_adam_plan(&p->adam, &model, &p->arena);
     prismi_arena_add(&p->arena, p->adam.count * real, &p->adam.m);
     prismi_arena_add(&p->arena, p->adam.count * real, &p->adam.v);
     prismi_arena_add(&p->arena, O * O * real, &p->gx);

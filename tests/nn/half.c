@@ -217,12 +217,12 @@ static void segments(void)
     for (int no_norm = 0; no_norm < 2; no_norm++) {
         struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12, .no_norm = no_norm};
         struct prism_net *net = nn_decoder(dev, p);
-        struct prism_net_segment s[PRISM_NET_MAX_SEGMENTS];
+        struct prism_segment s[PRISM_MAX_SEGMENTS];
         prism_mem values;
         size_t at = 0, count;
         MUST(ctx, prism_net_init(net, 2));
         prism_net_values(net, &values, &count);
-        int n = prism_net_segments(net, s, PRISM_NET_MAX_SEGMENTS);
+        int n = prism_net_segments(net, s, PRISM_MAX_SEGMENTS);
         bool ok = n == 3 && prism_net_segments(net, s, 1) == 3 && !s[1].grad && s[1].rows == 16 && s[1].cols == 8 * 16;
         for (int i = 0; i < n; i++) {
             ok &= s[i].offset == at && s[i].value == values + at * sizeof(float) && (i == 1 || s[i].grad);

@@ -1,10 +1,10 @@
 /* Watches the losses of one sample and says when to try harder and when to give up.
  *
  * A plateau is: a full window of losses, no new best within the patience, and less than the threshold gained over the window.
- * Tiers: NORMAL, from escalation_epochs on a plateau leads to AGGRESSIVE (higher rate), its plateau to RESCUE (lower rate), its
+ * Tiers: NORMAL, from `escalation` losses on a plateau leads to AGGRESSIVE (higher rate), its plateau to RESCUE (lower rate), its
  * plateau ends the sample as failed. Every tier is judged on its own losses. FAST is the account of a sample that converged
  * without leaving NORMAL. */
-#include "recon/internal.h"
+#include "fit/fit.h"
 
 #include <math.h>
 
@@ -13,29 +13,29 @@ void prismi_monitor_init(struct prismi_monitor *m, enum prism_tier tier)
     *m = (struct prismi_monitor){.tier = tier, .best = INFINITY};
 }
 
-bool prismi_monitor_plateau(const struct prismi_monitor *m, const struct prism_training_params *t)
+bool prismi_monitor_plateau(const struct prismi_monitor *m, const struct prismi_monitor_params *p)
 {
-    int window = t->plateau_window;
-    if (m->count < window || m->since < t->patience)
+    int window = p->window;
+    if (m->count < window || m->since < p->patience)
         return false;
     double first = m->ring[(m->count - window) % PRISMI_WINDOW_MAX], last = m->ring[(m->count - 1) % PRISMI_WINDOW_MAX];
-    return first == 0 || (first - last) / fabs(first) < t->plateau_threshold;
+    return first == 0 || (first - last) / fabs(first) < p->threshold;
 }
 
-enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct prism_training_params *t, double loss)
+enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct prismi_monitor_params *p, double loss)
 {
     m->ring[m->count++ % PRISMI_WINDOW_MAX] = loss;
-    if (loss < m->best * (1 - t->plateau_threshold)) {
+    if (loss < m->best * (1 - p->threshold)) {
         m->best = loss;
         m->since = 0;
     } else {
         m->since++;
     }
-    if (!prismi_monitor_plateau(m, t))
+    if (!prismi_monitor_plateau(m, p))
         return PRISMI_GO_ON;
     switch (m->tier) {
     case PRISM_TIER_NORMAL:
-        if (m->count < t->escalation_epochs)
+        if (m->count < p->escalation)
             return PRISMI_GO_ON;
         prismi_monitor_init(m, PRISM_TIER_AGGRESSIVE);
         return PRISMI_ESCALATE;
@@ -47,9 +47,9 @@ enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct
     }
 }
 
-double prismi_tier_lr(const struct prism_training_params *t, enum prism_tier tier)
+double prismi_tier_lr(const struct prismi_monitor_params *p, enum prism_tier tier)
 {
-    return tier == PRISM_TIER_AGGRESSIVE ? t->aggressive_lr_multiplier : tier == PRISM_TIER_RESCUE ? t->retry_lr_multiplier : 1;
+    return tier == PRISM_TIER_AGGRESSIVE ? p->aggressive_lr : tier == PRISM_TIER_RESCUE ? p->rescue_lr : 1;
 }
 
 int prismi_tier_extra_steps(enum prism_tier tier)

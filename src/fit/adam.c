@@ -1,6 +1,5 @@
 /* Adam over the parameters, segment by segment; what changes from step to step goes through device memory. */
-#include "nn/layer.h"
-#include "recon/internal.h"
+#include "fit/fit.h"
 
 #include <math.h>
 
@@ -8,15 +7,16 @@
 #define BETA2 0.999
 #define EPS 1e-8
 
-void prismi_adam_plan(struct prismi_adam *adam, struct prism_net *net, struct prismi_arena *arena)
+void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model, struct prismi_arena *arena)
 {
-    prism_mem values;
     size_t most = 0;
-    prism_net_values(net, &values, &adam->count);
-    adam->dtype = prism_net_params(net)->dtype;
-    adam->net = net;
-    adam->first = prismi_net_leave_first(net, &adam->y, &adam->conv);
-    adam->n_segments = prism_net_segments(net, adam->segment, PRISM_NET_MAX_SEGMENTS);
+    adam->model = *model;
+    adam->count = model->count;
+    adam->dtype = model->dtype;
+    if (adam->eps == 0)
+        adam->eps = EPS;
+    adam->first = model->ops->fuse_first && model->ops->fuse_first(model->self, &adam->y, &adam->conv);
+    adam->n_segments = model->ops->segments(model->self, adam->segment, PRISM_MAX_SEGMENTS);
     for (int i = 0; i < adam->n_segments; i++)
         if (most < adam->segment[i].cols)
             most = adam->segment[i].cols;
@@ -32,7 +32,7 @@ int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, doubl
 }
 
 /* A segment's values and what moments are kept. */
-static void state_of(const struct prismi_adam *adam, const struct prism_net_segment *s, prism_mem y[4])
+static void state_of(const struct prismi_adam *adam, const struct prism_segment *s, prism_mem y[4])
 {
     size_t at = s->offset * prism_dtype_size(adam->dtype);
     y[0] = s->value;
@@ -42,9 +42,9 @@ static void state_of(const struct prismi_adam *adam, const struct prism_net_segm
 }
 
 /* The first convolution, and before it the latent. */
-static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_net_segment *s)
+static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_segment *s)
 {
-    const struct prism_adam_outer_desc d = {adam->dtype, s->rows, s->cols, BETA1, BETA2, EPS};
+    const struct prism_adam_outer_desc d = {adam->dtype, s->rows, s->cols, BETA1, BETA2, adam->eps};
     prism_mem p[4], z[4] = {0};
     state_of(adam, s, p);
     if (adam->first)
@@ -67,9 +67,9 @@ static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam, c
     return dev->ops->adam_outer(dev, &d, &a);
 }
 
-static int update_stored(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_net_segment *s)
+static int update_stored(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_segment *s)
 {
-    struct prism_map_args a = {.x = {s->grad, adam->args}, .s = {BETA1, BETA2, EPS}};
+    struct prism_map_args a = {.x = {s->grad, adam->args}, .s = {BETA1, BETA2, adam->eps}};
     state_of(adam, s, a.y);
     enum prism_map op = a.y[3] ? PRISM_MAP_AMSGRAD : a.y[1] ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
     return dev->ops->map(dev, op, adam->dtype, 1, s->count, &a);
@@ -79,7 +79,8 @@ int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam)
 {
     for (int i = adam->first; i < adam->n_segments; i++)
         PRISM_TRY((adam->segment[i].grad ? update_stored : update_outer)(dev, adam, &adam->segment[i]));
-    prismi_net_updated(adam->net);
+    if (adam->model.ops->updated)
+        adam->model.ops->updated(adam->model.self);
     return 0;
 }
 

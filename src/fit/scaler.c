@@ -3,7 +3,7 @@
  * The output's gradient is multiplied by a scale S before the network's backward; u = 1/S undoes it inside Adam. Where a gradient
  * comes out infinite or NaN the update is left out and S halves; after enough finite steps in a row it doubles. All on the device:
  * a step asks nothing. */
-#include "recon/internal.h"
+#include "fit/fit.h"
 
 #include <string.h>
 
@@ -16,7 +16,7 @@ void prismi_scaler_plan(struct prismi_scaler *sc, struct prismi_arena *arena)
 {
     sc->on = true;
     prismi_arena_add(arena, sizeof(float), &sc->zero);
-    prismi_arena_add(arena, PRISM_NET_MAX_SEGMENTS * sizeof(float), &sc->check);
+    prismi_arena_add(arena, PRISM_MAX_SEGMENTS * sizeof(float), &sc->check);
 }
 
 int prismi_scaler_start(struct prism_dev *dev, const struct prismi_scaler *sc)
@@ -42,7 +42,7 @@ int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, c
     /* the latent's gradient is the last step's: this one's follows from the second segment's */
     int n = adam->n_segments - adam->first;
     for (int i = 0; sc->on && i < n; i++) {
-        const struct prism_net_segment *s = &adam->segment[adam->first + i];
+        const struct prism_segment *s = &adam->segment[adam->first + i];
         prism_mem g = s->grad ? s->grad : s->b; /* sum |g - g|: 0, or NaN */
         PRISM_TRY(dev->ops->reduce(dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1, s->grad ? s->count : s->cols,
                                    sc->check + (size_t)i * sizeof(float), g, g));

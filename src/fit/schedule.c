@@ -1,5 +1,6 @@
-/* Learning rates as functions of the step; only the plateau rule remembers anything. */
-#include "recon/internal.h"
+/* Phases, and learning rates as functions of the step; only the plateau rule
+ * remembers anything. */
+#include "fit/fit.h"
 
 #include <math.h>
 
@@ -12,6 +13,12 @@
 #define PLATEAU_MIN_CHANGE 1e-8
 
 static const double pi = 3.14159265358979323846;
+
+const char *prism_phase_name(enum prism_phase phase)
+{
+    static const char *const names[] = {"init", "fit", "retry", "done"};
+    return phase >= PRISM_PHASE_INIT && phase <= PRISM_PHASE_DONE ? names[phase] : "unknown";
+}
 
 void prismi_schedule_init(struct prismi_schedule *s, enum prism_schedule kind, double base, int64_t total)
 {
