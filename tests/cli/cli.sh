@@ -202,17 +202,22 @@ for s in INT TERM; do
 done
 mkdir killed
 kills=0
+lines() { cat killed/metrics.jsonl 2>/dev/null | wc -l; }
 while [ $kills -lt 6 ]; do
+    goal=$(( $(lines) + kills % 3 + 1 )) # each time a little further, then at any moment
     "$prism" run $long --quiet --output killed --resume 2>err &
     pid=$!
-    sleep "0.$(( (kills * 37 + $$) % 5 + 1 ))"
-    kill -KILL $pid 2>/dev/null || break
+    while [ "$(lines)" -lt $goal ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done
+    sleep "0.0$(( (kills * 37 + $$) % 5 ))"
+    kill -KILL $pid 2>/dev/null
     wait $pid 2>/dev/null
+    [ $? -eq 137 ] || break # it had ended by itself
     kills=$((kills + 1))
 done
-wait
 run $long --output killed --resume && same_as_whole killed
-ok $? "SIGKILL $kills times: the same bits in the end"
+ok $? "killed, and resumed: the same bits in the end"
+[ $kills -ge 3 ]
+ok $? "SIGKILL $kills times, 3 at least"
 dd if=/dev/zero of=killed/checkpoint.prism bs=1 seek=2000 count=8 conv=notrunc 2>/dev/null
 "$prism" run $long --quiet --output killed --resume 2>err; is $? 0 && same_as_whole killed
 ok $? "a damaged checkpoint: the one before it serves"
