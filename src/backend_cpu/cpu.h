@@ -1,4 +1,4 @@
-/* The CPU backend: FFTW, OpenBLAS and our own loops, f32.
+/* The CPU backend: FFTW, OpenBLAS and our own loops.
  *
  * The same bits for any thread count: work is cut into items whose number and size depend on the shapes alone, items run on any
  * thread, and what they leave is combined in order of the item. All threading is in prismi_cpu_for(); FFTW plans are
@@ -165,6 +165,9 @@ static inline int prismi_cpu_tile(int tile, int left)
 const struct prismi_cpu_tiles *prismi_cpu_tiles_select(bool *vector);
 
 /* ---- entries ---- */
+
+/* The entries of the seam that know a dtype, for each precision (kernels.c); the others are NULL. */
+extern const struct prism_ops prismi_cpu_kernels_f32, prismi_cpu_kernels_f64;
 
 int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out);
 int prismi_cpu_fft_run(struct prism_fft *plan, int sign, prism_mem dst, prism_mem src);

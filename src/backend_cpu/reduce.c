@@ -1,15 +1,15 @@
-/* Row reductions: blocks of a size that the shape fixes, in float lanes; block sums in double, combined in order. */
-#include "backend_cpu/cpu.h"
+/* Row reductions: blocks of a size that the shape fixes, in lanes of the element; block sums in double, combined in order. */
+#include "backend_cpu/real.h"
 
-#include <math.h>
+#include <tgmath.h>
 
 enum { LANES = 32 };
 
 /* sum over i of term(i), in LANES interleaved sums. */
 #define BLOCK(name, term)                                                                                                          \
-    CPU_HOT static double name(const float *a, const float *b, float mean, size_t n)                                               \
+    CPU_HOT static double name(const real *a, const real *b, real mean, size_t n)                                                  \
     {                                                                                                                              \
-        float lane[LANES] = {0};                                                                                                   \
+        real lane[LANES] = {0};                                                                                                    \
         double sum = 0;                                                                                                            \
         size_t i = 0;                                                                                                              \
         (void)b, (void)mean;                                                                                                       \
@@ -27,7 +27,7 @@ enum { LANES = 32 };
 #define TERM_SUM(x, y, m) (x)
 #define TERM_VAR(x, y, m) (((x) - (m)) * ((x) - (m)))
 #define TERM_DOT(x, y, m) ((x) * (y))
-#define TERM_ABS(x, y, m) fabsf((x) - (y))
+#define TERM_ABS(x, y, m) fabs((x) - (y))
 #define TERM_SQ(x, y, m) (((x) - (y)) * ((x) - (y)))
 BLOCK(block_sum, TERM_SUM)
 BLOCK(block_var, TERM_VAR)
@@ -38,9 +38,9 @@ BLOCK(block_sq, TERM_SQ)
 /* The larger, or NaN when either is: once NaN, no comparison replaces it. */
 #define LARGER(x, best) ((x) > (best) || (x) != (x) ? (x) : (best))
 
-CPU_INLINE double block_extremum(const float *a, float sign, size_t n)
+CPU_INLINE double block_extremum(const real *a, real sign, size_t n)
 {
-    float lane[LANES], best = -INFINITY;
+    real lane[LANES], best = -INFINITY;
     size_t i = 0;
 
     for (size_t l = 0; l < LANES; l++)
@@ -48,7 +48,7 @@ CPU_INLINE double block_extremum(const float *a, float sign, size_t n)
     for (; i + LANES <= n; i += LANES) {
         CPU_SIMD
         for (size_t l = 0; l < LANES; l++) {
-            float v = sign * a[i + l];
+            real v = sign * a[i + l];
             lane[l] = LARGER(v, lane[l]);
         }
     }
@@ -59,19 +59,19 @@ CPU_INLINE double block_extremum(const float *a, float sign, size_t n)
     return sign * best;
 }
 
-CPU_HOT static double block_max(const float *a, const float *b, float mean, size_t n)
+CPU_HOT static double block_max(const real *a, const real *b, real mean, size_t n)
 {
     (void)b, (void)mean;
-    return block_extremum(a, 1.f, n);
+    return block_extremum(a, 1, n);
 }
 
-CPU_HOT static double block_min(const float *a, const float *b, float mean, size_t n)
+CPU_HOT static double block_min(const real *a, const real *b, real mean, size_t n)
 {
     (void)b, (void)mean;
-    return block_extremum(a, -1.f, n);
+    return block_extremum(a, -1, n);
 }
 
-static double (*const block_fn[PRISM_REDUCE_COUNT])(const float *a, const float *b, float mean, size_t n) = {
+static double (*const block_fn[PRISM_REDUCE_COUNT])(const real *a, const real *b, real mean, size_t n) = {
     [PRISM_REDUCE_SUM] = block_sum, [PRISM_REDUCE_MEAN] = block_sum,    [PRISM_REDUCE_VAR] = block_var,
     [PRISM_REDUCE_DOT] = block_dot, [PRISM_REDUCE_ABSDIFF] = block_abs, [PRISM_REDUCE_SQDIFF] = block_sq,
     [PRISM_REDUCE_MAX] = block_max, [PRISM_REDUCE_MIN] = block_min,
@@ -80,8 +80,8 @@ static double (*const block_fn[PRISM_REDUCE_COUNT])(const float *a, const float 
 struct reduce_run {
     enum prism_reduce op;
     size_t cols;
-    const float *a, *b;
-    float *y;
+    const real *a, *b;
+    real *y;
 };
 
 static void reduce_block(const void *arg, size_t row, size_t at, size_t n, double *sums)
@@ -89,7 +89,7 @@ static void reduce_block(const void *arg, size_t row, size_t at, size_t n, doubl
     const struct reduce_run *r = arg;
     bool var = r->op == PRISM_REDUCE_VAR;
 
-    sums[0] = block_fn[r->op](r->a + at, var || !r->b ? NULL : r->b + at, var ? r->b[row] : 0.f, n);
+    sums[0] = block_fn[r->op](r->a + at, var || !r->b ? NULL : r->b + at, var ? r->b[row] : 0, n);
 }
 
 static void reduce_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block)
@@ -102,50 +102,15 @@ static void reduce_row(const void *arg, size_t row, const double *sums, size_t b
         double v = sums[2 * i];
         total = r->op == PRISM_REDUCE_MAX ? LARGER(v, total) : r->op == PRISM_REDUCE_MIN ? -LARGER(-v, -total) : total + v;
     }
-    r->y[row] = (float)(r->op == PRISM_REDUCE_MEAN || r->op == PRISM_REDUCE_VAR ? total / (double)r->cols : total);
+    r->y[row] = (real)(r->op == PRISM_REDUCE_MEAN || r->op == PRISM_REDUCE_VAR ? total / (double)r->cols : total);
 }
 
-int prismi_cpu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
-                      prism_mem a, prism_mem b)
+int R(prismi_cpu_reduce)(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
+                         prism_mem a, prism_mem b)
 {
-    const struct reduce_run r = {op, cols, (const float *)a, (const float *)b, (float *)y};
+    const struct reduce_run r = {op, cols, (const real *)a, (const real *)b, (real *)y};
 
     (void)dtype;
     prismi_cpu_sweep(dev, rows, cols, reduce_block, reduce_row, &r);
     return 0;
-}
-
-/* ---- blocks of rows ---- */
-
-struct sweep {
-    size_t cols, block, per_row, first; /* elements of a block; blocks of a row; row */
-    prismi_cpu_block *run;
-    const void *arg;
-    double *sums;
-};
-
-static void sweep_item(const void *arg, size_t item, int thread)
-{
-    const struct sweep *s = arg;
-    size_t row = s->first + item / s->per_row, col = item % s->per_row * s->block;
-
-    (void)thread;
-    s->run(s->arg, row, row * s->cols + col, s->cols - col < s->block ? s->cols - col : s->block, s->sums + 2 * item);
-}
-
-void prismi_cpu_sweep(const struct prism_dev *dev, size_t rows, size_t cols, prismi_cpu_block *run, prismi_cpu_row *finish,
-                      const void *arg)
-{
-    struct sweep s = {.cols = cols, .block = (cols + CPU_PARTIALS - 1) / CPU_PARTIALS, .run = run, .arg = arg};
-
-    s.block = s.block < CPU_BLOCK ? CPU_BLOCK : s.block;
-    s.per_row = (cols + s.block - 1) / s.block;
-    s.sums = prismi_cpu(dev)->partial;
-    size_t step = CPU_PARTIALS / s.per_row, n;
-    for (; s.first < rows; s.first += n) {
-        n = rows - s.first < step ? rows - s.first : step;
-        prismi_cpu_for(dev, n * s.per_row, 4.0 * (double)n * (double)cols, sweep_item, &s);
-        for (size_t i = 0; finish && i < n; i++)
-            finish(arg, s.first + i, s.sums + 2 * i * s.per_row, s.per_row, s.block);
-    }
 }

@@ -1,5 +1,5 @@
 /* Pad and crop, separable blur. */
-#include "backend_cpu/cpu.h"
+#include "backend_cpu/real.h"
 
 #include <string.h>
 
@@ -32,7 +32,7 @@ static void window_row(const void *arg, size_t r, int thread)
     memset(y + (size_t)right * w->size, 0, (wy - (size_t)right) * w->size);
 }
 
-int prismi_cpu_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
+int R(prismi_cpu_window)(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
 {
     struct window_run w = {d, y, x, prism_dtype_size(d->dtype)};
     size_t rows = (size_t)d->planes * (size_t)d->hy;
@@ -45,8 +45,8 @@ int prismi_cpu_window(struct prism_dev *dev, const struct prism_window_desc *d, 
 
 struct blur_run {
     const struct prism_blur_desc *d;
-    float *y;
-    const float *x, *taps;
+    real *y;
+    const real *x, *taps;
 };
 
 /* The samples that make up sample c of an axis of n, as runs of taps: sample at + t step times tap[t], t in [first,end).
@@ -81,7 +81,7 @@ static int tap_runs(const struct prism_blur_desc *d, int c, int n, struct tap_ru
     return count;
 }
 
-CPU_HOT static void add_scaled(float *y, const float *x, float s, size_t n)
+CPU_HOT static void add_scaled(real *y, const real *x, real s, size_t n)
 {
     CPU_SIMD
     for (size_t j = 0; j < n; j++)
@@ -94,8 +94,8 @@ static void blur_along_row(const void *arg, size_t row, int thread)
     const struct prism_blur_desc *d = b->d;
     /* columns of plain neighbours: further from an edge than any tap reaches, in the adjoint also than any mirrored tap */
     int r = d->radius, edge = r + d->adjoint, inner = d->w - 2 * edge > 0 ? d->w - 2 * edge : 0;
-    float *y = b->y + row * (size_t)d->w;
-    const float *x = b->x + row * (size_t)d->w;
+    real *y = b->y + row * (size_t)d->w;
+    const real *x = b->x + row * (size_t)d->w;
 
     (void)thread;
     memset(y, 0, (size_t)d->w * sizeof *y);
@@ -118,8 +118,8 @@ static void blur_along_col(const void *arg, size_t row, int thread)
     const struct blur_run *b = arg;
     const struct prism_blur_desc *d = b->d;
     size_t h = (size_t)d->h, w = (size_t)d->w;
-    const float *plane = b->x + row / h * h * w;
-    float *y = b->y + row * w;
+    const real *plane = b->x + row / h * h * w;
+    real *y = b->y + row * w;
     struct tap_run run[3];
 
     (void)thread;
@@ -129,12 +129,12 @@ static void blur_along_col(const void *arg, size_t row, int thread)
             add_scaled(y, plane + (size_t)(run[k].at + t * run[k].step) * w, b->taps[t], w);
 }
 
-int prismi_cpu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps)
+int R(prismi_cpu_blur)(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps)
 {
     size_t rows = (size_t)d->planes * (size_t)d->h;
     double work = (double)rows * d->w * (2 * d->radius + 1);
-    struct blur_run along_rows = {d, (float *)tmp, (const float *)x, (const float *)taps};
-    struct blur_run along_cols = {d, (float *)y, (const float *)tmp, (const float *)taps};
+    struct blur_run along_rows = {d, (real *)tmp, (const real *)x, (const real *)taps};
+    struct blur_run along_cols = {d, (real *)y, (const real *)tmp, (const real *)taps};
 
     prismi_cpu_for(dev, rows, work, blur_along_row, &along_rows);
     prismi_cpu_for(dev, rows, work, blur_along_col, &along_cols);
