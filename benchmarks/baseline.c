@@ -1,7 +1,7 @@
 /* Source document A: transforms, decoder and training at 1024, object 512. As there, calls are counted from the very first one. */
 #include "bench.h"
-#include "optics/optics_internal.h"
 #include "nn/layer.h"
+#include "optics/subaperture.h"
 #include "recon/internal.h"
 
 #include <math.h>
@@ -370,8 +370,8 @@ static int batched_back(void *arg)
 {
     struct points *p = arg;
     const struct prism_field_misfit_args a = {.loss = p->loss, .target = p->target, .weight = p->weight, .u = p->u, .tmp = p->tmp};
-    PRISM_TRY(prismi_measure_misfit(p->many, p->x, PRISM_MISFIT_L1, &a));
-    return prismi_measure_pull(p->many, p->gx);
+    PRISM_TRY(p->many->in.ops->misfit(&p->many->in, p->x, PRISM_MISFIT_L1, &a));
+    return p->many->in.ops->misfit_gradient(&p->many->in, p->gx);
 }
 
 static void points_gain(struct bench *b, const char *loop, const char *batch, const char *name)

@@ -1,6 +1,6 @@
 /* A measurement and its adjoint with the object's spectrum by FFT, by matrix products, and by what is chosen; in turns. */
 #include "bench.h"
-#include "optics/optics_internal.h"
+#include "optics/subaperture.h"
 
 #include <string.h>
 
@@ -67,7 +67,7 @@ static int run_case(struct bench *b, int grid, int obj, int box, int field)
     }
     snprintf(label, sizeof label, "%s/gain", name);
     bench_add_fact(b, label, median[PRISM_MEASURE_FFT] / median[PRISM_MEASURE_MATRIX],
-                   prismi_measure_by_matrix(o->m[PRISM_MEASURE_AUTO]) ? "times as fast by matrices, which are chosen"
+                   o->m[PRISM_MEASURE_AUTO]->matrix.used ? "times as fast by matrices, which are chosen"
                                                                       : "times as fast by matrices; FFT is chosen");
 out:
     for (int way = 0; way < WAYS; way++)

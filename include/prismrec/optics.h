@@ -98,8 +98,9 @@ PRISM_API int prism_pattern_statistics(struct prism_ctx *ctx, const double *cent
 
 /* ---- linear operators ------------------------------------------------------------------------------------------------ */
 
-/* y = A x on device memory, with its exact adjoint. Real arrays are allowed on either side (then the adjoint takes the real part).
- * Thread-safety: one thread at a time. */
+/* y = A x on device memory, with its exact adjoint. Real arrays are allowed on
+ * either side (then the adjoint takes the real part). Contents of the adjoint's
+ * y are undefined afterwards. Thread-safety: one thread at a time. */
 struct prism_linop;
 PRISM_API int prism_linop_forward(struct prism_linop *op, prism_mem y, prism_mem x);
 PRISM_API int prism_linop_adjoint(struct prism_linop *op, prism_mem x, prism_mem y);
@@ -169,8 +170,8 @@ PRISM_API int prism_measure_forward(struct prism_measure *m, prism_mem u, prism_
 PRISM_API int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu);
 PRISM_API prism_mem prism_measure_index(const struct prism_measure *m); /* device [batch] I32: what misfit() wants */
 PRISM_API const struct prism_measure_params *prism_measure_params(const struct prism_measure *m); /* with zeros resolved */
-/* The same operator as a generic one (adjoint tests); m stays owned by the caller and must outlive it. */
-PRISM_API int prism_measure_linop(struct prism_measure *m, struct prism_linop **out);
+/* m as the linear operator that it is; destroyed with m. */
+PRISM_API struct prism_linop *prism_measure_linop(struct prism_measure *m);
 
 #ifdef __cplusplus
 }

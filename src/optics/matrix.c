@@ -7,7 +7,7 @@
  *
  * Only the phases of an aperture's own frequencies are needed, which lie together in a table of all: they are copied, when the
  * apertures in use change, to a place that never does, so that a recorded step finds them. */
-#include "optics/optics_internal.h"
+#include "optics/subaperture.h"
 
 #include <math.h>
 

@@ -6,6 +6,7 @@
  * and the scale as well, and all are products of one along y and one along x: factors of the transform. A negative distance is
  * sign +1, whose factors are conjugate and exchanged.
  * The angular spectrum is a convolution, which knows no centre: its transfer function is laid out with DC at index 0. */
+#include "optics/instrument.h"
 #include "optics/optics_internal.h"
 
 #include <math.h>
@@ -56,6 +57,9 @@ static void propagator_destroy(struct prism_linop *op)
     prismi_arena_release(&p->arena);
     prismi_free(p);
 }
+
+static const struct prism_linop_ops centred_ops = {centred_forward, centred_adjoint, propagator_destroy};
+static const struct prism_linop_ops spectrum_ops = {spectrum_forward, spectrum_adjoint, propagator_destroy};
 
 /* ---- factors: all of them, in double ---- */
 
@@ -225,12 +229,7 @@ int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
     const struct prism_grid end = method == PRISM_FRESNEL ? prism_grid_lens(grid, fabs(distance_m)) : *grid;
     p->pixels = (size_t)grid->ny * grid->nx;
     p->sign = distance_m < 0 ? +1 : -1;
-    p->op = (struct prism_linop){dev,
-                                 centred ? centred_forward : spectrum_forward,
-                                 centred ? centred_adjoint : spectrum_adjoint,
-                                 propagator_destroy,
-                                 {dtype, p->pixels},
-                                 {dtype, p->pixels}};
+    p->op = (struct prism_linop){centred ? &centred_ops : &spectrum_ops, dev, {dtype, p->pixels}, {dtype, p->pixels}};
 
     const size_t bytes = (centred ? 2 * ((size_t)grid->ny + grid->nx) : p->pixels) * prism_dtype_size(dtype);
     prismi_arena_add(&p->arena, bytes, &p->table);

@@ -17,11 +17,11 @@ struct prism_dataset {
     uint64_t version; /* of the truth */
     /* simulation; values are made in the widest type the device has */
     struct prism_dev *dev;
-    struct prism_measure *measure;
+    struct prismi_instrument *instrument;
     enum prism_dtype dtype;
     struct prismi_arena arena;
     prism_mem object, field, amplitude;
-    bool transformed; /* measure holds the object's spectrum */
+    bool held;        /* by the instrument: the object */
     double *exact;    /* [cols] */
     float *single;    /* [cols] */
 };
@@ -129,28 +129,33 @@ int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_par
     return 0;
 }
 
+struct prismi_instrument_params prismi_dataset_instrument(const struct prism_dataset *ds)
+{
+    const struct prism_dataset_params *p = &ds->par;
+    return (struct prismi_instrument_params){.grid = p->grid_size,
+                                             .obj = p->obj_size,
+                                             .field = p->field_size,
+                                             .aperture = p->aperture,
+                                             .method = p->method};
+}
+
+static int set_aperture(struct prism_dataset *ds, int k)
+{
+    const double *c = ds->centres + 2 * k;
+    return ds->instrument->ops->set_aperture(ds->instrument, 0, &ds->par.aperture, c[0], c[1]);
+}
+
 static int simulate_create(struct prism_dataset *ds)
 {
     const struct prism_dataset_params *p = &ds->par;
-    int box = prism_aperture_box(&p->aperture), status;
+    struct prismi_instrument_params ip = prismi_dataset_instrument(ds);
     size_t real = prism_dtype_size(ds->dtype), pixels = (size_t)p->obj_size * p->obj_size;
-    if (box > p->field_size)
-        box = p->field_size;
-    const struct prism_measure_params mp = {.dtype = ds->dtype,
-                                            .grid_h = p->grid_size,
-                                            .grid_w = p->grid_size,
-                                            .obj_h = p->obj_size,
-                                            .obj_w = p->obj_size,
-                                            .field_h = p->field_size,
-                                            .field_w = p->field_size,
-                                            .box_h = box,
-                                            .box_w = box,
-                                            .n_apertures = 1,
-                                            .batch = 1,
-                                            .method = p->method};
-    PRISM_TRY_OUT(prism_measure_create(ds->dev, &mp, &ds->measure));
+    int status;
+    ip.dtype = ds->dtype;
+    ip.n_frames = ip.batch = 1;
+    PRISM_TRY_OUT(prismi_instrument_create(ds->dev, &ip, &ds->instrument));
     for (int k = 0; k < ds->n; k++) /* now, not at the k-th sample of a long run */
-        PRISM_TRY_OUT(prism_measure_set_aperture(ds->measure, 0, &p->aperture, ds->centres[2 * k], ds->centres[2 * k + 1], NULL));
+        PRISM_TRY_OUT(set_aperture(ds, k));
     ds->arena.owner = PRISMI_OWNER_FFT;
     prismi_arena_add(&ds->arena, pixels * real, &ds->object);
     prismi_arena_add(&ds->arena, 2 * ds->cols * real, &ds->field);
@@ -169,7 +174,7 @@ static int put_truth(struct prism_dataset *ds, const double *truth)
                               i % side);
     PRISM_TRY(prismi_dev_put(ds->dev, ds->object, ds->dtype, truth, pixels));
     memcpy(ds->truth, truth, pixels * sizeof *truth);
-    ds->transformed = false;
+    ds->held = false;
     ds->hash = hash_all(ds);
     return 0;
 }
@@ -211,7 +216,7 @@ void prism_dataset_destroy(struct prism_dataset **pds)
     struct prism_dataset *ds = *pds;
     if (!ds)
         return;
-    prism_measure_destroy(&ds->measure);
+    prismi_instrument_destroy(&ds->instrument);
     prismi_arena_release(&ds->arena);
     prismi_free(ds->centres);
     prismi_free(ds->truth);
@@ -241,12 +246,11 @@ static void add_noise(const struct prism_dataset *ds, int k)
 /* Into ds->amplitude, without noise. */
 static int measure(struct prism_dataset *ds, int k)
 {
-    const double *c = ds->centres + 2 * k;
-    PRISM_TRY(prism_measure_set_aperture(ds->measure, 0, &ds->par.aperture, c[0], c[1], NULL));
-    if (!ds->transformed)
-        PRISM_TRY(prismi_measure_spectrum(ds->measure, ds->object));
-    ds->transformed = true;
-    PRISM_TRY(prismi_measure_fields(ds->measure, ds->field));
+    PRISM_TRY(set_aperture(ds, k));
+    if (!ds->held)
+        PRISM_TRY(ds->instrument->ops->hold(ds->instrument, ds->object));
+    ds->held = true;
+    PRISM_TRY(ds->instrument->ops->fields(ds->instrument, ds->field));
     return prismi_map(ds->dev, PRISM_MAP_C_ABS, ds->dtype, 1, ds->cols, ds->amplitude, ds->field, 0, 0, 0, 0);
 }
 

@@ -7,6 +7,7 @@
 #define PRISMI_RECON_INTERNAL_H
 
 #include "fit/fit.h"
+#include "optics/instrument.h"
 #include "prismrec/recon.h"
 
 /* ---- data ---- */
@@ -14,6 +15,9 @@
 /* Sample k as the session's real type; valid as long as prism_dataset_amplitude()'s. A double session gets values that were never
  * rounded to float where the data are simulated on a device with doubles. */
 int prismi_dataset_target(struct prism_dataset *ds, int k, enum prism_dtype dtype, const void **out);
+/* The instrument behind the data: all but dtype, complex_object, n_frames, batch
+ * and masks, which are the caller's to choose. */
+struct prismi_instrument_params prismi_dataset_instrument(const struct prism_dataset *ds);
 /* Hash of all that the amplitudes depend on. */
 uint64_t prismi_dataset_hash(const struct prism_dataset *ds);
 
@@ -51,7 +55,7 @@ bool prismi_loss_is_misfit(const struct prismi_loss *loss, enum prism_misfit *ki
 
 struct prismi_term {
     struct prism_dev *dev;
-    struct prism_measure *measure;
+    struct prismi_instrument *instrument;
     struct prismi_loss *loss;
     prism_mem field; /* [batch,field,field] cplx: the fields, after the loss their cotangent */
     bool measured;   /* field holds the fields of what the next forward is given */
@@ -80,8 +84,8 @@ int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, 
 
 struct prismi_unmeasured {
     struct prism_dev *dev;
-    struct prism_measure *measure; /* NULL: weight 0, or nothing is unmeasured */
-    prism_mem field, gx;           /* [grid] cplx, [pixels] */
+    struct prismi_instrument *instrument; /* NULL: weight 0, or nothing is unmeasured */
+    prism_mem field, gx;                  /* [field] cplx, [pixels] */
     struct prismi_arena arena;
     enum prism_dtype dtype;
     double weight; /* of the energy */

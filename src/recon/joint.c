@@ -7,7 +7,7 @@ static int next_batch(struct prism_session *s)
         int64_t visit = s->st.phase_step * s->n_losses + b;
         s->index[b] = prismi_session_order(s, PRISMI_STREAM_BATCH, visit / s->n)[visit % s->n];
     }
-    return prism_measure_set_index(s->term.measure, s->index);
+    return s->term.instrument->ops->select(s->term.instrument, s->index);
 }
 
 int prismi_joint_step(struct prism_session *s)

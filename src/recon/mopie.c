@@ -1,7 +1,7 @@
 /* Mo-PIE: alternate between measured amplitudes and the object's constraints.
  *
  * Replacing |u| by d in the field of one aperture and going back moves the object by A^H ((d - |u|) u/|u|), as A A^H = 1 there:
- * a gradient step on sum (|u| - d)^2. With a field smaller than the grid A carries a factor (field/grid) per axis, taken out again.
+ * a gradient step on sum (|u| - d)^2. An instrument with A A^H = norm2 has its steps divided by that.
  * Updates of a whole pass at once are divided by the largest number of apertures over one frequency, for the same reason. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
@@ -56,12 +56,11 @@ int prismi_mopie_create(struct prism_dev *dev, struct prism_dataset *ds, enum pr
                                 .batch = params->parallel ? largest_divisor(n, MAX_BATCH) : 1};
     const struct prismi_term_params tp = {.dtype = dtype, .complex_object = params->complex_object, .batch = mp->batch};
     size_t bytes = mp->pixels * prism_dtype_size(params->complex_object ? prism_dtype_complex(dtype) : dtype);
-    double pitch = (double)dp->grid_size / dp->field_size;
     if (params->parallel)
         PRISM_TRY(largest_overlap(prismi_dev_ctx(dev), ds, &overlap));
     PRISM_TRY(prismi_term_create(dev, ds, &tp, &mp->term));
     PRISM_TRY_OUT(prismi_loss_set_weights(mp->term.loss, l2));
-    mp->step = params->lr_obj * pitch * pitch / (2 * prismi_loss_l2_weight(mp->term.loss) * overlap);
+    mp->step = params->lr_obj / mp->term.instrument->norm2 / (2 * prismi_loss_l2_weight(mp->term.loss) * overlap);
     prismi_arena_add(&mp->arena, bytes, &mp->object);
     prismi_arena_add(&mp->arena, bytes, &mp->grad);
     prismi_arena_add(&mp->arena, bytes, &mp->part);
@@ -87,7 +86,7 @@ static int axpby(struct prismi_mopie *mp, prism_mem y, prism_mem a, prism_mem b,
 
 int prismi_mopie_gradient(struct prismi_mopie *mp, const int32_t *index, bool first)
 {
-    PRISM_TRY(prism_measure_set_index(mp->term.measure, index));
+    PRISM_TRY(mp->term.instrument->ops->select(mp->term.instrument, index));
     PRISM_TRY(prismi_term_forward(&mp->term, mp->object));
     PRISM_TRY(prismi_term_backward(&mp->term, first ? mp->grad : mp->part));
     return first ? 0 : axpby(mp, mp->grad, mp->grad, mp->part, 1, 1);

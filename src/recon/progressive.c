@@ -93,11 +93,16 @@ static void join(struct prism_session *s)
         all[i] |= mask[i];
 }
 
+static int set_mask(struct prism_session *s, int a, const uint8_t *mask, int row0, int rows)
+{
+    return s->term.instrument->ops->set_mask(s->term.instrument, a, mask, row0, rows);
+}
+
 /* The open sample's aperture joins the earlier ones. */
 static int cover(struct prism_session *s)
 {
     join(s);
-    return s->closed ? 0 : prismi_measure_update_mask(s->term.measure, 0, s->mask, s->mask_row, s->mask_rows);
+    return s->closed ? 0 : set_mask(s, 0, s->mask, s->mask_row, s->mask_rows);
 }
 
 /* Will the open sample have no other step than its first? */
@@ -114,8 +119,8 @@ static int set_closed(struct prism_session *s, bool closed)
         return 0;
     s->closed = closed;
     if (!closed)
-        return prism_measure_set_mask(s->term.measure, 0, s->mask);
-    PRISM_TRY(prismi_measure_close(s->term.measure, 0));
+        return set_mask(s, 0, s->mask, 0, s->grid);
+    PRISM_TRY(set_mask(s, 0, NULL, 0, s->grid));
     return prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, grid_pixels(s), prismi_loss_target(s->term.loss, 0), 0, 0, 0, 0, 0);
 }
 
@@ -125,8 +130,8 @@ static int set_aperture(struct prism_session *s)
     int row = s->mask_row, rows = s->mask_rows;
     s->term.measured = false;
     mark(s, s->st.sample);
-    PRISM_TRY(prismi_measure_update_mask(s->term.measure, 1, mask, row, rows));
-    PRISM_TRY(prismi_measure_update_mask(s->term.measure, 1, mask, s->mask_row, s->mask_rows));
+    PRISM_TRY(set_mask(s, 1, mask, row, rows));
+    PRISM_TRY(set_mask(s, 1, mask, s->mask_row, s->mask_rows));
     PRISM_TRY(set_closed(s, has_one_step(s) && !is_first(s)));
     return is_first(s) ? cover(s) : 0;
 }
@@ -210,8 +215,8 @@ int prismi_progressive_restore(struct prism_session *s)
     if (s->st.sample_open && is_first(s))
         join(s);
     s->closed = false;
-    PRISM_TRY(prism_measure_set_mask(s->term.measure, 0, s->mask));
-    PRISM_TRY(prism_measure_set_mask(s->term.measure, 1, s->mask + grid_pixels(s)));
+    PRISM_TRY(set_mask(s, 0, s->mask, 0, s->grid));
+    PRISM_TRY(set_mask(s, 1, s->mask + grid_pixels(s), 0, s->grid));
     if (!s->st.sample_open)
         return 0;
     PRISM_TRY(prismi_loss_weigh(s->term.loss));

@@ -1,4 +1,4 @@
-/* The data term: the measurement operator and the loss on one side, the field between them. */
+/* The data term: an instrument, the loss of its fields, and the fields between them. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 
@@ -9,7 +9,7 @@ static int table_own_apertures(struct prismi_term *term, struct prism_dataset *d
     if (prismi_planning(term->dev))
         return 0;
     for (int k = 0; k < prism_dataset_count(ds); k++) {
-        PRISM_TRY(prism_measure_set_aperture(term->measure, k, &dp->aperture, centres[2 * k], centres[2 * k + 1], NULL));
+        PRISM_TRY(term->instrument->ops->set_aperture(term->instrument, k, &dp->aperture, centres[2 * k], centres[2 * k + 1]));
         PRISM_TRY(prismi_term_load_target(term, ds, k, k, dtype));
     }
     return prismi_loss_weigh(term->loss);
@@ -18,25 +18,17 @@ static int table_own_apertures(struct prismi_term *term, struct prism_dataset *d
 int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params,
                        struct prismi_term *out)
 {
-    const struct prism_dataset_params *dp = prism_dataset_params(ds);
-    int n = prism_dataset_count(ds), field = dp->field_size, box = prism_aperture_box(&dp->aperture), status;
+    int field = prism_dataset_params(ds)->field_size, status;
     struct prismi_term *term = out;
     *term = (struct prismi_term){.dev = dev};
-    struct prism_measure_params mp = {.dtype = params->dtype,
-                                      .grid_h = dp->grid_size,
-                                      .grid_w = dp->grid_size,
-                                      .obj_h = dp->obj_size,
-                                      .obj_w = dp->obj_size,
-                                      .complex_object = params->complex_object,
-                                      .field_h = field,
-                                      .field_w = field,
-                                      .n_apertures = params->masks ? 2 : n,
-                                      .batch = params->batch,
-                                      .method = dp->method};
-    if (!params->masks)
-        mp.box_h = mp.box_w = box < field ? box : field;
+    struct prismi_instrument_params ip = prismi_dataset_instrument(ds);
+    ip.dtype = params->dtype;
+    ip.complex_object = params->complex_object;
+    ip.n_frames = params->masks ? 2 : prism_dataset_count(ds);
+    ip.batch = params->batch;
+    ip.masks = params->masks;
     const struct prismi_loss_params lp = {.dtype = params->dtype,
-                                          .n_targets = mp.n_apertures,
+                                          .n_targets = ip.n_frames,
                                           .batch = params->batch,
                                           .h = field,
                                           .w = field,
@@ -45,7 +37,7 @@ int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const st
                                           .composite = params->composite,
                                           .no_normalize = params->no_normalize,
                                           .shared = !params->masks};
-    PRISM_TRY_OUT(prism_measure_create(dev, &mp, &term->measure));
+    PRISM_TRY_OUT(prismi_instrument_create(dev, &ip, &term->instrument));
     PRISM_TRY_OUT(prismi_loss_create(dev, &lp, &term->loss));
     term->arena.owner = PRISMI_OWNER_FFT;
     prismi_arena_add(&term->arena, (size_t)params->batch * field * field * prism_dtype_size(prism_dtype_complex(params->dtype)),
@@ -63,7 +55,7 @@ void prismi_term_release(struct prismi_term *term)
 {
     prismi_arena_release(&term->arena);
     prismi_loss_destroy(&term->loss);
-    prism_measure_destroy(&term->measure);
+    prismi_instrument_destroy(&term->instrument);
 }
 
 int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, int k, int a, enum prism_dtype dtype)
@@ -76,7 +68,7 @@ int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, 
 
 int prismi_term_measure(struct prismi_term *term, prism_mem x)
 {
-    PRISM_TRY(PRISMI_REGION(term->dev, "measure", 0, prism_measure_forward(term->measure, term->field, x)));
+    PRISM_TRY(PRISMI_REGION(term->dev, "measure", 0, prism_linop_forward(&term->instrument->op, term->field, x)));
     term->measured = true;
     return 0;
 }
@@ -84,7 +76,7 @@ int prismi_term_measure(struct prismi_term *term, prism_mem x)
 /* A misfit alone needs no fields to be kept. */
 static bool is_halfway(const struct prismi_term *term, enum prism_misfit *kind, struct prism_field_misfit_args *a)
 {
-    return !term->measured && prismi_loss_is_misfit(term->loss, kind, a);
+    return !term->measured && term->instrument->ops->misfit && prismi_loss_is_misfit(term->loss, kind, a);
 }
 
 void prismi_term_played(struct prismi_term *term)
@@ -101,17 +93,17 @@ int prismi_term_forward(struct prismi_term *term, prism_mem x)
     term->halfway = is_halfway(term, &kind, &a);
     if (term->halfway) {
         a.u = term->field;
-        return PRISMI_REGION(term->dev, "measure and loss", 0, prismi_measure_misfit(term->measure, x, kind, &a));
+        return PRISMI_REGION(term->dev, "measure and loss", 0, term->instrument->ops->misfit(term->instrument, x, kind, &a));
     }
     if (!term->measured)
         PRISM_TRY(prismi_term_measure(term, x));
     term->measured = false;
-    return PRISMI_REGION(term->dev, "loss", 0, prismi_loss_run(term->loss, term->field, prism_measure_index(term->measure)));
+    return PRISMI_REGION(term->dev, "loss", 0, prismi_loss_run(term->loss, term->field, term->instrument->index));
 }
 
 int prismi_term_backward(struct prismi_term *term, prism_mem gx)
 {
     return PRISMI_REGION(term->dev, "measure adjoint", 0,
-                         term->halfway ? prismi_measure_pull(term->measure, gx)
-                                       : prism_measure_adjoint(term->measure, gx, term->field));
+                         term->halfway ? term->instrument->ops->misfit_gradient(term->instrument, gx)
+                                       : prism_linop_adjoint(&term->instrument->op, gx, term->field));
 }

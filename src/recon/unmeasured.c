@@ -1,7 +1,7 @@
 /* What no aperture saw. The data leave those k-space positions free, and a network with enough channels fills them with noise,
  * which costs more than all it gains where it was measured. So their energy is a term of its own: w sum |F^-1((1 - M) F x)|^2, M
- * the union of the apertures, with w relative to the energy of the brightest measurement. Its gradient is 2 w A^H A x, one more
- * pass of the measurement operator with a mask of everything unmeasured, but for the transforms to the field and back. */
+ * the union of the apertures, with w relative to the energy of the brightest measurement. Its gradient is 2 w A^H A x, with A the
+ * same instrument's and one frame, a mask of everything unmeasured. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 
@@ -21,7 +21,7 @@ static int set_mask(struct prismi_unmeasured *q, struct prism_dataset *ds, bool 
         prismi_aperture_cover(&dp->aperture, n, c[2 * k], c[2 * k + 1], count);
     for (size_t i = 0; i < q->grid; i++)
         *any |= mask[i] = !count[i];
-    status = prism_measure_set_mask(q->measure, 0, mask);
+    status = q->instrument->ops->set_mask(q->instrument, 0, mask, 0, n);
 out:
     prismi_free(mask);
     prismi_free(count);
@@ -32,13 +32,7 @@ int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, en
                              struct prismi_unmeasured *out)
 {
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
-    struct prism_measure_params mp = {.dtype = dtype,
-                                      .grid_h = dp->grid_size,
-                                      .grid_w = dp->grid_size,
-                                      .obj_h = dp->obj_size,
-                                      .obj_w = dp->obj_size,
-                                      .n_apertures = 1,
-                                      .batch = 1};
+    struct prismi_instrument_params ip = prismi_dataset_instrument(ds);
     size_t grid = (size_t)dp->grid_size * dp->grid_size, real = prism_dtype_size(dtype);
     struct prismi_unmeasured *q = out;
     bool any = false;
@@ -47,7 +41,12 @@ int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, en
     q->pixels = (size_t)dp->obj_size * dp->obj_size;
     if (weight == 0)
         return 0;
-    PRISM_TRY(prism_measure_create(dev, &mp, &q->measure));
+    ip.dtype = dtype;
+    ip.field = ip.grid;
+    ip.n_frames = ip.batch = 1;
+    ip.masks = true;
+    ip.method = PRISM_MEASURE_AUTO;
+    PRISM_TRY(prismi_instrument_create(dev, &ip, &q->instrument));
     q->arena.owner = PRISMI_OWNER_FFT;
     prismi_arena_add(&q->arena, 2 * grid * real, &q->field);
     prismi_arena_add(&q->arena, q->pixels * real, &q->gx);
@@ -62,13 +61,14 @@ out:
 void prismi_unmeasured_release(struct prismi_unmeasured *q)
 {
     prismi_arena_release(&q->arena);
-    prism_measure_destroy(&q->measure);
+    prismi_instrument_destroy(&q->instrument);
 }
 
 int prismi_unmeasured_gradient(struct prismi_unmeasured *q, prism_mem x, prism_mem gx)
 {
-    if (!q->measure)
+    if (!q->instrument)
         return 0;
-    PRISM_TRY(prismi_measure_normal(q->measure, q->gx, x, q->field));
-    return prismi_map(q->dev, PRISM_MAP_AXPBY, q->dtype, 1, q->pixels, gx, gx, q->gx, 0, 1, 2 * q->weight * (double)q->grid);
+    PRISM_TRY(q->instrument->ops->normal(q->instrument, q->gx, x, q->field));
+    return prismi_map(q->dev, PRISM_MAP_AXPBY, q->dtype, 1, q->pixels, gx, gx, q->gx, 0, 1,
+                      2 * q->weight * q->instrument->normal_scale);
 }

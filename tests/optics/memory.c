@@ -85,12 +85,9 @@ static struct prism_measure_params params = {PRISM_F32, 16, 16, 8, 8, false, 12,
 static int create_measure(void)
 {
     struct prism_measure *m = NULL;
-    struct prism_linop *op = NULL;
     int status = prism_measure_create(dev, &params, &m);
     if (status)
         return m ? PRISM_EINVAL : status; /* nothing may be handed out on failure */
-    status = prism_measure_linop(m, &op);
-    prism_linop_destroy(&op);
     prism_measure_destroy(&m);
     return status;
 }

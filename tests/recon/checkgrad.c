@@ -140,7 +140,7 @@ static void set_masks(struct function *f, struct prism_dataset *ds, int grid)
     for (int a = 0; a < 2; a++) {
         const struct prism_aperture disc = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = a ? 4 : 6};
         prism_aperture_render(&disc, a, a, -grid / 2, -grid / 2, grid, grid, mask);
-        MUST(ctx, prism_measure_set_mask(f->term.measure, a, mask));
+        MUST(ctx, f->term.instrument->ops->set_mask(f->term.instrument, a, mask, 0, grid));
         MUST(ctx, prismi_term_load_target(&f->term, ds, a, a, PRISM_F64));
     }
     MUST(ctx, prismi_loss_weigh(f->term.loss));
@@ -163,7 +163,7 @@ static void check_case(const struct problem_grad *c)
     if (c->masks)
         set_masks(&f, ds, c->grid);
     else
-        MUST(ctx, prism_measure_set_index(f.term.measure, index));
+        MUST(ctx, f.term.instrument->ops->select(f.term.instrument, index));
     double *p = new_array(f.n, sizeof *p), *g = new_array(f.n, sizeof *g), *work = new_array(f.n, sizeof *work);
     MUST(ctx, prismi_dev_get(dev, p, f.params, PRISM_F64, f.n));
     gradient_of(&f, g);
