@@ -7,7 +7,13 @@
 #include <stdio.h>
 
 /* What a shell learns from prism. */
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_SAMPLES = 3, /* all is written, but samples stayed above training.loss_threshold */
+    EXIT_INTERRUPTED = 130
+};
 
 /* One option. The tables of these are the parser, the help, the man page and the completion. */
 struct cli_opt {

@@ -115,6 +115,7 @@ int cli_dump_man(void)
         {"0", "done"},
         {"1", "failed: a file, the device, memory, or a loss that is not finite"},
         {"2", "bad usage or configuration; nothing was done"},
+        {"3", "everything is written, but samples of a progressive run did not reach training.loss_threshold"},
         {"130", "interrupted; a checkpoint was written"},
     };
     static const char *const environment[][2] = {

@@ -256,7 +256,7 @@ static void help_program(FILE *f)
     fputs("First steps:\n"
           "  prism run --preset quick --input usaf --output runs/first\n"
           "  prism inspect runs/first\n\n"
-          "Exit status: 0 done, 1 failed, 2 bad usage or configuration, 130 interrupted.\n",
+          "Exit status: 0 done, 1 failed, 2 bad usage or configuration,\n3 done, but samples failed, 130 interrupted.\n",
           f);
 }
 

@@ -88,7 +88,7 @@ int main(int argc, char **argv)
     }
     int code = dispatch(argc, argv);
     /* a full disk shows here at the latest; a reader that went away has had enough */
-    if ((fflush(stdout) || ferror(stdout)) && code == EXIT_DONE && errno != EPIPE) {
+    if ((fflush(stdout) || ferror(stdout)) && (code == EXIT_DONE || code == EXIT_SAMPLES) && errno != EPIPE) {
         cli_error("cannot write to standard output: %s", strerror(errno));
         code = EXIT_FAILED;
     }

@@ -196,7 +196,7 @@ static void print_summary(const struct run *r, const struct prism_progress *fina
         cli_warn("%d of %d samples did not reach training.loss_threshold", final->n_failed, r->setup.n);
 }
 
-static int write_everything(struct run *r, double *result)
+static int write_everything(struct run *r, double *result, int *n_failed)
 {
     struct setup *s = &r->setup;
     struct prism_progress final;
@@ -209,6 +209,7 @@ static int write_everything(struct run *r, double *result)
     PRISM_TRY(rundir_record(&r->dir, s, "done", &final, wall_s(r)));
     progress_clear();
     print_summary(r, &final, written);
+    *n_failed = final.n_failed;
     return 0;
 }
 
@@ -220,10 +221,10 @@ static int finish(struct run *r)
         cli_error("not enough memory for a picture of %zu x %zu", side, side);
         return EXIT_FAILED;
     }
-    int status = PRISMI_REGION(r->setup.dev, "results", 0, write_everything(r, result));
+    int n_failed = 0, status = PRISMI_REGION(r->setup.dev, "results", 0, write_everything(r, result, &n_failed));
     free(result);
     if (!status)
-        return EXIT_DONE;
+        return n_failed ? EXIT_SAMPLES : EXIT_DONE;
     cli_fail(r->setup.ctx, EXIT_FAILED);
     return status == PRISM_EDEVICE ? end_lost(r) : EXIT_FAILED;
 }
@@ -327,7 +328,9 @@ const struct cli_command cli_run = {
         "On a terminal, one line shows the progress. Otherwise, and with --json, standard output gets the lines of metrics.jsonl "
         "as they are written, then an object with the result.\n"
         "\n"
-        "Ctrl-C finishes the step, writes a checkpoint and says how to continue; a second one ends at once.",
+        "Ctrl-C finishes the step, writes a checkpoint and says how to continue; a second one ends at once.\n"
+        "\n"
+        "Exit status 3: everything is written, but samples of a progressive run did not reach training.loss_threshold.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .max_args = 1,

@@ -119,12 +119,19 @@ done
 b=${backends##* }
 for o in progressive mopie; do
     case $o in
-    progressive) extra="--set training.objective=progressive --set training.n_epochs=4 --set telescope.n_samples=4" ;;
+    progressive) extra="--set training.objective=progressive --set training.n_epochs=4 --set telescope.n_samples=4 --set training.loss_threshold=9" ;;
     mopie) extra="--set algorithm=mopie --set mopie.loops=3" ;;
     esac
     run $short $extra --backend $b --output $o && grep -q '"status": "done"' $o/run.json
     ok $? "$o"
 done
+"$prism" run $short --set training.objective=progressive --set training.n_epochs=4 --set telescope.n_samples=4 \
+    --set training.loss_threshold=0 --backend $b --quiet --output above >out 2>err
+is $? 3 && grep -q '^prism: warning: 4 of 4 samples' err && grep -q '"status": "done"' above/run.json && [ -s above/reconstruction.npy ] &&
+    [ -s "$(picture above)" ] && [ -s above/curves.svg ]
+ok $? "samples that fail: all is written, a warning, exit 3"
+"$prism" run --help >out && grep -q 'Exit status 3' out && "$prism" help | grep -q '3 done, but samples failed'
+ok $? "help says what exit 3 is"
 
 fails 2 'already holds a run' "$prism" run $short --output ref; ok $? "a finished run is not overwritten"
 mkdir mine && echo mine >mine/comparison.png
