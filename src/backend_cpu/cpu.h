@@ -172,8 +172,11 @@ extern const struct prism_ops prismi_cpu_kernels_f32, prismi_cpu_kernels_f64;
 int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out);
 int prismi_cpu_fft_run(struct prism_fft *plan, int sign, prism_mem dst, prism_mem src);
 void prismi_cpu_fft_destroy(struct prism_fft *plan);
-void prismi_cpu_fft_open(struct prism_dev *dev); /* loads wisdom */
-void prismi_cpu_fft_version(char *version, size_t n);
+/* loads wisdom */
+void prismi_cpu_fft_open_f32(struct prism_dev *dev);
+void prismi_cpu_fft_open_f64(struct prism_dev *dev);
+void prismi_cpu_fft_version_f32(char *version, size_t n);
+void prismi_cpu_fft_version_f64(char *version, size_t n);
 
 int prismi_cpu_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out);
 int prismi_cpu_conv_fwd(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w);

@@ -168,14 +168,15 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
         return status;
     }
     machine_name(machine, sizeof machine);
-    prismi_cpu_fft_version(fft, sizeof fft);
+    prismi_cpu_fft_version_f32(fft, sizeof fft);
     cpu->tiles = prismi_cpu_tiles_select(&vector);
     cpu->use_blas = prismi_cpu_blas_open(blas, sizeof blas) || !vector;
     snprintf(dev->caps.device, sizeof dev->caps.device, "%.40s, %d thread%s, %.20s, %.30s", machine, dev->caps.threads,
              dev->caps.threads == 1 ? "" : "s", fft, blas);
     prismi_cpu_log(dev, PRISM_LOG_INFO, "cpu: %s, dense products on %s, tiles for %s", dev->caps.device,
                    cpu->use_blas ? "OpenBLAS" : "our tiles (this OpenBLAS does not know the processor)", cpu->tiles->name);
-    prismi_cpu_fft_open(dev);
+    prismi_cpu_fft_open_f32(dev);
+    prismi_cpu_fft_open_f64(dev);
     return 0;
 }
 

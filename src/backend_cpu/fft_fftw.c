@@ -7,7 +7,7 @@
  * the line, and rows and columns that the support rules out are left out at no cost.
  *
  * Planning measures on scratch of its own, under a process-wide lock (FFTW's planner is global), and what was measured is kept as
- * wisdom, in the process and in <cache_dir>/fftw-wisdom-f32. */
+ * wisdom, in the process and in <cache_dir>/fftw-wisdom-f32 and -f64. */
 #include "backend_cpu/fft.h"
 
 #include <errno.h>
@@ -21,12 +21,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef CPU_F64
+#define FFTW(name) fftw_##name
+#define WISDOM "fftw-wisdom-f64"
+#else
+#define FFTW(name) fftwf_##name
+#define WISDOM "fftw-wisdom-f32"
+#endif
+
 static pthread_mutex_t planner = PTHREAD_MUTEX_INITIALIZER;
 
 static size_t wisdom_path(const struct prism_dev *dev, char *path, size_t n)
 {
     const char *dir = prismi_cpu(dev)->cache_dir;
-    int len = dir ? snprintf(path, n, "%s/fftw-wisdom-f32", dir) : 0;
+    int len = dir ? snprintf(path, n, "%s/" WISDOM, dir) : 0;
     return len > 0 && (size_t)len < n ? (size_t)len : 0;
 }
 
@@ -37,7 +45,7 @@ static void load_wisdom(const struct prism_dev *dev)
 
     if (!wisdom_path(dev, path, sizeof path) || access(path, R_OK))
         return;
-    if (fftwf_import_wisdom_from_filename(path))
+    if (FFTW(import_wisdom_from_filename)(path))
         prismi_cpu_log(dev, PRISM_LOG_DEBUG, "fft: wisdom loaded from %s", path);
     else
         prismi_cpu_log(dev, PRISM_LOG_WARN, "fft: %s is not FFTW wisdom; it will be replaced when something new is planned", path);
@@ -77,33 +85,33 @@ static void save_wisdom(const struct prism_dev *dev)
     if (!wisdom_path(dev, path, sizeof path))
         return;
     (void)mkdir(prismi_cpu(dev)->cache_dir, 0777);
-    (void)fftwf_import_wisdom_from_filename(path);
-    char *text = fftwf_export_wisdom_to_string();
+    (void)FFTW(import_wisdom_from_filename)(path);
+    char *text = FFTW(export_wisdom_to_string)();
     if (!text || write_whole(path, text))
         prismi_cpu_log(dev, PRISM_LOG_WARN, "fft: cannot save wisdom to %s (%s); plans will be measured again", path,
                        strerror(errno));
     free(text);
 }
 
-void prismi_cpu_fft_open(struct prism_dev *dev)
+void R(prismi_cpu_fft_open)(struct prism_dev *dev)
 {
     pthread_mutex_lock(&planner);
     load_wisdom(dev);
     pthread_mutex_unlock(&planner);
 }
 
-void prismi_cpu_fft_version(char *version, size_t n)
+void R(prismi_cpu_fft_version)(char *version, size_t n)
 {
     int number = 0;
 
-    sscanf(fftwf_version, "fftw-%n%*[0-9.]%n", &number, &number); /* "fftw-3.3.10-sse2-avx" */
-    snprintf(version, n, "FFTW %.*s", number > 5 ? number - 5 : 0, fftwf_version + 5);
+    sscanf(FFTW(version), "fftw-%n%*[0-9.]%n", &number, &number); /* "fftw-3.3.10-sse2-avx" */
+    snprintf(version, n, "FFTW %.*s", number > 5 ? number - 5 : 0, FFTW(version) + 5);
 }
 
 /* ---- plans ---- */
 
 struct planning {
-    fftwf_complex *a, *b; /* a line each */
+    FFTW(complex) * a, *b; /* a line each */
     unsigned effort;
     bool fresh; /* something had to be measured */
     bool failed;
@@ -114,9 +122,9 @@ static void plan_line(struct planning *p, size_t n, void *plan[2])
     for (int inverse = 0; inverse < 2; inverse++) {
         const int sign = inverse ? FFTW_BACKWARD : FFTW_FORWARD;
         if (p->effort != FFTW_ESTIMATE)
-            plan[inverse] = fftwf_plan_dft_1d((int)n, p->a, p->b, sign, p->effort | FFTW_WISDOM_ONLY);
+            plan[inverse] = FFTW(plan_dft_1d)((int)n, p->a, p->b, sign, p->effort | FFTW_WISDOM_ONLY);
         if (!plan[inverse]) {
-            plan[inverse] = fftwf_plan_dft_1d((int)n, p->a, p->b, sign, p->effort);
+            plan[inverse] = FFTW(plan_dft_1d)((int)n, p->a, p->b, sign, p->effort);
             p->fresh |= p->effort != FFTW_ESTIMATE;
         }
         p->failed |= !plan[inverse];
@@ -129,7 +137,7 @@ static size_t padded(size_t n)
     return (n + CPU_FFT_COLS - 1) / CPU_FFT_COLS * CPU_FFT_COLS;
 }
 
-int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
+int R(prismi_cpu_fft_create)(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
 {
     static const unsigned efforts[] = {FFTW_ESTIMATE, FFTW_MEASURE, FFTW_PATIENT};
     const size_t h = (size_t)d->h, w = (size_t)d->w, longest = padded(h > w ? h : w);
@@ -139,7 +147,12 @@ int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
     *out = NULL;
     p.a = prismi_cpu_alloc(2 * longest, sizeof *p.a);
     if (f) {
-        *f = (struct prism_fft){.dev = dev, .batch = (size_t)d->batch, .h = h, .w = w, .factors = (const float *)d->factors};
+        *f = (struct prism_fft){.kernels = &R(prismi_cpu_kernels),
+                                .dev = dev,
+                                .batch = (size_t)d->batch,
+                                .h = h,
+                                .w = w,
+                                .factors = (const real *)d->factors};
         f->support = prismi_cpu(dev)->plain ? NULL : (const int32_t *)d->support;
         f->pitch = padded(h) + CPU_FFT_COLS; /* lines at a power of two would share their place in the cache */
         f->nscratch = 2 * (CPU_FFT_COLS * f->pitch > padded(w) ? CPU_FFT_COLS * f->pitch : padded(w));
@@ -159,7 +172,7 @@ int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
     }
     free(p.a);
     if (!good || p.failed) {
-        prismi_cpu_fft_destroy(f);
+        R(prismi_cpu_fft_destroy)(f);
         return CPU_FAIL(dev, PRISM_ENOMEM, "no memory to plan a transform of %d x %d", d->h, d->w);
     }
     prismi_cpu_log(dev, PRISM_LOG_DEBUG, "fft %dx%dx%d: by lines, %s", d->batch, d->h, d->w,
@@ -170,14 +183,14 @@ int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
     return 0;
 }
 
-void prismi_cpu_fft_destroy(struct prism_fft *f)
+void R(prismi_cpu_fft_destroy)(struct prism_fft *f)
 {
     if (!f)
         return;
     pthread_mutex_lock(&planner);
     for (int inverse = 0; inverse < 2; inverse++) {
-        fftwf_destroy_plan(f->rows[inverse]);
-        fftwf_destroy_plan(f->cols[inverse]);
+        FFTW(destroy_plan)(f->rows[inverse]);
+        FFTW(destroy_plan)(f->cols[inverse]);
     }
     pthread_mutex_unlock(&planner);
     free(f->scratch);
@@ -191,8 +204,8 @@ struct fft_run {
     const int32_t *support; /* [batch,4], or NULL */
     void *rows, *cols;
     pair *dst, *src;
-    const float *before, *after; /* factors [h+w] complex, or NULL; conjugate where sign is -1 */
-    float sign;
+    const real *before, *after; /* factors [h+w] complex, or NULL; conjugate where sign is -1 */
+    real sign;
 };
 
 /* What one transform is about: input rows and output columns, both modulo the side. */
@@ -226,12 +239,12 @@ static size_t col_items(const struct prism_fft *f)
 
 static bool aligned(pair *p)
 {
-    return fftwf_alignment_of((float *)p) == 0;
+    return FFTW(alignment_of)((real *)p) == 0;
 }
 
-void prismi_cpu_fft_line(void *plan, pair *out, pair *in)
+void R(prismi_cpu_fft_line)(void *plan, pair *out, pair *in)
 {
-    fftwf_execute_dft(plan, (fftwf_complex *)in, (fftwf_complex *)out);
+    FFTW(execute_dft)(plan, (FFTW(complex) *)in, (FFTW(complex) *)out);
 }
 
 /* Before the transform: rows by the factors along x, columns on their way into scratch by those along y. */
@@ -242,13 +255,13 @@ static void row(const struct fft_run *r, const struct region *g, size_t at, pair
 
     if (r->before) {
         in = scratch + padded(w);
-        prismi_cpu_multiply(in, r->src + at, r->before + 2 * r->f->h, w, r->sign);
+        R(prismi_cpu_multiply)(in, r->src + at, r->before + 2 * r->f->h, w, r->sign);
     } else if (!aligned(in)) {
         in = memcpy(scratch + padded(w), in, w * sizeof *in);
     }
     if (in != to && aligned(to))
         out = to;
-    prismi_cpu_fft_line(r->rows, out, in);
+    R(prismi_cpu_fft_line)(r->rows, out, in);
     if (out == to)
         return;
     if (r->src != r->dst) { /* what was there before may be anything */
@@ -286,13 +299,13 @@ static void cols_item(const void *arg, size_t item, int thread)
         return;
     pair *data = r->dst + image * h * w + at, *in = r->f->scratch + (size_t)thread * r->f->nscratch,
          *out = in + CPU_FFT_COLS * pitch;
-    prismi_cpu_fft_gather(r->f, in, data, g.row0, g.rows, count, r->before, r->sign);
+    R(prismi_cpu_fft_gather)(r->f, in, data, g.row0, g.rows, count, r->before, r->sign);
     for (size_t j = 0; j < count; j++)
-        prismi_cpu_fft_line(r->cols, out + j * pitch, in + j * pitch);
+        R(prismi_cpu_fft_line)(r->cols, out + j * pitch, in + j * pitch);
     if (r->after)
-        prismi_cpu_transpose_scaled(data, w, out, pitch, count, h, r->after + 2 * (h + at), r->after, r->sign);
+        R(prismi_cpu_transpose_scaled)(data, w, out, pitch, count, h, r->after + 2 * (h + at), r->after, r->sign);
     else
-        prismi_cpu_transpose(data, w, out, pitch, count, h);
+        R(prismi_cpu_transpose)(data, w, out, pitch, count, h);
 }
 
 /* A whole transform, while it is in the cache. */
@@ -307,7 +320,7 @@ static void image_item(const void *arg, size_t item, int thread)
         cols_item(arg, item * cols + i, thread);
 }
 
-int prismi_cpu_fft_run(struct prism_fft *f, int sign, prism_mem dst, prism_mem src)
+int R(prismi_cpu_fft_run)(struct prism_fft *f, int sign, prism_mem dst, prism_mem src)
 {
     const bool inverse = sign > 0;
     const int32_t *support = f->support && inverse ? f->support + 4 * f->batch : f->support;

@@ -10,8 +10,8 @@ enum { TILE = 8 }; /* columns of an object: few objects have so few that threads
 struct spectrum_run {
     const struct prism_fft *f;
     pair *spectrum;
-    float *object;
-    bool real;
+    real *object;
+    bool is_real;
     size_t oh, ow, top, left;
     size_t first, count; /* rows that are not zero before columns are transformed, modulo h */
     size_t col0, cols;   /* columns wanted of a row, modulo w */
@@ -41,15 +41,15 @@ static void object_row(const void *arg, size_t i, int thread)
 {
     const struct spectrum_run *r = arg;
     pair *in = scratch_of(r, thread), *out = in + r->f->nscratch / 2;
-    float *x = (float *)(in + r->left);
+    real *x = (real *)(in + r->left);
 
     memset(in, 0, r->f->w * sizeof *in);
-    if (r->real)
+    if (r->is_real)
         for (size_t j = 0; j < r->ow; j++)
             x[2 * j] = r->object[i * r->ow + j];
     else
         memcpy(x, r->object + 2 * i * r->ow, r->ow * sizeof *in);
-    prismi_cpu_fft_line(r->f->rows[0], out, in);
+    R(prismi_cpu_fft_line)(r->f->rows[0], out, in);
     keep(r, r->top + i, out);
 }
 
@@ -62,10 +62,10 @@ static void spectrum_columns(const void *arg, size_t tile, int thread)
 
     if (!prismi_cpu_fft_meet(at, n, r->col0, r->cols, f->w))
         return;
-    prismi_cpu_fft_gather(f, in, r->spectrum + at, r->first, r->count, n, NULL, 1);
+    R(prismi_cpu_fft_gather)(f, in, r->spectrum + at, r->first, r->count, n, NULL, 1);
     for (size_t j = 0; j < n; j++)
-        prismi_cpu_fft_line(f->cols[0], out + j * f->pitch, in + j * f->pitch);
-    prismi_cpu_transpose(r->spectrum + at, f->w, out, f->pitch, n, f->h);
+        R(prismi_cpu_fft_line)(f->cols[0], out + j * f->pitch, in + j * f->pitch);
+    R(prismi_cpu_transpose)(r->spectrum + at, f->w, out, f->pitch, n, f->h);
 }
 
 static void spectrum_row(const void *arg, size_t k, int thread)
@@ -75,7 +75,7 @@ static void spectrum_row(const void *arg, size_t k, int thread)
     pair *in = scratch_of(r, thread), *out = in + r->f->nscratch / 2;
 
     memcpy(in, r->spectrum + row * r->f->w, r->f->w * sizeof *in);
-    prismi_cpu_fft_line(r->f->rows[1], out, in);
+    R(prismi_cpu_fft_line)(r->f->rows[1], out, in);
     keep(r, row, out);
 }
 
@@ -86,16 +86,16 @@ static void object_columns(const void *arg, size_t tile, int thread)
     const size_t at = tile * TILE, n = least(TILE, r->ow - at);
     pair *in = scratch_of(r, thread), *out = in + CPU_FFT_COLS * f->pitch;
 
-    prismi_cpu_fft_gather(f, in, r->spectrum + r->left + at, r->first, r->count, n, NULL, 1);
+    R(prismi_cpu_fft_gather)(f, in, r->spectrum + r->left + at, r->first, r->count, n, NULL, 1);
     for (size_t j = 0; j < n; j++)
-        prismi_cpu_fft_line(f->cols[1], out + j * f->pitch, in + j * f->pitch);
-    if (!r->real) {
-        prismi_cpu_transpose((pair *)r->object + at, r->ow, out + r->top, f->pitch, n, r->oh);
+        R(prismi_cpu_fft_line)(f->cols[1], out + j * f->pitch, in + j * f->pitch);
+    if (!r->is_real) {
+        R(prismi_cpu_transpose)((pair *)r->object + at, r->ow, out + r->top, f->pitch, n, r->oh);
         return;
     }
-    prismi_cpu_transpose(in, TILE, out + r->top, f->pitch, n, r->oh);
+    R(prismi_cpu_transpose)(in, TILE, out + r->top, f->pitch, n, r->oh);
     for (size_t i = 0; i < r->oh; i++) {
-        const float *x = (const float *)(in + i * TILE);
+        const real *x = (const real *)(in + i * TILE);
         for (size_t j = 0; j < n; j++)
             r->object[i * r->ow + at + j] = x[2 * j];
     }
@@ -105,15 +105,15 @@ static struct spectrum_run spectrum_run(const struct prism_spectrum_desc *d, con
 {
     return (struct spectrum_run){.f = a->fft,
                                  .spectrum = (pair *)a->spectrum,
-                                 .object = (float *)a->object,
-                                 .real = d->dtype == PRISM_F32,
+                                 .object = (real *)a->object,
+                                 .is_real = d->dtype == prism_dtype_real(d->dtype),
                                  .oh = (size_t)d->oh,
                                  .ow = (size_t)d->ow,
                                  .top = (size_t)(d->h / 2 - d->oh / 2),
                                  .left = (size_t)(d->w / 2 - d->ow / 2)};
 }
 
-int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+int R(prismi_cpu_spectrum_fwd)(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
 {
     struct spectrum_run r = spectrum_run(d, a);
     const double work = 16.0 * (double)(r.f->h * r.f->w);
@@ -128,7 +128,7 @@ int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_d
     return 0;
 }
 
-int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+int R(prismi_cpu_spectrum_adj)(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
 {
     struct spectrum_run r = spectrum_run(d, a);
     const double work = 16.0 * (double)(r.f->h * r.f->w);

@@ -194,7 +194,7 @@ static void row_there(const struct field_run *r, size_t image, size_t k, int thr
     open_rows(r, image, &first, &count);
     const size_t row = (first + k) % r->f->h;
     aperture_row(&r->s, image, (int)row, (float *)in);
-    prismi_cpu_fft_line(r->f->rows[1], out, in);
+    R(prismi_cpu_fft_line)(r->f->rows[1], out, in);
     memcpy(row_of(r, image, row), out, w * sizeof *out);
 }
 
@@ -208,7 +208,7 @@ static void row_back(const struct field_run *r, size_t image, size_t k, int thre
     open_rows(r, image, &first, &count);
     pair *at = row_of(r, image, (first + k) % r->f->h);
     memcpy(in, at, w * sizeof *in);
-    prismi_cpu_fft_line(r->f->rows[0], out, in);
+    R(prismi_cpu_fft_line)(r->f->rows[0], out, in);
     memcpy(at, out, w * sizeof *out);
 }
 
@@ -225,17 +225,17 @@ static double columns(const struct field_run *r, size_t image, size_t tile, int 
 
     open_rows(r, image, &first, &count);
     const size_t end = first + count < h ? first + count : h, rest = first + count - end; /* rest: from row 0 on */
-    prismi_cpu_fft_gather(f, in, data, first, count, n, NULL, 1);
+    R(prismi_cpu_fft_gather)(f, in, data, first, count, n, NULL, 1);
     for (size_t j = 0; j < n; j++)
-        prismi_cpu_fft_line(f->cols[1], out + j * pitch, in + j * pitch);
-    prismi_cpu_transpose_reals((float *)in, 2 * pitch, target, w, h, n);
+        R(prismi_cpu_fft_line)(f->cols[1], out + j * pitch, in + j * pitch);
+    R(prismi_cpu_transpose_reals)((float *)in, 2 * pitch, target, w, h, n);
     for (size_t j = 0; j < n; j++) {
         float *u = (float *)(out + j * pitch);
         sum += prismi_cpu_misfit_terms(r->d->kind, weight, u, u, (const float *)(in + j * pitch), h);
-        prismi_cpu_fft_line(f->cols[0], in + j * pitch, out + j * pitch);
+        R(prismi_cpu_fft_line)(f->cols[0], in + j * pitch, out + j * pitch);
     }
-    prismi_cpu_transpose(data + first * w, w, in + first, pitch, n, end - first);
-    prismi_cpu_transpose(data, w, in, pitch, n, rest);
+    R(prismi_cpu_transpose)(data + first * w, w, in + first, pitch, n, end - first);
+    R(prismi_cpu_transpose)(data, w, in, pitch, n, rest);
     return sum;
 }
 

@@ -6,21 +6,25 @@
 
 #include <string.h>
 
-/* 4 x 4: blocks of 2 x 2 change places, then what is in them. */
-#define TRANSPOSE(name, element)                                                                                                   \
-    typedef element name##_vec __attribute__((vector_size(4 * sizeof(element)), aligned(sizeof(element)), may_alias));             \
+#define ONE_UNIT(a, b, c, d) a, b, c, d
+#define TWO_UNITS(a, b, c, d) 2 * a, 2 * a + 1, 2 * b, 2 * b + 1, 2 * c, 2 * c + 1, 2 * d, 2 * d + 1
+
+/* 4 x 4: blocks of 2 x 2 change places, then what is in them. An element is one unit of a vector, or two: PICK names the units of
+ * four elements. */
+#define TRANSPOSE(name, element, unit, PICK)                                                                                       \
+    typedef unit name##_vec __attribute__((vector_size(4 * sizeof(element)), aligned(sizeof(unit)), may_alias));                   \
                                                                                                                                    \
     CPU_INLINE void name##_4x4(element *y, size_t ldy, const element *x, size_t ldx)                                               \
     {                                                                                                                              \
         name##_vec s[4];                                                                                                           \
         for (size_t k = 0; k < 2; k++) {                                                                                           \
             const name##_vec a = *(const name##_vec *)(x + k * ldx), b = *(const name##_vec *)(x + (k + 2) * ldx);                 \
-            s[k] = __builtin_shufflevector(a, b, 0, 1, 4, 5);                                                                      \
-            s[k + 2] = __builtin_shufflevector(a, b, 2, 3, 6, 7);                                                                  \
+            s[k] = __builtin_shufflevector(a, b, PICK(0, 1, 4, 5));                                                                \
+            s[k + 2] = __builtin_shufflevector(a, b, PICK(2, 3, 6, 7));                                                            \
         }                                                                                                                          \
         for (size_t k = 0; k < 4; k += 2) {                                                                                        \
-            *(name##_vec *)(y + k * ldy) = __builtin_shufflevector(s[k], s[k + 1], 0, 4, 2, 6);                                    \
-            *(name##_vec *)(y + (k + 1) * ldy) = __builtin_shufflevector(s[k], s[k + 1], 1, 5, 3, 7);                              \
+            *(name##_vec *)(y + k * ldy) = __builtin_shufflevector(s[k], s[k + 1], PICK(0, 4, 2, 6));                              \
+            *(name##_vec *)(y + (k + 1) * ldy) = __builtin_shufflevector(s[k], s[k + 1], PICK(1, 5, 3, 7));                        \
         }                                                                                                                          \
     }                                                                                                                              \
                                                                                                                                    \
@@ -54,40 +58,44 @@
     }
 
 enum { TILE = CPU_FFT_COLS };
-TRANSPOSE(pairs, pair)
-TRANSPOSE(reals, float)
+#ifdef CPU_F64
+TRANSPOSE(pairs, pair, real, TWO_UNITS)
+#else
+TRANSPOSE(pairs, pair, pair, ONE_UNIT)
+#endif
+TRANSPOSE(reals, real, real, ONE_UNIT)
 
-void prismi_cpu_transpose(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
+void R(prismi_cpu_transpose)(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m)
 {
     pairs(y, ldy, x, ldx, n, m);
 }
 
-void prismi_cpu_transpose_reals(float *y, size_t ldy, const float *x, size_t ldx, size_t n, size_t m)
+void R(prismi_cpu_transpose_reals)(real *y, size_t ldy, const real *x, size_t ldx, size_t n, size_t m)
 {
     reals(y, ldy, x, ldx, n, m);
 }
 
 /* ---- with factors ---- */
 
-CPU_HOT static void multiply(pair *y, const pair *x, const float *f, size_t n, float sign)
+CPU_HOT static void multiply(pair *y, const pair *x, const real *f, size_t n, real sign)
 {
-    const float *from = (const float *)x;
-    float *to = (float *)y;
+    const real *from = (const real *)x;
+    real *to = (real *)y;
 
     CPU_SIMD
     for (size_t i = 0; i < n; i++) {
-        const float a = from[2 * i], b = from[2 * i + 1], re = f[2 * i], im = sign * f[2 * i + 1];
+        const real a = from[2 * i], b = from[2 * i + 1], re = f[2 * i], im = sign * f[2 * i + 1];
         to[2 * i] = re * a - im * b;
         to[2 * i + 1] = re * b + im * a;
     }
 }
 
-typedef float quad __attribute__((vector_size(4 * sizeof(pair)), aligned(sizeof(float)), may_alias)); /* of complex numbers */
+typedef real quad __attribute__((vector_size(4 * sizeof(pair)), aligned(sizeof(real)), may_alias)); /* of complex numbers */
 
 #define SWAPPED(z) __builtin_shufflevector(z, z, 1, 0, 3, 2, 5, 4, 7, 6)
 
 /* Four rows of x up to a tile's m columns, both multiples of 4. g NULL: all 1 */
-CPU_INLINE void scaled_rows(pair *y, size_t ldy, const pair *x, size_t ldx, size_t m, const float *f, const float *g, float sign)
+CPU_INLINE void scaled_rows(pair *y, size_t ldy, const pair *x, size_t ldx, size_t m, const real *f, const real *g, real sign)
 {
     const quad signs = {-sign, sign, -sign, sign, -sign, sign, -sign, sign}, each = *(const quad *)f,
                re = __builtin_shufflevector(each, each, 0, 0, 2, 2, 4, 4, 6, 6),
@@ -99,7 +107,7 @@ CPU_INLINE void scaled_rows(pair *y, size_t ldy, const pair *x, size_t ldx, size
         for (size_t k = 0; k < 4; k++) {
             quad z = (quad)block[k];
             if (g) {
-                const float r = g[2 * (j + k)], i = g[2 * (j + k) + 1];
+                const real r = g[2 * (j + k)], i = g[2 * (j + k) + 1];
                 z = (quad){r, r, r, r, r, r, r, r} * z + i * signs * SWAPPED(z);
             }
             *(quad *)(y + (j + k) * ldy) = re * z + im * SWAPPED(z);
@@ -107,8 +115,7 @@ CPU_INLINE void scaled_rows(pair *y, size_t ldy, const pair *x, size_t ldx, size
     }
 }
 
-CPU_INLINE void scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const float *f, const float *g,
-                       float sign)
+CPU_INLINE void scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const real *f, const real *g, real sign)
 {
     const size_t n4 = n / 4 * 4, m4 = m / 4 * 4, strip = n < m ? 4 : TILE;
 
@@ -125,8 +132,8 @@ CPU_INLINE void scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n,
         }
 }
 
-CPU_HOT static void transpose_scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const float *f,
-                                     const float *g, float sign)
+CPU_HOT static void transpose_scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const real *f,
+                                     const real *g, real sign)
 {
     if (g)
         scaled(y, ldy, x, ldx, n, m, f, g, sign);
@@ -134,28 +141,28 @@ CPU_HOT static void transpose_scaled(pair *y, size_t ldy, const pair *x, size_t 
         scaled(y, ldy, x, ldx, n, m, f, NULL, sign);
 }
 
-void prismi_cpu_multiply(pair *y, const pair *x, const float *f, size_t n, float sign)
+void R(prismi_cpu_multiply)(pair *y, const pair *x, const real *f, size_t n, real sign)
 {
     multiply(y, x, f, n, sign);
 }
 
-void prismi_cpu_transpose_scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const float *f, const float *g,
-                                 float sign)
+void R(prismi_cpu_transpose_scaled)(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const real *f,
+                                    const real *g, real sign)
 {
     transpose_scaled(y, ldy, x, ldx, n, m, f, g, sign);
 }
 
-static void take(const struct prism_fft *f, pair *in, const pair *data, size_t row, size_t rows, size_t n, const float *factors,
-                 float sign)
+static void take(const struct prism_fft *f, pair *in, const pair *data, size_t row, size_t rows, size_t n, const real *factors,
+                 real sign)
 {
     if (factors)
-        prismi_cpu_transpose_scaled(in + row, f->pitch, data + row * f->w, f->w, rows, n, factors + 2 * row, NULL, sign);
+        R(prismi_cpu_transpose_scaled)(in + row, f->pitch, data + row * f->w, f->w, rows, n, factors + 2 * row, NULL, sign);
     else
         pairs(in + row, f->pitch, data + row * f->w, f->w, rows, n);
 }
 
-void prismi_cpu_fft_gather(const struct prism_fft *f, pair *in, const pair *data, size_t first, size_t count, size_t n,
-                           const float *factors, float sign)
+void R(prismi_cpu_fft_gather)(const struct prism_fft *f, pair *in, const pair *data, size_t first, size_t count, size_t n,
+                              const real *factors, real sign)
 {
     const size_t end = first + count < f->h ? first + count : f->h, rest = first + count - end; /* rest: from row 0 on */
 
