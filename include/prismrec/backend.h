@@ -120,54 +120,13 @@ enum prism_act {
     PRISM_ACT_COUNT
 };
 
-/* Elementwise operations on [rows,cols]. y0..y3 outputs, x0..x5 inputs, s0..s2 scalars. `x1[r]`: an input of [rows] elements;
- * `x1[c]`: of [cols]. In place ok for every output that shares its index with the input read (y[i] from x[i]).
+/* Elementwise operations on [rows,cols], of outputs y0..y3, inputs x0..x5 and scalars s0..s2. maps.def lists them with their
+ * formulas and the kinds of their operands. In place ok for every output that shares its index with the input read (y[i] from x[i]).
  * The dtype given is the real one; complex operands are its twin. */
 enum prism_map {
-    PRISM_MAP_FILL,        /* y0 = s0 */
-    PRISM_MAP_AXPBY,       /* y0 = s0 x0 + s1 x1 */
-    PRISM_MAP_MUL,         /* y0 = s0 x0 x1 */
-    PRISM_MAP_CLAMP,       /* y0 = min(max(x0, s0), s1); NaN stays NaN */
-    PRISM_MAP_ADD_ROW,     /* y0 = act(x0 + x1[r]) */
-    PRISM_MAP_SCALE_SHIFT, /* y0 = x0 x1[r] + x2[r] */
-    PRISM_MAP_NORMALIZE,   /* y0 = (x0 - x1[r]) x2[r] */
-    PRISM_MAP_NORM_BWD,    /* y0 = x2[r] x3[r] (x0 - (x4[r] + x1 x5[r])/cols): x0 gradient, x1 normalised, x2 gamma, x3 rstd,
-                              x4 sum of x0, x5 sum of x0 x1 */
-    PRISM_MAP_RSQRT,       /* y0 = 1/sqrt(x0 + s0) */
-    PRISM_MAP_ACT,         /* y0 = act(x0) */
-    PRISM_MAP_ACT_BWD,     /* y0 = x0 act'(x1); x1 is the activation's input */
-    PRISM_MAP_GATHER_ROW,  /* y0[r,:] = x0[x1[r],:]; x1: I32 */
-    PRISM_MAP_L1_GRAD,     /* y0 = x2[r] sign(x0 - x1), sign(0) = 0 */
-    PRISM_MAP_L2_GRAD,     /* y0 = 2 x2[r] (x0 - x1) */
-    PRISM_MAP_ADAM,        /* y0 p, y1 m, y2 v updated in place from gradient x0, with x1 = {lr/(1-b1^t), 1/sqrt(1-b2^t), u} in
-                              device memory, s0 = b1, s1 = b2, s2 = eps:  g = u x0;
-                              m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= x1[0] m/(sqrt(v) x1[1] + eps).
-                              Nothing changes where u is NaN: a step to be skipped */
-    PRISM_MAP_AMSGRAD,     /* as ADAM with y3 = max(y3, v) used under the root */
-    PRISM_MAP_SSIM,        /* x0 mu1, x1 mu2, x2 W x^2, x3 W y^2, x4 W xy; s0 = C1, s1 = C2.
-                              A1 = 2 mu1 mu2 + C1, A2 = 2(x4 - mu1 mu2) + C2, B1 = mu1^2 + mu2^2 + C1,
-                              B2 = x2 - mu1^2 + x3 - mu2^2 + C2:  y0 = S = A1 A2/(B1 B2), and its partial derivatives
-                              y1 = dS/dmu1, y2 = dS/dx2, y3 = dS/dx4 (all five inputs independent) */
-    PRISM_MAP_SSIM_CS,     /* the same with y0 = A2/B2 (contrast and structure only) */
-    PRISM_MAP_SSIM_GRAD,   /* y0 = x0[r] (x1 + 2 x2 x3 + x4 x5): x1 = W^T y1, x2 = W^T y2, x3 = x, x4 = W^T y3, x5 = y */
-    PRISM_MAP_C_FROM_R,    /* y0 cplx = x0 real */
-    PRISM_MAP_C_REAL,      /* y0 real = s0 Re x0 */
-    PRISM_MAP_C_ABS,       /* y0 real = |x0| */
-    PRISM_MAP_C_PHASE,     /* y0 cplx = x0 x1/|x1|, x0 real, x1 cplx; 0 where x1 = 0 */
-    PRISM_MAP_C_AXPBY,     /* y0 cplx = s0 x0 + s1 x1 */
-    PRISM_MAP_C_MUL_COL,   /* y0 cplx = s0 x0 x1[c] */
-    PRISM_MAP_C_MULC_COL,  /* y0 cplx = s0 x0 conj(x1[c]) */
-    PRISM_MAP_C_CLAMP_ABS, /* y0 cplx = x0 with its modulus clamped to [s0, s1]; 0 stays 0 */
-    PRISM_MAP_NARROW,      /* y0 half = x0 F32, to nearest even; the dtype given is the half one; not in place */
-    PRISM_MAP_WIDEN,       /* y0 F32 = x0 half; the dtype given is the half one; not in place */
-    PRISM_MAP_LOSS_SCALE,  /* dynamic loss scaling after a backward pass; rows = 1, F32 or F64. x0 [cols]: each 0, or NaN where a
-                              gradient is not finite. y0 = {scale, finite steps in a row, skipped steps}, y1 = ADAM's u.
-                              All 0: u = 1/scale, and the row grows by 1; at s0 of them scale *= s1 (where that stays finite), and
-                              the row starts again. Else: u = NaN, scale *= s2, the row starts again, skipped += 1 */
-    PRISM_MAP_MS_SSIM,     /* a weighted geometric mean over rows and its slopes. x0 means, x1[r] weights, x2[r] factors; s0 = k,
-                              s1 = least mean l; P[c] = product over r of max(x0, l)^x1:
-                              y0 = -k P x1 x2/x0, 0 where x0 < l;  y1 [c] = k (1 - P) */
-    PRISM_MAP_ADAM_ONCE,   /* y0 p as ADAM updates it from m = v = 0, where no later step needs m or v: there are none */
+#define PRISM_MAP_ROW(NAME, name, y, x, acts) PRISM_MAP_##NAME,
+#include "prismrec/maps.def"
+#undef PRISM_MAP_ROW
     PRISM_MAP_COUNT
 };
 
@@ -394,6 +353,34 @@ static inline enum prism_dtype prism_dtype_complex(enum prism_dtype t)
 static inline enum prism_dtype prism_dtype_real(enum prism_dtype t)
 {
     return t == PRISM_CF32 ? PRISM_F32 : t == PRISM_CF64 ? PRISM_F64 : t;
+}
+/* Bytes of an operand of an elementwise operation: kind is its letter in maps.def. Operands of kind g are of any size; counted is
+ * what the operation reads of them. */
+static inline size_t prism_map_operand_bytes(char kind, enum prism_dtype t, size_t rows, size_t cols)
+{
+    const size_t real = prism_dtype_size(prism_dtype_real(t));
+
+    switch (kind) {
+    case 'c':
+        return 2 * real * rows * cols;
+    case 'f':
+        return 4 * rows * cols;
+    case 'r':
+        return real * rows;
+    case 'i':
+        return 4 * rows;
+    case 'v':
+        return real * cols;
+    case 'k':
+        return 2 * real * cols;
+    case 't':
+    case 'T':
+        return 3 * real;
+    case '1':
+        return real;
+    default: /* e, E, h, g */
+        return real * rows * cols;
+    }
 }
 /* Output side length of a convolution along an axis of n samples. */
 static inline int prism_conv_out(const struct prism_conv_desc *d, int n)

@@ -228,40 +228,47 @@ KERNEL(c_clamp_abs, float re = RE(x0), im = IM(x0), m = sqrtf(re * re + im * im)
 
 /* ---- driver ---- */
 
-/* What each operand is, in order: 'e' an element per element, 'c' the same complex, 'r' one per row, 'k' a complex one per column,
- * 'g' an element per element of the row that the next operand ('i', one per row) names, 'd' shared by all. */
 static const struct map_op {
-    piece_fn *run; /* NULL: by activation */
-    const char *y, *x;
+    const char *y, *x; /* the operands' kinds */
 } table[PRISM_MAP_COUNT] = {
-    [PRISM_MAP_FILL] = {fill, "e", ""},
-    [PRISM_MAP_AXPBY] = {axpby, "e", "ee"},
-    [PRISM_MAP_MUL] = {mul, "e", "ee"},
-    [PRISM_MAP_CLAMP] = {clamp, "e", "e"},
-    [PRISM_MAP_ADD_ROW] = {NULL, "e", "er"},
-    [PRISM_MAP_SCALE_SHIFT] = {scale_shift, "e", "err"},
-    [PRISM_MAP_NORMALIZE] = {normalize, "e", "err"},
-    [PRISM_MAP_NORM_BWD] = {norm_bwd, "e", "eerrrr"},
-    [PRISM_MAP_RSQRT] = {rsqrt, "e", "e"},
-    [PRISM_MAP_ACT] = {NULL, "e", "e"},
-    [PRISM_MAP_ACT_BWD] = {NULL, "e", "ee"},
-    [PRISM_MAP_GATHER_ROW] = {gather, "e", "gi"},
-    [PRISM_MAP_L1_GRAD] = {l1_grad, "e", "eer"},
-    [PRISM_MAP_L2_GRAD] = {l2_grad, "e", "eer"},
-    [PRISM_MAP_ADAM] = {adam, "eee", "ed"},
-    [PRISM_MAP_AMSGRAD] = {amsgrad, "eeee", "ed"},
-    [PRISM_MAP_ADAM_ONCE] = {adam_once, "e", "ed"},
-    [PRISM_MAP_SSIM] = {ssim, "eeee", "eeeee"},
-    [PRISM_MAP_SSIM_CS] = {ssim_cs, "eeee", "eeeee"},
-    [PRISM_MAP_SSIM_GRAD] = {ssim_grad, "e", "reeeee"},
-    [PRISM_MAP_C_FROM_R] = {c_from_r, "c", "e"},
-    [PRISM_MAP_C_REAL] = {c_real, "e", "c"},
-    [PRISM_MAP_C_ABS] = {c_abs, "e", "c"},
-    [PRISM_MAP_C_PHASE] = {c_phase, "c", "ec"},
-    [PRISM_MAP_C_AXPBY] = {c_axpby, "c", "cc"},
-    [PRISM_MAP_C_MUL_COL] = {c_mul_col, "c", "ck"},
-    [PRISM_MAP_C_MULC_COL] = {c_mulc_col, "c", "ck"},
-    [PRISM_MAP_C_CLAMP_ABS] = {c_clamp_abs, "c", "c"},
+#define PRISM_MAP_ROW(NAME, name, y, x, acts) [PRISM_MAP_##NAME] = {y, x},
+#include "prismrec/maps.def"
+#undef PRISM_MAP_ROW
+};
+
+/* What works on pieces. */
+static piece_fn *const kernels[PRISM_MAP_COUNT] = {
+    [PRISM_MAP_FILL] = fill,
+    [PRISM_MAP_AXPBY] = axpby,
+    [PRISM_MAP_MUL] = mul,
+    [PRISM_MAP_CLAMP] = clamp,
+    [PRISM_MAP_SCALE_SHIFT] = scale_shift,
+    [PRISM_MAP_NORMALIZE] = normalize,
+    [PRISM_MAP_NORM_BWD] = norm_bwd,
+    [PRISM_MAP_RSQRT] = rsqrt,
+    [PRISM_MAP_GATHER_ROW] = gather,
+    [PRISM_MAP_L1_GRAD] = l1_grad,
+    [PRISM_MAP_L2_GRAD] = l2_grad,
+    [PRISM_MAP_ADAM] = adam,
+    [PRISM_MAP_AMSGRAD] = amsgrad,
+    [PRISM_MAP_ADAM_ONCE] = adam_once,
+    [PRISM_MAP_SSIM] = ssim,
+    [PRISM_MAP_SSIM_CS] = ssim_cs,
+    [PRISM_MAP_SSIM_GRAD] = ssim_grad,
+    [PRISM_MAP_C_FROM_R] = c_from_r,
+    [PRISM_MAP_C_REAL] = c_real,
+    [PRISM_MAP_C_ABS] = c_abs,
+    [PRISM_MAP_C_PHASE] = c_phase,
+    [PRISM_MAP_C_AXPBY] = c_axpby,
+    [PRISM_MAP_C_MUL_COL] = c_mul_col,
+    [PRISM_MAP_C_MULC_COL] = c_mulc_col,
+    [PRISM_MAP_C_CLAMP_ABS] = c_clamp_abs,
+};
+
+static piece_fn *const *const act_kernels[PRISM_MAP_COUNT] = {
+    [PRISM_MAP_ADD_ROW] = act_row,
+    [PRISM_MAP_ACT] = act_fwd,
+    [PRISM_MAP_ACT_BWD] = act_bwd,
 };
 
 struct map_run {
@@ -314,17 +321,16 @@ static void map_item(const void *arg, size_t item, int thread)
 static bool per_element(const char *kinds)
 {
     for (; *kinds; kinds++)
-        if (*kinds != 'e' && *kinds != 'c' && *kinds != 'd')
+        if (*kinds != 'e' && *kinds != 'c' && *kinds != 't')
             return false;
     return true;
 }
 
 static void sweep(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *args)
 {
-    struct map_run m = {.op = &table[op], .run = table[op].run, .args = args, .cols = cols};
+    struct map_run m = {.op = &table[op], .args = args, .cols = cols};
 
-    if (!m.run)
-        m.run = (op == PRISM_MAP_ACT ? act_fwd : op == PRISM_MAP_ADD_ROW ? act_row : act_bwd)[args->act];
+    m.run = act_kernels[op] ? act_kernels[op][args->act] : kernels[op];
     if (per_element(m.op->x)) { /* one long row */
         m.cols = rows * cols;
         rows = 1;

@@ -22,20 +22,94 @@ template <class T> struct fixed {
     size_t cols;
 };
 
+template <class T> struct twin {
+    typedef cu_cf32 type;
+};
+template <> struct twin<double> {
+    typedef cu_cf64 type;
+};
+template <class T> using cplx = typename twin<T>::type;
+
+/* The rows of maps.def; T is half where an operand is. */
+struct map_row {
+    const char *y, *x;
+};
+constexpr map_row map_rows[] = {
+#define PRISM_MAP_ROW(NAME, name, y, x, acts) {y, x},
+#include "prismrec/maps.def"
+#undef PRISM_MAP_ROW
+};
+
+constexpr bool one_of(char kind, const char *kinds)
+{
+    for (; *kinds; kinds++)
+        if (*kinds == kind)
+            return true;
+    return false;
+}
+
+/* How many operands are one of kinds; the first and the last of them, or fallback. */
+constexpr int count_of(const char *operands, const char *kinds)
+{
+    int n = 0;
+    for (; *operands; operands++)
+        n += one_of(*operands, kinds);
+    return n;
+}
+constexpr int first_of(const char *operands, const char *kinds, int fallback)
+{
+    for (int i = 0; operands[i]; i++)
+        if (one_of(operands[i], kinds))
+            return i;
+    return fallback;
+}
+constexpr int last_of(const char *operands, const char *kinds, int fallback)
+{
+    int last = fallback;
+    for (int i = 0; operands[i]; i++)
+        last = one_of(operands[i], kinds) ? i : last;
+    return last;
+}
+
+template <class T, char kind> struct kind_type {
+    typedef T type;
+};
+template <class T> struct kind_type<T, 'c'> {
+    typedef cplx<T> type;
+};
+template <class T> struct kind_type<T, 'k'> {
+    typedef cplx<T> type;
+};
+template <class T> struct kind_type<T, 'f'> {
+    typedef float type;
+};
+
 /* T real; Y output; X0 first elementwise input, X the others; IN, OUT: how many there are, FIRST: number of the first; W: elements
  * per pack; LINE: -1, or the operand that has rows of Xs, of which every element reads one of its column; line() says which row. */
-template <class T_, class Y_, class X0_, class X_, int OUT_, int IN_, int W_ = 4, int FIRST_ = 0> struct shape {
-    typedef T_ T;
-    typedef Y_ Y;
-    typedef X0_ X0;
-    typedef X_ X;
-    enum { OUT = OUT_, IN = IN_, W = W_, FIRST = FIRST_, LINE = -1 };
-    __device__ static const X *line(const fixed<T> &, size_t)
+template <class T_, enum prism_map OP> struct op_shape {
+    static constexpr const char *y = map_rows[OP].y, *x = map_rows[OP].x;
+    enum {
+        OUT = count_of(y, "ecEhf"),
+        IN = count_of(x, "echf"),
+        W = sizeof(T_) == 2 ? 8 : 4,
+        FIRST = first_of(x, "echf", 0),
+        LINE = first_of(x, "kg", -1),
+        NAMED = count_of(x, "g") /* the next operand says which row */
+    };
+    typedef typename cu_acc<T_>::type T;
+    typedef typename kind_type<T_, y[0]>::type Y;
+    typedef typename kind_type<T_, x[FIRST]>::type X0;
+    typedef typename kind_type<T_, x[last_of(x, "echfkg", 0)]>::type X;
+    __device__ static const X *line(const fixed<T> &f, size_t r)
     {
-        return nullptr;
+        if constexpr (LINE < 0) {
+            return nullptr;
+        } else {
+            const X *at = reinterpret_cast<const X *>(f.x[LINE]);
+            return NAMED ? at + (size_t) reinterpret_cast<const int32_t *>(f.x[LINE + NAMED])[r] * f.cols : at;
+        }
     }
 };
-template <class T, int IN> using real_shape = shape<T, T, T, T, 1, IN>;
 
 /* Of one element: row, first input, other inputs, element of the line. */
 template <class S> struct element {
@@ -144,67 +218,66 @@ template <class S> __global__ void __launch_bounds__(THREADS) each(fixed<typenam
 
 /* ---- real ---- */
 
-#define REAL_OP(name, IN, value)                                                                                                   \
-    template <class T> struct name : real_shape<T, IN> {                                                                           \
-        __device__ static void apply(const fixed<T> &f, const element<name> &e, T *y)                                              \
+#define OP(NAME, name, value)                                                                                                      \
+    template <class T> struct op_##name : op_shape<T, PRISM_MAP_##NAME> {                                                          \
+        typedef cplx<T> C;                                                                                                         \
+        __device__ static void apply(const fixed<T> &f, const element<op_##name> &e, typename op_##name::Y *y)                     \
         {                                                                                                                          \
             (void)f, (void)e;                                                                                                      \
             y[0] = value;                                                                                                          \
         }                                                                                                                          \
     };
-REAL_OP(fill, 0, f.s[0])
-REAL_OP(axpby, 2, f.s[0] * e.x0 + f.s[1] * e.x[0])
-REAL_OP(mul, 2, f.s[0] * e.x0 * e.x[0])
-REAL_OP(clamp, 1, e.x0<f.s[0] ? f.s[0] : e.x0> f.s[1] ? f.s[1] : e.x0)
-REAL_OP(add_row, 1, cu_act(f.act, e.x0 + f.x[1][e.r]))
-REAL_OP(scale_shift, 1, e.x0 *f.x[1][e.r] + f.x[2][e.r])
-REAL_OP(normalize, 1, (e.x0 - f.x[1][e.r]) * f.x[2][e.r])
-REAL_OP(norm_bwd, 2, f.x[2][e.r] * f.x[3][e.r] * (e.x0 - (f.x[4][e.r] + e.x[0] * f.x[5][e.r]) / T(f.cols)))
-REAL_OP(inverse_root, 1, 1 / cu_sqrt(e.x0 + f.s[0]))
-REAL_OP(activate, 1, cu_act(f.act, e.x0))
-REAL_OP(activate_bwd, 2, e.x0 *cu_act_slope(f.act, e.x[0]))
-REAL_OP(l1_grad, 2, f.x[2][e.r] * T((e.x0 > e.x[0]) - (e.x0 < e.x[0])))
-REAL_OP(l2_grad, 2, 2 * f.x[2][e.r] * (e.x0 - e.x[0]))
-
-template <class T> struct gather_row : real_shape<T, 0> {
-    enum { LINE = 0 };
-    __device__ static const T *line(const fixed<T> &f, size_t r)
-    {
-        return f.x[0] + (size_t) reinterpret_cast<const int32_t *>(f.x[1])[r] * f.cols;
-    }
-    __device__ static void apply(const fixed<T> &, const element<gather_row> &e, T *y)
-    {
-        y[0] = e.line;
-    }
-};
-
-template <class T> struct ssim_grad : shape<T, T, T, T, 1, 5, 4, 1> {
-    __device__ static void apply(const fixed<T> &f, const element<ssim_grad> &e, T *y)
-    {
-        y[0] = f.x[0][e.r] * (e.x0 + 2 * e.x[0] * e.x[1] + e.x[2] * e.x[3]);
-    }
-};
+OP(FILL, fill, f.s[0])
+OP(AXPBY, axpby, f.s[0] * e.x0 + f.s[1] * e.x[0])
+OP(MUL, mul, f.s[0] * e.x0 * e.x[0])
+OP(CLAMP, clamp, e.x0<f.s[0] ? f.s[0] : e.x0> f.s[1] ? f.s[1] : e.x0)
+OP(ADD_ROW, add_row, cu_act(f.act, e.x0 + f.x[1][e.r]))
+OP(SCALE_SHIFT, scale_shift, e.x0 *f.x[1][e.r] + f.x[2][e.r])
+OP(NORMALIZE, normalize, (e.x0 - f.x[1][e.r]) * f.x[2][e.r])
+OP(NORM_BWD, norm_bwd, f.x[2][e.r] * f.x[3][e.r] * (e.x0 - (f.x[4][e.r] + e.x[0] * f.x[5][e.r]) / T(f.cols)))
+OP(RSQRT, rsqrt, 1 / cu_sqrt(e.x0 + f.s[0]))
+OP(ACT, act, cu_act(f.act, e.x0))
+OP(ACT_BWD, act_bwd, e.x0 *cu_act_slope(f.act, e.x[0]))
+OP(GATHER_ROW, gather_row, e.line)
+OP(L1_GRAD, l1_grad, f.x[2][e.r] * T((e.x0 > e.x[0]) - (e.x0 < e.x[0])))
+OP(L2_GRAD, l2_grad, 2 * f.x[2][e.r] * (e.x0 - e.x[0]))
+OP(SSIM_GRAD, ssim_grad, f.x[0][e.r] * (e.x0 + 2 * e.x[0] * e.x[1] + e.x[2] * e.x[3]))
 
 /* whole: with the luminance, else contrast and structure only */
-template <class T, bool whole> struct ssim : shape<T, T, T, T, 4, 5> {
-    __device__ static void apply(const fixed<T> &f, const element<ssim> &e, T *y)
-    {
-        T p = e.x0, q = e.x[0], xx = e.x[1], yy = e.x[2], xy = e.x[3];
-        T a1 = 2 * p * q + f.s[0], a2 = 2 * (xy - p * q) + f.s[1];
-        T b1 = p * p + q * q + f.s[0], b2 = xx - p * p + yy - q * q + f.s[1];
-        T cs = a2 / b2, l = whole ? a1 / b1 : T(1);
-        T l_mu1 = whole ? 2 * (q - p * l) / b1 : T(0), cs_mu1 = 2 * (p * cs - q) / b2;
+template <class T, bool whole> __device__ __forceinline__ void ssim(const fixed<T> &f, T p, T q, T xx, T yy, T xy, T *y)
+{
+    T a1 = 2 * p * q + f.s[0], a2 = 2 * (xy - p * q) + f.s[1];
+    T b1 = p * p + q * q + f.s[0], b2 = xx - p * p + yy - q * q + f.s[1];
+    T cs = a2 / b2, l = whole ? a1 / b1 : T(1);
+    T l_mu1 = whole ? 2 * (q - p * l) / b1 : T(0), cs_mu1 = 2 * (p * cs - q) / b2;
 
-        y[0] = l * cs;
-        y[1] = l_mu1 * cs + l * cs_mu1;
-        y[2] = -l * cs / b2;
-        y[3] = 2 * l / b2;
+    y[0] = l * cs;
+    y[1] = l_mu1 * cs + l * cs_mu1;
+    y[2] = -l * cs / b2;
+    y[3] = 2 * l / b2;
+}
+
+template <class T> struct op_ssim : op_shape<T, PRISM_MAP_SSIM> {
+    __device__ static void apply(const fixed<T> &f, const element<op_ssim> &e, T *y)
+    {
+        ssim<T, true>(f, e.x0, e.x[0], e.x[1], e.x[2], e.x[3], y);
+    }
+};
+template <class T> struct op_ssim_cs : op_shape<T, PRISM_MAP_SSIM_CS> {
+    __device__ static void apply(const fixed<T> &f, const element<op_ssim_cs> &e, T *y)
+    {
+        ssim<T, false>(f, e.x0, e.x[0], e.x[1], e.x[2], e.x[3], y);
     }
 };
 
-/* Inputs: gradient, p, m, v, largest v; table 5: the step's three numbers. A skipped step stores what it read. */
-template <class T, bool amsgrad> struct adam : shape<T, T, T, T, amsgrad ? 4 : 3, amsgrad ? 5 : 4> {
-    __device__ static void apply(const fixed<T> &f, const element<adam> &e, T *y)
+/* The optimiser reads its outputs too: inputs are gradient, p, m, v, largest v, and operand 5 is the step's three numbers. A
+ * skipped step stores what it read. */
+template <class T, enum prism_map OP> struct op_optimiser : op_shape<T, OP> {
+    enum { IN = 1 + op_optimiser::OUT };
+};
+
+template <class T, bool amsgrad, enum prism_map OP> struct op_moments : op_optimiser<T, OP> {
+    __device__ static void apply(const fixed<T> &f, const element<op_moments> &e, T *y)
     {
         T rate = f.x[5][0], root = f.x[5][1], u = f.x[5][2], g = u * e.x0;
         T p = e.x[0], m = e.x[1], v = e.x[2], top = amsgrad ? e.x[amsgrad ? 3 : 0] : T(0);
@@ -222,10 +295,11 @@ template <class T, bool amsgrad> struct adam : shape<T, T, T, T, amsgrad ? 4 : 3
             y[amsgrad ? 3 : 0] = top;
     }
 };
+template <class T> using op_adam = op_moments<T, false, PRISM_MAP_ADAM>;
+template <class T> using op_amsgrad = op_moments<T, true, PRISM_MAP_AMSGRAD>;
 
-/* Inputs: gradient, p; table 5 as above. */
-template <class T> struct adam_once : shape<T, T, T, T, 1, 2> {
-    __device__ static void apply(const fixed<T> &f, const element<adam_once> &e, T *y)
+template <class T> struct op_adam_once : op_optimiser<T, PRISM_MAP_ADAM_ONCE> {
+    __device__ static void apply(const fixed<T> &f, const element<op_adam_once> &e, T *y)
     {
         T rate = f.x[5][0], root = f.x[5][1], u = f.x[5][2], g = u * e.x0;
 
@@ -234,25 +308,6 @@ template <class T> struct adam_once : shape<T, T, T, T, 1, 2> {
 };
 
 /* ---- complex ---- */
-
-template <class T> struct twin {
-    typedef cu_cf32 type;
-};
-template <> struct twin<double> {
-    typedef cu_cf64 type;
-};
-template <class T> using cplx = typename twin<T>::type;
-
-/* C: the operation's complex type */
-#define CPLX_OP(name, Y, X0, IN, value)                                                                                            \
-    template <class T> struct name : shape<T, Y, X0, cplx<T>, 1, IN> {                                                             \
-        typedef cplx<T> C;                                                                                                         \
-        __device__ static void apply(const fixed<T> &f, const element<name> &e, Y *y)                                              \
-        {                                                                                                                          \
-            (void)f;                                                                                                               \
-            y[0] = value;                                                                                                          \
-        }                                                                                                                          \
-    };
 
 template <class T> __device__ __forceinline__ cplx<T> with_phase(T modulus, cplx<T> z)
 {
@@ -268,39 +323,34 @@ template <class T> __device__ __forceinline__ cplx<T> clamp_abs(cplx<T> z, T lo,
     return m == 0 || to == m ? z : cplx<T>{z.re / m * to, z.im / m * to};
 }
 
-CPLX_OP(c_from_r, cplx<T>, T, 1, (C{e.x0, 0}))
-CPLX_OP(c_real, T, cplx<T>, 1, f.s[0] * e.x0.re)
-CPLX_OP(c_abs, T, cplx<T>, 1, cu_abs(e.x0.re, e.x0.im))
-CPLX_OP(c_phase, cplx<T>, T, 2, with_phase<T>(e.x0, e.x[0]))
-CPLX_OP(c_axpby, cplx<T>, cplx<T>, 2, (C{f.s[0] * e.x0.re + f.s[1] * e.x[0].re, f.s[0] * e.x0.im + f.s[1] * e.x[0].im}))
-CPLX_OP(c_clamp_abs, cplx<T>, cplx<T>, 1, clamp_abs<T>(e.x0, f.s[0], f.s[1]))
+/* s a b, or with sign -1 s a conj(b) */
+template <int sign, class T> __device__ __forceinline__ cplx<T> product(T s, cplx<T> a, cplx<T> b)
+{
+    T re = b.re, im = sign * b.im;
 
-/* sign -1: by the conjugate */
-template <class T, int sign> struct c_mul_col : shape<T, cplx<T>, cplx<T>, cplx<T>, 1, 1> {
-    enum { LINE = 1 };
-    __device__ static const cplx<T> *line(const fixed<T> &f, size_t)
-    {
-        return reinterpret_cast<const cplx<T> *>(f.x[1]);
-    }
-    __device__ static void apply(const fixed<T> &f, const element<c_mul_col> &e, cplx<T> *y)
-    {
-        T re = e.line.re, im = sign * e.line.im;
+    return {s * (a.re * re - a.im * im), s * (a.re * im + a.im * re)};
+}
 
-        y[0] = cplx<T>{f.s[0] * (e.x0.re * re - e.x0.im * im), f.s[0] * (e.x0.re * im + e.x0.im * re)};
-    }
-};
+OP(C_FROM_R, c_from_r, (C{e.x0, 0}))
+OP(C_REAL, c_real, f.s[0] * e.x0.re)
+OP(C_ABS, c_abs, cu_abs(e.x0.re, e.x0.im))
+OP(C_PHASE, c_phase, with_phase<T>(e.x0, e.x[0]))
+OP(C_AXPBY, c_axpby, (C{f.s[0] * e.x0.re + f.s[1] * e.x[0].re, f.s[0] * e.x0.im + f.s[1] * e.x[0].im}))
+OP(C_MUL_COL, c_mul_col, (product<1, T>(f.s[0], e.x0, e.line)))
+OP(C_MULC_COL, c_mulc_col, (product<-1, T>(f.s[0], e.x0, e.line)))
+OP(C_CLAMP_ABS, c_clamp_abs, clamp_abs<T>(e.x0, f.s[0], f.s[1]))
 
 /* ---- half ---- */
 
-template <class H> struct narrow : shape<float, H, float, float, 1, 1, 8> {
-    __device__ static void apply(const fixed<float> &, const element<narrow> &e, H *y)
+template <class H> struct op_narrow : op_shape<H, PRISM_MAP_NARROW> {
+    __device__ static void apply(const fixed<float> &, const element<op_narrow> &e, H *y)
     {
         cu_store(y, e.x0);
     }
 };
 
-template <class H> struct widen : shape<float, float, H, H, 1, 1, 8> {
-    __device__ static void apply(const fixed<float> &, const element<widen> &e, float *y)
+template <class H> struct op_widen : op_shape<H, PRISM_MAP_WIDEN> {
+    __device__ static void apply(const fixed<float> &, const element<op_widen> &e, float *y)
     {
         y[0] = cu_load(&e.x0);
     }
@@ -387,118 +437,68 @@ template <class S> int run(struct prism_dev *dev, size_t rows, size_t cols, cons
                      address % sizeof(uint4) == 0);
 }
 
-template <class T, bool amsgrad> int run_adam(struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+template <class S> int run_optimiser(struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
 {
     struct prism_map_args a = *args;
 
-    a.x[1] = args->y[0];
-    a.x[2] = args->y[1];
-    a.x[3] = args->y[2];
-    a.x[4] = args->y[3];
+    for (int i = 0; i < S::OUT; i++)
+        a.x[1 + i] = args->y[i];
     a.x[5] = args->x[1];
-    return run<adam<T, amsgrad>>(dev, rows, cols, make_fixed<T>(cols, &a));
+    return run<S>(dev, rows, cols, make_fixed<typename S::T>(cols, &a));
 }
 
-template <class T> int run_adam_once(struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
-{
-    struct prism_map_args a = *args;
+/* The operations that are no pass over elements. */
+template <class T> struct op_loss_scale {
+};
+template <class T> struct op_ms_ssim {
+};
 
-    a.x[1] = args->y[0];
-    a.x[5] = args->x[1];
-    return run<adam_once<T>>(dev, rows, cols, make_fixed<T>(cols, &a));
+template <class S> int launch(S, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+{
+    return run<S>(dev, rows, cols, make_fixed<typename S::T>(cols, args));
+}
+template <class T, bool amsgrad, enum prism_map OP>
+int launch(op_moments<T, amsgrad, OP>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+{
+    return run_optimiser<op_moments<T, amsgrad, OP>>(dev, rows, cols, args);
+}
+template <class T>
+int launch(op_adam_once<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+{
+    return run_optimiser<op_adam_once<T>>(dev, rows, cols, args);
+}
+template <class T>
+int launch(op_loss_scale<T>, struct prism_dev *dev, size_t, size_t cols, const struct prism_map_args *args)
+{
+    return cu_launch(dev, "loss scaling", loss_scale<T>, dim3(1), dim3(THREADS), make_fixed<T>(cols, args));
+}
+template <class T>
+int launch(op_ms_ssim<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+{
+    return cu_launch(dev, "MS-SSIM", ms_ssim<T>, dim3(cu_blocks(cols, THREADS)), dim3(THREADS), make_fixed<T>(cols, args), rows);
 }
 
-template <class T> int run_cplx(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const fixed<T> &f)
+/* Whether an operation is one of T: those with a half operand are of half, all others of real numbers. */
+template <class T> constexpr bool is_of(const char *y, const char *x)
 {
-    switch (op) {
-    case PRISM_MAP_C_FROM_R:
-        return run<c_from_r<T>>(dev, rows, cols, f);
-    case PRISM_MAP_C_REAL:
-        return run<c_real<T>>(dev, rows, cols, f);
-    case PRISM_MAP_C_ABS:
-        return run<c_abs<T>>(dev, rows, cols, f);
-    case PRISM_MAP_C_PHASE:
-        return run<c_phase<T>>(dev, rows, cols, f);
-    case PRISM_MAP_C_AXPBY:
-        return run<c_axpby<T>>(dev, rows, cols, f);
-    case PRISM_MAP_C_MUL_COL:
-        return run<c_mul_col<T, 1>>(dev, rows, cols, f);
-    case PRISM_MAP_C_MULC_COL:
-        return run<c_mul_col<T, -1>>(dev, rows, cols, f);
-    default:
-        return run<c_clamp_abs<T>>(dev, rows, cols, f);
-    }
-}
-
-template <class T> int run_rows(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const fixed<T> &f)
-{
-    switch (op) {
-    case PRISM_MAP_ADD_ROW:
-        return run<add_row<T>>(dev, rows, cols, f);
-    case PRISM_MAP_SCALE_SHIFT:
-        return run<scale_shift<T>>(dev, rows, cols, f);
-    case PRISM_MAP_NORMALIZE:
-        return run<normalize<T>>(dev, rows, cols, f);
-    case PRISM_MAP_NORM_BWD:
-        return run<norm_bwd<T>>(dev, rows, cols, f);
-    case PRISM_MAP_GATHER_ROW:
-        return run<gather_row<T>>(dev, rows, cols, f);
-    case PRISM_MAP_L1_GRAD:
-        return run<l1_grad<T>>(dev, rows, cols, f);
-    case PRISM_MAP_L2_GRAD:
-        return run<l2_grad<T>>(dev, rows, cols, f);
-    case PRISM_MAP_SSIM:
-        return run<ssim<T, true>>(dev, rows, cols, f);
-    case PRISM_MAP_SSIM_CS:
-        return run<ssim<T, false>>(dev, rows, cols, f);
-    case PRISM_MAP_SSIM_GRAD:
-        return run<ssim_grad<T>>(dev, rows, cols, f);
-    default:
-        return run_cplx<T>(dev, op, rows, cols, f);
-    }
+    return (count_of(y, "h") + count_of(x, "h") > 0) == (sizeof(T) == 2);
 }
 
 template <class T>
-int run_real(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *args)
+int run_map(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *args)
 {
-    const fixed<T> f = make_fixed<T>(cols, args);
-
     switch (op) {
-    case PRISM_MAP_FILL:
-        return run<fill<T>>(dev, rows, cols, f);
-    case PRISM_MAP_AXPBY:
-        return run<axpby<T>>(dev, rows, cols, f);
-    case PRISM_MAP_MUL:
-        return run<mul<T>>(dev, rows, cols, f);
-    case PRISM_MAP_CLAMP:
-        return run<clamp<T>>(dev, rows, cols, f);
-    case PRISM_MAP_RSQRT:
-        return run<inverse_root<T>>(dev, rows, cols, f);
-    case PRISM_MAP_ACT:
-        return run<activate<T>>(dev, rows, cols, f);
-    case PRISM_MAP_ACT_BWD:
-        return run<activate_bwd<T>>(dev, rows, cols, f);
-    case PRISM_MAP_ADAM:
-        return run_adam<T, false>(dev, rows, cols, args);
-    case PRISM_MAP_AMSGRAD:
-        return run_adam<T, true>(dev, rows, cols, args);
-    case PRISM_MAP_ADAM_ONCE:
-        return run_adam_once<T>(dev, rows, cols, args);
-    case PRISM_MAP_MS_SSIM:
-        return cu_launch(dev, "MS-SSIM", ms_ssim<T>, dim3(cu_blocks(cols, THREADS)), dim3(THREADS), f, rows);
-    case PRISM_MAP_LOSS_SCALE:
-        return cu_launch(dev, "loss scaling", loss_scale<T>, dim3(1), dim3(THREADS), f);
+#define PRISM_MAP_ROW(NAME, name, y, x, acts)                                                                                      \
+    case PRISM_MAP_##NAME:                                                                                                         \
+        if constexpr (is_of<T>(y, x))                                                                                              \
+            return launch(op_##name<T>(), dev, rows, cols, args);                                                                  \
+        break;
+#include "prismrec/maps.def"
+#undef PRISM_MAP_ROW
     default:
-        return run_rows<T>(dev, op, rows, cols, f);
+        break;
     }
-}
-
-template <class H>
-int convert(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *args)
-{
-    const fixed<float> f = make_fixed<float>(cols, args);
-
-    return op == PRISM_MAP_NARROW ? run<narrow<H>>(dev, rows, cols, f) : run<widen<H>>(dev, rows, cols, f);
+    return CU_FAIL(dev, PRISM_ENOTSUP, "elementwise operation %d has no kernel for this type", (int)op);
 }
 
 } // namespace
@@ -508,10 +508,14 @@ int cu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, siz
 {
     if (!rows || !cols)
         return 0;
-    if (dtype == PRISM_F16)
-        return convert<__half>(dev, op, rows, cols, args);
-    if (dtype == PRISM_BF16)
-        return convert<__nv_bfloat16>(dev, op, rows, cols, args);
-    return prism_dtype_real(dtype) == PRISM_F64 ? run_real<double>(dev, op, rows, cols, args)
-                                                : run_real<float>(dev, op, rows, cols, args);
+    switch (prism_dtype_real(dtype)) {
+    case PRISM_F16:
+        return run_map<__half>(dev, op, rows, cols, args);
+    case PRISM_BF16:
+        return run_map<__nv_bfloat16>(dev, op, rows, cols, args);
+    case PRISM_F64:
+        return run_map<double>(dev, op, rows, cols, args);
+    default:
+        return run_map<float>(dev, op, rows, cols, args);
+    }
 }

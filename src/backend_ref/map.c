@@ -5,6 +5,13 @@
 
 #include <tgmath.h> /* sqrt of a float is a float's */
 
+/* The operations with a complex operand. */
+static const bool has_complex[PRISM_MAP_COUNT] = {
+#define PRISM_MAP_ROW(NAME, name, y, x, acts) [PRISM_MAP_##NAME] = (y)[0] == 'c' || (x)[0] == 'c',
+#include "prismrec/maps.def"
+#undef PRISM_MAP_ROW
+};
+
 #define TMPL "map_tmpl.h"
 #include "both.h"
 

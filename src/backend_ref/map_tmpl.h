@@ -242,8 +242,10 @@ static void T(map_cplx)(enum prism_map op, size_t rows, size_t cols, const struc
     case PRISM_MAP_C_MULC_COL:
         EACH y[i] = (CPLX){s0 * (x0[i].re * x1[c].re + x0[i].im * x1[c].im), s0 * (x0[i].im * x1[c].re - x0[i].re * x1[c].im)};
         break;
-    default:
+    case PRISM_MAP_C_CLAMP_ABS:
         EACH y[i] = T(clamp_abs)(x0[i], s0, s1);
+        break;
+    default:
         break;
     }
 }
@@ -256,7 +258,7 @@ static void T(map)(enum prism_map op, size_t rows, size_t cols, const struct pri
         T(map_loss_scale)(cols, a);
     else if (op == PRISM_MAP_ADAM || op == PRISM_MAP_AMSGRAD || op == PRISM_MAP_ADAM_ONCE)
         T(map_adam)(op, rows, cols, a);
-    else if (op >= PRISM_MAP_C_FROM_R)
+    else if (has_complex[op])
         T(map_cplx)(op, rows, cols, a);
     else if (op == PRISM_MAP_SSIM_GRAD)
         T(map_ssim_grad)(rows, cols, a);

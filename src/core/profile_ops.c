@@ -29,43 +29,13 @@ static const char *const act_names[PRISM_ACT_COUNT] = {"none", "relu", "leaky", 
 
 static const char *const reduce_names[PRISM_REDUCE_COUNT] = {"sum", "mean", "var", "dot", "absdiff", "sqdiff", "max", "min"};
 
-/* words: elements of the given type that an element of the result reads and writes. */
 static const struct {
-    const char *name;
-    int words;
+    const char *name, *y, *x; /* the operands' kinds */
+    bool acts;
 } maps[PRISM_MAP_COUNT] = {
-    [PRISM_MAP_FILL] = {"fill", 1},
-    [PRISM_MAP_AXPBY] = {"axpby", 3},
-    [PRISM_MAP_MUL] = {"mul", 3},
-    [PRISM_MAP_CLAMP] = {"clamp", 2},
-    [PRISM_MAP_ADD_ROW] = {"add_row", 2},
-    [PRISM_MAP_SCALE_SHIFT] = {"scale_shift", 2},
-    [PRISM_MAP_NORMALIZE] = {"normalize", 2},
-    [PRISM_MAP_NORM_BWD] = {"norm_bwd", 3},
-    [PRISM_MAP_RSQRT] = {"rsqrt", 2},
-    [PRISM_MAP_ACT] = {"act", 2},
-    [PRISM_MAP_ACT_BWD] = {"act_bwd", 3},
-    [PRISM_MAP_GATHER_ROW] = {"gather_row", 2},
-    [PRISM_MAP_L1_GRAD] = {"l1_grad", 3},
-    [PRISM_MAP_L2_GRAD] = {"l2_grad", 3},
-    [PRISM_MAP_ADAM] = {"adam", 7},
-    [PRISM_MAP_AMSGRAD] = {"amsgrad", 9},
-    [PRISM_MAP_SSIM] = {"ssim", 9},
-    [PRISM_MAP_SSIM_CS] = {"ssim_cs", 9},
-    [PRISM_MAP_SSIM_GRAD] = {"ssim_grad", 6},
-    [PRISM_MAP_C_FROM_R] = {"c_from_r", 3},
-    [PRISM_MAP_C_REAL] = {"c_real", 3},
-    [PRISM_MAP_C_ABS] = {"c_abs", 3},
-    [PRISM_MAP_C_PHASE] = {"c_phase", 5},
-    [PRISM_MAP_C_AXPBY] = {"c_axpby", 6},
-    [PRISM_MAP_C_MUL_COL] = {"c_mul_col", 4},
-    [PRISM_MAP_C_MULC_COL] = {"c_mulc_col", 4},
-    [PRISM_MAP_C_CLAMP_ABS] = {"c_clamp_abs", 4},
-    [PRISM_MAP_NARROW] = {"narrow", 3},
-    [PRISM_MAP_WIDEN] = {"widen", 3},
-    [PRISM_MAP_LOSS_SCALE] = {"loss_scale", 1},
-    [PRISM_MAP_MS_SSIM] = {"ms_ssim", 2},
-    [PRISM_MAP_ADAM_ONCE] = {"adam_once", 3},
+#define PRISM_MAP_ROW(NAME, name, y, x, acts) {#name, y, x, acts},
+#include "prismrec/maps.def"
+#undef PRISM_MAP_ROW
 };
 
 #define FRESH(n) (!*(n)->label)
@@ -313,16 +283,26 @@ static int timed_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, pr
     return leave(p, dev, p->inner.gemm(dev, d, c, a, b));
 }
 
+/* Read and written: an operand in upper case is both. */
+static double map_bytes(enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols)
+{
+    double sum = 0;
+    for (const char *k = maps[op].y; *k; k++)
+        sum += (double)prism_map_operand_bytes(*k, dtype, rows, cols) * (*k == 'E' || *k == 'T' ? 2 : 1);
+    for (const char *k = maps[op].x; *k; k++)
+        sum += (double)prism_map_operand_bytes(*k, dtype, rows, cols);
+    return sum;
+}
+
 static int timed_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
                      const struct prism_map_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     struct prismi_profile_node *n = find(p, "map", (uint64_t)op | (uint64_t)dtype << 16 | (uint64_t)a->act << 32, rows, cols);
     if (FRESH(n)) {
-        bool act = op == PRISM_MAP_ACT || op == PRISM_MAP_ACT_BWD || op == PRISM_MAP_ADD_ROW;
-        LABEL(n, "map %s%s%s r%zu c%zu %s", maps[op].name ? maps[op].name : "unnamed", act ? " " : "", act ? act_names[a->act] : "",
-              rows, cols, dtype_names[dtype]);
-        n->bytes = maps[op].words * (double)rows * (double)cols * (double)prism_dtype_size(dtype);
+        LABEL(n, "map %s%s%s r%zu c%zu %s", maps[op].name, maps[op].acts ? " " : "", maps[op].acts ? act_names[a->act] : "", rows,
+              cols, dtype_names[dtype]);
+        n->bytes = map_bytes(op, dtype, rows, cols);
     }
     prismi_profile_enter(p, n);
     return leave(p, dev, p->inner.map(dev, op, dtype, rows, cols, a));

@@ -5,38 +5,9 @@
 #include <string.h>
 
 const char *const case_map_names[PRISM_MAP_COUNT] = {
-    [PRISM_MAP_FILL] = "fill",
-    [PRISM_MAP_AXPBY] = "axpby",
-    [PRISM_MAP_MUL] = "mul",
-    [PRISM_MAP_CLAMP] = "clamp",
-    [PRISM_MAP_ADD_ROW] = "add_row",
-    [PRISM_MAP_SCALE_SHIFT] = "scale_shift",
-    [PRISM_MAP_NORMALIZE] = "normalize",
-    [PRISM_MAP_NORM_BWD] = "norm_bwd",
-    [PRISM_MAP_RSQRT] = "rsqrt",
-    [PRISM_MAP_ACT] = "act",
-    [PRISM_MAP_ACT_BWD] = "act_bwd",
-    [PRISM_MAP_GATHER_ROW] = "gather_row",
-    [PRISM_MAP_L1_GRAD] = "l1_grad",
-    [PRISM_MAP_L2_GRAD] = "l2_grad",
-    [PRISM_MAP_ADAM] = "adam",
-    [PRISM_MAP_AMSGRAD] = "amsgrad",
-    [PRISM_MAP_SSIM] = "ssim",
-    [PRISM_MAP_SSIM_CS] = "ssim_cs",
-    [PRISM_MAP_SSIM_GRAD] = "ssim_grad",
-    [PRISM_MAP_C_FROM_R] = "c_from_r",
-    [PRISM_MAP_C_REAL] = "c_real",
-    [PRISM_MAP_C_ABS] = "c_abs",
-    [PRISM_MAP_C_PHASE] = "c_phase",
-    [PRISM_MAP_C_AXPBY] = "c_axpby",
-    [PRISM_MAP_C_MUL_COL] = "c_mul_col",
-    [PRISM_MAP_C_MULC_COL] = "c_mulc_col",
-    [PRISM_MAP_C_CLAMP_ABS] = "c_clamp_abs",
-    [PRISM_MAP_NARROW] = "narrow",
-    [PRISM_MAP_WIDEN] = "widen",
-    [PRISM_MAP_LOSS_SCALE] = "loss_scale",
-    [PRISM_MAP_MS_SSIM] = "ms_ssim",
-    [PRISM_MAP_ADAM_ONCE] = "adam_once",
+#define PRISM_MAP_ROW(NAME, name, y, x, acts) #name,
+#include "prismrec/maps.def"
+#undef PRISM_MAP_ROW
 };
 
 const char *const case_reduce_names[PRISM_REDUCE_COUNT] = {
@@ -253,7 +224,12 @@ static void add_acts(struct list *l, const char *op, const char *const *shape, s
 
 bool case_map_acts(int op)
 {
-    return op == PRISM_MAP_ACT || op == PRISM_MAP_ACT_BWD || op == PRISM_MAP_ADD_ROW;
+    static const bool acts_of[PRISM_MAP_COUNT] = {
+#define PRISM_MAP_ROW(NAME, name, y, x, acts) acts,
+#include "prismrec/maps.def"
+#undef PRISM_MAP_ROW
+    };
+    return acts_of[op];
 }
 
 static void add_maps(struct list *l, bool half)
@@ -270,7 +246,7 @@ static void add_maps(struct list *l, bool half)
         }
         for (size_t i = 0; i < COUNT(map_shapes); i++)
             if (!half || !case_has(map_shapes[i], "inplace"))
-                add(l, "map", case_map_names[op] ? case_map_names[op] : "unnamed", map_shapes[i]);
+                add(l, "map", case_map_names[op], map_shapes[i]);
     }
 }
 

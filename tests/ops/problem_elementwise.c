@@ -8,48 +8,54 @@
 
 enum { GROWTH_STEPS = 20 };
 
-/* One letter per operand: r real, p positive, w wide (activations), c complex with zeros and tiny values [rows,cols];
- * R real, P positive, i index [rows]; v real, C complex [cols]; a ADAM's step; l a loss scale's state, u what it makes, k its
- * checks [cols]; s variance-like, see below [rows,cols]; n of all magnitudes, h the same in half [rows,cols]. y: outputs; of
- * `state`: they have values before. limit in epsilons: two or three roundings are 4, a division, a root or a cancelling sum 8, a
- * transcendental function 16. */
+/* values: one letter per operand, outputs first. r any of [-1, 1] (complex elements with zeros and tiny moduli among
+ * them), p positive, w wide (for activations), s variance-like, n of all magnitudes; l the state of a loss scale, k its
+ * checks; t and i as their kinds have it. Kinds are maps.def's. limit in epsilons: two or three roundings are 4, a
+ * division, a root or a cancelling sum 8, a transcendental function 16. */
 static const struct map_spec {
-    const char *y, *x;
-    bool state;
+    const char *values;
     double limit, s[3];
 } map_specs[PRISM_MAP_COUNT] = {
-    [PRISM_MAP_FILL] = {"r", "", false, 1, {0.7}},
-    [PRISM_MAP_AXPBY] = {"r", "rr", false, 4, {1.5, -0.3}},
-    [PRISM_MAP_MUL] = {"r", "rr", false, 4, {-1.7}},
-    [PRISM_MAP_CLAMP] = {"r", "r", false, 1, {-0.4, 0.6}},
-    [PRISM_MAP_ADD_ROW] = {"r", "wR", false, 16, {0}},
-    [PRISM_MAP_SCALE_SHIFT] = {"r", "rRR", false, 4, {0}},
-    [PRISM_MAP_NORMALIZE] = {"r", "rRP", false, 4, {0}},
-    [PRISM_MAP_NORM_BWD] = {"r", "rrRPRR", false, 8, {0}},
-    [PRISM_MAP_RSQRT] = {"r", "p", false, 8, {1e-3}},
-    [PRISM_MAP_ACT] = {"r", "w", false, 16, {0}},
-    [PRISM_MAP_ACT_BWD] = {"r", "rw", false, 16, {0}},
-    [PRISM_MAP_GATHER_ROW] = {"r", "ri", false, 0, {0}},
-    [PRISM_MAP_L1_GRAD] = {"r", "rrR", false, 0, {0}},
-    [PRISM_MAP_L2_GRAD] = {"r", "rrR", false, 4, {0}},
-    [PRISM_MAP_ADAM] = {"rrp", "ra", true, 8, {0.9, 0.999, 1e-8}},
-    [PRISM_MAP_AMSGRAD] = {"rrpp", "ra", true, 8, {0.9, 0.999, 1e-8}},
-    [PRISM_MAP_ADAM_ONCE] = {"r", "ra", true, 8, {0.9, 0.999, 1e-8}},
-    [PRISM_MAP_SSIM] = {"rrrr", "ppssr", false, 32, {1e-4, 9e-4}},
-    [PRISM_MAP_SSIM_CS] = {"rrrr", "ppssr", false, 32, {1e-4, 9e-4}},
-    [PRISM_MAP_SSIM_GRAD] = {"r", "Rrrrrr", false, 8, {0}},
-    [PRISM_MAP_C_FROM_R] = {"c", "r", false, 0, {0}},
-    [PRISM_MAP_C_REAL] = {"r", "c", false, 2, {0.3}},
-    [PRISM_MAP_C_ABS] = {"r", "c", false, 8, {0}},
-    [PRISM_MAP_C_PHASE] = {"c", "rc", false, 8, {0}},
-    [PRISM_MAP_C_AXPBY] = {"c", "cc", false, 4, {1.5, -0.3}},
-    [PRISM_MAP_C_MUL_COL] = {"c", "cC", false, 4, {0.7}},
-    [PRISM_MAP_C_MULC_COL] = {"c", "cC", false, 4, {0.7}},
-    [PRISM_MAP_C_CLAMP_ABS] = {"c", "c", false, 8, {0.3, 0.8}},
-    [PRISM_MAP_NARROW] = {"h", "n", false, 0, {0}},
-    [PRISM_MAP_WIDEN] = {"n", "h", false, 0, {0}},
-    [PRISM_MAP_LOSS_SCALE] = {"lu", "k", true, 0, {GROWTH_STEPS, 2, 0.5}},
-    [PRISM_MAP_MS_SSIM] = {"rv", "pPP", false, 64, {0.7, 0.25}}, /* a product of up to 65 powers */
+    [PRISM_MAP_FILL] = {"r", 1, {0.7}},
+    [PRISM_MAP_AXPBY] = {"rrr", 4, {1.5, -0.3}},
+    [PRISM_MAP_MUL] = {"rrr", 4, {-1.7}},
+    [PRISM_MAP_CLAMP] = {"rr", 1, {-0.4, 0.6}},
+    [PRISM_MAP_ADD_ROW] = {"rwr", 16, {0}},
+    [PRISM_MAP_SCALE_SHIFT] = {"rrrr", 4, {0}},
+    [PRISM_MAP_NORMALIZE] = {"rrrp", 4, {0}},
+    [PRISM_MAP_NORM_BWD] = {"rrrrprr", 8, {0}},
+    [PRISM_MAP_RSQRT] = {"rp", 8, {1e-3}},
+    [PRISM_MAP_ACT] = {"rw", 16, {0}},
+    [PRISM_MAP_ACT_BWD] = {"rrw", 16, {0}},
+    [PRISM_MAP_GATHER_ROW] = {"rri", 0, {0}},
+    [PRISM_MAP_L1_GRAD] = {"rrrr", 0, {0}},
+    [PRISM_MAP_L2_GRAD] = {"rrrr", 4, {0}},
+    [PRISM_MAP_ADAM] = {"rrprt", 8, {0.9, 0.999, 1e-8}},
+    [PRISM_MAP_AMSGRAD] = {"rrpprt", 8, {0.9, 0.999, 1e-8}},
+    [PRISM_MAP_ADAM_ONCE] = {"rrt", 8, {0.9, 0.999, 1e-8}},
+    [PRISM_MAP_SSIM] = {"rrrrppssr", 32, {1e-4, 9e-4}},
+    [PRISM_MAP_SSIM_CS] = {"rrrrppssr", 32, {1e-4, 9e-4}},
+    [PRISM_MAP_SSIM_GRAD] = {"rrrrrrr", 8, {0}},
+    [PRISM_MAP_C_FROM_R] = {"rr", 0, {0}},
+    [PRISM_MAP_C_REAL] = {"rr", 2, {0.3}},
+    [PRISM_MAP_C_ABS] = {"rr", 8, {0}},
+    [PRISM_MAP_C_PHASE] = {"rrr", 8, {0}},
+    [PRISM_MAP_C_AXPBY] = {"rrr", 4, {1.5, -0.3}},
+    [PRISM_MAP_C_MUL_COL] = {"rrr", 4, {0.7}},
+    [PRISM_MAP_C_MULC_COL] = {"rrr", 4, {0.7}},
+    [PRISM_MAP_C_CLAMP_ABS] = {"rr", 8, {0.3, 0.8}},
+    [PRISM_MAP_NARROW] = {"rn", 0, {0}},
+    [PRISM_MAP_WIDEN] = {"rn", 0, {0}},
+    [PRISM_MAP_LOSS_SCALE] = {"lrk", 0, {GROWTH_STEPS, 2, 0.5}},
+    [PRISM_MAP_MS_SSIM] = {"rrppp", 64, {0.7, 0.25}}, /* a product of up to 65 powers */
+};
+
+static const struct {
+    const char *y, *x;
+} map_kinds[PRISM_MAP_COUNT] = {
+#define PRISM_MAP_ROW(NAME, name, y, x, acts) {y, x},
+#include "prismrec/maps.def"
+#undef PRISM_MAP_ROW
 };
 
 static int map_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
@@ -59,10 +65,10 @@ static int map_run(struct prism_dev *dev, const struct problem *p, void *plan, c
     struct prism_map_args a = {.s = {spec->s[0], spec->s[1], spec->s[2]}, .act = PRISM_ACT_NONE};
 
     (void)plan;
-    for (size_t i = 0; i < strlen(spec->y); i++)
-        a.y[i] = mem[i];
-    for (size_t i = 0; i < strlen(spec->x); i++)
-        a.x[i] = mem[strlen(spec->y) + i];
+    for (const char *k = map_kinds[p->kind].y; *k; k++)
+        a.y[k - map_kinds[p->kind].y] = *mem++;
+    for (const char *k = map_kinds[p->kind].x; *k; k++)
+        a.x[k - map_kinds[p->kind].x] = *mem++;
     if (case_map_acts(p->kind))
         a.act = (enum prism_act)case_index(p->text, 2, case_act_names, PRISM_ACT_COUNT);
     return dev->ops->map(dev, (enum prism_map)p->kind, p->dtype, rows, cols, &a);
@@ -116,31 +122,26 @@ static void fill_loss_scale(struct problem *p, char letter, int i)
     }
 }
 
-static int map_operand(struct problem *p, char letter, enum role role, double limit)
+static int map_operand(struct problem *p, char what, char letter, enum role role, double limit)
 {
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
-    enum kind kind = letter == 'i' ? INDEX : letter == 'c' || letter == 'C' ? CPLX : letter == 'h' ? HALF : REAL;
-    size_t n = letter == 'l'           ? 3
-               : letter == 'u'         ? 1
-               : strchr("RPi", letter) ? rows
-               : letter == 'C'         ? 2 * cols
-               : letter == 'v'         ? cols
-                                       : rows * cols * (letter == 'c' ? 2 : 1);
+    enum kind kind = what == 'i' ? INDEX : strchr("ck", what) ? CPLX : what == 'h' ? HALF : REAL;
+    size_t n = prism_map_operand_bytes(what, PRISM_F32, rows, cols) / prism_dtype_size(PRISM_F32);
     double *v;
     int i;
 
-    if (letter == 'a')
+    if (letter == 't')
         return operand_adam_step(p);
     i = operand_add(p, kind, role, n, limit);
     if (role == OUT)
         return i;
     if (letter == 'w')
         operand_fill(p, i, -6, 6);
-    else if (strchr("pPs", letter))
+    else if (strchr("ps", letter))
         operand_fill(p, i, 0.1, 1.1);
     else
         operand_fill(p, i, -1, 1);
-    if (letter == 'n' || letter == 'h')
+    if (letter == 'n')
         fill_magnitudes(p, i);
     fill_loss_scale(p, letter, i);
     v = p->operand[i].value;
@@ -149,7 +150,7 @@ static int map_operand(struct problem *p, char letter, enum role role, double li
             v[k] = (double)((k * 7 + 3) % rows); /* a permutation, or rows twice and never */
         if (letter == 's')
             v[k] += 2.5; /* W x^2 - mu^2 stays above 0 */
-        if (letter == 'c' && k % 62 < 4)
+        if (what == 'c' && k % 62 < 4)
             v[k] = k % 62 < 2 ? 0 : (float)(v[k] * 1e-18); /* zeros, and moduli whose square is hardly normal */
         if (letter == 'w' && k % 11 < 5)
             v[k] = (double[]){0, 3, -3, 100, -100}[k % 11];
@@ -157,25 +158,35 @@ static int map_operand(struct problem *p, char letter, enum role role, double li
     return i;
 }
 
+/* An output that may be given as the first input of its shape. */
+static bool map_in_place(const struct problem *p, char y, char x, int i)
+{
+    return case_has(p->text, "inplace") && p->operand[0].same_as < 0 && strchr("ec", y) && strchr("ec", x) &&
+           p->operand[i].kind == p->operand[0].kind;
+}
+
 static int map_build(struct problem *p)
 {
-    const struct map_spec *spec;
+    const char *values, *y, *x;
     size_t outputs;
 
     p->kind = case_index(p->text, 1, case_map_names, PRISM_MAP_COUNT);
-    if (p->kind < 0 || !map_specs[p->kind].y)
+    if (p->kind < 0 || !map_specs[p->kind].values)
         return -1;
     if (case_map_acts(p->kind) && case_index(p->text, 2, case_act_names, PRISM_ACT_COUNT) < 0)
         return -1;
-    spec = &map_specs[p->kind];
-    outputs = strlen(spec->y);
-    for (const char *y = spec->y; *y; y++)
-        map_operand(p, *y, spec->state ? INOUT : OUT, case_has(p->text, "skip") ? 0 : spec->limit);
-    for (const char *x = spec->x; *x; x++) {
-        int i = map_operand(p, *x, IN, 0);
-        bool alike = strchr("rpwcs", *x) && p->operand[i].kind == p->operand[0].kind;
-        if (case_has(p->text, "inplace") && alike && !spec->state && p->operand[0].same_as < 0)
-            p->operand[0].same_as = i; /* the first input of the output's shape */
+    values = map_specs[p->kind].values;
+    y = map_kinds[p->kind].y;
+    outputs = strlen(y);
+    if (strlen(values) != outputs + strlen(map_kinds[p->kind].x))
+        return -1;
+    for (const char *k = y; *k; k++)
+        map_operand(p, *k, *values++, *k == 'E' || *k == 'T' ? INOUT : OUT,
+                    case_has(p->text, "skip") ? 0 : map_specs[p->kind].limit);
+    for (x = map_kinds[p->kind].x; *x; x++) {
+        int i = map_operand(p, *x, *values++, IN, 0);
+        if (map_in_place(p, *y, *x, i))
+            p->operand[0].same_as = i;
     }
     if (case_has(p->text, "skip"))
         p->operand[outputs].value[0] = NAN; /* why a step is skipped */
