@@ -7,6 +7,19 @@
 #include "core/internal.h"
 #include "prismrec/fit.h"
 
+/* The first layer's weight has most of a decoder's parameters, and the update of
+ * the weight has read it already. A fused update therefore also makes the
+ * gradient of the latent (segment 0), updates the latent, and writes y for the
+ * next forward, from weight and latent as updated. The model owns this record;
+ * the optimiser reads it. */
+struct prismi_fusion {
+    prism_mem y;                 /* the first layer's output, without its bias */
+    struct prism_conv *conv;     /* its plan: y = conv_bwd_x(conv, latent, weight) */
+    bool first_fused;            /* the optimiser has taken over */
+    bool first_gradient_pending; /* backward left out the latent's gradient */
+    bool y_is_ready;             /* y is of the values as they are; the next forward uses it up */
+};
+
 struct prismi_model_ops {
     const char *name;
     /* The output of the values as they are, device memory owned by the model. It
@@ -22,17 +35,17 @@ struct prismi_model_ops {
     /* At most n segments of the values, in order; returns how many there are, up
      * to PRISM_MAX_SEGMENTS. */
     int (*segments)(const void *self, struct prism_segment *out, int n);
-    /* True if the optimiser is to take over every read of the first layer: see
-     * struct prismi_adam. NULL: never. */
-    bool (*fuse_first)(void *self, prism_mem *y, struct prism_conv **conv);
+    /* From now on the optimiser updates the first layer as struct prismi_fusion
+     * says, where that is not NULL. NULL: never. */
+    const struct prismi_fusion *(*fuse_first_update)(void *self);
     /* Constraints on the values after an update. NULL: none. Enqueue only. */
     int (*constrain)(void *self);
-    /* The host's side of what was enqueued or played back: the optimiser updated
-     * the values; somebody else wrote them; a recorded output was played back.
+    /* The host's side of what was enqueued or replayed: the optimiser updated
+     * the values; somebody else wrote them; a recorded output was replayed.
      * NULL: nothing to do. */
-    void (*updated)(void *self);
+    void (*update_done)(void *self);
     void (*forget)(void *self);
-    void (*replayed)(void *self);
+    void (*mark_replayed)(void *self);
     /* Changes with what output() enqueues. NULL: always the same. */
     uint64_t (*key)(const void *self);
     void (*destroy)(void *self);

@@ -15,7 +15,7 @@ void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model
     adam->dtype = model->dtype;
     if (adam->eps == 0)
         adam->eps = EPS;
-    adam->first = model->ops->fuse_first && model->ops->fuse_first(model->self, &adam->y, &adam->conv);
+    adam->fusion = model->ops->fuse_first_update ? model->ops->fuse_first_update(model->self) : NULL;
     adam->n_segments = model->ops->segments(model->self, adam->segment, PRISM_MAX_SEGMENTS);
     for (int i = 0; i < adam->n_segments; i++)
         if (most < adam->segment[i].cols)
@@ -41,13 +41,14 @@ static void state_of(const struct prismi_adam *adam, const struct prism_segment 
     y[3] = adam->once || !adam->vmax ? NULL : adam->vmax + at;
 }
 
-/* The first convolution, and before it the latent. */
+/* The first layer; fused, the latent before it too, and the product of both. */
 static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_segment *s)
 {
     const struct prism_adam_outer_desc d = {adam->dtype, s->rows, s->cols, BETA1, BETA2, adam->eps};
+    const struct prismi_fusion *fused = adam->fusion;
     prism_mem p[4], z[4] = {0};
     state_of(adam, s, p);
-    if (adam->first)
+    if (fused)
         state_of(adam, &adam->segment[0], z);
     const struct prism_adam_outer_args a = {.p = p[0],
                                             .m = p[1],
@@ -57,13 +58,13 @@ static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam, c
                                             .b = s->b,
                                             .step = adam->args,
                                             .tmp = adam->tmp,
-                                            .ga = adam->first ? adam->segment[0].grad : NULL,
+                                            .ga = fused ? adam->segment[0].grad : NULL,
                                             .z = z[0],
                                             .zm = z[1],
                                             .zv = z[2],
                                             .zvmax = z[3],
-                                            .y = adam->y,
-                                            .conv = adam->conv};
+                                            .y = fused ? fused->y : NULL,
+                                            .conv = fused ? fused->conv : NULL};
     return dev->ops->adam_outer(dev, &d, &a);
 }
 
@@ -77,10 +78,10 @@ static int update_stored(struct prism_dev *dev, const struct prismi_adam *adam, 
 
 int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam)
 {
-    for (int i = adam->first; i < adam->n_segments; i++)
+    for (int i = adam->fusion ? 1 : 0; i < adam->n_segments; i++)
         PRISM_TRY((adam->segment[i].grad ? update_stored : update_outer)(dev, adam, &adam->segment[i]));
-    if (adam->model.ops->updated)
-        adam->model.ops->updated(adam->model.self);
+    if (adam->model.ops->update_done)
+        adam->model.ops->update_done(adam->model.self);
     return 0;
 }
 

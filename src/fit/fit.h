@@ -20,12 +20,7 @@ struct prismi_adam {
     size_t count;
     enum prism_dtype dtype;
     double eps; /* 0 at plan: 1e-8 */
-    /* The update of segment 1 also makes the gradient of segment 0, updates
-     * segment 0, and leaves conv_bwd_x(conv, segment 0, segment 1) in y for the
-     * next forward. */
-    bool first;
-    prism_mem y;
-    struct prism_conv *conv;
+    const struct prismi_fusion *fusion; /* how the update of segment 1 takes segment 0 with it; NULL: each by itself */
     bool once; /* the next update is the only one: moments are neither read nor written */
 };
 /* Lays the optimiser out for the parameters of a model: all but m, v, vmax, which

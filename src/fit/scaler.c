@@ -40,9 +40,9 @@ int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, p
 int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, const struct prismi_adam *adam)
 {
     /* the latent's gradient is the last step's: this one's follows from the second segment's */
-    int n = adam->n_segments - adam->first;
+    int first = adam->fusion ? 1 : 0, n = adam->n_segments - first;
     for (int i = 0; sc->on && i < n; i++) {
-        const struct prism_segment *s = &adam->segment[adam->first + i];
+        const struct prism_segment *s = &adam->segment[first + i];
         prism_mem g = s->grad ? s->grad : s->b; /* sum |g - g|: 0, or NaN */
         PRISM_TRY(dev->ops->reduce(dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1, s->grad ? s->count : s->cols,
                                    sc->check + (size_t)i * sizeof(float), g, g));

@@ -5,17 +5,17 @@ static int act_forward(struct prismi_layer *l)
 {
     if (l->absorbed)
         return 0;
-    struct prism_map_args a = {.y = {l->y}, .x = {l->x}, .act = l->act};
+    struct prism_map_args a = {.y = {l->y}, .x = {l->x[0]}, .act = l->act};
     return l->dev->ops->map(l->dev, PRISM_MAP_ACT, l->dtype, 1, prismi_layer_count(l->in), &a);
 }
 
-static int act_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
+static int act_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
-    struct prism_map_args a = {.y = {gx}, .x = {gy, l->x}, .act = l->act};
+    struct prism_map_args a = {.y = {gx[0]}, .x = {gy, l->x[0]}, .act = l->act};
     return l->dev->ops->map(l->dev, PRISM_MAP_ACT_BWD, l->dtype, 1, prismi_layer_count(l->in), &a);
 }
 
-static const struct prismi_layer_ops act_ops = {"act", 1, prismi_layer_same_shape, NULL, act_forward, act_backward, NULL};
+static const struct prismi_layer_ops act_ops = {"act", 1, false, prismi_layer_same_shape, NULL, act_forward, act_backward, NULL};
 
 bool prismi_layer_is_act(const struct prismi_layer *l)
 {

@@ -10,15 +10,15 @@ static int convert(const struct prismi_layer *l, bool narrow, prism_mem to, pris
 
 static int cast_forward(struct prismi_layer *l)
 {
-    return convert(l, prismi_is_half(l->dtype), l->y, l->x);
+    return convert(l, prismi_is_half(l->dtype), l->y, l->x[0]);
 }
 
-static int cast_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
+static int cast_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
-    return convert(l, !prismi_is_half(l->dtype), gx, gy);
+    return convert(l, !prismi_is_half(l->dtype), gx[0], gy);
 }
 
-static const struct prismi_layer_ops cast_ops = {"cast", 0, prismi_layer_same_shape, NULL, cast_forward, cast_backward, NULL};
+static const struct prismi_layer_ops cast_ops = {"cast", 0, false, prismi_layer_same_shape, NULL, cast_forward, cast_backward, NULL};
 
 struct prismi_layer prismi_layer_cast(enum prism_dtype dtype)
 {

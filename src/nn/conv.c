@@ -3,7 +3,7 @@
  * plain       weight [cout,cin,k,k]:  y = plan.fwd(x, w),    gx = plan.bwd_x(gy, w),  gw = plan.bwd_w(gy, x)
  * transposed  weight [cin,cout,k,k]:  y = plan.bwd_x(x, w),  gx = plan.fwd(gy, w),    gw = plan.bwd_w(x, gy)
  *             where the plan is the plain convolution from the layer's output to its input
- *             on a single pixel gw is the outer product of x and gy, which is left to whoever wants it
+ *             over a latent, a single pixel, gw is the outer product of x and gy, which is left to whoever wants it
  * bias        y[o] = act(y[o] + b[o]) with the activation of the layer behind in inference, else y[o] += b[o],  gb[o] = sum gy[o]
  */
 #include "nn/layer.h"
@@ -23,13 +23,20 @@ static struct prism_conv_desc plan_desc(const struct prismi_layer *l)
                                     .tf32 = c->tf32};
 }
 
+/* Is the latent read by this node alone? */
+static bool reads_latent(struct prismi_layer *l)
+{
+    const struct prismi_layer *source = prismi_layer_source(l, 0);
+    return source && prismi_layer_is_latent(source) && source->uses == 1;
+}
+
 static void conv_infer(struct prismi_layer *l)
 {
     const struct prismi_conv_shape *c = &l->conv;
     l->out[0] = c->cout;
     for (int a = 1; a < 3; a++)
         l->out[a] = c->transposed ? (l->in[a] - 1) * c->stride - 2 * c->pad + c->k : (l->in[a] + 2 * c->pad - c->k) / c->stride + 1;
-    l->outer = c->transposed && l->in[1] == 1 && l->in[2] == 1 && c->pad == 0;
+    l->outer = c->transposed && c->pad == 0 && reads_latent(l);
     int d0 = c->transposed ? l->in[0] : c->cout, d1 = c->transposed ? c->cout : l->in[0];
     prismi_layer_add_param(l, "weight", PRISMI_FILL_WEIGHT, d0, d1, c->k, c->k);
     if (c->bias)
@@ -46,28 +53,26 @@ static int conv_forward(struct prismi_layer *l)
 {
     const struct prism_ops *ops = l->dev->ops;
     prism_mem w = l->weight;
-    if (!l->product)
-        PRISM_TRY(l->conv.transposed ? ops->conv_bwd_x(l->plan, l->y, l->x, w) : ops->conv_fwd(l->plan, l->y, l->x, w));
-    l->product = false;
+    bool ready = l->fusion && l->fusion->y_is_ready;
+    if (!ready)
+        PRISM_TRY(l->conv.transposed ? ops->conv_bwd_x(l->plan, l->y, l->x[0], w) : ops->conv_fwd(l->plan, l->y, l->x[0], w));
+    if (ready)
+        l->fusion->y_is_ready = false;
     if (!l->conv.bias)
         return 0;
     const struct prism_map_args a = {.y = {l->y}, .x = {l->y, l->param[1].info.value}, .act = l->act};
     return ops->map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2], &a);
 }
 
-static int conv_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
+static int conv_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
     const struct prism_ops *ops = l->dev->ops;
+    bool transposed = l->conv.transposed;
     prism_mem w = l->weight, gw = l->param[0].info.grad;
-    if (l->conv.transposed) {
-        if (!l->outer)
-            PRISM_TRY(ops->conv_bwd_w(l->plan, gw, l->x, gy));
-        if (gx)
-            PRISM_TRY(ops->conv_fwd(l->plan, gx, gy, w));
-    } else {
-        PRISM_TRY(ops->conv_bwd_w(l->plan, gw, gy, l->x));
-        PRISM_TRY(ops->conv_bwd_x(l->plan, gx, gy, w));
-    }
+    if (!l->outer)
+        PRISM_TRY(transposed ? ops->conv_bwd_w(l->plan, gw, l->x[0], gy) : ops->conv_bwd_w(l->plan, gw, gy, l->x[0]));
+    if (gx[0])
+        PRISM_TRY(transposed ? ops->conv_fwd(l->plan, gx[0], gy, w) : ops->conv_bwd_x(l->plan, gx[0], gy, w));
     if (!l->conv.bias)
         return 0;
     return ops->reduce(l->dev, PRISM_REDUCE_SUM, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2],
@@ -79,7 +84,8 @@ static void conv_destroy(struct prismi_layer *l)
     l->dev->ops->conv_destroy(l->plan);
 }
 
-static const struct prismi_layer_ops conv_ops = {"conv", 1, conv_infer, conv_create, conv_forward, conv_backward, conv_destroy};
+static const struct prismi_layer_ops conv_ops = {
+    "conv", 1, true, conv_infer, conv_create, conv_forward, conv_backward, conv_destroy};
 
 struct prismi_layer prismi_layer_conv(const struct prismi_conv_shape *shape)
 {

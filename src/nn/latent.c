@@ -13,15 +13,20 @@ static int latent_forward(struct prismi_layer *l)
     return l->dev->ops->copy(l->dev, l->y, l->param[0].info.value, l->param[0].info.count * prism_dtype_size(l->dtype));
 }
 
-static int latent_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
+static int latent_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
     (void)gx; /* nothing precedes it */
     return l->dev->ops->copy(l->dev, l->param[0].info.grad, gy, l->param[0].info.count * prism_dtype_size(l->dtype));
 }
 
-static const struct prismi_layer_ops latent_ops = {"latent", 0, latent_infer, NULL, latent_forward, latent_backward, NULL};
+static const struct prismi_layer_ops latent_ops = {"latent", 0, false, latent_infer, NULL, latent_forward, latent_backward, NULL};
 
 struct prismi_layer prismi_layer_latent(int channels)
 {
     return (struct prismi_layer){.ops = &latent_ops, .size = channels};
+}
+
+bool prismi_layer_is_latent(const struct prismi_layer *l)
+{
+    return l->ops == &latent_ops;
 }

@@ -1,7 +1,10 @@
-/* Inside of a network: a static list of layers over slabs of device memory; not installed.
+/* Inside of a network: a static list of nodes over slabs of device memory; not
+ * installed.
  *
- * A layer is a configuration (set by whoever lists it), what infer() declares from its input shape, and what the net binds.
- * Gradients are hand-written; forward and backward only enqueue. Adding a layer: one file, one constructor, one ops table. */
+ * A node is a struct prismi_layer: a configuration (set by whoever lists it),
+ * what infer() declares from the shapes of its inputs, and the tensors that the
+ * net binds. Gradients are hand-written; forward and backward only enqueue.
+ * docs/networks.md says how to list a network and how to add a node. */
 #ifndef PRISMI_NN_LAYER_H
 #define PRISMI_NN_LAYER_H
 
@@ -9,7 +12,8 @@
 #include "core/model.h"
 #include "prismrec/net.h"
 
-/* latent, 32 convolutions each with a norm or an activation, the output activation, the window, two casts */
+/* Enough for the longest decoder: latent, 32 convolutions each with a norm or
+ * an activation, the output activation, the window, two casts. */
 #define PRISMI_MAX_LAYERS (2 * PRISM_MAX_CHANNELS + 4)
 #define PRISMI_NORM_EPS 1e-5
 #define PRISMI_NORM_MOMENTUM 0.1
@@ -18,13 +22,14 @@ struct prismi_layer;
 
 struct prismi_layer_ops {
     const char *name;
-    int modules;                          /* how many indices "decoder.<i>" it takes in parameter names */
+    int modules;                          /* how many indices "decoder.<i>" the node takes in parameter names */
+    bool gx_optional;                     /* backward takes NULL for a gradient that is not asked for */
     void (*infer)(struct prismi_layer *); /* in -> out, parameters, sizes of saved and running values */
     int (*create)(struct prismi_layer *); /* plans; NULL = none */
     int (*forward)(struct prismi_layer *);
-    /* Gradient gx of the input (NULL: not asked for) from gy of the output, and parameter gradients (overwritten). gy's contents
-     * may be lost, but where the layer has a buffer of its own for it. */
-    int (*backward)(struct prismi_layer *, prism_mem gx, prism_mem gy);
+    /* Gradient gx[k] of the k-th input from gy of the output, and parameter
+     * gradients; all are overwritten. The contents of gy may be lost. */
+    int (*backward)(struct prismi_layer *, const prism_mem gx[2], prism_mem gy);
     void (*destroy)(struct prismi_layer *); /* NULL = nothing to free */
 };
 
@@ -45,16 +50,19 @@ struct prismi_conv_shape {
 
 struct prismi_layer {
     const struct prismi_layer_ops *ops;
-    /* configuration: the member its kind reads */
+    /* configuration: the members that the node's kind reads */
     struct prismi_conv_shape conv;
-    enum prism_act act;     /* norm, act; a convolution: see below */
-    int size;               /* latent: channels; window: side of the output */
+    enum prism_act act;     /* norm, act; a convolution: see absorbed */
+    int size;               /* latent, input: channels; window: side of the output */
+    int side[2];            /* input: height, width */
     enum prism_dtype dtype; /* of the output: F16 or BF16 as listed, anything else becomes the net's */
+    int from[2];            /* how many nodes back each input stands; from[0] 0: one, the node before; from[1] 0: no second input */
     /* set by the net before infer() */
     struct prism_dev *dev;
     enum prism_dtype real;     /* the net's: parameters, statistics */
-    enum prism_dtype in_dtype; /* differs from dtype in a cast only */
-    int in[3];                 /* channels, height, width */
+    enum prism_dtype in_dtype; /* of the inputs; differs from dtype in a cast only */
+    int in[3];                 /* channels, height, width of the first input */
+    int uses;                  /* how many inputs the output is; the last node's is the caller's too */
     bool absorbed;             /* an act: in inference the convolution before it applies it with its bias */
     /* declared by infer() */
     int out[3];
@@ -62,13 +70,15 @@ struct prismi_layer {
     int nparam;
     size_t nsaved;   /* scalars kept from forward to backward */
     size_t nrunning; /* scalars of running statistics */
-    bool outer;      /* a convolution whose weight's gradient is the outer product of its input and its output's gradient: no more
-                        than these two are kept */
-    bool product;    /* outer: y holds weight times x already, without bias; spent by the next forward */
+    bool outer;      /* the weight's gradient is the outer product of the latent and gy, and only these two are kept */
     /* bound by the net */
-    prism_mem x, y, saved, running;
-    prism_mem gy;     /* outer: its own buffer for the output's gradient, else NULL */
-    prism_mem weight; /* a convolution's, as it multiplies: the value, or a copy of it in dtype */
+    bool learns; /* a parameter stands here or before: the output's gradient is asked for */
+    prism_mem x[2], y, saved, running;
+    prism_mem gy;                 /* gradient of y; the last node's is the caller's and not here */
+    prism_mem gx[2];              /* where backward writes; NULL: not asked for */
+    bool adds[2];                 /* gx[k] is added to the input's gy, which a later reader has begun */
+    prism_mem weight;             /* a convolution's, as it multiplies: the value, or a copy of it in dtype */
+    struct prismi_fusion *fusion; /* the net's, where the node is what it speaks of */
     struct prism_conv *plan;
 };
 
@@ -77,7 +87,11 @@ struct prismi_layer prismi_layer_latent(int channels);
 struct prismi_layer prismi_layer_conv(const struct prismi_conv_shape *shape);
 struct prismi_layer prismi_layer_norm(enum prism_act act); /* per-channel normalisation, scale, shift, activation */
 struct prismi_layer prismi_layer_act(enum prism_act act);
+struct prismi_layer prismi_layer_input(int channels, int height, int width); /* the caller's tensor */
+struct prismi_layer prismi_layer_add(int back); /* the node before plus the one that stands so many back */
 bool prismi_layer_is_act(const struct prismi_layer *l);
+bool prismi_layer_is_latent(const struct prismi_layer *l);
+bool prismi_layer_is_input(const struct prismi_layer *l);
 struct prismi_layer prismi_layer_window(int size);             /* centre crop or zero pad to [size,size] */
 struct prismi_layer prismi_layer_cast(enum prism_dtype dtype); /* to F16 or BF16; else back from it, to the net's */
 
@@ -85,6 +99,12 @@ struct prismi_layer prismi_layer_cast(enum prism_dtype dtype); /* to F16 or BF16
 void prismi_layer_same_shape(struct prismi_layer *l);
 /* infer(): declare a parameter; unused dimensions are 0. */
 void prismi_layer_add_param(struct prismi_layer *l, const char *suffix, enum prismi_fill fill, int d0, int d1, int d2, int d3);
+
+/* The node that makes the k-th input; NULL: there is none. */
+static inline struct prismi_layer *prismi_layer_source(struct prismi_layer *l, int k)
+{
+    return l->from[k] ? l - l->from[k] : NULL;
+}
 
 static inline size_t prismi_layer_count(const int shape[3])
 {
@@ -100,11 +120,11 @@ struct prism_net {
     struct prism_dev *dev;
     enum prism_dtype dtype;
     struct prism_decoder_params params; /* zero where the net is no decoder (tests) */
-    bool inference;                     /* no gradients; activations take turns in g */
-    bool first_later;                   /* the optimiser does what reads the outer convolution: see prismi_net_leave_first */
-    bool first_owed;                    /* and has not done it since the last backward */
-    bool have_forward;                  /* output and saved values are of the values as they are, and no backward has spent them */
-    enum prism_dtype store;             /* of the half layers; F32: there are none */
+    bool inference;                     /* no gradients; activations share memory */
+    struct prismi_fusion fusion;
+    struct prismi_layer *outer; /* the node that fusion speaks of; NULL: none */
+    bool have_forward;      /* output and saved values are of the values as they are, and no backward has spent them */
+    enum prism_dtype store; /* of the half layers; F32: there are none */
     int nlayers, nparam;
     struct prismi_layer layer[PRISMI_MAX_LAYERS];
     struct prismi_arena arena;
@@ -112,7 +132,7 @@ struct prism_net {
     size_t slab_count, grad_count, running_count; /* scalars */
     prism_mem half;                               /* values from half_offset on in the type `store`; renewed by every forward */
     size_t half_offset, half_count;
-    prism_mem g[2]; /* gradients of activations ping-pong between these */
+    prism_mem activations, gradients; /* of nodes: see memory.c */
 };
 
 /* How to make a network. */
@@ -120,24 +140,43 @@ struct prismi_net_mode {
     bool inference;
     prism_mem values; /* another network's slab, of the same layout, to be read; NULL: one of its own */
 };
-/* The first layer is a latent; the last one is no norm, so that the caller's gradient is only read, and no outer convolution. */
+/* The first node is a latent or an input. The last one is no norm, so that the
+ * caller's gradient is only read, and reads no latent. */
 int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n,
                       const struct prismi_net_mode *mode, struct prism_net **out);
+/* The tensor that an input node stands for, until the next call: read by every
+ * forward, recorded ones included, and by the backward after it. */
+void prismi_net_set_input(struct prism_net *net, prism_mem x);
 /* A forward in two halves. The output of the values as they are, made only where have_forward says that there is none. Then the
  * running statistics, from the last output made. */
 int prismi_net_output(struct prism_net *net, prism_mem *out);
 int prismi_net_track(struct prism_net *net);
 int prismi_norm_track(const struct prismi_layer *l);
 void prismi_net_forget(struct prism_net *net); /* values were written past the network: what was made of them is void */
-void prismi_net_played(struct prism_net *net); /* a recorded output was played back instead */
-/* From now on the optimiser does all that reads the outer convolution's weights, for it reads them anyway. Backward does not make
- * the latent's gradient, their product with gy; and the next forward begins with the product of weights and latent, both as
- * updated, in y, made by the plan conv: prismi_net_updated() says that it is there. False, and nothing changes, where the latent's
- * output goes elsewhere. */
-bool prismi_net_leave_first(struct prism_net *net, prism_mem *y, struct prism_conv **conv);
-void prismi_net_updated(struct prism_net *net);
 /* A network as a trainer sees it, which owns it from now on: the model's destroy() destroys the network. */
 void prismi_net_model(struct prism_net *net, struct prismi_model *out);
+/* From now on the optimiser does all that struct prismi_fusion says, and
+ * backward leaves out the latent's gradient. NULL, and nothing changes, where no
+ * convolution is the only reader of a latent. */
+const struct prismi_fusion *prismi_net_fuse_first_update(struct prism_net *net);
+void prismi_net_update_done(struct prism_net *net);   /* an optimiser's step was enqueued or replayed */
+void prismi_net_mark_replayed(struct prism_net *net); /* a recorded output was replayed instead */
+/* Different where the next prismi_net_output() enqueues something else. */
+uint64_t prismi_net_forward_key(const struct prism_net *net);
+
+/* memory.c: binds every tensor of the net, whose shapes are inferred, in one allocation. */
+int prismi_net_bind(struct prism_net *net);
+/* A tensor's life, from the first to the last of some steps, both included. */
+struct prismi_life {
+    size_t bytes, offset;
+    int first, last;
+};
+/* Offsets of tensors in one block, so that tensors whose lives meet share no
+ * byte; returns the block's size. bytes 0: no tensor. */
+size_t prismi_lives_pack(struct prismi_life *life, int n);
+/* Scalars that a tensor takes in a slab: tensors start on 64-byte boundaries. */
+size_t prismi_net_padded(const struct prism_net *net, size_t count);
+
 /* i-th parameter with its layer; NULL out of range. */
 const struct prismi_param *prismi_net_param(const struct prism_net *net, int i);
 

@@ -27,14 +27,14 @@ static int segments(const void *self, struct prism_segment *out, int n)
     return prism_net_segments(self, out, n);
 }
 
-static bool fuse_first(void *self, prism_mem *y, struct prism_conv **conv)
+static const struct prismi_fusion *fuse_first_update(void *self)
 {
-    return prismi_net_leave_first(self, y, conv);
+    return prismi_net_fuse_first_update(self);
 }
 
-static void updated(void *self)
+static void update_done(void *self)
 {
-    prismi_net_updated(self);
+    prismi_net_update_done(self);
 }
 
 static void forget(void *self)
@@ -42,15 +42,14 @@ static void forget(void *self)
     prismi_net_forget(self);
 }
 
-static void replayed(void *self)
+static void mark_replayed(void *self)
 {
-    prismi_net_played(self);
+    prismi_net_mark_replayed(self);
 }
 
 static uint64_t key(const void *self)
 {
-    const struct prism_net *net = self;
-    return net->layer[1].product;
+    return prismi_net_forward_key(self);
 }
 
 static void destroy(void *self)
@@ -65,10 +64,10 @@ static const struct prismi_model_ops net_ops = {.name = "network",
                                                 .track = track,
                                                 .backward = backward,
                                                 .segments = segments,
-                                                .fuse_first = fuse_first,
-                                                .updated = updated,
+                                                .fuse_first_update = fuse_first_update,
+                                                .update_done = update_done,
                                                 .forget = forget,
-                                                .replayed = replayed,
+                                                .mark_replayed = mark_replayed,
                                                 .key = key,
                                                 .destroy = destroy};
 

@@ -14,12 +14,21 @@ static struct prism_norm_desc norm_desc(const struct prismi_layer *l)
                                     .eps = PRISMI_NORM_EPS};
 }
 
+/* The backward entry spends its x. That may be the output of the node before,
+ * if it is a convolution without another reader, whose backward does not read
+ * it; else of a copy, behind the statistics. */
+static bool spends_x(struct prismi_layer *l)
+{
+    const struct prismi_layer *source = prismi_layer_source(l, 0);
+    return source && source->conv.k && source->uses == 1;
+}
+
 static void norm_infer(struct prismi_layer *l)
 {
     prismi_layer_same_shape(l);
     prismi_layer_add_param(l, "gamma", PRISMI_FILL_ONE, l->in[0], 0, 0, 0);
     prismi_layer_add_param(l, "beta", PRISMI_FILL_ZERO, l->in[0], 0, 0, 0);
-    l->nsaved = 3 * (size_t)l->in[0];
+    l->nsaved = 3 * (size_t)l->in[0] + (spends_x(l) ? 0 : prismi_layer_count(l->in));
     l->nrunning = 2 * (size_t)l->in[0];
 }
 
@@ -27,7 +36,7 @@ static int norm_forward(struct prismi_layer *l)
 {
     struct prism_norm_desc d = norm_desc(l);
     struct prism_norm_args a = {
-        .x = l->x, .y = l->y, .stats = l->saved, .gamma = l->param[0].info.value, .beta = l->param[1].info.value};
+        .x = l->x[0], .y = l->y, .stats = l->saved, .gamma = l->param[0].info.value, .beta = l->param[1].info.value};
     return l->dev->ops->norm_act_fwd(l->dev, &d, &a);
 }
 
@@ -41,22 +50,26 @@ int prismi_norm_track(const struct prismi_layer *l)
                       l->saved + row_bytes, NULL, 1 - m, m * unbias);
 }
 
-static int norm_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
+static int norm_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
     struct prism_norm_desc d = norm_desc(l);
-    /* x is spent: it is the previous convolution's output, which that convolution's backward does not read */
-    struct prism_norm_args a = {.x = l->x,
+    prism_mem x = l->x[0];
+    if (!spends_x(l)) {
+        x = l->saved + 3 * d.rows * prism_dtype_size(l->real);
+        PRISM_TRY(l->dev->ops->copy(l->dev, x, l->x[0], prismi_layer_count(l->in) * prism_dtype_size(l->dtype)));
+    }
+    struct prism_norm_args a = {.x = x,
                                 .stats = l->saved,
                                 .gamma = l->param[0].info.value,
                                 .beta = l->param[1].info.value,
                                 .gy = gy,
-                                .gx = gx,
+                                .gx = gx[0],
                                 .ggamma = l->param[0].info.grad,
                                 .gbeta = l->param[1].info.grad};
     return l->dev->ops->norm_act_bwd(l->dev, &d, &a);
 }
 
-static const struct prismi_layer_ops norm_ops = {"norm", 2, norm_infer, NULL, norm_forward, norm_backward, NULL};
+static const struct prismi_layer_ops norm_ops = {"norm", 2, false, norm_infer, NULL, norm_forward, norm_backward, NULL};
 
 struct prismi_layer prismi_layer_norm(enum prism_act act)
 {

@@ -23,16 +23,16 @@ static void window_infer(struct prismi_layer *l)
 static int window_forward(struct prismi_layer *l)
 {
     struct prism_window_desc d = window_desc(l, l->out, l->in);
-    return l->dev->ops->window(l->dev, &d, l->y, l->x);
+    return l->dev->ops->window(l->dev, &d, l->y, l->x[0]);
 }
 
-static int window_backward(struct prismi_layer *l, prism_mem gx, prism_mem gy)
+static int window_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
     struct prism_window_desc d = window_desc(l, l->in, l->out);
-    return l->dev->ops->window(l->dev, &d, gx, gy);
+    return l->dev->ops->window(l->dev, &d, gx[0], gy);
 }
 
-static const struct prismi_layer_ops window_ops = {"window", 0, window_infer, NULL, window_forward, window_backward, NULL};
+static const struct prismi_layer_ops window_ops = {"window", 0, false, window_infer, NULL, window_forward, window_backward, NULL};
 
 struct prismi_layer prismi_layer_window(int size)
 {

@@ -40,10 +40,10 @@ int prismi_step_loss(struct prism_session *s)
     if (!s->net->have_forward) {
         struct {
             uint64_t init, averaging, loss, product;
-        } key = {s->st.phase == PRISM_PHASE_INIT, averaging(s), prismi_loss_key(s->term.loss), s->net->layer[1].product};
+        } key = {s->st.phase == PRISM_PHASE_INIT, averaging(s), prismi_loss_key(s->term.loss), prismi_net_forward_key(s->net)};
         s->term.measured = false;
         PRISM_TRY(prismi_run_recorded(s->dev, &s->loss_half, prismi_hash64(&key, sizeof key, 0), enqueue_loss, s));
-        prismi_net_played(s->net); /* where it was, neither knows */
+        prismi_net_mark_replayed(s->net); /* where it was, neither knows */
         prismi_term_played(&s->term);
     } else {
         PRISM_TRY(enqueue_loss(s)); /* less to do, and not worth a recording */
@@ -76,7 +76,7 @@ int prismi_step_update(struct prism_session *s, double lr, bool last)
     PRISM_TRY(prismi_adam_set(s->dev, &s->adam, lr, ++s->st.adam_t));
     uint64_t key = (s->st.phase == PRISM_PHASE_INIT) | (uint64_t)s->adam.once << 1 | (uint64_t)s->term.halfway << 2;
     PRISM_TRY(prismi_run_recorded(s->dev, &s->update_half, key, enqueue_update, s));
-    prismi_net_updated(s->net); /* where it was played back */
+    prismi_net_update_done(s->net); /* where it was played back */
     return 0;
 }
 

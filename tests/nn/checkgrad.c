@@ -97,9 +97,26 @@ static double param_error(struct prism_net *net, const double *r, const struct p
     return worst;
 }
 
+/* Something to read; the caller releases. NULL: the net has no input. */
+static prism_mem give_input(struct prism_net *net)
+{
+    prism_mem x = NULL;
+    if (!prismi_layer_is_input(net->layer))
+        return NULL;
+    size_t n = prismi_layer_count(net->layer[0].out);
+    double *v = nn_new(n);
+    random_fill(v, n, 50);
+    MUST(ctx, dev->ops->alloc(dev, n * sizeof *v, &x));
+    MUST(ctx, prismi_dev_put(dev, x, PRISM_F64, v, n));
+    prismi_net_set_input(net, x);
+    free(v);
+    return x;
+}
+
 static void check_net(struct prism_net *net, const char *name)
 {
     size_t n = nn_out_count(net);
+    prism_mem in = give_input(net);
     double *r = nn_new(n), worst = 0;
     const char *where = "gradient", *worst_name = "";
     prism_mem gout = NULL, out;
@@ -129,6 +146,8 @@ static void check_net(struct prism_net *net, const char *name)
     nfailed += !ok;
     printf("%sok %d - %s # %s %s error %.1e, limit %.0e\n", ok ? "" : "not ", ++ncase, name, where, worst_name, worst, LIMIT);
     dev->ops->release(dev, gout);
+    if (in)
+        dev->ops->release(dev, in);
     free(g);
     free(kept);
     free(r);
@@ -174,6 +193,45 @@ static void check_layers(void)
     }
 }
 
+/* The layer reads the node that stands so many back. */
+static struct prismi_layer back(int n, struct prismi_layer layer)
+{
+    layer.from[0] = n;
+    return layer;
+}
+
+static void check_list(const struct prismi_layer *list, int n, const char *name)
+{
+    struct prism_net *net = NULL;
+    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, n, &(struct prismi_net_mode){.inference = false}, &net));
+    check_net(net, name);
+}
+#define CHECK_LIST(name, ...)                                                                      \
+    do {                                                                                           \
+        const struct prismi_layer list_[] = {__VA_ARGS__};                                         \
+        check_list(list_, (int)(sizeof list_ / sizeof *list_), name);                              \
+    } while (0)
+
+/* Tensors with several readers, inputs that are the caller's. */
+static void check_graphs(void)
+{
+    const struct prismi_layer relu = prismi_layer_act(PRISM_ACT_RELU), tanh = prismi_layer_act(PRISM_ACT_TANH);
+    const struct prismi_layer latent = prismi_layer_latent(5), start = conv(3, 4, 1, 0, true, false);
+    const struct prismi_layer same = conv(3, 3, 1, 1, false, true), end = conv(2, 3, 1, 1, false, false);
+    CHECK_LIST("residual", latent, start, same, relu, prismi_layer_add(3), end);
+    CHECK_LIST("twice the same", latent, start, tanh, prismi_layer_add(1), end);
+    CHECK_LIST("three readers", latent, start, same, tanh, prismi_layer_add(3), back(4, same), prismi_layer_add(2), end);
+    CHECK_LIST("two norms of one tensor", latent, start, prismi_layer_norm(PRISM_ACT_TANH),
+               back(2, prismi_layer_norm(PRISM_ACT_SIGMOID)), prismi_layer_add(2), end);
+    CHECK_LIST("norm of a convolution with a reader behind it", latent, start, prismi_layer_norm(PRISM_ACT_TANH),
+               prismi_layer_add(2), end);
+    CHECK_LIST("norm of a norm", latent, start, prismi_layer_norm(PRISM_ACT_RELU), prismi_layer_norm(PRISM_ACT_TANH), end);
+    CHECK_LIST("latent with two readers", latent, conv(5, 1, 1, 0, false, true), prismi_layer_add(2), start, tanh, end);
+    CHECK_LIST("input", prismi_layer_input(3, 5, 7), same, tanh, end);
+    CHECK_LIST("input with two readers", prismi_layer_input(3, 5, 7), same, tanh, prismi_layer_add(3), end);
+    CHECK_LIST("norm of the input", prismi_layer_input(3, 5, 7), prismi_layer_norm(PRISM_ACT_TANH), prismi_layer_add(2), end);
+}
+
 static void check_decoders(void)
 {
     static const struct {
@@ -209,6 +267,7 @@ int main(void)
     MUST(ctx, prism_ctx_create(NULL, &ctx));
     dev = nn_open(ctx, "ref", 1);
     check_layers();
+    check_graphs();
     check_decoders();
     printf("1..%d\n", ncase);
     prism_dev_close(&dev);

@@ -262,7 +262,7 @@ START_TEST(backward_order)
     struct prism_net *fold = NULL, *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 8, .obj_size = 8});
     MUST(ctx, prism_net_init(net, 1));
     prism_mem out;
-    ck_assert_int_eq(prism_net_backward(net, net->g[0]), PRISM_EINVAL);
+    ck_assert_int_eq(prism_net_backward(net, net->values), PRISM_EINVAL);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "forward before it"));
     MUST(ctx, prism_net_forward(net, &out));
     MUST(ctx, prism_net_backward(net, out));
@@ -533,7 +533,7 @@ static double *forward_eval(struct prism_net *net)
             continue;
         }
         size_t c = (size_t)l->in[0], n = prismi_layer_count(l->in);
-        double *x = nn_get(net, l->x, n), *r = nn_get(net, l->running, 2 * c);
+        double *x = nn_get(net, l->x[0], n), *r = nn_get(net, l->running, 2 * c);
         double *g = nn_get(net, l->param[0].info.value, c), *b = nn_get(net, l->param[1].info.value, c);
         for (size_t k = 0; k < n; k++) {
             size_t o = k / (n / c);

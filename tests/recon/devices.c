@@ -64,7 +64,7 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
     struct prism_session *s = new_session(&p);
     for (int i = 0; i < n_steps; i++) {
         if (anew && s->net)
-            s->net->layer[1].product = false;
+            s->net->fusion.y_is_ready = false;
         run_steps(s, 1);
     }
     out.hash = session_hash(s);

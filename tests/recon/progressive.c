@@ -146,7 +146,7 @@ START_TEST(what_is_remembered_changes_nothing)
             run_steps(b, 1);
             if (i >= 20)
                 ck_assert_int_eq(a->net->have_forward, a->sample_done); /* as the output was looked at */
-            ck_assert_int_eq(a->net->layer[1].product, !a->net->have_forward);
+            ck_assert_int_eq(a->net->fusion.y_is_ready, !a->net->have_forward);
             if (i % 5 == 0)
                 MUST(ctx, prism_session_evaluate(i % 2 ? a : b));
         }
