@@ -1,14 +1,14 @@
-/* Shared by the files of `prism bench`: one file per family, this small core under them.
+/* Shared by the files of prism-bench: one file per family, this small core under them.
  *
  * Everything runs through dev->ops and the library's public functions, so that the same code times every backend. A timed call
  * ends with sync(), inside the time. Functions return 0 or PRISM_E*, the sentence being in the context. */
 #ifndef PRISM_BENCH_H
 #define PRISM_BENCH_H
 
-#include "cli/cli.h"
 #include "core/internal.h"
 #include "core/json.h"
 #include "prismrec/recon.h"
+#include "program/cli.h"
 
 enum { BENCH_NAME = 72 };
 
@@ -65,6 +65,7 @@ struct bench {
     struct prism_dev_params dev_params;
     struct prism_cache *cache;         /* for what is to be measured with one; dev has none */
     const char *only, *sizes, *output; /* NULL where not given */
+    const char *part;                  /* of the suite; NULL: it has none */
     double seconds;                    /* per case */
     int n_samples, n_epochs;           /* 0 = the workload's own */
     enum prism_precision precision;    /* of step */
@@ -91,7 +92,7 @@ int bench_step(struct bench *b);
 int bench_recon(struct bench *b);
 int bench_baseline(struct bench *b);
 int bench_full(struct bench *b, int grid, int obj); /* baseline's part of that name */
-int bench_phase5(struct bench *b, const char *part);
+int bench_phase5(struct bench *b);
 int bench_profile(struct bench *b);
 int bench_cache(struct bench *b);
 int bench_amp(struct bench *b);

@@ -1,4 +1,4 @@
-/* prism bench: options, device, the suite, then files and exit code. */
+/* prism-bench: options, device, the suite, then files and exit code. */
 #include "bench.h"
 
 #include <math.h>
@@ -60,59 +60,54 @@ static bool options(struct bench *b, double *tolerance)
 
 /* ---- suites ---- */
 
-enum suite { OPS, FFT, STEP, RECON, BASELINE, PHASE5, CACHE, AMP, TABLE };
-static const char *const suites[] = {"ops", "fft", "step", "recon", "baseline", "phase5", "cache", "amp", "table", NULL};
+static const char *const phase5_parts[] = {"baseline", "optimized", "compare", "profile", "all", NULL};
 
-/* EXIT_USAGE after an error line where the command line names nothing that there is. */
-static int choose(const struct cli *cli, enum suite *out)
+struct suite {
+    const char *name, *doc;
+    int (*run)(struct bench *b);
+    const char *const *parts; /* NULL-terminated, the last is the default; NULL = none */
+};
+
+/* A suite is a row here: help, completion and man page follow. */
+static const struct suite suites[] = {
+    {"ops", "every operation of a training step", bench_ops, NULL},
+    {"fft", "transforms by size: plan, first call, steady state", bench_fft, NULL},
+    {"step", "one training step", bench_step, NULL},
+    {"recon", "a small reconstruction to a fixed loss", bench_recon, NULL},
+    {"baseline", "transforms, decoder, training, memory at 1024", bench_baseline, NULL},
+    {"phase5", "100 samples the naive way and the library's way", bench_phase5, phase5_parts},
+    {"cache", "repeated measurements: one sample, and 20 samples x 50 epochs", bench_cache, NULL},
+    {"amp", "steps in fp32, tf32, bf16, fp16", bench_amp, NULL},
+    {"table", "baseline, phase5, cache and amp as one table of the documents' rows", bench_table, NULL},
+};
+
+/* NULL and EXIT_USAGE's error line where the command line names nothing that there is. */
+static const struct suite *choose(struct bench *b)
 {
-    static const char *const parts[] = {"baseline", "optimized", "compare", "profile", "all", NULL};
-    int i = 0, part = 0;
-    while (suites[i] && strcmp(suites[i], cli->args[0]))
-        i++;
-    if (!suites[i]) {
-        cli_error("unknown suite '%s'%s ('prism bench --help' lists them)", cli->args[0],
-                  cli_suggest(cli->args[0], "", suites, -1));
-        return EXIT_USAGE;
+    const struct cli *cli = b->cli;
+    const char *names[CLI_COUNT(suites) + 1] = {NULL};
+    const struct suite *s = NULL;
+    for (int i = 0; i < CLI_COUNT(suites); i++) {
+        names[i] = suites[i].name;
+        if (!strcmp(names[i], cli->args[0]))
+            s = &suites[i];
     }
-    *out = (enum suite)i;
-    if (cli->n_args == 1)
-        return 0;
-    while (i == PHASE5 && parts[part] && strcmp(parts[part], cli->args[1]))
-        part++;
-    if (i != PHASE5 || !parts[part]) {
-        cli_error("'prism bench %s' has no part '%s'%s", suites[i], cli->args[1],
-                  i == PHASE5 ? cli_suggest(cli->args[1], "", parts, -1) : "");
-        return EXIT_USAGE;
+    if (!s) {
+        cli_error("unknown suite '%s'%s ('prism-bench --help' lists them)", cli->args[0], cli_suggest(cli->args[0], "", names, -1));
+        return NULL;
     }
-    return 0;
+    for (int i = 0; s->parts && s->parts[i]; i++)
+        if (cli->n_args == 1 || !strcmp(s->parts[i], cli->args[1]))
+            b->part = s->parts[i];
+    if (cli->n_args > 1 && !b->part) {
+        cli_error("'prism-bench %s' has no part '%s'%s", s->name, cli->args[1],
+                  s->parts ? cli_suggest(cli->args[1], "", s->parts, -1) : "");
+        return NULL;
+    }
+    return s;
 }
 
-static int run_suite(struct bench *b, enum suite suite)
-{
-    switch (suite) {
-    case OPS:
-        return bench_ops(b);
-    case FFT:
-        return bench_fft(b);
-    case STEP:
-        return bench_step(b);
-    case RECON:
-        return bench_recon(b);
-    case BASELINE:
-        return bench_baseline(b);
-    case PHASE5:
-        return bench_phase5(b, b->cli->n_args > 1 ? b->cli->args[1] : "all");
-    case CACHE:
-        return bench_cache(b);
-    case AMP:
-        return bench_amp(b);
-    default:
-        return bench_table(b);
-    }
-}
-
-static int measure(struct bench *b, enum suite suite, double tolerance, bool *passed)
+static int measure(struct bench *b, const struct suite *suite, double tolerance, bool *passed)
 {
     const char *json = cli_get(b->cli, "json"), *check = cli_get(b->cli, "check");
     const struct bench_mark start = {0};
@@ -128,25 +123,25 @@ static int measure(struct bench *b, enum suite suite, double tolerance, bool *pa
     bench_print(b, "%s\n%s: %s\n", cli_version_line(), prism_dev_backend(b->dev), b->dev->caps.device);
     bench_add_fact(b, "device/open", bench_now_ms() - began, "ms");
     PRISM_TRY(bench_roofs(b));
-    PRISM_TRY(run_suite(b, suite));
+    PRISM_TRY(suite->run(b));
     if (check)
         PRISM_TRY(bench_check(b, check, tolerance, &worse));
     if (json)
         PRISM_TRY(bench_write_json(b, json, start));
-    PRISM_TRY(bench_report(b, suites[suite], suites[suite], start));
+    PRISM_TRY(bench_report(b, suite->name, suite->name, start));
     *passed = worse == 0;
     for (int i = 0; i < b->n_verdicts; i++)
         *passed = *passed && b->verdicts[i].ok;
     return 0;
 }
 
-int bench_main(struct cli *cli)
+static int run(struct cli *cli)
 {
     struct bench b = {.cli = cli};
     double tolerance;
-    enum suite suite;
     bool passed = false;
-    if (choose(cli, &suite) || !options(&b, &tolerance))
+    const struct suite *suite = choose(&b);
+    if (!suite || !options(&b, &tolerance))
         return EXIT_USAGE;
     b.ctx = cli_ctx(false);
     if (!b.ctx)
@@ -160,4 +155,103 @@ int bench_main(struct cli *cli)
     prism_ctx_destroy(&b.ctx);
     bench_release(&b);
     return status == PRISM_EINVAL || status == PRISM_ENOTSUP ? EXIT_USAGE : status || !passed ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* ---- the program ---- */
+
+static char text[4096], words[256];
+static const struct cli_opt opts[] = {
+    {.name = "backend", .letter = 'b', .arg = "NAME", .words = "auto ref cpu cuda", .doc = "what computes; default: auto"},
+    {.name = "plugin-path", .arg = "DIR", .words = "@dir", .doc = "folder of backend plugins; default as in 'prism info'"},
+    {.name = "threads", .letter = 't', .arg = "N", .doc = "threads; 0, the default: all cores"},
+    {.name = "plain",
+     .doc = "general methods only: fused operations composed, no kernels for particular shapes; to find a faulty one"},
+    {.name = "seconds", .arg = "S", .doc = "how long to repeat a case, at least 5 times; default: 0.3"},
+    {.name = "only", .arg = "TEXT", .doc = "only cases whose name contains it"},
+    {.name = "sizes", .arg = "N/O,...", .doc = "grids and objects in pixels, instead of a suite's own"},
+    {.name = "precision", .arg = "NAME", .words = "fp32 tf32 bf16 fp16 fp64", .doc = "step: of the arithmetic; default: fp32"},
+    {.name = "operation",
+     .arg = "WHAT",
+     .words = "all fft model training full",
+     .doc = "baseline: fft, model, training, full or all; default: all"},
+    {.name = "n-samples", .arg = "N", .doc = "apertures, instead of a workload's own number"},
+    {.name = "n-epochs", .arg = "N", .doc = "steps a sample, instead of a workload's own number"},
+    {.name = "json", .letter = 'j', .arg = "FILE", .words = "@file", .doc = "write all results in Google Benchmark's layout"},
+    {.name = "output", .letter = 'o', .arg = "DIR", .words = "@dir", .doc = "write reports (.json, .txt, .svg) into this folder"},
+    {.name = "check",
+     .arg = "FILE",
+     .words = "@file",
+     .doc = "compare medians with an earlier --json file; exit 1 where one is worse"},
+    {.name = "tolerance", .arg = "P%", .doc = "how much slower is worse, for --check; default: 10%"},
+};
+
+static const struct cli_command command = {
+    .name = "",
+    .args = "SUITE [PART]",
+    .text = text,
+    .opts = opts,
+    .n_opts = CLI_COUNT(opts),
+    .min_args = 1,
+    .max_args = 2,
+    .words = words,
+    .run = run,
+};
+static const struct cli_command *const commands[] = {&command, NULL};
+const struct cli_program cli_program = {
+    .name = "prism-bench", .doc = "time operations, steps and whole workloads of PRISM", .commands = commands};
+
+/* The texts that list the suites. */
+static void describe(void)
+{
+    size_t n = (size_t)snprintf(
+        text, sizeof text,
+        "Time a suite and check its results in the same run. Times are of calls that end with a wait for the device: the first "
+        "call, then minimum, median and 95th percentile, and the share of what the measured memory rate and matrix product "
+        "allow.\n\n");
+    for (int i = 0; i < CLI_COUNT(suites); i++) {
+        const struct suite *s = &suites[i];
+        n += (size_t)snprintf(text + n, sizeof text - n, "  %-10s %s\n", s->name, s->doc);
+        if (s->parts) {
+            n += (size_t)snprintf(text + n, sizeof text - n, "  %-10s parts:", "");
+            for (int k = 0; s->parts[k]; k++)
+                n += (size_t)snprintf(text + n, sizeof text - n, " %s%s", s->parts[k], s->parts[k + 1] ? "" : " (the default)\n");
+        }
+        snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", i ? " " : "", s->name);
+    }
+    snprintf(text + n, sizeof text - n, "\nExit status 1: a result was wrong, a target missed, or --check found a slower median.");
+}
+
+static int dump(const char *what)
+{
+    if (what && !strcmp(what, "man")) {
+        cli_man_head(text);
+        cli_man_command(&command);
+        cli_man_options();
+        return EXIT_DONE;
+    }
+    if (what && !strcmp(what, "bash")) {
+        cli_bash();
+        return EXIT_DONE;
+    }
+    cli_error("--dump needs 'man' or 'bash'");
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli;
+    describe();
+    if (argc > 1 && !strcmp(argv[1], "--dump")) /* for the build: man page and completion */
+        return cli_end(dump(argv[2]));
+    if (argc > 1 && !strcmp(argv[1], "--version")) {
+        printf("%s\n", cli_version_line());
+        return cli_end(EXIT_DONE);
+    }
+    int code = cli_parse(&command, argc, argv, &cli);
+    if (!code && cli_has(&cli, "help"))
+        cli_help(stdout, &command);
+    else if (!code)
+        code = run(&cli);
+    cli_release(&cli);
+    return cli_end(code);
 }

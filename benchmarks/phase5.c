@@ -297,8 +297,9 @@ static int parts(struct bench *b, const char *part, const struct bench_workload 
     return all || !strcmp(part, "profile") ? bench_profile(b) : 0;
 }
 
-int bench_phase5(struct bench *b, const char *part)
+int bench_phase5(struct bench *b)
 {
+    const char *part = b->part;
     struct bench_mark mark = bench_mark(b);
     struct bench_workload w;
     int grid = 512, obj = 128, n = b->n_samples ? b->n_samples : 100, epochs = b->n_epochs ? b->n_epochs : 1;

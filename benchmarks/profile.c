@@ -1,6 +1,6 @@
 /* Where the time goes: the library's own profile of document B's workload with 20 samples, waiting after every call, with the files
  * that the document names. */
-#include "cli/profile.h"
+#include "program/profile.h"
 #include "bench.h"
 
 #include <stdlib.h>
@@ -54,20 +54,20 @@ static int write_breakdown(struct bench *b, const struct profile *p)
 }
 
 /* Through a file, as the forms are made from what is read from one: <output>/profiling/profile.json, else a temporary one. */
-static int read_back(struct bench *b, struct setup *s, const struct prism_profile_info *info, struct profile *out)
+static int read_back(struct bench *b, struct prism_dev *dev, const struct prism_profile_info *info, struct profile *out)
 {
     char dir[512], path[1024];
     uint8_t *text;
     size_t n;
     if (b->output) {
         PRISM_TRY(bench_place(b, "profiling/trace", ".json", path, sizeof path));
-        PRISM_TRY(profile_write_trace(s, info, path));
+        PRISM_TRY(profile_write_trace(dev, info, path));
         PRISM_TRY(bench_place(b, "profiling/profile", ".json", path, sizeof path));
     } else {
         PRISM_TRY(bench_scratch(b, dir, sizeof dir));
         snprintf(path, sizeof path, "%s/profile.json", dir);
     }
-    int status = profile_write_json(s, info, path);
+    int status = profile_write_json(dev, info, path);
     if (!status && !(status = prismi_file_read(b->ctx, path, (size_t)64 << 20, &text, &n))) {
         status = profile_parse(b->ctx, path, (const char *)text, n, out);
         prismi_free(text);
@@ -79,13 +79,13 @@ static int read_back(struct bench *b, struct setup *s, const struct prism_profil
     return status;
 }
 
-static int report(struct bench *b, struct setup *s)
+static int report(struct bench *b, struct prism_dev *dev)
 {
     struct bench_mark mark = bench_mark(b);
     struct prism_profile_info info;
     struct profile p;
-    PRISM_TRY(prism_profile_read(s->dev, &info));
-    PRISM_TRY(read_back(b, s, &info, &p));
+    PRISM_TRY(prism_profile_read(dev, &info));
+    PRISM_TRY(read_back(b, dev, &info, &p));
     profile_judge(&p);
     bench_print(b, "\nprofile of %d samples of one step, waiting after every call\n", SAMPLES);
     int status = print_kinds(b, &p);
@@ -101,23 +101,25 @@ int bench_profile(struct bench *b)
     const struct prism_profile_params whole = {.sync = true};
     struct prism_dev_params params = b->dev_params;
     struct bench_workload w;
-    struct setup s = {.ctx = b->ctx};
+    struct prism_dev *dev = NULL;
+    struct prism_dataset *ds = NULL;
+    struct prism_session *session = NULL;
     int grid = 512, obj = 128, status;
     if (b->sizes && sscanf(b->sizes, "%d/%d", &grid, &obj) != 2)
         return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128", b->sizes);
     params.profile = &whole;
     PRISM_TRY_OUT(bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12, SAMPLES, 1, &w));
     struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
-    PRISM_TRY_OUT(prism_dev_open(b->ctx, &params, &s.dev));
-    PRISM_TRY_OUT(bench_workload_dataset(s.dev, &w, &s.ds));
-    PRISM_TRY_OUT(prism_session_create(s.dev, s.ds, &p, &s.session));
+    PRISM_TRY_OUT(prism_dev_open(b->ctx, &params, &dev));
+    PRISM_TRY_OUT(bench_workload_dataset(dev, &w, &ds));
+    PRISM_TRY_OUT(prism_session_create(dev, ds, &p, &session));
     for (int i = 0; i < SAMPLES; i++)
-        PRISM_TRY_OUT(prism_session_step(s.session));
-    status = report(b, &s);
+        PRISM_TRY_OUT(prism_session_step(session));
+    status = report(b, dev);
 out:
-    prism_session_destroy(&s.session);
-    prism_dataset_destroy(&s.ds);
-    prism_dev_close(&s.dev);
+    prism_session_destroy(&session);
+    prism_dataset_destroy(&ds);
+    prism_dev_close(&dev);
     bench_workload_release(&w);
     return status;
 }

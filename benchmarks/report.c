@@ -149,20 +149,6 @@ static void time_entry(const struct bench *b, const struct bench_time *t, struct
     prismi_json_close(j, '}');
 }
 
-static int whole_file(struct bench *b, const char *path, const char *text)
-{
-    struct prismi_file *f;
-    if (!text)
-        return PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for the text of %s", path);
-    PRISM_TRY(prismi_file_create(b->ctx, path, &f));
-    int status = prismi_file_write(f, text, strlen(text));
-    if (status) {
-        prismi_file_abort(f);
-        return status;
-    }
-    return prismi_file_commit(f, false);
-}
-
 int bench_write_json(struct bench *b, const char *path, struct bench_mark since)
 {
     struct prismi_json_out j;
@@ -193,7 +179,7 @@ int bench_write_json(struct bench *b, const char *path, struct bench_mark since)
     prismi_json_close(&j, ']');
     prismi_json_close(&j, '}');
     prismi_json_newline(&j);
-    int status = whole_file(b, path, prismi_json_text(&j));
+    int status = prismi_file_text(b->ctx, path, prismi_json_text(&j));
     prismi_json_release(&j);
     return status;
 }
@@ -235,7 +221,7 @@ int bench_report(struct bench *b, const char *json, const char *text, struct ben
     PRISM_TRY(bench_place(b, json, ".json", path, sizeof path));
     PRISM_TRY(bench_write_json(b, path, since));
     PRISM_TRY(bench_place(b, text, ".txt", path, sizeof path));
-    return whole_file(b, path, b->text.failed || !b->text.text ? NULL : b->text.text + since.text);
+    return prismi_file_text(b->ctx, path, b->text.failed || !b->text.text ? NULL : b->text.text + since.text);
 }
 
 int bench_write_text(struct bench *b, const char *name, const char *text)
@@ -244,7 +230,7 @@ int bench_write_text(struct bench *b, const char *name, const char *text)
     if (!b->output)
         return 0;
     PRISM_TRY(bench_place(b, name, "", path, sizeof path));
-    return whole_file(b, path, text);
+    return prismi_file_text(b->ctx, path, text);
 }
 
 int bench_plot(struct bench *b, const char *name, const char *title, const struct prismi_svg_panel *panels, int n)

@@ -163,7 +163,8 @@ int bench_table(struct bench *b)
     struct prismi_text t = {0};
     PRISM_TRY(bench_baseline(b));
     PRISM_TRY(bench_fft(b));
-    PRISM_TRY(bench_phase5(b, "all"));
+    b->part = "all";
+    PRISM_TRY(bench_phase5(b));
     PRISM_TRY(bench_amp(b));
     prismi_text_add(&t, "| row | what | document | ours | required | |\n|---|---|---|---|---|---|\n");
     for (int i = 0; i < CLI_COUNT(rows); i++)

@@ -25,5 +25,5 @@ fails() {
     code=$1 word=$2
     shift 2
     "$@" >out 2>err
-    is $? "$code" && [ "$(grep -c . err)" -eq 1 ] && grep -q '^prism: error: ' err && grep -q -- "$word" err
+    is $? "$code" && [ "$(grep -c . err)" -eq 1 ] && grep -q "^prism[a-z-]*: error: " err && grep -q -- "$word" err
 }

@@ -1,5 +1,5 @@
 /* prism compare: runs side by side. */
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "core/internal.h"
 #include "core/json.h"
 #include "prismrec/config.h"

@@ -1,5 +1,5 @@
 /* prism info: what this program is and what it can use here. */
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "core/json.h"
 
 #include "git_version.h"

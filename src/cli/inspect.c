@@ -1,5 +1,5 @@
 /* prism inspect: what a checkpoint holds. Format: docs/formats.md and recon/checkpoint.c. */
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "core/internal.h"
 #include "core/json.h"
 #include "prismrec/image.h"

@@ -1,5 +1,5 @@
 /* prism keys: every setting. */
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "config/internal.h"
 #include "core/json.h"
 

@@ -1,4 +1,5 @@
 /* prism patterns: where apertures are placed in k-space. */
+#include "cli/command.h"
 #include "cli/figure.h"
 #include "core/internal.h"
 #include "core/json.h"

@@ -1,5 +1,5 @@
 /* prism presets: named starting points. */
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "core/json.h"
 #include "prismrec/config.h"
 

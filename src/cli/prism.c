@@ -1,24 +1,19 @@
 /* prism: the command line of the library. */
-#include "cli/cli.h"
-
-#include "git_version.h"
+#include "cli/command.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
-const struct cli_command *const cli_commands[] = {&cli_run,      &cli_info,    &cli_keys,    &cli_presets,
-                                                  &cli_patterns, &cli_inspect, &cli_compare, &cli_bench,   &cli_profile, NULL};
-
-const char *cli_version_line(void)
-{
-    static char text[64];
-    snprintf(text, sizeof text, "prism %s (%s)", prism_version(), PRISMI_GIT);
-    return text;
-}
+static const struct cli_command *const commands[] = {&cli_run,     &cli_info,    &cli_keys,  &cli_presets, &cli_patterns,
+                                                     &cli_inspect, &cli_compare, &cli_bench, &cli_profile, NULL};
+const struct cli_program cli_program = {
+    .name = "prism", .doc = "synthetic-aperture reconstruction with a generative decoder", .commands = commands};
 
 static const struct cli_command *find(const char *name)
 {
-    for (const struct cli_command *const *c = cli_commands; *c; c++)
+    for (const struct cli_command *const *c = commands; *c; c++)
         if (!strcmp((*c)->name, name))
             return *c;
     return NULL;
@@ -28,7 +23,7 @@ static int unknown_command(const char *name)
 {
     const char *names[16] = {"help", "version"};
     int n = 2;
-    for (const struct cli_command *const *c = cli_commands; *c && n < CLI_COUNT(names); c++)
+    for (const struct cli_command *const *c = commands; *c && n < CLI_COUNT(names); c++)
         names[n++] = (*c)->name;
     if (name[0] == '-')
         cli_error("unknown option %s: options follow a command, 'prism help' lists those", name);
@@ -37,12 +32,28 @@ static int unknown_command(const char *name)
     return EXIT_USAGE;
 }
 
+static void help_program(FILE *f)
+{
+    fprintf(f, "%s: %s\n\nUsage: prism COMMAND [ARGUMENT]... [OPTION]...\n\n", cli_version_line(), cli_program.doc);
+    for (const struct cli_command *const *c = commands; *c; c++)
+        fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->doc);
+    fprintf(f, "  %-10s %s\n  %-10s %s\n\n", "version", "show the version", "help", "show this, or 'prism help COMMAND'");
+    fputs("First steps:\n"
+          "  prism run --preset quick --input usaf --output runs/first\n"
+          "  prism inspect runs/first\n\n"
+          "Exit status: 0 done, 1 failed, 2 bad usage or configuration,\n3 done, but samples failed, 130 interrupted.\n",
+          f);
+}
+
 static int help(int argc, char **argv)
 {
     const struct cli_command *cmd = argc > 1 ? find(argv[1]) : NULL;
     if (argc > 1 && !cmd && argv[1][0] != '-')
         return unknown_command(argv[1]);
-    cli_help(stdout, cmd);
+    if (cmd)
+        cli_help(stdout, cmd);
+    else
+        help_program(stdout);
     return EXIT_DONE;
 }
 
@@ -50,9 +61,29 @@ static int dump(const char *what)
 {
     if (what && !strcmp(what, "man"))
         return cli_dump_man();
-    if (what && !strcmp(what, "bash"))
-        return cli_dump_bash();
+    if (what && !strcmp(what, "bash")) {
+        cli_bash();
+        return EXIT_DONE;
+    }
     cli_error("--dump needs 'man' or 'bash'");
+    return EXIT_USAGE;
+}
+
+/* Becomes another program of the house: the one beside this one, else the first in PATH. Returns only where there is none. */
+static int become(const struct cli_command *cmd, char **argv)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    argv[0] = (char *)(uintptr_t)cmd->program;
+    path[n > 0 ? n : 0] = '\0';
+    char *name = strrchr(path, '/');
+    if (name && (size_t)(path + sizeof path - name) > strlen(cmd->program) + 1) {
+        strcpy(name + 1, cmd->program);
+        execv(path, argv);
+    }
+    execvp(cmd->program, argv);
+    cli_error("'prism %s' runs %s, which is neither beside prism nor in PATH (%s); 'meson setup -Dbenchmarks=enabled' builds it",
+              cmd->name, cmd->program, strerror(errno));
     return EXIT_USAGE;
 }
 
@@ -70,6 +101,8 @@ static int dispatch(int argc, char **argv)
     const struct cli_command *cmd = find(name);
     if (!cmd)
         return unknown_command(name);
+    if (cmd->program)
+        return become(cmd, argv + 1);
     struct cli cli;
     int code = cli_parse(cmd, argc - 1, argv + 1, &cli);
     if (!code && cli_has(&cli, "help"))
@@ -83,14 +116,8 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        cli_help(stderr, NULL);
+        help_program(stderr);
         return EXIT_USAGE;
     }
-    int code = dispatch(argc, argv);
-    /* a full disk shows here at the latest; a reader that went away has had enough */
-    if ((fflush(stdout) || ferror(stdout)) && (code == EXIT_DONE || code == EXIT_SAMPLES) && errno != EPIPE) {
-        cli_error("cannot write to standard output: %s", strerror(errno));
-        code = EXIT_FAILED;
-    }
-    return code;
+    return cli_end(dispatch(argc, argv));
 }

@@ -1,5 +1,6 @@
 /* prism profile: where a run's time and memory go. */
-#include "cli/profile.h"
+#include "program/profile.h"
+#include "cli/command.h"
 #include "cli/run.h"
 #include "core/internal.h"
 
@@ -70,8 +71,8 @@ static int report(const struct run_profile *self, struct setup *s, const struct 
     struct prism_profile_info info;
     struct profile p;
     PRISM_TRY(prism_profile_read(s->dev, &info));
-    PRISM_TRY(profile_write_json(s, &info, rundir_file(dir, "profile.json")));
-    PRISM_TRY(profile_write_trace(s, &info, rundir_file(dir, "trace.json")));
+    PRISM_TRY(profile_write_json(s->dev, &info, rundir_file(dir, "profile.json")));
+    PRISM_TRY(profile_write_trace(s->dev, &info, rundir_file(dir, "trace.json")));
     PRISM_TRY(read_back(s->ctx, rundir_file(dir, "profile.json"), &p));
     int status = profile_write_folded(s->ctx, &p, rundir_file(dir, "stacks.folded"));
     if (!status)

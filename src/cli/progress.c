@@ -1,13 +1,9 @@
 #include "cli/progress.h"
+#include "program/cli.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
-
-static bool shown;
 
 double cli_seconds(void)
 {
@@ -19,19 +15,6 @@ double cli_seconds(void)
 void progress_start(struct progress *p, const char *unit, int64_t step)
 {
     *p = (struct progress){unit, cli_seconds(), 0, step};
-}
-
-void progress_clear(void)
-{
-    if (shown)
-        fputs("\r\033[K", stderr);
-    shown = false;
-}
-
-static int width(void)
-{
-    struct winsize w;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
 }
 
 static void duration(char *out, size_t n, double seconds)
@@ -63,8 +46,5 @@ void progress_show(struct progress *p, const struct prism_progress *at)
         duration(eta, sizeof eta, (double)(at->total_steps - at->step) / rate);
         snprintf(text + n, sizeof text - n, "  %.*f steps/s  ETA %s", rate < 10 ? 2 : 0, rate, eta);
     }
-    int columns = width() - 1;
-    fprintf(stderr, "\r%.*s\033[K", columns, text);
-    fflush(stderr);
-    shown = true;
+    cli_status(text);
 }

@@ -14,6 +14,5 @@ struct progress {
 };
 void progress_start(struct progress *p, const char *unit, int64_t step);
 void progress_show(struct progress *p, const struct prism_progress *at);
-void progress_clear(void); /* so that a message does not share the line */
 
 #endif

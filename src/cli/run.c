@@ -1,5 +1,6 @@
 /* prism run: one reconstruction, from a configuration to a folder of results. */
 #include "cli/run.h"
+#include "cli/command.h"
 #include "cli/progress.h"
 #include "core/internal.h"
 
@@ -138,7 +139,7 @@ static int end_lost(struct run *r)
 {
     struct prism_progress at;
     prism_session_progress(r->setup.session, &at);
-    progress_clear();
+    cli_status_clear();
     rundir_record(&r->dir, &r->setup, "failed", &at, wall_s(r));
     cli_error("the device was lost at step %lld", (long long)at.step);
     if (!r->saved_step) {
@@ -162,7 +163,7 @@ static int end_early(struct run *r, const char *status, int code)
         cli_error("step %lld is lost; an earlier checkpoint, if one was written, is still in %s", (long long)at.step, r->dir.path);
         return EXIT_FAILED;
     }
-    progress_clear();
+    cli_status_clear();
     if (rundir_record(&r->dir, &r->setup, status, &at, wall_s(r)))
         return cli_fail(r->setup.ctx, EXIT_FAILED);
     if (r->voice != VOICE_QUIET)
@@ -207,7 +208,7 @@ static int write_everything(struct run *r, double *result, int *n_failed)
     PRISM_TRY(rundir_checkpoint(&r->dir, s));
     PRISM_TRY(rundir_results(&r->dir, s, result, &final, written, sizeof written));
     PRISM_TRY(rundir_record(&r->dir, s, "done", &final, wall_s(r)));
-    progress_clear();
+    cli_status_clear();
     print_summary(r, &final, written);
     *n_failed = final.n_failed;
     return 0;

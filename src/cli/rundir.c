@@ -84,20 +84,6 @@ int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *
     return EXIT_DONE;
 }
 
-int rundir_write_text(struct prism_ctx *ctx, const char *path, const char *text)
-{
-    struct prismi_file *f;
-    if (!text)
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for the text of %s", path);
-    PRISM_TRY(prismi_file_create(ctx, path, &f));
-    int status = prismi_file_write(f, text, strlen(text));
-    if (status) {
-        prismi_file_abort(f);
-        return status;
-    }
-    return prismi_file_commit(f, false);
-}
-
 /* Keep the lines up to last_step, drop the rest. */
 static int open_metrics(struct rundir *d, struct prism_ctx *ctx, int64_t last_step)
 {
@@ -137,7 +123,7 @@ int rundir_open(struct rundir *d, struct setup *s, int64_t last_step)
     if (last_step)
         recall_start(d, s->ctx);
     PRISM_TRY(prism_config_dump(s->set, &yaml));
-    int status = rundir_write_text(s->ctx, rundir_file(d, "config.yaml"), yaml);
+    int status = prismi_file_text(s->ctx, rundir_file(d, "config.yaml"), yaml);
     free(yaml);
     return status ? status : open_metrics(d, s->ctx, last_step);
 }
@@ -319,7 +305,7 @@ int rundir_record(struct rundir *d, struct setup *s, const char *status, const s
     config_members(&j, s->cfg);
     prismi_json_close(&j, '}');
     prismi_json_newline(&j);
-    int code = rundir_write_text(s->ctx, rundir_file(d, "run.json"), prismi_json_text(&j));
+    int code = prismi_file_text(s->ctx, rundir_file(d, "run.json"), prismi_json_text(&j));
     prismi_json_release(&j);
     return code;
 }

@@ -27,8 +27,6 @@ int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *a
 int rundir_checkpoint(struct rundir *d, struct setup *s);
 /* run.json. final may be NULL. */
 int rundir_record(struct rundir *d, struct setup *s, const char *status, const struct prism_progress *final, double wall_s);
-/* A file that appears whole; text NULL: memory ran out. */
-int rundir_write_text(struct prism_ctx *ctx, const char *path, const char *text);
 /* reconstruction, comparison, curves; their names are stored in written. */
 int rundir_results(struct rundir *d, struct setup *s, const double *result, const struct prism_progress *final, char *written,
                    size_t n);

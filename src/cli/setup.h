@@ -2,8 +2,8 @@
 #ifndef PRISM_CLI_SETUP_H
 #define PRISM_CLI_SETUP_H
 
-#include "cli/cli.h"
 #include "prismrec/config.h"
+#include "program/cli.h"
 
 struct setup {
     struct prism_ctx *ctx;

@@ -298,3 +298,17 @@ int prismi_make_dirs(struct prism_ctx *ctx, const char *path)
     prismi_free(copy);
     return status;
 }
+
+int prismi_file_text(struct prism_ctx *ctx, const char *path, const char *text)
+{
+    struct prismi_file *f;
+    if (!text)
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for the text of %s", path);
+    PRISM_TRY(prismi_file_create(ctx, path, &f));
+    int status = prismi_file_write(f, text, strlen(text));
+    if (status) {
+        prismi_file_abort(f);
+        return status;
+    }
+    return prismi_file_commit(f, false);
+}

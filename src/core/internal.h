@@ -113,6 +113,8 @@ int prismi_file_printf(struct prismi_file *f, const char *fmt, ...) PRISM_PRINTF
 /* flush, fsync, rename (keep_previous: the old file becomes <path>.1), fsync the folder. Frees f. */
 int prismi_file_commit(struct prismi_file *f, bool keep_previous);
 void prismi_file_abort(struct prismi_file *f); /* NULL ok */
+/* A text as a whole file; text NULL: memory ran out while it was made. */
+int prismi_file_text(struct prism_ctx *ctx, const char *path, const char *text);
 int prismi_file_read(struct prism_ctx *ctx, const char *path, size_t max_bytes, uint8_t **data, size_t *bytes);
 int prismi_make_dirs(struct prism_ctx *ctx, const char *path);
 

@@ -6,12 +6,23 @@ cd "$top" || exit 1
 finish() { echo "1..$n"; [ "$failures" -eq 0 ]; exit; }
 bench() { "$prism" bench "$@" >out 2>err; }
 
+mkdir alone && cp "$prism" alone/prism
+(PATH="$top/nowhere:$PATH" && fails 2 'Dbenchmarks' alone/prism bench step)
+ok $? "without the program one sentence names the option that builds it"
+[ "$built" -eq 1 ] || finish
 fails 2 'SUITE' "$prism" bench
 ok $? "no suite"
-if [ "$built" -ne 1 ]; then
-    fails 2 'Dbenchmarks' "$prism" bench step
-    ok $? "without benchmarks one sentence names the option"
-    finish
+"$prism" bench --help >out && "${prism%/*}/prism-bench" --help | cmp -s - out && grep -q '^Usage: prism-bench SUITE' out &&
+    [ "$(grep -cE "^  (step|ops|fft|recon|table) " out)" -eq 5 ]
+ok $? "'prism bench' is prism-bench, whose help lists the suites"
+"${prism%/*}/prism-bench" --dump man >bench.1 && grep -q '^.SH OPTIONS' bench.1 && "${prism%/*}/prism-bench" --dump bash >bench.bash &&
+    "$prism" --dump bash >prism.bash
+ok $? "man page and completion"
+if command -v bash >/dev/null; then
+    bash -c '. ./prism.bash; . ./bench.bash; COMP_WORDS=(prism bench st); COMP_CWORD=2; _prism; [ "${COMPREPLY[*]}" = step ]' 2>err
+    ok $? "completion of 'prism bench'"
+else
+    skip "completion of 'prism bench'" "no bash"
 fi
 fails 2 'did you mean step' "$prism" bench stpe
 ok $? "unknown suite"

@@ -9,11 +9,11 @@ rule() { # description, offending lines
 }
 # grep over code, without comment lines
 code() { pattern=$1; shift; grep -rnE "$pattern" "$@" 2>/dev/null | grep -vE '^[^:]*:[0-9]*: *(/\*|\*|//)'; }
-above="src/core src/optics src/nn src/fit src/recon src/config src/image"
+above="src/core src/optics src/nn src/fit src/data src/recon src/config src/image src/draw"
 echo 1..11
 rule "the library above the seam names no backend's library" "$(code 'cuda|fftw|cblas|openblas|omp_|pragma omp' $above | grep -v 'PRISMI_')"
-rule "the library prints nothing" "$(code '(^|[^a-z_])(printf|puts|perror|fputs|fprintf) *\(' src --include=*.c --include=*.h | grep -v '^src/cli/')"
-rule "the library neither aborts nor exits" "$(code '(^|[^a-z_])(abort|exit|_exit) *\(' src --include=*.c --include=*.h | grep -v '^src/cli/')"
+rule "the library prints nothing" "$(code '(^|[^a-z_])(printf|puts|perror|fputs|fprintf) *\(' src --include=*.c --include=*.h | grep -vE '^src/(cli|program)/')"
+rule "the library neither aborts nor exits" "$(code '(^|[^a-z_])(abort|exit|_exit) *\(' src --include=*.c --include=*.h | grep -vE '^src/(cli|program)/')"
 rule "nn and optics do not know each other" "$(grep -rn '"optics/\|prismrec/optics' src/nn; grep -rn '"nn/\|prismrec/net' src/optics)"
 rule "training knows neither optics nor networks nor pictures" "$(grep -rnE '"(optics|nn|recon|data|image|config)/|prismrec/(optics|net|recon|image|config)' src/fit)"
 rule "reconstruction knows instruments by their table alone" "$(grep -rnE 'struct prism_measure\b|prism_measure_[a-z]+\(|prism_propagator_create|"optics/(subaperture|propagated|identity)' src/recon)"

@@ -1,10 +1,10 @@
 /* A profile as prism shows it: profile.json, read into a struct, and the forms made from that. */
-#ifndef PRISM_CLI_PROFILE_H
-#define PRISM_CLI_PROFILE_H
+#ifndef PRISM_PROGRAM_PROFILE_H
+#define PRISM_PROGRAM_PROFILE_H
 
-#include "cli/rundir.h"
 #include "core/json.h"
 #include "prismrec/profile.h"
+#include "program/cli.h"
 
 /* Times in seconds, memory in bytes. */
 struct profile_node {
@@ -62,8 +62,8 @@ void profile_judge(struct profile *p); /* fills findings */
 void profile_print(FILE *f, const struct profile *p, int top);
 
 /* Files. All from what a device holds, or from the struct; 0 or PRISM_E*. */
-int profile_write_json(struct setup *s, const struct prism_profile_info *info, const char *path);
-int profile_write_trace(struct setup *s, const struct prism_profile_info *info, const char *path);
+int profile_write_json(struct prism_dev *dev, const struct prism_profile_info *info, const char *path);
+int profile_write_trace(struct prism_dev *dev, const struct prism_profile_info *info, const char *path);
 int profile_write_folded(struct prism_ctx *ctx, const struct profile *p, const char *path);
 int profile_write_html(struct prism_ctx *ctx, const struct profile *p, int top, const char *path);
 

@@ -1,12 +1,12 @@
-/* Shared by the subcommands of `prism`. */
-#ifndef PRISM_CLI_H
-#define PRISM_CLI_H
+/* Command lines: what the programs share. Options, help, messages, man page and completion from one table. */
+#ifndef PRISM_PROGRAM_CLI_H
+#define PRISM_PROGRAM_CLI_H
 
 #include "prismrec/ctx.h"
 
 #include <stdio.h>
 
-/* What a shell learns from prism. */
+/* What a shell learns from a program. */
 enum {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,
@@ -29,7 +29,7 @@ struct cli_opt {
 struct cli;
 
 struct cli_command {
-    const char *name, *args; /* args: as in the synopsis, "" = none */
+    const char *name, *args; /* name "": the program is this one command. args: as in the synopsis, "" = none */
     const char *doc;         /* one line */
     const char *text;        /* paragraphs for help and man page; each line is one */
     const struct cli_opt *opts;
@@ -38,7 +38,16 @@ struct cli_command {
     int min_args, max_args;         /* max_args -1 = any number */
     const char *words;              /* completion of the arguments */
     int (*run)(struct cli *cli);
+    const char *program; /* runs this program instead, which parses the arguments; no options here. NULL: run */
 };
+
+/* Each program defines one. */
+struct cli_program {
+    const char *name;                          /* begins every message */
+    const char *doc;                           /* one line */
+    const struct cli_command *const *commands; /* NULL-terminated */
+};
+extern const struct cli_program cli_program;
 
 /* A parsed command line. */
 struct cli {
@@ -55,10 +64,6 @@ struct cli {
 
 #define CLI_COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-extern const struct cli_command cli_run, cli_info, cli_keys, cli_presets, cli_patterns, cli_inspect, cli_compare, cli_bench,
-    cli_profile;
-extern const struct cli_command *const cli_commands[]; /* NULL-terminated */
-
 /* Options every command has. */
 extern const struct cli_opt cli_common_opts[];
 extern const int cli_n_common_opts;
@@ -72,9 +77,12 @@ void cli_release(struct cli *cli);
 const char *cli_get(const struct cli *cli, const char *name); /* the last value, or NULL */
 bool cli_has(const struct cli *cli, const char *name);
 
-/* "prism: error: <sentence>" on standard error, one line. */
+/* "<program>: error: <sentence>" on standard error, one line. */
 void cli_error(const char *fmt, ...) PRISM_PRINTF(1, 2);
 void cli_warn(const char *fmt, ...) PRISM_PRINTF(1, 2);
+/* A line on standard error that the next one, or a message, replaces. */
+void cli_status(const char *text);
+void cli_status_clear(void);
 /* The context's last error; returns code. */
 int cli_fail(const struct prism_ctx *ctx, int code);
 /* A context that prints warnings; NULL after an error line. quiet: errors only, which the caller prints. */
@@ -83,15 +91,20 @@ struct prism_ctx *cli_ctx(bool quiet);
 /* "; did you mean <prefix>x?" for the candidate nearest to word, or "". n candidates, or NULL-terminated for n < 0. */
 const char *cli_suggest(const char *word, const char *prefix, const char *const *candidates, int n);
 
-void cli_help(FILE *f, const struct cli_command *cmd); /* NULL: of the program */
+void cli_help(FILE *f, const struct cli_command *cmd);
 void cli_synopsis(FILE *f, const struct cli_command *cmd);
-int cli_dump_man(void);
-int cli_dump_bash(void);
-
 /* "prism 0.1.0 (abc123)" */
 const char *cli_version_line(void);
+/* The last thing a program does: its exit code, where standard output took everything. */
+int cli_end(int code);
 
-int bench_main(struct cli *cli); /* benchmarks/, where they are built */
+/* man.c: pieces of a man page and a bash completion, to standard output. text: as in cli_command. */
+void cli_man_head(const char *text);
+void cli_man_command(const struct cli_command *cmd); /* synopsis, text, options; of a program that is one command: options */
+void cli_man_options(void);                          /* those of every command */
+void cli_man_items(const char *title, const char *const (*items)[2], int n);
+void cli_roff(const char *text); /* escaped */
+void cli_bash(void);             /* the whole completion of the program */
 
 /* A finished text and a newline, to standard output. */
 struct prismi_json_out;

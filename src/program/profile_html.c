@@ -1,5 +1,6 @@
 /* A profile as one page that needs nothing else: tables, an icicle of the tree, bars of memory. */
-#include "cli/profile.h"
+#include "core/internal.h"
+#include "program/profile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -234,7 +235,7 @@ int profile_write_html(struct prism_ctx *ctx, const struct profile *p, int top, 
     put_memory(&h);
     PUT(&h, "</body></html>\n");
     char *text = prismi_text_take(&h.out);
-    int status = rundir_write_text(ctx, path, text);
+    int status = prismi_file_text(ctx, path, text);
     free(text);
     return status;
 }

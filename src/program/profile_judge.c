@@ -1,5 +1,5 @@
 /* What in a profile deserves attention, and what to do about it. */
-#include "cli/profile.h"
+#include "program/profile.h"
 
 #include <stdarg.h>
 #include <string.h>

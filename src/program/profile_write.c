@@ -1,6 +1,6 @@
 /* What a profiled device holds, as files: profile.json, a timeline for Perfetto and chrome://tracing, stacks for flame graphs. */
-#include "cli/profile.h"
 #include "core/internal.h"
+#include "program/profile.h"
 
 #include <sys/resource.h>
 
@@ -45,16 +45,16 @@ static void owner(struct prismi_json_out *j, const char *name, double bytes, dou
     prismi_json_close(j, '}');
 }
 
-static int memory_members(struct prismi_json_out *j, struct setup *s, int n)
+static int memory_members(struct prismi_json_out *j, struct prism_dev *dev, int n)
 {
     prismi_json_open(j, "memory", '[');
     for (int i = 0; i < n; i++) {
         struct prism_profile_memory m;
-        PRISM_TRY(prism_profile_memory(s->dev, i, &m));
+        PRISM_TRY(prism_profile_memory(dev, i, &m));
         owner(j, m.owner, (double)m.bytes, (double)m.peak_bytes);
     }
     for (int i = 0; i < PRISM_CACHE_KINDS; i++) { /* each keeps what it has, up to its budget */
-        double bytes = (double)prism_cache_get_stats(s->cache, i).bytes;
+        double bytes = (double)prism_cache_get_stats(prismi_dev_cache(dev), i).bytes;
         char name[32];
         snprintf(name, sizeof name, "cache, %s (host)", prism_cache_kind_name(i));
         if (i != PRISM_CACHE_PLANS && i != PRISM_CACHE_CONSTANTS) /* the backend's own; part of the loss */
@@ -64,15 +64,15 @@ static int memory_members(struct prismi_json_out *j, struct setup *s, int n)
     return 0;
 }
 
-static int all_members(struct prismi_json_out *j, struct setup *s, const struct prism_profile_info *info)
+static int all_members(struct prismi_json_out *j, struct prism_dev *dev, const struct prism_profile_info *info)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     prismi_json_open(j, NULL, '{');
     prismi_json_string(j, "format", "prism-profile");
     prismi_json_number(j, "version", 1);
-    prismi_json_string(j, "backend", prism_dev_backend(s->dev));
-    prismi_json_string(j, "device", s->dev->caps.device);
+    prismi_json_string(j, "backend", prism_dev_backend(dev));
+    prismi_json_string(j, "device", dev->caps.device);
     prismi_json_bool(j, "asynchronous", info->asynchronous);
     prismi_json_bool(j, "regions_only", info->regions_only);
     prismi_json_bool(j, "sync", info->sync);
@@ -85,20 +85,20 @@ static int all_members(struct prismi_json_out *j, struct setup *s, const struct 
     prismi_json_number(j, "device_peak_bytes", (double)info->device_peak_bytes);
     prismi_json_number(j, "step_growth_bytes", (double)info->step_growth_bytes);
     prismi_json_number(j, "peak_rss_bytes", 1024.0 * (double)usage.ru_maxrss);
-    PRISM_TRY(memory_members(j, s, info->n_owners));
-    PRISM_TRY(node_members(j, s->dev, info->n_nodes));
+    PRISM_TRY(memory_members(j, dev, info->n_owners));
+    PRISM_TRY(node_members(j, dev, info->n_nodes));
     prismi_json_close(j, '}');
     prismi_json_newline(j);
     return 0;
 }
 
-int profile_write_json(struct setup *s, const struct prism_profile_info *info, const char *path)
+int profile_write_json(struct prism_dev *dev, const struct prism_profile_info *info, const char *path)
 {
     struct prismi_json_out j;
     prismi_json_init(&j, true);
-    int status = all_members(&j, s, info);
+    int status = all_members(&j, dev, info);
     if (!status)
-        status = rundir_write_text(s->ctx, path, prismi_json_text(&j));
+        status = prismi_file_text(prismi_dev_ctx(dev), path, prismi_json_text(&j));
     prismi_json_release(&j);
     return status;
 }
@@ -125,13 +125,13 @@ static int quoted(struct prismi_file *f, const char *label)
     return status;
 }
 
-static int trace_events(struct setup *s, struct prismi_file *f, const struct prism_profile_info *info)
+static int trace_events(struct prism_dev *dev, struct prismi_file *f, const struct prism_profile_info *info)
 {
     for (size_t i = 0; i < info->n_events; i++) {
         struct prism_profile_event e;
         struct prism_profile_node n;
-        PRISM_TRY(prism_profile_event(s->dev, i, &e));
-        PRISM_TRY(prism_profile_node(s->dev, e.node, &n));
+        PRISM_TRY(prism_profile_event(dev, i, &e));
+        PRISM_TRY(prism_profile_node(dev, e.node, &n));
         PRISM_TRY(prismi_file_printf(f, ",\n{\"name\":"));
         PRISM_TRY(quoted(f, n.label));
         /* integers, so that no locale and no rounding moves a child out of its parent */
@@ -143,10 +143,10 @@ static int trace_events(struct setup *s, struct prismi_file *f, const struct pri
     return 0;
 }
 
-int profile_write_trace(struct setup *s, const struct prism_profile_info *info, const char *path)
+int profile_write_trace(struct prism_dev *dev, const struct prism_profile_info *info, const char *path)
 {
     struct prismi_file *f;
-    PRISM_TRY(prismi_file_create(s->ctx, path, &f));
+    PRISM_TRY(prismi_file_create(prismi_dev_ctx(dev), path, &f));
     int status = prismi_file_printf(
         f,
         "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"wall_ns\":\"%llu\",\"dropped_events\":\"%zu\",\"clock\":\"%s\"},\n"
@@ -155,7 +155,7 @@ int profile_write_trace(struct setup *s, const struct prism_profile_info *info, 
         (unsigned long long)info->wall_ns, info->n_dropped, info->asynchronous ? "host, enqueueing" : "host",
         info->asynchronous ? "enqueueing" : "regions and operations");
     if (!status)
-        status = trace_events(s, f, info);
+        status = trace_events(dev, f, info);
     if (!status)
         status = prismi_file_printf(f, "\n]}\n");
     return commit(f, status);

@@ -1,5 +1,5 @@
 /* A profile as text. */
-#include "cli/profile.h"
+#include "program/profile.h"
 
 #include <stdlib.h>
 #include <string.h>

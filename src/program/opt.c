@@ -1,23 +1,51 @@
 /* Options: parsing, help, suggestions, messages. */
-#include "cli/cli.h"
-#include "cli/progress.h"
 #include "core/json.h"
+#include "program/cli.h"
+
+#include "git_version.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 const struct cli_opt cli_common_opts[] = {
     {.name = "help", .letter = 'h', .doc = "show this help and exit"},
 };
 const int cli_n_common_opts = CLI_COUNT(cli_common_opts);
 
+/* ---- messages ---- */
+
+static bool shown;
+
+static int width(void)
+{
+    struct winsize w;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
+}
+
+void cli_status(const char *text)
+{
+    fprintf(stderr, "\r%.*s\033[K", width() - 1, text);
+    fflush(stderr);
+    shown = true;
+}
+
+void cli_status_clear(void)
+{
+    if (shown)
+        fputs("\r\033[K", stderr);
+    shown = false;
+}
+
 static void message(const char *kind, const char *fmt, va_list ap)
 {
-    progress_clear();
-    fprintf(stderr, "prism: %s: ", kind);
+    cli_status_clear();
+    fprintf(stderr, "%s: %s: ", cli_program.name, kind);
     vfprintf(stderr, fmt, ap);
     fputc('\n', stderr);
 }
@@ -59,6 +87,24 @@ struct prism_ctx *cli_ctx(bool quiet)
     if (prism_ctx_create(&params, &ctx))
         cli_error("not enough memory to start");
     return ctx;
+}
+
+const char *cli_version_line(void)
+{
+    static char text[64];
+    snprintf(text, sizeof text, "%s %s (%s)", cli_program.name, prism_version(), PRISMI_GIT);
+    return text;
+}
+
+int cli_end(int code)
+{
+    /* a full disk shows here at the latest; a reader that went away has had enough */
+    bool done = code == EXIT_DONE || code == EXIT_SAMPLES;
+    if ((fflush(stdout) || ferror(stdout)) && done && errno != EPIPE) {
+        cli_error("cannot write to standard output: %s", strerror(errno));
+        code = EXIT_FAILED;
+    }
+    return code;
 }
 
 /* ---- suggestions ---- */
@@ -109,6 +155,14 @@ static const struct cli_opt *find(const struct cli_command *cmd, const char *typ
     return NULL;
 }
 
+/* What a user types to get cmd: "prism run", or "prism-bench" for a program that is one command. */
+static const char *typed_name(const struct cli_command *cmd)
+{
+    static char text[64];
+    snprintf(text, sizeof text, "%s%s%s", cli_program.name, *cmd->name ? " " : "", cmd->name);
+    return text;
+}
+
 static int unknown_option(const struct cli_command *cmd, const char *typed)
 {
     const char *names[64];
@@ -118,7 +172,7 @@ static int unknown_option(const struct cli_command *cmd, const char *typed)
         names[n] = cli_opt_at(cmd, n)->name;
     snprintf(word, sizeof word, "%.*s", (int)strcspn(typed, "="), typed);
     const char *hint = strncmp(word, "--", 2) ? "" : cli_suggest(word + 2, "--", names, n);
-    cli_error("unknown option %s%s ('prism %s --help' lists the options)", word, hint, cmd->name);
+    cli_error("unknown option %s%s ('%s --help' lists the options)", word, hint, typed_name(cmd));
     return EXIT_USAGE;
 }
 
@@ -176,12 +230,12 @@ int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct cli *
     if (cli_has(out, "help"))
         return 0;
     if (out->n_args < cmd->min_args) {
-        cli_error("'prism %s' needs %s; 'prism %s --help' shows how", cmd->name, cmd->args, cmd->name);
+        cli_error("'%s' needs %s; '%s --help' shows how", typed_name(cmd), cmd->args, typed_name(cmd));
         return EXIT_USAGE;
     }
     if (cmd->max_args >= 0 && out->n_args > cmd->max_args) {
-        cli_error("'prism %s' does not know what to do with '%s'; 'prism %s --help' shows how", cmd->name, out->args[cmd->max_args],
-                  cmd->name);
+        cli_error("'%s' does not know what to do with '%s'; '%s --help' shows how", typed_name(cmd), out->args[cmd->max_args],
+                  typed_name(cmd));
         return EXIT_USAGE;
     }
     return 0;
@@ -242,30 +296,11 @@ static void help_option(FILE *f, const struct cli_opt *o)
 
 void cli_synopsis(FILE *f, const struct cli_command *cmd)
 {
-    fprintf(f, "prism %s%s%s%s", cmd->name, *cmd->args ? " " : "", cmd->args, cmd->n_opts ? " [OPTION]..." : "");
-}
-
-static void help_program(FILE *f)
-{
-    fprintf(f,
-            "%s: synthetic-aperture reconstruction with a generative decoder\n\nUsage: prism COMMAND [ARGUMENT]... [OPTION]...\n\n",
-            cli_version_line());
-    for (const struct cli_command *const *c = cli_commands; *c; c++)
-        fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->doc);
-    fprintf(f, "  %-10s %s\n  %-10s %s\n\n", "version", "show the version", "help", "show this, or 'prism help COMMAND'");
-    fputs("First steps:\n"
-          "  prism run --preset quick --input usaf --output runs/first\n"
-          "  prism inspect runs/first\n\n"
-          "Exit status: 0 done, 1 failed, 2 bad usage or configuration,\n3 done, but samples failed, 130 interrupted.\n",
-          f);
+    fprintf(f, "%s%s%s%s", typed_name(cmd), *cmd->args ? " " : "", cmd->args, cmd->n_opts ? " [OPTION]..." : "");
 }
 
 void cli_help(FILE *f, const struct cli_command *cmd)
 {
-    if (!cmd) {
-        help_program(f);
-        return;
-    }
     fputs("Usage: ", f);
     cli_synopsis(f, cmd);
     fputs("\n\n", f);

@@ -1,6 +1,6 @@
 /* profile.json read and added up. */
-#include "cli/profile.h"
 #include "core/internal.h"
+#include "program/profile.h"
 
 #include <math.h>
 #include <stdio.h>
