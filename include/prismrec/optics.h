@@ -124,6 +124,23 @@ PRISM_API int prism_propagator_create(struct prism_dev *dev, enum prism_propagat
 /* Fraunhofer below Fresnel number 0.1, else angular spectrum. */
 PRISM_API enum prism_propagator prism_propagator_select(double fresnel_number);
 
+/* ---- instruments ------------------------------------------------------------------------ */
+
+/* What stands between object and detector. A frame is what one aperture lets
+ * through. */
+enum prism_instrument {
+    /* The aperture lies in the object's far field: a transform, the aperture, a
+     * transform back to a field that may be smaller than the grid (below). */
+    PRISM_INSTRUMENT_SUBAPERTURE,
+    /* u_k = P^H M_k P x: the object's field propagated over a distance by any
+     * propagator, scaled to P^H P = 1, the aperture in the plane reached, and
+     * back. Aperture sizes and centres are in pixels of that plane. */
+    PRISM_INSTRUMENT_PROPAGATED,
+    /* Every frame is the object itself, without an aperture. */
+    PRISM_INSTRUMENT_IDENTITY,
+    PRISM_INSTRUMENT_COUNT
+};
+
 /* ---- measurement: sub-apertures of one object's spectrum ------------------------------------------------------------------ */
 
 /* u_b = F^-1_m[ P_b . crop_b( F_n x ) ], b = 0..batch-1: the complex field a detector behind aperture index[b] sees; the measured

@@ -1,10 +1,25 @@
-/* Creation by kind, and entries that are composed of others. */
+/* The kinds of instruments, and entries that are composed of others. */
 #include "optics/instrument.h"
+
+/* Sub-apertures are checked as they are made: their public form has more freedom. */
+static int no_check(struct prism_ctx *ctx, const struct prismi_instrument_params *params)
+{
+    (void)ctx;
+    (void)params;
+    return 0;
+}
+
+const struct prismi_instrument_kind prismi_instrument_kinds[PRISM_INSTRUMENT_COUNT] = {
+    [PRISM_INSTRUMENT_SUBAPERTURE] = {"subaperture", true, no_check, prismi_subaperture_create},
+    [PRISM_INSTRUMENT_PROPAGATED] = {"propagated", true, prismi_propagated_check,
+                                     prismi_propagated_create},
+    [PRISM_INSTRUMENT_IDENTITY] = {"identity", false, prismi_identity_check, prismi_identity_create},
+};
 
 int prismi_instrument_create(struct prism_dev *dev, const struct prismi_instrument_params *params,
                              struct prismi_instrument **out)
 {
-    return prismi_subaperture_create(dev, params, out);
+    return prismi_instrument_kinds[params->kind].create(dev, params, out);
 }
 
 void prismi_instrument_destroy(struct prismi_instrument **in)
@@ -12,6 +27,35 @@ void prismi_instrument_destroy(struct prismi_instrument **in)
     struct prism_linop *op = *in ? &(*in)->op : NULL;
     prism_linop_destroy(&op);
     *in = NULL;
+}
+
+int prismi_instrument_check_frame(const struct prismi_instrument *in, int k)
+{
+    if (k < 0 || k >= in->n_frames)
+        return PRISM_FAIL(prismi_dev_ctx(in->op.dev), PRISM_EINVAL,
+                          "frame %d: the instrument has %d frames, 0 to %d", k, in->n_frames,
+                          in->n_frames - 1);
+    return 0;
+}
+
+int prismi_instrument_select(struct prismi_instrument *in, const int32_t *index)
+{
+    struct prism_dev *dev = in->op.dev;
+
+    for (int b = 0; b < in->batch; b++)
+        PRISM_TRY(prismi_instrument_check_frame(in, index[b]));
+    return dev->ops->write(dev, in->index, index, (size_t)in->batch * sizeof *index);
+}
+
+int prismi_instrument_start(struct prismi_instrument *in)
+{
+    struct prism_dev *dev = in->op.dev;
+
+    for (int b = 0; b < in->batch; b++) {
+        const int32_t k = b % in->n_frames;
+        PRISM_TRY(dev->ops->write(dev, in->index + (size_t)b * sizeof k, &k, sizeof k));
+    }
+    return 0;
 }
 
 int prismi_instrument_normal(struct prismi_instrument *in, prism_mem y, prism_mem x, prism_mem u)

@@ -70,6 +70,7 @@ struct prismi_instrument_ops {
 struct prismi_instrument {
     struct prism_linop op; /* x: [obj,obj] real or complex, y: [batch,field,field] complex */
     const struct prismi_instrument_ops *ops;
+    int n_frames, batch;
     prism_mem index;     /* device [batch] I32: the selected frames */
     prism_mem held;      /* by prismi_instrument_hold */
     double norm2;        /* bound of the eigenvalues of A_k A_k^H, for every k */
@@ -77,28 +78,54 @@ struct prismi_instrument {
 };
 
 struct prismi_instrument_params {
+    enum prism_instrument kind;
     enum prism_dtype dtype; /* PRISM_F32 or PRISM_F64 */
     bool complex_object;
     int grid, obj, field; /* sides of the aperture plane, the object and the detector */
     int n_frames, batch;  /* frames in all, and in a call */
     bool masks;           /* frames are given by set_mask, else by set_aperture */
     struct prism_aperture aperture; /* largest one that set_aperture will be given */
-    enum prism_measure_method method;
+    enum prism_measure_method method;         /* sub-apertures */
+    enum prism_propagator propagator;         /* propagated, as are the lengths: */
+    double distance_m, pitch_m, wavelength_m; /* pitch_m: of the object's pixels */
 };
+
+/* A kind of instrument: a row of prismi_instrument_kinds. */
+struct prismi_instrument_kind {
+    const char *name;
+    bool masks; /* instruments have set_mask */
+    /* Refuses what create would refuse for its geometry, and logs warnings. */
+    int (*check)(struct prism_ctx *ctx, const struct prismi_instrument_params *params);
+    int (*create)(struct prism_dev *dev, const struct prismi_instrument_params *params,
+                  struct prismi_instrument **out);
+};
+extern const struct prismi_instrument_kind prismi_instrument_kinds[PRISM_INSTRUMENT_COUNT];
 /* Returns 0, PRISM_EINVAL, PRISM_ENOMEM, PRISM_ENOTSUP, PRISM_EDEVICE. */
 int prismi_instrument_create(struct prism_dev *dev, const struct prismi_instrument_params *params,
                              struct prismi_instrument **out);
 void prismi_instrument_destroy(struct prismi_instrument **in); /* NULL ok */
 
-/* Entries for instruments that have nothing better: forward and adjoint with
- * normal_scale 1, and forward of the object that was held. */
+/* Entries for instruments that have nothing better: an index written as it is,
+ * forward and adjoint with normal_scale 1, and forward of the object that was
+ * held. */
+int prismi_instrument_select(struct prismi_instrument *in, const int32_t *index);
 int prismi_instrument_normal(struct prismi_instrument *in, prism_mem y, prism_mem x, prism_mem u);
 int prismi_instrument_hold(struct prismi_instrument *in, prism_mem x);
 int prismi_instrument_fields(struct prismi_instrument *in, prism_mem u);
+
+/* Selects the first frames: for a create function, once index is there. */
+int prismi_instrument_start(struct prismi_instrument *in);
+int prismi_instrument_check_frame(const struct prismi_instrument *in, int k);
 
 /* ---- the instruments, one file each ---- */
 
 int prismi_subaperture_create(struct prism_dev *dev, const struct prismi_instrument_params *params,
                               struct prismi_instrument **out);
+int prismi_propagated_check(struct prism_ctx *ctx, const struct prismi_instrument_params *params);
+int prismi_propagated_create(struct prism_dev *dev, const struct prismi_instrument_params *params,
+                             struct prismi_instrument **out);
+int prismi_identity_check(struct prism_ctx *ctx, const struct prismi_instrument_params *params);
+int prismi_identity_create(struct prism_dev *dev, const struct prismi_instrument_params *params,
+                           struct prismi_instrument **out);
 
 #endif

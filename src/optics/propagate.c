@@ -181,7 +181,10 @@ out:
 /* A single-transform step samples its quadratic phase well beyond n dx^2/lambda of its finer plane, an angular spectrum below. */
 static void warn_sampling(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g, double distance_m)
 {
-    double y_m = g->ny * g->dy_m * g->dy_m / g->wavelength_m, x_m = g->nx * g->dx_m * g->dx_m / g->wavelength_m;
+    /* the inverse step ends on the plane its partner started from */
+    const struct prism_grid from =
+        method == PRISM_FRESNEL && distance_m < 0 ? prism_grid_lens(g, fabs(distance_m)) : *g;
+    double y_m = from.ny * from.dy_m * from.dy_m / from.wavelength_m, x_m = from.nx * from.dx_m * from.dx_m / from.wavelength_m;
     if (method == PRISM_FRESNEL && fabs(distance_m) < fmax(y_m, x_m))
         prismi_log(ctx, PRISM_LOG_WARN, "fresnel: %g m is below %g m, where its phase is undersampled; use the angular spectrum",
                    fabs(distance_m), fmax(y_m, x_m));
@@ -191,8 +194,7 @@ static void warn_sampling(struct prism_ctx *ctx, enum prism_propagator method, c
                    fmin(y_m, x_m));
 }
 
-static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev, enum prism_propagator method,
-                        const struct prism_grid *g, double distance_m, enum prism_dtype dtype)
+static int refuse(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g, double distance_m)
 {
     if ((int)method < 0 || method >= PRISM_PROPAGATOR_COUNT)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "propagator: method %d is unknown; use one of enum prism_propagator", (int)method);
@@ -206,15 +208,25 @@ static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev, enum
         return PRISM_FAIL(ctx, PRISM_EINVAL,
                           "fresnel: distance_m is %g, shorter than the wavelength %g m; use the angular spectrum", distance_m,
                           g->wavelength_m);
-    if (dtype != PRISM_CF32 && dtype != PRISM_CF64)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "propagator: dtype %d is not complex; use PRISM_CF32 or PRISM_CF64", (int)dtype);
-    if (!(dev->caps.dtypes & (1u << dtype)))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "propagator: this device (%s) has no %s; use %s", dev->caps.device,
-                          dtype == PRISM_CF64 ? "PRISM_CF64" : "PRISM_CF32", dtype == PRISM_CF64 ? "PRISM_CF32" : "PRISM_CF64");
+    return 0;
+}
+
+int prismi_propagator_check(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g, double distance_m)
+{
+    PRISM_TRY(refuse(ctx, method, g, distance_m));
+    warn_sampling(ctx, method, g, distance_m);
     return 0;
 }
 
 int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method, const struct prism_grid *grid, double distance_m,
+                            enum prism_dtype dtype, struct prism_linop **out)
+{
+    PRISM_TRY(prismi_propagator_create(dev, method, grid, distance_m, dtype, out));
+    warn_sampling(prismi_dev_ctx(dev), method, grid, distance_m);
+    return 0;
+}
+
+int prismi_propagator_create(struct prism_dev *dev, enum prism_propagator method, const struct prism_grid *grid, double distance_m,
                             enum prism_dtype dtype, struct prism_linop **out)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
@@ -222,7 +234,12 @@ int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
     int status;
 
     *out = NULL;
-    PRISM_TRY(check_params(ctx, dev, method, grid, distance_m, dtype));
+    PRISM_TRY(refuse(ctx, method, grid, distance_m));
+    if (dtype != PRISM_CF32 && dtype != PRISM_CF64)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "propagator: dtype %d is not complex; use PRISM_CF32 or PRISM_CF64", (int)dtype);
+    if (!(dev->caps.dtypes & (1u << dtype)))
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "propagator: this device (%s) has no %s; use %s", dev->caps.device,
+                          dtype == PRISM_CF64 ? "PRISM_CF64" : "PRISM_CF32", dtype == PRISM_CF64 ? "PRISM_CF32" : "PRISM_CF64");
     struct propagator *p = prismi_alloc(1, sizeof(*p));
     if (!p)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "propagator: no memory for %zu bytes", sizeof(*p));
@@ -237,8 +254,6 @@ int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
     PRISM_TRY_OUT(centred ? put_factors(p, method, grid, &end, distance_m) : put_transfer(p, grid, distance_m));
     const struct prism_fft_desc fft = {dtype, 1, grid->ny, grid->nx, NULL, centred ? p->table : NULL};
     PRISM_TRY_OUT(dev->ops->fft_create(dev, &fft, &p->fft));
-    /* the inverse step ends on the plane its partner started from */
-    warn_sampling(ctx, method, distance_m < 0 ? &end : grid, distance_m);
     prismi_ctx_retain(ctx, "linop");
     *out = &p->op;
     return 0;

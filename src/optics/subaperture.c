@@ -290,6 +290,8 @@ int prism_measure_create(struct prism_dev *dev, const struct prism_measure_param
                                     {p.complex_object ? m->cplx : p.dtype, (size_t)p.obj_h * p.obj_w},
                                     {m->cplx, (size_t)p.batch * p.field_h * p.field_w}};
     m->in.ops = &entries;
+    m->in.n_frames = p.n_apertures;
+    m->in.batch = p.batch;
     int status = build(m);
     m->in.index = prism_measure_index(m);
     m->in.normal_scale = (double)p.field_h * p.field_w;

@@ -6,8 +6,7 @@
  * For random x and y, <A x, y> must equal <x, A^H y>; where x is real, the real parts must. The difference is measured against
  * ||A x|| ||y|| / sqrt(n), n the elements of y: the typical size of the inner product of independent vectors. Its own value would
  * be a worse measure, as it may be zero by chance. Rounding is below it by about the precision of the arithmetic. */
-#include "core/internal.h"
-#include "prismrec/optics.h"
+#include "optics/instrument.h"
 #include "support.h"
 
 #include <complex.h>
@@ -247,6 +246,54 @@ static void check_measures(enum prism_dtype dtype)
     }
 }
 
+/* Every kind of instrument that sessions see, through apertures and through masks. */
+static void check_instruments(enum prism_dtype dtype)
+{
+    static const char *const propagators[] = {"fraunhofer", "fresnel", "angular_spectrum"};
+    static const struct {
+        int grid, obj;
+        bool complex_object, masks;
+    } shapes[] = {{16, 16, true, false}, {16, 10, false, false}, {15, 8, true, true}, {21, 13, false, true}};
+    const int32_t index[4] = {2, 0, 1, 2};
+    for (int kind = 0; kind < PRISM_INSTRUMENT_COUNT; kind++)
+        for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
+            for (int m = 0; m < (kind == PRISM_INSTRUMENT_PROPAGATED ? PRISM_PROPAGATOR_COUNT : 1); m++) {
+                const struct prismi_instrument_params p = {.kind = (enum prism_instrument)kind,
+                                                           .dtype = dtype,
+                                                           .complex_object = shapes[s].complex_object,
+                                                           .grid = shapes[s].grid,
+                                                           .obj = shapes[s].obj,
+                                                           .field = shapes[s].grid,
+                                                           .n_frames = 3,
+                                                           .batch = 4,
+                                                           .masks = shapes[s].masks,
+                                                           .aperture = {PRISM_APERTURE_CIRCLE, .radius_px = 3},
+                                                           .propagator = (enum prism_propagator)m,
+                                                           .distance_m = 3e-4,
+                                                           .pitch_m = 2e-7,
+                                                           .wavelength_m = 550e-9};
+                struct prismi_instrument *in = NULL;
+                uint8_t mask[21 * 21];
+                char name[100];
+                int status = prismi_instrument_create(dev, &p, &in);
+                for (int k = 0; !status && k < 3; k++)
+                    if (p.masks && in->ops->set_mask) {
+                        prism_aperture_render(&p.aperture, k, -2 * k, -p.grid / 2, -p.grid / 2, p.grid, p.grid, mask);
+                        status = in->ops->set_mask(in, k, mask, 0, p.grid);
+                    } else if (in->ops->set_aperture) {
+                        status = in->ops->set_aperture(in, k, &p.aperture, 2.5 * k, -3 * k);
+                    }
+                status = status ? status : in->ops->select(in, index);
+                snprintf(name, sizeof name, "%s%s%s, grid %d object %d %s %s %s", prismi_instrument_kinds[kind].name,
+                         kind == PRISM_INSTRUMENT_PROPAGATED ? " " : "",
+                         kind == PRISM_INSTRUMENT_PROPAGATED ? propagators[m] : "", p.grid, p.obj,
+                         p.complex_object ? "complex" : "real", p.masks ? "masks" : "apertures",
+                         dtype == PRISM_F64 ? "f64" : "f32");
+                check(name, dtype, status, status ? NULL : &in->op);
+                prismi_instrument_destroy(&in);
+            }
+}
+
 int main(int argc, char **argv)
 {
     const struct prism_dev_params params = {.backend = argc > 1 ? argv[1] : "ref", .plugin_path = argc > 2 ? argv[2] : NULL};
@@ -262,6 +309,7 @@ int main(int argc, char **argv)
         if (dev->caps.dtypes & (1u << d)) {
             check_propagators(prism_dtype_complex((enum prism_dtype)d));
             check_measures((enum prism_dtype)d);
+            check_instruments((enum prism_dtype)d);
         }
     printf("# worst mismatch: single %g, double %g; both ways: %g, %g\n", worst[0], worst[1], apart[0], apart[1]);
     printf("1..%d\n", n_tests);
