@@ -1,18 +1,18 @@
 /* Convolution plans: choice of a method and its scratch. */
-#include "backend_cpu/cpu.h"
+#include "backend_cpu/real.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Inlined with a constant stride where that pays. */
-CPU_INLINE void take(float *y, const float *x, size_t s, size_t n)
+CPU_INLINE void take(real *y, const real *x, size_t s, size_t n)
 {
     CPU_SIMD
     for (size_t j = 0; j < n; j++)
         y[j] = x[j * s];
 }
 
-CPU_HOT static void take_some(float *y, const float *x, size_t s, size_t n)
+CPU_HOT static void take_some(real *y, const real *x, size_t s, size_t n)
 {
     if (s == 2)
         take(y, x, 2, n);
@@ -20,7 +20,7 @@ CPU_HOT static void take_some(float *y, const float *x, size_t s, size_t n)
         take(y, x, s, n);
 }
 
-void prismi_cpu_take(float *y, const float *x, size_t s, size_t n)
+void R(prismi_cpu_take)(real *y, const real *x, size_t s, size_t n)
 {
     if (s == 1)
         memcpy(y, x, n * sizeof *y);
@@ -35,13 +35,13 @@ static const struct conv_method *choose(const struct prism_conv *c)
     const struct prism_conv_desc *d = &c->d;
 
     if (prismi_cpu(c->dev)->plain)
-        return &prismi_cpu_conv_gemm;
+        return &R(prismi_cpu_conv_gemm);
     if (c->oh == 1 && c->ow == 1 && d->pad == 0 && d->h == d->k && d->w == d->k)
-        return &prismi_cpu_conv_point;
-    return c->ow >= 32 && d->stride <= 4 && d->cin <= 64 && d->cout <= 64 ? &prismi_cpu_conv_direct : &prismi_cpu_conv_gemm;
+        return &R(prismi_cpu_conv_point);
+    return c->ow >= 32 && d->stride <= 4 && d->cin <= 64 && d->cout <= 64 ? &R(prismi_cpu_conv_direct) : &R(prismi_cpu_conv_gemm);
 }
 
-int prismi_cpu_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
+int R(prismi_cpu_conv_create)(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
 {
     struct prism_conv *c = calloc(1, sizeof *c);
     size_t work = 0, scratch = 0;
@@ -49,6 +49,7 @@ int prismi_cpu_conv_create(struct prism_dev *dev, const struct prism_conv_desc *
     *out = NULL;
     if (!c)
         return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for a convolution plan");
+    c->kernels = &R(prismi_cpu_kernels);
     c->dev = dev;
     c->d = *d;
     c->oh = prism_conv_out(d, d->h);
@@ -56,11 +57,11 @@ int prismi_cpu_conv_create(struct prism_dev *dev, const struct prism_conv_desc *
     c->method = choose(c);
     c->method->sizes(c, &work, &scratch);
     c->nscratch = (scratch + 15) / 16 * 16;
-    const double megabytes = (double)(work + c->nscratch * (size_t)dev->caps.threads) * sizeof(float) / 1e6;
-    c->work = prismi_cpu_alloc(work, sizeof(float));
-    c->scratch = prismi_cpu_alloc(c->nscratch * (size_t)dev->caps.threads, sizeof(float));
+    const double megabytes = (double)(work + c->nscratch * (size_t)dev->caps.threads) * sizeof(real) / 1e6;
+    c->work = prismi_cpu_alloc(work, sizeof(real));
+    c->scratch = prismi_cpu_alloc(c->nscratch * (size_t)dev->caps.threads, sizeof(real));
     if (!c->work || !c->scratch) {
-        prismi_cpu_conv_destroy(c);
+        R(prismi_cpu_conv_destroy)(c);
         return CPU_FAIL(dev, PRISM_ENOMEM,
                         "no memory for the scratch of a convolution (%.1f MB); use fewer threads or a smaller grid", megabytes);
     }
@@ -70,25 +71,25 @@ int prismi_cpu_conv_create(struct prism_dev *dev, const struct prism_conv_desc *
     return 0;
 }
 
-int prismi_cpu_conv_fwd(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w)
+int R(prismi_cpu_conv_fwd)(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w)
 {
-    c->method->fwd(c, (float *)y, (const float *)x, (const float *)w);
+    c->method->fwd(c, (real *)y, (const real *)x, (const real *)w);
     return 0;
 }
 
-int prismi_cpu_conv_bwd_x(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w)
+int R(prismi_cpu_conv_bwd_x)(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w)
 {
-    c->method->bwd_x(c, (float *)gx, (const float *)gy, (const float *)w);
+    c->method->bwd_x(c, (real *)gx, (const real *)gy, (const real *)w);
     return 0;
 }
 
-int prismi_cpu_conv_bwd_w(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x)
+int R(prismi_cpu_conv_bwd_w)(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x)
 {
-    c->method->bwd_w(c, (float *)gw, (const float *)gy, (const float *)x);
+    c->method->bwd_w(c, (real *)gw, (const real *)gy, (const real *)x);
     return 0;
 }
 
-void prismi_cpu_conv_destroy(struct prism_conv *c)
+void R(prismi_cpu_conv_destroy)(struct prism_conv *c)
 {
     if (!c)
         return;

@@ -10,7 +10,7 @@
  * a plain convolution for each of the s s pairs (a,b), whose rows are then interleaved.
  *
  * bwd_w: dot products of gy with the rows of fwd; bands leave partial sums, added in order. */
-#include "backend_cpu/cpu.h"
+#include "backend_cpu/real.h"
 
 #include <string.h>
 
@@ -20,13 +20,13 @@ struct direct {
     int k, s, p, cin, cout, h, w, oh, ow;
     int taps;  /* cin k k */
     int rows;  /* input rows the longest band of output rows reads */
-    size_t wp; /* floats of one split row of x: every tap's shift fits */
+    size_t wp; /* elements of one split row of x: every tap's shift fits */
     int q;     /* taps per axis of a phase of bwd_x, at most */
     int vband; /* bwd_x: rows V of an item */
     int vs;    /* bwd_x: rows V in all */
-    size_t wq; /* floats of one padded row of gy */
-    size_t wz; /* floats of one phase's row of gx */
-    size_t wy; /* floats of one padded row of gy in bwd_w */
+    size_t wq; /* elements of one padded row of gy */
+    size_t wz; /* elements of one phase's row of gx */
+    size_t wy; /* elements of one padded row of gy in bwd_w */
 };
 
 static size_t up16(size_t n)
@@ -54,8 +54,8 @@ static struct direct direct_of(const struct prism_conv *c)
 
 /* Scratch of a thread: row pointers, then rows. */
 struct lines {
-    const float **in;
-    float *rows, *extra;
+    const real **in;
+    real *rows, *extra;
 };
 
 static size_t max_size(size_t a, size_t b)
@@ -63,25 +63,25 @@ static size_t max_size(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static size_t row_floats(const struct direct *g)
+static size_t row_reals(const struct direct *g)
 {
     return max_size((size_t)g->cin * (size_t)g->rows * (size_t)g->s * g->wp,
                     (size_t)g->cout * (size_t)(g->vband + g->q - 1) * g->wq) +
            CPU_SLACK;
 }
 
-static size_t pointer_floats(const struct direct *g)
+static size_t pointer_reals(const struct direct *g)
 {
-    return up16(max_size((size_t)g->cin, (size_t)g->cout) * (size_t)(g->k * g->k) * sizeof(float *) / sizeof(float));
+    return up16(max_size((size_t)g->cin, (size_t)g->cout) * (size_t)(g->k * g->k) * sizeof(real *) / sizeof(real));
 }
 
 static struct lines lines_of(const struct prism_conv *c, const struct direct *g, int thread)
 {
-    float *at = c->scratch + (size_t)thread * c->nscratch;
-    struct lines l = {.in = (const float **)(void *)at};
+    real *at = c->scratch + (size_t)thread * c->nscratch;
+    struct lines l = {.in = (const real **)(void *)at};
 
-    l.rows = at + pointer_floats(g);
-    l.extra = l.rows + up16(row_floats(g));
+    l.rows = at + pointer_reals(g);
+    l.extra = l.rows + up16(row_reals(g));
     return l;
 }
 
@@ -100,7 +100,7 @@ static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
     c->wband = c->wband < c->band ? c->band : c->wband > BAND_MAX ? BAND_MAX : c->wband;
     struct direct g = direct_of(c);
     size_t interleave = (size_t)g.cin * (size_t)g.s * g.wz, gy = (size_t)g.cout * (size_t)c->wband * g.wy;
-    *scratch = pointer_floats(&g) + up16(row_floats(&g)) + max_size(interleave, gy);
+    *scratch = pointer_reals(&g) + up16(row_reals(&g)) + max_size(interleave, gy);
     /* fwd, bwd_x: weights by tile; bwd_w: partial sums */
     *work = (size_t)wbands(c) * (size_t)g.cout * (size_t)g.taps;
 }
@@ -108,14 +108,14 @@ static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
 struct direct_run {
     const struct prism_conv *c;
     struct direct g;
-    float *out;
-    const float *x, *w; /* bwd_w: w is gy */
+    real *out;
+    const real *x, *w; /* bwd_w: w is gy */
 };
 
 /* ---- the rows fwd and bwd_w read ---- */
 
-/* Zeros before and behind n floats that are written next. Rows are short: calls would cost more than a store of constant size. */
-static void clear_ends(float *out, size_t lead, size_t n, size_t total)
+/* Zeros before and behind n elements that are written next. Rows are short: calls would cost more than a store of constant size. */
+static void clear_ends(real *out, size_t lead, size_t n, size_t total)
 {
     const size_t tail = total - lead - n;
 
@@ -129,7 +129,7 @@ static void clear_ends(float *out, size_t lead, size_t n, size_t total)
         memset(out + lead + n, 0, tail * sizeof *out);
 }
 
-static void copy_row(float *out, const float *x, size_t n)
+static void copy_row(real *out, const real *x, size_t n)
 {
     for (; n >= 16; n -= 16, out += 16, x += 16)
         memcpy(out, x, 16 * sizeof *out);
@@ -138,27 +138,27 @@ static void copy_row(float *out, const float *x, size_t n)
 }
 
 /* One row of x (NULL: outside) as s rows of every s-th column, starting at column -pad. */
-static void split_row(const struct direct *g, float *out, const float *x)
+static void split_row(const struct direct *g, real *out, const real *x)
 {
     if (!x) {
         memset(out, 0, (size_t)g->s * g->wp * sizeof *out);
         return;
     }
     for (int b = 0; b < g->s; b++) {
-        float *o = out + (size_t)b * g->wp;
+        real *o = out + (size_t)b * g->wp;
         int from = b < g->p ? (g->p - b + g->s - 1) / g->s : 0; /* first inside */
         int to = (g->w - 1 + g->p - b) / g->s + 1;              /* behind the last inside */
         to = g->w - 1 + g->p < b ? 0 : to < (int)g->wp ? to : (int)g->wp;
         from = from < to ? from : to;
         clear_ends(o, (size_t)from, (size_t)(to - from), g->wp);
-        prismi_cpu_take(o + from, x + from * g->s + b - g->p, (size_t)g->s, (size_t)(to - from));
+        R(prismi_cpu_take)(o + from, x + from * g->s + b - g->p, (size_t)g->s, (size_t)(to - from));
     }
 }
 
-static void load_rows(const struct direct *g, float *rows, const float *x, int first, int count)
+static void load_rows(const struct direct *g, real *rows, const real *x, int first, int count)
 {
     for (int ci = 0; ci < g->cin; ci++) {
-        const float *plane = x + (size_t)ci * (size_t)g->h * (size_t)g->w;
+        const real *plane = x + (size_t)ci * (size_t)g->h * (size_t)g->w;
         for (int r = 0; r < count; r++) {
             int y = first * g->s + r - g->p;
             split_row(g, rows + (size_t)(ci * g->rows + r) * (size_t)g->s * g->wp,
@@ -168,7 +168,7 @@ static void load_rows(const struct direct *g, float *rows, const float *x, int f
 }
 
 /* Where the taps of output row 0 are; row i is i row_step() further. */
-static void point_taps(const struct direct *g, const float **in, const float *rows)
+static void point_taps(const struct direct *g, const real **in, const real *rows)
 {
     for (int ci = 0; ci < g->cin; ci++)
         for (int ky = 0; ky < g->k; ky++)
@@ -191,8 +191,8 @@ static void fwd_item(const void *arg, size_t item, int thread)
     load_rows(g, l.rows, r->x, first, (count - 1) * g->s + g->k);
     point_taps(g, l.in, l.rows);
     for (int i = 0; i < count; i++)
-        prismi_cpu(r->c->dev)->tiles->rows(g->cout, g->taps, (size_t)g->ow, r->w, l.in, (size_t)i * row_step(g),
-                                           r->out + (size_t)(first + i) * (size_t)g->ow, (size_t)g->oh * (size_t)g->ow, false);
+        prismi_cpu_tiles(r->c->dev)->rows(g->cout, g->taps, (size_t)g->ow, r->w, l.in, (size_t)i * row_step(g),
+                                          r->out + (size_t)(first + i) * (size_t)g->ow, (size_t)g->oh * (size_t)g->ow, false);
 }
 
 static double macs(const struct direct *g)
@@ -200,11 +200,11 @@ static double macs(const struct direct *g)
     return (double)g->cout * g->taps * g->oh * g->ow;
 }
 
-static void fwd(struct prism_conv *c, float *y, const float *x, const float *w)
+static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
 {
     const struct direct_run r = {c, direct_of(c), y, x, c->work};
 
-    prismi_cpu(c->dev)->tiles->pack(c->work, w, r.g.cout, r.g.taps, (size_t)r.g.taps, false, 1);
+    prismi_cpu_tiles(c->dev)->pack(c->work, w, r.g.cout, r.g.taps, (size_t)r.g.taps, false, 1);
     prismi_cpu_for(c->dev, (size_t)c->bands, macs(&r.g), fwd_item, &r);
 }
 
@@ -217,14 +217,14 @@ static int taps_of(const struct direct *g, int a)
 }
 
 /* Weights phase by phase (a,b) and tile by tile: [co qy qx][tile of cin]. */
-static void pack_backward(const struct direct_run *r, float *out, const float *w)
+static void pack_backward(const struct direct_run *r, real *out, const real *w)
 {
     const struct direct *g = &r->g;
     const size_t square = (size_t)(g->k * g->k);
 
     for (int phase = 0; phase < g->s * g->s; phase++) {
         for (int ci = 0, tile; ci < g->cin; ci += tile) {
-            tile = prismi_cpu_tile(prismi_cpu(r->c->dev)->tiles->tile, g->cin - ci);
+            tile = prismi_cpu_tile(prismi_cpu_tiles(r->c->dev)->tile, g->cin - ci);
             for (int co = 0; co < g->cout; co++)
                 for (int ky = phase / g->s; ky < g->k; ky += g->s)
                     for (int kx = phase % g->s; kx < g->k; kx += g->s)
@@ -243,7 +243,7 @@ static int taps_before(const struct direct *g, int phase)
     return before;
 }
 
-CPU_HOT static void interleave2(float *y, const float *even, const float *odd, size_t n)
+CPU_HOT static void interleave2(real *y, const real *even, const real *odd, size_t n)
 {
     CPU_SIMD
     for (size_t j = 0; j < n; j++) {
@@ -253,7 +253,7 @@ CPU_HOT static void interleave2(float *y, const float *even, const float *odd, s
 }
 
 /* One row of gx from the rows of its phases: column first[b] + s u from z[b][u], count[b] of them. */
-static void interleave(const struct direct *g, float *y, const float *z, const int *first, const int *count)
+static void interleave(const struct direct *g, real *y, const real *z, const int *first, const int *count)
 {
     if (g->s == 2) {
         int e = first[1] == 0, n = count[!e]; /* phase of column 0; the other has no more columns */
@@ -268,13 +268,13 @@ static void interleave(const struct direct *g, float *y, const float *z, const i
 }
 
 /* Rows of gy around those of V, shifted right by q - 1 so that no tap starts before its row. */
-static void load_gradient(const struct direct *g, float *rows, const float *gy, int v0, int count)
+static void load_gradient(const struct direct *g, real *rows, const real *gy, int v0, int count)
 {
     size_t n = (size_t)g->ow < g->wq - (size_t)(g->q - 1) ? (size_t)g->ow : g->wq - (size_t)(g->q - 1), lead = (size_t)(g->q - 1);
 
     for (int co = 0; co < g->cout; co++) {
         for (int r = 0; r < count; r++) {
-            float *out = rows + (size_t)(co * (g->vband + g->q - 1) + r) * g->wq;
+            real *out = rows + (size_t)(co * (g->vband + g->q - 1) + r) * g->wq;
             int i = v0 - (g->q - 1) + r;
             if (i < 0 || i >= g->oh) {
                 memset(out, 0, g->wq * sizeof *out);
@@ -293,7 +293,7 @@ static int first_column(const struct direct *g, int b)
 }
 
 /* Where the taps of V = V0 are, phase by phase; row v is v wq further. */
-static void point_gradient(const struct direct *g, const float **in, const float *rows)
+static void point_gradient(const struct direct *g, const real **in, const real *rows)
 {
     for (int phase = 0; phase < g->s * g->s; phase++)
         for (int co = 0; co < g->cout; co++)
@@ -308,14 +308,14 @@ static void gradient_row(const struct direct_run *r, const struct lines *l, int 
 {
     const struct direct *g = &r->g;
     size_t plane = (size_t)g->h * (size_t)g->w;
-    float *y = r->out + (size_t)row * (size_t)g->w;
+    real *y = r->out + (size_t)row * (size_t)g->w;
     int first[MAX_STRIDE], count[MAX_STRIDE];
 
     for (int b = 0; b < g->s; b++) {
         size_t before = (size_t)taps_before(g, a * g->s + b) * (size_t)g->cout;
         first[b] = g->s * first_column(g, b) + b - g->p;
         count[b] = first[b] < g->w ? (g->w - 1 - first[b]) / g->s + 1 : 0;
-        prismi_cpu(r->c->dev)->tiles->rows(
+        prismi_cpu_tiles(r->c->dev)->rows(
             g->cin, g->cout * taps_of(g, a) * taps_of(g, b), (size_t)count[b], r->w + before * (size_t)g->cin, l->in + before,
             (size_t)v * g->wq, g->s == 1 ? y : l->extra + (size_t)b * g->wz, g->s == 1 ? plane : (size_t)g->s * g->wz, false);
     }
@@ -341,7 +341,7 @@ static void bwd_x_item(const void *arg, size_t item, int thread)
     }
 }
 
-static void bwd_x(struct prism_conv *c, float *gx, const float *gy, const float *w)
+static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
 {
     const struct direct_run r = {c, direct_of(c), gx, gy, c->work};
 
@@ -352,11 +352,11 @@ static void bwd_x(struct prism_conv *c, float *gx, const float *gy, const float 
 /* ---- gradient of the weights ---- */
 
 /* Rows of gy filled up with zeros to whole vectors. */
-static void pad_gradient(const struct direct *g, float *out, size_t channel, const float *gy, int count)
+static void pad_gradient(const struct direct *g, real *out, size_t channel, const real *gy, int count)
 {
     for (int co = 0; co < g->cout; co++) {
         for (int i = 0; i < count; i++) {
-            float *row = out + (size_t)co * channel + (size_t)i * g->wy;
+            real *row = out + (size_t)co * channel + (size_t)i * g->wy;
             clear_ends(row, 0, (size_t)g->ow, g->wy);
             copy_row(row, gy + ((size_t)co * (size_t)g->oh + (size_t)i) * (size_t)g->ow, (size_t)g->ow);
         }
@@ -372,8 +372,8 @@ static void bwd_w_item(const void *arg, size_t item, int thread)
     int first = (int)item * r->c->wband, count = g->oh - first < r->c->wband ? g->oh - first : r->c->wband;
     int step = g->wy < RUN ? (int)(RUN / g->wy) : 1;
     size_t channel = (size_t)g->oh * g->wy, results = (size_t)(g->cout * g->taps);
-    const float *gy = r->w + (size_t)first * (size_t)g->ow;
-    float *sums = r->c->work + item * results;
+    const real *gy = r->w + (size_t)first * (size_t)g->ow;
+    real *sums = r->c->work + item * results;
 
     load_rows(g, l.rows, r->x, first, (count - 1) * g->s + g->k);
     point_taps(g, l.in, l.rows);
@@ -384,18 +384,18 @@ static void bwd_w_item(const void *arg, size_t item, int thread)
     }
     memset(sums, 0, results * sizeof *sums);
     for (int i = 0; i < count; i += step)
-        prismi_cpu(r->c->dev)->tiles->dots(g->cout, g->taps, count - i < step ? count - i : step, g->wy, sums, (size_t)g->taps,
-                                           gy + (size_t)i * g->wy, channel, g->wy, l.in, (size_t)i * row_step(g), row_step(g));
+        prismi_cpu_tiles(r->c->dev)->dots(g->cout, g->taps, count - i < step ? count - i : step, g->wy, sums, (size_t)g->taps,
+                                          gy + (size_t)i * g->wy, channel, g->wy, l.in, (size_t)i * row_step(g), row_step(g));
 }
 
-CPU_HOT static void add(float *y, const float *x, size_t n)
+CPU_HOT static void add(real *y, const real *x, size_t n)
 {
     CPU_SIMD
     for (size_t i = 0; i < n; i++)
         y[i] += x[i];
 }
 
-static void bwd_w(struct prism_conv *c, float *gw, const float *gy, const float *x)
+static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
 {
     const struct direct_run r = {c, direct_of(c), NULL, x, gy};
     size_t results = (size_t)(r.g.cout * r.g.taps);
@@ -406,4 +406,4 @@ static void bwd_w(struct prism_conv *c, float *gw, const float *gy, const float 
         add(gw, c->work + (size_t)i * results, results);
 }
 
-const struct conv_method prismi_cpu_conv_direct = {"direct rows", sizes, fwd, bwd_x, bwd_w};
+const struct conv_method R(prismi_cpu_conv_direct) = {"direct rows", sizes, fwd, bwd_x, bwd_w};

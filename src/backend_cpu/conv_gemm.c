@@ -1,20 +1,20 @@
 /* Convolution of any shape as matrix products over unrolled patches: cols[pixels of the tile, cin k k], tile by tile of output
  * rows. A patch lies as a row of the weights does, so that every product reads and writes weights and their gradient as they are.
  * Tiles run in order, each split over channels and over the product's own tiles. */
-#include "backend_cpu/cpu.h"
+#include "backend_cpu/real.h"
 
 #include <string.h>
 
 enum {
-    COLS = 1 << 20, /* floats of a column tile, unless one row of pixels needs more */
+    COLS = 1 << 20, /* elements of a column tile, unless one row of pixels needs more */
     GROUP = 8,      /* channels of an item: whole cache lines of a patch */
 };
 
 struct gemm_conv {
     const struct prism_conv *c;
-    float *cols, *gx;
-    const float *x;
-    size_t ld;       /* floats from patch to patch: lines, and no power of two that would crowd a cache set */
+    real *cols, *gx;
+    const real *x;
+    size_t ld;       /* elements from patch to patch: lines, and no power of two that would crowd a cache set */
     int first, rows; /* output rows of the tile */
     size_t n;        /* its pixels */
     size_t wp;       /* columns that patches cover */
@@ -48,7 +48,7 @@ static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
     *scratch = tile_at(c, 0).wp * (size_t)tile_at(c, 0).hp;
 }
 
-/* Where the part of a plane begins that a row of the tile's patches covers; it is n floats, from column `at` of that row on. */
+/* Where the part of a plane begins that a row of the tile's patches covers; it is n elements, from column `at` of that row on. */
 static size_t covered(const struct gemm_conv *g, int row, size_t *at, size_t *n)
 {
     const struct prism_conv_desc *d = &g->c->d;
@@ -59,7 +59,7 @@ static size_t covered(const struct gemm_conv *g, int row, size_t *at, size_t *n)
     return *n ? (size_t)y * (size_t)d->w : 0;
 }
 
-static void pad_plane(const struct gemm_conv *g, float *out, const float *plane)
+static void pad_plane(const struct gemm_conv *g, real *out, const real *plane)
 {
     memset(out, 0, g->wp * (size_t)g->hp * sizeof *out);
     for (int r = 0; r < g->hp; r++) {
@@ -69,7 +69,7 @@ static void pad_plane(const struct gemm_conv *g, float *out, const float *plane)
 }
 
 /* k a constant where that pays. */
-CPU_INLINE void take_patches(const struct gemm_conv *g, float *out, const float *pad, int k)
+CPU_INLINE void take_patches(const struct gemm_conv *g, real *out, const real *pad, int k)
 {
     const int s = g->c->d.stride;
 
@@ -80,7 +80,7 @@ CPU_INLINE void take_patches(const struct gemm_conv *g, float *out, const float 
     }
 }
 
-CPU_INLINE void add_patches(const struct gemm_conv *g, float *restrict pad, const float *restrict in, int k)
+CPU_INLINE void add_patches(const struct gemm_conv *g, real *restrict pad, const real *restrict in, int k)
 {
     const int s = g->c->d.stride,
               apart = (k + s - 1) / s; /* patches so far from each other share no column: no store is waited for */
@@ -88,8 +88,8 @@ CPU_INLINE void add_patches(const struct gemm_conv *g, float *restrict pad, cons
     for (int i = 0; i < g->rows; i++) {
         for (int first = 0; first < apart; first++) {
             for (int j = first; j < g->c->ow; j += apart) {
-                const float *p = in + (size_t)(i * g->c->ow + j) * g->ld;
-                float *out = pad + (size_t)(i * s) * g->wp + (size_t)(j * s);
+                const real *p = in + (size_t)(i * g->c->ow + j) * g->ld;
+                real *out = pad + (size_t)(i * s) * g->wp + (size_t)(j * s);
                 for (int ky = 0; ky < k; ky++, p += k, out += g->wp)
                     for (int kx = 0; kx < k; kx++)
                         out[kx] += p[kx];
@@ -102,10 +102,10 @@ static void im2col_item(const void *arg, size_t item, int thread)
 {
     const struct gemm_conv *g = arg;
     const struct prism_conv_desc *d = &g->c->d;
-    float *pad = g->c->scratch + (size_t)thread * g->c->nscratch;
+    real *pad = g->c->scratch + (size_t)thread * g->c->nscratch;
 
     for (size_t ci = item * GROUP; ci < (item + 1) * GROUP && ci < (size_t)d->cin; ci++) {
-        float *out = g->cols + ci * (size_t)(d->k * d->k);
+        real *out = g->cols + ci * (size_t)(d->k * d->k);
         pad_plane(g, pad, g->x + ci * (size_t)d->h * (size_t)d->w);
         if (d->k == 4)
             take_patches(g, out, pad, 4);
@@ -121,11 +121,11 @@ static void col2im_item(const void *arg, size_t item, int thread)
 {
     const struct gemm_conv *g = arg;
     const struct prism_conv_desc *d = &g->c->d;
-    float *pad = g->c->scratch + (size_t)thread * g->c->nscratch;
+    real *pad = g->c->scratch + (size_t)thread * g->c->nscratch;
 
     for (size_t ci = item * GROUP; ci < (item + 1) * GROUP && ci < (size_t)d->cin; ci++) {
-        const float *in = g->cols + ci * (size_t)(d->k * d->k);
-        float *plane = g->gx + ci * (size_t)d->h * (size_t)d->w;
+        const real *in = g->cols + ci * (size_t)(d->k * d->k);
+        real *plane = g->gx + ci * (size_t)d->h * (size_t)d->w;
         memset(pad, 0, g->wp * (size_t)g->hp * sizeof *pad);
         if (d->k == 4)
             add_patches(g, pad, in, 4);
@@ -148,7 +148,7 @@ static void by_channels(const struct gemm_conv *t, prismi_cpu_item *run)
     prismi_cpu_for(t->c->dev, ((size_t)t->c->d.cin + GROUP - 1) / GROUP, (double)patch(t->c) * (double)t->n, run, t);
 }
 
-static void fwd(struct prism_conv *c, float *y, const float *x, const float *w)
+static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
 {
     size_t pixels = (size_t)c->oh * (size_t)c->ow;
 
@@ -156,43 +156,45 @@ static void fwd(struct prism_conv *c, float *y, const float *x, const float *w)
         struct gemm_conv t = tile_at(c, first);
         t.x = x;
         by_channels(&t, im2col_item);
-        prismi_cpu_gemm(c->dev, &(struct prismi_cpu_gemm){.m = c->d.cout,
-                                                          .n = (int)t.n,
-                                                          .k = (int)patch(c),
-                                                          .tb = true,
-                                                          .alpha = 1,
-                                                          .a = w,
-                                                          .lda = patch(c),
-                                                          .b = t.cols,
-                                                          .ldb = t.ld,
-                                                          .c = y + (size_t)first * (size_t)c->ow,
-                                                          .ldc = pixels});
+        R(prismi_cpu_gemm)
+        (c->dev, &(struct prismi_cpu_gemm){.m = c->d.cout,
+                                           .n = (int)t.n,
+                                           .k = (int)patch(c),
+                                           .tb = true,
+                                           .alpha = 1,
+                                           .a = w,
+                                           .lda = patch(c),
+                                           .b = t.cols,
+                                           .ldb = t.ld,
+                                           .c = y + (size_t)first * (size_t)c->ow,
+                                           .ldc = pixels});
     }
 }
 
-static void bwd_x(struct prism_conv *c, float *gx, const float *gy, const float *w)
+static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
 {
     size_t pixels = (size_t)c->oh * (size_t)c->ow;
 
     for (int first = 0; first < c->oh; first += c->tile_rows) {
         struct gemm_conv t = tile_at(c, first);
         t.gx = gx;
-        prismi_cpu_gemm(c->dev, &(struct prismi_cpu_gemm){.m = (int)t.n,
-                                                          .n = (int)patch(c),
-                                                          .k = c->d.cout,
-                                                          .ta = true,
-                                                          .alpha = 1,
-                                                          .a = gy + (size_t)first * (size_t)c->ow,
-                                                          .lda = pixels,
-                                                          .b = w,
-                                                          .ldb = patch(c),
-                                                          .c = t.cols,
-                                                          .ldc = t.ld});
+        R(prismi_cpu_gemm)
+        (c->dev, &(struct prismi_cpu_gemm){.m = (int)t.n,
+                                           .n = (int)patch(c),
+                                           .k = c->d.cout,
+                                           .ta = true,
+                                           .alpha = 1,
+                                           .a = gy + (size_t)first * (size_t)c->ow,
+                                           .lda = pixels,
+                                           .b = w,
+                                           .ldb = patch(c),
+                                           .c = t.cols,
+                                           .ldc = t.ld});
         by_channels(&t, col2im_item);
     }
 }
 
-static void bwd_w(struct prism_conv *c, float *gw, const float *gy, const float *x)
+static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
 {
     size_t pixels = (size_t)c->oh * (size_t)c->ow;
 
@@ -200,18 +202,19 @@ static void bwd_w(struct prism_conv *c, float *gw, const float *gy, const float 
         struct gemm_conv t = tile_at(c, first);
         t.x = x;
         by_channels(&t, im2col_item);
-        prismi_cpu_gemm(c->dev, &(struct prismi_cpu_gemm){.m = c->d.cout,
-                                                          .n = (int)patch(c),
-                                                          .k = (int)t.n,
-                                                          .alpha = 1,
-                                                          .beta = first ? 1 : 0,
-                                                          .a = gy + (size_t)first * (size_t)c->ow,
-                                                          .lda = pixels,
-                                                          .b = t.cols,
-                                                          .ldb = t.ld,
-                                                          .c = gw,
-                                                          .ldc = patch(c)});
+        R(prismi_cpu_gemm)
+        (c->dev, &(struct prismi_cpu_gemm){.m = c->d.cout,
+                                           .n = (int)patch(c),
+                                           .k = (int)t.n,
+                                           .alpha = 1,
+                                           .beta = first ? 1 : 0,
+                                           .a = gy + (size_t)first * (size_t)c->ow,
+                                           .lda = pixels,
+                                           .b = t.cols,
+                                           .ldb = t.ld,
+                                           .c = gw,
+                                           .ldc = patch(c)});
     }
 }
 
-const struct conv_method prismi_cpu_conv_gemm = {"im2col and sgemm", sizes, fwd, bwd_x, bwd_w};
+const struct conv_method R(prismi_cpu_conv_gemm) = {"im2col and gemm", sizes, fwd, bwd_x, bwd_w};

@@ -1,6 +1,6 @@
 /* Convolution with a single output pixel that sees all of x: y[cout] = W[cout,n] x[n]. The decoder's first layer, where the weights
  * are most of the network and every pass runs at the speed of memory. */
-#include "backend_cpu/cpu.h"
+#include "backend_cpu/real.h"
 
 #include <string.h>
 
@@ -9,11 +9,11 @@ enum { LANES = 32 };
 struct point_run {
     const struct prism_conv *c;
     size_t n;
-    float *out;
-    const float *a, *b;
+    real *out;
+    const real *a, *b;
 };
 
-static struct point_run point_run(const struct prism_conv *c, float *out, const float *a, const float *b)
+static struct point_run point_run(const struct prism_conv *c, real *out, const real *a, const real *b)
 {
     return (struct point_run){c, (size_t)c->d.cin * (size_t)c->d.k * (size_t)c->d.k, out, a, b};
 }
@@ -24,9 +24,9 @@ static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
     *scratch = 0;
 }
 
-CPU_HOT static float dot(const float *a, const float *b, size_t n)
+CPU_HOT static real dot(const real *a, const real *b, size_t n)
 {
-    float lane[LANES] = {0}, sum = 0;
+    real lane[LANES] = {0}, sum = 0;
     size_t i = 0;
 
     for (; i + LANES <= n; i += LANES) {
@@ -41,7 +41,7 @@ CPU_HOT static float dot(const float *a, const float *b, size_t n)
     return sum;
 }
 
-float prismi_cpu_dot(const float *a, const float *b, size_t n)
+real R(prismi_cpu_dot)(const real *a, const real *b, size_t n)
 {
     return dot(a, b, n);
 }
@@ -53,35 +53,35 @@ static void fwd_item(const void *arg, size_t channel, int thread)
     r->out[channel] = dot(r->a + channel * r->n, r->b, r->n);
 }
 
-static void fwd(struct prism_conv *c, float *y, const float *x, const float *w)
+static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
 {
     const struct point_run r = point_run(c, y, w, x);
     prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.cout * (double)r.n, fwd_item, &r);
 }
 
-CPU_HOT static void add4(float *y, const float *w, size_t ld, const float *g, size_t n)
+CPU_HOT static void add4(real *y, const real *w, size_t ld, const real *g, size_t n)
 {
-    const float g0 = g[0], g1 = g[1], g2 = g[2], g3 = g[3];
+    const real g0 = g[0], g1 = g[1], g2 = g[2], g3 = g[3];
 
     CPU_SIMD
     for (size_t i = 0; i < n; i++)
         y[i] += g0 * w[i] + g1 * w[i + ld] + g2 * w[i + 2 * ld] + g3 * w[i + 3 * ld];
 }
 
-CPU_HOT static void add1(float *y, const float *w, float g, size_t n)
+CPU_HOT static void add1(real *y, const real *w, real g, size_t n)
 {
     CPU_SIMD
     for (size_t i = 0; i < n; i++)
         y[i] += g * w[i];
 }
 
-float *prismi_cpu_point_sum(const struct prism_conv *c, size_t item)
+real *R(prismi_cpu_point_sum)(const struct prism_conv *c, size_t item)
 {
     const size_t n = point_run(c, NULL, NULL, NULL).n;
-    return memset(c->work + item * n, 0, n * sizeof(float));
+    return memset(c->work + item * n, 0, n * sizeof(real));
 }
 
-void prismi_cpu_point_add(float *sum, const float *w, size_t ld, const float *g, size_t rows, size_t n)
+void R(prismi_cpu_point_add)(real *sum, const real *w, size_t ld, const real *g, size_t rows, size_t n)
 {
     if (rows == CPU_POINT_ROWS)
         add4(sum, w, ld, g, n);
@@ -89,34 +89,34 @@ void prismi_cpu_point_add(float *sum, const float *w, size_t ld, const float *g,
         add1(sum, w, *g, n);
 }
 
-void prismi_cpu_point_finish(struct prism_conv *c, float *y)
+void R(prismi_cpu_point_finish)(struct prism_conv *c, real *y)
 {
     const size_t n = point_run(c, NULL, NULL, NULL).n;
 
     memcpy(y, c->work, n * sizeof *y);
     for (size_t i = 1; i < prismi_cpu_point_items((size_t)c->d.cout); i++)
-        add1(y, c->work + i * n, 1.f, n);
+        add1(y, c->work + i * n, 1, n);
 }
 
 static void bwd_x_item(const void *arg, size_t item, int thread)
 {
     const struct point_run *r = arg;
-    float *sum = prismi_cpu_point_sum(r->c, item);
+    real *sum = R(prismi_cpu_point_sum)(r->c, item);
     size_t rows;
 
     (void)thread;
     for (size_t c = item * CPU_POINT_ITEM; (rows = prismi_cpu_point_rows(item, c, (size_t)r->c->d.cout)); c += rows)
-        prismi_cpu_point_add(sum, r->a + c * r->n, r->n, r->b + c, rows, r->n);
+        R(prismi_cpu_point_add)(sum, r->a + c * r->n, r->n, r->b + c, rows, r->n);
 }
 
-static void bwd_x(struct prism_conv *c, float *gx, const float *gy, const float *w)
+static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
 {
     const struct point_run r = point_run(c, gx, w, gy);
     prismi_cpu_for(c->dev, prismi_cpu_point_items((size_t)c->d.cout), (double)c->d.cout * (double)r.n, bwd_x_item, &r);
-    prismi_cpu_point_finish(c, gx);
+    R(prismi_cpu_point_finish)(c, gx);
 }
 
-CPU_HOT static void scale(float *y, const float *x, float g, size_t n)
+CPU_HOT static void scale(real *y, const real *x, real g, size_t n)
 {
     CPU_SIMD
     for (size_t i = 0; i < n; i++)
@@ -130,10 +130,10 @@ static void bwd_w_item(const void *arg, size_t channel, int thread)
     scale(r->out + channel * r->n, r->b, r->a[channel], r->n);
 }
 
-static void bwd_w(struct prism_conv *c, float *gw, const float *gy, const float *x)
+static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
 {
     const struct point_run r = point_run(c, gw, gy, x);
     prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.cout * (double)r.n, bwd_w_item, &r);
 }
 
-const struct conv_method prismi_cpu_conv_point = {"matrix times vector", sizes, fwd, bwd_x, bwd_w};
+const struct conv_method R(prismi_cpu_conv_point) = {"matrix times vector", sizes, fwd, bwd_x, bwd_w};

@@ -14,11 +14,14 @@ enum {
     CPU_PARTIALS = 16384, /* blocks whose sums fit; none waits longer than a row */
 };
 
+/* Instruction sets that the register tiles are compiled for. */
+enum prismi_cpu_isa { CPU_BASELINE, CPU_AVX2, CPU_AVX512, CPU_ISA_COUNT };
+
 struct cpu {
     int plan_effort;
     bool plain;
     char *cache_dir;                      /* NULL = nowhere */
-    const struct prismi_cpu_tiles *tiles; /* for this machine */
+    enum prismi_cpu_isa isa;              /* for the register tiles */
     bool use_blas;                        /* dense products on OpenBLAS, else on our tiles */
     double *partial;                      /* [2,CPU_PARTIALS] */
     struct prismi_cpu_pool *pool;         /* NULL with one thread */
@@ -75,95 +78,6 @@ void *prismi_cpu_alloc(size_t n, size_t size);
 #define CPU_SIMD _Pragma("GCC ivdep")
 #endif
 
-/* ---- dense ---- */
-
-/* Row-major C = alpha op(A) op(B) + beta C with leading dimensions, cut into fixed tiles. */
-struct prismi_cpu_gemm {
-    int m, n, k;
-    bool ta, tb;
-    float alpha, beta;
-    const float *a, *b;
-    float *c;
-    size_t lda, ldb, ldc;
-};
-void prismi_cpu_gemm(const struct prism_dev *dev, const struct prismi_cpu_gemm *g);
-bool prismi_cpu_blas_open(char *version, size_t n); /* makes OpenBLAS single-threaded; whether it knows this processor */
-
-/* ---- convolution: the parts a plan is made of ---- */
-
-struct prism_conv {
-    struct prism_dev *dev;
-    struct prism_conv_desc d;
-    int oh, ow;
-    const struct conv_method *method;
-    float *work;     /* shared scratch */
-    float *scratch;  /* per thread: scratch + thread * nscratch */
-    size_t nscratch; /* floats, a multiple of the alignment */
-    int band, bands; /* direct: output rows of an item; items */
-    int wband;       /* direct: output rows of an item of bwd_w */
-    int tile_rows;   /* gemm: output rows of a column tile */
-};
-
-struct conv_method {
-    const char *name;
-    void (*sizes)(struct prism_conv *c, size_t *work, size_t *scratch); /* floats; sets the method's own fields */
-    void (*fwd)(struct prism_conv *c, float *y, const float *x, const float *w);
-    void (*bwd_x)(struct prism_conv *c, float *gx, const float *gy, const float *w);
-    void (*bwd_w)(struct prism_conv *c, float *gw, const float *gy, const float *x);
-};
-extern const struct conv_method prismi_cpu_conv_point;  /* one output pixel that sees all of x: matrix times vector */
-extern const struct conv_method prismi_cpu_conv_gemm;   /* any shape: im2col and sgemm */
-extern const struct conv_method prismi_cpu_conv_direct; /* stride up to 4; for few channels and long rows */
-
-float prismi_cpu_dot(const float *a, const float *b, size_t n);
-
-/* conv_point's bwd_x in parts, for whoever has its weights at hand. gx[n] = sum over rows r of g[r] w[r,n]: rows in items, each
- * with a sum of its own, to which some rows are added at a time; then the sums, in order. */
-enum { CPU_POINT_ITEM = 64, CPU_POINT_ROWS = 4 };
-static inline size_t prismi_cpu_point_items(size_t rows)
-{
-    return (rows + CPU_POINT_ITEM - 1) / CPU_POINT_ITEM;
-}
-/* How many rows come next, from row on: CPU_POINT_ROWS or 1; 0 where the item ends. */
-static inline size_t prismi_cpu_point_rows(size_t item, size_t row, size_t rows)
-{
-    const size_t end = (item + 1) * CPU_POINT_ITEM < rows ? (item + 1) * CPU_POINT_ITEM : rows;
-    return end - row >= CPU_POINT_ROWS ? CPU_POINT_ROWS : end > row;
-}
-float *prismi_cpu_point_sum(const struct prism_conv *c, size_t item); /* the item's, zeros */
-/* n of its elements; w and g at the first of the rows, ld from row to row of w. */
-void prismi_cpu_point_add(float *sum, const float *w, size_t ld, const float *g, size_t rows, size_t n);
-void prismi_cpu_point_finish(struct prism_conv *c, float *y);
-
-/* Every s-th element: y[j] = x[s j], j < n. */
-void prismi_cpu_take(float *y, const float *x, size_t s, size_t n);
-
-/* Register tiles over rows given by pointers. Results come in tiles of up to `tile` rows, then of halves of that: the weights
- * of a tile of m rows from row a on begin at w + a nt, and lie as [nt][m]. */
-struct prismi_cpu_tiles {
-    const char *name;
-    int tile;
-    /* y[a ldy + j] (+)= sum_t w[a,t] x[t][at + j], a < m, j < n; reads up to CPU_SLACK floats behind x[t] + at + n */
-    void (*rows)(int m, int nt, size_t n, const float *w, const float *const *x, size_t at, float *y, size_t ldy, bool add);
-    /* g[a ldg + t] += sum_{r<rows, j<n} y[a dy + r ldy + j] x[t][at + r ldx + j], a < m, n a multiple of 16 */
-    void (*dots)(int m, int nt, int rows, size_t n, float *g, size_t ldg, const float *y, size_t dy, size_t ldy,
-                 const float *const *x, size_t at, size_t ldx);
-    /* op(a) [m,nt], times alpha, as rows() takes it */
-    void (*pack)(float *w, const float *a, int m, int nt, size_t lda, bool ta, float alpha);
-    /* a whole product, for where OpenBLAS has no kernel for the machine */
-    void (*product)(const struct prismi_cpu_gemm *g);
-};
-enum { CPU_SLACK = 16 };
-/* Rows of the next tile where `left` are left: the largest power of two up to both. */
-static inline int prismi_cpu_tile(int tile, int left)
-{
-    while (tile > left)
-        tile /= 2;
-    return tile;
-}
-/* vector: whether they are for more than the architecture's minimum */
-const struct prismi_cpu_tiles *prismi_cpu_tiles_select(bool *vector);
-
 /* ---- entries ---- */
 
 /* The entries of the seam that know a dtype, for each precision (kernels.c); the others are NULL. */
@@ -175,8 +89,6 @@ void prismi_cpu_fft_destroy(struct prism_fft *plan);
 /* loads wisdom */
 void prismi_cpu_fft_open_f32(struct prism_dev *dev);
 void prismi_cpu_fft_open_f64(struct prism_dev *dev);
-void prismi_cpu_fft_version_f32(char *version, size_t n);
-void prismi_cpu_fft_version_f64(char *version, size_t n);
 
 int prismi_cpu_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out);
 int prismi_cpu_conv_fwd(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w);
@@ -203,9 +115,6 @@ int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc 
 int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args);
 int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args);
-/* n elements of it: writes the cotangent gu (may be u), returns the sum of the terms without their weight. */
-double prismi_cpu_misfit_terms(enum prism_misfit kind, float weight, float *gu, const float *u, const float *target, size_t n);
-double prismi_cpu_misfit_of_zeros(enum prism_misfit kind, const float *target, size_t n); /* the same where u is 0 */
 int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
 int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
 int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a);

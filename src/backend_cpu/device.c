@@ -1,6 +1,8 @@
 /* CPU backend: memory, threads and the descriptor. Everything runs at once, so the queue is always empty. */
 #include "backend_cpu/cpu.h"
 
+#include <cblas.h>
+#include <fftw3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +131,39 @@ static void machine_name(char *out, size_t n)
         fclose(f);
 }
 
+static const char *const isa_names[CPU_ISA_COUNT] = {"baseline", "AVX2", "AVX-512"};
+
+static enum prismi_cpu_isa machine_isa(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (__builtin_cpu_supports("avx512f"))
+        return CPU_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return CPU_AVX2;
+#endif
+    return CPU_BASELINE;
+}
+
+static void fft_version(char *version, size_t n)
+{
+    int number = 0;
+
+    sscanf(fftwf_version, "fftw-%n%*[0-9.]%n", &number, &number); /* "fftw-3.3.10-sse2-avx" */
+    snprintf(version, n, "FFTW %.*s", number > 5 ? number - 5 : 0, fftwf_version + 5);
+}
+
+/* Makes OpenBLAS single-threaded. Returns whether it knows this processor. */
+static bool blas_open(char *version, size_t n)
+{
+    const char *config = openblas_get_config(), *core = openblas_get_corename(); /* "OpenBLAS 0.3.21 NO_LAPACK ..." */
+    int number = 0;
+
+    openblas_set_num_threads(1);
+    sscanf(config, "%*s %*s%n", &number);
+    snprintf(version, n, "%.*s %s", number, config, core);
+    return strcmp(core, "Prescott") != 0;
+}
+
 static void cpu_close(struct prism_dev *dev)
 {
     struct cpu *cpu = prismi_cpu(dev);
@@ -146,7 +181,6 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
 {
     struct cpu *cpu = calloc(1, sizeof *cpu);
     char machine[64], fft[32], blas[48];
-    bool vector;
 
     dev->impl = cpu;
     if (!cpu || !(cpu->partial = prismi_cpu_alloc(2 * CPU_PARTIALS, sizeof *cpu->partial)) ||
@@ -168,13 +202,13 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
         return status;
     }
     machine_name(machine, sizeof machine);
-    prismi_cpu_fft_version_f32(fft, sizeof fft);
-    cpu->tiles = prismi_cpu_tiles_select(&vector);
-    cpu->use_blas = prismi_cpu_blas_open(blas, sizeof blas) || !vector;
+    fft_version(fft, sizeof fft);
+    cpu->isa = machine_isa();
+    cpu->use_blas = blas_open(blas, sizeof blas) || cpu->isa == CPU_BASELINE;
     snprintf(dev->caps.device, sizeof dev->caps.device, "%.40s, %d thread%s, %.20s, %.30s", machine, dev->caps.threads,
              dev->caps.threads == 1 ? "" : "s", fft, blas);
     prismi_cpu_log(dev, PRISM_LOG_INFO, "cpu: %s, dense products on %s, tiles for %s", dev->caps.device,
-                   cpu->use_blas ? "OpenBLAS" : "our tiles (this OpenBLAS does not know the processor)", cpu->tiles->name);
+                   cpu->use_blas ? "OpenBLAS" : "our tiles (this OpenBLAS does not know the processor)", isa_names[cpu->isa]);
     prismi_cpu_fft_open_f32(dev);
     prismi_cpu_fft_open_f64(dev);
     return 0;

@@ -28,6 +28,38 @@ void prismi_cpu_fft_destroy(struct prism_fft *f)
         kernels_of(f)->fft_destroy(f);
 }
 
+int prismi_cpu_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
+{
+    return kernels(d->dtype)->conv_create(dev, d, out);
+}
+
+int prismi_cpu_conv_fwd(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w)
+{
+    return kernels_of(c)->conv_fwd(c, y, x, w);
+}
+
+int prismi_cpu_conv_bwd_x(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w)
+{
+    return kernels_of(c)->conv_bwd_x(c, gx, gy, w);
+}
+
+int prismi_cpu_conv_bwd_w(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x)
+{
+    return kernels_of(c)->conv_bwd_w(c, gw, gy, x);
+}
+
+void prismi_cpu_conv_destroy(struct prism_conv *c)
+{
+    if (c)
+        kernels_of(c)->conv_destroy(c);
+}
+
+int prismi_cpu_gemm_entry(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a,
+                          prism_mem b)
+{
+    return kernels(d->dtype)->gemm(dev, d, c, a, b);
+}
+
 int prismi_cpu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols,
                       prism_mem y, prism_mem a, prism_mem b)
 {
@@ -39,10 +71,45 @@ int prismi_cpu_window(struct prism_dev *dev, const struct prism_window_desc *d, 
     return kernels(d->dtype)->window(dev, d, y, x);
 }
 
+int prismi_cpu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                               const struct prism_subaperture_args *args)
+{
+    return kernels(d->dtype)->subaperture_fwd(dev, d, args);
+}
+
+int prismi_cpu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                               const struct prism_subaperture_args *args)
+{
+    return kernels(d->dtype)->subaperture_adj(dev, d, args);
+}
+
 int prismi_cpu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x,
                     prism_mem tmp, prism_mem taps)
 {
     return kernels(d->dtype)->blur(dev, d, y, x, tmp, taps);
+}
+
+int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                            const struct prism_norm_args *args)
+{
+    return kernels(d->dtype)->norm_act_fwd(dev, d, args);
+}
+
+int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                            const struct prism_norm_args *args)
+{
+    return kernels(d->dtype)->norm_act_bwd(dev, d, args);
+}
+
+int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
+{
+    return kernels(d->dtype)->misfit(dev, d, args);
+}
+
+int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+                            const struct prism_field_misfit_args *args)
+{
+    return kernels(d->aperture.dtype)->field_misfit(dev, d, args);
 }
 
 int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d,

@@ -100,14 +100,6 @@ void R(prismi_cpu_fft_open)(struct prism_dev *dev)
     pthread_mutex_unlock(&planner);
 }
 
-void R(prismi_cpu_fft_version)(char *version, size_t n)
-{
-    int number = 0;
-
-    sscanf(FFTW(version), "fftw-%n%*[0-9.]%n", &number, &number); /* "fftw-3.3.10-sse2-avx" */
-    snprintf(version, n, "FFTW %.*s", number > 5 ? number - 5 : 0, FFTW(version) + 5);
-}
-
 /* ---- plans ---- */
 
 struct planning {

@@ -9,33 +9,33 @@ struct norm_run {
     enum prism_act act;
     size_t cols;
     double eps;
-    float *mean, *var, *rstd;
-    const float *gamma, *beta, *x, *gy;
-    float *y, *gx, *ggamma, *gbeta;
+    real *mean, *var, *rstd;
+    const real *gamma, *beta, *x, *gy;
+    real *y, *gx, *ggamma, *gbeta;
 };
 
 static struct norm_run norm_run(const struct prism_norm_desc *d, const struct prism_norm_args *a)
 {
-    float *stats = (float *)a->stats;
+    real *stats = (real *)a->stats;
     return (struct norm_run){.act = d->act,
                              .cols = d->cols,
                              .eps = d->eps,
                              .mean = stats,
                              .var = stats + d->rows,
                              .rstd = stats + 2 * d->rows,
-                             .gamma = (const float *)a->gamma,
-                             .beta = (const float *)a->beta,
-                             .x = (const float *)a->x,
-                             .gy = (const float *)a->gy,
-                             .y = (float *)a->y,
-                             .gx = (float *)a->gx,
-                             .ggamma = (float *)a->ggamma,
-                             .gbeta = (float *)a->gbeta};
+                             .gamma = (const real *)a->gamma,
+                             .beta = (const real *)a->beta,
+                             .x = (const real *)a->x,
+                             .gy = (const real *)a->gy,
+                             .y = (real *)a->y,
+                             .gx = (real *)a->gx,
+                             .ggamma = (real *)a->ggamma,
+                             .gbeta = (real *)a->gbeta};
 }
 
 /* A row's parameters; sum and dot: backward, over the number of columns. */
 struct affine {
-    float mean, rstd, gamma, beta, sum, dot;
+    real mean, rstd, gamma, beta, sum, dot;
 };
 
 static struct affine affine_of(const struct norm_run *s, size_t row)
@@ -69,9 +69,9 @@ static struct affine affine_of(const struct norm_run *s, size_t row)
     }
 
 /* Sum, and sum of squares about this block's own mean. */
-CPU_HOT static void moments(const float *x, size_t n, double out[2])
+CPU_HOT static void moments(const real *x, size_t n, double out[2])
 {
-    float lane[LANES] = {0};
+    real lane[LANES] = {0};
     double sum = 0, sq = 0;
     const size_t whole = n / LANES * LANES;
 
@@ -86,7 +86,7 @@ CPU_HOT static void moments(const float *x, size_t n, double out[2])
         sum += lane[l];
         lane[l] = 0;
     }
-    const float mean = (float)(sum / (double)n);
+    const real mean = (real)(sum / (double)n);
     for (size_t i = 0; i < whole; i += LANES) {
         CPU_SIMD
         for (size_t l = 0; l < LANES; l++)
@@ -119,12 +119,12 @@ static void moments_row(const void *arg, size_t row, const double *sums, size_t 
         double len = i + 1 < blocks ? (double)block : n - (double)(i * block), off = sums[2 * i] / len - sum / n;
         sq += sums[2 * i + 1] + len * off * off;
     }
-    s->mean[row] = (float)(sum / n);
-    s->var[row] = (float)(sq / n);
-    s->rstd[row] = (float)(1 / sqrt((double)s->var[row] + s->eps));
+    s->mean[row] = (real)(sum / n);
+    s->var[row] = (real)(sq / n);
+    s->rstd[row] = (real)(1 / sqrt((double)s->var[row] + s->eps));
 }
 
-CPU_HOT static void apply(float *y, const float *x, struct affine p, enum prism_act act, size_t n)
+CPU_HOT static void apply(real *y, const real *x, struct affine p, enum prism_act act, size_t n)
 {
 #define BODY(kind)                                                                                                                 \
     CPU_SIMD                                                                                                                       \
@@ -141,7 +141,7 @@ static void apply_block(const void *arg, size_t row, size_t at, size_t n, double
     apply(s->y + at, s->x + at, affine_of(s, row), s->act, n);
 }
 
-int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+int R(prismi_cpu_norm_act_fwd)(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
 {
     const struct norm_run s = norm_run(d, args);
 
@@ -151,15 +151,15 @@ int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc 
 }
 
 /* Sum of g = gy act'() and of g times the normalised input. */
-CPU_HOT static void slopes(const float *x, const float *gy, struct affine p, enum prism_act act, size_t n, double out[2])
+CPU_HOT static void slopes(const real *x, const real *gy, struct affine p, enum prism_act act, size_t n, double out[2])
 {
-    float sum[LANES] = {0}, dot[LANES] = {0};
+    real sum[LANES] = {0}, dot[LANES] = {0};
     double tail[2] = {0};
     const size_t whole = n / LANES * LANES;
 
 #define TERM(kind, i, to_sum, to_dot)                                                                                              \
     do {                                                                                                                           \
-        float xhat = (x[i] - p.mean) * p.rstd, g = gy[i] * cpu_act_slope(kind, xhat * p.gamma + p.beta);                           \
+        real xhat = (x[i] - p.mean) * p.rstd, g = gy[i] * cpu_act_slope(kind, xhat * p.gamma + p.beta);                            \
         to_sum += g;                                                                                                               \
         to_dot += g * xhat;                                                                                                        \
     } while (0)
@@ -198,18 +198,18 @@ static void slopes_row(const void *arg, size_t row, const double *sums, size_t b
         sum += sums[2 * i];
         dot += sums[2 * i + 1];
     }
-    s->gbeta[row] = (float)sum;
-    s->ggamma[row] = (float)dot;
+    s->gbeta[row] = (real)sum;
+    s->ggamma[row] = (real)dot;
 }
 
-CPU_HOT static void gradient(float *gx, const float *x, const float *gy, struct affine p, enum prism_act act, size_t n)
+CPU_HOT static void gradient(real *gx, const real *x, const real *gy, struct affine p, enum prism_act act, size_t n)
 {
-    const float scale = p.gamma * p.rstd;
+    const real scale = p.gamma * p.rstd;
 
 #define BODY(kind)                                                                                                                 \
     CPU_SIMD                                                                                                                       \
     for (size_t i = 0; i < n; i++) {                                                                                               \
-        float xhat = (x[i] - p.mean) * p.rstd;                                                                                     \
+        real xhat = (x[i] - p.mean) * p.rstd;                                                                                      \
         gx[i] = scale * (gy[i] * cpu_act_slope(kind, xhat * p.gamma + p.beta) - (p.sum + xhat * p.dot));                           \
     }
     ACT_SWITCH(act, BODY)
@@ -222,12 +222,12 @@ static void gradient_block(const void *arg, size_t row, size_t at, size_t n, dou
     struct affine p = affine_of(s, row);
 
     (void)sums;
-    p.sum = s->gbeta[row] / (float)s->cols;
-    p.dot = s->ggamma[row] / (float)s->cols;
+    p.sum = s->gbeta[row] / (real)s->cols;
+    p.dot = s->ggamma[row] / (real)s->cols;
     gradient(s->gx + at, s->x + at, s->gy + at, p, s->act, n);
 }
 
-int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+int R(prismi_cpu_norm_act_bwd)(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
 {
     const struct norm_run s = norm_run(d, args);
 
@@ -241,26 +241,26 @@ int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc 
 struct misfit_run {
     enum prism_misfit kind;
     size_t cols;
-    float *loss, *gu;
-    const float *u, *target, *weight;
+    real *loss, *gu;
+    const real *u, *target, *weight;
     const int32_t *index;
 };
 
 /* One element: writes the cotangent, returns the term of the loss without its weight. */
-CPU_INLINE float misfit_term(bool l1, float weight, float *gu, const float *u, float d)
+CPU_INLINE real misfit_term(bool l1, real weight, real *gu, const real *u, real d)
 {
-    float re = u[0], im = u[1], m = sqrtf(re * re + im * im), off = m - d;
-    float slope = l1 ? (off > 0.f ? weight : off < 0.f ? -weight : 0.f) : 2.f * weight * off;
-    float scale = m == 0.f ? 0.f : slope / m;
+    real re = u[0], im = u[1], m = sqrt(re * re + im * im), off = m - d;
+    real slope = l1 ? (off > 0 ? weight : off < 0 ? -weight : 0) : 2 * weight * off;
+    real scale = m == 0 ? 0 : slope / m;
 
     gu[0] = scale * re;
     gu[1] = scale * im;
-    return l1 ? fabsf(off) : off * off;
+    return l1 ? fabs(off) : off * off;
 }
 
-CPU_INLINE double misfit_sum(bool l1, float weight, float *gu, const float *u, const float *target, size_t n)
+CPU_INLINE double misfit_sum(bool l1, real weight, real *gu, const real *u, const real *target, size_t n)
 {
-    float lane[LANES] = {0};
+    real lane[LANES] = {0};
     double sum = 0;
     const size_t whole = n / LANES * LANES;
 
@@ -276,40 +276,40 @@ CPU_INLINE double misfit_sum(bool l1, float weight, float *gu, const float *u, c
     return sum;
 }
 
-CPU_HOT static double misfit_l1(float weight, float *gu, const float *u, const float *target, size_t n)
+CPU_HOT static double misfit_l1(real weight, real *gu, const real *u, const real *target, size_t n)
 {
     return misfit_sum(true, weight, gu, u, target, n);
 }
 
-CPU_HOT static double misfit_l2(float weight, float *gu, const float *u, const float *target, size_t n)
+CPU_HOT static double misfit_l2(real weight, real *gu, const real *u, const real *target, size_t n)
 {
     return misfit_sum(false, weight, gu, u, target, n);
 }
 
-double prismi_cpu_misfit_terms(enum prism_misfit kind, float weight, float *gu, const float *u, const float *target, size_t n)
+double R(prismi_cpu_misfit_terms)(enum prism_misfit kind, real weight, real *gu, const real *u, const real *target, size_t n)
 {
     return (kind == PRISM_MISFIT_L1 ? misfit_l1 : misfit_l2)(weight, gu, u, target, n);
 }
 
-CPU_HOT static double zeros_misfit(enum prism_misfit kind, const float *target, size_t n)
+CPU_HOT static double zeros_misfit(enum prism_misfit kind, const real *target, size_t n)
 {
-    float lane[LANES] = {0};
+    real lane[LANES] = {0};
     double sum = 0;
     const size_t whole = n / LANES * LANES;
 
     for (size_t i = 0; i < whole; i += LANES) {
         CPU_SIMD
         for (size_t l = 0; l < LANES; l++)
-            lane[l] += kind == PRISM_MISFIT_L1 ? fabsf(target[i + l]) : target[i + l] * target[i + l];
+            lane[l] += kind == PRISM_MISFIT_L1 ? fabs(target[i + l]) : target[i + l] * target[i + l];
     }
     for (size_t i = whole; i < n; i++)
-        sum += kind == PRISM_MISFIT_L1 ? fabsf(target[i]) : target[i] * target[i];
+        sum += kind == PRISM_MISFIT_L1 ? fabs(target[i]) : target[i] * target[i];
     for (size_t l = 0; l < LANES; l++)
         sum += lane[l];
     return sum;
 }
 
-double prismi_cpu_misfit_of_zeros(enum prism_misfit kind, const float *target, size_t n)
+double R(prismi_cpu_misfit_of_zeros)(enum prism_misfit kind, const real *target, size_t n)
 {
     return zeros_misfit(kind, target, n);
 }
@@ -318,9 +318,9 @@ static void misfit_block(const void *arg, size_t row, size_t at, size_t n, doubl
 {
     const struct misfit_run *s = arg;
     size_t a = (size_t)s->index[row];
-    const float *target = s->target + a * s->cols + (at - row * s->cols);
+    const real *target = s->target + a * s->cols + (at - row * s->cols);
 
-    sums[0] = prismi_cpu_misfit_terms(s->kind, s->weight[a], s->gu + 2 * at, s->u + 2 * at, target, n);
+    sums[0] = R(prismi_cpu_misfit_terms)(s->kind, s->weight[a], s->gu + 2 * at, s->u + 2 * at, target, n);
 }
 
 static void misfit_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block)
@@ -331,18 +331,18 @@ static void misfit_row(const void *arg, size_t row, const double *sums, size_t b
     (void)block;
     for (size_t i = 0; i < blocks; i++)
         sum += sums[2 * i];
-    s->loss[row] = (float)(s->weight[s->index[row]] * sum);
+    s->loss[row] = (real)(s->weight[s->index[row]] * sum);
 }
 
-int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
+int R(prismi_cpu_misfit)(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
 {
     const struct misfit_run s = {d->kind,
                                  d->cols,
-                                 (float *)args->loss,
-                                 (float *)args->gu,
-                                 (const float *)args->u,
-                                 (const float *)args->target,
-                                 (const float *)args->weight,
+                                 (real *)args->loss,
+                                 (real *)args->gu,
+                                 (const real *)args->u,
+                                 (const real *)args->target,
+                                 (const real *)args->weight,
                                  (const int32_t *)args->index};
 
     prismi_cpu_sweep(dev, d->batch, d->cols, misfit_block, misfit_row, &s);

@@ -2,26 +2,19 @@
  * whose size depends on the shape alone, so that threads never change a bit.
  *
  * An OpenBLAS older than the processor falls back to kernels of 2004, five times slower than ours; then ours are used. */
-#include "backend_cpu/cpu.h"
+#include "backend_cpu/real.h"
 
 #include <cblas.h>
-#include <stdio.h>
-#include <string.h>
 
-bool prismi_cpu_blas_open(char *version, size_t n)
-{
-    const char *config = openblas_get_config(), *core = openblas_get_corename(); /* "OpenBLAS 0.3.21 NO_LAPACK ..." */
-    int number = 0;
-
-    openblas_set_num_threads(1);
-    sscanf(config, "%*s %*s%n", &number);
-    snprintf(version, n, "%.*s %s", number, config, core);
-    return strcmp(core, "Prescott") != 0;
-}
+#ifdef CPU_F64
+#define GEMM cblas_dgemm
+#else
+#define GEMM cblas_sgemm
+#endif
 
 struct gemm_run {
     const struct prismi_cpu_gemm *g;
-    const struct cpu *cpu;
+    const struct prism_dev *dev;
     int tm, tn, across; /* tile; tiles along n */
 };
 
@@ -37,17 +30,17 @@ static void gemm_tile(const void *arg, size_t item, int thread)
     g.a += g.ta ? i : i * g.lda;
     g.b += g.tb ? j * g.ldb : j;
     g.c += i * g.ldc + j;
-    if (!r->cpu->use_blas)
-        r->cpu->tiles->product(&g);
+    if (!prismi_cpu(r->dev)->use_blas)
+        prismi_cpu_tiles(r->dev)->product(&g);
     else
-        cblas_sgemm(CblasRowMajor, g.ta ? CblasTrans : CblasNoTrans, g.tb ? CblasTrans : CblasNoTrans, g.m, g.n, g.k, g.alpha, g.a,
-                    (int)g.lda, g.b, (int)g.ldb, g.beta, g.c, (int)g.ldc);
+        GEMM(CblasRowMajor, g.ta ? CblasTrans : CblasNoTrans, g.tb ? CblasTrans : CblasNoTrans, g.m, g.n, g.k, g.alpha, g.a,
+             (int)g.lda, g.b, (int)g.ldb, g.beta, g.c, (int)g.ldc);
 }
 
 /* Halve the longer side until there are enough tiles for many cores or a tile is not worth a thread. */
-void prismi_cpu_gemm(const struct prism_dev *dev, const struct prismi_cpu_gemm *g)
+void R(prismi_cpu_gemm)(const struct prism_dev *dev, const struct prismi_cpu_gemm *g)
 {
-    struct gemm_run r = {g, prismi_cpu(dev), g->m, g->n, 1};
+    struct gemm_run r = {g, dev, g->m, g->n, 1};
     double work = (double)g->m * g->n * g->k;
 
     for (int tiles = 1; tiles < 32 && work / tiles > 1 << 21 && (r.tm > 32 || r.tn > 32); tiles *= 2) {
@@ -58,20 +51,21 @@ void prismi_cpu_gemm(const struct prism_dev *dev, const struct prismi_cpu_gemm *
     prismi_cpu_for(dev, (size_t)((g->m + r.tm - 1) / r.tm) * (size_t)r.across, work, gemm_tile, &r);
 }
 
-int prismi_cpu_gemm_entry(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
+int R(prismi_cpu_gemm_entry)(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
 {
-    prismi_cpu_gemm(dev, &(struct prismi_cpu_gemm){.m = d->m,
-                                                   .n = d->n,
-                                                   .k = d->k,
-                                                   .ta = d->ta,
-                                                   .tb = d->tb,
-                                                   .alpha = (float)d->alpha,
-                                                   .beta = (float)d->beta,
-                                                   .a = (const float *)a,
-                                                   .b = (const float *)b,
-                                                   .c = (float *)c,
-                                                   .lda = (size_t)(d->ta ? d->m : d->k),
-                                                   .ldb = (size_t)(d->tb ? d->k : d->n),
-                                                   .ldc = (size_t)d->n});
+    R(prismi_cpu_gemm)
+    (dev, &(struct prismi_cpu_gemm){.m = d->m,
+                                    .n = d->n,
+                                    .k = d->k,
+                                    .ta = d->ta,
+                                    .tb = d->tb,
+                                    .alpha = (real)d->alpha,
+                                    .beta = (real)d->beta,
+                                    .a = (const real *)a,
+                                    .b = (const real *)b,
+                                    .c = (real *)c,
+                                    .lda = (size_t)(d->ta ? d->m : d->k),
+                                    .ldb = (size_t)(d->tb ? d->k : d->n),
+                                    .ldc = (size_t)d->n});
     return 0;
 }

@@ -389,7 +389,7 @@ static void outer_rows(const struct outer_run *o, size_t row, size_t rows, float
         memcpy(mine[i], step, sizeof mine[i]);
         mine[i][2] *= ((const float *)a->a)[row + i];
         if (ga)
-            ga[i] = prismi_cpu_dot(p + i * cols, b, cols);
+            ga[i] = R(prismi_cpu_dot)(p + i * cols, b, cols);
         if (a->z)
             outer_piece(o, z, row + i, 1, ga + i, step);
     }
@@ -398,14 +398,14 @@ static void outer_rows(const struct outer_run *o, size_t row, size_t rows, float
         for (size_t i = 0; i < rows; i++)
             outer_piece(o, y, (row + i) * cols + col, n, b + col, mine[i]);
         if (a->z)
-            prismi_cpu_point_add(sum + col, p + col, cols, (const float *)a->z + row, rows, n);
+            R(prismi_cpu_point_add)(sum + col, p + col, cols, (const float *)a->z + row, rows, n);
     }
 }
 
 static void outer_item(const void *arg, size_t item, int thread)
 {
     const struct outer_run *o = arg;
-    float *sum = o->a->z ? prismi_cpu_point_sum(o->a->conv, item) : NULL;
+    float *sum = o->a->z ? R(prismi_cpu_point_sum)(o->a->conv, item) : NULL;
     size_t rows;
 
     (void)thread;
@@ -421,6 +421,6 @@ int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_d
         return args->z ? prismi_cpu_conv_bwd_x(args->conv, args->y, args->z, args->p) : 0;
     prismi_cpu_for(dev, prismi_cpu_point_items(d->rows), (double)d->rows * (double)d->cols, outer_item, &o);
     if (args->z)
-        prismi_cpu_point_finish(args->conv, (float *)args->y);
+        R(prismi_cpu_point_finish)(args->conv, (float *)args->y);
     return 0;
 }

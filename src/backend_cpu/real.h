@@ -13,8 +13,120 @@ typedef float real;
 #define R(name) name##_f32
 #endif
 
+/* ---- dense ---- */
+
+/* Row-major C = alpha op(A) op(B) + beta C with leading dimensions, cut into fixed tiles. */
+struct prismi_cpu_gemm {
+    int m, n, k;
+    bool ta, tb;
+    real alpha, beta;
+    const real *a, *b;
+    real *c;
+    size_t lda, ldb, ldc;
+};
+void R(prismi_cpu_gemm)(const struct prism_dev *dev, const struct prismi_cpu_gemm *g);
+
+/* ---- convolution: the parts a plan is made of ---- */
+
+struct prism_conv {
+    const struct prism_ops *kernels; /* first: what entries.c knows of it */
+    struct prism_dev *dev;
+    struct prism_conv_desc d;
+    int oh, ow;
+    const struct conv_method *method;
+    real *work;      /* shared scratch */
+    real *scratch;   /* per thread: scratch + thread * nscratch */
+    size_t nscratch; /* elements, a multiple of the alignment */
+    int band, bands; /* direct: output rows of an item; items */
+    int wband;       /* direct: output rows of an item of bwd_w */
+    int tile_rows;   /* gemm: output rows of a column tile */
+};
+
+struct conv_method {
+    const char *name;
+    void (*sizes)(struct prism_conv *c, size_t *work, size_t *scratch); /* elements; sets the method's own fields */
+    void (*fwd)(struct prism_conv *c, real *y, const real *x, const real *w);
+    void (*bwd_x)(struct prism_conv *c, real *gx, const real *gy, const real *w);
+    void (*bwd_w)(struct prism_conv *c, real *gw, const real *gy, const real *x);
+};
+extern const struct conv_method R(prismi_cpu_conv_point);  /* one output pixel that sees all of x: matrix times vector */
+extern const struct conv_method R(prismi_cpu_conv_gemm);   /* any shape: im2col and gemm */
+extern const struct conv_method R(prismi_cpu_conv_direct); /* stride up to 4; for few channels and long rows */
+
+real R(prismi_cpu_dot)(const real *a, const real *b, size_t n);
+
+/* conv_point's bwd_x in parts, for whoever has its weights at hand. gx[n] = sum over rows r of g[r] w[r,n]: rows in items, each
+ * with a sum of its own, to which some rows are added at a time; then the sums, in order. */
+enum { CPU_POINT_ITEM = 64, CPU_POINT_ROWS = 4 };
+static inline size_t prismi_cpu_point_items(size_t rows)
+{
+    return (rows + CPU_POINT_ITEM - 1) / CPU_POINT_ITEM;
+}
+/* How many rows come next, from row on: CPU_POINT_ROWS or 1; 0 where the item ends. */
+static inline size_t prismi_cpu_point_rows(size_t item, size_t row, size_t rows)
+{
+    const size_t end = (item + 1) * CPU_POINT_ITEM < rows ? (item + 1) * CPU_POINT_ITEM : rows;
+    return end - row >= CPU_POINT_ROWS ? CPU_POINT_ROWS : end > row;
+}
+real *R(prismi_cpu_point_sum)(const struct prism_conv *c, size_t item); /* the item's, zeros */
+/* n of its elements; w and g at the first of the rows, ld from row to row of w. */
+void R(prismi_cpu_point_add)(real *sum, const real *w, size_t ld, const real *g, size_t rows, size_t n);
+void R(prismi_cpu_point_finish)(struct prism_conv *c, real *y);
+
+/* Every s-th element: y[j] = x[s j], j < n. */
+void R(prismi_cpu_take)(real *y, const real *x, size_t s, size_t n);
+
+/* Register tiles over rows given by pointers. Results come in tiles of up to `tile` rows, then of halves of that: the weights
+ * of a tile of m rows from row a on begin at w + a nt, and lie as [nt][m]. */
+struct prismi_cpu_tiles {
+    int tile;
+    /* y[a ldy + j] (+)= sum_t w[a,t] x[t][at + j], a < m, j < n; reads up to CPU_SLACK elements behind x[t] + at + n */
+    void (*rows)(int m, int nt, size_t n, const real *w, const real *const *x, size_t at, real *y, size_t ldy, bool add);
+    /* g[a ldg + t] += sum_{r<rows, j<n} y[a dy + r ldy + j] x[t][at + r ldx + j], a < m, n a multiple of 16 */
+    void (*dots)(int m, int nt, int rows, size_t n, real *g, size_t ldg, const real *y, size_t dy, size_t ldy, const real *const *x,
+                 size_t at, size_t ldx);
+    /* op(a) [m,nt], times alpha, as rows() takes it */
+    void (*pack)(real *w, const real *a, int m, int nt, size_t lda, bool ta, real alpha);
+    /* a whole product, for where OpenBLAS has no kernel for the machine */
+    void (*product)(const struct prismi_cpu_gemm *g);
+};
+enum { CPU_SLACK = 16 };
+/* Rows of the next tile where `left` are left: the largest power of two up to both. */
+static inline int prismi_cpu_tile(int tile, int left)
+{
+    while (tile > left)
+        tile /= 2;
+    return tile;
+}
+extern const struct prismi_cpu_tiles *const R(prismi_cpu_tile_sets)[CPU_ISA_COUNT];
+static inline const struct prismi_cpu_tiles *prismi_cpu_tiles(const struct prism_dev *dev)
+{
+    return R(prismi_cpu_tile_sets)[prismi_cpu(dev)->isa];
+}
+
+/* ---- misfit ---- */
+
+/* n elements of a misfit: writes the cotangent gu (may be u), returns the sum of the terms without their weight. */
+double R(prismi_cpu_misfit_terms)(enum prism_misfit kind, real weight, real *gu, const real *u, const real *target, size_t n);
+double R(prismi_cpu_misfit_of_zeros)(enum prism_misfit kind, const real *target, size_t n); /* the same where u is 0 */
+
 /* ---- entries ---- */
 
+int R(prismi_cpu_conv_create)(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out);
+int R(prismi_cpu_conv_fwd)(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w);
+int R(prismi_cpu_conv_bwd_x)(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w);
+int R(prismi_cpu_conv_bwd_w)(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x);
+void R(prismi_cpu_conv_destroy)(struct prism_conv *c);
+int R(prismi_cpu_gemm_entry)(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b);
+int R(prismi_cpu_subaperture_fwd)(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                                  const struct prism_subaperture_args *args);
+int R(prismi_cpu_subaperture_adj)(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                                  const struct prism_subaperture_args *args);
+int R(prismi_cpu_norm_act_fwd)(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
+int R(prismi_cpu_norm_act_bwd)(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
+int R(prismi_cpu_misfit)(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args);
+int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+                               const struct prism_field_misfit_args *a);
 int R(prismi_cpu_reduce)(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
                          prism_mem a, prism_mem b);
 int R(prismi_cpu_fft_create)(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out);

@@ -6,8 +6,8 @@
 
 struct aperture_run {
     const struct prism_subaperture_desc *d;
-    float *field, *spectrum;
-    const float *pupil;
+    real *field, *spectrum;
+    const real *pupil;
     const int32_t *origin, *index, *open, *rows;
     double beta;
 };
@@ -15,9 +15,9 @@ struct aperture_run {
 static struct aperture_run aperture_run(const struct prism_subaperture_desc *d, const struct prism_subaperture_args *a)
 {
     return (struct aperture_run){d,
-                                 (float *)a->field,
-                                 (float *)a->spectrum,
-                                 (const float *)a->pupil,
+                                 (real *)a->field,
+                                 (real *)a->spectrum,
+                                 (const real *)a->pupil,
                                  (const int32_t *)a->origin,
                                  (const int32_t *)a->index,
                                  (const int32_t *)a->open,
@@ -45,29 +45,29 @@ static int wrap(int a, int n)
 }
 
 /* y = p x, and y += conj(p) x */
-CPU_HOT static void mul_to(float *y, const float *p, const float *x, size_t n)
+CPU_HOT static void mul_to(real *y, const real *p, const real *x, size_t n)
 {
     CPU_SIMD
     for (size_t i = 0; i < n; i++) {
-        float a = p[2 * i], b = p[2 * i + 1], c = x[2 * i], d = x[2 * i + 1];
+        real a = p[2 * i], b = p[2 * i + 1], c = x[2 * i], d = x[2 * i + 1];
         y[2 * i] = a * c - b * d;
         y[2 * i + 1] = a * d + b * c;
     }
 }
 
-CPU_HOT static void mulc_add(float *y, const float *p, const float *x, size_t n)
+CPU_HOT static void mulc_add(real *y, const real *p, const real *x, size_t n)
 {
     CPU_SIMD
     for (size_t i = 0; i < n; i++) {
-        float a = p[2 * i], b = p[2 * i + 1], c = x[2 * i], d = x[2 * i + 1];
+        real a = p[2 * i], b = p[2 * i + 1], c = x[2 * i], d = x[2 * i + 1];
         y[2 * i] += a * c + b * d;
         y[2 * i + 1] += a * d - b * c;
     }
 }
 
 /* `cols` of one pupil row: columns of field and spectrum both wrap, so it runs in pieces. */
-static void pupil_row(int cols, float *y, int yx, int yw, const float *p, const float *x, int xx, int xw,
-                      void (*run)(float *y, const float *p, const float *x, size_t n))
+static void pupil_row(int cols, real *y, int yx, int yw, const real *p, const real *x, int xx, int xw,
+                      void (*run)(real *y, const real *p, const real *x, size_t n))
 {
     for (int j = 0, n; j < cols; j += n) {
         n = cols - j;
@@ -80,7 +80,7 @@ static void pupil_row(int cols, float *y, int yx, int yw, const float *p, const 
 }
 
 /* Row `row` of field b, to y. */
-static void aperture_row(const struct aperture_run *s, size_t b, int row, float *y)
+static void aperture_row(const struct aperture_run *s, size_t b, int row, real *y)
 {
     const struct prism_subaperture_desc *d = s->d;
     size_t a = (size_t)s->index[b];
@@ -90,8 +90,8 @@ static void aperture_row(const struct aperture_run *s, size_t b, int row, float 
     memset(y, 0, 2 * (size_t)d->ow * sizeof *y);
     if (i < o.row0 || i >= o.row0 + o.rows)
         return;
-    const float *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
-    const float *x = s->spectrum + 2 * (size_t)wrap(s->origin[2 * a] + i, d->h) * (size_t)d->w;
+    const real *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
+    const real *x = s->spectrum + 2 * (size_t)wrap(s->origin[2 * a] + i, d->h) * (size_t)d->w;
     pupil_row(o.cols, y, wrap(o.col0 - d->pw / 2, d->ow), d->ow, p, x, wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, mul_to);
 }
 
@@ -108,7 +108,7 @@ static void adj_row(const void *arg, size_t r, int thread)
 {
     const struct aperture_run *s = arg;
     const struct prism_subaperture_desc *d = s->d;
-    float *y = s->spectrum + 2 * r * (size_t)d->w;
+    real *y = s->spectrum + 2 * r * (size_t)d->w;
 
     (void)thread;
     if (s->rows && wrap((int)r - s->rows[0], d->h) >= s->rows[1])
@@ -121,15 +121,15 @@ static void adj_row(const void *arg, size_t r, int thread)
         int i = wrap((int)r - s->origin[2 * a], d->h);
         if (i < o.row0 || i >= o.row0 + o.rows)
             continue;
-        const float *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
-        const float *x = s->field + 2 * ((size_t)b * (size_t)d->oh + (size_t)wrap(i - d->ph / 2, d->oh)) * (size_t)d->ow;
+        const real *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
+        const real *x = s->field + 2 * ((size_t)b * (size_t)d->oh + (size_t)wrap(i - d->ph / 2, d->oh)) * (size_t)d->ow;
         pupil_row(o.cols, y, wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, p, x, wrap(o.col0 - d->pw / 2, d->ow), d->ow,
                   mulc_add);
     }
 }
 
-int prismi_cpu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
-                               const struct prism_subaperture_args *args)
+int R(prismi_cpu_subaperture_fwd)(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                                  const struct prism_subaperture_args *args)
 {
     struct aperture_run s = aperture_run(d, args);
     size_t rows = (size_t)d->batch * (size_t)d->oh;
@@ -138,8 +138,8 @@ int prismi_cpu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaper
     return 0;
 }
 
-int prismi_cpu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
-                               const struct prism_subaperture_args *args)
+int R(prismi_cpu_subaperture_adj)(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                                  const struct prism_subaperture_args *args)
 {
     struct aperture_run s = aperture_run(d, args);
 
@@ -193,7 +193,7 @@ static void row_there(const struct field_run *r, size_t image, size_t k, int thr
 
     open_rows(r, image, &first, &count);
     const size_t row = (first + k) % r->f->h;
-    aperture_row(&r->s, image, (int)row, (float *)in);
+    aperture_row(&r->s, image, (int)row, (real *)in);
     R(prismi_cpu_fft_line)(r->f->rows[1], out, in);
     memcpy(row_of(r, image, row), out, w * sizeof *out);
 }
@@ -218,7 +218,7 @@ static double columns(const struct field_run *r, size_t image, size_t tile, int 
     const struct prism_fft *f = r->f;
     const size_t h = f->h, w = f->w, pitch = f->pitch, at = tile * CPU_FFT_COLS, n = w - at < CPU_FFT_COLS ? w - at : CPU_FFT_COLS;
     const size_t a = (size_t)r->s.index[image];
-    const float weight = ((const float *)r->a->weight)[a], *target = (const float *)r->a->target + a * h * w + at;
+    const real weight = ((const real *)r->a->weight)[a], *target = (const real *)r->a->target + a * h * w + at;
     pair *in = scratch_of(r, thread), *out = in + CPU_FFT_COLS * pitch, *data = row_of(r, image, 0) + at;
     size_t first, count;
     double sum = 0;
@@ -228,10 +228,10 @@ static double columns(const struct field_run *r, size_t image, size_t tile, int 
     R(prismi_cpu_fft_gather)(f, in, data, first, count, n, NULL, 1);
     for (size_t j = 0; j < n; j++)
         R(prismi_cpu_fft_line)(f->cols[1], out + j * pitch, in + j * pitch);
-    R(prismi_cpu_transpose_reals)((float *)in, 2 * pitch, target, w, h, n);
+    R(prismi_cpu_transpose_reals)((real *)in, 2 * pitch, target, w, h, n);
     for (size_t j = 0; j < n; j++) {
-        float *u = (float *)(out + j * pitch);
-        sum += prismi_cpu_misfit_terms(r->d->kind, weight, u, u, (const float *)(in + j * pitch), h);
+        real *u = (real *)(out + j * pitch);
+        sum += R(prismi_cpu_misfit_terms)(r->d->kind, weight, u, u, (const real *)(in + j * pitch), h);
         R(prismi_cpu_fft_line)(f->cols[0], in + j * pitch, out + j * pitch);
     }
     R(prismi_cpu_transpose)(data + first * w, w, in + first, pitch, n, end - first);
@@ -246,18 +246,18 @@ static size_t tiles_of(const struct prism_fft *f)
 
 static void set_loss(const struct field_run *r, size_t image, double sum)
 {
-    ((float *)r->a->loss)[image] = (float)(((const float *)r->a->weight)[r->s.index[image]] * sum);
+    ((real *)r->a->loss)[image] = (real)(((const real *)r->a->weight)[r->s.index[image]] * sum);
 }
 
 /* A closed aperture: its field and the gradient are 0. */
 static double closed(const struct field_run *r, size_t image)
 {
     const size_t h = r->f->h, w = r->f->w;
-    const float *target = (const float *)r->a->target + (size_t)r->s.index[image] * h * w;
+    const real *target = (const real *)r->a->target + (size_t)r->s.index[image] * h * w;
     double sum = 0;
 
     for (size_t i = 0; i < h; i++)
-        sum += prismi_cpu_misfit_of_zeros(r->d->kind, target + i * w, w);
+        sum += R(prismi_cpu_misfit_of_zeros)(r->d->kind, target + i * w, w);
     return sum;
 }
 
@@ -317,7 +317,8 @@ static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
     }
 }
 
-int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a)
+int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+                               const struct prism_field_misfit_args *a)
 {
     const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index, 0, a->open, NULL};
     const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open, a->rows};
@@ -327,5 +328,5 @@ int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misf
         prismi_cpu_for(dev, r.f->batch, 32.0 * (double)(r.f->batch * r.f->h * r.f->w), image_item, &r);
     else
         by_rows_and_columns(dev, &r);
-    return prismi_cpu_subaperture_adj(dev, &d->aperture, &back);
+    return R(prismi_cpu_subaperture_adj)(dev, &d->aperture, &back);
 }

@@ -1,12 +1,12 @@
 /* Register tiles for convolution and dense products, once per instruction set. */
-#include "backend_cpu/cpu.h"
+#include "backend_cpu/real.h"
 
 #include <string.h>
 
 /* out[j ld + i] = alpha a[i lda + j], four by four. */
-CPU_INLINE void transpose4(float *out, size_t ld, const float *a, size_t lda, float alpha)
+CPU_INLINE void transpose4(real *out, size_t ld, const real *a, size_t lda, real alpha)
 {
-    typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+    typedef real quad __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
     const quad r0 = *(const quad *)a, r1 = *(const quad *)(a + lda), r2 = *(const quad *)(a + 2 * lda),
                r3 = *(const quad *)(a + 3 * lda);
     const quad lo01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), hi01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7),
@@ -25,8 +25,15 @@ CPU_INLINE void transpose4(float *out, size_t ld, const float *a, size_t lda, fl
 #define KEEP(vector) (void)0
 #endif
 
+/* Elements of a vector that holds so many floats. */
+#ifdef CPU_F64
+#define LANES_OF(floats) ((floats) / 2)
+#else
+#define LANES_OF(floats) (floats)
+#endif
+
 #define TARGET
-#define LANES 4
+#define LANES LANES_OF(4)
 #ifdef __aarch64__ /* 32 registers */
 #define TILE 8
 #define ACC 24
@@ -34,37 +41,29 @@ CPU_INLINE void transpose4(float *out, size_t ld, const float *a, size_t lda, fl
 #define TILE 4
 #define ACC 8
 #endif
-#define NAME "baseline"
 #define T(name) name##_base
 #include "backend_cpu/tiles_tmpl.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define TARGET __attribute__((target("avx2,fma")))
-#define LANES 8
+#define LANES LANES_OF(8)
 #define TILE 4
 #define ACC 12
-#define NAME "AVX2"
 #define T(name) name##_avx2
 #include "backend_cpu/tiles_tmpl.h"
 
 #define TARGET __attribute__((target("avx512f")))
-#define LANES 16
+#define LANES LANES_OF(16)
 #define TILE 8
 #define ACC 24
-#define NAME "AVX-512"
 #define T(name) name##_avx512
 #include "backend_cpu/tiles_tmpl.h"
 #endif
 
-const struct prismi_cpu_tiles *prismi_cpu_tiles_select(bool *vector)
-{
+const struct prismi_cpu_tiles *const R(prismi_cpu_tile_sets)[CPU_ISA_COUNT] = {
+    [CPU_BASELINE] = &tiles_base,
 #if defined(__x86_64__) && defined(__GNUC__)
-    *vector = true;
-    if (__builtin_cpu_supports("avx512f"))
-        return &tiles_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &tiles_avx2;
+    [CPU_AVX2] = &tiles_avx2,
+    [CPU_AVX512] = &tiles_avx512,
 #endif
-    *vector = false;
-    return &tiles_base;
-}
+};

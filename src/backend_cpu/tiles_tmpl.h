@@ -1,12 +1,12 @@
-/* Register tiles for one instruction set: TARGET (attribute), LANES floats to a vector, T(name); TILE rows of a tile at most (a
+/* Register tiles for one instruction set: TARGET (attribute), LANES elements to a vector, T(name); TILE rows of a tile at most (a
  * power of two) and ACC accumulators, enough of them to hide the latency of a fused multiply-add. A tile of fewer rows takes more
  * vectors instead. Each tile shape is unrolled from constants. */
 
-typedef float T(vec) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef real T(vec) __attribute__((vector_size(sizeof(real) * LANES), aligned(sizeof(real)), may_alias));
 
 /* ---- rows ---- */
 
-TARGET CPU_INLINE void T(store)(float *y, const T(vec) * acc, int nv, size_t n, bool add)
+TARGET CPU_INLINE void T(store)(real *y, const T(vec) * acc, int nv, size_t n, bool add)
 {
     if (n >= (size_t)nv * LANES) {
         T(vec) *out = (T(vec) *)y;
@@ -18,14 +18,14 @@ TARGET CPU_INLINE void T(store)(float *y, const T(vec) * acc, int nv, size_t n, 
         }
         return;
     }
-    float sum[8 * LANES];
+    real sum[8 * LANES];
     memcpy(sum, acc, (size_t)nv * LANES * sizeof *sum);
     for (size_t j = 0; j < n; j++)
         y[j] = add ? y[j] + sum[j] : sum[j];
 }
 
 /* n: columns that exist. */
-TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const float *w, const float *const *x, size_t at, float *y,
+TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const real *w, const real *const *x, size_t at, real *y,
                                     size_t ldy, bool add)
 {
     T(vec) acc[8][8];
@@ -61,7 +61,7 @@ TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const float
         break;
 
 /* count tiles of m rows, m a constant. The vectors of a row are dealt evenly. */
-TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const float *w, const float *const *x, size_t at, float *y,
+TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const real *w, const real *const *x, size_t at, real *y,
                                   size_t ldy, bool add)
 {
     const int max = ACC / m < 8 ? ACC / m : 8;
@@ -70,8 +70,8 @@ TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const floa
     for (size_t j = 0; steps > 0; steps--) {
         const int nv = (left + steps - 1) / steps;
         for (int i = 0; i < count; i++) { /* x stays in the first-level cache for all of m */
-            const float *wa = w + (size_t)(i * m) * (size_t)nt;
-            float *ya = y + (size_t)(i * m) * ldy;
+            const real *wa = w + (size_t)(i * m) * (size_t)nt;
+            real *ya = y + (size_t)(i * m) * ldy;
             switch (nv) {
                 CASE(1)
                 CASE(2)
@@ -89,8 +89,7 @@ TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const floa
 }
 #undef CASE
 
-TARGET static void T(rows)(int m, int nt, size_t n, const float *w, const float *const *x, size_t at, float *y, size_t ldy,
-                           bool add)
+TARGET static void T(rows)(int m, int nt, size_t n, const real *w, const real *const *x, size_t at, real *y, size_t ldy, bool add)
 {
     int a = m / TILE * TILE;
 
@@ -129,10 +128,13 @@ TARGET CPU_INLINE T(vec) T(fold)(T(vec) a, T(vec) b, int run)
     if (run == 2)
         return __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13) + __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
     return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14) + __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
-#else
+#elif LANES == 4
     if (run == 2)
         return __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
     return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+#else
+    (void)run;
+    return __builtin_shufflevector(a, b, 0, 2) + __builtin_shufflevector(a, b, 1, 3);
 #endif
 }
 
@@ -147,8 +149,8 @@ TARGET CPU_INLINE T(vec) T(sums)(T(vec) * v, int n)
     return v[0];
 }
 
-TARGET CPU_INLINE void T(dots_tile)(int m, int nt, int rows, size_t n, float *g, size_t ldg, const float *y, size_t dy, size_t ldy,
-                                    const float *const *x, size_t at, size_t ldx)
+TARGET CPU_INLINE void T(dots_tile)(int m, int nt, int rows, size_t n, real *g, size_t ldg, const real *y, size_t dy, size_t ldy,
+                                    const real *const *x, size_t at, size_t ldx)
 {
     T(vec) acc[4 * 8];
 
@@ -167,7 +169,7 @@ TARGET CPU_INLINE void T(dots_tile)(int m, int nt, int rows, size_t n, float *g,
             }
         }
     }
-    float sum[4 * 8 + LANES];
+    real sum[4 * 8 + LANES];
     for (int i = 0, some; i < m * nt; i += some) {
         some = prismi_cpu_tile(LANES, m * nt - i);
         *(T(vec) *)(sum + i) = T(sums)(acc + i, some);
@@ -184,8 +186,8 @@ TARGET CPU_INLINE void T(dots_tile)(int m, int nt, int rows, size_t n, float *g,
         break;
 
 /* m rows of g, a constant. */
-TARGET CPU_INLINE void T(dots_of)(int m, int nt, int rows, size_t n, float *g, size_t ldg, const float *y, size_t dy, size_t ldy,
-                                  const float *const *x, size_t at, size_t ldx)
+TARGET CPU_INLINE void T(dots_of)(int m, int nt, int rows, size_t n, real *g, size_t ldg, const real *y, size_t dy, size_t ldy,
+                                  const real *const *x, size_t at, size_t ldx)
 {
     const int max = ACC / m < 8 ? ACC / m : 8;
 
@@ -206,8 +208,8 @@ TARGET CPU_INLINE void T(dots_of)(int m, int nt, int rows, size_t n, float *g, s
 }
 #undef CASE
 
-TARGET static void T(dots)(int m, int nt, int rows, size_t n, float *g, size_t ldg, const float *y, size_t dy, size_t ldy,
-                           const float *const *x, size_t at, size_t ldx)
+TARGET static void T(dots)(int m, int nt, int rows, size_t n, real *g, size_t ldg, const real *y, size_t dy, size_t ldy,
+                           const real *const *x, size_t at, size_t ldx)
 {
     for (int tile; m > 0; m -= tile, g += (size_t)tile * ldg, y += (size_t)tile * dy) {
         tile = prismi_cpu_tile(4, m);
@@ -223,7 +225,7 @@ TARGET static void T(dots)(int m, int nt, int rows, size_t n, float *g, size_t l
 /* ---- dense products ---- */
 
 /* alpha A as rows() takes its weights: [k][tile of m] tile by tile. */
-TARGET CPU_INLINE void T(pack_tile)(float *out, const float *a, int m, int k, size_t lda, bool ta, float alpha)
+TARGET CPU_INLINE void T(pack_tile)(real *out, const real *a, int m, int k, size_t lda, bool ta, real alpha)
 {
     int t = 0;
 
@@ -238,7 +240,7 @@ TARGET CPU_INLINE void T(pack_tile)(float *out, const float *a, int m, int k, si
             out[i] = alpha * a[(size_t)t * lda + (size_t)i];
 }
 
-TARGET static void T(pack)(float *out, const float *a, int m, int k, size_t lda, bool ta, float alpha)
+TARGET static void T(pack)(real *out, const real *a, int m, int k, size_t lda, bool ta, real alpha)
 {
     for (int tile; m > 0; m -= tile, a += ta ? (size_t)tile : (size_t)tile * lda, out += tile * k) {
         tile = prismi_cpu_tile(TILE, m);
@@ -250,7 +252,7 @@ TARGET static void T(pack)(float *out, const float *a, int m, int k, size_t lda,
 }
 
 /* Rows of op(B) [k,n], filled up with zeros to whole vectors. */
-TARGET static void T(pack_b)(float *out, size_t ld, const float *b, int k, size_t n, size_t ldb, bool tb)
+TARGET static void T(pack_b)(real *out, size_t ld, const real *b, int k, size_t n, size_t ldb, bool tb)
 {
     const size_t width = (n + LANES - 1) / LANES * LANES;
     int t = 0;
@@ -267,8 +269,8 @@ TARGET static void T(pack_b)(float *out, size_t ld, const float *b, int k, size_
         for (size_t j = 0; j < n; j++)
             out[(size_t)t * ld + j] = b[j * ldb + (size_t)t];
     for (; t < k; t++) {
-        float *o = out + (size_t)t * ld;
-        const float *in = b + (size_t)t * ldb;
+        real *o = out + (size_t)t * ld;
+        const real *in = b + (size_t)t * ldb;
         size_t j = 0;
         for (; j + LANES <= n; j += LANES)
             *(T(vec) *)(o + j) = *(const T(vec) *)(in + j);
@@ -283,7 +285,7 @@ TARGET static void T(pack_b)(float *out, size_t ld, const float *b, int k, size_
 TARGET static void T(product_dots)(const struct prismi_cpu_gemm *g)
 {
     enum { DEPTH = 1024, COLS = 256 }; /* a tile of A's rows stays in the first-level cache */
-    const float *row[COLS];
+    const real *row[COLS];
 
     for (int i = 0; i < g->m && g->beta == 0; i++)
         memset(g->c + (size_t)i * g->ldc, 0, (size_t)g->n * sizeof *g->c);
@@ -293,8 +295,8 @@ TARGET static void T(product_dots)(const struct prismi_cpu_gemm *g)
             row[i] = g->b + (size_t)(j + i) * g->ldb;
         for (int i = 0; i < g->m; i += 4) {
             const int m = g->m - i < 4 ? g->m - i : 4;
-            const float *a = g->a + (size_t)i * g->lda;
-            float *c = g->c + (size_t)i * g->ldc + j;
+            const real *a = g->a + (size_t)i * g->lda;
+            real *c = g->c + (size_t)i * g->ldc + j;
             for (int t = 0; t < g->k; t += DEPTH) {
                 const size_t k = (size_t)(g->k - t < DEPTH ? g->k - t : DEPTH);
                 T(dots)(m, n, 1, k, c, g->ldc, a + t, g->lda, 0, row, (size_t)t, 0);
@@ -306,8 +308,8 @@ TARGET static void T(product_dots)(const struct prismi_cpu_gemm *g)
 TARGET static void T(product)(const struct prismi_cpu_gemm *g)
 {
     enum { DEPTH = 192, ROWS = 64, COLS = 48, PANEL = DEPTH * COLS }; /* a panel of B stays in the first-level cache */
-    float a[DEPTH * ROWS] __attribute__((aligned(64))), b[PANEL] __attribute__((aligned(64)));
-    const float *row[DEPTH];
+    real a[DEPTH * ROWS] __attribute__((aligned(64))), b[PANEL] __attribute__((aligned(64)));
+    const real *row[DEPTH];
     const int cols = g->m > 32 ? COLS : DEPTH, depth = PANEL / cols; /* where little is done with it, B is read in longer runs */
 
     if (!g->ta && g->tb && g->k >= 256 && g->k % LANES == 0 && g->alpha == 1 && (g->beta == 0 || g->beta == 1)) {
@@ -323,11 +325,11 @@ TARGET static void T(product)(const struct prismi_cpu_gemm *g)
         const int k = g->k - t < depth ? g->k - t : depth;
         for (int i = 0; i < g->m; i += ROWS) {
             const int m = g->m - i < ROWS ? g->m - i : ROWS;
-            const float *from = g->a + (g->ta ? (size_t)t * g->lda + (size_t)i : (size_t)i * g->lda + (size_t)t);
+            const real *from = g->a + (g->ta ? (size_t)t * g->lda + (size_t)i : (size_t)i * g->lda + (size_t)t);
             T(pack)(a, from, m, k, g->lda, g->ta, g->alpha);
             for (int j = 0; j < g->n; j += cols) {
                 const size_t n = (size_t)(g->n - j < cols ? g->n - j : cols);
-                const float *at = g->b + (g->tb ? (size_t)j * g->ldb + (size_t)t : (size_t)t * g->ldb + (size_t)j);
+                const real *at = g->b + (g->tb ? (size_t)j * g->ldb + (size_t)t : (size_t)t * g->ldb + (size_t)j);
                 T(pack_b)(b, (size_t)cols, at, k, n, g->ldb, g->tb);
                 T(rows)(m, k, n, a, row, 0, g->c + (size_t)i * g->ldc + j, g->ldc, t > 0 || g->beta != 0);
             }
@@ -335,10 +337,9 @@ TARGET static void T(product)(const struct prismi_cpu_gemm *g)
     }
 }
 
-static const struct prismi_cpu_tiles T(tiles) = {NAME, TILE, T(rows), T(dots), T(pack), T(product)};
+static const struct prismi_cpu_tiles T(tiles) = {TILE, T(rows), T(dots), T(pack), T(product)};
 
 #undef T
-#undef NAME
 #undef TARGET
 #undef LANES
 #undef TILE
