@@ -6,13 +6,13 @@ static int act_forward(struct prismi_layer *l)
     if (l->absorbed)
         return 0;
     struct prism_map_args a = {.y = {l->y}, .x = {l->x[0]}, .act = l->act};
-    return l->dev->ops->map(l->dev, PRISM_MAP_ACT, l->dtype, 1, prismi_layer_count(l->in), &a);
+    return l->dev->ops->map(l->dev, PRISM_MAP_ACT, l->dtype, 1, prismi_layer_inputs(l), &a);
 }
 
 static int act_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
     struct prism_map_args a = {.y = {gx[0]}, .x = {gy, l->x[0]}, .act = l->act};
-    return l->dev->ops->map(l->dev, PRISM_MAP_ACT_BWD, l->dtype, 1, prismi_layer_count(l->in), &a);
+    return l->dev->ops->map(l->dev, PRISM_MAP_ACT_BWD, l->dtype, 1, prismi_layer_inputs(l), &a);
 }
 
 static const struct prismi_layer_ops act_ops = {"act", 1, false, prismi_layer_same_shape, NULL, act_forward, act_backward, NULL};

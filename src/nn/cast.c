@@ -4,7 +4,7 @@
 static int convert(const struct prismi_layer *l, bool narrow, prism_mem to, prism_mem from)
 {
     enum prism_dtype half = prismi_is_half(l->dtype) ? l->dtype : l->in_dtype;
-    return prismi_map(l->dev, narrow ? PRISM_MAP_NARROW : PRISM_MAP_WIDEN, half, 1, prismi_layer_count(l->in), to, from, 0, 0, 0,
+    return prismi_map(l->dev, narrow ? PRISM_MAP_NARROW : PRISM_MAP_WIDEN, half, 1, prismi_layer_inputs(l), to, from, 0, 0, 0,
                       0);
 }
 

@@ -30,8 +30,8 @@ static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params 
     if (prismi_is_half(p->store) && (p->no_norm || p->dtype != PRISM_F32))
         return PRISM_FAIL(ctx, PRISM_EINVAL, "half storage (store) needs %s; use f32, or store f32",
                           p->no_norm ? "normalisation, which no_norm leaves out" : "dtype f32");
-    if ((int)p->init < 0 || p->init > PRISM_INIT_ORTHOGONAL)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "init %d is not in 0..%d", (int)p->init, PRISM_INIT_ORTHOGONAL);
+    if ((int)p->init < 0 || p->init >= PRISM_INIT_COUNT)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "init %d is not in 0..%d", (int)p->init, PRISM_INIT_COUNT - 1);
     return 0;
 }
 
@@ -160,11 +160,14 @@ int prismi_decoder_create(struct prism_dev *dev, const struct prism_decoder_para
                           struct prism_net **out)
 {
     struct prism_decoder_params p = *params;
+    struct prismi_net_mode m = *mode;
     struct prismi_layer layers[PRISMI_MAX_LAYERS];
     int n;
     *out = NULL;
     PRISM_TRY(prismi_decoder_layers(prismi_dev_ctx(dev), &p, layers, &n));
-    PRISM_TRY(prismi_net_create(dev, p.dtype, layers, n, mode, out));
+    m.init = p.init;
+    m.prefix = "decoder.";
+    PRISM_TRY(prismi_net_create(dev, p.dtype, layers, n, &m, out));
     (*out)->params = p;
     return 0;
 }

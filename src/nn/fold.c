@@ -1,4 +1,6 @@
-/* Fold the running statistics into the convolutions: the network in evaluation mode, without normalisation layers.
+/* Fold the running statistics into the convolutions: the network in evaluation
+ * mode, without normalisation. The folded list has no casts, and an activation
+ * where a norm was.
  *
  * s[o] = gamma[o]/sqrt(rv[o] + eps):  w'[..o..] = w[..o..] s[o],  b'[o] = beta[o] - rm[o] s[o]
  * (o is dimension 0 of a plain and dimension 1 of a transposed convolution's weight; a convolution under a norm has no bias.) */
@@ -54,25 +56,72 @@ static int copy_params(const struct prism_net *net, const struct prismi_layer *f
     return 0;
 }
 
-int prism_net_fold(const struct prism_net *net, struct prism_net **out)
+/* The convolution before a norm, if the norm may go into it. */
+static const struct prismi_layer *conv_of_norm(const struct prism_net *net, int i)
 {
-    struct prism_decoder_params p = net->params;
-    p.no_norm = true;
-    p.store = PRISM_F32;
-    PRISM_TRY(prismi_decoder_create(net->dev, &p, &(struct prismi_net_mode){.inference = true}, out));
-    /* the two lists correspond one to one but for casts: an activation stands where the norm was */
-    const struct prismi_layer *to = (*out)->layer;
-    int status = 0;
-    for (int i = 0; i < net->nlayers && !status; i++) {
-        const struct prismi_layer *l = &net->layer[i], *next = i + 1 < net->nlayers ? l + 1 : NULL;
+    const struct prismi_layer *l = &net->layer[i], *source = l - l->from[0];
+    return source->conv.k && !source->conv.bias && source->uses == 1 ? source : NULL;
+}
+
+/* The configuration of a node, as it was listed, in the net's own type. */
+static struct prismi_layer listed(const struct prismi_layer *l)
+{
+    return (struct prismi_layer){.ops = l->ops, .conv = l->conv, .act = l->act, .size = l->size, .side = {l->side[0], l->side[1]}};
+}
+
+/* The folded list; place[i]: where node i's output comes from there. */
+static int list_folded(const struct prism_net *net, struct prismi_layer *list, int place[PRISMI_MAX_LAYERS], int *count)
+{
+    int n = 0;
+    for (int i = 0; i < net->nlayers; i++) {
+        const struct prismi_layer *l = &net->layer[i];
+        place[i] = i ? place[i - l->from[0]] : 0;
         if (l->dtype != l->in_dtype)
             continue;
-        if (next && next->nrunning)
-            status = fold_conv(net, l, next, to);
-        else if (!l->nrunning)
-            status = copy_params(net, l, to);
-        to++;
+        struct prismi_layer to = listed(l);
+        if (l->nrunning) {
+            const struct prismi_layer *conv = conv_of_norm(net, i);
+            if (!conv)
+                return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOTSUP,
+                                  "node %d, a normalisation, cannot be folded: no convolution without bias stands before it alone",
+                                  i);
+            list[place[conv - net->layer]].conv.bias = true;
+            to = prismi_layer_act(l->act);
+        }
+        for (int k = 0; k < 2; k++)
+            if (l->from[k])
+                to.from[k] = n - place[i - l->from[k]];
+        list[n] = to;
+        place[i] = n++;
     }
+    *count = n;
+    return 0;
+}
+
+static int fill_folded(const struct prism_net *net, const struct prism_net *to, const int place[PRISMI_MAX_LAYERS])
+{
+    for (int i = 0; i < net->nlayers; i++) {
+        const struct prismi_layer *l = &net->layer[i], *conv = l->nrunning ? conv_of_norm(net, i) : NULL;
+        if (conv)
+            PRISM_TRY(fold_conv(net, conv, l, &to->layer[place[conv - net->layer]]));
+        else if (l->nparam && to->layer[place[i]].nparam == l->nparam) /* else with its norm */
+            PRISM_TRY(copy_params(net, l, &to->layer[place[i]]));
+    }
+    return 0;
+}
+
+int prism_net_fold(const struct prism_net *net, struct prism_net **out)
+{
+    const struct prismi_net_mode mode = {.inference = true, .batch = net->batch, .init = net->init, .prefix = net->prefix};
+    struct prismi_layer list[PRISMI_MAX_LAYERS];
+    int place[PRISMI_MAX_LAYERS], n = 0;
+    *out = NULL;
+    PRISM_TRY(list_folded(net, list, place, &n));
+    PRISM_TRY(prismi_net_create(net->dev, net->dtype, list, n, &mode, out));
+    (*out)->params = net->params;
+    (*out)->params.no_norm = net->params.grid_size > 0;
+    (*out)->params.store = PRISM_F32;
+    int status = fill_folded(net, *out, place);
     if (status)
         prism_net_destroy(out);
     return status;

@@ -5,6 +5,7 @@
  * latent N(0,1), gamma 1, beta 0, running mean 0 and variance 1
  * torch       weight, bias ~ U(-b,b), b = 1/sqrt(d1 k^2)
  * xavier      weight ~ N(0, 2/((d0 + d1) k^2)), bias 0
+ * glorot      weight ~ U(-g,g), g = sqrt(6/((d0 + d1) k^2)), bias 0
  * orthogonal  weight flattened to [d0, d1 k^2] has orthonormal rows (columns where it is taller than wide), bias 0 */
 #include "nn/layer.h"
 
@@ -16,7 +17,7 @@ struct draw {
     enum prism_init init;
     uint64_t seed, stream;
     const struct prismi_param *param;
-    double bound, std; /* of the convolution the tensor belongs to */
+    double bound, std; /* for the convolution that the tensor belongs to: of uniform, of normal values */
 };
 
 static void draw_normal(const struct draw *d, size_t first, size_t n, double *v)
@@ -30,13 +31,13 @@ static int fill_drawn(struct prism_dev *dev, enum prism_dtype dtype, const struc
 {
     const struct prism_param_info *p = &d->param->info;
     enum prismi_fill fill = d->param->fill;
-    bool torch = d->init == PRISM_INIT_TORCH;
+    bool torch = d->init == PRISM_INIT_TORCH, uniform = torch || d->init == PRISM_INIT_GLOROT;
     if (fill == PRISMI_FILL_ZERO || fill == PRISMI_FILL_ONE || (!torch && fill == PRISMI_FILL_BIAS))
         return prismi_map(dev, PRISM_MAP_FILL, dtype, 1, p->count, p->value, 0, 0, 0, fill == PRISMI_FILL_ONE, 0);
     double v[CHUNK];
     for (size_t at = 0; at < p->count; at += CHUNK) {
         size_t n = p->count - at < CHUNK ? p->count - at : CHUNK;
-        if (fill == PRISMI_FILL_NORMAL || !torch)
+        if (fill == PRISMI_FILL_NORMAL || !uniform)
             draw_normal(d, at, n, v);
         else
             prismi_rng_uniforms(d->seed, d->stream, at, n, d->bound, v);
@@ -113,16 +114,16 @@ static int init_running(struct prism_net *net)
 
 int prism_net_init(struct prism_net *net, uint64_t seed)
 {
-    struct draw d = {.init = net->params.init, .seed = seed, .stream = PRISMI_STREAM_WEIGHTS};
+    struct draw d = {.init = net->init, .seed = seed, .stream = PRISMI_STREAM_WEIGHTS};
     prismi_net_forget(net);
     for (int i = 0; i < net->nlayers; i++) {
         struct prismi_layer *l = &net->layer[i];
         for (int k = 0; k < l->nparam; k++, d.stream++) {
             d.param = &l->param[k];
             if (d.param->fill == PRISMI_FILL_WEIGHT) {
-                double k2 = (double)l->conv.k * l->conv.k;
-                d.bound = 1 / sqrt(d.param->info.dim[1] * k2);
-                d.std = sqrt(2 / ((d.param->info.dim[0] + d.param->info.dim[1]) * k2));
+                double k2 = (double)l->conv.k * l->conv.k, fans = (d.param->info.dim[0] + d.param->info.dim[1]) * k2;
+                d.bound = d.init == PRISM_INIT_GLOROT ? sqrt(6 / fans) : 1 / sqrt(d.param->info.dim[1] * k2);
+                d.std = sqrt(2 / fans);
             }
             bool orthogonal = d.param->fill == PRISMI_FILL_WEIGHT && d.init == PRISM_INIT_ORTHOGONAL;
             PRISM_TRY(orthogonal ? fill_orthogonal(net->dev, net->dtype, &d) : fill_drawn(net->dev, net->dtype, &d));

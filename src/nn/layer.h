@@ -22,7 +22,7 @@ struct prismi_layer;
 
 struct prismi_layer_ops {
     const char *name;
-    int modules;                          /* how many indices "decoder.<i>" the node takes in parameter names */
+    int modules;                          /* how many indices "layer.<i>" the node takes in parameter names */
     bool gx_optional;                     /* backward takes NULL for a gradient that is not asked for */
     void (*infer)(struct prismi_layer *); /* in -> out, parameters, sizes of saved and running values */
     int (*create)(struct prismi_layer *); /* plans; NULL = none */
@@ -59,6 +59,7 @@ struct prismi_layer {
     int from[2];            /* how many nodes back each input stands; from[0] 0: one, the node before; from[1] 0: no second input */
     /* set by the net before infer() */
     struct prism_dev *dev;
+    int n;                     /* the net's batch: x and y have n items of the shapes in, out */
     enum prism_dtype real;     /* the net's: parameters, statistics */
     enum prism_dtype in_dtype; /* of the inputs; differs from dtype in a cast only */
     int in[3];                 /* channels, height, width of the first input */
@@ -88,10 +89,12 @@ struct prismi_layer prismi_layer_conv(const struct prismi_conv_shape *shape);
 struct prismi_layer prismi_layer_norm(enum prism_act act); /* per-channel normalisation, scale, shift, activation */
 struct prismi_layer prismi_layer_act(enum prism_act act);
 struct prismi_layer prismi_layer_input(int channels, int height, int width); /* the caller's tensor */
+struct prismi_layer prismi_layer_dense(int out);                             /* over all features of an item: [out,1,1] */
 struct prismi_layer prismi_layer_add(int back); /* the node before plus the one that stands so many back */
 bool prismi_layer_is_act(const struct prismi_layer *l);
 bool prismi_layer_is_latent(const struct prismi_layer *l);
 bool prismi_layer_is_input(const struct prismi_layer *l);
+bool prismi_layer_is_dense(const struct prismi_layer *l);
 struct prismi_layer prismi_layer_window(int size);             /* centre crop or zero pad to [size,size] */
 struct prismi_layer prismi_layer_cast(enum prism_dtype dtype); /* to F16 or BF16; else back from it, to the net's */
 
@@ -111,6 +114,16 @@ static inline size_t prismi_layer_count(const int shape[3])
     return (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
 }
 
+/* Elements of the output, and of the first input, of the whole batch. */
+static inline size_t prismi_layer_outputs(const struct prismi_layer *l)
+{
+    return (size_t)l->n * prismi_layer_count(l->out);
+}
+static inline size_t prismi_layer_inputs(const struct prismi_layer *l)
+{
+    return (size_t)l->n * prismi_layer_count(l->in);
+}
+
 static inline bool prismi_is_half(enum prism_dtype t)
 {
     return t == PRISM_F16 || t == PRISM_BF16;
@@ -119,7 +132,10 @@ static inline bool prismi_is_half(enum prism_dtype t)
 struct prism_net {
     struct prism_dev *dev;
     enum prism_dtype dtype;
-    struct prism_decoder_params params; /* zero where the net is no decoder (tests) */
+    struct prism_decoder_params params; /* zero where the net is no decoder */
+    enum prism_init init;
+    int batch;
+    const char *prefix;
     bool inference;                     /* no gradients; activations share memory */
     struct prismi_fusion fusion;
     struct prismi_layer *outer; /* the node that fusion speaks of; NULL: none */
@@ -138,13 +154,16 @@ struct prism_net {
 /* How to make a network. */
 struct prismi_net_mode {
     bool inference;
-    prism_mem values; /* another network's slab, of the same layout, to be read; NULL: one of its own */
+    prism_mem values;     /* another network's slab, of the same layout, to be read; NULL: one of its own */
+    int batch;            /* items that a forward takes at once; 0: one */
+    enum prism_init init; /* what prism_net_init() does */
+    const char *prefix;   /* before "<i>" in parameter names; NULL: "layer." */
 };
-/* The first node is a latent or an input. The last one is no norm, so that the
+/* The first node is a latent, where the batch is one, or an input. The last one is no norm, so that the
  * caller's gradient is only read, and reads no latent. */
 int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n,
                       const struct prismi_net_mode *mode, struct prism_net **out);
-/* The tensor that an input node stands for, until the next call: read by every
+/* The tensor [n,c,h,w] that an input node stands for, until the next call: read by every
  * forward, recorded ones included, and by the backward after it. */
 void prismi_net_set_input(struct prism_net *net, prism_mem x);
 /* A forward in two halves. The output of the values as they are, made only where have_forward says that there is none. Then the
@@ -179,6 +198,27 @@ size_t prismi_net_padded(const struct prism_net *net, size_t count);
 
 /* i-th parameter with its layer; NULL out of range. */
 const struct prismi_param *prismi_net_param(const struct prism_net *net, int i);
+
+/* One line that says what a node is, as far as the meaning of weights depends on
+ * it: two networks with the same lines may exchange weights. */
+#define PRISMI_LINE_MAX 160
+void prismi_layer_describe(const struct prismi_layer *l, char line[PRISMI_LINE_MAX]);
+
+/* ---- multi-layer perceptrons ---- */
+
+#define PRISMI_MLP_MAX_HIDDEN 15
+struct prismi_mlp_params {
+    enum prism_dtype dtype; /* F32 or F64 */
+    int inputs, outputs;
+    int n_hidden, hidden[PRISMI_MLP_MAX_HIDDEN]; /* widths, first to last */
+    enum prism_act act;                          /* after every hidden layer */
+};
+/* Input [n,inputs], output [n,outputs], n = mode->batch. Returns 0, PRISM_EINVAL
+ * (a width below 1, too many layers), PRISM_ENOMEM, PRISM_ENOTSUP. */
+int prismi_mlp_create(struct prism_dev *dev, const struct prismi_mlp_params *params, const struct prismi_net_mode *mode,
+                      struct prism_net **out);
+
+/* ---- decoders ---- */
 
 /* The architecture rule: resolves the zeros of params and lists the layers. */
 int prismi_decoder_layers(struct prism_ctx *ctx, struct prism_decoder_params *params, struct prismi_layer layers[PRISMI_MAX_LAYERS],

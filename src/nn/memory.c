@@ -61,7 +61,7 @@ struct plan {
 
 static size_t bytes_of(const struct prismi_layer *l)
 {
-    return prismi_layer_count(l->out) * prism_dtype_size(l->dtype);
+    return prismi_layer_outputs(l) * prism_dtype_size(l->dtype);
 }
 
 /* The node whose output an absorbed one's is. */

@@ -74,7 +74,7 @@ static const struct prismi_model_ops net_ops = {.name = "network",
 void prismi_net_model(struct prism_net *net, struct prismi_model *out)
 {
     *out = (struct prismi_model){.ops = &net_ops, .self = net, .dtype = net->dtype};
-    out->n_output = prismi_layer_count(net->layer[net->nlayers - 1].out);
+    out->n_output = prismi_layer_outputs(&net->layer[net->nlayers - 1]);
     prism_net_values(net, &out->values, &out->count);
     prism_net_running(net, &out->running, &out->n_running);
 }

@@ -58,6 +58,7 @@ static void infer_node(struct prism_net *net, struct prismi_layer *l)
 {
     struct prismi_layer *source = prismi_layer_source(l, 0), *second = prismi_layer_source(l, 1);
     l->dev = net->dev;
+    l->n = net->batch;
     infer_types(net, l);
     if (source)
         memcpy(l->in, source->out, sizeof l->in);
@@ -81,7 +82,7 @@ static void infer_all(struct prism_net *net)
             if (i == 0)
                 snprintf(p->info.name, sizeof p->info.name, "%s", p->suffix);
             else
-                snprintf(p->info.name, sizeof p->info.name, "decoder.%d.%s", module, p->suffix);
+                snprintf(p->info.name, sizeof p->info.name, "%s%d.%s", net->prefix, module, p->suffix);
             p->offset = net->slab_count;
             net->slab_count += prismi_net_padded(net, p->info.count);
             net->grad_count += l->outer && k == 0 ? 0 : prismi_net_padded(net, p->info.count);
@@ -113,6 +114,15 @@ static int check_types(struct prism_dev *dev, enum prism_dtype dtype, enum prism
     return 0;
 }
 
+static int check_batch(const struct prism_net *net)
+{
+    for (int i = 0; i < net->nlayers && net->batch > 1; i++)
+        if (net->layer[i].nrunning || (net->layer[i].conv.k && !prismi_layer_is_dense(&net->layer[i])))
+            return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOTSUP, "node %d, %s, takes no batch of %d; use 1", i,
+                              net->layer[i].ops->name, net->batch);
+    return 0;
+}
+
 int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n,
                       const struct prismi_net_mode *mode, struct prism_net **out)
 {
@@ -127,12 +137,17 @@ int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struc
     net->dtype = net->store = dtype;
     net->inference = mode->inference;
     net->values = mode->values;
+    net->batch = mode->batch ? mode->batch : 1;
+    net->init = mode->init;
+    net->prefix = mode->prefix ? mode->prefix : "layer.";
     net->nlayers = n;
     memcpy(net->layer, layers, (size_t)n * sizeof *layers);
     link_nodes(net);
     infer_all(net);
-    assert(!net->layer[n - 1].outer);
+    assert(!net->layer[n - 1].outer && (net->batch == 1 || !prismi_layer_is_latent(net->layer)));
     int status = check_types(dev, dtype, net->store);
+    if (!status)
+        status = check_batch(net);
     if (!status)
         status = prismi_net_bind(net);
     if (!status)
@@ -241,7 +256,7 @@ static int backward_node(struct prism_net *net, struct prismi_layer *l, prism_me
         if (!l->adds[k])
             continue;
         struct prismi_layer *source = prismi_layer_source(l, k);
-        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_AXPBY, source->dtype, 1, prismi_layer_count(source->out), source->gy,
+        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_AXPBY, source->dtype, 1, prismi_layer_outputs(source), source->gy,
                              source->gy, l->gx[k], NULL, 1, 1));
     }
     return 0;

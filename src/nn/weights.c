@@ -1,10 +1,15 @@
-/* Weights and running statistics to and from a file: container kind "PRISMWTS" with the sections
+/* Weights and running statistics to and from a file: container kind "PRISMWTS"
+ * with the sections
  *
- *   arch         i32: element type, then the fields of arch_fields, then channels[32]
+ *   arch         a decoder: i32: element type, then the fields of arch_fields,
+ *                then channels[32]
+ *   type, nodes  any other network: i32 element type; text, a line per node as
+ *                prismi_layer_describe() has it
  *   <parameter>  one per parameter, under its name, elements of that type
  *   running      as prism_net_running(); absent where there is no normalisation
  *
- * Elements are little-endian, converted on load where the network's type differs. */
+ * Elements are little-endian, converted on load where the network's type
+ * differs. */
 #include "nn/layer.h"
 
 #include <stdio.h>
@@ -29,14 +34,25 @@ static void arch_record(const struct prism_net *net, int32_t r[RECORD])
         r[1 + FIELDS + i] = p->channels[i];
 }
 
+static bool is_decoder(const struct prism_net *net)
+{
+    return net->params.grid_size > 0;
+}
+
+static int check_type(const struct prism_net *net, const char *path, int32_t type)
+{
+    if (type == PRISM_F32 || type == PRISM_F64)
+        return 0;
+    return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EPARSE,
+                      "%s: element type %d is neither f32 (%d) nor f64 (%d); the file is damaged", path, (int)type, PRISM_F32,
+                      PRISM_F64);
+}
+
 static int check_arch(const struct prism_net *net, const char *path, const int32_t file[RECORD])
 {
     struct prism_ctx *ctx = prismi_dev_ctx(net->dev);
     int32_t own[RECORD];
     arch_record(net, own);
-    if (file[0] != PRISM_F32 && file[0] != PRISM_F64)
-        return PRISM_FAIL(ctx, PRISM_EPARSE, "%s: element type %d is neither f32 (%d) nor f64 (%d); the file is damaged", path,
-                          (int)file[0], PRISM_F32, PRISM_F64);
     for (int i = 1; i < RECORD; i++) {
         if (file[i] == own[i])
             continue;
@@ -52,6 +68,91 @@ static int check_arch(const struct prism_net *net, const char *path, const int32
             path, name, (int)file[i], (int)own[i]);
     }
     return 0;
+}
+
+static int load_arch(const struct prism_net *net, const char *path, const struct prismi_box *box, enum prism_dtype *type)
+{
+    int32_t record[RECORD];
+    size_t bytes = sizeof record;
+    const void *data = prismi_box_get(box, "arch", &bytes);
+    if (!data)
+        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EPARSE,
+                          "%s has no architecture record of %zu bytes; it is no weights file of this version", path,
+                          sizeof record);
+    memcpy(record, data, sizeof record);
+    *type = (enum prism_dtype)record[0];
+    PRISM_TRY(check_type(net, path, record[0]));
+    return check_arch(net, path, record);
+}
+
+static int save_arch(const struct prism_net *net, struct prismi_box *box)
+{
+    int32_t record[RECORD];
+    arch_record(net, record);
+    return prismi_box_add(box, "arch", record, sizeof record);
+}
+
+/* The list as text; returns its bytes. text: NULL, or room for them and a 0. */
+static size_t list_nodes(const struct prism_net *net, char *text)
+{
+    char line[PRISMI_LINE_MAX];
+    size_t at = 0;
+    for (int i = 0; i < net->nlayers; i++) {
+        prismi_layer_describe(&net->layer[i], line);
+        if (text)
+            snprintf(text + at, strlen(line) + 2, "%s\n", line);
+        at += strlen(line) + 1;
+    }
+    return at;
+}
+
+static int save_nodes(const struct prism_net *net, struct prismi_box *box)
+{
+    const int32_t type = (int32_t)net->dtype;
+    size_t bytes = list_nodes(net, NULL);
+    char *text = prismi_alloc(bytes + 1, 1);
+    if (!text)
+        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOMEM, "no host memory to save the list of nodes");
+    list_nodes(net, text);
+    int status = prismi_box_add(box, "type", &type, sizeof type);
+    if (!status)
+        status = prismi_box_add(box, "nodes", text, bytes);
+    prismi_free(text);
+    return status;
+}
+
+static int check_nodes(const struct prism_net *net, const char *path, const char *text, size_t bytes)
+{
+    struct prism_ctx *ctx = prismi_dev_ctx(net->dev);
+    for (int i = 0; i < net->nlayers; i++) {
+        const char *end = memchr(text, '\n', bytes);
+        size_t n = end ? (size_t)(end - text) : bytes;
+        char line[PRISMI_LINE_MAX];
+        prismi_layer_describe(&net->layer[i], line);
+        if (strlen(line) != n || memcmp(line, text, n))
+            return PRISM_FAIL(ctx, PRISM_EINVAL,
+                              "%s holds weights of another network: its node %d is \"%.*s\", this network's is \"%s\"; create "
+                              "the network with the file's nodes",
+                              path, i, (int)n, text, line);
+        text += end ? n + 1 : n;
+        bytes -= end ? n + 1 : n;
+    }
+    return bytes ? PRISM_FAIL(ctx, PRISM_EINVAL, "%s holds weights of a network with more than %d nodes", path, net->nlayers) : 0;
+}
+
+static int load_nodes(const struct prism_net *net, const char *path, const struct prismi_box *box, enum prism_dtype *type)
+{
+    int32_t record;
+    size_t bytes = sizeof record, n = 0;
+    const void *data = prismi_box_get(box, "type", &bytes);
+    const char *text = prismi_box_get(box, "nodes", &n);
+    if (!data || !text)
+        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EPARSE,
+                          "%s has no list of nodes; it is no weights file of this version, or a decoder's", path);
+    memcpy(&record, data, sizeof record);
+    *type = (enum prism_dtype)record;
+    PRISM_TRY(check_type(net, path, record));
+    return check_nodes(net, path, text, n);
 }
 
 /* One named run of scalars on the device: a parameter or the running statistics. */
@@ -88,12 +189,10 @@ static int add_run(const struct prism_net *net, struct prismi_box *box, const st
 int prism_net_save(const struct prism_net *net, const char *path)
 {
     struct prismi_box *box = NULL;
-    int32_t record[RECORD];
     struct run r;
     int status;
-    arch_record(net, record);
     PRISM_TRY(prismi_box_create(prismi_dev_ctx(net->dev), KIND, &box));
-    PRISM_TRY_OUT(prismi_box_add(box, "arch", record, sizeof record));
+    PRISM_TRY_OUT((is_decoder(net) ? save_arch : save_nodes)(net, box));
     for (int i = 0; run_at(net, i, &r); i++)
         PRISM_TRY_OUT(add_run(net, box, &r));
     status = prismi_box_save(box, path, false);
@@ -125,22 +224,13 @@ int prism_net_load(struct prism_net *net, const char *path)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(net->dev);
     struct prismi_box *box = NULL;
-    int32_t record[RECORD];
+    enum prism_dtype file_type;
     struct run r;
     int status;
     PRISM_TRY(prismi_box_load(ctx, path, KIND, &box));
-    size_t bytes = sizeof record;
-    const void *data = prismi_box_get(box, "arch", &bytes);
-    if (!data) {
-        status = PRISM_FAIL(ctx, PRISM_EPARSE, "%s has no architecture record of %zu bytes; it is no weights file of this version",
-                            path, sizeof record);
-        goto out;
-    }
-    memcpy(record, data, sizeof record);
-    PRISM_TRY_OUT(check_arch(net, path, record));
-    enum prism_dtype file_type = (enum prism_dtype)record[0];
+    PRISM_TRY_OUT((is_decoder(net) ? load_arch : load_nodes)(net, path, box, &file_type));
     for (int i = 0; run_at(net, i, &r); i++) { /* all before the first write: a damaged file changes nothing */
-        bytes = r.count * prism_dtype_size(file_type);
+        size_t bytes = r.count * prism_dtype_size(file_type);
         if (!prismi_box_get(box, r.name, &bytes)) {
             status =
                 PRISM_FAIL(ctx, PRISM_EPARSE, "%s has no section %s of %zu values; the file is damaged", path, r.name, r.count);

@@ -1,11 +1,11 @@
-/* Centre crop or zero pad of [c,n,n] to [c,t,t]: y[i] = x[i - d], d = t/2 - n/2 (integer divisions). Backward is the adjoint:
+/* Centre crop or zero pad of planes [n,n] to [t,t]: y[i] = x[i - d], d = t/2 - n/2 (integer divisions). Backward is the adjoint:
  * shapes exchanged, offset negated. */
 #include "nn/layer.h"
 
 static struct prism_window_desc window_desc(const struct prismi_layer *l, const int to[3], const int from[3])
 {
     return (struct prism_window_desc){.dtype = l->dtype,
-                                      .planes = from[0],
+                                      .planes = l->n * from[0],
                                       .hy = to[1],
                                       .wy = to[2],
                                       .hx = from[1],

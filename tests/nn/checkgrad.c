@@ -103,7 +103,7 @@ static prism_mem give_input(struct prism_net *net)
     prism_mem x = NULL;
     if (!prismi_layer_is_input(net->layer))
         return NULL;
-    size_t n = prismi_layer_count(net->layer[0].out);
+    size_t n = prismi_layer_outputs(&net->layer[0]);
     double *v = nn_new(n);
     random_fill(v, n, 50);
     MUST(ctx, dev->ops->alloc(dev, n * sizeof *v, &x));
@@ -200,17 +200,18 @@ static struct prismi_layer back(int n, struct prismi_layer layer)
     return layer;
 }
 
-static void check_list(const struct prismi_layer *list, int n, const char *name)
+static void check_list(int batch, const struct prismi_layer *list, int n, const char *name)
 {
     struct prism_net *net = NULL;
-    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, n, &(struct prismi_net_mode){.inference = false}, &net));
+    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, n, &(struct prismi_net_mode){.batch = batch}, &net));
     check_net(net, name);
 }
-#define CHECK_LIST(name, ...)                                                                      \
+#define CHECK_BATCH(batch, name, ...)                                                              \
     do {                                                                                           \
         const struct prismi_layer list_[] = {__VA_ARGS__};                                         \
-        check_list(list_, (int)(sizeof list_ / sizeof *list_), name);                              \
+        check_list(batch, list_, (int)(sizeof list_ / sizeof *list_), name);                       \
     } while (0)
+#define CHECK_LIST(name, ...) CHECK_BATCH(1, name, __VA_ARGS__)
 
 /* Tensors with several readers, inputs that are the caller's. */
 static void check_graphs(void)
@@ -230,6 +231,26 @@ static void check_graphs(void)
     CHECK_LIST("input", prismi_layer_input(3, 5, 7), same, tanh, end);
     CHECK_LIST("input with two readers", prismi_layer_input(3, 5, 7), same, tanh, prismi_layer_add(3), end);
     CHECK_LIST("norm of the input", prismi_layer_input(3, 5, 7), prismi_layer_norm(PRISM_ACT_TANH), prismi_layer_add(2), end);
+}
+
+static void check_dense(void)
+{
+    const struct prismi_layer relu = prismi_layer_act(PRISM_ACT_RELU), tanh = prismi_layer_act(PRISM_ACT_TANH);
+    CHECK_LIST("dense", prismi_layer_input(5, 1, 1), prismi_layer_dense(4), relu, prismi_layer_dense(2));
+    CHECK_BATCH(3, "dense, batch 3", prismi_layer_input(5, 1, 1), prismi_layer_dense(4), relu, prismi_layer_dense(2));
+    CHECK_BATCH(3, "dense over an image, batch 3", prismi_layer_input(2, 3, 5), prismi_layer_dense(7), tanh,
+                prismi_layer_dense(7), prismi_layer_add(2), prismi_layer_dense(1));
+    for (int hidden = 0; hidden < 4; hidden += 3) {
+        const struct prismi_mlp_params p = {.dtype = PRISM_F64,
+                                            .inputs = 5,
+                                            .outputs = 2,
+                                            .n_hidden = hidden,
+                                            .hidden = {6, 4, 3},
+                                            .act = PRISM_ACT_TANH};
+        struct prism_net *net = NULL;
+        MUST(ctx, prismi_mlp_create(dev, &p, &(struct prismi_net_mode){.batch = 32}, &net));
+        check_net(net, hidden ? "three hidden layers, batch 32" : "no hidden layer, batch 32");
+    }
 }
 
 static void check_decoders(void)
@@ -268,6 +289,7 @@ int main(void)
     dev = nn_open(ctx, "ref", 1);
     check_layers();
     check_graphs();
+    check_dense();
     check_decoders();
     printf("1..%d\n", ncase);
     prism_dev_close(&dev);

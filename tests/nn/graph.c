@@ -1,6 +1,9 @@
-/* Lists of nodes that are no chain: what shares memory, what inference makes
- * of them. Gradients are in checkgrad.c. A plain program. */
+/* Lists of nodes that are no decoder: what shares memory, what inference makes
+ * of them, names, initial weights, files, folding. Gradients are in checkgrad.c.
+ * A plain program. */
 #include "nn_test.h"
+
+#include <unistd.h>
 
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
@@ -139,6 +142,146 @@ static void inference(void)
     prism_net_destroy(&train);
 }
 
+/* ---- dense networks ---- */
+
+static const struct prismi_mlp_params mlp_params = {
+    .dtype = PRISM_F64, .inputs = 5, .outputs = 1, .n_hidden = 3, .hidden = {64, 32, 16}, .act = PRISM_ACT_RELU};
+
+static struct prism_net *mlp(struct prismi_mlp_params p, int batch)
+{
+    struct prism_net *net = NULL;
+    MUST(ctx, prismi_mlp_create(dev, &p, &(struct prismi_net_mode){.batch = batch, .init = PRISM_INIT_GLOROT}, &net));
+    return net;
+}
+
+static void dense_network(void)
+{
+    static const char *const name[] = {"layer.0.weight", "layer.0.bias", "layer.2.weight", "layer.2.bias",
+                                       "layer.4.weight", "layer.4.bias", "layer.6.weight", "layer.6.bias"};
+    struct prism_net *net = mlp(mlp_params, 32);
+    bool named = net->nparam == 8, within = true, zero = true;
+    MUST(ctx, prism_net_init(net, 7));
+    require(prism_net_param_total(net) == 5 * 64 + 64 + 64 * 32 + 32 + 32 * 16 + 16 + 16 + 1, "5 inputs, 64, 32, 16, one output");
+    for (int i = 0; named && i < 8; i++) {
+        const struct prism_param_info *p = &prismi_net_param(net, i)->info;
+        double *v = nn_get(net, p->value, p->count), most = 0, bound = sqrt(6. / (p->dim[0] + p->dim[1]));
+        named &= !strcmp(p->name, name[i]);
+        for (size_t k = 0; k < p->count; k++)
+            most = fmax(most, fabs(v[k]));
+        if (i % 2)
+            zero &= most == 0;
+        else
+            within &= most <= bound && most > 0.8 * bound;
+        free(v);
+    }
+    require(named, "parameters are named after their nodes");
+    require(within && zero, "initial weights are Glorot's, biases zero");
+    prism_net_destroy(&net);
+}
+
+static void refused(struct prismi_mlp_params p, const char *word)
+{
+    struct prism_net *net = NULL;
+    int status = prismi_mlp_create(dev, &p, &(struct prismi_net_mode){0}, &net);
+    require(status == PRISM_EINVAL && !net && strstr(prism_ctx_error(ctx)->text, word), word);
+}
+
+static void dense_refusals(void)
+{
+    struct prismi_mlp_params p = mlp_params;
+    p.hidden[1] = 0;
+    refused(p, "hidden[1] of a dense network is 0");
+    p = mlp_params;
+    p.n_hidden = PRISMI_MLP_MAX_HIDDEN + 1;
+    refused(p, "16 hidden layers");
+    p = mlp_params;
+    p.act = PRISM_ACT_COUNT;
+    refused(p, "activation 7");
+}
+
+/* ---- files ---- */
+
+static void files(void)
+{
+    struct prismi_mlp_params narrow = mlp_params, single = mlp_params;
+    char path[] = "/tmp/prism_graph_XXXXXX";
+    int fd = mkstemp(path);
+    narrow.hidden[2] = 15;
+    single.dtype = PRISM_F32;
+    struct prism_net *a = mlp(mlp_params, 32), *b = mlp(single, 1), *c = mlp(narrow, 32);
+    struct prism_net *decoder = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 8, .obj_size = 8});
+    if (fd < 0)
+        abort();
+    close(fd);
+    MUST(ctx, prism_net_init(a, 5));
+    MUST(ctx, prism_net_init(c, 6));
+    MUST(ctx, prism_net_init(decoder, 6));
+    MUST(ctx, prism_net_save(a, path));
+    MUST(ctx, prism_net_load(b, path));
+    double *v = nn_get(a, prismi_net_param(a, 2)->info.value, 64 * 32), *w = nn_get(b, prismi_net_param(b, 2)->info.value, 64 * 32);
+    bool same = true;
+    for (int i = 0; i < 64 * 32; i++)
+        same &= (float)v[i] == w[i];
+    require(same, "weights are read into another type and another batch");
+    double *before = nn_get(c, c->values, c->slab_count);
+    require(prism_net_load(c, path) == PRISM_EINVAL &&
+                strstr(prism_ctx_error(ctx)->text, "node 5 is \"dense channels 16 k 1 stride 1 bias 1\", this network's"),
+            "another list of nodes is refused, and the node is named");
+    double *after = nn_get(c, c->values, c->slab_count);
+    require(!memcmp(before, after, c->slab_count * sizeof *after), "and nothing changes");
+    require(prism_net_load(decoder, path) == PRISM_EPARSE, "a decoder does not read them");
+    MUST(ctx, prism_net_save(decoder, path));
+    require(prism_net_load(a, path) == PRISM_EPARSE && strstr(prism_ctx_error(ctx)->text, "no list of nodes"),
+            "nor does a list read a decoder's");
+    unlink(path);
+    free(v);
+    free(w);
+    free(before);
+    free(after);
+    prism_net_destroy(&decoder);
+    prism_net_destroy(&c);
+    prism_net_destroy(&b);
+    prism_net_destroy(&a);
+}
+
+/* ---- folding ---- */
+
+/* After statistics that equal the tensor's own, evaluation is the forward. */
+static void folding(void)
+{
+    struct prism_net *net = make(false, NULL), *fold = NULL;
+    size_t n = prismi_layer_outputs(&net->layer[0]), c = 5;
+    double *v = nn_new(n), stats[10];
+    prism_mem x = NULL;
+    MUST(ctx, prism_net_init(net, 3));
+    nn_lcg(v, n, 4);
+    MUST(ctx, dev->ops->alloc(dev, n * sizeof *v, &x));
+    MUST(ctx, prismi_dev_put(dev, x, PRISM_F64, v, n));
+    prismi_net_set_input(net, x);
+    double *want = nn_forward(net), *saved = nn_get(net, net->layer[4].saved, 2 * c);
+    memcpy(stats, saved, sizeof stats); /* mean, biased variance */
+    MUST(ctx, prismi_dev_put(dev, net->running, PRISM_F64, stats, 2 * c));
+    MUST(ctx, prism_net_fold(net, &fold));
+    prismi_net_set_input(fold, x);
+    double *got = nn_forward(fold);
+    double error = nn_error(got, want, nn_out_count(net));
+    printf("# error %.1e\n", error);
+    require(error < 1e-13, "a residual network folds");
+    prism_net_destroy(&fold);
+    prism_net_destroy(&net);
+
+    const struct prismi_layer list[] = {prismi_layer_input(2, 4, 4), prismi_layer_norm(PRISM_ACT_NONE), conv(1, true)};
+    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, 3, &(struct prismi_net_mode){0}, &net));
+    require(prism_net_fold(net, &fold) == PRISM_ENOTSUP && !fold && strstr(prism_ctx_error(ctx)->text, "node 1"),
+            "a norm without a convolution before it does not");
+    prism_net_destroy(&net);
+    dev->ops->release(dev, x);
+    free(v);
+    free(want);
+    free(saved);
+    free(got);
+}
+
 int main(void)
 {
     MUST(ctx, prism_ctx_create(NULL, &ctx));
@@ -146,6 +289,10 @@ int main(void)
     random_lives();
     chain_of_lives();
     inference();
+    dense_network();
+    dense_refusals();
+    files();
+    folding();
     printf("1..%d\n", ncase);
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);

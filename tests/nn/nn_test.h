@@ -58,7 +58,7 @@ static inline double *nn_gradient(const struct prism_net *net, int i)
 
 static inline size_t nn_out_count(const struct prism_net *net)
 {
-    return prismi_layer_count(net->layer[net->nlayers - 1].out);
+    return prismi_layer_outputs(&net->layer[net->nlayers - 1]);
 }
 
 static inline double *nn_forward(struct prism_net *net)
