@@ -249,7 +249,7 @@ static int prepare_training(struct bench *b, int grid, int obj, struct trainee *
 static int net_memory(struct bench *b, const struct trainee *t)
 {
     struct prism_segment s[PRISM_MAX_SEGMENTS];
-    struct prism_net *net;
+    struct prism_net *net, *shown;
     size_t live = bench_counts(b->dev).live_bytes, grads = 0, count;
     prism_mem values;
     PRISM_TRY(prism_decoder_create(b->dev, &t->params, &net));
@@ -259,12 +259,18 @@ static int net_memory(struct bench *b, const struct trainee *t)
         grads += s[i].grad ? s[i].count * sizeof(float) : 0;
     prism_net_values(net, &values, &count);
     double weights = (double)(count * sizeof(float));
+    live = bench_counts(b->dev).live_bytes;
+    int status = prismi_decoder_show(net, &shown);
+    double inference = (double)(bench_counts(b->dev).live_bytes - live);
+    prism_net_destroy(&shown);
     prism_net_destroy(&net);
+    PRISM_TRY(status);
     add(b, "model/parameters", (double)prism_net_param_total(t->net), "");
     add(b, "model/weights", weights / mib, "MiB");
     add(b, "model/gradients", (double)grads / mib, "MiB stored; the first layer's is applied as it is made");
     add(b, "model/moments", 2 * weights / mib, "MiB");
     add(b, "model/activations", (all - weights - (double)grads) / mib, "MiB with their gradients and the rest");
+    add(b, "model/inference", inference / mib, "MiB, activations in memory they share");
     return 0;
 }
 

@@ -14,25 +14,6 @@ static void add(struct bench *b, const char *name, double value, const char *uni
     bench_add_fact(b, full, value, unit);
 }
 
-enum { OUTERMOST = 4 };
-
-/* Those that reach furthest up, down, left and right come first: from then on the union's hull, and with it the work of a step, is
- * the same. */
-static void outermost_first(struct bench_workload *w)
-{
-    double *c = w->centres;
-    for (int i = 0; i < OUTERMOST && i < w->n_samples; i++) {
-        int axis = i / 2, sign = i % 2 ? 1 : -1, best = i;
-        for (int k = i; k < w->n_samples; k++)
-            best = sign * c[2 * k + axis] > sign * c[2 * best + axis] ? k : best;
-        for (int d = 0; d < 2; d++) {
-            double t = c[2 * i + d];
-            c[2 * i + d] = c[2 * best + d];
-            c[2 * best + d] = t;
-        }
-    }
-}
-
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -79,17 +60,16 @@ static int run_samples(struct bench *b, const struct bench_workload *w, struct p
     return 0;
 }
 
-/* Change over the run in percent. A machine's own speed changes by more within minutes, so samples of the first half and of the
- * second, from a session that goes on at path, take turns, and what counts is the median of the ratios. */
+/* Change over the run in percent. Samples come in the pattern's order, from the centre outwards, so that the union of apertures
+ * grows all the way. A machine's own speed changes by more within minutes, so samples of the first half and of the second, from a
+ * session that goes on at path, take turns, and what counts is the median of the ratios. */
 static int drift(struct bench *b, const struct bench_workload *w, struct prism_session *early, struct prism_session *late,
                  const char *path, double *ratio)
 {
-    int half = w->n_samples / 2, pairs = half - OUTERMOST - 1;
+    int half = w->n_samples / 2, pairs = half - 1;
     double first, second;
     if (pairs < 1)
         return 0;
-    for (int i = 0; i < OUTERMOST; i++)
-        PRISM_TRY(timed_sample(b, w, early, &first));
     PRISM_TRY(prism_session_load(late, path));
     for (int i = -1; i < pairs; i++) { /* once to warm up */
         PRISM_TRY(timed_sample(b, w, early, &first));
@@ -97,7 +77,7 @@ static int drift(struct bench *b, const struct bench_workload *w, struct prism_s
         ratio[i < 0 ? 0 : i] = second / first;
     }
     qsort(ratio, (size_t)pairs, sizeof *ratio, by_value);
-    double change = 100 * (ratio[pairs / 2] - 1) * w->n_samples / (half - OUTERMOST);
+    double change = 100 * (ratio[pairs / 2] - 1) * w->n_samples / half;
     add(b, "drift", fabs(change), "% up or down over the run");
     return 0;
 }
@@ -134,7 +114,6 @@ int bench_full(struct bench *b, int grid, int obj)
     snprintf(path, sizeof path, "%s/checkpoint.prism", dir);
     snprintf(previous, sizeof previous, "%s.1", path);
     PRISM_TRY_OUT(bench_workload_create(b, grid, obj, grid / 24, n, epochs, &w));
-    outermost_first(&w);
     ms = malloc((size_t)w.n_samples * sizeof *ms);
     if (!ms) {
         status = PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %d times", n);

@@ -262,7 +262,7 @@ static int arrangement(struct bench *b, const struct bench_workload *w, const st
         total += way.ms[k];
     free(memory);
     PRISM_TRY(status);
-    bench_add_fact(b, "phase5/arrangement", total / fast->total_ms, "times, the naive arrangement on this library's own kernels");
+    bench_add_fact(b, "phase5/arrangement", total / fast->total_ms, "times, the naive arrangement on the library's own kernels");
     return 0;
 }
 
@@ -278,7 +278,10 @@ static int compare(struct bench *b, const struct bench_workload *w, const struct
     bench_add_fact(b, "phase5/correlation", alike, "of the two reconstructions");
     PRISM_TRY(verify(b, w));
     if (bench_standard(b)) /* the document's own workload */
-        bench_judge(b, "phase5/target", gain >= 5, "%.2f times the naive way's speed; the target is 5", gain);
+        bench_judge(
+            b, "phase5/target", gain >= 5,
+            "%.2f times the speed of the naive way on general kernels, which the target of 5 is for; %.2f on the library's own",
+            gain, bench_fact_of(b, "phase5/arrangement"));
     PRISM_TRY(plot(b, w, slow, fast));
     return bench_report(b, "phase5_comparison", "phase5_comparison_report", mark);
 }

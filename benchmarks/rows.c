@@ -1,0 +1,139 @@
+/* The rows of source documents A, B and C that this device can answer, with what each asks for. */
+#include "rows.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Limits are those for a CPU with two cores. MEAN, MOST and TOTAL are over all calls, the first included, as in the documents. */
+const struct bench_row bench_rows[] = {
+    {"A1", "FFT forward 1024, 100 calls, mean", "5.5 ms", "baseline/fft/forward", MEAN, AT_MOST, 9.4, ""},
+    {"A2", "its minimum", "0.1 ms", "baseline/fft/forward", LEAST, NO_LIMIT, 0, ""},
+    {"A2", "its maximum", "539.2 ms", "baseline/fft/forward", MOST, NO_LIMIT, 0, ""},
+    {"A2", "its total", "553.2 ms", "baseline/fft/forward", TOTAL, NO_LIMIT, 0, ""},
+    {"A3", "its steady state", "0.14 ms (text: 0.5)", "baseline/fft/forward", MEDIAN, AT_MOST, 9.4, "theirs on a GPU"},
+    {"A4", "FFT inverse 1024, 100 calls, mean", "0.456 ms", "baseline/fft/inverse", MEAN, AT_MOST, 9.5, "theirs on a GPU"},
+    {"A5", "round trip, 100 calls, mean", "1.26 ms", "baseline/fft/round-trip", MEAN, AT_MOST, 23.6, "theirs on a GPU"},
+    {"A6", "centred FFT against the plain one", "", "baseline/fft/centred-ratio", FACT, AT_MOST, 1.05,
+     "only propagators need it; a measurement shifts nothing"},
+    {"A7", "first FFT call", "540 ms", "baseline/fft/forward", FIRST, AT_MOST, 50, ""},
+    {"A7", "opening the device", "not apart", "device/open", FACT, NO_LIMIT, 0, ""},
+    {"A7", "plans and buffers", "not apart", "baseline/fft/setup", FACT, NO_LIMIT, 0, "once; candidates are timed"},
+    {"A8", "FFT memory", "28 MB", "baseline/fft/memory", FACT, NO_LIMIT, 0, "two buffers, and the factors of the centred one"},
+    {"A9", "growth over 10 000 transforms", "24 MB over 100", "baseline/growth/transforms", FACT, AT_MOST, 0, ""},
+    {"A10", "growth over 10 000 steps", "576 MB projected", "baseline/growth/steps", FACT, AT_MOST, 0, ""},
+    {"A11", "decoder creation, 1024 to 512", "265.2 ms", "baseline/model/create", FIRST, AT_MOST, 46,
+     "weights included; pages seen first"},
+    {"A11", "the same again", "", "baseline/model/create", MEDIAN, AT_MOST, 46, ""},
+    {"A12", "forward, 50 calls, mean", "6.4 ms", "baseline/model/forward", MEAN, AT_MOST, 3, "theirs on a GPU; A21 sets the limit"},
+    {"A13", "its steady state", "1.02 ms", "baseline/model/forward", MEDIAN, AT_MOST, 27.8, "theirs on a GPU"},
+    {"A14", "forward for training, mean", "5.7 ms", "baseline/model/forward", MEAN, NO_LIMIT, 0, "there is one forward pass"},
+    {"A15", "its steady state", "1.92 ms", "baseline/model/forward", MEDIAN, AT_MOST, 35, "theirs on a GPU"},
+    {"A16", "first forward", "270 ms", "baseline/model/forward", FIRST, AT_MOST, 50, ""},
+    {"A17", "weights", "42.70 MB", "baseline/model/weights", FACT, AT_MOST, 43.1, "42.68 MiB are right"},
+    {"A18", "activations, inference", "+4 MB", "baseline/model/inference", FACT, AT_MOST, 4, "activations share memory"},
+    {"A19", "activations, training", "+20.94 MB", "baseline/model/activations", FACT, NO_LIMIT, 0, "with their gradients"},
+    {"A19", "gradients stored", "not counted", "baseline/model/gradients", FACT, NO_LIMIT, 0, ""},
+    {"A19", "moments", "not counted", "baseline/model/moments", FACT, NO_LIMIT, 0, ""},
+    {"A20", "forward, backward, Adam", "", "baseline/model/iteration", MEDIAN, AT_MOST, 85, ""},
+    {"A24", "peak on the device", "743 MB, target 500", "baseline/full/device", FACT, AT_MOST, 500, ""},
+    {"A24", "peak resident", "", "baseline/full/resident", FACT, AT_MOST, 500, "a CPU's device memory is part of it"},
+    {"A25", "part of a step: forward", "1.5 ms, estimated", "baseline/split/forward", MEDIAN, NO_LIMIT, 0, ""},
+    {"A25", "telescope", "5 ms, estimated", "baseline/split/telescope", MEDIAN, NO_LIMIT, 0, ""},
+    {"A25", "loss", "1 ms, estimated", "baseline/split/loss", MEDIAN, NO_LIMIT, 0, ""},
+    {"A25", "backward", "2 ms, estimated", "baseline/split/backward", FACT, NO_LIMIT, 0, ""},
+    {"A25", "Adam", "0.5 ms, estimated", "baseline/split/adam", MEDIAN, NO_LIMIT, 0, ""},
+    {"A26", "240 samples x 100 steps", "240 s, estimated", "baseline/full/240x100", FACT, NO_LIMIT, 0,
+     "projected from a shorter run"},
+    {"A29", "checkpoint", "1 to 2 s", "baseline/checkpoint", MEDIAN, AT_MOST, 100, "in the run, on this disk"},
+    {"A31", "16 points in a batch against a loop, fields", "", "baseline/points/gain", FACT, AT_LEAST, 2,
+     "all that is shared is the spectrum"},
+    {"A31", "the same, loss and gradient", "", "baseline/points/gradient/gain", FACT, AT_LEAST, 2,
+     "as in a step of the joint objective"},
+    {"A32", "time per sample over the run", "grows", "baseline/full/drift", FACT, AT_MOST, 2,
+     "from the centre outwards: a growing union of apertures is more to transform"},
+    {"B3", "naive, time per sample", "50 to 100 ms", "phase5/baseline/sample", MEAN, NO_LIMIT, 0,
+     "the original's arrangement; convolutions as patches and products"},
+    {"B4", "naive, rate", "10 to 20 /s", "phase5/baseline/rate", FACT, NO_LIMIT, 0, ""},
+    {"B5", "naive, hits", "0", "phase5/baseline/hits", FACT, AT_MOST, 0, ""},
+    {"B6", "library, time per sample", "5 to 10 ms", "phase5/optimized/sample", MEAN, AT_MOST, 20, "theirs was never measured"},
+    {"B7", "library, rate", "100 to 200 /s", "phase5/optimized/rate", FACT, AT_LEAST, 50, ""},
+    {"B8", "library, hits", "80 to 90 %", "phase5/optimized/hits", FACT, NO_LIMIT, 0,
+     "distinct samples, one step each: nothing can hit"},
+    {"B9", "naive, run", "2 to 3 min", "phase5/baseline/total", FACT, AT_MOST, 6.1, ""},
+    {"B10", "library, run", "20 to 30 s", "phase5/optimized/total", FACT, AT_MOST, 2, ""},
+    {"B11", "an angular spectrum propagator made again, its transfer function kept", "1.05 to 1.1 times", "cache/grids/gain", FACT,
+     AT_LEAST, 1, "a run makes none"},
+    {"B12", "a plan kept against a plan made each time", "1.0 to 1.2 times", "fft/1024/plan-gain", FACT, AT_LEAST, 1, ""},
+    {"B12", "candidates found before against timing them", "1.0 to 1.2 times", "cache/plans/gain", FACT, AT_LEAST, 1,
+     "once a length"},
+    {"B13", "measuring anew", "", "cache/measurements/without", MEDIAN, NO_LIMIT, 0, ""},
+    {"B13", "a repeat from the cache", "16 times", "cache/measurements/with", MEDIAN, AT_MOST, 1e-3, ""},
+    {"B16", "library against naive", "3 to 5 times", "phase5/speed-up", FACT, AT_LEAST, 5,
+     "naive as in B3: general kernels and unpruned transforms, on this library's memory and products"},
+    {"B16", "against the naive arrangement on the library's own kernels", "", "phase5/arrangement", FACT, NO_LIMIT, 0, ""},
+    {"B19", "PSNR of the naive way", "", "phase5/baseline/psnr", FACT, NO_LIMIT, 0, ""},
+    {"B19", "PSNR of the library's way", "within 1 dB", "phase5/optimized/psnr", FACT, NO_LIMIT, 0,
+     "100 samples amplify last bits"},
+    {"B19", "PSNR, both from the same weights", "within 1 dB", "phase5/psnr-change", FACT, AT_MOST, 0.1, "of either way's output"},
+    {"B20", "peak resident", "2 GB", "phase5/optimized/peak", FACT, AT_MOST, 256, "the program has run other suites before"},
+    {"B20", "spread of five runs' medians", "consistent", "phase5/optimized/spread", FACT, AT_MOST, 3, ""},
+    {"B21", "20 x 50, hits", "985", "cache/workload/hits", FACT, AT_LEAST, 980, ""},
+    {"B21", "20 x 50, misses", "20", "cache/workload/misses", FACT, AT_MOST, 20, ""},
+    {"B21", "20 x 50, a step", "15.9 ms", "cache/workload/step", MEDIAN, AT_MOST, 18, ""},
+    {"B21", "20 x 50, a naive step", "14.9 ms", "cache/workload/naive", MEDIAN, NO_LIMIT, 0, "as in B3"},
+    {"C2", "transfer function of one propagator", "0", "cache/grids/bytes", FACT, NO_LIMIT, 0, "exact"},
+    {"C4", "hits of two sessions on one data set, every kind", "80 to 90 %", "cache/run/rate", FACT, NO_LIMIT, 0, "of one: B8"},
+    {"C5", "cache entry at 512", "1 to 5 MB", "cache/entry", FACT, NO_LIMIT, 0, "exact"},
+    {"C3", "cache held by 20 samples", "100 to 500 MB", "cache/workload/bytes", FACT, NO_LIMIT, 0, "exact"},
+    {"C9", "bf16 at 512", "0.90 to 0.95 times", "amp/512/256/bf16/speed", FACT, AT_LEAST, 1, ""},
+    {"C10", "bf16 at 1024", "1.20 to 1.25 times", "amp/1024/512/bf16/speed", FACT, AT_LEAST, 1.25, ""},
+    {"C11", "bf16 at 2048", "1.25 to 1.30 times", "amp/2048/1024/bf16/speed", FACT, AT_LEAST, 1.3, ""},
+    {"C15", "folded network, forward", "", "baseline/model/folded", MEDIAN, NO_LIMIT, 0, "against A13"},
+    {"C15", "its gain", "10 to 20 %", "baseline/model/folded-gain", FACT, AT_LEAST, 1.1, ""},
+    {"C17", "a whole step at 1024", "", "amp/1024/512/fp32", MEDIAN, NO_LIMIT, 0, "with Adam, waited for"},
+    {"C18", "1000 pixels a point against 1024", "", "fft/1000/per-point", FACT, AT_MOST, 2, ""},
+    {"C18", "1536 pixels a point against 2048", "", "fft/1536/per-point", FACT, AT_MOST, 2, ""},
+};
+const int bench_n_rows = sizeof bench_rows / sizeof *bench_rows;
+
+/* The rows that are not met, or not in every run. Later work owes each of them; none is to be added. */
+const char *const bench_owed[] = {
+    "A6 centred FFT against the plain one",
+    "A11 decoder creation, 1024 to 512",
+    "A12 forward, 50 calls, mean",
+    "A18 activations, inference",
+    "A29 checkpoint",
+    "A31 16 points in a batch against a loop, fields",
+    "A31 the same, loss and gradient",
+    "A32 time per sample over the run",
+    "B20 spread of five runs' medians",
+    NULL,
+};
+
+bool bench_row_owed(const struct bench_row *r)
+{
+    char full[160];
+    snprintf(full, sizeof full, "%s %s", r->id, r->what);
+    for (const char *const *o = bench_owed; *o; o++)
+        if (!strcmp(*o, full))
+            return true;
+    return false;
+}
+
+enum bench_answer bench_row_answer(const struct bench_row *r, double ours)
+{
+    if (r->rule == NO_LIMIT)
+        return BENCH_NO_LIMIT;
+    if (isnan(ours))
+        return BENCH_OPEN;
+    bool met = r->rule == AT_MOST ? ours <= r->limit : ours >= r->limit;
+    if (bench_row_owed(r))
+        return met ? BENCH_OWED_MET : BENCH_OWED;
+    return met ? BENCH_MET : BENCH_MISSED;
+}
+
+const char *bench_answer_name(enum bench_answer a)
+{
+    static const char *const names[] = {"", "open", "met", "**missed**", "owed", "owed, and met here"};
+    return names[a];
+}

@@ -1,0 +1,77 @@
+/* The documents' rows: what is missed fails, what is owed stands in a list that may only shrink, and a row of it that is met says
+ * so. Prints TAP. */
+#include "rows.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The list as it was first written down. Whoever pays a debt takes its line out of benchmarks/rows.c and out of here. */
+static const char *const known[] = {
+    "A6 centred FFT against the plain one",
+    "A11 decoder creation, 1024 to 512",
+    "A12 forward, 50 calls, mean",
+    "A18 activations, inference",
+    "A29 checkpoint",
+    "A31 16 points in a batch against a loop, fields",
+    "A31 the same, loss and gradient",
+    "A32 time per sample over the run",
+    "B20 spread of five runs' medians",
+};
+enum { KNOWN = sizeof known / sizeof *known };
+
+static int n, bad;
+
+static void ok(bool good, const char *name)
+{
+    printf("%s %d - %s\n", good ? "ok" : "not ok", ++n, name);
+    bad += !good;
+}
+
+static bool is_known(const char *owed)
+{
+    for (int i = 0; i < KNOWN; i++)
+        if (!strcmp(owed, known[i]))
+            return true;
+    printf("# %s\n", owed);
+    return false;
+}
+
+/* The rows that an entry of the list names. */
+static int rows_of(const char *owed)
+{
+    int found = 0;
+    for (int i = 0; i < bench_n_rows; i++) {
+        char full[160];
+        snprintf(full, sizeof full, "%s %s", bench_rows[i].id, bench_rows[i].what);
+        found += !strcmp(full, owed) && bench_rows[i].rule != NO_LIMIT;
+    }
+    return found;
+}
+
+int main(void)
+{
+    const struct bench_row most = {"T1", "a time", "", "t", MEDIAN, AT_MOST, 2, ""},
+                           least = {"T2", "a rate", "", "r", FACT, AT_LEAST, 2, ""},
+                           zero = {"T3", "growth", "", "g", FACT, AT_MOST, 0, ""},
+                           free = {"T4", "a size", "", "s", FACT, NO_LIMIT, 0, ""},
+                           owed = {"A29", "checkpoint", "", "c", MEDIAN, AT_MOST, 2, ""};
+    int n_owed = 0;
+    bool all_known = true, all_there = true;
+    ok(bench_row_answer(&most, 2) == BENCH_MET && bench_row_answer(&most, 2.1) == BENCH_MISSED, "at most");
+    ok(bench_row_answer(&least, 2) == BENCH_MET && bench_row_answer(&least, 1.9) == BENCH_MISSED, "at least");
+    ok(bench_row_answer(&zero, 0) == BENCH_MET && bench_row_answer(&zero, 1) == BENCH_MISSED, "at most 0 is a limit");
+    ok(bench_row_answer(&free, 9) == BENCH_NO_LIMIT && bench_row_answer(&most, NAN) == BENCH_OPEN, "no limit; not measured");
+    ok(bench_row_answer(&owed, 3) == BENCH_OWED && bench_row_answer(&owed, 1) == BENCH_OWED_MET, "owed, and owed but met");
+    ok(!strcmp(bench_answer_name(BENCH_MISSED), "**missed**") && !strcmp(bench_answer_name(BENCH_OWED), "owed") &&
+           strstr(bench_answer_name(BENCH_OWED_MET), "met"),
+       "what is printed for them");
+    for (; bench_owed[n_owed]; n_owed++) {
+        all_known = is_known(bench_owed[n_owed]) && all_known;
+        all_there = rows_of(bench_owed[n_owed]) == 1 && all_there;
+    }
+    ok(all_known, "no row joined the list of what is owed");
+    ok(n_owed == KNOWN, "a debt that is paid leaves this test too");
+    ok(all_there, "each is one row with a limit");
+    printf("1..%d\n", n);
+    return bad != 0;
+}
