@@ -19,7 +19,7 @@ static inline void support_log(void *user, enum prism_log_level level, const cha
 
 static inline struct prism_ctx *support_ctx(void)
 {
-    struct prism_ctx_params params = {support_log, NULL, PRISM_LOG_WARN};
+    struct prism_ctx_params params = {.log = support_log, .level = PRISM_LOG_WARN};
     struct prism_ctx *ctx = NULL;
     prism_ctx_create(&params, &ctx);
     return ctx;

@@ -15,19 +15,16 @@ struct prism_config {
     char name[128], comment[512];
     struct {
         char input[PRISM_PATH_MAX]; /* a file, or a built-in object's name */
-        int image_size, obj_size;   /* N, O; obj_size 0 = from physics */
+        int obj_size;               /* 0 = from physics */
         bool invert;
     } image;
     struct {
         struct prism_pattern_params pattern; /* csv_path points to csv below; seed is recon.seed */
         char csv[PRISM_PATH_MAX];
-        struct prism_aperture aperture; /* radius from sample_diameter */
-        double sample_diameter;         /* px; 0 = from physics */
-        double inner_diameter;          /* px; annulus, obscured */
-        int field_size;
-        double snr; /* dB, 0 = none */
-        enum prism_measure_method transform;
+        double sample_diameter; /* px; 0 = from physics */
+        double inner_diameter;  /* px; annulus, obscured */
     } telescope;
+    struct prism_dataset_params data; /* image.image_size and telescope.*; object, radii and seed follow from other settings */
     struct {
         double wavelength, dxf, obj_diameter, obj_distance; /* m; 0 = the named object's */
         char obj_name[32];                                  /* "none" = only the numbers above */
@@ -74,6 +71,9 @@ struct prism_config_key {
     const char *unit, *doc;     /* unit may be "" */
 };
 PRISM_API const struct prism_config_key *prism_config_keys(size_t *n);
+/* The key of a parameter of the library, e.g. "training.loss_type" of "training.loss_weights", or NULL: for
+ * prism_ctx_params.spell. */
+PRISM_API const char *prism_config_spell(const char *name);
 
 /* A configuration with the source of every value. Thread-safety: one thread at a time. */
 struct prism_config_set;

@@ -16,6 +16,10 @@ struct prism_ctx_params {
     void (*log)(void *user, enum prism_log_level level, const char *text);
     void *user;
     enum prism_log_level level; /* messages above it are not formatted; {0} = errors only */
+    /* What the user calls a parameter, for messages. name: the parameter's path in struct prism_recon_params or struct
+     * prism_dataset_params, e.g. "training.lr". Returns a text that stays, or NULL for the name as it is; the callback itself may
+     * be NULL. A program whose users write configurations sets prism_config_spell here. */
+    const char *(*spell)(const char *name);
 };
 
 struct prism_error {

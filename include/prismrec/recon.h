@@ -125,7 +125,7 @@ struct prism_recon_params {
     int metrics_every; /* steps between SSIM evaluations against the truth; 0 = only at the end */
 };
 
-/* Fills every field with its documented default (prism keys). Lives in src/config, beside the key table it reads. */
+/* Fills every field with its documented default (docs/configuration.md). */
 PRISM_API void prism_recon_params_default(struct prism_recon_params *params);
 
 /* What a progress callback sees, and the final account. NaN where a value is not known. */

@@ -26,8 +26,8 @@ static const char *title(const struct setup *s)
 /* How many apertures see each pixel of the [N,N] grid, malloc'ed. */
 static double *coverage(const struct setup *s)
 {
-    const struct prism_aperture *a = &s->cfg->telescope.aperture;
-    int n = s->cfg->image.image_size, side = prism_aperture_box(a);
+    const struct prism_aperture *a = &s->cfg->data.aperture;
+    int n = s->cfg->data.grid_size, side = prism_aperture_box(a);
     double *count = calloc((size_t)n * (size_t)n, sizeof *count);
     uint8_t *mask = malloc((size_t)side * (size_t)side);
     for (int k = 0; count && mask && k < s->n; k++) {
@@ -73,7 +73,7 @@ static int transform(struct prism_dev *dev, int n, float *host)
 /* log10 of the object's power spectrum, DC at the centre, [N,N]. */
 static int spectrum(struct setup *s, double *out, double *max)
 {
-    int n = s->cfg->image.image_size, o = s->cfg->image.obj_size;
+    int n = s->cfg->data.grid_size, o = s->cfg->image.obj_size;
     size_t count = (size_t)n * (size_t)n;
     float *host = prismi_alloc(2 * count, sizeof *host);
     if (!host)
@@ -95,7 +95,7 @@ static int spectrum(struct setup *s, double *out, double *max)
 
 static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
 {
-    double n = s->cfg->image.image_size, scale = box.h / n;
+    double n = s->cfg->data.grid_size, scale = box.h / n;
     double y0 = box.y + (n / 2 + 0.5) * scale, x0 = box.x + (n / 2 + 0.5) * scale,
            roi = s->cfg->telescope.pattern.roi_diameter_px / 2;
     if (roi * scale < box.h / 2.0 - 1)
@@ -110,7 +110,7 @@ static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct 
 /* The object's spectrum, with what the apertures see of it in colour. */
 static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
 {
-    int n = s->cfg->image.image_size;
+    int n = s->cfg->data.grid_size;
     size_t count = (size_t)n * (size_t)n;
     double max = 0, *seen = coverage(s), *power = malloc(count * sizeof *power);
     uint8_t *mask = malloc(count);
@@ -138,7 +138,7 @@ static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_
 /* The part of the first aperture's image where the object is. */
 static int panel_aperture(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
 {
-    int n = s->cfg->image.image_size, o = s->cfg->image.obj_size, f = prism_dataset_params(s->ds)->field_size;
+    int n = s->cfg->data.grid_size, o = s->cfg->image.obj_size, f = prism_dataset_params(s->ds)->field_size;
     const float *image;
     double hi = 0;
     char detail[96];
@@ -188,11 +188,11 @@ static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_
     y += 8;
     prismi_canvas_line(c, y, box.x, y, box.x + box.w - 1, prismi_edge);
     y += 12;
-    prismi_panel_fact(c, box, &y, 1, "object, grid", "%d px, %d px", cfg->image.obj_size, cfg->image.image_size);
-    prismi_panel_fact(c, box, &y, 1, "apertures", "%d of diameter %.4g px", s->n, 2 * cfg->telescope.aperture.radius_px);
+    prismi_panel_fact(c, box, &y, 1, "object, grid", "%d px, %d px", cfg->image.obj_size, cfg->data.grid_size);
+    prismi_panel_fact(c, box, &y, 1, "apertures", "%d of diameter %.4g px", s->n, 2 * cfg->data.aperture.radius_px);
     prismi_panel_fact(c, box, &y, 1, "overlap of neighbours", "%.0f %%", 100 * s->stats.overlap);
-    if (cfg->telescope.snr > 0)
-        prismi_panel_fact(c, box, &y, 1, "noise", "%.4g dB", cfg->telescope.snr);
+    if (cfg->data.snr_db > 0)
+        prismi_panel_fact(c, box, &y, 1, "noise", "%.4g dB", cfg->data.snr_db);
     prismi_panel_fact(c, box, &y, 1, "method", "%s", cfg->recon.algorithm == PRISM_ALG_MOPIE ? "projections" : "decoder network");
     prismi_panel_fact(c, box, &y, 1, "seed", "%llu", (unsigned long long)cfg->recon.seed);
     prismi_panel_fact(c, box, &y, 1, "backend", "%s", prism_dev_backend(s->dev));
@@ -305,7 +305,7 @@ int figure_curves(struct setup *s, const char *dir)
 
 int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
 {
-    int side = prismi_panel_side(s->cfg->image.image_size);
+    int side = prismi_panel_side(s->cfg->data.grid_size);
     side = side < 400 ? 2 * side : side; /* there is room */
     int h = 2 * PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER + side + PRISMI_PANEL_FOOTER, w = 2 * PRISMI_PANEL_MARGIN + side;
     struct prismi_box2 box = {PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER, PRISMI_PANEL_MARGIN, side, side};
@@ -314,13 +314,13 @@ int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
     double hi = 1, *seen = coverage(s);
     if (!seen)
         return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
-    for (int i = 0; i < s->cfg->image.image_size * s->cfg->image.image_size; i++)
+    for (int i = 0; i < s->cfg->data.grid_size * s->cfg->data.grid_size; i++)
         hi = seen[i] > hi ? seen[i] : hi;
     snprintf(detail, sizeof detail, "apertures per pixel; %d cover %.0f %% of the disc", s->n, 100 * s->stats.coverage);
     int status = prismi_canvas_create(s->ctx, h, w, prismi_paper, &canvas);
     if (!status) {
         status =
-            prismi_panel(canvas, box, "Sampling pattern", detail, seen, s->cfg->image.image_size, 0, hi, PRISMI_PALETTE_VIRIDIS);
+            prismi_panel(canvas, box, "Sampling pattern", detail, seen, s->cfg->data.grid_size, 0, hi, PRISMI_PALETTE_VIRIDIS);
         draw_centres(s, canvas, box);
     }
     if (!status)

@@ -58,7 +58,7 @@ int setup_pattern(struct setup *s)
     const struct prism_config *c = s->cfg;
     int status = prism_pattern_create(s->ctx, &c->telescope.pattern, &s->centres, &s->n);
     if (!status)
-        status = prism_pattern_statistics(s->ctx, s->centres, s->n, &c->telescope.aperture, c->image.image_size,
+        status = prism_pattern_statistics(s->ctx, s->centres, s->n, &c->data.aperture, c->data.grid_size,
                                           c->telescope.pattern.roi_diameter_px, &s->stats);
     return check(s, status);
 }
@@ -127,16 +127,7 @@ static int load_object(struct setup *s)
 static int make_data(struct setup *s)
 {
     const struct prism_config *c = s->cfg;
-    struct prism_dataset_params params = {
-        .grid_size = c->image.image_size,
-        .obj_size = c->image.obj_size,
-        .field_size = c->telescope.field_size,
-        .aperture = c->telescope.aperture,
-        .snr_db = c->telescope.snr,
-        .seed = c->recon.seed,
-        .method = c->telescope.transform,
-    };
-    PRISM_TRY(PRISMI_REGION(s->dev, "data", 0, prism_dataset_simulate(s->dev, &params, s->truth, s->centres, s->n, &s->ds)));
+    PRISM_TRY(PRISMI_REGION(s->dev, "data", 0, prism_dataset_simulate(s->dev, &c->data, s->truth, s->centres, s->n, &s->ds)));
     return PRISMI_REGION(s->dev, "session", 0, prism_session_create(s->dev, s->ds, &c->recon, &s->session));
 }
 

@@ -6,7 +6,7 @@
 static const char intro[] =
     "# Configuration\n"
     "\n"
-    "<!-- Generated: prism keys --markdown > docs/configuration.md. Change the texts in src/config/schema.c, presets.c and doc.c. "
+    "<!-- Generated: prism keys --markdown > docs/configuration.md. Change the texts in src/recon/params.def, src/config/schema.c, presets.c and doc.c. "
     "-->\n"
     "\n"
     "Every setting has one name, one type and one default, whichever way it is given. Later sources override earlier ones:\n"
@@ -47,19 +47,6 @@ static const char intro[] =
     "k-space are\n"
     "in pixels of the discrete spectrum (docs/conventions.md).\n";
 
-static const char *const sections[][2] = {
-    {"", "The run"},
-    {"image", "The object and its grid"},
-    {"telescope", "Apertures, where they are, and the detector"},
-    {"model", "The decoder network"},
-    {"training", "How the decoder is fitted"},
-    {"physics", "Lengths in metres, for sizes given as 0"},
-    {"mopie", "Projections (algorithm mopie)"},
-    {"compute", "Where and how it is computed"},
-    {"cache", "What is kept to be used again"},
-    {"output", "What a run writes"},
-};
-
 static void write_key(struct prismi_text *t, const struct prism_config_key *key)
 {
     char expected[256];
@@ -76,13 +63,11 @@ static void write_sections(struct prismi_text *t)
 {
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n);
-    for (size_t s = 0; s < sizeof(sections) / sizeof(*sections); s++) {
-        const char *name = sections[s][0];
-        size_t len = strlen(name);
-        prismi_text_add(t, "\n## %s%s%s\n\n| key | accepts | default | meaning |\n|---|---|---|---|\n", name, len ? ": " : "",
-                        sections[s][1]);
+    for (const struct prismi_section *s = prismi_config_sections; s->name; s++) {
+        prismi_text_add(t, "\n## %s%s%s\n\n| key | accepts | default | meaning |\n|---|---|---|---|\n", s->name,
+                        *s->name ? ": " : "", s->title);
         for (size_t i = 0; i < n; i++)
-            if (len ? !strncmp(keys[i].key, name, len) && keys[i].key[len] == '.' : !strchr(keys[i].key, '.'))
+            if (prismi_config_in_section(&keys[i], s->name))
                 write_key(t, &keys[i]);
     }
 }

@@ -42,21 +42,19 @@ int prism_config_dump(const struct prism_config_set *set, char **out)
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n);
     const struct prism_config *config = set->finished ? &set->effective : &set->given.config;
-    const char *section = "";
-    size_t section_len = 0;
     struct prismi_text t = {0};
     prismi_text_add(&t, "# PRISM %s configuration: every setting, and where it came from\n", prism_version());
-    for (size_t i = 0; i < n; i++) {
-        const char *dot = strchr(keys[i].key, '.'), *name = dot ? dot + 1 : keys[i].key;
-        size_t len = dot ? (size_t)(dot - keys[i].key) : 0;
-        if (len != section_len || strncmp(section, keys[i].key, len)) {
-            section = keys[i].key;
-            section_len = len;
-            prismi_text_add(&t, "\n%.*s:\n", (int)len, section);
+    for (const struct prismi_section *s = prismi_config_sections; s->name; s++) {
+        if (*s->name)
+            prismi_text_add(&t, "\n%s:\n", s->name);
+        for (size_t i = 0; i < n; i++) {
+            if (!prismi_config_in_section(&keys[i], s->name))
+                continue;
+            const char *dot = strchr(keys[i].key, '.');
+            prismi_text_add(&t, "%s%s: ", dot ? "  " : "", dot ? dot + 1 : keys[i].key);
+            prismi_value_write(&t, &keys[i], (const char *)config + keys[i].offset);
+            write_source(&t, set, &keys[i], (int)i);
         }
-        prismi_text_add(&t, "%s%s: ", dot ? "  " : "", name);
-        prismi_value_write(&t, &keys[i], (const char *)config + keys[i].offset);
-        write_source(&t, set, &keys[i], (int)i);
     }
     *out = prismi_text_take(&t);
     return *out ? 0 : PRISM_FAIL(set->ctx, PRISM_ENOMEM, "no memory to write out the configuration (%zu keys)", n);

@@ -52,7 +52,7 @@ static int derive_sizes(const struct prism_config_set *set, struct prism_config 
 {
     const double lambda = c->physics.wavelength, length = c->physics.obj_distance, diameter = c->physics.obj_diameter;
     const double dxf = c->physics.dxf;
-    const int n = c->image.image_size;
+    const int n = c->data.grid_size;
     bool known = lambda > 0 && length > 0 && diameter > 0;
     if (c->image.obj_size == 0) {
         if (!known)
@@ -87,7 +87,7 @@ static int derive_sizes(const struct prism_config_set *set, struct prism_config 
 
 static int check_sizes(const struct prism_config_set *set, const struct prism_config *c)
 {
-    const int n = c->image.image_size;
+    const int n = c->data.grid_size;
     if (c->image.obj_size > n)
         return REFUSE(set, "image.obj_size", "%d px is larger than image.image_size, %d px", c->image.obj_size, n);
     if (c->recon.algorithm == PRISM_ALG_DECODER && (n & (n - 1)))
@@ -99,7 +99,7 @@ static int check_sizes(const struct prism_config_set *set, const struct prism_co
     if (c->telescope.pattern.roi_diameter_px > n)
         return REFUSE(set, "telescope.roi_diameter", "%g px is larger than image.image_size, %d px",
                       c->telescope.pattern.roi_diameter_px, n);
-    int field = c->telescope.field_size;
+    int field = c->data.field_size;
     if (field && (field > n || field < c->telescope.sample_diameter))
         return REFUSE(set, "telescope.field_size",
                       "%d px; expected 0 (image_size), or from the aperture's %g px to image_size, %d px", field,
@@ -109,7 +109,7 @@ static int check_sizes(const struct prism_config_set *set, const struct prism_co
 
 static int check_aperture(const struct prism_config_set *set, const struct prism_config *c)
 {
-    enum prism_aperture_shape shape = c->telescope.aperture.shape;
+    enum prism_aperture_shape shape = c->data.aperture.shape;
     bool holed = shape == PRISM_APERTURE_ANNULUS || shape == PRISM_APERTURE_OBSCURED;
     if (!holed && c->telescope.inner_diameter > 0)
         return REFUSE(set, "telescope.inner_diameter",
@@ -121,9 +121,9 @@ static int check_aperture(const struct prism_config_set *set, const struct prism
     if (c->telescope.inner_diameter >= c->telescope.sample_diameter)
         return REFUSE(set, "telescope.inner_diameter", "%g px; expected less than telescope.sample_diameter, %g px",
                       c->telescope.inner_diameter, c->telescope.sample_diameter);
-    if (shape != PRISM_APERTURE_OBSCURED && c->telescope.aperture.spider_width_px > 0)
+    if (shape != PRISM_APERTURE_OBSCURED && c->data.aperture.spider_width_px > 0)
         return REFUSE(set, "telescope.spider_width", "%g px has no meaning here; expected telescope.aperture obscured, or 0",
-                      c->telescope.aperture.spider_width_px);
+                      c->data.aperture.spider_width_px);
     return 0;
 }
 
@@ -161,9 +161,11 @@ int prism_config_finish(struct prism_config_set *set, const struct prism_config 
     while (c->recon.decoder.n_channels < PRISM_MAX_CHANNELS && c->recon.decoder.channels[c->recon.decoder.n_channels])
         c->recon.decoder.n_channels++;
     if (c->telescope.pattern.roi_diameter_px == 0)
-        c->telescope.pattern.roi_diameter_px = c->image.image_size;
-    c->telescope.aperture.radius_px = c->telescope.sample_diameter / 2;
-    c->telescope.aperture.inner_radius_px = c->telescope.inner_diameter / 2;
+        c->telescope.pattern.roi_diameter_px = c->data.grid_size;
+    c->data.aperture.radius_px = c->telescope.sample_diameter / 2;
+    c->data.aperture.inner_radius_px = c->telescope.inner_diameter / 2;
+    c->data.obj_size = c->image.obj_size;
+    c->data.seed = c->recon.seed;
     c->telescope.pattern.csv_path = c->telescope.csv[0] ? c->telescope.csv : NULL;
     c->telescope.pattern.seed = c->recon.seed;
     c->output.metrics_every = c->recon.metrics_every;

@@ -5,6 +5,12 @@
 #include "core/text.h"
 #include "prismrec/config.h"
 
+/* Sections of keys in the order of the dump and the documentation, the last with the name NULL; "" has the keys without one. */
+struct prismi_section {
+    const char *name, *title;
+};
+extern const struct prismi_section prismi_config_sections[];
+bool prismi_config_in_section(const struct prism_config_key *key, const char *section);
 /* docs/configuration.md, malloc'ed; NULL on no memory. */
 char *prismi_config_markdown(void);
 /* What a key accepts, e.g. "a number > 0". */

@@ -68,13 +68,6 @@ static void set_defaults(struct prism_config *config)
         prismi_value_parse(&keys[i], keys[i].def, prismi_config_field(config, &keys[i]), why, sizeof(why));
 }
 
-void prism_recon_params_default(struct prism_recon_params *params)
-{
-    struct prism_config config;
-    set_defaults(&config);
-    *params = config.recon;
-}
-
 int prism_config_set_create(struct prism_ctx *ctx, struct prism_config_set **out)
 {
     *out = NULL;

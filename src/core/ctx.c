@@ -76,6 +76,12 @@ void prismi_log(struct prism_ctx *ctx, enum prism_log_level level, const char *f
     ctx->params.log(ctx->params.user, level, text);
 }
 
+const char *prismi_spell(const struct prism_ctx *ctx, const char *name)
+{
+    const char *spelled = ctx->params.spell ? ctx->params.spell(name) : NULL;
+    return spelled ? spelled : name;
+}
+
 void prismi_ctx_retain(struct prism_ctx *ctx, const char *kind)
 {
     for (int i = 0; i < PRISMI_MAX_KINDS; i++) {

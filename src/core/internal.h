@@ -15,6 +15,7 @@
 int prismi_fail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt, ...) PRISM_PRINTF(5, 6);
 void prismi_log(struct prism_ctx *ctx, enum prism_log_level level, const char *fmt, ...) PRISM_PRINTF(3, 4);
 struct prism_ctx *prismi_dev_ctx(const struct prism_dev *dev);
+const char *prismi_spell(const struct prism_ctx *ctx, const char *name); /* what the user calls a parameter */
 
 /* Record an error and evaluate to its status. */
 #define PRISM_FAIL(ctx, status, ...) prismi_fail(ctx, status, __FILE__, __LINE__, __VA_ARGS__)

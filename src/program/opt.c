@@ -1,5 +1,6 @@
 /* Options: parsing, help, suggestions, messages. */
 #include "core/json.h"
+#include "prismrec/config.h"
 #include "program/cli.h"
 
 #include "git_version.h"
@@ -82,7 +83,7 @@ static void on_log(void *user, enum prism_log_level level, const char *text)
 
 struct prism_ctx *cli_ctx(bool quiet)
 {
-    struct prism_ctx_params params = {quiet ? NULL : on_log, NULL, PRISM_LOG_WARN};
+    struct prism_ctx_params params = {.log = quiet ? NULL : on_log, .level = PRISM_LOG_WARN, .spell = prism_config_spell};
     struct prism_ctx *ctx;
     if (prism_ctx_create(&params, &ctx))
         cli_error("not enough memory to start");

@@ -1,5 +1,5 @@
 /* The whole state in a container of kind "PRISMCKP" (docs/formats.md):
- *   about     text, a line key=value for everything a session must share with the one that wrote it
+ *   about     text, a line name=value for everything a session must share with the one that wrote it
  *   progress  text, the same form: where it stood (for people and `prism inspect`)
  *   state     struct prismi_state          history  rows of six doubles
  *   slab.*    device blocks, in the session's precision; Adam's only where it has begun
@@ -7,162 +7,67 @@
  *   centres   [n][2] doubles               result   [O,O] doubles
  *   extra     the caller's text */
 #include "recon/internal.h"
+#include "recon/params.h"
 
-#include <locale.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define KIND "PRISMCKP"
-#define TEXT_MAX 8192
-
-struct text {
-    char s[TEXT_MAX];
-    size_t n;
-};
-
-static void line(struct text *t, const char *fmt, ...) PRISM_PRINTF(2, 3);
-static void line(struct text *t, const char *fmt, ...)
-{
-    /* a decimal point whatever the program's locale: the text is compared with other processes' */
-    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), own = uselocale(c);
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(t->s + t->n, TEXT_MAX - t->n, fmt, ap);
-    va_end(ap);
-    uselocale(own);
-    if (c)
-        freelocale(c);
-    if (n > 0 && (size_t)n + 1 < TEXT_MAX - t->n) {
-        t->n += (size_t)n;
-        t->s[t->n++] = '\n';
-    }
-    t->s[t->n] = '\0';
-}
+#define FORMAT "2" /* of the lines and of the state; files of format 1 have no such line */
 
 /* ---- what must agree ---- */
 
-static void about_data(struct text *t, const struct prism_session *s)
+static void about(struct prismi_lines *t, const struct prism_session *s)
 {
-    const struct prism_dataset_params *d = prism_dataset_params(s->ds);
-    line(t, "n_samples=%d", s->n);
-    line(t, "image.image_size=%d", d->grid_size);
-    line(t, "image.obj_size=%d", d->obj_size);
-    line(t, "telescope.field_size=%d", d->field_size);
-    line(t, "telescope.snr=%.17g", d->snr_db);
-    line(t, "telescope.aperture=%d %.17g %.17g %.17g %d", d->aperture.shape, d->aperture.radius_px, d->aperture.inner_radius_px,
-         d->aperture.spider_width_px, d->aperture.n_spiders);
-    line(t, "data=%016llx", (unsigned long long)prismi_dataset_hash(s->ds));
-}
-
-static void about_decoder(struct text *t, const struct prism_decoder_params *d)
-{
-    line(t, "model.latent_channels=%d", d->latent_channels);
-    line(t, "model.n_upsample=%d", d->n_upsample);
-    for (int i = 0; i < d->n_channels; i++)
-        line(t, "model.channels[%d]=%d", i, d->channels[i]);
-    line(t, "model.use_bn=%d", !d->no_norm);
-    line(t, "model.frame=%d", d->frame);
-    line(t, "model.output_activation=%d", d->output_activation);
-}
-
-static void about_training(struct text *t, const struct prism_training_params *p)
-{
-    const double *w = p->loss_weights;
-    line(t, "training.objective=%d", p->objective);
-    line(t, "training.loss_type=%.17g %.17g %.17g %.17g", w[0], w[1], w[2], w[3]);
-    line(t, "training.normalize_loss=%d", !p->no_normalize);
-    line(t, "training.lr=%.17g", p->lr);
-    line(t, "training.schedule=%d", p->schedule);
-    line(t, "training.use_amsgrad=%d", p->amsgrad);
-    line(t, "training.initialization_target=%d", p->init_target);
-    line(t, "training.init_steps=%d", p->init_steps);
-    line(t, "training.init_lr=%.17g", p->init_lr);
-    line(t, "training.init_threshold=%.17g", p->init_threshold);
-    line(t, "training.average=%.17g", p->average);
-    if (p->objective == PRISM_OBJ_JOINT) {
-        line(t, "training.max_steps=%d", p->max_steps);
-        line(t, "training.batch=%d", p->batch);
-        line(t, "training.unmeasured_weight=%.17g", p->unmeasured_weight);
-        return;
-    }
-    line(t, "training.n_epochs=%d", p->n_epochs);
-    line(t, "training.max_epochs=%d", p->max_epochs);
-    line(t, "training.loss_threshold=%.17g", p->loss_threshold);
-    line(t, "training.enable_adaptive_convergence=%d", p->adaptive);
-    line(t, "training.early_stop_patience=%d", p->patience);
-    line(t, "training.plateau_window=%d", p->plateau_window);
-    line(t, "training.plateau_threshold=%.17g", p->plateau_threshold);
-    line(t, "training.escalation_epochs=%d", p->escalation_epochs);
-    line(t, "training.aggressive_lr_multiplier=%.17g", p->aggressive_lr_multiplier);
-    line(t, "training.retry_lr_multiplier=%.17g", p->retry_lr_multiplier);
-    line(t, "training.max_retries=%d", p->max_retries);
-    line(t, "training.retry_switch_loss=%d", p->retry_switch_loss);
-}
-
-static void about(struct text *t, const struct prism_session *s)
-{
-    static const char *const precisions[PRISM_PRECISION_COUNT] = {"single", "double", "tf32", "bf16", "fp16"};
-    const struct prism_recon_params *p = &s->par;
+    struct prism_recon_params p = s->par;
+    struct prism_decoder_params *d = &p.decoder;
+    if (s->net)
+        *d = *prism_net_params(s->net); /* with zeros resolved */
+    for (int i = d->n_channels; i < PRISM_MAX_CHANNELS; i++)
+        d->channels[i] = 0;
     t->n = 0;
-    line(t, "algorithm=%d", p->algorithm);
-    line(t, "training.precision=%s", precisions[p->precision]); /* the one asked for: what runs is the device's affair */
-    line(t, "training.seed=%llu", (unsigned long long)p->seed);
-    about_data(t, s);
-    if (s->net) {
-        about_decoder(t, prism_net_params(s->net));
-        about_training(t, &p->training);
-    }
-    if (!s->net || (p->training.init_target == PRISM_TARGET_PROJECTION && p->training.init_steps > 0)) {
-        line(t, "mopie.loops=%d", p->mopie.loops);
-        line(t, "mopie.init_loops=%d", p->mopie.init_loops);
-        line(t, "mopie.lr_obj=%.17g", p->mopie.lr_obj);
-        line(t, "mopie.parallel_update=%d", p->mopie.parallel);
-        line(t, "mopie.complex_data=%d", p->mopie.complex_object);
-        line(t, "mopie.rand_perm=%d", p->mopie.permute);
-    }
+    prismi_line(t, "format=" FORMAT);
+    prismi_params_lines(t, &p, prism_dataset_params(s->ds));
+    prismi_line(t, "samples=%d", s->n);
+    prismi_line(t, "data=%016llx", (unsigned long long)prismi_dataset_hash(s->ds));
 }
 
-/* Refuse another run's checkpoint, naming the first line that differs. */
+/* Refuse another run's checkpoint, naming the first difference. */
 static int compare(struct prism_session *s, const char *path, const char *theirs, size_t bytes)
 {
-    struct text mine;
+    struct prismi_lines mine;
+    struct prismi_difference d;
     about(&mine, s);
-    const char *a = mine.s, *b = theirs, *end = theirs + bytes;
-    while (*a || b < end) {
-        size_t na = strcspn(a, "\n"), nb = 0;
-        while (b + nb < end && b[nb] != '\n')
-            nb++;
-        if (na != nb || memcmp(a, b, na))
-            return PRISM_FAIL(s->ctx, PRISM_EINVAL, "%s was written with %.*s, this session has %.*s: resume with the same %s",
-                              path, (int)nb, nb ? b : "", (int)na, a,
-                              nb >= 5 && !memcmp(b, "data=", 5) ? "data" : "data and parameters");
-        a += na + (a[na] == '\n');
-        b += nb + (b + nb < end);
-    }
-    return 0;
+    if (!prismi_lines_differ(&mine, theirs, bytes, &d))
+        return 0;
+    if (!strcmp(d.name, "format"))
+        return PRISM_FAIL(s->ctx, PRISM_EINVAL,
+                          "%s is a checkpoint of format %s, this version reads format " FORMAT
+                          ": finish the run with the version that began it, or start it anew",
+                          path, *d.theirs ? d.theirs : "1 (version 0.1.0)");
+    return prismi_lines_refuse(s->ctx, path, &d);
 }
 
-static void about_progress(struct text *t, const struct prism_session *s)
+static void about_progress(struct prismi_lines *t, const struct prism_session *s)
 {
     struct prism_progress p;
     prism_session_progress(s, &p);
     t->n = 0;
-    line(t, "phase=%s", prism_phase_name(p.phase));
-    line(t, "step=%lld", (long long)p.step);
-    line(t, "total_steps=%lld", (long long)p.total_steps);
-    line(t, "phase_step=%lld", (long long)p.phase_step);
-    line(t, "sample=%d", p.sample);
-    line(t, "n_samples=%d", p.n_samples);
-    line(t, "n_failed=%d", p.n_failed);
-    line(t, "loss=%.9g", p.loss);
-    line(t, "loss_old=%.9g", p.loss_old);
-    line(t, "loss_new=%.9g", p.loss_new);
-    line(t, "lr=%.9g", p.lr);
-    line(t, "ssim=%.9g", p.ssim);
-    line(t, "psnr_db=%.9g", p.psnr_db);
-    line(t, "rmse_percent=%.9g", p.rmse_percent);
+    prismi_line(t, "phase=%s", prism_phase_name(p.phase));
+    prismi_line(t, "step=%lld", (long long)p.step);
+    prismi_line(t, "total_steps=%lld", (long long)p.total_steps);
+    prismi_line(t, "phase_step=%lld", (long long)p.phase_step);
+    prismi_line(t, "sample=%d", p.sample);
+    prismi_line(t, "n_samples=%d", p.n_samples);
+    prismi_line(t, "n_failed=%d", p.n_failed);
+    prismi_line(t, "loss=%.9g", p.loss);
+    prismi_line(t, "loss_old=%.9g", p.loss_old);
+    prismi_line(t, "loss_new=%.9g", p.loss_new);
+    prismi_line(t, "lr=%.9g", p.lr);
+    prismi_line(t, "ssim=%.9g", p.ssim);
+    prismi_line(t, "psnr_db=%.9g", p.psnr_db);
+    prismi_line(t, "rmse_percent=%.9g", p.rmse_percent);
 }
 
 /* ---- save ---- */
@@ -194,7 +99,7 @@ static int add_slabs(struct prism_session *s, struct prismi_box *box)
 
 static int fill_box(struct prism_session *s, struct prismi_box *box, const char *extra)
 {
-    struct text t;
+    struct prismi_lines t;
     about(&t, s);
     PRISM_TRY(prismi_box_add(box, "about", t.s, t.n));
     about_progress(&t, s);

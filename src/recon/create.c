@@ -1,59 +1,12 @@
 /* Making a session: checks, memory, tables. */
 #include "nn/layer.h"
 #include "recon/internal.h"
+#include "recon/params.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- checks, each naming the setting as the configuration does ---- */
-
-static int check_positive(struct prism_ctx *ctx, const char *key, double v)
-{
-    return v > 0 && isfinite(v) ? 0 : PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must be positive", key, v);
-}
-
-static int check_int(struct prism_ctx *ctx, const char *key, int v, int low, int high)
-{
-    return v >= low && v <= high ? 0 : PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %d; it must lie in %d..%d", key, v, low, high);
-}
-
-static int check_range(struct prism_ctx *ctx, const char *key, double v, double low, double high)
-{
-    return v >= low && v <= high ? 0 : PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must lie in %g..%g", key, v, low, high);
-}
-
-static int check_loss(struct prism_ctx *ctx, const double w[PRISM_LOSS_COUNT])
-{
-    double sum = 0;
-    for (int i = 0; i < PRISM_LOSS_COUNT; i++) {
-        PRISM_TRY(check_range(ctx, "training.loss_type: a weight", w[i], 0, 1));
-        sum += w[i];
-    }
-    return fabs(sum - 1) < 0.01
-               ? 0
-               : PRISM_FAIL(ctx, PRISM_EINVAL, "training.loss_type: the weights sum to %g; they must sum to 1", sum);
-}
-
-static int check_progressive(struct prism_ctx *ctx, const struct prism_training_params *t, const struct prism_dataset_params *dp)
-{
-    PRISM_TRY(check_int(ctx, "training.n_epochs", t->n_epochs, 1, INT32_MAX));
-    PRISM_TRY(check_int(ctx, "training.max_epochs", t->max_epochs, 1, INT32_MAX));
-    PRISM_TRY(check_int(ctx, "training.max_retries", t->max_retries, 0, 1000));
-    PRISM_TRY(check_range(ctx, "training.loss_threshold", t->loss_threshold, 0, HUGE_VAL));
-    PRISM_TRY(check_positive(ctx, "training.retry_lr_multiplier", t->retry_lr_multiplier));
-    if (dp->field_size != dp->grid_size)
-        return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "training.objective progressive needs fields as large as the grid (%d), for the union of apertures; "
-                          "field_size is %d: use joint, or leave field_size out",
-                          dp->grid_size, dp->field_size);
-    if (!t->adaptive)
-        return 0;
-    PRISM_TRY(check_int(ctx, "training.early_stop_patience", t->patience, 1, INT32_MAX));
-    PRISM_TRY(check_int(ctx, "training.plateau_window", t->plateau_window, 2, PRISMI_WINDOW_MAX));
-    PRISM_TRY(check_range(ctx, "training.plateau_threshold", t->plateau_threshold, 0, 1));
-    PRISM_TRY(check_int(ctx, "training.escalation_epochs", t->escalation_epochs, 1, INT32_MAX));
-    return check_positive(ctx, "training.aggressive_lr_multiplier", t->aggressive_lr_multiplier);
-}
+/* ---- checks across parameters; each one's own range is checked by the table (recon/params.c) ---- */
 
 /* What all is computed in. */
 static enum prism_dtype real_type(enum prism_precision p)
@@ -69,44 +22,27 @@ static enum prism_dtype store_type(enum prism_precision p)
 
 static int check_decoder(struct prism_ctx *ctx, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
 {
-    const struct prism_training_params *t = &p->training;
-    PRISM_TRY(check_int(ctx, "training.objective", t->objective, 0, PRISM_OBJ_COUNT - 1));
-    PRISM_TRY(check_int(ctx, "training.schedule", t->schedule, 0, PRISM_SCHEDULE_COUNT - 1));
-    PRISM_TRY(check_int(ctx, "training.initialization_target", t->init_target, 0, PRISM_TARGET_COUNT - 1));
-    PRISM_TRY(check_loss(ctx, t->loss_weights));
-    PRISM_TRY(check_positive(ctx, "training.lr", t->lr));
-    PRISM_TRY(check_int(ctx, "training.init_steps", t->init_steps, 0, INT32_MAX));
-    PRISM_TRY(check_range(ctx, "training.init_lr", t->init_lr, 0, HUGE_VAL));
-    PRISM_TRY(check_range(ctx, "training.init_threshold", t->init_threshold, 0, HUGE_VAL));
-    PRISM_TRY(check_range(ctx, "training.average", t->average, 0, 1));
     if (p->decoder.no_norm && store_type(p->precision) != PRISM_F32)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %s, which needs normalisation (%s) to keep activations in range; use it, or fp32",
+                          PRISMI_RECON_NAME(ctx, precision), PRISMI_NAMES(precision)[p->precision],
+                          PRISMI_RECON_NAME(ctx, decoder.no_norm));
+    if (p->training.objective == PRISM_OBJ_PROGRESSIVE && dp->field_size != dp->grid_size)
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "training.precision %s needs normalisation to keep activations in range; use model.use_bn true, or fp32",
-                          p->precision == PRISM_PRECISION_FP16 ? "fp16" : "bf16");
-    if (t->init_target == PRISM_TARGET_PROJECTION && t->init_steps > 0) {
-        PRISM_TRY(check_int(ctx, "mopie.init_loops", p->mopie.init_loops, 1, INT32_MAX));
-        PRISM_TRY(check_positive(ctx, "mopie.lr_obj", p->mopie.lr_obj));
-    }
-    if (t->objective == PRISM_OBJ_PROGRESSIVE)
-        return check_progressive(ctx, t, dp);
-    PRISM_TRY(check_int(ctx, "training.max_steps", t->max_steps, 0, INT32_MAX));
-    PRISM_TRY(check_range(ctx, "training.unmeasured_weight", t->unmeasured_weight, 0, HUGE_VAL));
-    return check_int(ctx, "training.batch", t->batch, 1, INT32_MAX);
+                          "%s is progressive, which needs fields as large as the grid (%d), for the union of apertures; %s is %d: "
+                          "use joint, or leave the fields' size out",
+                          PRISMI_RECON_NAME(ctx, training.objective), dp->grid_size, PRISMI_DATA_NAME(ctx, field_size),
+                          dp->field_size);
+    return 0;
 }
 
 static int check(struct prism_dev *dev, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
-    PRISM_TRY(check_int(ctx, "algorithm", p->algorithm, 0, PRISM_ALG_COUNT - 1));
-    PRISM_TRY(check_int(ctx, "output.metrics_every", p->metrics_every, 0, INT32_MAX));
-    PRISM_TRY(check_int(ctx, "training.precision", p->precision, 0, PRISM_PRECISION_COUNT - 1));
+    PRISM_TRY(prismi_params_check(ctx, p));
     if (!(dev->caps.dtypes & 1u << real_type(p->precision)))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "training.precision: backend %s has no fp64; use fp32, or the backend ref",
-                          prism_dev_backend(dev));
-    if (p->algorithm == PRISM_ALG_DECODER)
-        return check_decoder(ctx, p, dp);
-    PRISM_TRY(check_int(ctx, "mopie.loops", p->mopie.loops, 1, INT32_MAX));
-    return check_positive(ctx, "mopie.lr_obj", p->mopie.lr_obj);
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "%s is fp64, which backend %s lacks; use fp32, or the backend ref",
+                          PRISMI_RECON_NAME(ctx, precision), prism_dev_backend(dev));
+    return p->algorithm == PRISM_ALG_DECODER ? check_decoder(ctx, p, dp) : 0;
 }
 
 /* ---- device memory ---- */
@@ -173,12 +109,12 @@ static int choose_store(struct prism_session *s, struct prism_decoder_params *d)
     const char *name = d->store == PRISM_F16 ? "fp16" : "bf16";
     PRISM_TRY(prismi_decoder_largest_half(s->ctx, d, &largest));
     if (!(caps->dtypes & 1u << d->store))
-        prismi_log(s->ctx, level, "training.precision: backend %s has no %s here; running in fp32", prism_dev_backend(s->dev),
-                   name);
+        prismi_log(s->ctx, level, "%s: backend %s has no %s here; running in fp32", PRISMI_RECON_NAME(s->ctx, precision),
+                   prism_dev_backend(s->dev), name);
     else if (largest == 0 || largest < caps->half_pays_from)
         prismi_log(s->ctx, level,
-                   "training.precision: the largest activation for %s has %zu values, and it pays from %zu on; running in fp32",
-                   name, largest, caps->half_pays_from);
+                   "%s: %s is slower here (largest activation %zu values, threshold %zu); using fp32",
+                   PRISMI_RECON_NAME(s->ctx, precision), name, largest, caps->half_pays_from);
     else
         return 0;
     d->store = PRISM_F32;
@@ -354,15 +290,16 @@ static int check_memory(struct prism_dev *dev, struct prism_dataset *ds, const s
     prismi_log(prismi_dev_ctx(dev), PRISM_LOG_DEBUG, "the session needs %.1f MB of device memory", 1e-6 * (double)need);
     if (need <= have)
         return 0;
-    bool decoder = params->algorithm == PRISM_ALG_DECODER;
-    return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM,
-                      "the session needs %.1f MB of device memory and %.1f MB are free on %s: use a smaller telescope.field_size, "
-                      "fewer samples%s or another backend",
-                      1e-6 * (double)need, 1e-6 * (double)have, caps->device,
-                      !decoder ? ""
-                      : params->training.objective == PRISM_OBJ_PROGRESSIVE
-                          ? ", a smaller image.image_size"
-                          : ", a smaller training.batch, training.objective progressive");
+    unsigned when = prismi_params_when(params);
+    struct prism_ctx *ctx = prismi_dev_ctx(dev);
+    const char *smaller = when & PRISMI_WHEN_JOINT         ? PRISMI_RECON_NAME(ctx, training.batch)
+                          : when & PRISMI_WHEN_PROGRESSIVE ? PRISMI_DATA_NAME(ctx, grid_size)
+                                                           : "number of samples";
+    return PRISM_FAIL(ctx, PRISM_ENOMEM,
+                      "the session needs %.1f MB of device memory and %.1f MB are free on %s: use a smaller %s, a smaller %s%s or "
+                      "another backend",
+                      1e-6 * (double)need, 1e-6 * (double)have, caps->device, PRISMI_DATA_NAME(ctx, field_size), smaller,
+                      when & PRISMI_WHEN_JOINT ? ", the progressive objective" : "");
 }
 
 int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,

@@ -1,6 +1,7 @@
 /* Amplitudes: given, or simulated on demand and kept in the device's cache. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
+#include "recon/params.h"
 
 #include <math.h>
 #include <string.h>
@@ -50,16 +51,13 @@ static uint64_t hash_all(const struct prism_dataset *ds)
 
 static int check(struct prism_ctx *ctx, const struct prism_dataset_params *p, const double *centres, int n)
 {
-    if (p->grid_size < 1 || p->grid_size > PRISMI_SIDE_MAX || p->obj_size < 1 || p->obj_size > p->grid_size)
-        return PRISM_FAIL(
-            ctx, PRISM_EINVAL,
-            "object of %d pixels on a grid of %d: both must be positive, the grid at most %d and the object not larger",
-            p->obj_size, p->grid_size, PRISMI_SIDE_MAX);
-    if (p->field_size < 0 || p->field_size > p->grid_size)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "field_size %d must lie between 1 and the grid's %d, or be 0 for the grid's",
-                          p->field_size, p->grid_size);
-    if (!(p->snr_db >= 0) || isinf(p->snr_db))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "snr_db is %g; it must be positive, or 0 for no noise", p->snr_db);
+    PRISM_TRY(prismi_data_params_check(ctx, p));
+    if (p->obj_size > p->grid_size)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %d; it must not be above %s, %d", PRISMI_DATA_NAME(ctx, obj_size), p->obj_size,
+                          PRISMI_DATA_NAME(ctx, grid_size), p->grid_size);
+    if (p->field_size > p->grid_size)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %d; it must not be above %s, %d", PRISMI_DATA_NAME(ctx, field_size),
+                          p->field_size, PRISMI_DATA_NAME(ctx, grid_size), p->grid_size);
     if (n < 1 || n > PRISMI_PATTERN_MAX)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "a data set of %d samples; 1 to %d are possible", n, PRISMI_PATTERN_MAX);
     PRISM_TRY(prism_aperture_check(ctx, &p->aperture));

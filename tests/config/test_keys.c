@@ -1,5 +1,6 @@
 /* The table of keys, assignments, presets, derived values, the dump's text and the documentation. */
 #include "fixture.h"
+#include "recon/params.h"
 
 #include <locale.h>
 
@@ -116,9 +117,9 @@ START_TEST(defaults)
     prism_recon_params_default(&recon);
     ck_assert_int_eq(memcmp(&recon, &c->recon, sizeof(recon)), 0);
     ck_assert_str_eq(c->image.input, "usaf");
-    ck_assert_int_eq(c->image.image_size, 128);
+    ck_assert_int_eq(c->data.grid_size, 128);
     ck_assert_int_eq(c->image.obj_size, 64);
-    ck_assert_double_eq(c->telescope.aperture.radius_px, 10);
+    ck_assert_double_eq(c->data.aperture.radius_px, 10);
     ck_assert_double_eq(c->telescope.pattern.roi_diameter_px, 128);
     ck_assert_ptr_null(c->telescope.pattern.csv_path);
     ck_assert_uint_eq(c->telescope.pattern.seed, 1);
@@ -129,6 +130,39 @@ START_TEST(defaults)
     ck_assert_int_eq(c->recon.decoder.n_channels, 0);
     ck_assert_int_eq(c->output.metrics_every, 50);
     ck_assert_int_eq(c->compute.plan_effort, PRISM_PLAN_MEASURE);
+}
+END_TEST
+
+/* Both come from the same list, one as text. */
+START_TEST(defaults_are_the_librarys)
+{
+    struct prism_recon_params library;
+    struct prism_config ours = *given();
+    char text[256];
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    prism_recon_params_default(&library);
+    ours.recon = library;
+    for (size_t i = 0; i < n; i++) {
+        struct prismi_text t = {0};
+        value_text(&keys[i], text, sizeof(text));
+        prismi_value_write(&t, &keys[i], prismi_config_field(&ours, &keys[i]));
+        char *library_text = prismi_text_take(&t);
+        ck_assert_msg(strcmp(library_text, text) == 0, "%s: %s here, %s in the library", keys[i].key, text, library_text);
+        free(library_text);
+    }
+}
+END_TEST
+
+START_TEST(every_parameter_is_spelled_as_a_key)
+{
+    size_t n;
+    const struct prismi_param_row *rows = prismi_param_rows(&n);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_str_eq(prism_config_spell(rows[i].name), rows[i].key);
+        ck_assert_msg(prismi_config_find(rows[i].key) >= 0, "%s is no key", rows[i].key);
+    }
+    ck_assert_ptr_null(prism_config_spell("n_samples"));
 }
 END_TEST
 
@@ -182,8 +216,8 @@ static const struct {
     {"lr", "expected section.key=value"},
     {"=1", "expected section.key=value"},
     {"training.average=1.5", "training.average: 1.5 is out of range; expected a number from 0 to 1"},
-    {"image_size=4", "image.image_size: 4 is out of range; expected an integer from 8 to 16384"},
-    {"image_size=64.5", "image.image_size: '64.5' is not an integer; expected an integer from 8 to 16384"},
+    {"image_size=0", "image.image_size: 0 is out of range; expected an integer from 1 to 32768"},
+    {"image_size=64.5", "image.image_size: '64.5' is not an integer; expected an integer from 1 to 32768"},
     {"n_epochs=99999999999999999999", "training.n_epochs: 99999999999999999999 is out of range; expected an integer >= 1"},
     {"seed=-1", "training.seed: -1 is out of range; expected an integer from 0 to 18446744073709551615"},
     {"seed=18446744073709551616",
@@ -300,7 +334,7 @@ START_TEST(sizes_from_physics)
         assert_ok(assign("sample_diameter=0"));
         assert_ok(assign("image_size=1024"));
         ck_assert_double_eq(finish()->telescope.sample_diameter, known[i].diameter);
-        ck_assert_double_eq(finish()->telescope.aperture.radius_px, known[i].diameter / 2.0);
+        ck_assert_double_eq(finish()->data.aperture.radius_px, known[i].diameter / 2.0);
     }
     assert_ok(assign("obj_name=europa"));
     assert_ok(assign("obj_size=0"));
@@ -453,6 +487,8 @@ int main(void)
     tcase_add_test(tc, keys_are_sound);
     tcase_add_test(tc, every_key_can_be_set_and_is_dumped);
     tcase_add_test(tc, defaults);
+    tcase_add_test(tc, defaults_are_the_librarys);
+    tcase_add_test(tc, every_parameter_is_spelled_as_a_key);
     tcase_add_test(tc, assignments);
     tcase_add_loop_test(tc, refused_assignments, 0, sizeof(refused) / sizeof(*refused));
     tcase_add_test(tc, too_long_text);

@@ -194,7 +194,7 @@ START_TEST(extends_files_and_presets)
     write_text("sub/base.yaml", "extends: quick\ntraining:\n  lr: 0.5\n  batch: 4\n");
     write_text("sub/middle.yaml", "training:\n  batch: 5\nextends: base.yaml\n");
     assert_ok(load("extends: sub/middle.yaml\nname: child\n"));
-    ck_assert_int_eq(given()->image.image_size, 64);
+    ck_assert_int_eq(given()->data.grid_size, 64);
     ck_assert_double_eq(given()->recon.training.lr, 0.5);
     ck_assert_int_eq(given()->recon.training.batch, 5);
     char *text;

@@ -56,7 +56,7 @@ static void count_leaks(void *user, enum prism_log_level level, const char *text
 
 START_TEST(leaks_are_named)
 {
-    struct prism_ctx_params params = {count_leaks, NULL, PRISM_LOG_ERROR};
+    struct prism_ctx_params params = {.log = count_leaks, .level = PRISM_LOG_ERROR};
     struct prism_ctx *c;
     ck_assert_int_eq(prism_ctx_create(&params, &c), 0);
     prismi_ctx_retain(c, "widget");

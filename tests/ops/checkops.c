@@ -294,7 +294,7 @@ int main(int argc, char **argv)
         else
             return usage();
     }
-    if (!name || prism_ctx_create(&(struct prism_ctx_params){on_log, &b, PRISM_LOG_DEBUG}, &b.ctx))
+    if (!name || prism_ctx_create(&(struct prism_ctx_params){.log = on_log, .user = &b, .level = PRISM_LOG_DEBUG}, &b.ctx))
         return usage();
     status = open_devices(&b, name, plugins);
     if (!status) {

@@ -175,7 +175,7 @@ static void count_leaks(void *user, enum prism_log_level level, const char *text
 
 int main(void)
 {
-    const struct prism_ctx_params log = {count_leaks, NULL, PRISM_LOG_ERROR};
+    const struct prism_ctx_params log = {.log = count_leaks, .level = PRISM_LOG_ERROR};
     const struct prism_dev_params ref = {.backend = "ref"};
     char dir[256];
     support_tempdir(dir, sizeof dir);

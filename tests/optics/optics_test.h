@@ -27,7 +27,7 @@ static inline void keep_log(void *user, enum prism_log_level level, const char *
 
 static inline void setup(void)
 {
-    const struct prism_ctx_params params = {keep_log, NULL, PRISM_LOG_WARN};
+    const struct prism_ctx_params params = {.log = keep_log, .level = PRISM_LOG_WARN};
     const struct prism_dev_params ref = {.backend = "ref"};
     ck_assert_int_eq(prism_ctx_create(&params, &ctx), 0);
     ck_assert_int_eq(prism_dev_open(ctx, &ref, &dev), 0);

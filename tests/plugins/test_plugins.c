@@ -31,7 +31,7 @@ static void refused(struct prism_ctx *ctx, const char *dir, const char *name, in
 int main(int argc, char **argv)
 {
     const char *dir = argc > 1 ? argv[1] : ".";
-    struct prism_ctx_params cp = {keep, NULL, PRISM_LOG_INFO};
+    struct prism_ctx_params cp = {.log = keep, .level = PRISM_LOG_INFO};
     struct prism_ctx *ctx;
     struct prism_dev *dev;
     prism_ctx_create(&cp, &ctx);

@@ -167,10 +167,10 @@ START_TEST(another_run_is_refused_by_name)
     MUST(ctx, prism_session_save(s, path, NULL));
     prism_session_destroy(&s);
     p.par.training.lr = 1e-3;
-    other_is_refused("training.lr=0.002");
+    other_is_refused("training.lr 0.002, this session has 0.001");
     p.par = good;
     p.par.seed = 6;
-    other_is_refused("training.seed=5, this session has training.seed=6");
+    other_is_refused("seed 5, this session has 6");
     p.par = good;
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
     other_is_refused("training.objective");
@@ -179,7 +179,7 @@ START_TEST(another_run_is_refused_by_name)
     other_is_refused("algorithm");
     p.par = good;
     p.par.decoder.output_activation = PRISM_ACT_SIGMOID;
-    other_is_refused("model.output_activation");
+    other_is_refused("decoder.output_activation none, this session has sigmoid");
     p.par = good;
     p.par.metrics_every = 3; /* how often one looks is nobody's business */
     s = new_session(&p);
@@ -188,7 +188,7 @@ START_TEST(another_run_is_refused_by_name)
     struct prism_dataset *ours = p.ds;
     p.truth[40] += 0.001;
     MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(ours), p.truth, prism_dataset_centres(ours), p.n, &p.ds));
-    other_is_refused("data=");
+    other_is_refused("with data ");
     prism_dataset_destroy(&p.ds);
     p.ds = ours;
 }

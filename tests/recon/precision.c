@@ -253,7 +253,7 @@ static void resumes(enum prism_objective objective)
 
     p.par.precision = PRISM_PRECISION_FP32;
     c = new_session(&p);
-    tap(prism_session_load(c, path) == PRISM_EINVAL && strstr(prism_ctx_error(ctx)->text, "training.precision=fp16"),
+    tap(prism_session_load(c, path) == PRISM_EINVAL && strstr(prism_ctx_error(ctx)->text, "precision fp16, this session has fp32"),
         "a run that asks for another precision is refused: %s", prism_ctx_error(ctx)->text);
     prism_session_destroy(&c);
 

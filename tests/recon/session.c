@@ -53,16 +53,16 @@ START_TEST(wrong_settings_are_refused_by_name)
 #define REFUSED(change, word) (p.par = good, change, refused(PRISM_EINVAL, word))
     REFUSED(t->lr = 0, "training.lr");
     REFUSED(t->lr = NAN, "training.lr");
-    REFUSED(t->loss_weights[1] = 0.5, "training.loss_type");
-    REFUSED(t->loss_weights[0] = -1, "training.loss_type");
+    REFUSED(t->loss_weights[1] = 0.5, "training.loss_weights");
+    REFUSED(t->loss_weights[0] = -1, "training.loss_weights");
     REFUSED(t->batch = 0, "training.batch");
     REFUSED(t->max_steps = -1, "training.max_steps");
     REFUSED(t->init_steps = -1, "training.init_steps");
     REFUSED(t->average = 2, "training.average");
     REFUSED(t->schedule = 99, "training.schedule");
     REFUSED(p.par.algorithm = 7, "algorithm");
-    REFUSED(p.par.precision = PRISM_PRECISION_COUNT, "training.precision");
-    REFUSED((p.par.precision = PRISM_PRECISION_BF16, p.par.decoder.no_norm = true), "training.precision bf16 needs normalisation");
+    REFUSED(p.par.precision = PRISM_PRECISION_COUNT, "precision");
+    REFUSED((p.par.precision = PRISM_PRECISION_BF16, p.par.decoder.no_norm = true), "precision is bf16, which needs normalisation (decoder.no_norm)");
     REFUSED(p.par.metrics_every = -1, "metrics_every");
     REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->n_epochs = 0), "training.n_epochs");
     REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->adaptive = true, t->plateau_window = 1001), "training.plateau_window");
@@ -74,7 +74,7 @@ START_TEST(wrong_settings_are_refused_by_name)
     dev->caps.mem_bytes = 0;
     dev->caps.dtypes &= ~(1u << PRISM_F64);
     p.par.precision = PRISM_PRECISION_FP64;
-    refused(PRISM_ENOTSUP, "no fp64");
+    refused(PRISM_ENOTSUP, "precision is fp64");
     dev->caps.dtypes |= 1u << PRISM_F64;
 }
 END_TEST

@@ -459,7 +459,7 @@ static void count_leaks(void *user, enum prism_log_level level, const char *text
 
 int main(void)
 {
-    const struct prism_ctx_params log = {count_leaks, NULL, PRISM_LOG_ERROR};
+    const struct prism_ctx_params log = {.log = count_leaks, .level = PRISM_LOG_ERROR};
     support_tempdir(dir, sizeof dir);
     MUST(NULL, prism_ctx_create(&log, &ctx));
     const struct prism_dev_params fast = {.backend = "cpu", .threads = 2, .plan_effort = PRISM_PLAN_ESTIMATE};

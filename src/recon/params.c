@@ -1,0 +1,302 @@
+/* The table of parameters and what is made from it: checks, lines of a checkpoint, defaults. */
+#include "recon/params.h"
+#include "core/internal.h"
+
+#include <float.h>
+#include <limits.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+const char *const PRISMI_NAMES(algorithm)[] = {"decoder", "mopie", NULL};
+const char *const PRISMI_NAMES(aperture)[] = {"circle", "annulus", "hexagon", "obscured", NULL};
+const char *const PRISMI_NAMES(transform)[] = {"auto", "fft", "matrix", NULL};
+const char *const PRISMI_NAMES(activation)[] = {"none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh", NULL};
+const char *const PRISMI_NAMES(init)[] = {"torch", "xavier", "orthogonal", NULL};
+const char *const PRISMI_NAMES(objective)[] = {"joint", "progressive", NULL};
+const char *const PRISMI_NAMES(loss)[] = {"l1", "l2", "ssim", "ms-ssim", NULL};
+const char *const PRISMI_NAMES(schedule)[] = {"constant", "plateau", "cosine", "cosine_restarts", NULL};
+const char *const PRISMI_NAMES(target)[] = {"circle", "measurement", "synthetic_aperture", "projection", NULL};
+const char *const PRISMI_NAMES(precision)[] = {"fp32", "fp64", "tf32", "bf16", "fp16", NULL};
+/* clang-format on */
+
+#define NAMES_EVERY(list, count)                                                                                                   \
+    _Static_assert(sizeof(PRISMI_NAMES(list)) / sizeof(char *) == (count) + 1, "one name for every value")
+NAMES_EVERY(algorithm, PRISM_ALG_COUNT);
+NAMES_EVERY(aperture, PRISM_APERTURE_COUNT);
+NAMES_EVERY(transform, PRISM_MEASURE_METHOD_COUNT);
+NAMES_EVERY(activation, PRISM_ACT_COUNT);
+NAMES_EVERY(init, PRISM_INIT_ORTHOGONAL + 1);
+NAMES_EVERY(objective, PRISM_OBJ_COUNT);
+NAMES_EVERY(loss, PRISM_LOSS_COUNT);
+NAMES_EVERY(schedule, PRISM_SCHEDULE_COUNT);
+NAMES_EVERY(target, PRISM_TARGET_COUNT);
+NAMES_EVERY(precision, PRISM_PRECISION_COUNT);
+_Static_assert(sizeof(enum prism_algorithm) == sizeof(int), "enums are stored as int");
+
+/* ---- the table ---- */
+
+#define ALWAYS PRISMI_WHEN_ALWAYS
+#define DECODER PRISMI_WHEN_DECODER
+#define JOINT PRISMI_WHEN_JOINT
+#define PROGRESSIVE PRISMI_WHEN_PROGRESSIVE
+#define ADAPTIVE PRISMI_WHEN_ADAPTIVE
+#define PROJECTIONS PRISMI_WHEN_PROJECTIONS
+#define FIRST_PROJECTIONS PRISMI_WHEN_FIRST_PROJECTIONS
+#define FREE PRISMI_WHEN_FREE
+
+#define OF_recon false, struct prism_recon_params
+#define OF_data true, struct prism_dataset_params
+#define PLACE(of, f) PLACE_(of, f)
+#define PLACE_(is_data, type, f) is_data, offsetof(type, f), sizeof(((type *)NULL)->f)
+#define COUNT_OF(names) (sizeof(PRISMI_NAMES(names)) / sizeof(char *) - 1)
+#define ROW(s, f, key, type, low, high, positive, def, names, when)                                                                \
+    {#f, key, PRISMI_PARAM_##type, PLACE(OF_##s, f), low, high, positive, def, names, when},
+
+#define BOOL(s, f, key, def, when, doc) ROW(s, f, key, BOOL, 0, 1, false, def, NULL, when)
+#define BOOL_NOT(s, f, key, def, key_def, when, doc) ROW(s, f, key, BOOL_NOT, 0, 1, false, def, NULL, when)
+#define INT(s, f, key, low, high, def, unit, when, doc) ROW(s, f, key, INT, low, high, false, def, NULL, when)
+#define UINT64(s, f, key, def, when, doc) ROW(s, f, key, UINT64, 0, DBL_MAX, false, def, NULL, when)
+#define NUMBER(s, f, key, low, high, def, unit, when, doc) ROW(s, f, key, NUMBER, low, high, false, def, NULL, when)
+#define POSITIVE(s, f, key, def, unit, when, doc) ROW(s, f, key, NUMBER, 0, DBL_MAX, true, def, NULL, when)
+#define CHOICE(s, f, key, names, def, name, when, doc)                                                                             \
+    ROW(s, f, key, CHOICE, 0, COUNT_OF(names) - 1, false, def, PRISMI_NAMES(names), when)
+#define LIST(s, f, key, low, high, when, doc) ROW(s, f, key, LIST, low, high, false, 0, NULL, when)
+#define WEIGHTS(s, f, key, names, def, name, when, doc) ROW(s, f, key, WEIGHTS, 0, 1, false, def, PRISMI_NAMES(names), when)
+
+static const struct prismi_param_row table[] = {
+#include "recon/params.def"
+};
+
+const struct prismi_param_row *prismi_param_rows(size_t *n)
+{
+    *n = sizeof table / sizeof *table;
+    return table;
+}
+
+unsigned prismi_params_when(const struct prism_recon_params *p)
+{
+    const struct prism_training_params *t = &p->training;
+    if (p->algorithm != PRISM_ALG_DECODER)
+        return ALWAYS | PROJECTIONS;
+    return ALWAYS | DECODER | (t->objective == PRISM_OBJ_PROGRESSIVE ? PROGRESSIVE | (t->adaptive ? ADAPTIVE : 0) : JOINT) |
+           (t->init_target == PRISM_TARGET_PROJECTION && t->init_steps > 0 ? FIRST_PROJECTIONS : 0);
+}
+
+void prism_recon_params_default(struct prism_recon_params *params)
+{
+    memset(params, 0, sizeof *params);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const struct prismi_param_row *p = &table[i];
+        void *field = (char *)params + p->offset;
+        if (p->data)
+            continue;
+        switch (p->type) {
+        case PRISMI_PARAM_BOOL:
+        case PRISMI_PARAM_BOOL_NOT:
+            *(bool *)field = p->def != 0;
+            break;
+        case PRISMI_PARAM_INT:
+        case PRISMI_PARAM_CHOICE:
+            *(int *)field = (int)p->def;
+            break;
+        case PRISMI_PARAM_UINT64:
+            *(uint64_t *)field = (uint64_t)p->def;
+            break;
+        case PRISMI_PARAM_NUMBER:
+            *(double *)field = p->def;
+            break;
+        case PRISMI_PARAM_WEIGHTS:
+            ((double *)field)[(int)p->def] = 1;
+            break;
+        case PRISMI_PARAM_LIST:
+            break;
+        }
+    }
+}
+
+/* ---- checks ---- */
+
+static bool within(const struct prismi_param_row *p, double v)
+{
+    return isfinite(v) && v <= p->high && (p->positive ? v > p->low : v >= p->low);
+}
+
+static int check_number(struct prism_ctx *ctx, const struct prismi_param_row *p, double v)
+{
+    const char *name = prismi_spell(ctx, p->name);
+    if (within(p, v))
+        return 0;
+    if (p->type != PRISMI_PARAM_NUMBER)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %.0f; it must lie in %.0f..%.0f", name, v, p->low, p->high);
+    if (p->high < DBL_MAX)
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must lie in %g..%g", name, v, p->low, p->high);
+    return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must be positive%s", name, v, p->positive ? "" : ", or 0");
+}
+
+static int check_weights(struct prism_ctx *ctx, const struct prismi_param_row *p, const double *w)
+{
+    double sum = 0;
+    for (size_t i = 0; i < p->size / sizeof *w; i++) {
+        if (!within(p, w[i]))
+            return PRISM_FAIL(ctx, PRISM_EINVAL, "%s: the weight of %s is %g; it must lie in 0..1", prismi_spell(ctx, p->name),
+                              p->names[i], w[i]);
+        sum += w[i];
+    }
+    return fabs(sum - 1) < 0.01 ? 0
+                                : PRISM_FAIL(ctx, PRISM_EINVAL, "%s: the weights sum to %g; they must sum to 1",
+                                             prismi_spell(ctx, p->name), sum);
+}
+
+static int check_field(struct prism_ctx *ctx, const struct prismi_param_row *p, const void *field)
+{
+    const int *list = field;
+    switch (p->type) {
+    case PRISMI_PARAM_INT:
+    case PRISMI_PARAM_CHOICE:
+        return check_number(ctx, p, *(const int *)field);
+    case PRISMI_PARAM_NUMBER:
+        return check_number(ctx, p, *(const double *)field);
+    case PRISMI_PARAM_LIST:
+        for (size_t i = 0; i < p->size / sizeof *list && list[i]; i++)
+            PRISM_TRY(check_number(ctx, p, list[i]));
+        return 0;
+    case PRISMI_PARAM_WEIGHTS:
+        return check_weights(ctx, p, field);
+    default:
+        return 0; /* any value will do */
+    }
+}
+
+static int check_fields(struct prism_ctx *ctx, const void *params, bool data, unsigned when)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].data == data && table[i].when & when)
+            PRISM_TRY(check_field(ctx, &table[i], (const char *)params + table[i].offset));
+    return 0;
+}
+
+int prismi_params_check(struct prism_ctx *ctx, const struct prism_recon_params *p)
+{
+    return check_fields(ctx, p, false, prismi_params_when(p));
+}
+
+int prismi_data_params_check(struct prism_ctx *ctx, const struct prism_dataset_params *p)
+{
+    return check_fields(ctx, p, true, ALWAYS);
+}
+
+/* ---- lines ---- */
+
+void prismi_line(struct prismi_lines *t, const char *fmt, ...)
+{
+    /* a decimal point whatever the program's locale: the text is compared with other processes' */
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), own = uselocale(c);
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(t->s + t->n, sizeof t->s - t->n, fmt, ap);
+    va_end(ap);
+    uselocale(own);
+    if (c)
+        freelocale(c);
+    if (n > 0 && (size_t)n + 1 < sizeof t->s - t->n) {
+        t->n += (size_t)n;
+        t->s[t->n++] = '\n';
+    }
+    t->s[t->n] = '\0';
+}
+
+static void write_line(struct prismi_lines *t, const struct prismi_param_row *p, const void *field)
+{
+    const char *head = p->data ? "data." : "";
+    const int *list = field;
+    switch (p->type) {
+    case PRISMI_PARAM_BOOL:
+    case PRISMI_PARAM_BOOL_NOT:
+        prismi_line(t, "%s%s=%d", head, p->name, *(const bool *)field);
+        break;
+    case PRISMI_PARAM_INT:
+        prismi_line(t, "%s%s=%d", head, p->name, *(const int *)field);
+        break;
+    case PRISMI_PARAM_CHOICE:
+        prismi_line(t, "%s%s=%s", head, p->name, p->names[*(const int *)field]);
+        break;
+    case PRISMI_PARAM_UINT64:
+        prismi_line(t, "%s%s=%llu", head, p->name, (unsigned long long)*(const uint64_t *)field);
+        break;
+    case PRISMI_PARAM_NUMBER:
+        prismi_line(t, "%s%s=%.17g", head, p->name, *(const double *)field);
+        break;
+    case PRISMI_PARAM_LIST:
+        for (size_t i = 0; i < p->size / sizeof *list && list[i]; i++)
+            prismi_line(t, "%s%s[%zu]=%d", head, p->name, i, list[i]);
+        break;
+    case PRISMI_PARAM_WEIGHTS:
+        for (size_t i = 0; i < p->size / sizeof(double); i++)
+            prismi_line(t, "%s%s[%s]=%.17g", head, p->name, p->names[i], ((const double *)field)[i]);
+        break;
+    }
+}
+
+void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params *p, const struct prism_dataset_params *d)
+{
+    unsigned when = prismi_params_when(p);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].when & when && !(table[i].when & FREE))
+            write_line(t, &table[i], (table[i].data ? (const char *)d : (const char *)p) + table[i].offset);
+}
+
+/* The value in the line of this name, NULL where there is none. */
+static const char *find_line(const char *text, size_t bytes, const char *name, size_t length, size_t *n)
+{
+    for (const char *end = text + bytes, *next; text < end; text = next) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        next = newline ? newline + 1 : end;
+        if ((size_t)(end - text) > length && !memcmp(text, name, length) && text[length] == '=') {
+            *n = (size_t)((newline ? newline : end) - text) - length - 1;
+            return text + length + 1;
+        }
+    }
+    return NULL;
+}
+
+/* Is there a line in a that b lacks or has with another value? Its name and both values. */
+static bool first_difference(const char *a, size_t na, const char *b, size_t nb, char name[64], char of_a[128], char of_b[128])
+{
+    for (const char *end = a + na; a < end;) {
+        const char *equals = memchr(a, '=', (size_t)(end - a)), *newline = memchr(a, '\n', (size_t)(end - a));
+        const char *stop = newline ? newline : end;
+        if (!equals || equals > stop)
+            equals = stop;
+        size_t length = (size_t)(equals - a), n = (size_t)(stop - equals) - (equals < stop), m = 0;
+        const char *value = equals + (equals < stop), *other = find_line(b, nb, a, length, &m);
+        if (!other || m != n || memcmp(value, other, n)) {
+            snprintf(name, 64, "%.*s", (int)length, a);
+            snprintf(of_a, 128, "%.*s", (int)n, value);
+            snprintf(of_b, 128, "%.*s", (int)m, other ? other : "");
+            return true;
+        }
+        a = stop + (stop < end);
+    }
+    return false;
+}
+
+bool prismi_lines_differ(const struct prismi_lines *mine, const char *theirs, size_t bytes, struct prismi_difference *out)
+{
+    return first_difference(mine->s, mine->n, theirs, bytes, out->name, out->mine, out->theirs) ||
+           first_difference(theirs, bytes, mine->s, mine->n, out->name, out->theirs, out->mine);
+}
+
+int prismi_lines_refuse(struct prism_ctx *ctx, const char *path, const struct prismi_difference *d)
+{
+    static const char head[] = "data.";
+    bool headed = !strncmp(d->name, head, strlen(head));
+    char name[sizeof d->name];
+    size_t length = strcspn(d->name, "["); /* an entry of a list is spelled as the list */
+    snprintf(name, sizeof name, "%.*s", (int)length, d->name);
+    return PRISM_FAIL(ctx, PRISM_EINVAL, "%s was written with %s%s %s, this session has %s: resume with the same %s", path,
+                      prismi_spell(ctx, headed ? name + strlen(head) : name), d->name + length, *d->theirs ? d->theirs : "absent",
+                      *d->mine ? d->mine : "none", headed || !strcmp(name, "data") ? "data" : "data and parameters");
+}
