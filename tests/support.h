@@ -42,6 +42,18 @@ static inline int support_missing(const struct prism_ctx *ctx, const char *backe
     return 77;
 }
 
+/* Path of a file of the shared folder that lies beside some checkouts, PRISM_SHARED; false, and the reason for a skip printed, where
+ * there is none. */
+static inline bool support_shared(const char *name, char *out, size_t n)
+{
+    const char *shared = getenv("PRISM_SHARED");
+    snprintf(out, n, "%s/%s", shared ? shared : "", name);
+    if (shared && access(out, R_OK) == 0)
+        return true;
+    printf("1..0 # SKIP no %s in the folder PRISM_SHARED\n", name);
+    return false;
+}
+
 /* A fresh folder; support_remove() takes it away again. */
 static inline void support_tempdir(char *out, size_t n)
 {

@@ -4,73 +4,12 @@
  * The original's measurement is ours rolled by one pixel, out[i,j] = |u[i+1,j+1]|. Sums over a field do not see it; the mirrored
  * border of SSIM does. So L1 and L2 run in a session, and SSIM twice: in a session, where the roll costs what the test prints, and
  * on the session's parts with the object placed one pixel up and left, which is the roll. */
-#include "nn/layer.h"
-#include "../recon/recon_test.h"
 #include "../support.h"
+#include "nn/layer.h"
 #include "prismrec/metrics.h"
-
-#define N 64
-#define O 32
-#define STEPS 4
+#include "recorded.h"
 
 static const double centres[2][2] = {{0, 0}, {5, 7}};
-static const int steps[STEPS] = {1, 2, 5, 20};
-
-struct golden {
-    const char *name;
-    enum prism_loss_kind kind;
-    bool amsgrad;
-    double loss[STEPS];
-    double second; /* loss_new of sample 2 at its first step */
-    double grad[18];
-};
-
-static const struct golden recorded[] = {
-    {"l1",
-     PRISM_LOSS_L1,
-     false,
-     {0.6155234657255401, 0.5566202989490152, 0.4649486766599663, 0.1698877305781338},
-     0.36641435272825845,
-     {0.055253920677179082, 1.9284227994605225, 0.037144095956226336, 0.034506270299750223, 1.1114766639788742,
-      0.029424398624617626, 0.036424165653746517, 0.67531764449110931, 0.026531897372162015, 0.031418811704399134,
-      0.53552984435529072, 0.043997222197776409, 0.051093108802250563, 1.0348583982707025, 0.17809165971474239, 0.20637859190932223,
-      1.968906619681734, 1.4924759538699246}},
-    {"l2",
-     PRISM_LOSS_L2,
-     false,
-     {0.428363341645642, 0.35579121431236177, 0.23923371766858914, 0.015827464959144222},
-     0.33905106794238676,
-     {0.09361344369870149, 3.2154451212217712, 0.065958854870184144, 0.058061834733946736, 1.7225307303857795, 0.047204283690495966,
-      0.043289848387026923, 0.93044027768288984, 0.038155494127996209, 0.053800481815973536, 0.71574056588966894,
-      0.063181366419941681, 0.064495369361090613, 1.2029263827836567, 0.39714039125554723, 0.51969381565218842, 4.3803606693126484,
-      3.0524343865627577}},
-    {"ssim",
-     PRISM_LOSS_SSIM,
-     false,
-     {0.18893194198608398, 0.17080488801002502, 0.14891749620437622, 0.08961766958236694},
-     0.13131678104400635,
-     {0.026530566786887748, 0.98300517390760522, 0.019869340112567715, 0.016612673681034768, 0.53737607337671212,
-      0.014273192522124235, 0.015433819770286128, 0.35729158810309553, 0.01964427399540734, 0.01586753033985169,
-      0.23706504276307255, 0.024643088723749134, 0.042881208076633232, 0.29453061787775997, 0.020310484754573633,
-      0.015977824787099696, 0.19806929209433741, 0.17926365430422833}},
-    {"l1 amsgrad",
-     PRISM_LOSS_L1,
-     true,
-     {0.6155234657255401, 0.5566202989490152, 0.4649398007014566, 0.16816772746022188},
-     0.4319961827292173,
-     {0}},
-};
-
-static double *ground_truth(int size, int at)
-{
-    double *g = new_array((size_t)size * size, sizeof *g);
-    for (int y = 0; y < O; y++)
-        for (int x = 0; x < O; x++)
-            if ((y - 16) * (y - 16) + (x - 16) * (x - 16) <= 196)
-                g[(size_t)(y + at) * size + x + at] = sqrt(0.5 + 0.5 * sin(0.3 * y) * cos(0.2 * x));
-    return g;
-}
-
 /* Largest relative difference of the gradients' norms; recorded with nine digits. */
 static double gradient_error(struct prism_ctx *ctx, struct prism_dev *dev, struct prism_net *net, const double want[18])
 {
