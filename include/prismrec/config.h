@@ -37,7 +37,7 @@ struct prism_config {
         char plugin_path[PRISM_PATH_MAX];
     } compute;
     struct {
-        int grids_mb, apertures_mb, constants_mb, measurements_mb; /* 0 = none are kept */
+        int apertures_mb, constants_mb, measurements_mb; /* 0 = none are kept */
         bool plans;
     } cache;
     struct {

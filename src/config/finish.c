@@ -85,6 +85,34 @@ static int derive_sizes(const struct prism_config_set *set, struct prism_config 
     return 0;
 }
 
+/* A setting of physics that is not its default, yet decides no size: the sizes given are others than those that would follow from
+ * physics, which they do where a run's own config.yaml is read again. */
+static void warn_idle_physics(struct prism_config_set *set)
+{
+    const struct prism_config *given = &set->given.config;
+    struct prism_config defaults, derived = *given;
+    size_t n;
+    const struct prism_config_key *keys = prism_config_keys(&n), *key = keys;
+    char where[160];
+    if (given->image.obj_size == 0 || given->telescope.sample_diameter == 0)
+        return;
+    prismi_config_defaults(&defaults);
+    while (key < keys + n && (!prismi_config_in_section(key, "physics") ||
+                              !memcmp((const char *)given + key->offset, (const char *)&defaults + key->offset, key->size)))
+        key++;
+    if (key == keys + n)
+        return;
+    fill_physics(&derived);
+    derived.image.obj_size = 0;
+    derived.telescope.sample_diameter = 0;
+    if (derive_sizes(set, &derived) || derived.image.obj_size != given->image.obj_size ||
+        derived.telescope.sample_diameter != given->telescope.sample_diameter)
+        prismi_log(set->ctx, PRISM_LOG_WARN,
+                   "%s%s has no effect, as image.obj_size and telescope.sample_diameter are given in pixels; set one of them to 0 "
+                   "to take it from physics",
+                   origin(set, key->key, where, sizeof(where)), key->key);
+}
+
 static int check_sizes(const struct prism_config_set *set, const struct prism_config *c)
 {
     const int n = c->data.grid_size;
@@ -156,7 +184,9 @@ int prism_config_finish(struct prism_config_set *set, const struct prism_config 
     *c = set->given.config;
     set->finished = false;
 
-    fill_physics(c);
+    warn_idle_physics(set);
+    if (c->image.obj_size == 0 || c->telescope.sample_diameter == 0)
+        fill_physics(c);
     PRISM_TRY(derive_sizes(set, c));
     while (c->recon.decoder.n_channels < PRISM_MAX_CHANNELS && c->recon.decoder.channels[c->recon.decoder.n_channels])
         c->recon.decoder.n_channels++;

@@ -58,7 +58,7 @@ void prismi_config_suggest(const char *name, char *out, size_t size)
         snprintf(out, size, "; did you mean %s?", same_section(name, nearest->key) ? bare(nearest->key) : nearest->key);
 }
 
-static void set_defaults(struct prism_config *config)
+void prismi_config_defaults(struct prism_config *config)
 {
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n);
@@ -75,7 +75,7 @@ int prism_config_set_create(struct prism_ctx *ctx, struct prism_config_set **out
     if (!set)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a configuration (%zu bytes)", sizeof(*set));
     set->ctx = ctx;
-    set_defaults(&set->given.config);
+    prismi_config_defaults(&set->given.config);
     for (int i = 0; i < PRISMI_MAX_KEYS; i++)
         set->given.source[i].name = "default";
     prismi_ctx_retain(ctx, "config_set");
@@ -158,6 +158,12 @@ static int find_assigned(char *name)
     return key;
 }
 
+void prismi_config_warn_retired(struct prism_config_set *set, const char *name, const char *where)
+{
+    prismi_log(set->ctx, PRISM_LOG_WARN, "%s: %s has no effect any more, as %s; leave it out", where, name,
+               prismi_config_retired(name));
+}
+
 /* where: prefix of errors. */
 static int assign(struct prism_config_set *set, const char *assignment, const char *where, struct prismi_source source)
 {
@@ -168,6 +174,10 @@ static int assign(struct prism_config_set *set, const char *assignment, const ch
     size_t len = (size_t)(equals - assignment);
     snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : (int)sizeof(name) - 1, assignment);
     int key = find_assigned(name);
+    if (key < 0 && prismi_config_retired(name)) {
+        prismi_config_warn_retired(set, name, where);
+        return 0;
+    }
     if (key < 0) {
         prismi_config_suggest(name, suggestion, sizeof(suggestion));
         return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s: unknown key%s", where, name,

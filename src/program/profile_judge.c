@@ -37,7 +37,7 @@ static const char *advice(const char *label)
         {"gemm", "fewer channels, or a device with more arithmetic would shorten it"},
         {"adam_outer", "it goes through the first layer's parameters and moments once a step; fewer channels shorten it"},
         {"map adam", "it goes through parameters, gradients and moments once a step; fewer channels shorten it"},
-        {"map amsgrad", "training.amsgrad keeps one more moment; plain Adam moves a quarter less"},
+        {"map amsgrad", "training.use_amsgrad keeps one more moment; plain Adam moves a quarter less"},
         {"fft_create", "plans are kept between runs; compute.fft_planner estimate plans faster and runs slower"},
         {"fft", "sides with small prime factors and a smaller telescope.field_size shorten it"},
         {"ifft", "sides with small prime factors and a smaller telescope.field_size shorten it"},

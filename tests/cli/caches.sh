@@ -3,7 +3,7 @@
 # Prints TAP.
 . "$(dirname "$0")/../tap.sh"
 cd "$top" || exit 1
-off="--set cache.grids_mb=0 --set cache.plans=false --set cache.apertures_mb=0 --set cache.constants_mb=0 --set cache.measurements_mb=0"
+off="--set cache.plans=false --set cache.apertures_mb=0 --set cache.constants_mb=0 --set cache.measurements_mb=0"
 tiny="--set image.image_size=32 --set image.obj_size=16 --set telescope.sample_diameter=10 --set telescope.n_samples=2
   --set training.objective=progressive --set training.n_epochs=2 --set training.loss_threshold=0 --set training.max_retries=1
   --set training.init_steps=4 --set output.metrics_every=50 --set compute.threads=1"

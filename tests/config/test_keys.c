@@ -363,6 +363,57 @@ START_TEST(sizes_from_physics)
 }
 END_TEST
 
+static char logged[640];
+
+static void keep_log(void *user, enum prism_log_level level, const char *text)
+{
+    (void)user;
+    (void)level;
+    snprintf(logged, sizeof(logged), "%s", text);
+}
+
+/* finish() in a context of its own, whose last warning is kept. */
+static void finish_logged(const char *const *given_keys)
+{
+    const struct prism_ctx_params params = {.log = keep_log, .level = PRISM_LOG_WARN};
+    struct prism_ctx *other;
+    struct prism_config_set *fresh;
+    const struct prism_config *config;
+    logged[0] = '\0';
+    assert_ok(prism_ctx_create(&params, &other));
+    assert_ok(prism_config_set_create(other, &fresh));
+    for (; *given_keys; given_keys++)
+        assert_ok(prism_config_assign(fresh, *given_keys, "--set"));
+    assert_ok(prism_config_finish(fresh, &config));
+    prism_config_set_destroy(&fresh);
+    prism_ctx_destroy(&other);
+}
+
+START_TEST(physics_without_effect_is_said)
+{
+    finish_logged((const char *[]){"wavelength=1e-6", NULL});
+    ck_assert_str_eq(logged, "--set: physics.wavelength has no effect, as image.obj_size and telescope.sample_diameter are given in "
+                             "pixels; set one of them to 0 to take it from physics");
+    finish_logged((const char *[]){"obj_name=titan", NULL});
+    ck_assert_ptr_nonnull(strstr(logged, "physics.obj_name has no effect"));
+    finish_logged((const char *[]){"obj_name=europa", NULL}); /* the default */
+    ck_assert_str_eq(logged, "");
+    finish_logged((const char *[]){"obj_name=titan", "sample_diameter=0", NULL});
+    ck_assert_str_eq(logged, "");
+    finish_logged((const char *[]){"image_size=1024", "obj_name=europa", "wavelength=6.989e-7", "obj_size=73", "sample_diameter=17",
+                                   NULL}); /* as a run writes what it derived */
+    ck_assert_str_eq(logged, "");
+}
+END_TEST
+
+START_TEST(a_key_that_is_gone_is_accepted_and_said)
+{
+    finish_logged((const char *[]){"cache.grids_mb=64", NULL});
+    ck_assert_str_eq(logged, "--set cache.grids_mb=64: cache.grids_mb has no effect any more, as no run makes the propagators whose "
+                             "transfer functions it was for; leave it out");
+}
+END_TEST
+
 static const struct {
     const char *assignments[4], *message;
 } crossed[] = {
@@ -494,6 +545,8 @@ int main(void)
     tcase_add_test(tc, too_long_text);
     tcase_add_test(tc, presets);
     tcase_add_test(tc, sizes_from_physics);
+    tcase_add_test(tc, physics_without_effect_is_said);
+    tcase_add_test(tc, a_key_that_is_gone_is_accepted_and_said);
     tcase_add_loop_test(tc, checks_across_keys, 0, sizeof(crossed) / sizeof(*crossed));
     tcase_add_test(tc, derived_values);
     tcase_add_test(tc, dump_keeps_odd_sources_and_texts_on_their_line);
