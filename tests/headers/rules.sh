@@ -10,7 +10,30 @@ rule() { # description, offending lines
 # grep over code, without comment lines
 code() { pattern=$1; shift; grep -rnE "$pattern" "$@" 2>/dev/null | grep -vE '^[^:]*:[0-9]*: *(/\*|\*|//)'; }
 above="src/core src/optics src/nn src/fit src/data src/recon src/config src/image src/draw"
-echo 1..11
+# Floors. A folder's files, the folders that it may include, the public headers that it may include beside base, backend, ctx and
+# cache: what is not named is not there for it.
+floor() {
+    grep -rnoE '#include "[a-z_]+/[a-z_./]+"' "src/$1" 2>/dev/null | grep -vE "\"($2)/" |
+        grep -vE "\"prismrec/(base|backend|maps|misfit|ctx|cache|profile${3:+|$3})\.(h|def)\""
+}
+floors() {
+    floor core 'core' 'fit'
+    floor optics 'core|optics' 'optics'
+    floor nn 'core|nn' 'net'
+    floor image 'core|image' 'image'
+    floor data 'core|optics|image|data' 'data|optics|image'
+    floor fit 'core|fit' 'fit'
+    floor recon 'core|fit|nn|optics|data|recon' 'fit|net|optics|data|metrics|recon'
+    floor interp 'core|fit|nn|data|interp' 'fit|net|data|interp'
+    floor fundus 'core|fit|nn|data|image|fundus' 'fit|net|data|image|fundus'
+    floor config 'core|recon|interp|fundus|config' 'config|fit|recon|optics|image'
+    floor draw 'core|image|draw' 'image'
+    floor program 'core|program' 'config'
+    floor cli 'core|config|draw|program|cli' 'config|image|recon|net|optics|metrics|data|interp|fundus|fit'
+}
+# Names of sections, from the tables of keys themselves.
+sections=$(grep -ohE '"[a-z]+\.[a-z_]+"' src/config/schema.c src/recon/params.def 2>/dev/null | tr -d '"' | cut -d. -f1 | sort -u | paste -sd'|')
+echo 1..14
 rule "the library above the seam names no backend's library" "$(code 'cuda|fftw|cblas|openblas|omp_|pragma omp' $above | grep -v 'PRISMI_')"
 rule "the library prints nothing" "$(code '(^|[^a-z_])(printf|puts|perror|fputs|fprintf) *\(' src --include=*.c --include=*.h | grep -vE '^src/(cli|program)/')"
 rule "the library neither aborts nor exits" "$(code '(^|[^a-z_])(abort|exit|_exit) *\(' src --include=*.c --include=*.h | grep -vE '^src/(cli|program)/')"
@@ -22,4 +45,7 @@ rule "FFTW and BLAS stay in their files" "$(grep -rlE '<fftw3.h>|<cblas.h>' src 
 rule "dlopen stays in core/backend.c" "$(code 'dlopen *\(' src | grep -v '^src/core/backend.c')"
 rule "a backend includes the seam and itself" "$(grep -rn '#include "' src/backend_* | grep -vE '"(prismrec/((backend|base)\.h|(maps|misfit)\.def)|backend_(ref|cpu|cuda)/[a-z_]+\.h|[a-z_]+\.h)"')"
 rule "no promises left behind" "$(grep -rnE 'TODO|FIXME|(^|[^X])XXX([^X]|$)|HACK' src include tests benchmarks docs --include=*.c --include=*.h --include=*.md --include=*.sh --include=meson.build 2>/dev/null | grep -v 'rules.sh')"
+rule "folders stand on their floors: each includes what is below it" "$(floors)"
+rule "the commands know nothing of the benchmarks, and they nothing of the commands" "$(code 'bench\.h|rows\.h|benchmarks/' src/cli src/program; grep -rn '"cli/' benchmarks --include=*.c --include=*.h)"
+rule "a configuration's keys are spelled in their tables and by the programs alone" "$(code "\"([^\"]*[ '(])?($sections)\\.[a-z_]+" src --include=*.c --include=*.h | grep -vE '^src/(config|cli|program)/' | grep -v '#include'; [ -n "$sections" ] || echo no sections found)"
 exit $bad
