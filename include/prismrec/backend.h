@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define PRISM_BACKEND_ABI 4u
+#define PRISM_BACKEND_ABI 5u
 #define PRISM_BACKEND_ENTRY "prism_backend_entry" /* const struct prism_backend *prism_backend_entry(void) */
 
 enum prism_dtype { PRISM_F32, PRISM_F64, PRISM_CF32, PRISM_CF64, PRISM_I32, PRISM_F16, PRISM_BF16, PRISM_DTYPE_COUNT };
@@ -156,6 +156,30 @@ struct prism_window_desc {
     int planes, hy, wy, hx, wx, dy, dx;
 };
 
+/* Pooling over windows of k x k pixels, plane by plane. x [planes,h,w],
+ * y [planes,oh,ow], oh = (h + 2 pad - k)/stride + 1 (floored), pad < k <= h + 2 pad
+ * and likewise for w. Pixels outside x take no part.
+ *   MAX:  y is the largest pixel, index its place i w + j in the plane: the first
+ *         of equal ones, and NaN counts as the largest. index [planes,oh,ow] I32.
+ *   MEAN: y is the mean of the window's pixels that exist (torch's
+ *         count_include_pad=False). index is not used.
+ * pool_bwd overwrites gx with the sum over all windows that hold a pixel, in order
+ * of the window: the window's gy where index chose the pixel (MAX), or gy over the
+ * number of the window's pixels (MEAN). */
+enum prism_pool { PRISM_POOL_MAX, PRISM_POOL_MEAN, PRISM_POOL_COUNT };
+struct prism_pool_desc {
+    enum prism_dtype dtype; /* real */
+    enum prism_pool kind;
+    int planes, h, w, k, stride, pad;
+};
+
+/* y[r ldy + c] = x[r ldx + c], r < rows, c < cols, in elements: concatenation and
+ * slices. cols <= ldx, ldy. Elements of y between its rows stay as they were. */
+struct prism_copy2d_desc {
+    enum prism_dtype dtype; /* any */
+    size_t rows, cols, ldy, ldx;
+};
+
 /* Sub-apertures of one spectrum. Tables on the device: pupil [A,ph,pw] cplx, origin [A,2] I32 (y,x), index [batch] I32 into both.
  * With a = index[b]:
  *   fwd:  field[b, (i - ph/2) mod oh, (j - pw/2) mod ow] = pupil[a,i,j] spectrum[(origin[a].y + i) mod h, (origin[a].x + j) mod w],
@@ -279,6 +303,37 @@ struct prism_adam_outer_args {
     struct prism_conv *conv; /* cout = rows, cin k k = cols, one pixel of output that sees all of x */
 };
 
+/* Adam steps of a small dense network, one after the other. Layer l < layers has
+ * a_{l+1} = act[l](a_l W_l^T + b_l), a_0 a row of x [N,width[0]]; W_l
+ * [width[l+1],width[l]] and b_l [width[l+1]] lie w[l] and b[l] elements into the
+ * slabs p, m and v. Step s takes the rows index[s,r], r < batch, of x and of the
+ * targets t [N,width[layers]]; out = width[layers]:
+ *   loss[s] = sum over r of weight[s,r] sum over o of (a_layers[r,o] - t[r,o])^2 / out
+ * and p, m and v are updated by its gradient as map ADAM does, with x1 = step[s].
+ * A mean over n rows has the weight 1/n; a batch that is not full has the weight 0
+ * and any valid row in the places that are left. Elements of the slabs outside the
+ * layers stay as they were. The same bits whatever the threads and however the steps
+ * are cut into calls. */
+#define PRISM_DENSE_LAYERS 16
+struct prism_dense_fit_desc {
+    enum prism_dtype dtype; /* real */
+    int layers, batch;      /* 1 to PRISM_DENSE_LAYERS; at least 1 */
+    int width[PRISM_DENSE_LAYERS + 1];
+    enum prism_act act[PRISM_DENSE_LAYERS];
+    size_t w[PRISM_DENSE_LAYERS], b[PRISM_DENSE_LAYERS];
+    double b1, b2, eps; /* eps > 0 */
+    size_t steps;
+};
+struct prism_dense_fit_args {
+    prism_mem p, m, v;
+    prism_mem x, t;
+    prism_mem index;  /* [steps,batch] I32 */
+    prism_mem weight; /* [steps,batch] */
+    prism_mem step;   /* [steps,3] */
+    prism_mem loss;   /* [steps] out */
+    prism_mem tmp;    /* prism_dense_fit_tmp() bytes, contents undefined afterwards */
+};
+
 struct prism_ops {
     uint32_t abi, size; /* PRISM_BACKEND_ABI, sizeof(struct prism_ops) */
     /* memory and order; required */
@@ -308,6 +363,10 @@ struct prism_ops {
     int (*subaperture_fwd)(struct prism_dev *, const struct prism_subaperture_desc *, const struct prism_subaperture_args *);
     int (*subaperture_adj)(struct prism_dev *, const struct prism_subaperture_desc *, const struct prism_subaperture_args *);
     int (*blur)(struct prism_dev *, const struct prism_blur_desc *, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps);
+    /* planes; required */
+    int (*pool_fwd)(struct prism_dev *, const struct prism_pool_desc *, prism_mem y, prism_mem index, prism_mem x);
+    int (*pool_bwd)(struct prism_dev *, const struct prism_pool_desc *, prism_mem gx, prism_mem gy, prism_mem index);
+    int (*copy2d)(struct prism_dev *, const struct prism_copy2d_desc *, prism_mem y, prism_mem x);
     /* fused; optional: NULL = the library composes it from the entries above */
     int (*norm_act_fwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
     int (*norm_act_bwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
@@ -316,6 +375,7 @@ struct prism_ops {
     int (*field_misfit)(struct prism_dev *, const struct prism_field_misfit_desc *, const struct prism_field_misfit_args *);
     int (*spectrum_fwd)(struct prism_dev *, const struct prism_spectrum_desc *, const struct prism_spectrum_args *);
     int (*spectrum_adj)(struct prism_dev *, const struct prism_spectrum_desc *, const struct prism_spectrum_args *);
+    int (*dense_fit)(struct prism_dev *, const struct prism_dense_fit_desc *, const struct prism_dense_fit_args *);
     /* replay; optional, all four or none (then caps.flags lacks PRISM_CAPS_REPLAY). Between begin and end nothing runs: copy and
      * the entries from fft_run on that enqueue are recorded, no other may be called. replay() enqueues what was recorded:
      * same addresses, contents as they are then. */
@@ -381,6 +441,28 @@ static inline size_t prism_map_operand_bytes(char kind, enum prism_dtype t, size
     default: /* e, E, h, g */
         return real * rows * cols;
     }
+}
+static inline size_t prism_dense_fit_padded(int n)
+{
+    return ((size_t)n + 15) / 16 * 16;
+}
+/* Bytes of dense_fit's tmp: rows and columns padded to 16 elements, twice a batch of
+ * every layer and four more, five times the layers' weights. */
+static inline size_t prism_dense_fit_tmp(const struct prism_dense_fit_desc *d)
+{
+    size_t widest = prism_dense_fit_padded(d->batch), columns = 0, weights = 16;
+    for (int l = 0; l <= d->layers; l++) {
+        size_t in = prism_dense_fit_padded(d->width[l]), out = prism_dense_fit_padded(l < d->layers ? d->width[l + 1] : 0);
+        widest = in > widest ? in : widest;
+        columns += 2 * in;
+        weights += 5 * (in + 1) * out;
+    }
+    return (prism_dense_fit_padded(d->batch) * (columns + 4 * widest) + weights) * prism_dtype_size(d->dtype);
+}
+/* Output side length of pooling along an axis of n samples. */
+static inline int prism_pool_out(const struct prism_pool_desc *d, int n)
+{
+    return (n + 2 * d->pad - d->k) / d->stride + 1;
 }
 /* Output side length of a convolution along an axis of n samples. */
 static inline int prism_conv_out(const struct prism_conv_desc *d, int n)

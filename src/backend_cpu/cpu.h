@@ -108,6 +108,9 @@ int prismi_cpu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaper
                                const struct prism_subaperture_args *args);
 int prismi_cpu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
                                const struct prism_subaperture_args *args);
+int prismi_cpu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x);
+int prismi_cpu_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index);
+int prismi_cpu_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x);
 int prismi_cpu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
                     prism_mem taps);
 
@@ -115,6 +118,7 @@ int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc 
 int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args);
 int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args);
+int prismi_cpu_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a);
 int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
 int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
 int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a);

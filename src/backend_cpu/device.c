@@ -238,6 +238,9 @@ static const struct prism_ops ops = {
     .subaperture_fwd = prismi_cpu_subaperture_fwd,
     .subaperture_adj = prismi_cpu_subaperture_adj,
     .blur = prismi_cpu_blur,
+    .pool_fwd = prismi_cpu_pool_fwd,
+    .pool_bwd = prismi_cpu_pool_bwd,
+    .copy2d = prismi_cpu_copy2d,
     .norm_act_fwd = prismi_cpu_norm_act_fwd,
     .norm_act_bwd = prismi_cpu_norm_act_bwd,
     .adam_outer = prismi_cpu_adam_outer,
@@ -245,6 +248,7 @@ static const struct prism_ops ops = {
     .field_misfit = prismi_cpu_field_misfit,
     .spectrum_fwd = prismi_cpu_spectrum_fwd,
     .spectrum_adj = prismi_cpu_spectrum_adj,
+    .dense_fit = prismi_cpu_dense_fit,
 };
 
 extern const struct prism_backend prismi_backend_cpu;

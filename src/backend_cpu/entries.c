@@ -123,3 +123,18 @@ int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_d
 {
     return kernels(d->dtype)->spectrum_adj(dev, d, a);
 }
+
+int prismi_cpu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x)
+{
+    return kernels(d->dtype)->pool_fwd(dev, d, y, index, x);
+}
+
+int prismi_cpu_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index)
+{
+    return kernels(d->dtype)->pool_bwd(dev, d, gx, gy, index);
+}
+
+int prismi_cpu_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a)
+{
+    return kernels(d->dtype)->dense_fit(dev, d, a);
+}

@@ -22,4 +22,7 @@ const struct prism_ops R(prismi_cpu_kernels) = {
     .field_misfit = R(prismi_cpu_field_misfit),
     .spectrum_fwd = R(prismi_cpu_spectrum_fwd),
     .spectrum_adj = R(prismi_cpu_spectrum_adj),
+    .pool_fwd = R(prismi_cpu_pool_fwd),
+    .pool_bwd = R(prismi_cpu_pool_bwd),
+    .dense_fit = R(prismi_cpu_dense_fit),
 };

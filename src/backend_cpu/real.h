@@ -137,5 +137,8 @@ int R(prismi_cpu_spectrum_adj)(struct prism_dev *dev, const struct prism_spectru
 int R(prismi_cpu_window)(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x);
 int R(prismi_cpu_blur)(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
                        prism_mem taps);
+int R(prismi_cpu_pool_fwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x);
+int R(prismi_cpu_pool_bwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index);
+int R(prismi_cpu_dense_fit)(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a);
 
 #endif

@@ -178,6 +178,11 @@ int cu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_des
 int cu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d, const struct prism_subaperture_args *args);
 int cu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps);
 
+/* pool2d.cu, copy2d.cu */
+int cu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x);
+int cu_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index);
+int cu_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x);
+
 /* norm.cu, misfit.cu, adam.cu */
 int cu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 int cu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);

@@ -94,8 +94,12 @@ static const struct prism_ops ops = {
     .subaperture_fwd = prismi_ref_subaperture_fwd,
     .subaperture_adj = prismi_ref_subaperture_adj,
     .blur = prismi_ref_blur,
+    .pool_fwd = prismi_ref_pool_fwd,
+    .pool_bwd = prismi_ref_pool_bwd,
+    .copy2d = prismi_ref_copy2d,
     .norm_act_fwd = prismi_ref_norm_act_fwd,
     .norm_act_bwd = prismi_ref_norm_act_bwd,
+    .dense_fit = prismi_ref_dense_fit,
 };
 
 extern const struct prism_backend prismi_backend_ref;

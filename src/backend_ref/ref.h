@@ -42,6 +42,11 @@ int prismi_ref_subaperture_adj(struct prism_dev *dev, const struct prism_subaper
 int prismi_ref_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
                     prism_mem taps);
 
+int prismi_ref_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x);
+int prismi_ref_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index);
+int prismi_ref_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x);
+int prismi_ref_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *args);
+
 int prismi_ref_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 int prismi_ref_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 

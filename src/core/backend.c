@@ -143,7 +143,7 @@ int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path, struct pr
     X(write)                                                                                                                       \
     X(read)                                                                                                                        \
     X(copy) X(sync) X(fft_create) X(fft_run) X(fft_destroy) X(conv_create) X(conv_fwd) X(conv_bwd_x) X(conv_bwd_w) X(conv_destroy) \
-        X(gemm) X(map) X(reduce) X(window) X(subaperture_fwd) X(subaperture_adj) X(blur)
+        X(gemm) X(map) X(reduce) X(window) X(subaperture_fwd) X(subaperture_adj) X(blur) X(pool_fwd) X(pool_bwd) X(copy2d)
 
 static int check_required(struct prism_ctx *ctx, const struct prism_backend *b)
 {
@@ -178,6 +178,7 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
         d->ops.field_misfit = NULL;
         d->ops.spectrum_fwd = NULL;
         d->ops.spectrum_adj = NULL;
+        d->ops.dense_fit = NULL;
     }
     prismi_compose(&d->ops);
     d->dev.ops = &d->ops;

@@ -135,4 +135,6 @@ void prismi_compose(struct prism_ops *ops)
         ops->spectrum_fwd = prismi_spectrum_fwd;
     if (!ops->spectrum_adj)
         ops->spectrum_adj = prismi_spectrum_adj;
+    if (!ops->dense_fit)
+        ops->dense_fit = prismi_dense_fit;
 }

@@ -35,5 +35,6 @@ int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc 
 int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a);
 int prismi_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
 int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
+int prismi_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a);
 
 #endif

@@ -123,6 +123,18 @@ static int plan_blur(struct prism_dev *dev, const struct prism_blur_desc *d, pri
     return 0;
 }
 
+static int plan_pool(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem out, prism_mem a, prism_mem b)
+{
+    (void)dev, (void)d, (void)out, (void)a, (void)b;
+    return 0;
+}
+
+static int plan_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
+{
+    (void)dev, (void)d, (void)y, (void)x;
+    return 0;
+}
+
 static void plan_close(struct prism_dev *dev)
 {
     (void)dev;
@@ -152,6 +164,9 @@ static const struct prism_ops ops = {
     .subaperture_fwd = plan_subaperture,
     .subaperture_adj = plan_subaperture,
     .blur = plan_blur,
+    .pool_fwd = plan_pool,
+    .pool_bwd = plan_pool,
+    .copy2d = plan_copy2d,
 };
 
 static const struct prism_backend planning = {.name = "planning", .close = plan_close, .ops = &ops};

@@ -1,6 +1,6 @@
 /* A table of entries that time those of another. Plans know no device, so a plan made here is a small record around the backend's,
  * and carries what its node is to say. */
-#include "core/profile.h"
+#include "core/profile_timed.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,8 +23,6 @@ struct timed_plan {
     size_t heap; /* what making it left on the host's heap */
 };
 
-static const char *const dtype_names[PRISM_DTYPE_COUNT] = {"f32", "f64", "cf32", "cf64", "i32", "f16", "bf16"};
-
 static const char *const act_names[PRISM_ACT_COUNT] = {"none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh"};
 
 static const char *const reduce_names[PRISM_REDUCE_COUNT] = {"sum", "mean", "var", "dot", "absdiff", "sqdiff", "max", "min"};
@@ -38,18 +36,7 @@ static const struct {
 #undef PRISM_MAP_ROW
 };
 
-#define FRESH(n) (!*(n)->label)
-#define LABEL(n, ...) snprintf((n)->label, sizeof(n)->label, __VA_ARGS__)
-
 /* ---- around a call ---- */
-
-static struct prismi_profile_node *find(struct prismi_profile *p, const char *name, uint64_t a, uint64_t b, uint64_t c)
-{
-    const struct prismi_profile_key key = {name, a, b, c};
-    struct prismi_profile_node *n = prismi_profile_find(p, &key);
-    n->op = true;
-    return n;
-}
 
 /* Nodes whose entry has nothing but a name and bytes. */
 static struct prismi_profile_node *find_plain(struct prismi_profile *p, const char *name, size_t bytes, double moved)
@@ -60,14 +47,6 @@ static struct prismi_profile_node *find_plain(struct prismi_profile *p, const ch
         n->bytes = moved * (double)bytes;
     }
     return n;
-}
-
-static int leave(struct prismi_profile *p, struct prism_dev *dev, int status)
-{
-    if (p->par.sync && !status)
-        status = p->inner.sync(dev);
-    prismi_profile_leave(p);
-    return status;
 }
 
 static size_t heap_bytes(void)
@@ -528,4 +507,5 @@ void prismi_profile_wrap(struct prismi_profile *p, struct prism_ops *ops)
     ops->field_misfit = timed_field_misfit;
     ops->spectrum_fwd = timed_spectrum_fwd;
     ops->spectrum_adj = timed_spectrum_adj;
+    prismi_profile_wrap_planes(ops);
 }

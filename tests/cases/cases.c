@@ -25,6 +25,8 @@ const char *const case_act_names[PRISM_ACT_COUNT] = {
     [PRISM_ACT_TANH] = "tanh",
 };
 
+const char *const case_pool_names[PRISM_POOL_COUNT] = {[PRISM_POOL_MAX] = "max", [PRISM_POOL_MEAN] = "mean"};
+
 static const char *const dtype_names[PRISM_DTYPE_COUNT] = {
     [PRISM_F32] = "f32", [PRISM_F64] = "f64", [PRISM_F16] = "f16", [PRISM_BF16] = "bf16"};
 
@@ -171,6 +173,36 @@ static const char *const shapes[] = {
     "adam_outer once r100 c1001",
     "adam_outer once r33 c77 scaled",
     "adam_outer once r33 c77 skip",
+    /* windows that overlap, leave pixels out, reach into the padding on every side */
+    "pool max n1 h1 w1 k1 s1 p0",
+    "pool max n3 h8 w10 k2 s2 p0",
+    "pool max n3 h9 w7 k2 s2 p0",
+    "pool max n2 h9 w8 k3 s2 p1",
+    "pool max n2 h9 w8 k3 s1 p1 nan",
+    "pool max n2 h5 w6 k5 s1 p4",
+    "pool max n2 h7 w9 k2 s3 p1",
+    "pool max n5 h64 w67 k3 s2 p1 nan",
+    "pool mean n1 h1 w1 k1 s1 p0",
+    "pool mean n3 h8 w10 k2 s2 p0",
+    "pool mean n3 h9 w7 k2 s2 p0",
+    "pool mean n2 h9 w8 k3 s2 p1",
+    "pool mean n2 h5 w6 k5 s1 p4",
+    "pool mean n2 h7 w9 k2 s3 p1",
+    "pool mean n5 h64 w67 k3 s2 p1",
+    "copy2d r1 c1 ldy1 ldx1",
+    "copy2d r3 c7 ldy9 ldx11",
+    "copy2d r5 c77 ldy77 ldx154",
+    "copy2d r2 c70001 ldy70003 ldx70001",
+    /* widths and batches off every vector's length; one layer; the interpolator's network */
+    "dense_fit none net1-1 b1 steps1 rows1",
+    "dense_fit relu net5-64-32-16-1 b32 steps1 rows50",
+    "dense_fit relu net5-64-32-16-1 b32 steps4 rows50",
+    "dense_fit relu net5-64-32-16-1 b32 steps4 rows50 skip",
+    "dense_fit tanh net3-17-2 b7 steps3 rows20 scaled",
+    "dense_fit leaky net19-33-20-3 b9 steps3 rows20",
+    "dense_fit sigmoid net4-10-6 b5 steps2 rows20 last",
+    "dense_fit hardsigmoid net2-9-8 b3 steps2 rows20 last",
+    "dense_fit scalesigmoid net2-40-1 b31 steps2 rows20 last",
 };
 
 /* In every precision. */

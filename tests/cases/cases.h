@@ -16,9 +16,13 @@
  *   field_misfit l1 b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open`, or `inplace` for gspectrum == spectrum
  *   adam_outer amsgrad r33 c77 f32            words as of map adam; add `back` for ga,
  *                                             `next` for the vector and its product too
+ *   pool max n3 h9 w8 k2 s2 p0 f32            both ways; `nan` for some pixels
+ *   copy2d r3 c7 ldy9 ldx11 f32
+ *   dense_fit relu net5-64-1 b32 steps3 rows50 f32      widths; add `last` for the activation at the output too,
+ *                                                       `scaled`, `skip` for u = NaN in the second step
  *   copy n1001 f32
  *
- * The first word is the operation, the second of map, reduce, norm, misfit and adam_outer its kind, the last the precision:
+ * The first word is the operation, the second of map, reduce, norm, misfit, adam_outer, pool and dense_fit its kind, the last the precision:
  * f32, f64, and of conv, norm and map narrow and widen also f16 and bf16. */
 #ifndef TEST_CASES_H
 #define TEST_CASES_H
@@ -31,6 +35,7 @@ enum { CASE_TEXT = 96 };
 extern const char *const case_map_names[PRISM_MAP_COUNT];
 extern const char *const case_reduce_names[PRISM_REDUCE_COUNT];
 extern const char *const case_act_names[PRISM_ACT_COUNT];
+extern const char *const case_pool_names[PRISM_POOL_COUNT];
 
 /* Every problem in one precision (F32, F64, F16 or BF16). Free the result with free(); NULL where memory is exhausted. */
 char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT];

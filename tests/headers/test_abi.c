@@ -17,10 +17,10 @@ int main(void)
         printf("1..0 # SKIP the numbers are for 64-bit pointers\n");
         return 77;
     }
-    printf("1..25\n");
-    PIN("ABI number", PRISM_BACKEND_ABI, 4);
-    PIN("sizeof prism_ops", sizeof(struct prism_ops), 264);
-    PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 256);
+    printf("1..29\n");
+    PIN("ABI number", PRISM_BACKEND_ABI, 5);
+    PIN("sizeof prism_ops", sizeof(struct prism_ops), 296);
+    PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 288);
     PIN("sizeof prism_backend", sizeof(struct prism_backend), 48);
     PIN("sizeof prism_dev", sizeof(struct prism_dev), 200);
     PIN("sizeof prism_caps", sizeof(struct prism_caps), 176);
@@ -43,5 +43,9 @@ int main(void)
     PIN("sizeof prism_spectrum_args", sizeof(struct prism_spectrum_args), 32);
     PIN("sizeof prism_adam_outer_desc", sizeof(struct prism_adam_outer_desc), 48);
     PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 120);
+    PIN("sizeof prism_pool_desc", sizeof(struct prism_pool_desc), 32);
+    PIN("sizeof prism_copy2d_desc", sizeof(struct prism_copy2d_desc), 40);
+    PIN("sizeof prism_dense_fit_desc", sizeof(struct prism_dense_fit_desc), 432);
+    PIN("sizeof prism_dense_fit_args", sizeof(struct prism_dense_fit_args), 80);
     return failed != 0;
 }

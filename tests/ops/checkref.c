@@ -83,6 +83,7 @@ int main(void)
     }
     check_linear();
     check_elementwise();
+    check_planes();
     printf("1..%d\n", tests);
     prism_dev_close(&ref);
     prism_ctx_destroy(&ctx);

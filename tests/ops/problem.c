@@ -83,7 +83,7 @@ int problem_build(const char *text, struct problem *p)
     if (p->dtype == PRISM_DTYPE_COUNT || !has_precision(text, p->dtype))
         return -1;
     p->oracle = PRISM_F64;
-    if (!build_linear(p) || !build_elementwise(p) || !build_fused(p))
+    if (!build_linear(p) || !build_elementwise(p) || !build_fused(p) || !build_planes(p))
         return 0;
     problem_free(p);
     return -1;
@@ -157,8 +157,12 @@ static double *decode(const unsigned char *from, const struct operand *o, enum p
         abort();
     for (size_t k = 0; k < o->n; k++) {
         float f;
+        int32_t i32;
         uint16_t half;
-        if (dtype == PRISM_F64) {
+        if (o->kind == INDEX) {
+            memcpy(&i32, from + k * sizeof i32, sizeof i32);
+            value[k] = i32;
+        } else if (dtype == PRISM_F64) {
             memcpy(&value[k], from + k * sizeof(double), sizeof(double));
         } else if (o->kind == HALF && case_half(dtype)) {
             memcpy(&half, from + k * sizeof half, sizeof half);

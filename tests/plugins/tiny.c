@@ -51,7 +51,8 @@ static const struct prism_ops ops = {
 #ifndef TINY_INCOMPLETE
     STUB(gemm),
 #endif
-    STUB(map),      STUB(reduce),     STUB(window),     STUB(subaperture_fwd), STUB(subaperture_adj), STUB(blur)};
+    STUB(map),      STUB(reduce),     STUB(window),     STUB(subaperture_fwd), STUB(subaperture_adj), STUB(blur),
+    STUB(pool_fwd), STUB(pool_bwd),   STUB(copy2d)};
 static const struct prism_backend backend = {TINY_ABI, TINY_SIZE, TINY_NAME, probe, open_device, close_device, &ops};
 
 PRISM_API const struct prism_backend *prism_backend_entry(void);

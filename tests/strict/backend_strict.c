@@ -326,6 +326,37 @@ static int strict_blur(struct prism_dev *dev, const struct prism_blur_desc *d, p
     return strict_enqueue(dev, &(struct call){.entry = BLUR, .desc.blur = *d, .mem = {twin(y), twin(x), twin(tmp), twin(taps)}});
 }
 
+static int strict_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x)
+{
+    return strict_enqueue(dev, &(struct call){.entry = POOL_FWD, .desc.pool = *d, .mem = {twin(y), twin(index), twin(x)}});
+}
+
+static int strict_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index)
+{
+    return strict_enqueue(dev, &(struct call){.entry = POOL_BWD, .desc.pool = *d, .mem = {twin(gx), twin(gy), twin(index)}});
+}
+
+static int strict_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
+{
+    return strict_enqueue(dev, &(struct call){.entry = COPY2D, .desc.copy2d = *d, .mem = {twin(y), twin(x)}});
+}
+
+static int strict_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a)
+{
+    return strict_enqueue(dev, &(struct call){.entry = DENSE_FIT,
+                                              .desc.dense = *d,
+                                              .args.dense = {.p = twin(a->p),
+                                                             .m = twin(a->m),
+                                                             .v = twin(a->v),
+                                                             .x = twin(a->x),
+                                                             .t = twin(a->t),
+                                                             .index = twin(a->index),
+                                                             .weight = twin(a->weight),
+                                                             .step = twin(a->step),
+                                                             .loss = twin(a->loss),
+                                                             .tmp = twin(a->tmp)}});
+}
+
 static int enqueue_norm(struct prism_dev *dev, enum entry entry, const struct prism_norm_desc *d, const struct prism_norm_args *a)
 {
     return strict_enqueue(dev, &(struct call){.entry = entry,
@@ -426,8 +457,12 @@ static const struct prism_ops ops = {
     .subaperture_fwd = strict_subaperture_fwd,
     .subaperture_adj = strict_subaperture_adj,
     .blur = strict_blur,
+    .pool_fwd = strict_pool_fwd,
+    .pool_bwd = strict_pool_bwd,
+    .copy2d = strict_copy2d,
     .norm_act_fwd = strict_norm_act_fwd,
     .norm_act_bwd = strict_norm_act_bwd,
+    .dense_fit = strict_dense_fit,
     .capture_begin = strict_capture_begin,
     .capture_end = strict_capture_end,
     .replay = strict_replay,

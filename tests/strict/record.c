@@ -67,6 +67,14 @@ static int dispatch(struct prism_dev *dev, const struct call *c)
         return REF->subaperture_adj(dev, &c->desc.subaperture, &c->args.subaperture);
     case BLUR:
         return REF->blur(dev, &c->desc.blur, m[0], m[1], m[2], m[3]);
+    case POOL_FWD:
+        return REF->pool_fwd(dev, &c->desc.pool, m[0], m[1], m[2]);
+    case POOL_BWD:
+        return REF->pool_bwd(dev, &c->desc.pool, m[0], m[1], m[2]);
+    case COPY2D:
+        return REF->copy2d(dev, &c->desc.copy2d, m[0], m[1]);
+    case DENSE_FIT:
+        return REF->dense_fit(dev, &c->desc.dense, &c->args.dense);
     case NORM_FWD:
         return REF->norm_act_fwd(dev, &c->desc.norm, &c->args.norm);
     default:

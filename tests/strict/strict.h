@@ -40,6 +40,10 @@ enum entry {
     SUBAPERTURE_FWD,
     SUBAPERTURE_ADJ,
     BLUR,
+    POOL_FWD,
+    POOL_BWD,
+    COPY2D,
+    DENSE_FIT,
     NORM_FWD,
     NORM_BWD
 };
@@ -57,11 +61,15 @@ struct call {
         struct prism_window_desc window;
         struct prism_subaperture_desc subaperture;
         struct prism_blur_desc blur;
+        struct prism_pool_desc pool;
+        struct prism_copy2d_desc copy2d;
+        struct prism_dense_fit_desc dense;
         struct prism_norm_desc norm;
     } desc;
     union {
         struct prism_map_args map;
         struct prism_subaperture_args subaperture;
+        struct prism_dense_fit_args dense;
         struct prism_norm_args norm;
     } args;
 };

@@ -1,0 +1,78 @@
+/* Timed entries of pooling, strided copy and dense_fit. */
+#include "core/profile_timed.h"
+
+static const char *const pool_names[PRISM_POOL_COUNT] = {"max", "mean"};
+
+static struct prismi_profile_node *find_pool(struct prismi_profile *p, const char *name, const struct prism_pool_desc *d)
+{
+    struct prismi_profile_node *n =
+        find(p, name, (uint64_t)d->dtype << 48 | (uint64_t)d->kind << 32 | (uint32_t)d->planes, (uint64_t)d->h << 32 | (uint32_t)d->w,
+             (uint64_t)d->k << 40 | (uint64_t)d->stride << 20 | (uint64_t)d->pad);
+    if (FRESH(n)) {
+        double x = (double)d->h * d->w, y = (double)prism_pool_out(d, d->h) * prism_pool_out(d, d->w);
+        double index = d->kind == PRISM_POOL_MAX ? 4 * y : 0;
+        LABEL(n, "%s %s n%d h%d w%d k%d s%d p%d %s", name, pool_names[d->kind], d->planes, d->h, d->w, d->k, d->stride, d->pad,
+              dtype_names[d->dtype]);
+        n->bytes = d->planes * ((x + y) * (double)prism_dtype_size(d->dtype) + index);
+    }
+    return n;
+}
+
+static int timed_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_pool(p, "pool_fwd", d));
+    return leave(p, dev, p->inner.pool_fwd(dev, d, y, index, x));
+}
+
+static int timed_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_pool(p, "pool_bwd", d));
+    return leave(p, dev, p->inner.pool_bwd(dev, d, gx, gy, index));
+}
+
+static int timed_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    struct prismi_profile_node *n = find(p, "copy2d", (uint64_t)d->dtype, d->rows, d->cols);
+    if (FRESH(n)) {
+        LABEL(n, "copy2d r%zu c%zu %s", d->rows, d->cols, dtype_names[d->dtype]);
+        n->bytes = 2 * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
+    }
+    prismi_profile_enter(p, n);
+    return leave(p, dev, p->inner.copy2d(dev, d, y, x));
+}
+
+static uint64_t hash_widths(const struct prism_dense_fit_desc *d)
+{
+    uint64_t sum = 0;
+    for (int l = 0; l <= d->layers; l++)
+        sum = sum * 1000003 + (uint64_t)d->width[l];
+    return sum;
+}
+
+static int timed_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    const bool composed = p->inner.dense_fit == prismi_dense_fit; /* the calls inside are timed themselves */
+    struct prismi_profile_node *n =
+        find(p, "dense_fit", (uint64_t)d->dtype << 40 | (uint64_t)d->layers << 32 | (uint32_t)d->batch, d->steps, hash_widths(d));
+    if (FRESH(n)) {
+        double weights = 0;
+        for (int l = 0; l < d->layers; l++)
+            weights += (d->width[l] + 1.0) * d->width[l + 1];
+        LABEL(n, "dense_fit steps%zu l%d b%d weights%.0f %s", d->steps, d->layers, d->batch, weights, dtype_names[d->dtype]);
+        n->flops = composed ? 0 : 6 * weights * d->batch * (double)d->steps;
+    }
+    prismi_profile_enter(p, n);
+    return leave(p, dev, p->inner.dense_fit(dev, d, a));
+}
+
+void prismi_profile_wrap_planes(struct prism_ops *ops)
+{
+    ops->pool_fwd = timed_pool_fwd;
+    ops->pool_bwd = timed_pool_bwd;
+    ops->copy2d = timed_copy2d;
+    ops->dense_fit = timed_dense_fit;
+}
