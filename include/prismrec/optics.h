@@ -115,7 +115,9 @@ enum prism_propagator {
     PRISM_FRAUNHOFER,       /* centred orthonormal DFT; inverse for distance < 0 */
     PRISM_FRESNEL,          /* single transform (Goodman 4-17), output pitch prism_grid_lens(g, |z|); z < 0 is the exact inverse */
     PRISM_ANGULAR_SPECTRUM, /* exact transfer function exp(2 pi i z sqrt(1/lambda^2 - k^2)), evanescent frequencies set to 0 */
-    PRISM_PROPAGATOR_COUNT
+    PRISM_PROPAGATOR_COUNT,
+    /* in a data set: prism_propagator_select by the object's Fresnel number */
+    PRISM_PROPAGATOR_AUTO = PRISM_PROPAGATOR_COUNT
 };
 /* [ny,nx] cplx to [ny,nx] cplx, object centre at (ny/2, nx/2), any parity. dtype: PRISM_CF32 or PRISM_CF64.
  * Returns 0, PRISM_EINVAL (|z| < wavelength for Fresnel), PRISM_ENOMEM, PRISM_ENOTSUP (dtype), PRISM_EDEVICE. */

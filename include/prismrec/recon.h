@@ -23,6 +23,14 @@ struct prism_dataset_params {
     double snr_db; /* 0 = no noise. Gaussian noise on each amplitude image, sigma^2 = mean(a^2)/10^(snr/10); negative values
                       become 0 */
     uint64_t seed; /* of the noise; sample k's noise depends on seed and k only */
+    /* what stands between object and detector, in simulation and fit */
+    enum prism_instrument instrument;
+    /* PRISM_INSTRUMENT_PROPAGATED: from the object to the plane of the apertures.
+     * The lengths are not read for PRISM_FRAUNHOFER; pitch_m is the side of a
+     * pixel of the object. The field is as large as the grid. */
+    enum prism_propagator propagator;
+    double distance_m, pitch_m, wavelength_m;
+    /* PRISM_INSTRUMENT_SUBAPERTURE: */
     enum prism_measure_method method; /* of simulating the data and of a session's fit to them; results agree up to rounding */
 };
 

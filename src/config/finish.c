@@ -1,6 +1,7 @@
 /* Values derived from others, and checks that need more than one key. */
 #include "config/internal.h"
 #include "core/internal.h"
+#include "recon/params.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,6 +48,17 @@ static void fill_physics(struct prism_config *c)
     }
 }
 
+/* What a propagated field needs of lengths. */
+static void derive_lengths(struct prism_config *c)
+{
+    if (!prismi_data_params_lengths(&c->data))
+        return;
+    if (c->data.distance_m == 0)
+        c->data.distance_m = c->physics.obj_distance;
+    c->data.wavelength_m = c->physics.wavelength;
+    c->data.pitch_m = c->physics.wavelength * c->physics.obj_distance / (c->physics.dxf * c->data.grid_size);
+}
+
 /* image.obj_size and telescope.sample_diameter where they are 0. */
 static int derive_sizes(const struct prism_config_set *set, struct prism_config *c)
 {
@@ -85,6 +97,12 @@ static int derive_sizes(const struct prism_config_set *set, struct prism_config 
     return 0;
 }
 
+/* Does anything follow from physics? */
+static bool needs_physics(const struct prism_config *c)
+{
+    return c->image.obj_size == 0 || c->telescope.sample_diameter == 0 || prismi_data_params_lengths(&c->data);
+}
+
 /* A setting of physics that is not its default, yet decides no size: the sizes given are others than those that would follow from
  * physics, which they do where a run's own config.yaml is read again. */
 static void warn_idle_physics(struct prism_config_set *set)
@@ -94,7 +112,7 @@ static void warn_idle_physics(struct prism_config_set *set)
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n), *key = keys;
     char where[160];
-    if (given->image.obj_size == 0 || given->telescope.sample_diameter == 0)
+    if (needs_physics(given))
         return;
     prismi_config_defaults(&defaults);
     while (key < keys + n && (!prismi_config_in_section(key, "physics") ||
@@ -185,9 +203,10 @@ int prism_config_finish(struct prism_config_set *set, const struct prism_config 
     set->finished = false;
 
     warn_idle_physics(set);
-    if (c->image.obj_size == 0 || c->telescope.sample_diameter == 0)
+    if (needs_physics(c))
         fill_physics(c);
     PRISM_TRY(derive_sizes(set, c));
+    derive_lengths(c);
     while (c->recon.decoder.n_channels < PRISM_MAX_CHANNELS && c->recon.decoder.channels[c->recon.decoder.n_channels])
         c->recon.decoder.n_channels++;
     if (c->telescope.pattern.roi_diameter_px == 0)

@@ -108,7 +108,7 @@ const struct prismi_section prismi_config_sections[] = {
     {"telescope", "Apertures, where they are, and the detector"},
     {"model", "The decoder network"},
     {"training", "How the decoder is fitted"},
-    {"physics", "Lengths in metres, for sizes given as 0"},
+    {"physics", "Lengths in metres, for sizes given as 0 and for propagated fields"},
     {"mopie", "Projections (algorithm mopie)"},
     {"compute", "Where and how it is computed"},
     {"cache", "What is kept to be used again"},
@@ -124,7 +124,7 @@ bool prismi_config_in_section(const struct prism_config_key *key, const char *se
 
 const char *prismi_config_retired(const char *name)
 {
-    return strcmp(name, "cache.grids_mb") ? NULL : "no run makes the propagators whose transfer functions it was for";
+    return strcmp(name, "cache.grids_mb") ? NULL : "a run makes the transfer functions that it was for at its start, and keeps none";
 }
 
 const char *prism_config_spell(const char *name)

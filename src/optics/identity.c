@@ -24,7 +24,8 @@ static int forward(struct prism_linop *op, prism_mem u, prism_mem x)
     const struct prism_window_desc pad = {p->cplx, 1, p->grid, p->grid, p->obj, p->obj, at, at};
 
     if (!p->complex_object)
-        PRISM_TRY(prismi_map(p->dev, PRISM_MAP_C_FROM_R, p->real, 1, op->x.count, p->object, x, 0, 0, 0, 0));
+        PRISM_TRY(prismi_map(p->dev, PRISM_MAP_C_FROM_R, p->real, 1, op->x.count, p->object, x, 0,
+                             0, 0, 0));
     for (int b = 0; b < p->in.batch; b++, u += field_bytes(p))
         PRISM_TRY(p->dev->ops->window(p->dev, &pad, u, p->complex_object ? x : p->object));
     return 0;
@@ -41,7 +42,8 @@ static int adjoint(struct prism_linop *op, prism_mem gx, prism_mem gu)
     for (int b = 1; b < p->in.batch; b++) {
         gu += field_bytes(p);
         PRISM_TRY(p->dev->ops->window(p->dev, &crop, p->object, gu));
-        PRISM_TRY(prismi_map(p->dev, PRISM_MAP_C_AXPBY, p->real, 1, op->x.count, sum, sum, p->object, 0, 1, 1));
+        PRISM_TRY(prismi_map(p->dev, PRISM_MAP_C_AXPBY, p->real, 1, op->x.count, sum, sum,
+                             p->object, 0, 1, 1));
     }
     if (p->complex_object)
         return 0;
@@ -65,9 +67,10 @@ static const struct prismi_instrument_ops entries = {.select = prismi_instrument
 int prismi_identity_check(struct prism_ctx *ctx, const struct prismi_instrument_params *params)
 {
     if (params->field != params->grid)
-        return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "the identity's field is as large as the grid, %d; field_size is %d: leave it out",
-                          params->grid, params->field);
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "the identity's field is as large as the grid, %d; %s is %d: leave it out",
+            params->grid, prismi_spell(ctx, "field_size"), params->field);
     return 0;
 }
 
@@ -75,7 +78,8 @@ int prismi_identity_create(struct prism_dev *dev, const struct prismi_instrument
                            struct prismi_instrument **out)
 {
     const enum prism_dtype cplx = prism_dtype_complex(params->dtype);
-    const size_t object = (size_t)params->obj * params->obj, pixels = (size_t)params->grid * params->grid;
+    const size_t object = (size_t)params->obj * params->obj,
+                 pixels = (size_t)params->grid * params->grid;
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     int status;
 

@@ -10,10 +10,12 @@ static int no_check(struct prism_ctx *ctx, const struct prismi_instrument_params
 }
 
 const struct prismi_instrument_kind prismi_instrument_kinds[PRISM_INSTRUMENT_COUNT] = {
-    [PRISM_INSTRUMENT_SUBAPERTURE] = {"subaperture", true, no_check, prismi_subaperture_create},
-    [PRISM_INSTRUMENT_PROPAGATED] = {"propagated", true, prismi_propagated_check,
+    [PRISM_INSTRUMENT_SUBAPERTURE] = {"subaperture", true, false, no_check,
+                                      prismi_subaperture_create},
+    [PRISM_INSTRUMENT_PROPAGATED] = {"propagated", true, true, prismi_propagated_check,
                                      prismi_propagated_create},
-    [PRISM_INSTRUMENT_IDENTITY] = {"identity", false, prismi_identity_check, prismi_identity_create},
+    [PRISM_INSTRUMENT_IDENTITY] = {"identity", false, false, prismi_identity_check,
+                                   prismi_identity_create},
 };
 
 int prismi_instrument_create(struct prism_dev *dev, const struct prismi_instrument_params *params,

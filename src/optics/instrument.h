@@ -81,19 +81,20 @@ struct prismi_instrument_params {
     enum prism_instrument kind;
     enum prism_dtype dtype; /* PRISM_F32 or PRISM_F64 */
     bool complex_object;
-    int grid, obj, field; /* sides of the aperture plane, the object and the detector */
-    int n_frames, batch;  /* frames in all, and in a call */
-    bool masks;           /* frames are given by set_mask, else by set_aperture */
-    struct prism_aperture aperture; /* largest one that set_aperture will be given */
-    enum prism_measure_method method;         /* sub-apertures */
-    enum prism_propagator propagator;         /* propagated, as are the lengths: */
+    int grid, obj, field;             /* sides of the aperture plane, the object and the detector */
+    int n_frames, batch;              /* frames in all, and in a call */
+    bool masks;                       /* frames are given by set_mask, else by set_aperture */
+    struct prism_aperture aperture;   /* largest one that set_aperture will be given */
+    enum prism_measure_method method; /* sub-apertures */
+    enum prism_propagator propagator; /* propagated, as are the lengths: */
     double distance_m, pitch_m, wavelength_m; /* pitch_m: of the object's pixels */
 };
 
 /* A kind of instrument: a row of prismi_instrument_kinds. */
 struct prismi_instrument_kind {
     const char *name;
-    bool masks; /* instruments have set_mask */
+    bool masks;   /* it has set_mask */
+    bool lengths; /* it reads propagator, distance_m, pitch_m and wavelength_m */
     /* Refuses what create would refuse for its geometry, and logs warnings. */
     int (*check)(struct prism_ctx *ctx, const struct prismi_instrument_params *params);
     int (*create)(struct prism_dev *dev, const struct prismi_instrument_params *params,

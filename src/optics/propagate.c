@@ -182,8 +182,7 @@ out:
 static void warn_sampling(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g, double distance_m)
 {
     /* the inverse step ends on the plane its partner started from */
-    const struct prism_grid from =
-        method == PRISM_FRESNEL && distance_m < 0 ? prism_grid_lens(g, fabs(distance_m)) : *g;
+    const struct prism_grid from = method == PRISM_FRESNEL && distance_m < 0 ? prism_grid_lens(g, fabs(distance_m)) : *g;
     double y_m = from.ny * from.dy_m * from.dy_m / from.wavelength_m, x_m = from.nx * from.dx_m * from.dx_m / from.wavelength_m;
     if (method == PRISM_FRESNEL && fabs(distance_m) < fmax(y_m, x_m))
         prismi_log(ctx, PRISM_LOG_WARN, "fresnel: %g m is below %g m, where its phase is undersampled; use the angular spectrum",
@@ -205,9 +204,8 @@ static int refuse(struct prism_ctx *ctx, enum prism_propagator method, const str
     if (!isfinite(distance_m))
         return PRISM_FAIL(ctx, PRISM_EINVAL, "propagator: distance_m is %g; give a finite distance", distance_m);
     if (method == PRISM_FRESNEL && fabs(distance_m) < g->wavelength_m)
-        return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "fresnel: distance_m is %g, shorter than the wavelength %g m; use the angular spectrum", distance_m,
-                          g->wavelength_m);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "fresnel: %s is %g, shorter than the wavelength %g m; use the angular spectrum",
+                          prismi_spell(ctx, "distance_m"), distance_m, g->wavelength_m);
     return 0;
 }
 
@@ -227,7 +225,7 @@ int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
 }
 
 int prismi_propagator_create(struct prism_dev *dev, enum prism_propagator method, const struct prism_grid *grid, double distance_m,
-                            enum prism_dtype dtype, struct prism_linop **out)
+                             enum prism_dtype dtype, struct prism_linop **out)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     const bool centred = method != PRISM_ANGULAR_SPECTRUM;

@@ -40,7 +40,8 @@ struct propagated {
 
 /* Rows row0 .. row0 + rows - 1 of frame k's box, whose first sample is (y0, x0)
  * from the plane's centre, from mask [box,box]. */
-static int write_rows(struct propagated *p, int k, int y0, int x0, const uint8_t *mask, int row0, int rows)
+static int write_rows(struct propagated *p, int k, int y0, int x0, const uint8_t *mask, int row0,
+                      int rows)
 {
     const int n = p->grid;
     const int32_t origin[2] = {((y0 + n / 2) % n + n) % n, ((x0 + n / 2) % n + n) % n};
@@ -51,13 +52,14 @@ static int write_rows(struct propagated *p, int k, int y0, int x0, const uint8_t
         p->table[2 * i] = mask[(size_t)row0 * p->box + i] ? p->open : 0;
         p->table[2 * i + 1] = 0;
     }
-    PRISM_TRY(p->dev->ops->write(p->dev, p->origin + (size_t)k * sizeof origin, origin, sizeof origin));
+    PRISM_TRY(
+        p->dev->ops->write(p->dev, p->origin + (size_t)k * sizeof origin, origin, sizeof origin));
     return prismi_dev_put(p->dev, p->pupil + first * prism_dtype_size(p->cplx), p->real, p->table,
                           2 * count);
 }
 
-static int set_aperture(struct prismi_instrument *in, int k, const struct prism_aperture *shape, double cy,
-                        double cx)
+static int set_aperture(struct prismi_instrument *in, int k, const struct prism_aperture *shape,
+                        double cy, double cx)
 {
     struct propagated *p = (struct propagated *)in;
     struct prism_ctx *ctx = prismi_dev_ctx(p->dev);
@@ -70,11 +72,13 @@ static int set_aperture(struct prismi_instrument *in, int k, const struct prism_
         return PRISM_FAIL(ctx, PRISM_EINVAL, "frame %d: radius %g px does not fit a box of %d", k,
                           shape->radius_px, p->box);
     if (!prismi_aperture_cover(shape, p->grid, cy, cx, NULL))
-        return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "frame %d: centred at (%g, %g) px its aperture opens no pixel of the %d x %d "
-                          "plane; move it",
-                          k, cy, cx, p->grid, p->grid);
-    const int y0 = whole ? low : (int)round(cy) - p->box / 2, x0 = whole ? low : (int)round(cx) - p->box / 2;
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "frame %d: centred at (%g, %g) px its aperture opens no pixel of the %d x %d "
+            "plane; move it",
+            k, cy, cx, p->grid, p->grid);
+    const int y0 = whole ? low : (int)round(cy) - p->box / 2,
+              x0 = whole ? low : (int)round(cx) - p->box / 2;
     prismi_aperture_mask(prismi_dev_cache(p->dev), shape, cy, cx, y0, x0, p->box, p->box, p->mask,
                          (size_t)p->box);
     for (int i = 0; i < p->box; i++)
@@ -105,7 +109,8 @@ static size_t plane_bytes(const struct propagated *p)
 
 static struct prism_subaperture_desc cut(const struct propagated *p, int batch)
 {
-    return (struct prism_subaperture_desc){p->cplx, batch, p->grid, p->grid, p->box, p->box, p->box, p->box};
+    return (struct prism_subaperture_desc){p->cplx, batch,  p->grid, p->grid,
+                                           p->box,  p->box, p->box,  p->box};
 }
 
 /* From a plane to the boxes of the selected frames from b on, or back. */
@@ -126,7 +131,8 @@ static int hold(struct prismi_instrument *in, prism_mem x)
     const struct prism_window_desc pad = {p->cplx, 1, p->grid, p->grid, p->obj, p->obj, at, at};
 
     if (!p->complex_object)
-        PRISM_TRY(prismi_map(p->dev, PRISM_MAP_C_FROM_R, p->real, 1, in->op.x.count, p->object, x, 0, 0, 0, 0));
+        PRISM_TRY(prismi_map(p->dev, PRISM_MAP_C_FROM_R, p->real, 1, in->op.x.count, p->object, x,
+                             0, 0, 0, 0));
     PRISM_TRY(p->dev->ops->window(p->dev, &pad, p->plane, p->complex_object ? x : p->object));
     return prism_linop_forward(p->propagator, p->plane, p->plane);
 }
@@ -198,7 +204,8 @@ static struct prism_grid plane_of(const struct prismi_instrument_params *params)
 {
     const bool far = params->propagator == PRISM_FRAUNHOFER; /* it has no lengths */
     const double pitch_m = far ? 1 : params->pitch_m;
-    return (struct prism_grid){params->grid, params->grid, pitch_m, pitch_m, far ? 1 : params->wavelength_m};
+    return (struct prism_grid){params->grid, params->grid, pitch_m, pitch_m,
+                               far ? 1 : params->wavelength_m};
 }
 
 int prismi_propagated_check(struct prism_ctx *ctx, const struct prismi_instrument_params *params)
@@ -207,8 +214,17 @@ int prismi_propagated_check(struct prism_ctx *ctx, const struct prismi_instrumen
 
     if (params->field != params->grid)
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "a propagated field is as large as the grid, %d; field_size is %d: leave it out, or use sub-apertures",
-                          params->grid, params->field);
+                          "a propagated field is as large as the grid, %d; %s is %d: leave it out, "
+                          "or use sub-apertures",
+                          params->grid, prismi_spell(ctx, "field_size"), params->field);
+    if (!(plane.dx_m > 0 && plane.wavelength_m > 0 && isfinite(plane.dx_m) &&
+          isfinite(plane.wavelength_m)))
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "%s other than fraunhofer needs a wavelength and a pitch of the object's "
+                          "pixels; they are %g m and %g "
+                          "m: give %s and %s, or use fraunhofer",
+                          prismi_spell(ctx, "propagator"), plane.wavelength_m, plane.dx_m,
+                          prismi_spell(ctx, "wavelength_m"), prismi_spell(ctx, "pitch_m"));
     return prismi_propagator_check(ctx, params->propagator, &plane, params->distance_m);
 }
 
@@ -219,8 +235,8 @@ static int allocate(struct propagated *p)
     p->table = prismi_alloc(box, 2 * sizeof *p->table);
     p->mask = prismi_alloc(box, sizeof *p->mask);
     if (!p->table || !p->mask)
-        return PRISM_FAIL(prismi_dev_ctx(p->dev), PRISM_ENOMEM, "propagated field: no memory for an aperture of %d x %d", p->box,
-                          p->box);
+        return PRISM_FAIL(prismi_dev_ctx(p->dev), PRISM_ENOMEM,
+                          "propagated field: no memory for an aperture of %d x %d", p->box, p->box);
     p->arena.owner = PRISMI_OWNER_FFT;
     prismi_arena_add(&p->arena, plane_bytes(p), &p->plane);
     if (!p->complex_object)
@@ -238,7 +254,8 @@ int prismi_propagated_create(struct prism_dev *dev, const struct prismi_instrume
 {
     const struct prism_grid plane = plane_of(params);
     const enum prism_dtype cplx = prism_dtype_complex(params->dtype);
-    const size_t pixels = (size_t)params->grid * params->grid, object = (size_t)params->obj * params->obj;
+    const size_t pixels = (size_t)params->grid * params->grid,
+                 object = (size_t)params->obj * params->obj;
     const int box = prism_aperture_box(&params->aperture);
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     int status;
@@ -246,7 +263,8 @@ int prismi_propagated_create(struct prism_dev *dev, const struct prismi_instrume
     *out = NULL;
     struct propagated *p = prismi_alloc(1, sizeof *p);
     if (!p)
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "propagated field: no memory for %zu bytes", sizeof *p);
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "propagated field: no memory for %zu bytes",
+                          sizeof *p);
     *p = (struct propagated){.dev = dev,
                              .real = params->dtype,
                              .cplx = cplx,
@@ -256,18 +274,21 @@ int prismi_propagated_create(struct prism_dev *dev, const struct prismi_instrume
                              .box = params->masks || box > params->grid ? params->grid : box,
                              .open = 1};
     if (params->propagator == PRISM_FRESNEL)
-        p->open = plane.wavelength_m * fabs(params->distance_m) / (plane.dx_m * plane.dx_m * params->grid);
-    p->in = (struct prismi_instrument){.op = {&linear,
-                                              dev,
-                                              {params->complex_object ? cplx : params->dtype, object},
-                                              {cplx, (size_t)params->batch * pixels}},
-                                       .ops = &entries,
-                                       .n_frames = params->n_frames,
-                                       .batch = params->batch,
-                                       .norm2 = 1,
-                                       .normal_scale = 1};
+        p->open = plane.wavelength_m * fabs(params->distance_m) /
+                  (plane.dx_m * plane.dx_m * params->grid);
+    p->in =
+        (struct prismi_instrument){.op = {&linear,
+                                          dev,
+                                          {params->complex_object ? cplx : params->dtype, object},
+                                          {cplx, (size_t)params->batch * pixels}},
+                                   .ops = &entries,
+                                   .n_frames = params->n_frames,
+                                   .batch = params->batch,
+                                   .norm2 = 1,
+                                   .normal_scale = 1};
     prismi_ctx_retain(ctx, "linop");
-    PRISM_TRY_OUT(prismi_propagator_create(dev, params->propagator, &plane, params->distance_m, cplx, &p->propagator));
+    PRISM_TRY_OUT(prismi_propagator_create(dev, params->propagator, &plane, params->distance_m,
+                                           cplx, &p->propagator));
     PRISM_TRY_OUT(allocate(p));
     status = prismi_instrument_start(&p->in);
 out:

@@ -23,15 +23,21 @@ static enum prism_dtype store_type(enum prism_precision p)
 static int check_decoder(struct prism_ctx *ctx, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
 {
     if (p->decoder.no_norm && store_type(p->precision) != PRISM_F32)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %s, which needs normalisation (%s) to keep activations in range; use it, or fp32",
-                          PRISMI_RECON_NAME(ctx, precision), PRISMI_NAMES(precision)[p->precision],
-                          PRISMI_RECON_NAME(ctx, decoder.no_norm));
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL, "%s is %s, which needs normalisation (%s) to keep activations in range; use it, or fp32",
+            PRISMI_RECON_NAME(ctx, precision), PRISMI_NAMES(precision)[p->precision], PRISMI_RECON_NAME(ctx, decoder.no_norm));
     if (p->training.objective == PRISM_OBJ_PROGRESSIVE && dp->field_size != dp->grid_size)
         return PRISM_FAIL(ctx, PRISM_EINVAL,
                           "%s is progressive, which needs fields as large as the grid (%d), for the union of apertures; %s is %d: "
                           "use joint, or leave the fields' size out",
                           PRISMI_RECON_NAME(ctx, training.objective), dp->grid_size, PRISMI_DATA_NAME(ctx, field_size),
                           dp->field_size);
+    if (p->training.objective == PRISM_OBJ_PROGRESSIVE && !prismi_instrument_kinds[dp->instrument].masks)
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "%s is progressive, which needs apertures to take the union of; %s is %s: use joint, or another instrument",
+            PRISMI_RECON_NAME(ctx, training.objective), PRISMI_DATA_NAME(ctx, instrument),
+            prismi_instrument_kinds[dp->instrument].name);
     return 0;
 }
 
@@ -112,8 +118,7 @@ static int choose_store(struct prism_session *s, struct prism_decoder_params *d)
         prismi_log(s->ctx, level, "%s: backend %s has no %s here; running in fp32", PRISMI_RECON_NAME(s->ctx, precision),
                    prism_dev_backend(s->dev), name);
     else if (largest == 0 || largest < caps->half_pays_from)
-        prismi_log(s->ctx, level,
-                   "%s: %s is slower here (largest activation %zu values, threshold %zu); using fp32",
+        prismi_log(s->ctx, level, "%s: %s is slower here (largest activation %zu values, threshold %zu); using fp32",
                    PRISMI_RECON_NAME(s->ctx, precision), name, largest, caps->half_pays_from);
     else
         return 0;

@@ -22,9 +22,9 @@ struct prism_dataset {
     enum prism_dtype dtype;
     struct prismi_arena arena;
     prism_mem object, field, amplitude;
-    bool held;        /* by the instrument: the object */
-    double *exact;    /* [cols] */
-    float *single;    /* [cols] */
+    bool held;     /* by the instrument: the object */
+    double *exact; /* [cols] */
+    float *single; /* [cols] */
 };
 
 /* ---- creation ---- */
@@ -32,21 +32,27 @@ struct prism_dataset {
 static uint64_t hash_all(const struct prism_dataset *ds)
 {
     const struct prism_dataset_params *p = &ds->par;
-    const double numbers[] = {p->grid_size,
-                              p->obj_size,
-                              p->field_size,
-                              p->aperture.shape,
-                              p->aperture.radius_px,
-                              p->aperture.inner_radius_px,
-                              p->aperture.spider_width_px,
-                              p->aperture.n_spiders,
-                              p->snr_db};
-    uint64_t h = prismi_hash64(numbers, sizeof numbers, 0);
-    h = prismi_hash64(&p->seed, sizeof p->seed, h);
+    struct prismi_lines lines = {.n = 0};
+    prismi_data_params_lines(&lines, p);
+    uint64_t h = prismi_hash64(lines.s, lines.n, 0);
     h = prismi_hash64(ds->centres, 2 * (size_t)ds->n * sizeof(double), h);
     if (ds->truth)
         return prismi_hash64(ds->truth, (size_t)p->obj_size * p->obj_size * sizeof(double), h);
     return prismi_hash64(ds->measured, (size_t)ds->n * ds->cols * sizeof(float), h);
+}
+
+static struct prismi_instrument_params instrument_of(const struct prism_dataset_params *p)
+{
+    return (struct prismi_instrument_params){.kind = p->instrument,
+                                             .grid = p->grid_size,
+                                             .obj = p->obj_size,
+                                             .field = p->field_size,
+                                             .aperture = p->aperture,
+                                             .method = p->method,
+                                             .propagator = p->propagator,
+                                             .distance_m = p->distance_m,
+                                             .pitch_m = p->pitch_m,
+                                             .wavelength_m = p->wavelength_m};
 }
 
 static int check(struct prism_ctx *ctx, const struct prism_dataset_params *p, const double *centres, int n)
@@ -61,6 +67,8 @@ static int check(struct prism_ctx *ctx, const struct prism_dataset_params *p, co
     if (n < 1 || n > PRISMI_PATTERN_MAX)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "a data set of %d samples; 1 to %d are possible", n, PRISMI_PATTERN_MAX);
     PRISM_TRY(prism_aperture_check(ctx, &p->aperture));
+    const struct prismi_instrument_params ip = instrument_of(p);
+    PRISM_TRY(prismi_instrument_kinds[ip.kind].check(ctx, &ip));
     for (int k = 0; k < n; k++) {
         double cy = centres[2 * k], cx = centres[2 * k + 1];
         if (!isfinite(cy) || !isfinite(cx))
@@ -79,19 +87,29 @@ static void *copy_of(const void *src, size_t n, size_t size)
     return p ? memcpy(p, src, n * size) : NULL;
 }
 
+/* With zeros and auto resolved. */
+static struct prism_dataset_params resolve(const struct prism_dataset_params *given)
+{
+    struct prism_dataset_params p = *given;
+    if (!p.field_size)
+        p.field_size = p.grid_size;
+    if (p.propagator == PRISM_PROPAGATOR_AUTO)
+        p.propagator = prism_propagator_select(prism_fresnel_number(p.obj_size * p.pitch_m / 2, p.distance_m, p.wavelength_m));
+    return p;
+}
+
 /* What both kinds share. */
 static int begin(struct prism_ctx *ctx, const struct prism_dataset_params *params, const double *centres, int n,
                  struct prism_dataset **out)
 {
     *out = NULL;
-    PRISM_TRY(check(ctx, params, centres, n));
+    const struct prism_dataset_params p = resolve(params);
+    PRISM_TRY(check(ctx, &p, centres, n));
     struct prism_dataset *ds = prismi_alloc(1, sizeof *ds);
     if (!ds)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a data set");
     ds->ctx = ctx;
-    ds->par = *params;
-    if (!ds->par.field_size)
-        ds->par.field_size = ds->par.grid_size;
+    ds->par = p;
     ds->n = n;
     ds->cols = (size_t)ds->par.field_size * ds->par.field_size;
     ds->centres = copy_of(centres, 2 * (size_t)n, sizeof(double));
@@ -127,26 +145,18 @@ int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_par
     return 0;
 }
 
-struct prismi_instrument_params prismi_dataset_instrument(const struct prism_dataset *ds)
-{
-    const struct prism_dataset_params *p = &ds->par;
-    return (struct prismi_instrument_params){.grid = p->grid_size,
-                                             .obj = p->obj_size,
-                                             .field = p->field_size,
-                                             .aperture = p->aperture,
-                                             .method = p->method};
-}
-
 static int set_aperture(struct prism_dataset *ds, int k)
 {
     const double *c = ds->centres + 2 * k;
+    if (!ds->instrument->ops->set_aperture) /* every frame is the same */
+        return 0;
     return ds->instrument->ops->set_aperture(ds->instrument, 0, &ds->par.aperture, c[0], c[1]);
 }
 
 static int simulate_create(struct prism_dataset *ds)
 {
     const struct prism_dataset_params *p = &ds->par;
-    struct prismi_instrument_params ip = prismi_dataset_instrument(ds);
+    struct prismi_instrument_params ip = instrument_of(&ds->par);
     size_t real = prism_dtype_size(ds->dtype), pixels = (size_t)p->obj_size * p->obj_size;
     int status;
     ip.dtype = ds->dtype;
@@ -355,6 +365,11 @@ const double *prism_dataset_centres(const struct prism_dataset *ds)
 const struct prism_dataset_params *prism_dataset_params(const struct prism_dataset *ds)
 {
     return &ds->par;
+}
+
+struct prismi_instrument_params prismi_dataset_instrument(const struct prism_dataset *ds)
+{
+    return instrument_of(&ds->par);
 }
 
 uint64_t prismi_dataset_hash(const struct prism_dataset *ds)

@@ -21,6 +21,10 @@ static int largest_overlap(struct prism_ctx *ctx, struct prism_dataset *ds, int 
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
     const double *c = prism_dataset_centres(ds);
     int g = dp->grid_size, most = 1;
+    if (!prismi_instrument_kinds[dp->instrument].masks) { /* every frame sees all */
+        *out = prism_dataset_count(ds);
+        return 0;
+    }
     size_t pixels = (size_t)g * g;
     int32_t *count = prismi_alloc(pixels, sizeof *count);
     if (!count)

@@ -1,6 +1,7 @@
 /* The table of parameters and what is made from it: checks, lines of a checkpoint, defaults. */
 #include "recon/params.h"
 #include "core/internal.h"
+#include "optics/instrument.h"
 
 #include <float.h>
 #include <limits.h>
@@ -13,6 +14,8 @@
 const char *const PRISMI_NAMES(algorithm)[] = {"decoder", "mopie", NULL};
 const char *const PRISMI_NAMES(aperture)[] = {"circle", "annulus", "hexagon", "obscured", NULL};
 const char *const PRISMI_NAMES(transform)[] = {"auto", "fft", "matrix", NULL};
+const char *const PRISMI_NAMES(instrument)[] = {"subaperture", "propagated", "identity", NULL};
+const char *const PRISMI_NAMES(propagator)[] = {"fraunhofer", "fresnel", "angular_spectrum", "auto", NULL};
 const char *const PRISMI_NAMES(activation)[] = {"none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh", NULL};
 const char *const PRISMI_NAMES(init)[] = {"torch", "xavier", "orthogonal", NULL};
 const char *const PRISMI_NAMES(objective)[] = {"joint", "progressive", NULL};
@@ -27,6 +30,8 @@ const char *const PRISMI_NAMES(precision)[] = {"fp32", "fp64", "tf32", "bf16", "
 NAMES_EVERY(algorithm, PRISM_ALG_COUNT);
 NAMES_EVERY(aperture, PRISM_APERTURE_COUNT);
 NAMES_EVERY(transform, PRISM_MEASURE_METHOD_COUNT);
+NAMES_EVERY(instrument, PRISM_INSTRUMENT_COUNT);
+NAMES_EVERY(propagator, PRISM_PROPAGATOR_AUTO + 1);
 NAMES_EVERY(activation, PRISM_ACT_COUNT);
 NAMES_EVERY(init, PRISM_INIT_ORTHOGONAL + 1);
 NAMES_EVERY(objective, PRISM_OBJ_COUNT);
@@ -45,6 +50,7 @@ _Static_assert(sizeof(enum prism_algorithm) == sizeof(int), "enums are stored as
 #define ADAPTIVE PRISMI_WHEN_ADAPTIVE
 #define PROJECTIONS PRISMI_WHEN_PROJECTIONS
 #define FIRST_PROJECTIONS PRISMI_WHEN_FIRST_PROJECTIONS
+#define LENGTHS PRISMI_WHEN_LENGTHS
 #define FREE PRISMI_WHEN_FREE
 
 #define OF_recon false, struct prism_recon_params
@@ -83,6 +89,16 @@ unsigned prismi_params_when(const struct prism_recon_params *p)
         return ALWAYS | PROJECTIONS;
     return ALWAYS | DECODER | (t->objective == PRISM_OBJ_PROGRESSIVE ? PROGRESSIVE | (t->adaptive ? ADAPTIVE : 0) : JOINT) |
            (t->init_target == PRISM_TARGET_PROJECTION && t->init_steps > 0 ? FIRST_PROJECTIONS : 0);
+}
+
+static unsigned data_when(const struct prism_dataset_params *p)
+{
+    return ALWAYS | (prismi_instrument_kinds[p->instrument].lengths ? LENGTHS : 0);
+}
+
+bool prismi_data_params_lengths(const struct prism_dataset_params *p)
+{
+    return prismi_instrument_kinds[p->instrument].lengths && p->propagator != PRISM_FRAUNHOFER;
 }
 
 void prism_recon_params_default(struct prism_recon_params *params)
@@ -185,7 +201,8 @@ int prismi_params_check(struct prism_ctx *ctx, const struct prism_recon_params *
 
 int prismi_data_params_check(struct prism_ctx *ctx, const struct prism_dataset_params *p)
 {
-    return check_fields(ctx, p, true, ALWAYS);
+    PRISM_TRY(check_fields(ctx, p, true, ALWAYS));
+    return check_fields(ctx, p, true, data_when(p));
 }
 
 /* ---- lines ---- */
@@ -240,12 +257,22 @@ static void write_line(struct prismi_lines *t, const struct prismi_param_row *p,
     }
 }
 
+static void write_lines(struct prismi_lines *t, const void *params, bool data, unsigned when)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].data == data && table[i].when & when && !(table[i].when & FREE))
+            write_line(t, &table[i], (const char *)params + table[i].offset);
+}
+
+void prismi_data_params_lines(struct prismi_lines *t, const struct prism_dataset_params *d)
+{
+    write_lines(t, d, true, data_when(d));
+}
+
 void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params *p, const struct prism_dataset_params *d)
 {
-    unsigned when = prismi_params_when(p);
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].when & when && !(table[i].when & FREE))
-            write_line(t, &table[i], (table[i].data ? (const char *)d : (const char *)p) + table[i].offset);
+    write_lines(t, p, false, prismi_params_when(p));
+    prismi_data_params_lines(t, d);
 }
 
 /* The value in the line of this name, NULL where there is none. */

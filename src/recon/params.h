@@ -24,7 +24,8 @@ enum {
     PRISMI_WHEN_ADAPTIVE = 1 << 4, /* progressive with training.adaptive */
     PRISMI_WHEN_PROJECTIONS = 1 << 5,
     PRISMI_WHEN_FIRST_PROJECTIONS = 1 << 6, /* a decoder whose first fit is to projections */
-    PRISMI_WHEN_FREE = 1 << 7,              /* no condition: a resumed run may have another value */
+    PRISMI_WHEN_LENGTHS = 1 << 7,           /* an instrument that reads lengths */
+    PRISMI_WHEN_FREE = 1 << 8,              /* no condition: a resumed run may have another value */
 };
 unsigned prismi_params_when(const struct prism_recon_params *p);
 
@@ -45,12 +46,15 @@ const struct prismi_param_row *prismi_param_rows(size_t *n);
 /* Names of the enums, NULL-terminated. */
 #define PRISMI_NAMES(list) prismi_names_##list
 extern const char *const PRISMI_NAMES(algorithm)[], *const PRISMI_NAMES(aperture)[], *const PRISMI_NAMES(transform)[],
+    *const PRISMI_NAMES(instrument)[], *const PRISMI_NAMES(propagator)[],
     *const PRISMI_NAMES(activation)[], *const PRISMI_NAMES(init)[], *const PRISMI_NAMES(objective)[], *const PRISMI_NAMES(loss)[],
     *const PRISMI_NAMES(schedule)[], *const PRISMI_NAMES(target)[], *const PRISMI_NAMES(precision)[];
 
 /* Every parameter that matters is in its range: 0, or PRISM_EINVAL naming the parameter, its value and the range. */
 int prismi_params_check(struct prism_ctx *ctx, const struct prism_recon_params *p);
 int prismi_data_params_check(struct prism_ctx *ctx, const struct prism_dataset_params *p);
+/* Does the instrument read lengths, and its propagator as well? */
+bool prismi_data_params_lengths(const struct prism_dataset_params *p);
 
 /* What the user calls a parameter of struct prism_recon_params or struct prism_dataset_params, for a message. */
 #define PRISMI_RECON_NAME(ctx, field) ((void)sizeof((struct prism_recon_params *)0)->field, prismi_spell(ctx, #field))
@@ -64,6 +68,7 @@ struct prismi_lines {
 };
 void prismi_line(struct prismi_lines *t, const char *fmt, ...) PRISM_PRINTF(2, 3);
 /* A line for every parameter that matters and is not free; those of a data set are headed with "data.". */
+void prismi_data_params_lines(struct prismi_lines *t, const struct prism_dataset_params *d);
 void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params *p, const struct prism_dataset_params *d);
 /* The first line that two texts do not share: its name, and the values; "" where a text has no such line. False: they agree. */
 struct prismi_difference {

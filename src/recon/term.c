@@ -9,7 +9,8 @@ static int table_own_apertures(struct prismi_term *term, struct prism_dataset *d
     if (prismi_planning(term->dev))
         return 0;
     for (int k = 0; k < prism_dataset_count(ds); k++) {
-        PRISM_TRY(term->instrument->ops->set_aperture(term->instrument, k, &dp->aperture, centres[2 * k], centres[2 * k + 1]));
+        if (term->instrument->ops->set_aperture) /* else every frame is the same */
+            PRISM_TRY(term->instrument->ops->set_aperture(term->instrument, k, &dp->aperture, centres[2 * k], centres[2 * k + 1]));
         PRISM_TRY(prismi_term_load_target(term, ds, k, k, dtype));
     }
     return prismi_loss_weigh(term->loss);

@@ -39,7 +39,7 @@ int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, en
     int status = 0;
     *q = (struct prismi_unmeasured){.dev = dev, .dtype = dtype, .weight = weight, .grid = grid};
     q->pixels = (size_t)dp->obj_size * dp->obj_size;
-    if (weight == 0)
+    if (weight == 0 || !prismi_instrument_kinds[ip.kind].masks)
         return 0;
     ip.dtype = dtype;
     ip.field = ip.grid;

@@ -400,6 +400,10 @@ START_TEST(physics_without_effect_is_said)
     ck_assert_str_eq(logged, "");
     finish_logged((const char *[]){"obj_name=titan", "sample_diameter=0", NULL});
     ck_assert_str_eq(logged, "");
+    finish_logged((const char *[]){"obj_name=titan", "instrument=propagated", "propagator=fresnel", NULL});
+    ck_assert_str_eq(logged, "");
+    finish_logged((const char *[]){"obj_name=titan", "instrument=propagated", NULL}); /* fraunhofer has no lengths */
+    ck_assert_ptr_nonnull(strstr(logged, "physics.obj_name has no effect"));
     finish_logged((const char *[]){"image_size=1024", "obj_name=europa", "wavelength=6.989e-7", "obj_size=73", "sample_diameter=17",
                                    NULL}); /* as a run writes what it derived */
     ck_assert_str_eq(logged, "");
@@ -409,8 +413,8 @@ END_TEST
 START_TEST(a_key_that_is_gone_is_accepted_and_said)
 {
     finish_logged((const char *[]){"cache.grids_mb=64", NULL});
-    ck_assert_str_eq(logged, "--set cache.grids_mb=64: cache.grids_mb has no effect any more, as no run makes the propagators whose "
-                             "transfer functions it was for; leave it out");
+    ck_assert_str_eq(logged, "--set cache.grids_mb=64: cache.grids_mb has no effect any more, as a run makes the transfer functions "
+                             "that it was for at its start, and keeps none; leave it out");
 }
 END_TEST
 

@@ -1,7 +1,6 @@
 /* Host memory: every creation survives the failure of any one of its allocations and gives back what it took; runs allocate
  * nothing. The linker puts these functions before the allocator. */
-#include "core/internal.h"
-#include "prismrec/optics.h"
+#include "optics/instrument.h"
 #include "support.h"
 
 static int calls, fail_at, live; /* fail_at: the call that gives NULL, 0 = none */
@@ -102,6 +101,30 @@ static int create_propagator(void)
     return status;
 }
 
+static enum prism_instrument instrument;
+
+static int create_instrument(void)
+{
+    const struct prismi_instrument_params p = {.kind = instrument,
+                                               .dtype = PRISM_F32,
+                                               .grid = 16,
+                                               .obj = 8,
+                                               .field = 16,
+                                               .n_frames = 2,
+                                               .batch = 3,
+                                               .aperture = circle,
+                                               .propagator = PRISM_ANGULAR_SPECTRUM,
+                                               .distance_m = 0.001,
+                                               .pitch_m = 1e-5,
+                                               .wavelength_m = 5e-7};
+    struct prismi_instrument *in = NULL;
+    int status = prismi_instrument_create(dev, &p, &in);
+    if (status)
+        return in ? PRISM_EINVAL : status;
+    prismi_instrument_destroy(&in);
+    return status;
+}
+
 static char csv[300];
 static enum prism_pattern_kind kind;
 
@@ -187,6 +210,10 @@ int main(void)
     }
     exhaust("measurement and its operator", create_measure);
     exhaust("propagator", create_propagator);
+    for (int k = 0; k < PRISM_INSTRUMENT_COUNT; k++) {
+        instrument = (enum prism_instrument)k;
+        exhaust(prismi_instrument_kinds[k].name, create_instrument);
+    }
     for (int k = 0; k < PRISM_PATTERN_COUNT; k++) {
         const char *const names[] = {"fermat pattern", "random pattern", "star pattern", "raster pattern", "csv pattern"};
         kind = (enum prism_pattern_kind)k;

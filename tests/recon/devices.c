@@ -20,24 +20,26 @@ struct kind {
     bool amsgrad, complex_object, parallel;
     enum prism_precision precision;
     int n_epochs;
-    bool no_norm;
+    bool no_norm, propagated;
 };
 
 static const struct kind kinds[] = {
-    {"initialisation", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 100, false, false, false, 0, 10, false},
-    {"joint l1", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10, false},
-    {"joint l2 amsgrad", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0, 1}, 0, true, false, false, 0, 10, false},
-    {"joint composite", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0.4, 0.2, 0.2, 0.2}, 0, false, false, false, 0, 10, false},
-    {"progressive l1", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, 0, 10, false},
-    {"progressive ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 1}, 0, false, false, false, 0, 10, false},
-    {"progressive ms-ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 0, 1}, 0, false, false, false, 0, 10, false},
-    {"mopie serial", PRISM_ALG_MOPIE, 0, {1}, 0, false, false, false, 0, 10, false},
-    {"mopie parallel complex", PRISM_ALG_MOPIE, 0, {1}, 0, false, true, true, 0, 10, false},
-    {"joint tf32", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_TF32, 10, false},
-    {"joint bf16", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_BF16, 10, false},
-    {"progressive fp16", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, PRISM_PRECISION_FP16, 10, false},
-    {"progressive, a step each", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, true, false, false, 0, 1, false},
-    {"joint without norm", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10, true},
+    {"initialisation", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 100, false, false, false, 0, 10, false, false},
+    {"joint l1", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10, false, false},
+    {"joint l2 amsgrad", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0, 1}, 0, true, false, false, 0, 10, false, false},
+    {"joint composite", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {0.4, 0.2, 0.2, 0.2}, 0, false, false, false, 0, 10, false, false},
+    {"progressive l1", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, 0, 10, false, false},
+    {"progressive ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 1}, 0, false, false, false, 0, 10, false, false},
+    {"progressive ms-ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 0, 1}, 0, false, false, false, 0, 10, false, false},
+    {"mopie serial", PRISM_ALG_MOPIE, 0, {1}, 0, false, false, false, 0, 10, false, false},
+    {"mopie parallel complex", PRISM_ALG_MOPIE, 0, {1}, 0, false, true, true, 0, 10, false, false},
+    {"joint tf32", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_TF32, 10, false, false},
+    {"joint bf16", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_BF16, 10, false, false},
+    {"progressive fp16", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, PRISM_PRECISION_FP16, 10, false, false},
+    {"progressive, a step each", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, true, false, false, 0, 1, false, false},
+    {"joint without norm", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10, true, false},
+    {"joint behind a Fresnel step", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10, false, true},
+    {"progressive behind a Fresnel step", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {1}, 0, false, false, false, 0, 10, false, true},
 };
 #define N_KINDS ((int)(sizeof kinds / sizeof kinds[0]))
 
@@ -51,6 +53,8 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
 {
     struct outcome out;
     struct problem p = small_problem(ctx, dev, k->precision);
+    if (k->propagated)
+        propagate_problem(&p);
     p.par.algorithm = k->algorithm;
     p.par.training.objective = k->objective;
     memcpy(p.par.training.loss_weights, k->weights, sizeof k->weights);

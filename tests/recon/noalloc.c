@@ -79,6 +79,8 @@ int main(void)
         p.par.precision = PRISM_PRECISION_FP16;
         count(&p, "joint fp16");
         p.par.precision = PRISM_PRECISION_FP32;
+        propagate_problem(&p);
+        count(&p, "joint behind a Fresnel step");
         t->objective = PRISM_OBJ_PROGRESSIVE;
         t->n_epochs = 2 * TO;
         t->adaptive = true;

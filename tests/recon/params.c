@@ -60,7 +60,7 @@ static struct prism_recon_params base_for(const struct prismi_param_row *row)
     }
     if (row->when == PRISMI_WHEN_PROJECTIONS)
         par.algorithm = PRISM_ALG_MOPIE;
-    ck_assert_msg(prismi_params_when(&par) & row->when, "%s", row->name);
+    ck_assert_msg(row->data || prismi_params_when(&par) & row->when, "%s", row->name);
     return par;
 }
 
@@ -118,6 +118,8 @@ START_TEST(both_ends_of_every_range_hold)
     for (const struct prismi_param_row *row = rows; row < rows + n; row++) {
         struct prism_recon_params par = base_for(row);
         struct prism_dataset_params data = *prism_dataset_params(p.ds);
+        if (row->when & PRISMI_WHEN_LENGTHS)
+            data.instrument = PRISM_INSTRUMENT_PROPAGATED;
         void *params = row->data ? (void *)&data : &par;
         switch (row->type) {
         case PRISMI_PARAM_CHOICE:
@@ -301,7 +303,7 @@ START_TEST(other_data_are_refused_by_name)
     for (const struct prismi_param_row *row = rows; row < rows + n; row++) {
         struct prism_dataset_params data = *prism_dataset_params(ours);
         char spelled[80];
-        if (!row->data)
+        if (!row->data || row->when & PRISMI_WHEN_LENGTHS)
             continue;
         change(row, &data);
         p.truth = small_object(data.obj_size);
@@ -317,6 +319,44 @@ START_TEST(other_data_are_refused_by_name)
     p.truth = truth;
     MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(ours), p.truth, prism_dataset_centres(ours), p.n - 1, &p.ds));
     refused("with SAMPLES 7, this session has 6");
+    prism_dataset_destroy(&p.ds);
+    p.ds = ours;
+}
+END_TEST
+
+START_TEST(lengths_are_compared_where_they_matter)
+{
+    const struct prism_recon_params projections = {.algorithm = PRISM_ALG_MOPIE, .mopie = {.loops = 4, .lr_obj = 1}};
+    const double *centres = prism_dataset_centres(p.ds);
+    struct prism_dataset *ours = p.ds;
+    size_t n, compared = 0;
+    const struct prismi_param_row *rows = prismi_param_rows(&n);
+    struct prism_dataset_params data = *prism_dataset_params(ours);
+    save(&projections);
+    data.distance_m = 7;
+    MUST(ctx, prism_dataset_simulate(dev, &data, p.truth, centres, p.n, &p.ds));
+    accepted(); /* sub-apertures have no lengths */
+    prism_dataset_destroy(&p.ds);
+    data.instrument = PRISM_INSTRUMENT_PROPAGATED;
+    data.propagator = PRISM_FRESNEL;
+    data.distance_m = 0.02;
+    data.pitch_m = 1e-5;
+    data.wavelength_m = 5e-7;
+    MUST(ctx, prism_dataset_simulate(dev, &data, p.truth, centres, p.n, &p.ds));
+    save(&projections);
+    for (const struct prismi_param_row *row = rows; row < rows + n; row++) {
+        struct prism_dataset_params other = data;
+        char spelled[80];
+        if (!(row->when & PRISMI_WHEN_LENGTHS))
+            continue;
+        prism_dataset_destroy(&p.ds);
+        change(row, &other);
+        MUST(ctx, prism_dataset_simulate(dev, &other, p.truth, centres, p.n, &p.ds));
+        snprintf(spelled, sizeof spelled, "with %s", capitals(row->name));
+        refused(spelled);
+        compared++;
+    }
+    ck_assert_uint_eq(compared, 4);
     prism_dataset_destroy(&p.ds);
     p.ds = ours;
 }
@@ -402,9 +442,9 @@ START_TEST(every_field_is_counted)
     static const struct {
         const char *head;
         int fields;
-    } parts[] = {{"training.", 26}, {"mopie.", 6}, {"decoder.", 14 - 5 /* derived */}, {"aperture.", 5}, {"", 4 + 6}};
+    } parts[] = {{"training.", 26}, {"mopie.", 6}, {"decoder.", 14 - 5 /* derived */}, {"aperture.", 5}, {"", 4 + 11}};
     const struct prism_recon_params recon = {0, 0, all_decoder, all_training, all_mopie, 0, 0};
-    const struct prism_dataset_params data = {0, 0, 0, all_aperture, 0, 0, 0};
+    const struct prism_dataset_params data = {0, 0, 0, all_aperture, 0, 0, 0, 0, 0, 0, 0, 0};
     size_t n;
     const struct prismi_param_row *rows = prismi_param_rows(&n);
     ck_assert_uint_eq(recon.seed, data.seed);
@@ -462,6 +502,7 @@ int main(void)
     tcase_add_test(t, every_weight_is_compared);
     tcase_add_test(t, channels_are_compared);
     tcase_add_test(t, other_data_are_refused_by_name);
+    tcase_add_test(t, lengths_are_compared_where_they_matter);
     tcase_add_test(t, lines_that_differ_are_found);
     tcase_add_test(t, every_field_has_its_row);
     tcase_add_test(t, every_field_is_counted);

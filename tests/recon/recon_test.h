@@ -140,6 +140,20 @@ static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_d
     return p;
 }
 
+/* The same object and centres behind a Fresnel step of 20 mm. */
+static inline void propagate_problem(struct problem *p)
+{
+    struct prism_dataset *far = p->ds;
+    struct prism_dataset_params dp = *prism_dataset_params(far);
+    dp.instrument = PRISM_INSTRUMENT_PROPAGATED;
+    dp.propagator = PRISM_FRESNEL;
+    dp.distance_m = 0.02;
+    dp.pitch_m = 1e-5;
+    dp.wavelength_m = 5e-7;
+    MUST(p->ctx, prism_dataset_simulate(p->dev, &dp, p->truth, prism_dataset_centres(far), p->n, &p->ds));
+    prism_dataset_destroy(&far);
+}
+
 static inline void release_problem(struct problem *p)
 {
     prism_dataset_destroy(&p->ds);

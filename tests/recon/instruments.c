@@ -1,0 +1,125 @@
+/* Every instrument, through every propagator, in a fit: the loss falls, the result resembles the
+ * truth, and a run that is stopped and resumed ends in the same bits. On ref. */
+#include "prismrec/metrics.h"
+#include "recon_test.h"
+
+#include <unistd.h>
+
+enum { GRID = 32, OBJ = 16, ACROSS = 5, FRAMES = ACROSS * ACROSS };
+enum fit { JOINT, PROGRESSIVE, SERIAL, PARALLEL, FITS };
+
+static struct prism_ctx *ctx;
+static struct prism_dev *dev;
+static char path[300];
+
+static const struct instrument_case {
+    const char *name;
+    enum prism_instrument instrument;
+    enum prism_propagator propagator;
+    double distance_m;
+    double rmse_percent[FITS]; /* of the truth's norm, at most; 0: not a fit for this instrument */
+} cases[] = {
+    {"sub-apertures", PRISM_INSTRUMENT_SUBAPERTURE, PRISM_FRAUNHOFER, 0, {25, 25, 5, 5}},
+    {"fraunhofer", PRISM_INSTRUMENT_PROPAGATED, PRISM_FRAUNHOFER, 0, {25, 25, 5, 5}},
+    {"fresnel", PRISM_INSTRUMENT_PROPAGATED, PRISM_FRESNEL, 0.02, {25, 25, 5, 5}},
+    {"angular spectrum",
+     PRISM_INSTRUMENT_PROPAGATED,
+     PRISM_ANGULAR_SPECTRUM,
+     0.005,
+     {25, 25, 5, 5}},
+    {"identity", PRISM_INSTRUMENT_IDENTITY, PRISM_FRAUNHOFER, 0, {25, 0, 1, 1}},
+};
+
+static struct problem problem_of(const struct instrument_case *c, enum fit fit)
+{
+    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    struct prism_dataset_params dp = *prism_dataset_params(p.ds);
+    double centres[FRAMES][2];
+    for (int k = 0; k < FRAMES; k++) { /* from the middle on, as a pattern has them */
+        const int at = (k + FRAMES / 2) % FRAMES;
+        centres[k][0] = 5.3 * (at / ACROSS - ACROSS / 2);
+        centres[k][1] = 5.3 * (at % ACROSS - ACROSS / 2);
+    }
+    dp.instrument = c->instrument;
+    dp.propagator = c->propagator;
+    dp.distance_m = c->distance_m;
+    dp.pitch_m = 1e-5;
+    dp.wavelength_m = 5e-7;
+    dp.aperture.radius_px = 5;
+    p.n = FRAMES;
+    prism_dataset_destroy(&p.ds);
+    MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, &centres[0][0], p.n, &p.ds));
+    p.par.algorithm = fit >= SERIAL ? PRISM_ALG_MOPIE : PRISM_ALG_DECODER;
+    p.par.mopie.parallel = fit == PARALLEL;
+    p.par.mopie.loops = fit == PARALLEL ? 60 : 8;
+    p.par.training.objective = fit == PROGRESSIVE ? PRISM_OBJ_PROGRESSIVE : PRISM_OBJ_JOINT;
+    p.par.training.max_steps = 200;
+    p.par.training.lr = 4e-3;
+    p.par.training.batch = 5;
+    p.par.training.n_epochs = 20;
+    return p;
+}
+
+/* A step's losses are read now and then: the first and the last reading of the fit. */
+static void run(struct prism_session *s, double *first, double *last)
+{
+    *first = *last = NAN;
+    while (s->st.phase != PRISM_PHASE_DONE) {
+        const bool init = s->st.phase == PRISM_PHASE_INIT;
+        MUST(ctx, prism_session_step(s));
+        if (init || s->st.pending > 0)
+            continue;
+        *first = isnan(*first) ? s->st.loss : *first;
+        *last = s->st.loss;
+    }
+}
+
+static void check(const struct instrument_case *c, enum fit fit)
+{
+    static const char *const names[] = {"joint", "progressive", "projections, one by one",
+                                        "projections, all at once"};
+    struct problem p = problem_of(c, fit);
+    double first, last, *x = new_array(OBJ * OBJ, sizeof *x);
+    struct prism_session *s = new_session(&p);
+    run(s, &first, &last);
+    MUST(ctx, prism_session_result(s, x));
+    const uint64_t whole = session_hash(s);
+    const int steps = (int)s->st.step;
+    const double rmse = prism_rmse_percent(x, p.truth, OBJ * OBJ);
+    prism_session_destroy(&s);
+    tap((fit == PROGRESSIVE || last < first) && rmse < c->rmse_percent[fit],
+        "%s, %s: loss from %.3g to %.3g, RMSE %.2f %%", c->name, names[fit], first, last, rmse);
+
+    s = new_session(&p);
+    run_steps(s, steps / 2);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    prism_session_destroy(&s);
+    s = new_session(&p);
+    MUST(ctx, prism_session_load(s, path));
+    run_steps(s, steps - steps / 2);
+    tap(session_hash(s) == whole, "%s, %s: resumed to the same bits", c->name, names[fit]);
+    prism_session_destroy(&s);
+    release_problem(&p);
+    free(x);
+}
+
+int main(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s/prism-instruments-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(folder))
+        return 1;
+    snprintf(path, sizeof path, "%s/state", folder);
+    ctx = open_ctx();
+    dev = open_dev(ctx, "ref", NULL, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int fit = 0; fit < FITS; fit++)
+            if (cases[i].rmse_percent[fit] > 0)
+                check(&cases[i], (enum fit)fit);
+    prism_dev_close(&dev);
+    prism_ctx_destroy(&ctx);
+    unlink(path);
+    rmdir(folder);
+    return tap_end();
+}
