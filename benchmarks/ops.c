@@ -123,6 +123,7 @@ static int run_decoder(struct bench *b, int grid, int obj)
         bool t = l->conv.transposed;
         const int *from = t ? l->out : l->in, *to = t ? l->in : l->out;
         const struct prism_conv_desc d = {.dtype = PRISM_F32,
+                                          .n = 1,
                                           .cin = from[0],
                                           .h = from[1],
                                           .w = from[2],

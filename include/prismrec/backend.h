@@ -92,11 +92,13 @@ struct prism_fft_desc {
 };
 
 /* With dtype half: x, gx, y, gy and weights are half, sums are kept in F32 and rounded once at the end, and gw is F32.
- * Cross-correlation, batch 1. x [cin,h,w], weights [cout,cin,k,k], y [cout,oh,ow], oh = (h + 2 pad - k)/stride + 1 (floored).
+ * Cross-correlation. x [n,cin,h,w], weights [cout,cin,k,k], y [n,cout,oh,ow], oh = (h + 2 pad - k)/stride + 1 (floored). gw is
+ * the sum over the n images, in their order.
  * Transposed convolution is the same plan with fwd and bwd_x exchanged: torch's ConvTranspose2d weight [Cin,Cout,k,k] is this
  * plan's weight with cout = Cin and cin = Cout. */
 struct prism_conv_desc {
     enum prism_dtype dtype;
+    int n; /* images, >= 1 */
     int cin, h, w, cout, k, stride, pad;
     bool tf32; /* F32 operands may be rounded to 10 bits of mantissa before they are multiplied; a backend may ignore it */
 };

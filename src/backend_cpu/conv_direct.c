@@ -1,20 +1,22 @@
 /* Convolution for few channels and long rows, without unrolling patches.
  *
  * A row of the result is a small dense product: rows of the operand, shifted, times weights that are constant along the row.
- * An item is a band of rows. It copies the rows it needs, padded and split by column modulo the stride, into its thread's
- * scratch, so that every tap is a contiguous row, and runs the register tiles over pointers to them. Nothing is scattered.
+ * An item is a band of rows of an image. It copies the rows it needs, padded and split by column
+ * modulo the stride, into its thread's scratch, so that every tap is a contiguous row, and runs the
+ * register tiles over pointers to them. Nothing is scattered.
  *
  * fwd: y[co,i,:] takes tap (ci,ky,kx) from row i s + ky, split kx mod s, shift kx div s.
  *
  * bwd_x: gx at Y + pad = s V + a, X + pad = s U + b takes only the taps ky = a + s qy, kx = b + s qx, from gy[V - qy, U - qx]:
  * a plain convolution for each of the s s pairs (a,b), whose rows are then interleaved.
  *
- * bwd_w: dot products of gy with the rows of fwd; bands leave partial sums, added in order. */
+ * bwd_w: dot products of gy with the rows of fwd; bands leave partial sums, added in order of the images and their bands. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
 
 enum { BANDS = 16, BAND_MAX = 16, MAX_STRIDE = 4 };
+enum { PARTS = 1 << 22 }; /* elements of partial sums at once, unless one image needs more */
 
 struct direct {
     int k, s, p, cin, cout, h, w, oh, ow;
@@ -85,7 +87,7 @@ static struct lines lines_of(const struct prism_conv *c, const struct direct *g,
     return l;
 }
 
-/* Items of bwd_w. */
+/* Items of bwd_w of an image. */
 static int wbands(const struct prism_conv *c)
 {
     return (c->oh + c->wband - 1) / c->wband;
@@ -102,7 +104,9 @@ static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
     size_t interleave = (size_t)g.cin * (size_t)g.s * g.wz, gy = (size_t)g.cout * (size_t)c->wband * g.wy;
     *scratch = pointer_reals(&g) + up16(row_reals(&g)) + max_size(interleave, gy);
     /* fwd, bwd_x: weights by tile; bwd_w: partial sums */
-    *work = (size_t)wbands(c) * (size_t)g.cout * (size_t)g.taps;
+    const size_t weights = (size_t)g.cout * (size_t)g.taps, parts = (size_t)wbands(c) * weights, images = PARTS / parts;
+    c->wimages = images < 1 ? 1 : images < (size_t)c->d.n ? (int)images : c->d.n;
+    *work = (size_t)c->wimages * parts;
 }
 
 struct direct_run {
@@ -186,18 +190,21 @@ static void fwd_item(const void *arg, size_t item, int thread)
     const struct direct_run *r = arg;
     const struct direct *g = &r->g;
     struct lines l = lines_of(r->c, g, thread);
-    int first = (int)item * r->c->band, count = g->oh - first < r->c->band ? g->oh - first : r->c->band;
+    const size_t image = item / (size_t)r->c->bands;
+    real *y = r->out + image * prismi_cpu_conv_y(r->c);
+    int first = (int)(item % (size_t)r->c->bands) * r->c->band, count = g->oh - first < r->c->band ? g->oh - first : r->c->band;
 
-    load_rows(g, l.rows, r->x, first, (count - 1) * g->s + g->k);
+    load_rows(g, l.rows, r->x + image * prismi_cpu_conv_x(r->c), first, (count - 1) * g->s + g->k);
     point_taps(g, l.in, l.rows);
     for (int i = 0; i < count; i++)
         prismi_cpu_tiles(r->c->dev)->rows(g->cout, g->taps, (size_t)g->ow, r->w, l.in, (size_t)i * row_step(g),
-                                          r->out + (size_t)(first + i) * (size_t)g->ow, (size_t)g->oh * (size_t)g->ow, false);
+                                          y + (size_t)(first + i) * (size_t)g->ow, (size_t)g->oh * (size_t)g->ow, false);
 }
 
-static double macs(const struct direct *g)
+/* Of all images. */
+static double macs(const struct direct_run *r)
 {
-    return (double)g->cout * g->taps * g->oh * g->ow;
+    return (double)r->c->d.n * r->g.cout * r->g.taps * r->g.oh * r->g.ow;
 }
 
 static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
@@ -205,7 +212,7 @@ static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
     const struct direct_run r = {c, direct_of(c), y, x, c->work};
 
     prismi_cpu_tiles(c->dev)->pack(c->work, w, r.g.cout, r.g.taps, (size_t)r.g.taps, false, 1);
-    prismi_cpu_for(c->dev, (size_t)c->bands, macs(&r.g), fwd_item, &r);
+    prismi_cpu_for(c->dev, (size_t)c->d.n * (size_t)c->bands, macs(&r), fwd_item, &r);
 }
 
 /* ---- gradient of x ---- */
@@ -303,12 +310,12 @@ static void point_gradient(const struct direct *g, const real **in, const real *
                             qx + g->q - 1;
 }
 
-/* All channels of the row Y = s V + a - pad, v = V - V0. */
-static void gradient_row(const struct direct_run *r, const struct lines *l, int v, int a, int row)
+/* All channels of the row Y = s V + a - pad of an image, v = V - V0. */
+static void gradient_row(const struct direct_run *r, const struct lines *l, real *gx, int v, int a, int row)
 {
     const struct direct *g = &r->g;
     size_t plane = (size_t)g->h * (size_t)g->w;
-    real *y = r->out + (size_t)row * (size_t)g->w;
+    real *y = gx + (size_t)row * (size_t)g->w;
     int first[MAX_STRIDE], count[MAX_STRIDE];
 
     for (int b = 0; b < g->s; b++) {
@@ -323,20 +330,27 @@ static void gradient_row(const struct direct_run *r, const struct lines *l, int 
         interleave(g, y + (size_t)ci * plane, l->extra + (size_t)(ci * g->s) * g->wz, first, count);
 }
 
+static size_t vbands(const struct direct *g)
+{
+    return (size_t)((g->vs + g->vband - 1) / g->vband);
+}
+
 static void bwd_x_item(const void *arg, size_t item, int thread)
 {
     const struct direct_run *r = arg;
     const struct direct *g = &r->g;
     struct lines l = lines_of(r->c, g, thread);
-    int v0 = (int)item * g->vband, count = g->vs - v0 < g->vband ? g->vs - v0 : g->vband;
+    const size_t image = item / vbands(g);
+    real *gx = r->out + image * prismi_cpu_conv_x(r->c);
+    int v0 = (int)(item % vbands(g)) * g->vband, count = g->vs - v0 < g->vband ? g->vs - v0 : g->vband;
 
-    load_gradient(g, l.rows, r->x, v0, count + g->q - 1);
+    load_gradient(g, l.rows, r->x + image * prismi_cpu_conv_y(r->c), v0, count + g->q - 1);
     point_gradient(g, l.in, l.rows);
     for (int v = 0; v < count; v++) {
         for (int a = 0; a < g->s; a++) {
             int row = g->s * (v0 + v) + a - g->p;
             if (row >= 0 && row < g->h)
-                gradient_row(r, &l, v, a, row);
+                gradient_row(r, &l, gx, v, a, row);
         }
     }
 }
@@ -346,7 +360,7 @@ static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
     const struct direct_run r = {c, direct_of(c), gx, gy, c->work};
 
     pack_backward(&r, c->work, w);
-    prismi_cpu_for(c->dev, (size_t)((r.g.vs + r.g.vband - 1) / r.g.vband), macs(&r.g), bwd_x_item, &r);
+    prismi_cpu_for(c->dev, (size_t)c->d.n * vbands(&r.g), macs(&r), bwd_x_item, &r);
 }
 
 /* ---- gradient of the weights ---- */
@@ -369,13 +383,15 @@ static void bwd_w_item(const void *arg, size_t item, int thread)
     const struct direct_run *r = arg;
     const struct direct *g = &r->g;
     struct lines l = lines_of(r->c, g, thread);
-    int first = (int)item * r->c->wband, count = g->oh - first < r->c->wband ? g->oh - first : r->c->wband;
+    const size_t image = item / (size_t)wbands(r->c);
+    int first = (int)(item % (size_t)wbands(r->c)) * r->c->wband;
+    int count = g->oh - first < r->c->wband ? g->oh - first : r->c->wband;
     int step = g->wy < RUN ? (int)(RUN / g->wy) : 1;
     size_t channel = (size_t)g->oh * g->wy, results = (size_t)(g->cout * g->taps);
-    const real *gy = r->w + (size_t)first * (size_t)g->ow;
+    const real *gy = r->w + image * prismi_cpu_conv_y(r->c) + (size_t)first * (size_t)g->ow;
     real *sums = r->c->work + item * results;
 
-    load_rows(g, l.rows, r->x, first, (count - 1) * g->s + g->k);
+    load_rows(g, l.rows, r->x + image * prismi_cpu_conv_x(r->c), first, (count - 1) * g->s + g->k);
     point_taps(g, l.in, l.rows);
     if ((size_t)g->ow != g->wy) {
         channel = (size_t)r->c->wband * g->wy;
@@ -397,13 +413,20 @@ CPU_HOT static void add(real *y, const real *x, size_t n)
 
 static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
 {
-    const struct direct_run r = {c, direct_of(c), NULL, x, gy};
-    size_t results = (size_t)(r.g.cout * r.g.taps);
+    struct direct_run r = {c, direct_of(c), NULL, x, gy};
+    const size_t results = (size_t)(r.g.cout * r.g.taps);
 
-    prismi_cpu_for(c->dev, (size_t)wbands(c), macs(&r.g), bwd_w_item, &r);
-    memcpy(gw, c->work, results * sizeof *gw);
-    for (int i = 1; i < wbands(c); i++)
-        add(gw, c->work + (size_t)i * results, results);
+    for (int done = 0, some; done < c->d.n; done += some) {
+        some = c->d.n - done < c->wimages ? c->d.n - done : c->wimages;
+        const size_t parts = (size_t)some * (size_t)wbands(c);
+        r.x = x + (size_t)done * prismi_cpu_conv_x(c);
+        r.w = gy + (size_t)done * prismi_cpu_conv_y(c);
+        prismi_cpu_for(c->dev, parts, macs(&r), bwd_w_item, &r);
+        if (!done)
+            memcpy(gw, c->work, results * sizeof *gw);
+        for (size_t i = !done; i < parts; i++)
+            add(gw, c->work + i * results, results);
+    }
 }
 
 const struct conv_method R(prismi_cpu_conv_direct) = {"direct rows", sizes, fwd, bwd_x, bwd_w};

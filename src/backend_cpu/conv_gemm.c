@@ -1,6 +1,6 @@
 /* Convolution of any shape as matrix products over unrolled patches: cols[pixels of the tile, cin k k], tile by tile of output
  * rows. A patch lies as a row of the weights does, so that every product reads and writes weights and their gradient as they are.
- * Tiles run in order, each split over channels and over the product's own tiles. */
+ * Images and their tiles run in order, each split over channels and over the product's own tiles. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
@@ -148,7 +148,7 @@ static void by_channels(const struct gemm_conv *t, prismi_cpu_item *run)
     prismi_cpu_for(t->c->dev, ((size_t)t->c->d.cin + GROUP - 1) / GROUP, (double)patch(t->c) * (double)t->n, run, t);
 }
 
-static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
+static void fwd_image(struct prism_conv *c, real *y, const real *x, const real *w)
 {
     size_t pixels = (size_t)c->oh * (size_t)c->ow;
 
@@ -171,7 +171,13 @@ static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
     }
 }
 
-static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
+static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
+{
+    for (int i = 0; i < c->d.n; i++, y += prismi_cpu_conv_y(c), x += prismi_cpu_conv_x(c))
+        fwd_image(c, y, x, w);
+}
+
+static void bwd_x_image(struct prism_conv *c, real *gx, const real *gy, const real *w)
 {
     size_t pixels = (size_t)c->oh * (size_t)c->ow;
 
@@ -194,7 +200,13 @@ static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
     }
 }
 
-static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
+static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
+{
+    for (int i = 0; i < c->d.n; i++, gx += prismi_cpu_conv_x(c), gy += prismi_cpu_conv_y(c))
+        bwd_x_image(c, gx, gy, w);
+}
+
+static void bwd_w_image(struct prism_conv *c, real *gw, const real *gy, const real *x, bool add)
 {
     size_t pixels = (size_t)c->oh * (size_t)c->ow;
 
@@ -207,7 +219,7 @@ static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
                                            .n = (int)patch(c),
                                            .k = (int)t.n,
                                            .alpha = 1,
-                                           .beta = first ? 1 : 0,
+                                           .beta = add || first ? 1 : 0,
                                            .a = gy + (size_t)first * (size_t)c->ow,
                                            .lda = pixels,
                                            .b = t.cols,
@@ -215,6 +227,12 @@ static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
                                            .c = gw,
                                            .ldc = patch(c)});
     }
+}
+
+static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
+{
+    for (int i = 0; i < c->d.n; i++, gy += prismi_cpu_conv_y(c), x += prismi_cpu_conv_x(c))
+        bwd_w_image(c, gw, gy, x, i > 0);
 }
 
 const struct conv_method R(prismi_cpu_conv_gemm) = {"im2col and gemm", sizes, fwd, bwd_x, bwd_w};

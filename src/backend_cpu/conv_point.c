@@ -1,5 +1,6 @@
-/* Convolution with a single output pixel that sees all of x: y[cout] = W[cout,n] x[n]. The decoder's first layer, where the weights
- * are most of the network and every pass runs at the speed of memory. */
+/* Convolution with a single output pixel that sees all of an image: y[cout] = W[cout,n] x[n] for each
+ * image. The decoder's first layer, where the weights are most of the network and every pass runs at
+ * the speed of memory. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
@@ -50,13 +51,14 @@ static void fwd_item(const void *arg, size_t channel, int thread)
 {
     const struct point_run *r = arg;
     (void)thread;
-    r->out[channel] = dot(r->a + channel * r->n, r->b, r->n);
+    for (size_t i = 0; i < (size_t)r->c->d.n; i++)
+        r->out[i * (size_t)r->c->d.cout + channel] = dot(r->a + channel * r->n, r->b + i * r->n, r->n);
 }
 
 static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
 {
     const struct point_run r = point_run(c, y, w, x);
-    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.cout * (double)r.n, fwd_item, &r);
+    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.n * c->d.cout * (double)r.n, fwd_item, &r);
 }
 
 CPU_HOT static void add4(real *y, const real *w, size_t ld, const real *g, size_t n)
@@ -111,9 +113,12 @@ static void bwd_x_item(const void *arg, size_t item, int thread)
 
 static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
 {
-    const struct point_run r = point_run(c, gx, w, gy);
-    prismi_cpu_for(c->dev, prismi_cpu_point_items((size_t)c->d.cout), (double)c->d.cout * (double)r.n, bwd_x_item, &r);
-    R(prismi_cpu_point_finish)(c, gx);
+    struct point_run r = point_run(c, gx, w, gy);
+
+    for (int i = 0; i < c->d.n; i++, gx += r.n, r.b += c->d.cout) {
+        prismi_cpu_for(c->dev, prismi_cpu_point_items((size_t)c->d.cout), (double)c->d.cout * (double)r.n, bwd_x_item, &r);
+        R(prismi_cpu_point_finish)(c, gx);
+    }
 }
 
 CPU_HOT static void scale(real *y, const real *x, real g, size_t n)
@@ -126,14 +131,18 @@ CPU_HOT static void scale(real *y, const real *x, real g, size_t n)
 static void bwd_w_item(const void *arg, size_t channel, int thread)
 {
     const struct point_run *r = arg;
+    real *gw = r->out + channel * r->n;
+
     (void)thread;
-    scale(r->out + channel * r->n, r->b, r->a[channel], r->n);
+    scale(gw, r->b, r->a[channel], r->n);
+    for (size_t i = 1; i < (size_t)r->c->d.n; i++)
+        add1(gw, r->b + i * r->n, r->a[i * (size_t)r->c->d.cout + channel], r->n);
 }
 
 static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
 {
     const struct point_run r = point_run(c, gw, gy, x);
-    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.cout * (double)r.n, bwd_w_item, &r);
+    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.n * c->d.cout * (double)r.n, bwd_w_item, &r);
 }
 
 const struct conv_method R(prismi_cpu_conv_point) = {"matrix times vector", sizes, fwd, bwd_x, bwd_w};

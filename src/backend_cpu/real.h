@@ -39,6 +39,7 @@ struct prism_conv {
     size_t nscratch; /* elements, a multiple of the alignment */
     int band, bands; /* direct: output rows of an item; items */
     int wband;       /* direct: output rows of an item of bwd_w */
+    int wimages;     /* direct: images whose partial sums bwd_w has at once */
     int tile_rows;   /* gemm: output rows of a column tile */
 };
 
@@ -53,10 +54,21 @@ extern const struct conv_method R(prismi_cpu_conv_point);  /* one output pixel t
 extern const struct conv_method R(prismi_cpu_conv_gemm);   /* any shape: im2col and gemm */
 extern const struct conv_method R(prismi_cpu_conv_direct); /* stride up to 4; for few channels and long rows */
 
+/* Elements of one image. */
+static inline size_t prismi_cpu_conv_x(const struct prism_conv *c)
+{
+    return (size_t)c->d.cin * (size_t)c->d.h * (size_t)c->d.w;
+}
+static inline size_t prismi_cpu_conv_y(const struct prism_conv *c)
+{
+    return (size_t)c->d.cout * (size_t)c->oh * (size_t)c->ow;
+}
+
 real R(prismi_cpu_dot)(const real *a, const real *b, size_t n);
 
-/* conv_point's bwd_x in parts, for whoever has its weights at hand. gx[n] = sum over rows r of g[r] w[r,n]: rows in items, each
- * with a sum of its own, to which some rows are added at a time; then the sums, in order. */
+/* conv_point's bwd_x of one image in parts, for whoever has its weights at hand. gx[n] = sum over rows
+ * r of g[r] w[r,n]: rows in items, each with a sum of its own, to which some rows are added at a time;
+ * then the sums, in order. */
 enum { CPU_POINT_ITEM = 64, CPU_POINT_ROWS = 4 };
 static inline size_t prismi_cpu_point_items(size_t rows)
 {

@@ -20,12 +20,13 @@ static const struct conv_method *choose(const struct prism_conv *c)
     const struct prism_conv_desc *d = &c->d;
     const bool few = d->cin <= FEW_CHANNELS && d->cout <= FEW_CHANNELS;
     const bool written = (d->k == 4 && d->stride == 2 && d->pad == 1) || (d->k == 3 && d->stride == 1 && d->pad <= 2);
+    const bool fits = (size_t)d->n * (size_t)(d->cin > d->cout ? d->cin : d->cout) <= 65535; /* blocks along z */
 
     if (cu(c->dev)->plain)
         return cu_conv_gemm(d->dtype);
     if (conv_pixels(c) == 1 && d->pad == 0 && d->h == d->k && d->w == d->k)
         return cu_conv_point(d->dtype);
-    if (d->dtype != PRISM_F64 && written && (few || conv_patch(c) * conv_pixels(c) > CONV_COLS))
+    if (d->dtype != PRISM_F64 && written && fits && (few || conv_patch(c) * conv_pixels(c) > CONV_COLS))
         return cu_conv_direct(d->dtype);
     return cu_conv_gemm(d->dtype);
 }
@@ -45,8 +46,8 @@ static int prepare(struct prism_conv *c)
         c->scratch = (unsigned char *)scratch;
         CU_TRY(CU_CHECK(c->dev, cudaMemsetAsync(scratch, 0, bytes, cu(c->dev)->stream), "clearing the scratch of a convolution"));
     }
-    snprintf(text, sizeof text, "conv %d->%d %dx%d k%ds%dp%d: %s, %.1f MB of scratch", d->cin, d->cout, d->h, d->w, d->k, d->stride,
-             d->pad, c->method->name, 1e-6 * (double)bytes);
+    snprintf(text, sizeof text, "conv n%d %d->%d %dx%d k%ds%dp%d: %s, %.1f MB of scratch", d->n, d->cin, d->cout, d->h, d->w, d->k,
+             d->stride, d->pad, c->method->name, 1e-6 * (double)bytes);
     host->log(host->user, PRISM_LOG_DEBUG, text);
     return 0;
 }

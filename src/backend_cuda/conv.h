@@ -40,4 +40,15 @@ static inline size_t conv_pixels(const struct prism_conv *c)
     return (size_t)c->oh * (size_t)c->ow;
 }
 
+/* Elements of one image. */
+static inline size_t conv_x(const struct prism_conv *c)
+{
+    return (size_t)c->d.cin * (size_t)c->d.h * (size_t)c->d.w;
+}
+
+static inline size_t conv_y(const struct prism_conv *c)
+{
+    return (size_t)c->d.cout * conv_pixels(c);
+}
+
 #endif

@@ -26,6 +26,7 @@ struct conv_sides {
     int cin, h, w, cout, oh, ow, pad;
     size_t w_out, w_in;
     bool flip, wide; /* wide: runs of P outputs may be stored as one */
+    int n, groups;   /* images; blocks along z for the channels of one */
 };
 
 /* A window of one channel in shared memory: for LINES x TW outputs, ROWS x COLS inputs, every S-th column next to each other */
@@ -169,10 +170,13 @@ static __global__ void __launch_bounds__(THREADS, PER_SM) conv_direct_fwd(T *y, 
     enum { N = SPLIT ? 2 * WARPS : S == 1 ? 4 : 2 };
     __shared__ float4 tile[conv_tile<G, N, SPLIT>::RUNS], taps[N * C * K];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, tx = lane % TX, ty = lane / TX + (SPLIT ? 0 : warp * TY);
-    const int oy0 = blockIdx.y * (SPLIT ? TY : WARPS * TY), ox0 = blockIdx.x * TW, co0 = blockIdx.z * C;
+    const int oy0 = blockIdx.y * (SPLIT ? TY : WARPS * TY), ox0 = blockIdx.x * TW;
+    const int image = blockIdx.z / d.groups, co0 = blockIdx.z % d.groups * C;
     const float *window = reinterpret_cast<const float *>(tile) + ty * S * G::PITCH + tx * P;
     float sum[C][P] = {};
 
+    x += image * ((size_t)d.cin * d.h * d.w);
+    y += image * ((size_t)d.cout * d.oh * d.ow);
     for (int ci0 = 0; ci0 < d.cin; ci0 += N) {
         const int n = min((int)N, d.cin - ci0);
         __syncthreads();
@@ -243,10 +247,13 @@ static __global__ void __launch_bounds__(THREADS, PER_SM) conv_direct_up(T *gx, 
     enum { K = 4, N = SPLIT ? 4 * WARPS : 4 };
     __shared__ float4 tile[conv_tile<G, N, SPLIT>::RUNS], taps[N * C * K];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, tx = lane % TX, ty = lane / TX + (SPLIT ? 0 : warp * TY);
-    const int m0 = blockIdx.y * (SPLIT ? TY : WARPS * TY), n0 = blockIdx.x * TW, co0 = blockIdx.z * C;
+    const int m0 = blockIdx.y * (SPLIT ? TY : WARPS * TY), n0 = blockIdx.x * TW;
+    const int image = blockIdx.z / d.groups, co0 = blockIdx.z % d.groups * C;
     const float *window = reinterpret_cast<const float *>(tile) + ty * G::PITCH + tx * P;
     float sum[C][2][2 * P] = {};
 
+    gy += image * ((size_t)d.cin * d.h * d.w);
+    gx += image * ((size_t)d.cout * d.oh * d.ow);
     for (int ci0 = 0; ci0 < d.cin; ci0 += N) {
         const int n = min((int)N, d.cin - ci0);
         __syncthreads();
@@ -315,14 +322,14 @@ static __global__ void __launch_bounds__(THREADS, PER_SM)
     const float *window = xs + pair / 4 * G::PLANE + pair % 4 * G::PITCH + run * P, *pixels = ys + run * P;
     float sum[C][K] = {};
 
-    for (int i = blockIdx.x; i < tiles; i += gridDim.x) {
-        const int oy0 = i / columns * GY::LINES, ox0 = i % columns * TW;
+    for (int i = blockIdx.x; i < d.n * tiles; i += gridDim.x) {
+        const int image = i / tiles, oy0 = i % tiles / columns * GY::LINES, ox0 = i % columns * TW;
         __syncthreads();
         for (int p = 0; p < nx; p++)
-            stage<G, S, WARPS>(xs + p * G::PLANE, x + (size_t)(ci0 + p) * d.h * d.w, d.h, d.w, oy0 * S - d.pad, ox0 * S - d.pad,
+            stage<G, S, WARPS>(xs + p * G::PLANE, x + ((size_t)image * d.cin + ci0 + p) * d.h * d.w, d.h, d.w, oy0 * S - d.pad, ox0 * S - d.pad,
                                warp);
         for (int p = 0; p < ny; p++)
-            stage<GY, 1, WARPS>(ys + p * GY::PLANE, gy + (size_t)(co0 + p) * d.oh * d.ow, d.oh, d.ow, oy0, ox0, warp);
+            stage<GY, 1, WARPS>(ys + p * GY::PLANE, gy + ((size_t)image * d.cout + co0 + p) * d.oh * d.ow, d.oh, d.ow, oy0, ox0, warp);
         __syncthreads();
         for (int line = 0; line < GY::LINES; line++) {
             float v[S][2 * P];
@@ -382,15 +389,17 @@ static __global__ void __launch_bounds__(32 * SUM_WARPS) conv_direct_sum(float *
 
 /* ---- launches ---- */
 
-/* Blocks for `lines` rows of TW pixels and c channels each. */
-static size_t tiles(int h, int w, int lines, int channels, int c)
+/* Blocks for `lines` rows of TW pixels and c channels each, of n images. */
+static dim3 tile_grid(int n, int h, int w, int lines, int channels, int c)
 {
-    return (size_t)cu_blocks((size_t)h, (size_t)lines) * cu_blocks((size_t)w, TW) * cu_blocks((size_t)channels, (size_t)c);
+    return dim3(cu_blocks((size_t)w, TW), cu_blocks((size_t)h, (size_t)lines),
+                (unsigned)n * cu_blocks((size_t)channels, (size_t)c));
 }
 
-static dim3 tile_grid(int h, int w, int lines, int channels, int c)
+static size_t tiles(int n, int h, int w, int lines, int channels, int c)
 {
-    return dim3(cu_blocks((size_t)w, TW), cu_blocks((size_t)h, (size_t)lines), cu_blocks((size_t)channels, (size_t)c));
+    const dim3 grid = tile_grid(n, h, w, lines, channels, c);
+    return (size_t)grid.x * grid.y * grid.z;
 }
 
 /* From reasoning, not yet measured: with undivided channels, 3 blocks on each processor keep its 4 schedulers busy; below that
@@ -411,31 +420,34 @@ template <class T> static bool aligned_runs(const void *out, int w)
 }
 
 template <class T, int K, int S, int C, bool SPLIT>
-static int launch_fwd(struct prism_conv *c, const struct conv_sides &d, T *y, const T *x, const T *w)
+static int launch_fwd(struct prism_conv *c, struct conv_sides d, T *y, const T *x, const T *w)
 {
+    d.groups = (int)cu_blocks((size_t)d.cout, C);
     return cu_launch(c->dev, "a convolution", conv_direct_fwd<T, K, S, C, SPLIT>,
-                     tile_grid(d.oh, d.ow, SPLIT ? TY : WARPS * TY, d.cout, C), dim3(THREADS), y, x, w, d);
+                     tile_grid(d.n, d.oh, d.ow, SPLIT ? TY : WARPS * TY, d.cout, C), dim3(THREADS), y, x, w, d);
 }
 
 template <class T, int K, int S> static int run_fwd(struct prism_conv *c, const struct conv_sides &d, T *y, const T *x, const T *w)
 {
     const int most = d.cout <= 2 ? 2 : d.cout <= 8 ? 8 : 16;
 
-    if (undivided(c, tiles(d.oh, d.ow, WARPS * TY, d.cout, most)))
+    if (undivided(c, tiles(d.n, d.oh, d.ow, WARPS * TY, d.cout, most)))
         return most == 2   ? launch_fwd<T, K, S, 2, false>(c, d, y, x, w)
                : most == 8 ? launch_fwd<T, K, S, 8, false>(c, d, y, x, w)
                            : launch_fwd<T, K, S, 16, false>(c, d, y, x, w);
-    if (d.cout > 4 && enough(c, tiles(d.oh, d.ow, TY, d.cout, 8)))
+    if (d.cout > 4 && enough(c, tiles(d.n, d.oh, d.ow, TY, d.cout, 8)))
         return launch_fwd<T, K, S, 8, true>(c, d, y, x, w);
-    if (d.cout > 2 && enough(c, tiles(d.oh, d.ow, TY, d.cout, 4)))
+    if (d.cout > 2 && enough(c, tiles(d.n, d.oh, d.ow, TY, d.cout, 4)))
         return launch_fwd<T, K, S, 4, true>(c, d, y, x, w);
     return launch_fwd<T, K, S, 2, true>(c, d, y, x, w);
 }
 
 template <class T, int C, bool SPLIT>
-static int launch_up(struct prism_conv *c, const struct conv_sides &d, T *gx, const T *gy, const T *w)
+static int launch_up(struct prism_conv *c, struct conv_sides d, T *gx, const T *gy, const T *w)
 {
-    const dim3 grid = tile_grid((d.oh + 1) / 2, (d.ow + 1) / 2, SPLIT ? TY : WARPS * TY, d.cout, C);
+    const dim3 grid = tile_grid(d.n, (d.oh + 1) / 2, (d.ow + 1) / 2, SPLIT ? TY : WARPS * TY, d.cout, C);
+
+    d.groups = (int)cu_blocks((size_t)d.cout, C);
     return cu_launch(c->dev, "a convolution", conv_direct_up<T, C, SPLIT>, grid, dim3(THREADS), gx, gy, w, d);
 }
 
@@ -444,17 +456,17 @@ template <class T> static int run_up(struct prism_conv *c, const struct conv_sid
     const int h = (d.oh + 1) / 2, wide = (d.ow + 1) / 2;
 
     if (d.cout > 2)
-        return undivided(c, tiles(h, wide, WARPS * TY, d.cout, 4)) ? launch_up<T, 4, false>(c, d, gx, gy, w)
-               : enough(c, tiles(h, wide, TY, d.cout, 4))          ? launch_up<T, 4, true>(c, d, gx, gy, w)
+        return undivided(c, tiles(d.n, h, wide, WARPS * TY, d.cout, 4)) ? launch_up<T, 4, false>(c, d, gx, gy, w)
+               : enough(c, tiles(d.n, h, wide, TY, d.cout, 4))          ? launch_up<T, 4, true>(c, d, gx, gy, w)
                                                                    : launch_up<T, 2, true>(c, d, gx, gy, w);
-    return undivided(c, tiles(h, wide, WARPS * TY, d.cout, 2)) ? launch_up<T, 2, false>(c, d, gx, gy, w)
+    return undivided(c, tiles(d.n, h, wide, WARPS * TY, d.cout, 2)) ? launch_up<T, 2, false>(c, d, gx, gy, w)
                                                                : launch_up<T, 2, true>(c, d, gx, gy, w);
 }
 
 static struct conv_sides sides(const struct prism_conv *c)
 {
     const size_t taps = (size_t)c->d.k * c->d.k;
-    return {c->d.cin, c->d.h, c->d.w, c->d.cout, c->oh, c->ow, c->d.pad, c->d.cin * taps, taps, false, false};
+    return {c->d.cin, c->d.h, c->d.w, c->d.cout, c->oh, c->ow, c->d.pad, c->d.cin * taps, taps, false, false, c->d.n, 1};
 }
 
 template <class T> static int direct_fwd(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w)
@@ -470,7 +482,7 @@ template <class T> static int direct_bwd_x(struct prism_conv *c, prism_mem gx, p
 {
     const struct conv_sides f = sides(c);
     const struct conv_sides d = {
-        f.cout, f.oh, f.ow, f.cin, f.h, f.w, c->d.k - 1 - f.pad, f.w_in, f.w_out, c->d.stride == 1, aligned_runs<T>(gx, f.w)};
+        f.cout, f.oh, f.ow, f.cin, f.h, f.w, c->d.k - 1 - f.pad, f.w_in, f.w_out, c->d.stride == 1, aligned_runs<T>(gx, f.w), f.n, 1};
 
     return c->d.stride == 2 ? run_up<T>(c, d, (T *)gx, (const T *)gy, (const T *)w)
                             : run_fwd<T, 3, 1>(c, d, (T *)gx, (const T *)gy, (const T *)w);
@@ -484,7 +496,7 @@ static int bwd_w_channels(const struct prism_conv *c)
 /* Partial sums of each weight: as many as give each processor 4 blocks, at most one for each tile. */
 static int bwd_w_parts(const struct prism_conv *c)
 {
-    const size_t all = tiles(c->oh, c->ow, conv_window_gy::LINES, 1, 1);
+    const size_t all = tiles(c->d.n, c->oh, c->ow, conv_window_gy::LINES, 1, 1);
     const size_t groups = (size_t)cu_blocks((size_t)c->d.cin, 4) * cu_blocks((size_t)c->d.cout, (size_t)bwd_w_channels(c));
     const size_t want = 4 * (size_t)cu(c->dev)->sm_count / groups;
     return (int)(want < 1 ? 1 : want < all ? want : all);

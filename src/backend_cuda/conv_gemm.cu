@@ -8,7 +8,7 @@
  * channels on 8 x 8 pixels, to 64 to 32 on 64 x 64) 67 MFLOP each, 2 us at 30 TFLOP/s, over 8.4 MB of weights down to 0.1 MB;
  * columns are 0.3 to 2 MB and stay in the second-level cache. So launches count: two for each direction. im2col reads and writes k
  * values a thread, neighbours along the columns, so that stores and, at stride 1, loads are whole lines; so are the gather's loads,
- * in s runs. For half, columns of bwd_x are F32, so that gx is rounded once. */
+ * in s runs. Images of a batch go one after the other. For half, columns of bwd_x are F32, so that gx is rounded once. */
 #include "backend_cuda/conv.h"
 
 enum { THREADS = 128 };
@@ -120,6 +120,7 @@ template <class T, class TC> struct product {
     size_t ldb;
     TC *c;
     size_t ldc;
+    bool add; /* to what C holds */
 };
 
 /* Column-major, the operands change places: C^T = op(B)^T op(A)^T. */
@@ -131,13 +132,13 @@ template <class T, class TC> static int multiply(struct prism_conv *c, const str
 
     cu_use(c->dev);
     if constexpr (sizeof(T) == sizeof(double)) {
-        const double one = 1, zero = 0;
-        e = cublasDgemm(blas, op_b, op_a, p.n, p.m, p.k, &one, p.b, (int)p.ldb, p.a, (int)p.lda, &zero, p.c, (int)p.ldc);
+        const double one = 1, beta = p.add;
+        e = cublasDgemm(blas, op_b, op_a, p.n, p.m, p.k, &one, p.b, (int)p.ldb, p.a, (int)p.lda, &beta, p.c, (int)p.ldc);
     } else {
-        const float one = 1, zero = 0;
+        const float one = 1, beta = p.add;
         const bool tf32 = sizeof(T) == sizeof(float) && c->d.tf32;
         e = cublasGemmEx(blas, op_b, op_a, p.n, p.m, p.k, &one, p.b, blas_type<T>::value, (int)p.ldb, p.a, blas_type<T>::value,
-                         (int)p.lda, &zero, p.c, blas_type<TC>::value, (int)p.ldc,
+                         (int)p.lda, &beta, p.c, blas_type<TC>::value, (int)p.ldc,
                          tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT);
     }
     return CU_CHECK_BLAS(c->dev, e, "the product of a convolution");
@@ -155,15 +156,16 @@ template <class T> static int gemm_fwd(struct prism_conv *c, prism_mem y, prism_
 {
     const size_t patch = conv_patch(c);
 
-    for (int first = 0, step = band(c); first < c->oh; first += step) {
-        const struct conv_columns g = columns(c, first, step < c->oh - first ? step : c->oh - first);
-        const struct product<T, T> p = {
-            false, false, c->d.cout, g.pixels, (int)patch, (const T *)w, patch, (const T *)c->scratch, (size_t)g.pixels,
-                (T *)y + (size_t)first * c->ow, conv_pixels(c)
-        };
-        CU_TRY(im2col<T>(c, (const T *)x, g, c->d.cin));
-        CU_TRY(multiply(c, p));
-    }
+    for (int image = 0; image < c->d.n; image++)
+        for (int first = 0, step = band(c); first < c->oh; first += step) {
+            const struct conv_columns g = columns(c, first, step < c->oh - first ? step : c->oh - first);
+            const struct product<T, T> p = {
+                false, false, c->d.cout, g.pixels, (int)patch, (const T *)w, patch, (const T *)c->scratch, (size_t)g.pixels,
+                    (T *)y + image * conv_y(c) + (size_t)first * c->ow, conv_pixels(c), false
+            };
+            CU_TRY(im2col<T>(c, (const T *)x + image * conv_x(c), g, c->d.cin));
+            CU_TRY(multiply(c, p));
+        }
     return 0;
 }
 
@@ -174,17 +176,18 @@ template <class T> static int gemm_bwd_x(struct prism_conv *c, prism_mem gx, pri
     const size_t taps = (size_t)c->d.k * c->d.k, plane = (size_t)c->d.h * c->d.w;
     dim3 grid, block;
 
-    for (int first = 0, step = group(c); first < c->d.cin; first += step) {
-        const int n = step < c->d.cin - first ? step : c->d.cin - first;
-        const struct product<T, A> p = {
-            true, false, (int)(n *taps), g.pixels, c->d.cout, (const T *)w + first *taps, conv_patch(c), (const T *)gy,
-                conv_pixels(c), (A *)c->scratch, conv_pixels(c)
-        };
-        CU_TRY(multiply(c, p));
-        spread(plane, (size_t)n, &grid, &block);
-        CU_TRY(cu_launch(c->dev, "a convolution", conv_col2im<T, A>, grid, block, (T *)gx + first * plane, (const A *)c->scratch, g,
-                         n));
-    }
+    for (int image = 0; image < c->d.n; image++)
+        for (int first = 0, step = group(c); first < c->d.cin; first += step) {
+            const int n = step < c->d.cin - first ? step : c->d.cin - first;
+            const struct product<T, A> p = {
+                true, false, (int)(n *taps), g.pixels, c->d.cout, (const T *)w + first *taps, conv_patch(c),
+                    (const T *)gy + image * conv_y(c), conv_pixels(c), (A *)c->scratch, conv_pixels(c), false
+            };
+            CU_TRY(multiply(c, p));
+            spread(plane, (size_t)n, &grid, &block);
+            CU_TRY(cu_launch(c->dev, "a convolution", conv_col2im<T, A>, grid, block, (T *)gx + image * conv_x(c) + first * plane,
+                             (const A *)c->scratch, g, n));
+        }
     return 0;
 }
 
@@ -194,15 +197,16 @@ template <class T> static int gemm_bwd_w(struct prism_conv *c, prism_mem gw, pri
     const struct conv_columns g = columns(c, 0, c->oh);
     const size_t taps = (size_t)c->d.k * c->d.k, plane = (size_t)c->d.h * c->d.w;
 
-    for (int first = 0, step = group(c); first < c->d.cin; first += step) {
-        const int n = step < c->d.cin - first ? step : c->d.cin - first;
-        const struct product<T, A> p = {
-            false, true, c->d.cout, (int)(n *taps), g.pixels, (const T *)gy, conv_pixels(c), (const T *)c->scratch, conv_pixels(c),
-                (A *)gw + first *taps, conv_patch(c)
-        };
-        CU_TRY(im2col<T>(c, (const T *)x + first * plane, g, n));
-        CU_TRY(multiply(c, p));
-    }
+    for (int image = 0; image < c->d.n; image++)
+        for (int first = 0, step = group(c); first < c->d.cin; first += step) {
+            const int n = step < c->d.cin - first ? step : c->d.cin - first;
+            const struct product<T, A> p = {
+                false, true, c->d.cout, (int)(n *taps), g.pixels, (const T *)gy + image * conv_y(c), conv_pixels(c),
+                    (const T *)c->scratch, conv_pixels(c), (A *)gw + first *taps, conv_patch(c), image > 0
+            };
+            CU_TRY(im2col<T>(c, (const T *)x + image * conv_x(c) + first * plane, g, n));
+            CU_TRY(multiply(c, p));
+        }
     return 0;
 }
 

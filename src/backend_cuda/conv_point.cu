@@ -1,8 +1,9 @@
-/* Convolution with a single output pixel that sees all of x: y[rows] = W[rows,n] x[n], the decoder's first layer.
+/* Convolution with a single output pixel that sees all of an image: y[rows] = W[rows,n] x[n] for each of them, the decoder's first
+ * layer.
  *
  * Floor: the bytes of W, 34 MB at 1024 x 8192 in F32: 10 us at 3.3 TB/s, 175 us at 192 GB/s. To reach it, about 20 KB have to be
  * in flight on each processor: every thread has DEEP 16-byte loads of W at once, and there are some 4 blocks of 8 warps for each
- * processor. W is passed over once, in one launch:
+ * processor. W is passed over once an image, in one launch:
  *
  * fwd    a block for each row; x stays in the first-level cache.
  * bwd_x  a block for 32 runs of 16 bytes of columns and a chunk of rows, a warp for each 8th of them. The blocks of a column leave
@@ -119,13 +120,13 @@ static __global__ void __launch_bounds__(THREADS)
 }
 
 template <class T, int V, class A>
-static __global__ void __launch_bounds__(THREADS) conv_point_bwd_w(A *gw, const T *gy, const T *x, int rows, size_t n)
+static __global__ void __launch_bounds__(THREADS) conv_point_bwd_w(A *gw, const T *gy, const T *x, int rows, size_t n, bool add)
 {
     const size_t column = ((size_t)blockIdx.x * THREADS + threadIdx.x) * V;
     const int from = blockIdx.y * OUTER_ROWS, to = min(rows, from + OUTER_ROWS);
     A v[V];
 
-    if (column >= n)
+    if (column >= n) /* add: to what gw holds */
         return;
 #pragma unroll
     for (int j = 0; j < V; j++)
@@ -137,7 +138,7 @@ static __global__ void __launch_bounds__(THREADS) conv_point_bwd_w(A *gw, const 
         cu_pack<A, V> out;
 #pragma unroll
         for (int j = 0; j < V; j++)
-            out.v[j] = g * v[j];
+            out.v[j] = (add ? gw[j] : 0) + g * v[j];
         *reinterpret_cast<cu_pack<A, V> *>(gw) = out;
     }
 }
@@ -170,8 +171,10 @@ template <class T> static int point_fwd(struct prism_conv *c, prism_mem y, prism
     const size_t n = conv_patch(c);
     const bool wide = n % V == 0 && cu_wide(x) && cu_wide(w);
 
-    return cu_launch(c->dev, "a convolution", wide ? conv_point_fwd<T, V> : conv_point_fwd<T, 1>, dim3(c->d.cout), dim3(THREADS),
-                     (T *)y, (const T *)w, (const T *)x, n);
+    for (int i = 0; i < c->d.n; i++)
+        CU_TRY(cu_launch(c->dev, "a convolution", wide ? conv_point_fwd<T, V> : conv_point_fwd<T, 1>, dim3(c->d.cout),
+                         dim3(THREADS), (T *)y + i * conv_y(c), (const T *)w, (const T *)x + i * n, n));
+    return 0;
 }
 
 template <class T> static int point_bwd_x(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w)
@@ -183,9 +186,11 @@ template <class T> static int point_bwd_x(struct prism_conv *c, prism_mem gx, pr
     const bool wide = n % V == 0 && cu_wide(w);
     const dim3 grid(cu_blocks(n, wide ? 32 * V : 32), cu_blocks((size_t)c->d.cout, (size_t)chunk));
 
-    return cu_launch(c->dev, "a convolution", wide ? conv_point_bwd_x<T, V, A> : conv_point_bwd_x<T, 1, A>, grid, dim3(THREADS),
-                     (T *)gx, (const T *)w, (const T *)gy, (A *)c->scratch, (unsigned *)(c->scratch + part_bytes<T>(c)), c->d.cout,
-                     chunk, n);
+    for (int i = 0; i < c->d.n; i++)
+        CU_TRY(cu_launch(c->dev, "a convolution", wide ? conv_point_bwd_x<T, V, A> : conv_point_bwd_x<T, 1, A>, grid, dim3(THREADS),
+                         (T *)gx + i * n, (const T *)w, (const T *)gy + i * conv_y(c), (A *)c->scratch,
+                         (unsigned *)(c->scratch + part_bytes<T>(c)), c->d.cout, chunk, n));
+    return 0;
 }
 
 template <class T> static int point_bwd_w(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x)
@@ -196,8 +201,10 @@ template <class T> static int point_bwd_w(struct prism_conv *c, prism_mem gw, pr
     const bool wide = n % V == 0 && cu_wide(gw);
     const dim3 grid(cu_blocks(n, wide ? THREADS * V : THREADS), cu_blocks((size_t)c->d.cout, OUTER_ROWS));
 
-    return cu_launch(c->dev, "a convolution", wide ? conv_point_bwd_w<T, V, A> : conv_point_bwd_w<T, 1, A>, grid, dim3(THREADS),
-                     (A *)gw, (const T *)gy, (const T *)x, c->d.cout, n);
+    for (int i = 0; i < c->d.n; i++)
+        CU_TRY(cu_launch(c->dev, "a convolution", wide ? conv_point_bwd_w<T, V, A> : conv_point_bwd_w<T, 1, A>, grid, dim3(THREADS),
+                         (A *)gw, (const T *)gy + i * conv_y(c), (const T *)x + i * n, c->d.cout, n, i > 0));
+    return 0;
 }
 
 template <class T> static const struct conv_method *method(void)

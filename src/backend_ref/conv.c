@@ -48,8 +48,8 @@ int prismi_ref_conv_create(struct prism_dev *dev, const struct prism_conv_desc *
     if (is_half(d)) {
         plan->desc.dtype = PRISM_F32;
         plan->half = d->dtype;
-        plan->nx = (size_t)d->cin * (size_t)d->h * (size_t)d->w;
-        plan->ny = (size_t)d->cout * (size_t)prism_conv_out(d, d->h) * (size_t)prism_conv_out(d, d->w);
+        plan->nx = (size_t)d->n * (size_t)d->cin * (size_t)d->h * (size_t)d->w;
+        plan->ny = (size_t)d->n * (size_t)d->cout * (size_t)prism_conv_out(d, d->h) * (size_t)prism_conv_out(d, d->w);
         plan->nw = (size_t)d->cout * (size_t)d->cin * (size_t)d->k * (size_t)d->k;
         plan->x = malloc((plan->nx + plan->ny + plan->nw) * sizeof *plan->x);
         if (!plan->x) {

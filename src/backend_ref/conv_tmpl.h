@@ -1,14 +1,15 @@
 /* All three directions visit the same products: output sample (oy, ox) of channel co meets input sample
  * (oy stride + ky - pad, ox stride + kx - pad) of channel ci under weight (co, ci, ky, kx). The innermost loop runs along x, over
- * the ox whose input sample exists. */
+ * the ox whose input sample exists. Images are told apart by their planes: channel co of image i is plane i cout + co. */
 
 static void T(conv_fwd)(const struct prism_conv_desc *d, REAL *restrict y, const REAL *restrict x, const REAL *restrict w)
 {
     int oh = prism_conv_out(d, d->h), ow = prism_conv_out(d, d->w), s = d->stride;
 
-    for (int co = 0; co < d->cout; co++)
+    for (size_t plane = 0; plane < (size_t)d->n * d->cout; plane++)
         for (int oy = 0; oy < oh; oy++) {
-            REAL *line = y + ((size_t)co * oh + oy) * ow;
+            const size_t image = plane / d->cout, co = plane % d->cout;
+            REAL *line = y + (plane * oh + oy) * ow;
             memset(line, 0, (size_t)ow * sizeof *line);
             for (int ci = 0; ci < d->cin; ci++)
                 for (int ky = 0; ky < d->k; ky++) {
@@ -16,9 +17,9 @@ static void T(conv_fwd)(const struct prism_conv_desc *d, REAL *restrict y, const
                     if (iy < 0 || iy >= d->h)
                         continue;
                     for (int kx = 0; kx < d->k; kx++) {
-                        REAL weight = w[(((size_t)co * d->cin + ci) * d->k + ky) * d->k + kx];
+                        REAL weight = w[((co * d->cin + ci) * d->k + ky) * d->k + kx];
                         struct range r = conv_range(d, ow, kx);
-                        const REAL *in = x + ((size_t)ci * d->h + iy) * d->w + r.in;
+                        const REAL *in = x + ((image * d->cin + ci) * d->h + iy) * d->w + r.in;
                         for (int i = 0; i < r.n; i++)
                             line[r.out + i] += weight * in[i * s];
                     }
@@ -30,8 +31,8 @@ static void T(conv_bwd_x)(const struct prism_conv_desc *d, REAL *restrict gx, co
 {
     int oh = prism_conv_out(d, d->h), ow = prism_conv_out(d, d->w), s = d->stride;
 
-    memset(gx, 0, (size_t)d->cin * d->h * d->w * sizeof *gx);
-    for (int ci = 0; ci < d->cin; ci++)
+    memset(gx, 0, (size_t)d->n * d->cin * d->h * d->w * sizeof *gx);
+    for (size_t plane = 0; plane < (size_t)d->n * d->cin; plane++)
         for (int co = 0; co < d->cout; co++)
             for (int oy = 0; oy < oh; oy++)
                 for (int ky = 0; ky < d->k; ky++) {
@@ -39,10 +40,11 @@ static void T(conv_bwd_x)(const struct prism_conv_desc *d, REAL *restrict gx, co
                     if (iy < 0 || iy >= d->h)
                         continue;
                     for (int kx = 0; kx < d->k; kx++) {
+                        const size_t image = plane / d->cin, ci = plane % d->cin;
                         REAL weight = w[(((size_t)co * d->cin + ci) * d->k + ky) * d->k + kx];
                         struct range r = conv_range(d, ow, kx);
-                        REAL *line = gx + ((size_t)ci * d->h + iy) * d->w + r.in;
-                        const REAL *out = gy + ((size_t)co * oh + oy) * ow + r.out;
+                        REAL *line = gx + (plane * d->h + iy) * d->w + r.in;
+                        const REAL *out = gy + ((image * d->cout + co) * oh + oy) * ow + r.out;
                         for (int i = 0; i < r.n; i++)
                             line[i * s] += weight * out[i];
                     }
@@ -59,12 +61,13 @@ static void T(conv_bwd_w)(const struct prism_conv_desc *d, REAL *restrict gw, co
                 for (int kx = 0; kx < d->k; kx++, gw++) {
                     struct range r = conv_range(d, ow, kx);
                     double sum = 0;
-                    for (int oy = 0; oy < oh; oy++) {
-                        int iy = oy * s + ky - d->pad;
+                    for (size_t row = 0; row < (size_t)d->n * oh; row++) {
+                        const size_t image = row / oh, oy = row % oh;
+                        int iy = (int)oy * s + ky - d->pad;
                         if (iy < 0 || iy >= d->h)
                             continue;
-                        const REAL *in = x + ((size_t)ci * d->h + iy) * d->w + r.in;
-                        const REAL *out = gy + ((size_t)co * oh + oy) * ow + r.out;
+                        const REAL *in = x + ((image * d->cin + ci) * d->h + iy) * d->w + r.in;
+                        const REAL *out = gy + ((image * d->cout + co) * oh + oy) * ow + r.out;
                         for (int i = 0; i < r.n; i++)
                             sum += (double)out[i] * in[i * s];
                     }

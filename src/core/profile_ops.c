@@ -192,12 +192,13 @@ static struct prismi_profile_node *find_conv(struct prismi_profile *p, const cha
     uint64_t a =
         (uint64_t)d->dtype | (uint64_t)d->tf32 << 4 | (uint64_t)d->k << 8 | (uint64_t)d->stride << 24 | (uint64_t)d->pad << 40;
     struct prismi_profile_node *n =
-        find(p, name, a, (uint64_t)d->cin << 32 | (uint32_t)d->cout, (uint64_t)d->h << 32 | (uint32_t)d->w);
+        find(p, name, a, (uint64_t)d->cin << 32 | (uint32_t)d->cout,
+             (uint64_t)d->n << 48 | (uint64_t)d->h << 24 | (uint32_t)d->w);
     if (FRESH(n)) {
         double in = d->cin, out = d->cout, taps = (double)d->k * d->k;
-        double pixels = (double)prism_conv_out(d, d->h) * prism_conv_out(d, d->w);
-        double words = in * d->h * d->w + out * pixels + in * out * taps;
-        LABEL(n, "%s cin%d h%d w%d cout%d k%d s%d p%d%s %s", name, d->cin, d->h, d->w, d->cout, d->k, d->stride, d->pad,
+        double pixels = (double)d->n * prism_conv_out(d, d->h) * prism_conv_out(d, d->w);
+        double words = in * d->n * d->h * d->w + out * pixels + in * out * taps;
+        LABEL(n, "%s n%d cin%d h%d w%d cout%d k%d s%d p%d%s %s", name, d->n, d->cin, d->h, d->w, d->cout, d->k, d->stride, d->pad,
               d->tf32 ? " tf32" : "", dtype_names[d->dtype]);
         n->flops = run ? 2 * in * out * taps * pixels : 0;
         n->bytes = run ? words * (double)prism_dtype_size(d->dtype) : 0;

@@ -13,6 +13,7 @@ static struct prism_conv_desc plan_desc(const struct prismi_layer *l)
     const struct prismi_conv_shape *c = &l->conv;
     const int *x = c->transposed ? l->out : l->in, *y = c->transposed ? l->in : l->out;
     return (struct prism_conv_desc){.dtype = l->dtype,
+                                    .n = 1,
                                     .cin = x[0],
                                     .h = x[1],
                                     .w = x[2],

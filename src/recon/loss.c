@@ -99,7 +99,7 @@ static int structural_create(struct prismi_loss *l)
             continue;
         const struct scale *fine = s - 1;
         const struct prism_conv_desc d = {
-            .dtype = p->dtype, .cin = 1, .h = fine->h, .w = fine->w, .cout = 1, .k = 2, .stride = 2, .pad = 0};
+            .dtype = p->dtype, .n = 1, .cin = 1, .h = fine->h, .w = fine->w, .cout = 1, .k = 2, .stride = 2, .pad = 0};
         PRISM_TRY(l->dev->ops->conv_create(l->dev, &d, &s->pool));
     }
     plan_constants(l);

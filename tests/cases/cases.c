@@ -223,6 +223,13 @@ static const char *const conv_shapes[] = {
     "conv cin8 h67 w131 cout2 k4 s2 p1",
     "conv cin33 h6 w5 cout40 k3 s1 p2",
     "conv cin256 h4 w4 cout100 k4 s1 p0",
+    /* batches: each method of each backend, half a tile and whole ones */
+    "conv n3 cin3 h9 w7 cout2 k3 s1 p1",
+    "conv n2 cin5 h4 w4 cout6 k4 s1 p0",
+    "conv n5 cin3 h6 w33 cout4 k3 s1 p1",
+    "conv n3 cin8 h16 w70 cout5 k4 s2 p1",
+    "conv n4 cin16 h16 w16 cout20 k3 s1 p1",
+    "conv n2 cin4 h8 w8 cout3 k2 s2 p0",
     /* many channels, a decoder's last layers (checked by residuals) */
     "conv cin128 h16 w16 cout128 k4 s2 p1",
     "conv cin4 h512 w512 cout2 k3 s1 p1",

@@ -1,6 +1,7 @@
 /* Problem strings: the one list of shapes that the tests verify and the benchmarks time.
  *
- *   conv cin64 h8 w8 cout32 k4 s2 p1 f32      cross-correlation, all three directions; add `tf32` for the hint
+ *   conv cin64 h8 w8 cout32 k4 s2 p1 f32      cross-correlation, all three directions; add `n3` for a batch, `tf32`
+ *                                             for the hint
  *   fft b3 h7 w9 f32                          add `inplace` for dst == src, `factors`, `top5 rows4 left2 cols3` for a support
  *   gemm m5 n7 k9 ta tb alpha2 beta1 f32      words present or absent, alpha and beta integers
  *   map adam r3 c1001 f32                     add `scaled` for u = 0.37, `skip` for u = NaN; map act relu r3 c1001 inplace f32, add_row likewise

@@ -32,7 +32,7 @@ int main(void)
     PIN("reductions", PRISM_REDUCE_COUNT, 8);
     PIN("activations", PRISM_ACT_COUNT, 7);
     PIN("sizeof prism_fft_desc", sizeof(struct prism_fft_desc), 32);
-    PIN("sizeof prism_conv_desc", sizeof(struct prism_conv_desc), 36);
+    PIN("sizeof prism_conv_desc", sizeof(struct prism_conv_desc), 40);
     PIN("sizeof prism_subaperture_desc", sizeof(struct prism_subaperture_desc), 32);
     PIN("sizeof prism_subaperture_args", sizeof(struct prism_subaperture_args), 64);
     PIN("sizeof prism_norm_args", sizeof(struct prism_norm_args), 72);

@@ -166,7 +166,7 @@ static void check_adam_outer(enum prism_map op)
     double step[3] = {0.3, 2, 0.5}, *x = random_reals(R), *z = random_reals(C), *tmp = reals(PRISM_ADAM_OUTER_ROWS * C), *y[4];
     double *expected[4], *g = reals(M), worst = 0;
     double *v[4], *expected_v[4], *ga = reals(R), *expected_ga = reals(R), *product = reals(C);
-    struct prism_conv_desc cd = {.dtype = PRISM_F64, .cin = C, .h = 1, .w = 1, .cout = R, .k = 1, .stride = 1};
+    struct prism_conv_desc cd = {.dtype = PRISM_F64, .n = 1, .cin = C, .h = 1, .w = 1, .cout = R, .k = 1, .stride = 1};
     struct prism_adam_outer_args outer = {.a = MEM(x), .b = MEM(z), .step = MEM(step), .tmp = MEM(tmp)};
     struct prism_map_args a = {.x = {MEM(g), MEM(step)}, .s = {d.b1, d.b2, d.eps}};
 

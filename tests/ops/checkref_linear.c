@@ -97,20 +97,21 @@ static void check_fft(void)
 static void check_conv(struct prism_conv_desc d)
 {
     int oh = prism_conv_out(&d, d.h), ow = prism_conv_out(&d, d.w);
-    size_t nx = (size_t)(d.cin * d.h * d.w), ny = (size_t)(d.cout * oh * ow), nw = (size_t)(d.cout * d.cin * d.k * d.k);
+    size_t nx = (size_t)(d.n * d.cin * d.h * d.w), ny = (size_t)(d.n * d.cout * oh * ow), nw = (size_t)(d.cout * d.cin * d.k * d.k);
     double *x = random_reals(nx), *w = random_reals(nw), *gy = random_reals(ny), *y = reals(ny), *gx = reals(nx), *gw = reals(nw);
     double *y0 = reals(ny), *gx0 = reals(nx), *gw0 = reals(nw), product;
     struct prism_conv *plan;
     char text[64];
 
-    for (int co = 0; co < d.cout; co++)
+    for (int plane = 0; plane < d.n * d.cout; plane++)
         for (int oy = 0; oy < oh; oy++)
             for (int ox = 0; ox < ow; ox++)
                 for (int ci = 0; ci < d.cin; ci++)
                     for (int ky = 0; ky < d.k; ky++)
                         for (int kx = 0; kx < d.k; kx++) {
+                            int image = plane / d.cout, co = plane % d.cout;
                             int iy = oy * d.stride + ky - d.pad, ix = ox * d.stride + kx - d.pad;
-                            int at_x = (ci * d.h + iy) * d.w + ix, at_y = (co * oh + oy) * ow + ox;
+                            int at_x = ((image * d.cin + ci) * d.h + iy) * d.w + ix, at_y = (plane * oh + oy) * ow + ox;
                             int at_w = ((co * d.cin + ci) * d.k + ky) * d.k + kx;
                             if (iy < 0 || ix < 0 || iy >= d.h || ix >= d.w)
                                 continue;
@@ -123,7 +124,7 @@ static void check_conv(struct prism_conv_desc d)
     ref->ops->conv_bwd_x(plan, MEM(gx), MEM(gy), MEM(w));
     ref->ops->conv_bwd_w(plan, MEM(gw), MEM(gy), MEM(x));
     ref->ops->conv_destroy(plan);
-    snprintf(text, sizeof text, "conv cin%d h%d w%d cout%d k%d s%d p%d", d.cin, d.h, d.w, d.cout, d.k, d.stride, d.pad);
+    snprintf(text, sizeof text, "conv n%d cin%d h%d w%d cout%d k%d s%d p%d", d.n, d.cin, d.h, d.w, d.cout, d.k, d.stride, d.pad);
     expect(worst_difference(y, y0, ny), 1e-13, "%s fwd by definition", text);
     expect(worst_difference(gx, gx0, nx), 1e-13, "%s bwd_x by definition", text);
     expect(worst_difference(gw, gw0, nw), 1e-13, "%s bwd_w by definition", text);
@@ -252,9 +253,10 @@ static void check_blur(int planes, int h, int w, int radius)
 void check_linear(void)
 {
     static const struct prism_conv_desc convs[] = {
-        {PRISM_F64, 1, 1, 1, 1, 1, 1, 0, false},  {PRISM_F64, 3, 9, 7, 2, 3, 1, 1, false}, {PRISM_F64, 4, 7, 8, 3, 4, 2, 1, false},
-        {PRISM_F64, 2, 10, 9, 3, 5, 3, 2, false}, {PRISM_F64, 3, 6, 5, 4, 3, 1, 3, false}, {PRISM_F64, 5, 4, 4, 6, 4, 1, 0, false},
-        {PRISM_F64, 2, 3, 4, 2, 4, 2, 2, false},  {PRISM_F64, 1, 6, 7, 3, 2, 3, 0, false}, {PRISM_F64, 2, 2, 2, 2, 5, 1, 4, false},
+        {PRISM_F64, 1, 1, 1, 1, 1, 1, 1, 0, false},  {PRISM_F64, 1, 3, 9, 7, 2, 3, 1, 1, false}, {PRISM_F64, 1, 4, 7, 8, 3, 4, 2, 1, false},
+        {PRISM_F64, 1, 2, 10, 9, 3, 5, 3, 2, false}, {PRISM_F64, 1, 3, 6, 5, 4, 3, 1, 3, false}, {PRISM_F64, 1, 5, 4, 4, 6, 4, 1, 0, false},
+        {PRISM_F64, 1, 2, 3, 4, 2, 4, 2, 2, false},  {PRISM_F64, 1, 1, 6, 7, 3, 2, 3, 0, false}, {PRISM_F64, 1, 2, 2, 2, 2, 5, 1, 4, false},
+        {PRISM_F64, 3, 2, 5, 6, 4, 3, 2, 1, false}, {PRISM_F64, 2, 3, 4, 4, 5, 4, 1, 0, false},
     };
 
     check_fft();

@@ -150,7 +150,7 @@ static int adam_outer_create(struct prism_dev *dev, const struct problem *p, voi
 {
     int cols = (int)outer_cols(p), k = cols % 16 ? 1 : 4;
     struct prism_conv_desc d = {
-        .dtype = p->dtype, .cin = cols / k / k, .h = k, .w = k, .cout = (int)outer_rows(p), .k = k, .stride = 1};
+        .dtype = p->dtype, .n = 1, .cin = cols / k / k, .h = k, .w = k, .cout = (int)outer_rows(p), .k = k, .stride = 1};
     struct prism_conv *conv = NULL;
     int status = dev->ops->conv_create(dev, &d, &conv);
 

@@ -217,9 +217,16 @@ static void spectrum_build(struct problem *p)
 
 struct prism_conv_desc problem_conv(const struct problem *p)
 {
-    return (struct prism_conv_desc){p->dtype,    INT("cin", 1),  INT("h", 1),
-                                    INT("w", 1), INT("cout", 1), INT("k", 1),
-                                    INT("s", 1), INT("p", 0),    case_has(p->text, "tf32")};
+    return (struct prism_conv_desc){.dtype = p->dtype,
+                                    .n = INT("n", 1),
+                                    .cin = INT("cin", 1),
+                                    .h = INT("h", 1),
+                                    .w = INT("w", 1),
+                                    .cout = INT("cout", 1),
+                                    .k = INT("k", 1),
+                                    .stride = INT("s", 1),
+                                    .pad = INT("p", 0),
+                                    .tf32 = case_has(p->text, "tf32")};
 }
 
 static int conv_create(struct prism_dev *dev, const struct problem *p, void **plan)
@@ -251,11 +258,11 @@ static void conv_build(struct problem *p)
 {
     struct prism_conv_desc d = problem_conv(p);
     size_t pixels = (size_t)prism_conv_out(&d, d.h) * (size_t)prism_conv_out(&d, d.w), taps = (size_t)d.k * (size_t)d.k;
-    size_t x = (size_t)d.cin * (size_t)d.h * (size_t)d.w, y = (size_t)d.cout * pixels, w = (size_t)(d.cin * d.cout) * taps;
+    size_t n = (size_t)d.n, x = n * (size_t)d.cin * (size_t)d.h * (size_t)d.w, y = n * (size_t)d.cout * pixels, w = (size_t)(d.cin * d.cout) * taps;
 
     operand_add(p, HALF, OUT, y, 4 * sqrt((double)((size_t)d.cin * taps)));
     operand_add(p, HALF, OUT, x, 4 * sqrt((double)((size_t)d.cout * taps)));
-    operand_add(p, REAL, OUT, w, 4 * sqrt((double)pixels));
+    operand_add(p, REAL, OUT, w, 4 * sqrt((double)(n * pixels)));
     operand_random(p, HALF, IN, x, 0);
     operand_random(p, HALF, IN, w, 0);
     operand_random(p, HALF, IN, y, 0);

@@ -16,7 +16,7 @@ bool problem_is_large(const struct problem *p)
     case_word(p->text, 0, op);
     if (op[0] == 'c' && op[2] == 'n') {
         struct prism_conv_desc d = problem_conv(p);
-        return (double)p->operand[2].n * prism_conv_out(&d, d.h) * prism_conv_out(&d, d.w) > 1.5e7;
+        return (double)d.n * (double)p->operand[2].n * prism_conv_out(&d, d.h) * prism_conv_out(&d, d.w) > 1.5e7;
     }
     if (op[0] == 'g') {
         struct prism_gemm_desc d = problem_gemm(p);
@@ -55,21 +55,23 @@ static double pixel(const double *image, int channel, int y, int x, int h, int w
 
 static double sample_y(const struct conv *c, size_t at)
 {
-    int ox = (int)(at % (size_t)c->ow), oy = (int)(at / (size_t)c->ow % (size_t)c->oh), co = (int)(at / (size_t)(c->ow * c->oh));
+    int ox = (int)(at % (size_t)c->ow), oy = (int)(at / (size_t)c->ow % (size_t)c->oh), plane = (int)(at / (size_t)(c->ow * c->oh));
+    int co = plane % c->d.cout, before = plane / c->d.cout * c->d.cin;
     double sum = 0;
 
     for (int ci = 0; ci < c->d.cin; ci++)
         for (int ky = 0; ky < c->d.k; ky++)
             for (int kx = 0; kx < c->d.k; kx++)
                 sum += weight(c, co, ci, ky, kx) *
-                       pixel(c->x, ci, oy * c->d.stride + ky - c->d.pad, ox * c->d.stride + kx - c->d.pad, c->d.h, c->d.w);
+                       pixel(c->x, before + ci, oy * c->d.stride + ky - c->d.pad, ox * c->d.stride + kx - c->d.pad, c->d.h, c->d.w);
     return sum;
 }
 
 static double sample_gx(const struct conv *c, size_t at)
 {
     int ix = (int)(at % (size_t)c->d.w), iy = (int)(at / (size_t)c->d.w % (size_t)c->d.h);
-    int ci = (int)(at / (size_t)(c->d.w * c->d.h)), s = c->d.stride;
+    int plane = (int)(at / (size_t)(c->d.w * c->d.h)), s = c->d.stride;
+    int ci = plane % c->d.cin, before = plane / c->d.cin * c->d.cout;
     double sum = 0;
 
     for (int co = 0; co < c->d.cout; co++)
@@ -77,7 +79,7 @@ static double sample_gx(const struct conv *c, size_t at)
             for (int kx = 0; kx < c->d.k; kx++) {
                 int y = iy + c->d.pad - ky, x = ix + c->d.pad - kx;
                 if (y >= 0 && x >= 0 && y % s == 0 && x % s == 0)
-                    sum += weight(c, co, ci, ky, kx) * pixel(c->gy, co, y / s, x / s, c->oh, c->ow);
+                    sum += weight(c, co, ci, ky, kx) * pixel(c->gy, before + co, y / s, x / s, c->oh, c->ow);
             }
     return sum;
 }
@@ -88,10 +90,12 @@ static double sample_gw(const struct conv *c, size_t at)
     int ci = (int)(at / (size_t)(k * k) % (size_t)c->d.cin), co = (int)(at / (size_t)(k * k) / (size_t)c->d.cin);
     double sum = 0;
 
-    for (int oy = 0; oy < c->oh; oy++)
-        for (int ox = 0; ox < c->ow; ox++)
-            sum += pixel(c->gy, co, oy, ox, c->oh, c->ow) *
-                   pixel(c->x, ci, oy * c->d.stride + ky - c->d.pad, ox * c->d.stride + kx - c->d.pad, c->d.h, c->d.w);
+    for (int row = 0; row < c->d.n * c->oh; row++)
+        for (int ox = 0; ox < c->ow; ox++) {
+            int image = row / c->oh, oy = row % c->oh;
+            sum += pixel(c->gy, image * c->d.cout + co, oy, ox, c->oh, c->ow) *
+                   pixel(c->x, image * c->d.cin + ci, oy * c->d.stride + ky - c->d.pad, ox * c->d.stride + kx - c->d.pad, c->d.h, c->d.w);
+        }
     return sum;
 }
 

@@ -255,7 +255,7 @@ struct held {
 static int call_forbidden(struct prism_dev *dev, enum forbidden entry, struct held *h)
 {
     struct prism_fft_desc fft = {PRISM_CF64, 1, 1, 1, NULL, NULL};
-    struct prism_conv_desc conv = {.dtype = PRISM_F64, .cin = 1, .h = 1, .w = 1, .cout = 1, .k = 1, .stride = 1};
+    struct prism_conv_desc conv = {.dtype = PRISM_F64, .n = 1, .cin = 1, .h = 1, .w = 1, .cout = 1, .k = 1, .stride = 1};
     struct prism_conv *plan;
     struct prism_fft *other;
     prism_mem mem;
