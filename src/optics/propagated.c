@@ -25,7 +25,8 @@ struct propagated {
     enum prism_dtype real, cplx;
     bool complex_object;
     int grid, obj, box;
-    double open; /* value of an open pixel in the table */
+    double open;     /* value of an open pixel in the table */
+    bool evanescent; /* P may lose frequencies */
     struct prismi_arena arena;
     prism_mem plane;  /* [grid,grid] cplx: P x, or the sum over frames on the way back */
     prism_mem object; /* [obj,obj] cplx, real objects only */
@@ -158,25 +159,48 @@ static int forward(struct prism_linop *op, prism_mem u, prism_mem x)
     return fields((struct prismi_instrument *)op, u);
 }
 
+/* The boxes summed up in the plane, and from there to the object. */
+static int collect(struct propagated *p, prism_mem gx)
+{
+    const size_t count = p->in.op.x.count;
+    const int at = p->obj / 2 - p->grid / 2;
+    const struct prism_window_desc crop = {p->cplx, 1, p->obj, p->obj, p->grid, p->grid, at, at};
+    const struct prism_subaperture_desc all = cut(p, p->in.batch);
+    const struct prism_subaperture_args back = boxes(p, p->plane, 0);
+
+    PRISM_TRY(p->dev->ops->subaperture_adj(p->dev, &all, &back));
+    PRISM_TRY(prism_linop_adjoint(p->propagator, p->plane, p->plane));
+    if (p->complex_object)
+        return p->dev->ops->window(p->dev, &crop, gx, p->plane);
+    PRISM_TRY(p->dev->ops->window(p->dev, &crop, p->object, p->plane));
+    return prismi_map(p->dev, PRISM_MAP_C_REAL, p->real, 1, count, gx, p->object, 0, 0, 1, 0);
+}
+
 static int adjoint(struct prism_linop *op, prism_mem gx, prism_mem gu)
 {
     struct propagated *p = (struct propagated *)op;
-    const int at = p->obj / 2 - p->grid / 2;
-    const struct prism_window_desc crop = {p->cplx, 1, p->obj, p->obj, p->grid, p->grid, at, at};
-    const struct prism_subaperture_desc all = cut(p, p->in.batch), one = cut(p, 1);
-    const struct prism_subaperture_args back = boxes(p, p->plane, 0);
+    const struct prism_subaperture_desc one = cut(p, 1);
 
     for (int b = 0; b < p->in.batch; b++, gu += plane_bytes(p)) {
         const struct prism_subaperture_args there = boxes(p, gu, b);
         PRISM_TRY(prism_linop_forward(p->propagator, gu, gu));
         PRISM_TRY(p->dev->ops->subaperture_fwd(p->dev, &one, &there));
     }
-    PRISM_TRY(p->dev->ops->subaperture_adj(p->dev, &all, &back));
-    PRISM_TRY(prism_linop_adjoint(p->propagator, p->plane, p->plane));
-    if (p->complex_object)
-        return p->dev->ops->window(p->dev, &crop, gx, p->plane);
-    PRISM_TRY(p->dev->ops->window(p->dev, &crop, p->object, p->plane));
-    return prismi_map(p->dev, PRISM_MAP_C_REAL, p->real, 1, op->x.count, gx, p->object, 0, 0, 1, 0);
+    return collect(p, gx);
+}
+
+/* P^H M P P^H M P is P^H M P where P loses nothing. */
+static int normal(struct prismi_instrument *in, prism_mem y, prism_mem x, prism_mem u)
+{
+    struct propagated *p = (struct propagated *)in;
+    const struct prism_subaperture_desc all = cut(p, in->batch);
+    const struct prism_subaperture_args there = boxes(p, p->plane, 0);
+
+    if (p->evanescent)
+        return prismi_instrument_normal(in, y, x, u);
+    PRISM_TRY(hold(in, x));
+    PRISM_TRY(p->dev->ops->subaperture_fwd(p->dev, &all, &there));
+    return collect(p, y);
 }
 
 /* ---- create and destroy ---- */
@@ -196,7 +220,7 @@ static const struct prism_linop_ops linear = {forward, adjoint, destroy};
 static const struct prismi_instrument_ops entries = {.select = prismi_instrument_select,
                                                      .set_aperture = set_aperture,
                                                      .set_mask = set_mask,
-                                                     .normal = prismi_instrument_normal,
+                                                     .normal = normal,
                                                      .hold = hold,
                                                      .fields = fields};
 
@@ -272,20 +296,21 @@ int prismi_propagated_create(struct prism_dev *dev, const struct prismi_instrume
                              .grid = params->grid,
                              .obj = params->obj,
                              .box = params->masks || box > params->grid ? params->grid : box,
-                             .open = 1};
+                             .open = 1,
+                             .evanescent = params->propagator == PRISM_ANGULAR_SPECTRUM};
     if (params->propagator == PRISM_FRESNEL)
         p->open = plane.wavelength_m * fabs(params->distance_m) /
                   (plane.dx_m * plane.dx_m * params->grid);
-    p->in =
-        (struct prismi_instrument){.op = {&linear,
-                                          dev,
-                                          {params->complex_object ? cplx : params->dtype, object},
-                                          {cplx, (size_t)params->batch * pixels}},
-                                   .ops = &entries,
-                                   .n_frames = params->n_frames,
-                                   .batch = params->batch,
-                                   .norm2 = 1,
-                                   .normal_scale = 1};
+    p->in = (struct prismi_instrument){
+        .op = {&linear,
+               dev,
+               {params->complex_object ? cplx : params->dtype, object},
+               {cplx, (size_t)params->batch * pixels}},
+        .ops = &entries,
+        .n_frames = params->n_frames,
+        .batch = params->batch,
+        .norm2 = 1,
+        .normal_scale = 1};
     prismi_ctx_retain(ctx, "linop");
     PRISM_TRY_OUT(prismi_propagator_create(dev, params->propagator, &plane, params->distance_m,
                                            cplx, &p->propagator));

@@ -164,11 +164,12 @@ START_TEST(entries_agree)
     random_field(x, OBJ * OBJ, 5);
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(dev->ops->alloc(dev, i < 2 ? object : stack, &mem[i]), 0);
-    for (int kind = 0; kind < PRISM_INSTRUMENT_COUNT; kind++) {
+    for (int c = 0; c < PRISM_INSTRUMENT_COUNT * PRISM_PROPAGATOR_COUNT; c++) {
+        const int kind = c / PRISM_PROPAGATOR_COUNT;
         struct prismi_instrument_params p = params_of((enum prism_instrument)kind);
-        struct prismi_instrument *in;
-        p.propagator = PRISM_ANGULAR_SPECTRUM;
-        in = make(&p);
+        p.propagator = (enum prism_propagator)(c % PRISM_PROPAGATOR_COUNT);
+        p.pitch_m = 3e-7; /* with evanescent waves */
+        struct prismi_instrument *in = make(&p);
         ck_assert_str_ne(prismi_instrument_kinds[kind].name, "");
         ck_assert_int_eq(prismi_instrument_kinds[kind].check(ctx, &p), 0);
         ck_assert(prismi_instrument_kinds[kind].masks == !!in->ops->set_mask);
