@@ -14,7 +14,7 @@ static int add_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem
     return 0;
 }
 
-static const struct prismi_layer_ops add_ops = {"add", 1, true, prismi_layer_same_shape, NULL, add_forward, add_backward, NULL};
+static const struct prismi_layer_ops add_ops = {"add", 0, true, prismi_layer_same_shape, NULL, add_forward, add_backward, NULL};
 
 struct prismi_layer prismi_layer_add(int back)
 {

@@ -5,6 +5,7 @@
  *             where the plan is the plain convolution from the layer's output to its input
  *             over a latent, a single pixel, gw is the outer product of x and gy, which is left to whoever wants it
  * bias        y[o] = act(y[o] + b[o]) with the activation of the layer behind in inference, else y[o] += b[o],  gb[o] = sum gy[o]
+ *             over pixels first, then over the batch in order: partial sums [n,cout], then a product with ones [1,n]
  */
 #include "nn/layer.h"
 
@@ -13,7 +14,7 @@ static struct prism_conv_desc plan_desc(const struct prismi_layer *l)
     const struct prismi_conv_shape *c = &l->conv;
     const int *x = c->transposed ? l->out : l->in, *y = c->transposed ? l->in : l->out;
     return (struct prism_conv_desc){.dtype = l->dtype,
-                                    .n = 1,
+                                    .n = l->n,
                                     .cin = x[0],
                                     .h = x[1],
                                     .w = x[2],
@@ -40,13 +41,17 @@ static void conv_infer(struct prismi_layer *l)
     l->outer = c->transposed && c->pad == 0 && reads_latent(l);
     int d0 = c->transposed ? l->in[0] : c->cout, d1 = c->transposed ? c->cout : l->in[0];
     prismi_layer_add_param(l, "weight", PRISMI_FILL_WEIGHT, d0, d1, c->k, c->k);
-    if (c->bias)
-        prismi_layer_add_param(l, "bias", PRISMI_FILL_BIAS, c->cout, 0, 0, 0);
+    if (!c->bias)
+        return;
+    prismi_layer_add_param(l, "bias", PRISMI_FILL_BIAS, c->cout, 0, 0, 0);
+    l->nsaved = l->n > 1 ? (size_t)l->n * (size_t)(1 + c->cout) : 0; /* ones, partial sums */
 }
 
 static int conv_create(struct prismi_layer *l)
 {
     struct prism_conv_desc d = plan_desc(l);
+    if (l->nsaved)
+        PRISM_TRY(prismi_map(l->dev, PRISM_MAP_FILL, l->real, 1, (size_t)l->n, l->saved, NULL, NULL, NULL, 1, 0));
     return l->dev->ops->conv_create(l->dev, &d, &l->plan);
 }
 
@@ -61,8 +66,22 @@ static int conv_forward(struct prismi_layer *l)
         l->fusion->y_is_ready = false;
     if (!l->conv.bias)
         return 0;
-    const struct prism_map_args a = {.y = {l->y}, .x = {l->y, l->param[1].info.value}, .act = l->act};
-    return ops->map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2], &a);
+    for (int b = 0; b < l->n; b++) {
+        prism_mem y = l->y + (size_t)b * prismi_layer_count(l->out) * prism_dtype_size(l->dtype);
+        const struct prism_map_args a = {.y = {y}, .x = {y, l->param[1].info.value}, .act = l->act};
+        PRISM_TRY(ops->map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2], &a));
+    }
+    return 0;
+}
+
+static int bias_backward(struct prismi_layer *l, prism_mem gy)
+{
+    const struct prism_ops *ops = l->dev->ops;
+    const size_t n = (size_t)l->n, pixels = (size_t)l->out[1] * (size_t)l->out[2];
+    const struct prism_gemm_desc sum = {.dtype = l->real, .m = 1, .n = l->out[0], .k = l->n, .alpha = 1};
+    prism_mem gb = l->param[1].info.grad, part = n > 1 ? l->saved + n * prism_dtype_size(l->real) : gb;
+    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_SUM, l->dtype, n * (size_t)l->out[0], pixels, part, gy, NULL));
+    return n > 1 ? ops->gemm(l->dev, &sum, gb, l->saved, part) : 0;
 }
 
 static int conv_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
@@ -74,10 +93,7 @@ static int conv_backward(struct prismi_layer *l, const prism_mem gx[2], prism_me
         PRISM_TRY(transposed ? ops->conv_bwd_w(l->plan, gw, l->x[0], gy) : ops->conv_bwd_w(l->plan, gw, gy, l->x[0]));
     if (gx[0])
         PRISM_TRY(transposed ? ops->conv_fwd(l->plan, gx[0], gy, w) : ops->conv_bwd_x(l->plan, gx[0], gy, w));
-    if (!l->conv.bias)
-        return 0;
-    return ops->reduce(l->dev, PRISM_REDUCE_SUM, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2],
-                       l->param[1].info.grad, gy, NULL);
+    return l->conv.bias ? bias_backward(l, gy) : 0;
 }
 
 static void conv_destroy(struct prismi_layer *l)

@@ -10,9 +10,10 @@ void prismi_layer_describe(const struct prismi_layer *l, char line[PRISMI_LINE_M
         const char *name;
         int value;
     } part[] = {{"channels", convolves ? l->conv.cout : l->size},
-                {"k", l->conv.k},
-                {"stride", l->conv.stride},
-                {"pad", l->conv.pad},
+                {"kind", (int)l->pool.kind},
+                {"k", l->conv.k + l->pool.k},
+                {"stride", l->conv.stride + l->pool.stride},
+                {"pad", l->conv.pad + l->pool.pad},
                 {"transposed", l->conv.transposed},
                 {"bias", l->conv.bias},
                 {"act", convolves ? 0 : (int)l->act},

@@ -66,7 +66,8 @@ static const struct prismi_layer *conv_of_norm(const struct prism_net *net, int 
 /* The configuration of a node, as it was listed, in the net's own type. */
 static struct prismi_layer listed(const struct prismi_layer *l)
 {
-    return (struct prismi_layer){.ops = l->ops, .conv = l->conv, .act = l->act, .size = l->size, .side = {l->side[0], l->side[1]}};
+    return (struct prismi_layer){
+        .ops = l->ops, .conv = l->conv, .pool = l->pool, .act = l->act, .size = l->size, .side = {l->side[0], l->side[1]}};
 }
 
 /* The folded list; place[i]: where node i's output comes from there. */

@@ -13,7 +13,8 @@
 #include "prismrec/net.h"
 
 /* Enough for the longest decoder: latent, 32 convolutions each with a norm or
- * an activation, the output activation, the window, two casts. */
+ * an activation, the output activation, the window, two casts; and for the
+ * deepest U-Net, 6 + 11 PRISMI_UNET_MAX_DEPTH nodes. */
 #define PRISMI_MAX_LAYERS (2 * PRISM_MAX_CHANNELS + 4)
 #define PRISMI_NORM_EPS 1e-5
 #define PRISMI_NORM_MOMENTUM 0.1
@@ -48,10 +49,16 @@ struct prismi_conv_shape {
     bool transposed, bias, tf32;
 };
 
+struct prismi_pool_shape {
+    enum prism_pool kind;
+    int k, stride, pad;
+};
+
 struct prismi_layer {
     const struct prismi_layer_ops *ops;
     /* configuration: the members that the node's kind reads */
     struct prismi_conv_shape conv;
+    struct prismi_pool_shape pool;
     enum prism_act act;     /* norm, act; a convolution: see absorbed */
     int size;               /* latent, input: channels; window: side of the output */
     int side[2];            /* input: height, width */
@@ -91,6 +98,8 @@ struct prismi_layer prismi_layer_act(enum prism_act act);
 struct prismi_layer prismi_layer_input(int channels, int height, int width); /* the caller's tensor */
 struct prismi_layer prismi_layer_dense(int out);                             /* over all features of an item: [out,1,1] */
 struct prismi_layer prismi_layer_add(int back); /* the node before plus the one that stands so many back */
+struct prismi_layer prismi_layer_concat(int back); /* channels of the node before, then of the one that stands so many back */
+struct prismi_layer prismi_layer_pool(enum prism_pool kind, int k, int stride, int pad);
 bool prismi_layer_is_act(const struct prismi_layer *l);
 bool prismi_layer_is_latent(const struct prismi_layer *l);
 bool prismi_layer_is_input(const struct prismi_layer *l);
@@ -206,7 +215,7 @@ void prismi_layer_describe(const struct prismi_layer *l, char line[PRISMI_LINE_M
 
 /* ---- multi-layer perceptrons ---- */
 
-#define PRISMI_MLP_MAX_HIDDEN 15
+#define PRISMI_MLP_MAX_HIDDEN (PRISM_DENSE_LAYERS - 1)
 struct prismi_mlp_params {
     enum prism_dtype dtype; /* F32 or F64 */
     int inputs, outputs;
@@ -217,6 +226,28 @@ struct prismi_mlp_params {
  * (a width below 1, too many layers), PRISM_ENOMEM, PRISM_ENOTSUP. */
 int prismi_mlp_create(struct prism_dev *dev, const struct prismi_mlp_params *params, const struct prismi_net_mode *mode,
                       struct prism_net **out);
+
+/* The layers of such a network for dense_fit, which trains on the net's own
+ * values: dtype, batch, widths, activations and places in the slab. */
+void prismi_mlp_dense(const struct prism_net *net, struct prism_dense_fit_desc *out);
+
+/* ---- U-Nets ---- */
+
+#define PRISMI_UNET_MAX_DEPTH 5
+struct prismi_unet_params {
+    enum prism_dtype dtype; /* F32 or F64 */
+    int height, width;      /* multiples of 2^depth */
+    int in_channels, out_channels;
+    int base;  /* channels at full size; doubled by each halving */
+    int depth; /* halvings, 1 to PRISMI_UNET_MAX_DEPTH */
+    enum prism_act act;
+};
+/* Input [n,in_channels,height,width], output [n,out_channels,height,width],
+ * n = mode->batch, normalised by the batch's own statistics. Returns 0,
+ * PRISM_EINVAL (out of range, no multiple of 2^depth), PRISM_ENOMEM,
+ * PRISM_ENOTSUP. */
+int prismi_unet_create(struct prism_dev *dev, const struct prismi_unet_params *params, const struct prismi_net_mode *mode,
+                       struct prism_net **out);
 
 /* ---- decoders ---- */
 

@@ -38,3 +38,18 @@ int prismi_mlp_create(struct prism_dev *dev, const struct prismi_mlp_params *p, 
     layers[n++] = prismi_layer_dense(p->outputs);
     return prismi_net_create(dev, p->dtype, layers, n, mode, out);
 }
+
+void prismi_mlp_dense(const struct prism_net *net, struct prism_dense_fit_desc *out)
+{
+    *out = (struct prism_dense_fit_desc){
+        .dtype = net->dtype, .batch = net->batch, .width = {(int)prismi_layer_count(net->layer[0].out)}};
+    for (const struct prismi_layer *l = net->layer + 1; l < net->layer + net->nlayers; l++) {
+        if (!prismi_layer_is_dense(l)) { /* the activation of the layer before */
+            out->act[out->layers - 1] = l->act;
+            continue;
+        }
+        out->w[out->layers] = l->param[0].offset;
+        out->b[out->layers] = l->param[1].offset;
+        out->width[++out->layers] = l->conv.cout;
+    }
+}

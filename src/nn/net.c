@@ -114,15 +114,6 @@ static int check_types(struct prism_dev *dev, enum prism_dtype dtype, enum prism
     return 0;
 }
 
-static int check_batch(const struct prism_net *net)
-{
-    for (int i = 0; i < net->nlayers && net->batch > 1; i++)
-        if (net->layer[i].nrunning || (net->layer[i].conv.k && !prismi_layer_is_dense(&net->layer[i])))
-            return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOTSUP, "node %d, %s, takes no batch of %d; use 1", i,
-                              net->layer[i].ops->name, net->batch);
-    return 0;
-}
-
 int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n,
                       const struct prismi_net_mode *mode, struct prism_net **out)
 {
@@ -146,8 +137,6 @@ int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struc
     infer_all(net);
     assert(!net->layer[n - 1].outer && (net->batch == 1 || !prismi_layer_is_latent(net->layer)));
     int status = check_types(dev, dtype, net->store);
-    if (!status)
-        status = check_batch(net);
     if (!status)
         status = prismi_net_bind(net);
     if (!status)

@@ -253,6 +253,46 @@ static void check_dense(void)
     }
 }
 
+/* The layer between two convolutions, over pictures of 5 x 7, for a batch of one
+ * and of three. */
+static void check_planes(struct prismi_layer layer, const char *name)
+{
+    char text[96];
+    for (int batch = 1; batch < 4; batch += 2) {
+        snprintf(text, sizeof text, "%s, batch %d", name, batch);
+        CHECK_BATCH(batch, text, prismi_layer_input(2, 5, 7), conv(3, 3, 1, 1, false, false), layer,
+                    conv(2, 3, 1, 1, false, true));
+    }
+}
+
+static void check_batches(void)
+{
+    const struct prismi_layer input = prismi_layer_input(2, 5, 7), tanh = prismi_layer_act(PRISM_ACT_TANH);
+    const struct prismi_layer same = conv(3, 3, 1, 1, false, true), end = conv(2, 3, 1, 1, false, false);
+    check_planes(conv(4, 3, 2, 1, false, true), "conv k3s2p1 bias");
+    check_planes(conv(4, 2, 2, 0, true, true), "conv k2s2p0 transposed bias");
+    check_planes(conv(4, 1, 1, 0, false, true), "conv k1s1p0 bias");
+    check_planes(prismi_layer_norm(PRISM_ACT_RELU), "norm");
+    check_planes(prismi_layer_act(PRISM_ACT_LEAKY), "act");
+    check_planes(prismi_layer_window(4), "window to 4");
+    check_planes(prismi_layer_window(9), "window to 9");
+    check_planes(prismi_layer_pool(PRISM_POOL_MAX, 2, 2, 0), "max pool k2s2p0");
+    check_planes(prismi_layer_pool(PRISM_POOL_MAX, 3, 2, 1), "max pool k3s2p1");
+    check_planes(prismi_layer_pool(PRISM_POOL_MEAN, 2, 2, 0), "mean pool k2s2p0");
+    check_planes(prismi_layer_pool(PRISM_POOL_MEAN, 3, 1, 1), "mean pool k3s1p1");
+    check_planes(prismi_layer_concat(1), "concat with itself");
+    CHECK_BATCH(3, "concat of two, batch 3", input, same, tanh, conv(4, 3, 1, 1, false, true), prismi_layer_concat(2), end);
+    CHECK_BATCH(3, "concat with the input, batch 3", input, same, prismi_layer_concat(2), end);
+    CHECK_BATCH(3, "input before a skip, batch 3", input, back(1, same), back(2, same), prismi_layer_concat(2), tanh, end);
+    CHECK_BATCH(3, "two norms of one tensor, batch 3", input, end, prismi_layer_norm(PRISM_ACT_TANH),
+                back(2, prismi_layer_norm(PRISM_ACT_SIGMOID)), prismi_layer_add(2), end);
+    const struct prismi_unet_params p = {
+        .dtype = PRISM_F64, .height = 8, .width = 12, .in_channels = 2, .out_channels = 2, .base = 2, .depth = 2, .act = PRISM_ACT_TANH};
+    struct prism_net *net = NULL;
+    MUST(ctx, prismi_unet_create(dev, &p, &(struct prismi_net_mode){.batch = 3}, &net));
+    check_net(net, "U-Net of depth 2, batch 3");
+}
+
 static void check_decoders(void)
 {
     static const struct {
@@ -290,6 +330,7 @@ int main(void)
     check_layers();
     check_graphs();
     check_dense();
+    check_batches();
     check_decoders();
     printf("1..%d\n", ncase);
     prism_dev_close(&dev);

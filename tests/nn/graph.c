@@ -199,6 +199,114 @@ static void dense_refusals(void)
     refused(p, "activation 7");
 }
 
+static prism_mem give(const void *v, size_t bytes)
+{
+    prism_mem mem = NULL;
+    MUST(ctx, dev->ops->alloc(dev, bytes, &mem));
+    MUST(ctx, dev->ops->write(dev, mem, v, bytes));
+    return mem;
+}
+
+enum { ROWS = 40, BATCH = 8, STEPS = 5 };
+
+/* Steps of a table of rows for the test below. */
+struct table {
+    double x[ROWS * 5], t[ROWS], step[3 * STEPS], weight[BATCH * STEPS];
+    int32_t index[BATCH * STEPS];
+};
+
+static void make_table(struct table *d)
+{
+    nn_lcg(d->x, ROWS * 5, 11);
+    nn_lcg(d->t, ROWS, 12);
+    for (int i = 0; i < BATCH * STEPS; i++) {
+        d->index[i] = (int32_t)prismi_rng_below(3, 0, (uint64_t)i, ROWS);
+        d->weight[i] = 1. / BATCH;
+    }
+    for (int s = 0; s < STEPS; s++) {
+        d->step[3 * s] = 1e-3 / (1 - pow(0.9, s + 1));
+        d->step[3 * s + 1] = 1 / sqrt(1 - pow(0.999, s + 1));
+        d->step[3 * s + 2] = 1;
+    }
+}
+
+/* One Adam step of the network on the rows of step s: forward, MSE, backward. */
+static void net_step(struct prism_net *net, const struct table *d, int s, prism_mem const slab[2], prism_mem x, prism_mem g)
+{
+    double rows[BATCH * 5], gout[BATCH];
+    prism_mem step = give(d->step + 3 * s, 3 * sizeof(double));
+    struct prism_segment seg[PRISM_MAX_SEGMENTS];
+    for (int r = 0; r < BATCH; r++)
+        memcpy(rows + 5 * r, d->x + 5 * d->index[BATCH * s + r], 5 * sizeof *rows);
+    MUST(ctx, prismi_dev_put(dev, x, PRISM_F64, rows, BATCH * 5));
+    double *y = nn_forward(net);
+    for (int r = 0; r < BATCH; r++)
+        gout[r] = 2. / BATCH * (y[r] - d->t[d->index[BATCH * s + r]]);
+    MUST(ctx, prismi_dev_put(dev, g, PRISM_F64, gout, BATCH));
+    MUST(ctx, prism_net_backward(net, g));
+    int n = prism_net_segments(net, seg, PRISM_MAX_SEGMENTS);
+    for (int i = 0; i < n; i++) {
+        size_t at = seg[i].offset * sizeof(double);
+        const struct prism_map_args a = {
+            .y = {seg[i].value, slab[0] + at, slab[1] + at}, .x = {seg[i].grad, step}, .s = {0.9, 0.999, 1e-7}};
+        MUST(ctx, dev->ops->map(dev, PRISM_MAP_ADAM, PRISM_F64, 1, seg[i].count, &a));
+    }
+    dev->ops->release(dev, step);
+    free(y);
+}
+
+/* dense_fit runs the network's own steps. */
+static void fused_steps(void)
+{
+    static struct table d;
+    struct prism_net *a = mlp(mlp_params, BATCH), *b = mlp(mlp_params, BATCH);
+    struct prism_dense_fit_desc desc;
+    double *zero = nn_new(a->slab_count);
+    prism_mem slab[2][2], mem[8];
+    make_table(&d);
+    MUST(ctx, prism_net_init(a, 7));
+    MUST(ctx, prism_net_init(b, 7));
+    for (int i = 0; i < 4; i++)
+        slab[i / 2][i % 2] = give(zero, a->slab_count * sizeof *zero);
+    prismi_mlp_dense(b, &desc);
+    require(desc.layers == 4 && desc.width[0] == 5 && desc.width[3] == 16 && desc.width[4] == 1 && desc.act[2] == PRISM_ACT_RELU &&
+                desc.act[3] == PRISM_ACT_NONE,
+            "dense_fit's description of a dense network");
+    desc.b1 = 0.9;
+    desc.b2 = 0.999;
+    desc.eps = 1e-7;
+    desc.steps = STEPS;
+    MUST(ctx, dev->ops->alloc(dev, prism_dense_fit_tmp(&desc), &mem[6]));
+    const struct prism_dense_fit_args args = {.p = b->values,
+                                              .m = slab[1][0],
+                                              .v = slab[1][1],
+                                              .x = mem[0] = give(d.x, sizeof d.x),
+                                              .t = mem[1] = give(d.t, sizeof d.t),
+                                              .index = mem[2] = give(d.index, sizeof d.index),
+                                              .weight = mem[3] = give(d.weight, sizeof d.weight),
+                                              .step = mem[4] = give(d.step, sizeof d.step),
+                                              .loss = mem[5] = give(zero, BATCH * sizeof *zero),
+                                              .tmp = mem[6]};
+    MUST(ctx, dev->ops->dense_fit(dev, &desc, &args));
+    mem[7] = give(zero, BATCH * 5 * sizeof *zero);
+    prismi_net_set_input(a, mem[7]);
+    for (int s = 0; s < STEPS; s++)
+        net_step(a, &d, s, slab[0], mem[7], mem[5]);
+    double *p = nn_get(a, a->values, a->slab_count), *q = nn_get(b, b->values, b->slab_count);
+    double error = nn_error(q, p, a->slab_count);
+    printf("# error %.1e\n", error);
+    require(error < 1e-12, "dense_fit runs the steps of the network");
+    for (int i = 0; i < 8; i++)
+        dev->ops->release(dev, mem[i]);
+    for (int i = 0; i < 4; i++)
+        dev->ops->release(dev, slab[i / 2][i % 2]);
+    free(zero);
+    free(p);
+    free(q);
+    prism_net_destroy(&a);
+    prism_net_destroy(&b);
+}
+
 /* ---- files ---- */
 
 static void files(void)
@@ -291,6 +399,7 @@ int main(void)
     inference();
     dense_network();
     dense_refusals();
+    fused_steps();
     files();
     folding();
     printf("1..%d\n", ncase);

@@ -44,6 +44,30 @@ int __wrap_posix_memalign(void **p, size_t align, size_t n)
     return __real_posix_memalign(p, align, n);
 }
 
+/* The n-th network, and the input that it reads, if any. */
+static struct prism_net *network(struct prism_dev *dev, int n, prism_mem *in)
+{
+    struct prismi_unet_params u = {
+        .height = 8, .width = 12, .in_channels = 1, .out_channels = 1, .base = 4, .depth = 2, .act = PRISM_ACT_RELU};
+    struct prismi_mlp_params m = {.inputs = 5, .outputs = 1, .n_hidden = 2, .hidden = {16, 8}, .act = PRISM_ACT_RELU};
+    struct prismi_net_mode mode = {.batch = 4};
+    struct prism_ctx *ctx = prismi_dev_ctx(dev);
+    struct prism_net *net = NULL;
+    if (n < 3)
+        return nn_decoder(dev, (struct prism_decoder_params){.grid_size = 32,
+                                                             .obj_size = 21,
+                                                             .no_norm = n == 1,
+                                                             .store = n == 2 ? PRISM_F16 : PRISM_F32,
+                                                             .output_activation = PRISM_ACT_SIGMOID});
+    if (n == 3)
+        MUST(ctx, prismi_unet_create(dev, &u, &mode, &net));
+    else
+        MUST(ctx, prismi_mlp_create(dev, &m, &mode, &net));
+    MUST(ctx, dev->ops->alloc(dev, prismi_layer_outputs(net->layer) * sizeof(float), in));
+    prismi_net_set_input(net, *in);
+    return net;
+}
+
 int main(void)
 {
     struct prism_ctx *ctx = NULL;
@@ -58,18 +82,15 @@ int main(void)
             printf("ok %d - %s # SKIP %s\n", ++ncase, info[i].name, info[i].why);
             continue;
         }
-        for (int mode = 0; mode < 3; mode++) {
-            static const char *const modes[] = {"", " no norm", " half"};
+        for (int mode = 0; mode < 5; mode++) {
+            static const char *const modes[] = {"", " no norm", " half", " U-Net", " dense"};
             struct prism_dev *dev = nn_open(ctx, info[i].name, 1);
             if (mode == 2 && !(dev->caps.dtypes & 1u << PRISM_F16)) {
                 prism_dev_close(&dev);
                 continue;
             }
-            struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 32,
-                                                                                  .obj_size = 21,
-                                                                                  .no_norm = mode == 1,
-                                                                                  .store = mode == 2 ? PRISM_F16 : PRISM_F32,
-                                                                                  .output_activation = PRISM_ACT_SIGMOID});
+            prism_mem in = NULL;
+            struct prism_net *net = network(dev, mode, &in);
             prism_mem out;
             MUST(ctx, prism_net_init(net, 1));
             int before = calls;
@@ -83,6 +104,8 @@ int main(void)
             printf("%sok %d - %s%s: %d allocations in two steps, %d before\n", ok ? "" : "not ", ++ncase, info[i].name, modes[mode],
                    made, before);
             prism_net_destroy(&net);
+            if (in)
+                dev->ops->release(dev, in);
             prism_dev_close(&dev);
         }
     }
