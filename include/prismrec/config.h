@@ -15,6 +15,7 @@ struct prism_config {
     char name[128], comment[512];
     struct {
         char input[PRISM_PATH_MAX]; /* a file, or a built-in object's name */
+        char data[PRISM_PATH_MAX];  /* a file of measurements of an unknown object, in the place of input; empty: none */
         int obj_size;               /* 0 = from physics */
         bool invert;
     } image;

@@ -71,7 +71,7 @@ static int transform(struct prism_dev *dev, int n, float *host)
 }
 
 /* log10 of the object's power spectrum, DC at the centre, [N,N]. */
-static int spectrum(struct setup *s, double *out, double *max)
+static int spectrum(struct setup *s, const double *object, double *out, double *max)
 {
     int n = s->cfg->data.grid_size, o = s->cfg->image.obj_size;
     size_t count = (size_t)n * (size_t)n;
@@ -80,7 +80,7 @@ static int spectrum(struct setup *s, double *out, double *max)
         return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
     for (int i = 0; i < o; i++)
         for (int j = 0; j < o; j++)
-            host[2 * ((size_t)i * (size_t)n + (size_t)j)] = (float)s->truth[(size_t)i * (size_t)o + (size_t)j];
+            host[2 * ((size_t)i * (size_t)n + (size_t)j)] = (float)object[(size_t)i * (size_t)o + (size_t)j];
     int status = transform(s->dev, n, host);
     *max = -INFINITY;
     for (size_t i = 0; i < count; i++) {
@@ -108,7 +108,7 @@ static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct 
 }
 
 /* The object's spectrum, with what the apertures see of it in colour. */
-static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
+static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box, const double *object)
 {
     int n = s->cfg->data.grid_size;
     size_t count = (size_t)n * (size_t)n;
@@ -118,7 +118,7 @@ static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_
     snprintf(detail, sizeof detail, "log10 power; %d apertures, %.0f %% of the disc", s->n, 100 * s->stats.coverage);
     int status = seen && power && mask ? 0 : PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
     if (!status)
-        status = spectrum(s, power, &max);
+        status = spectrum(s, object, power, &max);
     if (!status)
         status = prismi_panel(c, box, "K-space", detail, power, n, max - 8, max, PRISMI_PALETTE_GREY);
     if (!status) {
@@ -177,11 +177,13 @@ static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_b
 static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box, const struct prism_progress *p)
 {
     const struct prism_config *cfg = s->cfg;
-    prismi_panel_label(c, box, "Quality", "against the truth, data range 1");
+    prismi_panel_label(c, box, s->truth ? "Quality" : "Run", s->truth ? "against the truth, data range 1" : "measured data");
     int y = box.y + 2;
-    prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "SSIM", "%.4f", p->ssim);
-    prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "PSNR", "%.2f dB", p->psnr_db);
-    prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "RMSE", "%.2f %%", p->rmse_percent);
+    if (s->truth) {
+        prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "SSIM", "%.4f", p->ssim);
+        prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "PSNR", "%.2f dB", p->psnr_db);
+        prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "RMSE", "%.2f %%", p->rmse_percent);
+    }
     if (isfinite(p->loss))
         prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "loss", "%.4g", p->loss);
     prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "steps", "%lld", (long long)p->step);
@@ -198,18 +200,28 @@ static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_
     prismi_panel_fact(c, box, &y, 1, "backend", "%s", prism_dev_backend(s->dev));
 }
 
+/* Two rows; truth and error have a column's worth of panels. */
+static int comparison_columns(const struct setup *s)
+{
+    return s->truth ? 3 : 2;
+}
+
 static int draw_comparison(struct setup *s, struct prismi_canvas *c, int side, const double *result,
                            const struct prism_progress *final)
 {
-    int o = s->cfg->image.obj_size;
-    prismi_panel_title(c, 3, side, title(s));
-    PRISM_TRY(prismi_panel(c, prismi_panel_box(0, 0, side), "Truth", "object amplitude", s->truth, o, 0, 1, PRISMI_PALETTE_GREY));
-    PRISM_TRY(prismi_panel(c, prismi_panel_box(0, 1, side), "Reconstruction", "amplitude, clipped to [0, 1]", result, o, 0, 1,
-                           PRISMI_PALETTE_GREY));
-    PRISM_TRY(panel_error(s, c, prismi_panel_box(0, 2, side), result));
-    PRISM_TRY(panel_aperture(s, c, prismi_panel_box(1, 0, side)));
-    PRISM_TRY(panel_kspace(s, c, prismi_panel_box(1, 1, side)));
-    panel_facts(s, c, prismi_panel_box(1, 2, side), final);
+    int o = s->cfg->image.obj_size, columns = comparison_columns(s), at = 0;
+    struct prismi_box2 box[6];
+    for (int i = 0; i < 2 * columns; i++)
+        box[i] = prismi_panel_box(i / columns, i % columns, side);
+    prismi_panel_title(c, columns, side, title(s));
+    if (s->truth)
+        PRISM_TRY(prismi_panel(c, box[at++], "Truth", "object amplitude", s->truth, o, 0, 1, PRISMI_PALETTE_GREY));
+    PRISM_TRY(prismi_panel(c, box[at++], "Reconstruction", "amplitude, clipped to [0, 1]", result, o, 0, 1, PRISMI_PALETTE_GREY));
+    if (s->truth)
+        PRISM_TRY(panel_error(s, c, box[at++], result));
+    PRISM_TRY(panel_aperture(s, c, box[at++]));
+    PRISM_TRY(panel_kspace(s, c, box[at++], s->truth ? s->truth : result));
+    panel_facts(s, c, box[at], final);
     return 0;
 }
 
@@ -217,7 +229,7 @@ static int write_comparison(struct setup *s, const char *path, const double *res
                             size_t n)
 {
     int side = prismi_panel_side(s->cfg->image.obj_size);
-    int h = prismi_panel_grid_h(2, side), w = prismi_panel_grid_w(3, side);
+    int h = prismi_panel_grid_h(2, side), w = prismi_panel_grid_w(comparison_columns(s), side);
     struct prismi_canvas *canvas;
     PRISM_TRY(prismi_canvas_create(s->ctx, h, w, prismi_paper, &canvas));
     int status = draw_comparison(s, canvas, side, result, final);
@@ -276,6 +288,7 @@ int figure_curves(struct setup *s, const char *dir)
         bool log_y;
     } curves[] = {{METRIC_LOSS, "Loss", "loss", true}, {METRIC_SSIM, "SSIM", "SSIM", false}, {METRIC_PSNR, "PSNR", "dB", false}};
     char path[PRISM_PATH_MAX + 64];
+    int n_curves = s->truth ? CLI_COUNT(curves) : 1; /* quality is not known without the truth */
     struct metrics m;
     struct prismi_svg_series lines[CLI_COUNT(curves)];
     struct prismi_svg_panel panels[CLI_COUNT(curves)] = {{0}};
@@ -284,7 +297,7 @@ int figure_curves(struct setup *s, const char *dir)
     double *x = malloc((m.n + 1) * CLI_COUNT(curves) * sizeof *x);
     if (!status && !x)
         status = PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for %zu points of %s", m.n, path);
-    for (int i = 0; !status && i < CLI_COUNT(curves); i++) {
+    for (int i = 0; !status && i < n_curves; i++) {
         lines[i] = series(&m, curves[i].column, x + (size_t)i * m.n);
         panels[i] = (struct prismi_svg_panel){.title = curves[i].title,
                                               .x_label = "step",
@@ -295,7 +308,7 @@ int figure_curves(struct setup *s, const char *dir)
     }
     snprintf(path, sizeof path, "%s/curves.svg", dir);
     if (!status)
-        status = prismi_svg_write(s->ctx, path, title(s), panels, CLI_COUNT(curves), 3);
+        status = prismi_svg_write(s->ctx, path, title(s), panels, n_curves, n_curves);
     free(x);
     metrics_release(&m);
     return status;

@@ -17,6 +17,12 @@ static const struct cli_opt opts[] = {
      .key = "image.input",
      .words = "@file",
      .doc = "the object: a picture, or a built-in one (usaf, siemens, points, moon)"},
+    {.name = "data",
+     .letter = 'd',
+     .arg = "FILE",
+     .key = "image.data",
+     .words = "@file",
+     .doc = "measurements of an unknown object, in the place of a picture: a file NPZ (docs/formats.md)"},
     {.name = "set",
      .letter = 's',
      .arg = "KEY=VALUE",
@@ -179,11 +185,11 @@ static int end_early(struct run *r, const char *status, int code)
 static void print_summary(const struct run *r, const struct prism_progress *final, const char *written)
 {
     struct prismi_json_out j;
+    if (r->voice == VOICE_LINE && r->setup.truth)
+        printf("SSIM %.4f, PSNR %.2f dB, RMSE %.2f %%, ", final->ssim, final->psnr_db, final->rmse_percent);
     if (r->voice == VOICE_LINE)
-        printf(
-            "SSIM %.4f, PSNR %.2f dB, RMSE %.2f %%, loss %.4g after %lld steps in %.1f s\n%s: %s, curves.svg, reconstruction.npy\n",
-            final->ssim, final->psnr_db, final->rmse_percent, final->loss, (long long) final->step, wall_s(r), r->dir.path,
-            written);
+        printf("loss %.4g after %lld steps in %.1f s\n%s: %s, curves.svg, reconstruction.npy\n", final->loss, (long long)final->step,
+               wall_s(r), r->dir.path, written);
     if (r->voice == VOICE_JSON) {
         prismi_json_init(&j, false);
         prismi_json_open(&j, NULL, '{');

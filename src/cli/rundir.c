@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -249,6 +250,23 @@ static void cache_members(struct prismi_json_out *j, const struct prism_cache *c
     prismi_json_close(j, '}');
 }
 
+static void measurement_members(struct prismi_json_out *j, const struct setup *s)
+{
+    const struct prismi_frames *f = &s->stack.frames;
+    prismi_json_open(j, "measurements", '{');
+    prismi_json_string(j, "file", s->cfg->image.data);
+    prismi_json_string(j, "format", s->stack.source->name);
+    prismi_json_number(j, "frames", f->n);
+    prismi_json_number(j, "side", f->h);
+    hash_member(j, "hash", s->stack.amplitudes, (size_t)f->n * (size_t)f->h * (size_t)f->w * sizeof *s->stack.amplitudes);
+    prismi_json_open(j, "assumed", '{'); /* not in the file */
+    for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
+        if (!isnan(setup_assumed(s, i)))
+            prismi_json_number(j, prismi_data_number_name((enum prismi_data_number)i), setup_assumed(s, i));
+    prismi_json_close(j, '}');
+    prismi_json_close(j, '}');
+}
+
 static void provenance(struct prismi_json_out *j, struct rundir *d, struct setup *s)
 {
     const struct prism_config *cfg = s->cfg;
@@ -266,8 +284,12 @@ static void provenance(struct prismi_json_out *j, struct rundir *d, struct setup
     prismi_json_close(&settings, '}');
     hash_member(j, "config_hash", settings.out.text, settings.out.bytes);
     prismi_json_release(&settings);
-    prismi_json_string(j, "input", cfg->image.input);
-    hash_member(j, "input_hash", s->truth, pixels * sizeof *s->truth);
+    if (s->stack.source) {
+        measurement_members(j, s);
+    } else {
+        prismi_json_string(j, "input", cfg->image.input);
+        hash_member(j, "input_hash", s->truth, pixels * sizeof *s->truth);
+    }
     prismi_json_string(j, "backend", prism_dev_backend(s->dev));
     prismi_json_string(j, "device", s->dev->caps.device);
     prismi_json_number(j, "threads", s->dev->caps.threads);

@@ -1,7 +1,9 @@
 #include "cli/setup.h"
+#include "config/internal.h"
 #include "core/internal.h"
 #include "prismrec/image.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +37,65 @@ static int assign_options(struct setup *s, const struct cli *cli)
     return 0;
 }
 
+static int assign_number(struct setup *s, const char *key, double value, const char *source)
+{
+    char assignment[96];
+    snprintf(assignment, sizeof assignment, "%s=%.17g", key, value);
+    return prism_config_assign(s->set, assignment, source);
+}
+
+/* The key that holds a number of a file, or that stands for it, and the factor between them. */
+static const struct {
+    const char *key;
+    double factor;
+} number_keys[PRISMI_DATA_NUMBERS] = {[PRISMI_DATA_GRID_SIZE] = {"image.image_size", 1},
+                                      [PRISMI_DATA_OBJ_SIZE] = {"image.obj_size", 1},
+                                      [PRISMI_DATA_RADIUS_PX] = {"telescope.sample_diameter", 2},
+                                      [PRISMI_DATA_INNER_RADIUS_PX] = {"telescope.inner_diameter", 2}};
+
+/* Where there is a file of measurements: its frames, and what it tells as settings, so that the run's config.yaml has them. */
+static int load_measurements(struct setup *s)
+{
+    const char *path = s->set->given.config.image.data;
+    const struct prismi_frames *f = &s->stack.frames;
+    if (!*path)
+        return 0;
+    PRISM_TRY(prismi_stack_load(s->ctx, path, &s->stack));
+    if (f->h != f->w)
+        return PRISM_FAIL(s->ctx, PRISM_EINVAL, "%s: frames have %d rows and %d columns; square ones can be reconstructed", path, f->h,
+                          f->w);
+    PRISM_TRY(assign_number(s, "telescope.field_size", f->h, path));
+    PRISM_TRY(assign_number(s, "telescope.n_samples", f->n, path));
+    PRISM_TRY(assign_number(s, "telescope.snr", 0, path)); /* it adds noise, and there is some already */
+    for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
+        if (f->known[i])
+            PRISM_TRY(assign_number(s, number_keys[i].key, number_keys[i].factor * f->number[i], path));
+    return 0;
+}
+
+double setup_assumed(const struct setup *s, int number)
+{
+    const struct prism_config *c = s->cfg;
+    enum prism_aperture_shape shape = c->data.aperture.shape;
+    bool holed = shape == PRISM_APERTURE_ANNULUS || shape == PRISM_APERTURE_OBSCURED;
+    if (number == PRISMI_DATA_INNER_RADIUS_PX && !holed)
+        return NAN; /* there is none */
+    const double values[PRISMI_DATA_NUMBERS] = {[PRISMI_DATA_GRID_SIZE] = c->data.grid_size,
+                                                [PRISMI_DATA_OBJ_SIZE] = c->data.obj_size,
+                                                [PRISMI_DATA_RADIUS_PX] = c->data.aperture.radius_px,
+                                                [PRISMI_DATA_INNER_RADIUS_PX] = c->data.aperture.inner_radius_px};
+    return s->stack.source && !s->stack.frames.known[number] ? values[number] : NAN;
+}
+
+/* Numbers that the file lacks are the configuration's. */
+static void tell_assumed(struct setup *s)
+{
+    for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
+        if (!isnan(setup_assumed(s, i)))
+            prismi_log(s->ctx, PRISM_LOG_WARN, "%s has no %s; assuming %g, from %s", s->cfg->image.data,
+                       prismi_data_number_name((enum prismi_data_number)i), setup_assumed(s, i), number_keys[i].key);
+}
+
 static int load_config(struct setup *s, const struct cli *cli, const char *file)
 {
     PRISM_TRY(prism_config_set_create(s->ctx, &s->set));
@@ -44,7 +105,10 @@ static int load_config(struct setup *s, const struct cli *cli, const char *file)
     if (file)
         PRISM_TRY(prism_config_load_yaml(s->set, file));
     PRISM_TRY(assign_options(s, cli));
-    return prism_config_finish(s->set, &s->cfg);
+    PRISM_TRY(load_measurements(s));
+    PRISM_TRY(prism_config_finish(s->set, &s->cfg));
+    tell_assumed(s);
+    return 0;
 }
 
 int setup_config(struct setup *s, const struct cli *cli, const char *file)
@@ -53,10 +117,20 @@ int setup_config(struct setup *s, const struct cli *cli, const char *file)
     return s->ctx ? check(s, load_config(s, cli, file)) : EXIT_FAILED;
 }
 
+static int copy_centres(struct setup *s)
+{
+    s->n = s->stack.frames.n;
+    s->centres = malloc(2 * (size_t)s->n * sizeof *s->centres);
+    if (!s->centres)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for %d centres", s->n);
+    memcpy(s->centres, s->stack.frames.centres, 2 * (size_t)s->n * sizeof *s->centres);
+    return 0;
+}
+
 int setup_pattern(struct setup *s)
 {
     const struct prism_config *c = s->cfg;
-    int status = prism_pattern_create(s->ctx, &c->telescope.pattern, &s->centres, &s->n);
+    int status = s->stack.source ? copy_centres(s) : prism_pattern_create(s->ctx, &c->telescope.pattern, &s->centres, &s->n);
     if (!status)
         status = prism_pattern_statistics(s->ctx, s->centres, s->n, &c->data.aperture, c->data.grid_size,
                                           c->telescope.pattern.roi_diameter_px, &s->stats);
@@ -126,13 +200,16 @@ static int load_object(struct setup *s)
 static int make_data(struct setup *s)
 {
     const struct prism_config *c = s->cfg;
-    PRISM_TRY(PRISMI_REGION(s->dev, "data", 0, prism_dataset_simulate(s->dev, &c->data, s->truth, s->centres, s->n, &s->ds)));
+    PRISM_TRY(PRISMI_REGION(s->dev, "data", 0,
+                            s->stack.source
+                                ? prism_dataset_measured(s->ctx, &c->data, s->stack.amplitudes, s->centres, s->n, &s->ds)
+                                : prism_dataset_simulate(s->dev, &c->data, s->truth, s->centres, s->n, &s->ds)));
     return PRISMI_REGION(s->dev, "session", 0, prism_session_create(s->dev, s->ds, &c->recon, &s->session));
 }
 
 int setup_session(struct setup *s, bool plain)
 {
-    int code = check(s, load_object(s));
+    int code = s->stack.source ? EXIT_DONE : check(s, load_object(s));
     if (!code)
         code = check(s, open_device(s, plain));
     return code ? code : check(s, make_data(s));
@@ -145,6 +222,7 @@ void setup_release(struct setup *s)
     prism_dev_close(&s->dev);
     prism_cache_destroy(&s->cache);
     prism_config_set_destroy(&s->set);
+    prismi_stack_release(&s->stack);
     free(s->truth);
     free(s->centres);
     prism_ctx_destroy(&s->ctx);

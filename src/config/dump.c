@@ -27,7 +27,7 @@ void prismi_text_quote(struct prismi_text *t, const char *s, bool comment)
 
 static void write_source(struct prismi_text *t, const struct prism_config_set *set, const struct prism_config_key *key, int i)
 {
-    const struct prismi_source *source = &set->given.source[i];
+    const struct prismi_origin *source = &set->given.source[i];
     bool derived = set->finished && memcmp((const char *)&set->given.config + key->offset,
                                            (const char *)&set->effective + key->offset, key->size) != 0;
     prismi_text_add(t, "  # ");

@@ -13,7 +13,7 @@ static const double light_year_m = 9.4607304725808e15, astronomical_unit_m = 1.4
 static const char *origin(const struct prism_config_set *set, const char *key, char *out, size_t n)
 {
     int i = prismi_config_find(key);
-    const struct prismi_source *source = &set->given.source[i];
+    const struct prismi_origin *source = &set->given.source[i];
     out[0] = '\0';
     if (source->line)
         snprintf(out, n, "%s:%d: ", source->name, source->line);

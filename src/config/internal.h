@@ -29,13 +29,13 @@ void prismi_text_quote(struct prismi_text *t, const char *s, bool comment);
 
 enum { PRISMI_MAX_KEYS = 128 };
 /* Where a value came from: "default", "preset:quick", "--set", or a file and line. */
-struct prismi_source {
+struct prismi_origin {
     const char *name;
     int line; /* 0 = none */
 };
 struct prismi_config_state {
     struct prism_config config;
-    struct prismi_source source[PRISMI_MAX_KEYS]; /* by key */
+    struct prismi_origin source[PRISMI_MAX_KEYS]; /* by key */
 };
 struct prism_config_set {
     struct prism_ctx *ctx;
@@ -56,7 +56,7 @@ void prismi_config_warn_retired(struct prism_config_set *set, const char *name, 
 /* "; did you mean x?" or "": the key nearest to name. */
 void prismi_config_suggest(const char *name, char *out, size_t n);
 /* where: prefix of the error, e.g. "run.yaml:7:15". */
-int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where, struct prismi_source source);
+int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where, struct prismi_origin source);
 const char *prismi_config_intern(struct prism_config_set *set, const char *name); /* NULL on no memory */
 /* Preset by name, on top of the state; where: prefix of the errors. */
 int prismi_config_apply_preset(struct prism_config_set *set, const char *name, const char *where);

@@ -132,7 +132,7 @@ int prismi_config_end(struct prism_config_set *set, struct prismi_config_state *
     return status;
 }
 
-int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where, struct prismi_source source)
+int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where, struct prismi_origin source)
 {
     size_t n;
     const struct prism_config_key *k = &prism_config_keys(&n)[key];
@@ -165,7 +165,7 @@ void prismi_config_warn_retired(struct prism_config_set *set, const char *name, 
 }
 
 /* where: prefix of errors. */
-static int assign(struct prism_config_set *set, const char *assignment, const char *where, struct prismi_source source)
+static int assign(struct prism_config_set *set, const char *assignment, const char *where, struct prismi_origin source)
 {
     const char *equals = strchr(assignment, '=');
     char name[64], suggestion[96];
@@ -189,7 +189,7 @@ static int assign(struct prism_config_set *set, const char *assignment, const ch
 int prism_config_assign(struct prism_config_set *set, const char *assignment, const char *source)
 {
     char where[160];
-    struct prismi_source from = {prismi_config_intern(set, source), 0};
+    struct prismi_origin from = {prismi_config_intern(set, source), 0};
     if (!from.name)
         return PRISM_ENOMEM;
     snprintf(where, sizeof(where), "%.40s %.100s", source, assignment);
@@ -208,7 +208,7 @@ int prismi_config_apply_preset(struct prism_config_set *set, const char *name, c
         int d = prismi_word_distance(name, presets[i].name);
         if (strcmp(name, presets[i].name) == 0) {
             snprintf(source, sizeof(source), "preset:%s", name);
-            struct prismi_source from = {prismi_config_intern(set, source), 0};
+            struct prismi_origin from = {prismi_config_intern(set, source), 0};
             if (!from.name)
                 return PRISM_ENOMEM;
             for (const char *const *a = presets[i].assignments; *a; a++) {

@@ -322,7 +322,7 @@ static int apply_extends(struct reader *r, const struct chain *self)
 
 static int apply(struct reader *r, const struct chain *self)
 {
-    struct prismi_source source = {prismi_config_intern(r->set, r->path), 0};
+    struct prismi_origin source = {prismi_config_intern(r->set, r->path), 0};
     char where[PRISM_PATH_MAX];
     if (!source.name)
         return PRISM_ENOMEM;
