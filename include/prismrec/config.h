@@ -38,7 +38,7 @@ struct prism_config {
         char plugin_path[PRISM_PATH_MAX];
     } compute;
     struct {
-        int apertures_mb, constants_mb, measurements_mb; /* 0 = none are kept */
+        int grids_mb, apertures_mb, constants_mb, measurements_mb; /* 0 = none are kept */
         bool plans;
     } cache;
     struct {

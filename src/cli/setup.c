@@ -160,7 +160,8 @@ static int open_device(struct setup *s, bool plain)
         .plain = plain,
         .profile = s->profile,
     };
-    const struct prism_cache_params cache = {.budget = {[PRISM_CACHE_APERTURES] = (size_t)c->cache.apertures_mb << 20,
+    const struct prism_cache_params cache = {.budget = {[PRISM_CACHE_GRIDS] = (size_t)c->cache.grids_mb << 20,
+                                                        [PRISM_CACHE_APERTURES] = (size_t)c->cache.apertures_mb << 20,
                                                         [PRISM_CACHE_CONSTANTS] = (size_t)c->cache.constants_mb << 20,
                                                         [PRISM_CACHE_MEASUREMENTS] = (size_t)c->cache.measurements_mb << 20}};
     PRISM_TRY(prism_dev_open(s->ctx, &params, &s->dev));

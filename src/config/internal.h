@@ -49,10 +49,6 @@ void prismi_config_defaults(struct prism_config *config);
 void *prismi_config_field(struct prism_config *config, const struct prism_config_key *key);
 /* Index of a key by its full name, or -1. */
 int prismi_config_find(const char *name);
-/* Why a key of earlier versions is gone, NULL where name never was one. Files and assignments that have it are accepted, with a
- * warning. */
-const char *prismi_config_retired(const char *name);
-void prismi_config_warn_retired(struct prism_config_set *set, const char *name, const char *where);
 /* "; did you mean x?" or "": the key nearest to name. */
 void prismi_config_suggest(const char *name, char *out, size_t n);
 /* where: prefix of the error, e.g. "run.yaml:7:15". */

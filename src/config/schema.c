@@ -82,6 +82,8 @@ static const struct prism_config_key keys[] = {
     {KEY_TEXT("compute.plugin_path", compute.plugin_path, "",
               "folder of backend plugins; empty: PRISMREC_BACKEND_PATH, else the installed one")},
 
+    {KEY_INT("cache.grids_mb", cache.grids_mb, 0, 1048576, "64", "MiB",
+             "memory for transfer functions of propagators, which telescope.instrument propagated makes; 0: none are kept")},
     {KEY_BOOL("cache.plans", cache.plans, "true",
               "keep what was found out about transforms in the user's cache folder; false: every process times candidates anew")},
     {KEY_INT("cache.apertures_mb", cache.apertures_mb, 0, 1048576, "16", "MiB",
@@ -123,11 +125,6 @@ bool prismi_config_in_section(const struct prism_config_key *key, const char *se
 {
     size_t n = strlen(section);
     return n ? !strncmp(key->key, section, n) && key->key[n] == '.' : !strchr(key->key, '.');
-}
-
-const char *prismi_config_retired(const char *name)
-{
-    return strcmp(name, "cache.grids_mb") ? NULL : "a run makes the transfer functions that it was for at its start, and keeps none";
 }
 
 const char *prism_config_spell(const char *name)

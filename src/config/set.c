@@ -158,12 +158,6 @@ static int find_assigned(char *name)
     return key;
 }
 
-void prismi_config_warn_retired(struct prism_config_set *set, const char *name, const char *where)
-{
-    prismi_log(set->ctx, PRISM_LOG_WARN, "%s: %s has no effect any more, as %s; leave it out", where, name,
-               prismi_config_retired(name));
-}
-
 /* where: prefix of errors. */
 static int assign(struct prism_config_set *set, const char *assignment, const char *where, struct prismi_origin source)
 {
@@ -174,10 +168,6 @@ static int assign(struct prism_config_set *set, const char *assignment, const ch
     size_t len = (size_t)(equals - assignment);
     snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : (int)sizeof(name) - 1, assignment);
     int key = find_assigned(name);
-    if (key < 0 && prismi_config_retired(name)) {
-        prismi_config_warn_retired(set, name, where);
-        return 0;
-    }
     if (key < 0) {
         prismi_config_suggest(name, suggestion, sizeof(suggestion));
         return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s: unknown key%s", where, name,

@@ -205,13 +205,6 @@ static int unknown(struct reader *r, const char *name, bool top, yaml_mark_t mar
     return REFUSE(r, mark, PRISM_EINVAL, "%.60s: unknown key%s", name, *suggestion ? suggestion : "; 'prism keys' lists them");
 }
 
-static void warn_retired(struct reader *r, const char *name, yaml_mark_t mark)
-{
-    char where[200];
-    snprintf(where, sizeof(where), "%.160s:%zu:%zu", r->path, mark.line + 1, mark.column + 1);
-    prismi_config_warn_retired(r->set, name, where);
-}
-
 static int read_mapping(struct reader *r, const struct input *in, const char *section);
 
 static int read_section(struct reader *r, const struct input *in, const char *name, yaml_mark_t mark)
@@ -255,8 +248,6 @@ static int read_mapping(struct reader *r, const struct input *in, const char *se
             PRISM_TRY(read_value(r, in, name, NULL, mark, &r->extends));
         else if (top && find_section(name) >= 0)
             PRISM_TRY(read_section(r, in, name, mark));
-        else if (prismi_config_retired(name) && r->event.type == YAML_SCALAR_EVENT)
-            warn_retired(r, name, mark);
         else
             return unknown(r, name, top, mark);
     }

@@ -3,7 +3,7 @@
 # Prints TAP.
 . "$(dirname "$0")/../tap.sh"
 cd "$top" || exit 1
-off="--set cache.plans=false --set cache.apertures_mb=0 --set cache.constants_mb=0 --set cache.measurements_mb=0"
+off="--set cache.grids_mb=0 --set cache.plans=false --set cache.apertures_mb=0 --set cache.constants_mb=0 --set cache.measurements_mb=0"
 tiny="--set image.image_size=32 --set image.obj_size=16 --set telescope.sample_diameter=10 --set telescope.n_samples=2
   --set training.objective=progressive --set training.n_epochs=2 --set training.loss_threshold=0 --set training.max_retries=1
   --set training.init_steps=4 --set output.metrics_every=50 --set compute.threads=1"
@@ -27,7 +27,13 @@ is "$(cache off measurements hits)" 0 && is "$(cache off measurements misses)" 5
     is "$(cache off apertures hits)" 0 && [ "$(cache on apertures hits)" -gt 2 ] && is "$(cache on apertures misses)" 2
 ok $? "switched off, nothing is found and nothing kept"
 is "$(cache on grids misses)" 0 && is "$(cache on grids hit_rate)" null && is "$(cache on plans misses)" 0
-ok $? "a run makes no propagator, and estimated plans are not counted"
+ok $? "sub-apertures make no propagator, and estimated plans are not counted"
+for mb in 0 64; do
+    run --set telescope.instrument=propagated --set telescope.propagator=angular_spectrum --set cache.grids_mb=$mb \
+        --set training.max_retries=0 --output grids$mb || break
+done
+[ "$(cache grids64 grids hits)" -gt 0 ] && is "$(cache grids0 grids hits)" 0 && cmp grids0/reconstruction.npy grids64/reconstruction.npy
+ok $? "transfer functions of a propagated field are kept"
 tail -n 1 on/metrics.jsonl | grep -q '"cache_hit_rate": 0\.[0-9]*, "cache_bytes": [1-9][0-9]*}$' &&
     tail -n 1 off/metrics.jsonl | grep -q '"cache_hit_rate": 0, "cache_bytes": 0}$'
 ok $? "metrics.jsonl has the rate of hits and the bytes"

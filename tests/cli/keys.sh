@@ -3,9 +3,7 @@
 . "$(dirname "$0")/../tap.sh"
 cd "$2" || exit 1
 sections='image|telescope|model|training|physics|mopie|compute|cache|output'
-"$prism" keys --json | sed -n 's/.*"key": "\([^"]*\)".*/\1/p' >"$top/keys"
-echo cache.grids_mb >>"$top/keys" # gone, and accepted with a warning that names it
-sort -u -o "$top/keys" "$top/keys"
+"$prism" keys --json | sed -n 's/.*"key": "\([^"]*\)".*/\1/p' | sort -u >"$top/keys"
 # the library's own names, which documents of its interface use
 sed -n 's/^[A-Z0-9_]*(\(recon\|data\), \([a-z_.]*\),.*/\2/p' src/recon/params.def | sort -u >"$top/names"
 [ "$(wc -l <"$top/keys")" -gt 60 ] && [ "$(wc -l <"$top/names")" -gt 45 ]

@@ -410,14 +410,6 @@ START_TEST(physics_without_effect_is_said)
 }
 END_TEST
 
-START_TEST(a_key_that_is_gone_is_accepted_and_said)
-{
-    finish_logged((const char *[]){"cache.grids_mb=64", NULL});
-    ck_assert_str_eq(logged, "--set cache.grids_mb=64: cache.grids_mb has no effect any more, as a run makes the transfer functions "
-                             "that it was for at its start, and keeps none; leave it out");
-}
-END_TEST
-
 static const struct {
     const char *assignments[4], *message;
 } crossed[] = {
@@ -550,7 +542,6 @@ int main(void)
     tcase_add_test(tc, presets);
     tcase_add_test(tc, sizes_from_physics);
     tcase_add_test(tc, physics_without_effect_is_said);
-    tcase_add_test(tc, a_key_that_is_gone_is_accepted_and_said);
     tcase_add_loop_test(tc, checks_across_keys, 0, sizeof(crossed) / sizeof(*crossed));
     tcase_add_test(tc, derived_values);
     tcase_add_test(tc, dump_keeps_odd_sources_and_texts_on_their_line);
