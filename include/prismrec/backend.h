@@ -33,6 +33,7 @@ typedef unsigned char *prism_mem; /* device address; arithmetic allowed, derefer
 struct prism_dev;
 struct prism_fft;
 struct prism_conv;
+struct prism_gather;
 struct prism_replay;
 
 /* The library's side of the conversation: a plugin links nothing of ours. */
@@ -156,6 +157,37 @@ enum prism_reduce {
 struct prism_window_desc {
     enum prism_dtype dtype; /* real or cplx */
     int planes, hy, wy, hx, wx, dy, dx;
+};
+
+/* scatter_add, with a window's shapes: y[p,i+dy,j+dx] += weight[i,j] x[p,i,j] where
+ * that exists, weight [hx,wx]: overlapping windows are blended by one call each. The
+ * dtype is real. Its adjoint is a window of y with shapes exchanged and offsets
+ * negated, then map MUL by weight, plane by plane. */
+
+/* Resizing and warping by a table. In every plane
+ *   gather_fwd:  y[p,i] = sum over t < k of weight[i,t] x[p,index[i,t]]
+ *   gather_adj:  gx[p,j] = sum over all i, t with index[i,t] = j, in their order, of
+ *                weight[i,t] gy[p,i]
+ * x, gx [planes,nx], y, gy [planes,ny]; outputs are overwritten. An index of -1 leaves
+ * its term out, whatever x holds. gather_create reads both tables, [ny,k] each, from
+ * host memory, rounds weights to dtype, and makes the transposed table that gather_adj
+ * reads. nx, ny k < 2^31. */
+struct prism_gather_desc {
+    enum prism_dtype dtype; /* real */
+    int planes, k;
+    size_t nx, ny;
+};
+
+/* Pixel by pixel over classes; x, y, gx, gy [n,classes,pixels]:
+ *   softmax_fwd:  y = e/(sum over classes of e), e = exp(x - max over classes of x);
+ *                 in place ok
+ *   softmax_bwd:  gx = y (gy - sum over classes of gy y); gx may be gy
+ *   argmax:       y [n,pixels] I32 is the class of the largest x: the first of equal
+ *                 ones, and NaN counts as the largest */
+struct prism_softmax_desc {
+    enum prism_dtype dtype; /* real */
+    int n, classes;
+    size_t pixels;
 };
 
 /* Pooling over windows of k x k pixels, plane by plane. x [planes,h,w],
@@ -369,6 +401,15 @@ struct prism_ops {
     int (*pool_fwd)(struct prism_dev *, const struct prism_pool_desc *, prism_mem y, prism_mem index, prism_mem x);
     int (*pool_bwd)(struct prism_dev *, const struct prism_pool_desc *, prism_mem gx, prism_mem gy, prism_mem index);
     int (*copy2d)(struct prism_dev *, const struct prism_copy2d_desc *, prism_mem y, prism_mem x);
+    int (*scatter_add)(struct prism_dev *, const struct prism_window_desc *, prism_mem y, prism_mem x, prism_mem weight);
+    int (*softmax_fwd)(struct prism_dev *, const struct prism_softmax_desc *, prism_mem y, prism_mem x);
+    int (*softmax_bwd)(struct prism_dev *, const struct prism_softmax_desc *, prism_mem gx, prism_mem gy, prism_mem y);
+    int (*argmax)(struct prism_dev *, const struct prism_softmax_desc *, prism_mem y, prism_mem x);
+    int (*gather_create)(struct prism_dev *, const struct prism_gather_desc *, const int32_t *index, const double *weight,
+                         struct prism_gather **);
+    int (*gather_fwd)(struct prism_gather *, prism_mem y, prism_mem x);
+    int (*gather_adj)(struct prism_gather *, prism_mem gx, prism_mem gy);
+    void (*gather_destroy)(struct prism_gather *); /* NULL ok */
     /* fused; optional: NULL = the library composes it from the entries above */
     int (*norm_act_fwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
     int (*norm_act_bwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);

@@ -110,6 +110,15 @@ int prismi_cpu_subaperture_adj(struct prism_dev *dev, const struct prism_subaper
                                const struct prism_subaperture_args *args);
 int prismi_cpu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x);
 int prismi_cpu_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index);
+int prismi_cpu_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight);
+int prismi_cpu_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
+int prismi_cpu_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y);
+int prismi_cpu_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
+int prismi_cpu_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
+                             struct prism_gather **out);
+int prismi_cpu_gather_fwd(struct prism_gather *g, prism_mem y, prism_mem x);
+int prismi_cpu_gather_adj(struct prism_gather *g, prism_mem gx, prism_mem gy);
+void prismi_cpu_gather_destroy(struct prism_gather *g);
 int prismi_cpu_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x);
 int prismi_cpu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
                     prism_mem taps);

@@ -124,6 +124,48 @@ int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_d
     return kernels(d->dtype)->spectrum_adj(dev, d, a);
 }
 
+int prismi_cpu_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)
+{
+    return kernels(d->dtype)->scatter_add(dev, d, y, x, weight);
+}
+
+int prismi_cpu_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+{
+    return kernels(d->dtype)->softmax_fwd(dev, d, y, x);
+}
+
+int prismi_cpu_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y)
+{
+    return kernels(d->dtype)->softmax_bwd(dev, d, gx, gy, y);
+}
+
+int prismi_cpu_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+{
+    return kernels(d->dtype)->argmax(dev, d, y, x);
+}
+
+int prismi_cpu_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
+                             struct prism_gather **out)
+{
+    return kernels(d->dtype)->gather_create(dev, d, index, weight, out);
+}
+
+int prismi_cpu_gather_fwd(struct prism_gather *g, prism_mem y, prism_mem x)
+{
+    return kernels_of(g)->gather_fwd(g, y, x);
+}
+
+int prismi_cpu_gather_adj(struct prism_gather *g, prism_mem gx, prism_mem gy)
+{
+    return kernels_of(g)->gather_adj(g, gx, gy);
+}
+
+void prismi_cpu_gather_destroy(struct prism_gather *g)
+{
+    if (g)
+        kernels_of(g)->gather_destroy(g);
+}
+
 int prismi_cpu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x)
 {
     return kernels(d->dtype)->pool_fwd(dev, d, y, index, x);

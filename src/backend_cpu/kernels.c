@@ -24,5 +24,13 @@ const struct prism_ops R(prismi_cpu_kernels) = {
     .spectrum_adj = R(prismi_cpu_spectrum_adj),
     .pool_fwd = R(prismi_cpu_pool_fwd),
     .pool_bwd = R(prismi_cpu_pool_bwd),
+    .scatter_add = R(prismi_cpu_scatter_add),
+    .softmax_fwd = R(prismi_cpu_softmax_fwd),
+    .softmax_bwd = R(prismi_cpu_softmax_bwd),
+    .argmax = R(prismi_cpu_argmax),
+    .gather_create = R(prismi_cpu_gather_create),
+    .gather_fwd = R(prismi_cpu_gather_fwd),
+    .gather_adj = R(prismi_cpu_gather_adj),
+    .gather_destroy = R(prismi_cpu_gather_destroy),
     .dense_fit = R(prismi_cpu_dense_fit),
 };

@@ -178,7 +178,16 @@ int cu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_des
 int cu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d, const struct prism_subaperture_args *args);
 int cu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps);
 
-/* pool2d.cu, copy2d.cu */
+/* pool2d.cu, copy2d.cu, gather.cu, softmax.cu */
+int cu_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight);
+int cu_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
+int cu_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y);
+int cu_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
+int cu_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
+                     struct prism_gather **out);
+int cu_gather_fwd(struct prism_gather *g, prism_mem y, prism_mem x);
+int cu_gather_adj(struct prism_gather *g, prism_mem gx, prism_mem gy);
+void cu_gather_destroy(struct prism_gather *g);
 int cu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x);
 int cu_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index);
 int cu_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x);

@@ -45,6 +45,15 @@ int prismi_ref_blur(struct prism_dev *dev, const struct prism_blur_desc *d, pris
 int prismi_ref_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x);
 int prismi_ref_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index);
 int prismi_ref_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x);
+int prismi_ref_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight);
+int prismi_ref_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
+int prismi_ref_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y);
+int prismi_ref_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
+int prismi_ref_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
+                             struct prism_gather **out);
+int prismi_ref_gather_fwd(struct prism_gather *g, prism_mem y, prism_mem x);
+int prismi_ref_gather_adj(struct prism_gather *g, prism_mem gx, prism_mem gy);
+void prismi_ref_gather_destroy(struct prism_gather *g);
 int prismi_ref_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *args);
 
 int prismi_ref_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);

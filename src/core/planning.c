@@ -135,6 +135,44 @@ static int plan_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d,
     return 0;
 }
 
+static int plan_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)
+{
+    (void)dev, (void)d, (void)y, (void)x, (void)weight;
+    return 0;
+}
+
+static int plan_softmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+{
+    (void)dev, (void)d, (void)y, (void)x;
+    return 0;
+}
+
+static int plan_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y)
+{
+    (void)dev, (void)d, (void)gx, (void)gy, (void)y;
+    return 0;
+}
+
+/* The table and its transpose. */
+static int plan_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
+                              struct prism_gather **out)
+{
+    (void)index, (void)weight;
+    *out = NULL;
+    return count(dev, 2 * d->ny * (size_t)d->k * (sizeof *index + prism_dtype_size(d->dtype)) + (d->nx + 1) * sizeof *index);
+}
+
+static int plan_gather(struct prism_gather *g, prism_mem y, prism_mem x)
+{
+    (void)g, (void)y, (void)x;
+    return 0;
+}
+
+static void plan_gather_destroy(struct prism_gather *g)
+{
+    (void)g;
+}
+
 static void plan_close(struct prism_dev *dev)
 {
     (void)dev;
@@ -167,6 +205,14 @@ static const struct prism_ops ops = {
     .pool_fwd = plan_pool,
     .pool_bwd = plan_pool,
     .copy2d = plan_copy2d,
+    .scatter_add = plan_scatter_add,
+    .softmax_fwd = plan_softmax,
+    .softmax_bwd = plan_softmax_bwd,
+    .argmax = plan_softmax,
+    .gather_create = plan_gather_create,
+    .gather_fwd = plan_gather,
+    .gather_adj = plan_gather,
+    .gather_destroy = plan_gather_destroy,
 };
 
 static const struct prism_backend planning = {.name = "planning", .close = plan_close, .ops = &ops};

@@ -27,7 +27,7 @@ static inline int leave(struct prismi_profile *p, struct prism_dev *dev, int sta
     return status;
 }
 
-/* profile_planes.c: pooling, strided copy, dense_fit. */
+/* profile_planes.c: pooling, strided copy, scatter_add, softmax, gather, dense_fit. */
 void prismi_profile_wrap_planes(struct prism_ops *ops);
 
 #endif

@@ -19,6 +19,10 @@
  *                                             `next` for the vector and its product too
  *   pool max n3 h9 w8 k2 s2 p0 f32            both ways; `nan` for some pixels
  *   copy2d r3 c7 ldy9 ldx11 f32
+ *   scatter_add n2 hy9 wy8 hx5 wx6 dy2 dx-1 f32
+ *   gather n3 nx100 ny77 k4 f32               both ways
+ *   softmax n2 classes5 pixels77 f32          both ways; add `inplace`
+ *   argmax n2 classes5 pixels77 f32           add `nan` for some elements
  *   dense_fit relu net5-64-1 b32 steps3 rows50 f32      widths; add `last` for the activation at the output too,
  *                                                       `scaled`, `skip` for u = NaN in the second step
  *   copy n1001 f32

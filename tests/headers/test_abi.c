@@ -14,13 +14,13 @@ int main(void)
 {
     int n = 0, failed = 0;
     if (sizeof(void *) != 8) {
-        printf("1..0 # SKIP the numbers are for 64-bit pointers\n");
+        printf("1..2 # SKIP the numbers are for 64-bit pointers\n");
         return 77;
     }
-    printf("1..29\n");
+    printf("1..31\n");
     PIN("ABI number", PRISM_BACKEND_ABI, 5);
-    PIN("sizeof prism_ops", sizeof(struct prism_ops), 296);
-    PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 288);
+    PIN("sizeof prism_ops", sizeof(struct prism_ops), 360);
+    PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 352);
     PIN("sizeof prism_backend", sizeof(struct prism_backend), 48);
     PIN("sizeof prism_dev", sizeof(struct prism_dev), 200);
     PIN("sizeof prism_caps", sizeof(struct prism_caps), 176);
@@ -44,6 +44,8 @@ int main(void)
     PIN("sizeof prism_adam_outer_desc", sizeof(struct prism_adam_outer_desc), 48);
     PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 120);
     PIN("sizeof prism_pool_desc", sizeof(struct prism_pool_desc), 32);
+    PIN("sizeof prism_gather_desc", sizeof(struct prism_gather_desc), 32);
+    PIN("sizeof prism_softmax_desc", sizeof(struct prism_softmax_desc), 24);
     PIN("sizeof prism_copy2d_desc", sizeof(struct prism_copy2d_desc), 40);
     PIN("sizeof prism_dense_fit_desc", sizeof(struct prism_dense_fit_desc), 432);
     PIN("sizeof prism_dense_fit_args", sizeof(struct prism_dense_fit_args), 80);

@@ -19,7 +19,7 @@ double worst_difference(const double *a, const double *b, size_t n); /* max |a -
 void expect(double error, double limit, const char *fmt, ...) PRISM_PRINTF(3, 4);
 
 void check_linear(void);      /* fft, conv, gemm, window, subaperture, blur: definitions and adjoints */
-void check_planes(void);      /* pool, copy2d, dense_fit: definitions, adjoints and derivatives */
+void check_planes(void);      /* pool, copy2d, scatter_add, gather, softmax, dense_fit: as above */
 void check_elementwise(void); /* map, reduce, norm, misfit, adam_outer: values and derivatives */
 
 #endif

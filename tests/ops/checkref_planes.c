@@ -86,6 +86,97 @@ static void check_copy2d(void)
     expect(worst_difference(back, b, N * B), 0, "copy2d slices");
 }
 
+/* ---- scatter_add and gather ---- */
+
+static void check_scatter(int hy, int wy, int hx, int wx, int dy, int dx)
+{
+    enum { P = 2 };
+    const size_t ny = (size_t)(P * hy * wy), window = (size_t)(hx * wx), nx = P * window;
+    const struct prism_window_desc d = {PRISM_F64, P, hy, wy, hx, wx, dy, dx}, back = {PRISM_F64, P, hx, wx, hy, wy, -dy, -dx};
+    double *x = random_reals(nx), *y = random_reals(ny), *w = random_reals(window), *expected = reals(ny), *sum = reals(ny);
+    double *gy = random_reals(ny), *gx = reals(nx);
+
+    memcpy(expected, y, ny * sizeof *y);
+    for (int p = 0; p < P; p++)
+        for (int i = 0; i < hx; i++)
+            for (int j = 0; j < wx; j++)
+                if (i + dy >= 0 && i + dy < hy && j + dx >= 0 && j + dx < wy)
+                    expected[(p * hy + i + dy) * wy + j + dx] += w[i * wx + j] * x[(p * hx + i) * wx + j];
+    ref->ops->scatter_add(ref, &d, MEM(y), MEM(x), MEM(w));
+    expect(worst_difference(y, expected, ny), 0, "scatter_add %dx%d to %dx%d at %d,%d by definition", hx, wx, hy, wy, dy, dx);
+    ref->ops->scatter_add(ref, &d, MEM(sum), MEM(x), MEM(w));
+    ref->ops->window(ref, &back, MEM(gx), MEM(gy));
+    for (int p = 0; p < P; p++) {
+        struct prism_map_args a = {.y = {MEM(gx + p * (int)window)}, .x = {MEM(gx + p * (int)window), MEM(w)}, .s = {1}};
+        ref->ops->map(ref, PRISM_MAP_MUL, PRISM_F64, 1, window, &a);
+    }
+    expect(fabs(dot(sum, gy, ny) - dot(x, gx, nx)), 1e-13, "scatter_add %dx%d to %dx%d at %d,%d: its adjoint, composed", hx, wx, hy,
+           wy, dy, dx);
+}
+
+static void check_gather(void)
+{
+    enum { P = 2, NX = 7, NY = 5, K = 3 };
+    const struct prism_gather_desc d = {PRISM_F64, P, K, NX, NY};
+    const int32_t index[NY * K] = {0, 1, 2, 6, 6, -1, 3, -1, 3, -1, -1, -1, 5, 4, 0};
+    double *w = random_reals(NY * K), *x = random_reals(P * NX), *gy = random_reals(P * NY), *y = reals(P * NY),
+           *gx = reals(P * NX);
+    double *expected = reals(P * NY);
+    struct prism_gather *plan;
+
+    for (int p = 0; p < P; p++)
+        for (int t = 0; t < NY * K; t++)
+            expected[p * NY + t / K] += index[t] < 0 ? 0 : w[t] * x[p * NX + index[t]];
+    ref->ops->gather_create(ref, &d, index, w, &plan);
+    ref->ops->gather_fwd(plan, MEM(y), MEM(x));
+    ref->ops->gather_adj(plan, MEM(gx), MEM(gy));
+    ref->ops->gather_destroy(plan);
+    ref->ops->gather_destroy(NULL);
+    expect(worst_difference(y, expected, P * NY), 1e-15, "gather by definition");
+    expect(fabs(dot(y, gy, P * NY) - dot(x, gx, P * NX)), 1e-14, "gather: the adjoint");
+}
+
+/* ---- softmax ---- */
+
+static void check_softmax(void)
+{
+    enum { N = 2, C = 4, M = 3, ALL = N * C * M };
+    const struct prism_softmax_desc d = {PRISM_F64, N, C, M};
+    double *x = random_reals(ALL), *y = reals(ALL), *gy = random_reals(ALL), *gx = reals(ALL), *up = reals(ALL), *down = reals(ALL);
+    double worst = 0, h = 1e-6;
+
+    ref->ops->softmax_fwd(ref, &d, MEM(y), MEM(x));
+    for (int at = 0; at < ALL; at++) {
+        double sum = 0;
+        for (int c = 0; c < C; c++)
+            sum += exp(x[at / (C * M) * C * M + c * M + at % M]);
+        worst = fmax(worst, fabs(y[at] - exp(x[at]) / sum));
+    }
+    expect(worst, 1e-15, "softmax by definition");
+    ref->ops->softmax_bwd(ref, &d, MEM(gx), MEM(gy), MEM(y));
+    worst = 0;
+    for (int at = 0; at < ALL; at++) {
+        double before = x[at];
+        x[at] = before + h;
+        ref->ops->softmax_fwd(ref, &d, MEM(up), MEM(x));
+        x[at] = before - h;
+        ref->ops->softmax_fwd(ref, &d, MEM(down), MEM(x));
+        x[at] = before;
+        worst = fmax(worst, fabs((dot(up, gy, ALL) - dot(down, gy, ALL)) / (2 * h) - gx[at]));
+    }
+    expect(worst, 1e-9, "softmax: gradient by differences");
+    for (int at = 0; at < ALL; at++)
+        x[at] += 2000;
+    ref->ops->softmax_fwd(ref, &d, MEM(up), MEM(x));
+    expect(worst_difference(up, y, ALL), 1e-12, "softmax: a number added to all classes changes nothing");
+    const struct prism_softmax_desc one = {PRISM_F64, 1, 5, 1};
+    const double equal[] = {1, 3, 2, 3, 3}, nan[] = {1, INFINITY, NAN, 3, NAN};
+    int32_t place[2];
+    ref->ops->argmax(ref, &one, MEM(&place[0]), MEM(equal));
+    ref->ops->argmax(ref, &one, MEM(&place[1]), MEM(nan));
+    expect(!(place[0] == 1 && place[1] == 2), 0, "argmax: the first of equal ones, NaN before infinity");
+}
+
 /* ---- dense_fit ---- */
 
 struct fit {
@@ -98,8 +189,9 @@ struct fit {
 /* One step from zero moments; with b1 = b2 = 0 and rate 0, m is the gradient and p stays. */
 static void fit_once(struct fit *f)
 {
-    const struct prism_dense_fit_args a = {MEM(f->p),     MEM(f->m),      MEM(f->v),    MEM(f->x),    MEM(f->t),
-                                           MEM(f->index), MEM(f->weight), MEM(f->step), MEM(&f->loss), MEM(reals(prism_dense_fit_tmp(&f->d) / 8))};
+    const struct prism_dense_fit_args a = {
+        MEM(f->p),     MEM(f->m),      MEM(f->v),    MEM(f->x),     MEM(f->t),
+        MEM(f->index), MEM(f->weight), MEM(f->step), MEM(&f->loss), MEM(reals(prism_dense_fit_tmp(&f->d) / 8))};
 
     memset(f->m, 0, f->slab * sizeof *f->m);
     memset(f->v, 0, f->slab * sizeof *f->v);
@@ -194,6 +286,11 @@ void check_planes(void)
     }
     check_pool_nan();
     check_copy2d();
+    check_scatter(9, 8, 5, 6, 2, 1);
+    check_scatter(5, 6, 9, 8, -2, -1);
+    check_scatter(4, 4, 3, 3, 4, 0);
+    check_gather();
+    check_softmax();
     for (int act = 0; act < PRISM_ACT_COUNT; act++)
         check_dense_slope((enum prism_act)act);
     check_dense_by_hand();

@@ -95,7 +95,7 @@ double test_noise(uint64_t seed, uint64_t i); /* uniform in [0, 1) */
 int build_linear(struct problem *p);      /* copy, fft, spectrum, conv, gemm, window, subaperture, field_misfit, blur */
 int build_elementwise(struct problem *p); /* map, reduce */
 int build_fused(struct problem *p);       /* norm_fwd, norm_bwd, misfit, adam_outer */
-int build_planes(struct problem *p);      /* pool, copy2d, dense_fit */
+int build_planes(struct problem *p);      /* pool, copy2d, scatter_add, gather, softmax, argmax, dense_fit */
 
 /* ADAM's x1, with u as the problem's words say. */
 int operand_adam_step(struct problem *p);

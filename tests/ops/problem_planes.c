@@ -1,4 +1,4 @@
-/* Problems of pooling, strided copy and dense_fit. */
+/* Problems of pooling, strided copy, scatter_add, gather, softmax, argmax and dense_fit. */
 #include "problem.h"
 
 #include <math.h>
@@ -11,8 +11,8 @@
 
 static struct prism_pool_desc pool_desc(const struct problem *p)
 {
-    return (struct prism_pool_desc){p->dtype,    (enum prism_pool)p->kind, INT("n", 1), INT("h", 1), INT("w", 1), INT("k", 1),
-                                    INT("s", 1), INT("p", 0)};
+    return (struct prism_pool_desc){
+        p->dtype, (enum prism_pool)p->kind, INT("n", 1), INT("h", 1), INT("w", 1), INT("k", 1), INT("s", 1), INT("p", 0)};
 }
 
 static int pool_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
@@ -64,6 +64,156 @@ static void copy2d_build(struct problem *p)
     operand_random(p, REAL, INOUT, before * (size_t)INT("ldy", 1) + cols, 0);
     operand_random(p, REAL, IN, before * (size_t)INT("ldx", 1) + cols, 0);
     p->run = copy2d_run;
+}
+
+/* ---- scatter_add ---- */
+
+static int scatter_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    struct prism_window_desc d = {p->dtype,     INT("n", 1),  INT("hy", 1), INT("wy", 1),
+                                  INT("hx", 1), INT("wx", 1), INT("dy", 0), INT("dx", 0)};
+
+    (void)plan;
+    return dev->ops->scatter_add(dev, &d, mem[0], mem[1], mem[2]);
+}
+
+static void scatter_build(struct problem *p)
+{
+    size_t n = (size_t)INT("n", 1), window = (size_t)INT("hx", 1) * (size_t)INT("wx", 1);
+
+    operand_random(p, REAL, INOUT, n * (size_t)INT("hy", 1) * (size_t)INT("wy", 1), 4);
+    operand_random(p, REAL, IN, n * window, 0);
+    operand_random(p, REAL, IN, window, 0);
+    p->run = scatter_run;
+}
+
+/* ---- gather: both ways. Element 0 of a plane is NaN and never read; a tenth of the terms is left out ---- */
+
+static struct prism_gather_desc gather_desc(const struct problem *p)
+{
+    return (struct prism_gather_desc){p->dtype, INT("n", 1), INT("k", 1), (size_t)INT("nx", 1), (size_t)INT("ny", 1)};
+}
+
+static int32_t gather_index(const struct prism_gather_desc *d, size_t term)
+{
+    size_t free = d->nx > 1 ? 1 : 0, j = free + (size_t)(test_noise(7, term) * (double)(d->nx - free));
+
+    return test_noise(8, term) < 0.1 ? -1 : (int32_t)j;
+}
+
+static int gather_create(struct prism_dev *dev, const struct problem *p, void **plan)
+{
+    struct prism_gather_desc d = gather_desc(p);
+    struct prism_gather *gather = NULL;
+    size_t terms = d.ny * (size_t)d.k;
+    int32_t *index = malloc(terms * sizeof *index);
+    double *weight = malloc(terms * sizeof *weight);
+
+    if (!index || !weight)
+        abort();
+    for (size_t t = 0; t < terms; t++) {
+        index[t] = gather_index(&d, t);
+        weight[t] = (float)(2 * test_noise(9, t) - 1);
+    }
+    int status = dev->ops->gather_create(dev, &d, index, weight, &gather);
+    memset(index, -1, terms * sizeof *index); /* read at once, not later */
+    free(index);
+    free(weight);
+    *plan = gather;
+    return status;
+}
+
+static int gather_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    int status = dev->ops->gather_fwd(plan, mem[0], mem[2]);
+
+    (void)p;
+    return status ? status : dev->ops->gather_adj(plan, mem[1], mem[3]);
+}
+
+static void gather_destroy(struct prism_dev *dev, void *plan)
+{
+    dev->ops->gather_destroy(plan);
+}
+
+static void gather_build(struct problem *p)
+{
+    struct prism_gather_desc d = gather_desc(p);
+    size_t x = (size_t)d.planes * d.nx, y = (size_t)d.planes * d.ny, most = 0, *count = calloc(d.nx, sizeof *count);
+
+    if (!count)
+        abort();
+    for (size_t t = 0; t < d.ny * (size_t)d.k; t++) {
+        int32_t j = gather_index(&d, t);
+        if (j >= 0 && ++count[j] > most)
+            most = count[j];
+    }
+    free(count);
+    operand_add(p, REAL, OUT, y, 4 * sqrt(d.k) + 1);
+    operand_add(p, REAL, OUT, x, 4 * sqrt((double)most) + 1);
+    double *value = p->operand[operand_random(p, REAL, IN, x, 0)].value;
+    for (size_t i = 0; i < x && d.nx > 1; i += d.nx)
+        value[i] = NAN;
+    operand_random(p, REAL, IN, y, 0);
+    p->create = gather_create;
+    p->run = gather_run;
+    p->destroy = gather_destroy;
+}
+
+/* ---- softmax: both ways; argmax ---- */
+
+static struct prism_softmax_desc softmax_desc(const struct problem *p)
+{
+    return (struct prism_softmax_desc){p->dtype, INT("n", 1), INT("classes", 1), (size_t)INT("pixels", 1)};
+}
+
+static int softmax_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    struct prism_softmax_desc d = softmax_desc(p);
+    int status = dev->ops->softmax_fwd(dev, &d, mem[0], mem[2]);
+
+    (void)plan;
+    return status ? status : dev->ops->softmax_bwd(dev, &d, mem[1], mem[3], mem[0]);
+}
+
+/* Some pixels whose powers have no number but for the largest taken off; an exponent of up to 12 is off by as many epsilons. */
+static void softmax_build(struct problem *p)
+{
+    struct prism_softmax_desc d = softmax_desc(p);
+    size_t n = (size_t)d.n * (size_t)d.classes * d.pixels;
+    double limit = 32 + 4 * sqrt(d.classes);
+
+    for (int i = 0; i < 2; i++) {
+        operand_add(p, REAL, OUT, n, limit);
+        p->operand[i].same_as = case_has(p->text, "inplace") ? i + 2 : -1;
+    }
+    int x = operand_add(p, REAL, IN, n, 0);
+    operand_fill(p, x, -6, 6);
+    for (size_t i = 0; i < n; i++)
+        if (i % d.pixels % 13 == 5)
+            p->operand[x].value[i] = (float)(p->operand[x].value[i] + 1000);
+    operand_random(p, REAL, IN, n, 0);
+    p->run = softmax_run;
+}
+
+static int argmax_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+{
+    struct prism_softmax_desc d = softmax_desc(p);
+
+    (void)plan;
+    return dev->ops->argmax(dev, &d, mem[0], mem[1]);
+}
+
+static void argmax_build(struct problem *p)
+{
+    struct prism_softmax_desc d = softmax_desc(p);
+    size_t pixels = (size_t)d.n * d.pixels, n = pixels * (size_t)d.classes;
+
+    operand_add(p, INDEX, OUT, pixels, 0);
+    double *value = p->operand[operand_random(p, REAL, IN, n, 0)].value;
+    for (size_t i = 0; i < n; i++)
+        value[i] = case_has(p->text, "nan") && i % 7 == 3 ? NAN : floor(4 * value[i]);
+    p->run = argmax_run;
 }
 
 /* ---- dense_fit: "net5-64-1": widths; tensors of the slabs 16 elements apart, with something between ---- */
@@ -164,8 +314,17 @@ int build_planes(struct problem *p)
         return pool_build(p);
     if (!strcmp(op, "dense_fit"))
         return dense_build(p);
-    if (strcmp(op, "copy2d"))
+    if (!strcmp(op, "copy2d"))
+        copy2d_build(p);
+    else if (!strcmp(op, "scatter_add"))
+        scatter_build(p);
+    else if (!strcmp(op, "gather"))
+        gather_build(p);
+    else if (!strcmp(op, "softmax"))
+        softmax_build(p);
+    else if (!strcmp(op, "argmax"))
+        argmax_build(p);
+    else
         return -1;
-    copy2d_build(p);
     return 0;
 }

@@ -266,6 +266,50 @@ static void strict_conv_destroy(struct prism_conv *conv)
     plan_destroy(p, "conv_destroy");
 }
 
+static int strict_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index,
+                                const double *weight, struct prism_gather **out)
+{
+    struct plan *p;
+    struct prism_gather *inner = NULL;
+    int status = plan_create(dev, "gather_create", &p);
+
+    *out = NULL;
+    if (status)
+        return status;
+    status = REF->gather_create(dev, d, index, weight, &inner);
+    if (status) {
+        free(p);
+        return status;
+    }
+    p->inner = inner;
+    *out = (struct prism_gather *)p;
+    return 0;
+}
+
+static int strict_gather_fwd(struct prism_gather *g, prism_mem y, prism_mem x)
+{
+    struct plan *p = (struct plan *)g;
+
+    return strict_enqueue(p->dev, &(struct call){.entry = GATHER_FWD, .plan = p, .mem = {twin(y), twin(x)}});
+}
+
+static int strict_gather_adj(struct prism_gather *g, prism_mem gx, prism_mem gy)
+{
+    struct plan *p = (struct plan *)g;
+
+    return strict_enqueue(p->dev, &(struct call){.entry = GATHER_ADJ, .plan = p, .mem = {twin(gx), twin(gy)}});
+}
+
+static void strict_gather_destroy(struct prism_gather *g)
+{
+    struct plan *p = (struct plan *)g;
+
+    if (!p)
+        return;
+    REF->gather_destroy(p->inner);
+    plan_destroy(p, "gather_destroy");
+}
+
 /* ---- calls without a plan ---- */
 
 static int strict_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
@@ -339,6 +383,26 @@ static int strict_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *
 static int strict_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
 {
     return strict_enqueue(dev, &(struct call){.entry = COPY2D, .desc.copy2d = *d, .mem = {twin(y), twin(x)}});
+}
+
+static int strict_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)
+{
+    return strict_enqueue(dev, &(struct call){.entry = SCATTER_ADD, .desc.window = *d, .mem = {twin(y), twin(x), twin(weight)}});
+}
+
+static int strict_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+{
+    return strict_enqueue(dev, &(struct call){.entry = SOFTMAX_FWD, .desc.softmax = *d, .mem = {twin(y), twin(x)}});
+}
+
+static int strict_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y)
+{
+    return strict_enqueue(dev, &(struct call){.entry = SOFTMAX_BWD, .desc.softmax = *d, .mem = {twin(gx), twin(gy), twin(y)}});
+}
+
+static int strict_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+{
+    return strict_enqueue(dev, &(struct call){.entry = ARGMAX, .desc.softmax = *d, .mem = {twin(y), twin(x)}});
 }
 
 static int strict_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a)
@@ -460,6 +524,14 @@ static const struct prism_ops ops = {
     .pool_fwd = strict_pool_fwd,
     .pool_bwd = strict_pool_bwd,
     .copy2d = strict_copy2d,
+    .scatter_add = strict_scatter_add,
+    .softmax_fwd = strict_softmax_fwd,
+    .softmax_bwd = strict_softmax_bwd,
+    .argmax = strict_argmax,
+    .gather_create = strict_gather_create,
+    .gather_fwd = strict_gather_fwd,
+    .gather_adj = strict_gather_adj,
+    .gather_destroy = strict_gather_destroy,
     .norm_act_fwd = strict_norm_act_fwd,
     .norm_act_bwd = strict_norm_act_bwd,
     .dense_fit = strict_dense_fit,

@@ -73,6 +73,18 @@ static int dispatch(struct prism_dev *dev, const struct call *c)
         return REF->pool_bwd(dev, &c->desc.pool, m[0], m[1], m[2]);
     case COPY2D:
         return REF->copy2d(dev, &c->desc.copy2d, m[0], m[1]);
+    case SCATTER_ADD:
+        return REF->scatter_add(dev, &c->desc.window, m[0], m[1], m[2]);
+    case SOFTMAX_FWD:
+        return REF->softmax_fwd(dev, &c->desc.softmax, m[0], m[1]);
+    case SOFTMAX_BWD:
+        return REF->softmax_bwd(dev, &c->desc.softmax, m[0], m[1], m[2]);
+    case ARGMAX:
+        return REF->argmax(dev, &c->desc.softmax, m[0], m[1]);
+    case GATHER_FWD:
+        return REF->gather_fwd(c->plan->inner, m[0], m[1]);
+    case GATHER_ADJ:
+        return REF->gather_adj(c->plan->inner, m[0], m[1]);
     case DENSE_FIT:
         return REF->dense_fit(dev, &c->desc.dense, &c->args.dense);
     case NORM_FWD:

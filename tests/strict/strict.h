@@ -19,7 +19,7 @@ struct state {
     size_t calls_left;              /* enqueued calls until the device is lost; SIZE_MAX: never */
 };
 
-/* What struct prism_fft and struct prism_conv are here. */
+/* What struct prism_fft, struct prism_conv and struct prism_gather are here. */
 struct plan {
     struct prism_dev *dev;
     void *inner;               /* the reference's; NULL once destroyed */
@@ -43,6 +43,12 @@ enum entry {
     POOL_FWD,
     POOL_BWD,
     COPY2D,
+    SCATTER_ADD,
+    SOFTMAX_FWD,
+    SOFTMAX_BWD,
+    ARGMAX,
+    GATHER_FWD,
+    GATHER_ADJ,
     DENSE_FIT,
     NORM_FWD,
     NORM_BWD
@@ -63,6 +69,7 @@ struct call {
         struct prism_blur_desc blur;
         struct prism_pool_desc pool;
         struct prism_copy2d_desc copy2d;
+        struct prism_softmax_desc softmax;
         struct prism_dense_fit_desc dense;
         struct prism_norm_desc norm;
     } desc;
