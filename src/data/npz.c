@@ -133,8 +133,9 @@ static int take_numbers(struct npz *z)
     return 0;
 }
 
-static int npz_open(struct prism_ctx *ctx, const char *path, void **state)
+static int npz_open(struct prism_ctx *ctx, const void *from, void **state)
 {
+    const char *path = from;
     struct npz *z = prismi_alloc(1, sizeof *z);
     *state = z;
     if (!z)
@@ -156,14 +157,22 @@ static void npz_describe(const void *state, struct prismi_frames *out)
     *out = ((const struct npz *)state)->frames;
 }
 
-static void npz_read(const void *state, int k, float *frame)
+static int npz_read(void *state, int k, enum prism_dtype dtype, void *out)
 {
     const struct npz *z = state;
     size_t pixels = (size_t)z->frames.h * (size_t)z->frames.w;
     const double *intensity = z->array[INTENSITIES].data, *from = intensity ? intensity : z->array[AMPLITUDES].data;
+    float *single = out;
+    double *wide = out;
     from += (size_t)k * pixels;
-    for (size_t i = 0; i < pixels; i++)
-        frame[i] = (float)(intensity ? sqrt(from[i]) : from[i]);
+    for (size_t i = 0; i < pixels; i++) {
+        double v = intensity ? sqrt(from[i]) : from[i];
+        if (dtype == PRISM_F64)
+            wide[i] = v;
+        else
+            single[i] = (float)v;
+    }
+    return 0;
 }
 
 const struct prismi_source prismi_source_npz = {"npz", npz_probe, npz_open, npz_describe, npz_read, npz_close};

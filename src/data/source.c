@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct prismi_source *const prismi_sources[] = {&prismi_source_npz, NULL};
+static const struct prismi_source *const sources[] = {&prismi_source_simulated, &prismi_source_memory, &prismi_source_npz};
 
 const char *prismi_data_number_name(enum prismi_data_number i)
 {
@@ -24,12 +24,14 @@ static int find_source(struct prism_ctx *ctx, const char *path, const struct pri
         return PRISM_FAIL(ctx, PRISM_EIO, "cannot read %s: %s", path, strerror(errno));
     size_t n = fread(head, 1, sizeof head, f);
     fclose(f);
-    for (const struct prismi_source *const *s = prismi_sources; *s; s++) {
-        if ((*s)->probe(head, n)) {
-            *out = *s;
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        if (!sources[i]->probe)
+            continue;
+        if (sources[i]->probe(head, n)) {
+            *out = sources[i];
             return 0;
         }
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? ", " : "", (*s)->name);
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? ", " : "", sources[i]->name);
     }
     return PRISM_FAIL(ctx, PRISM_EPARSE, "%s is no file of measurements that is known here (%s)", path, list);
 }
@@ -48,10 +50,13 @@ int prismi_stack_load(struct prism_ctx *ctx, const char *path, struct prismi_sta
         prismi_stack_release(&s);
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "%s: no memory for %d frames of %zu pixels", path, n, pixels);
     }
-    for (int k = 0; k < s.frames.n; k++)
-        s.source->read(s.state, k, s.amplitudes + (size_t)k * pixels);
+    int status = 0;
+    for (int k = 0; k < s.frames.n && !status; k++)
+        status = s.source->read(s.state, k, PRISM_F32, s.amplitudes + (size_t)k * pixels);
+    if (status)
+        prismi_stack_release(&s);
     *out = s;
-    return 0;
+    return status;
 }
 
 void prismi_stack_release(struct prismi_stack *s)

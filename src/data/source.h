@@ -18,21 +18,30 @@ const char *prismi_data_number_name(enum prismi_data_number i); /* as files have
 struct prismi_frames {
     int n, h, w;           /* frames, and their rows and columns */
     const double *centres; /* [n][2], k-space positions (y, x) in pixels relative to DC; the source's */
+    bool computed;         /* a read takes long enough for frames to be kept */
     bool known[PRISMI_DATA_NUMBERS];
     double number[PRISMI_DATA_NUMBERS]; /* where known */
 };
 
-/* open and describe return 0 or PRISM_E* with a sentence; a file may come from anywhere. */
+/* open and read return 0 or PRISM_E* with a sentence; a file may come from anywhere. */
 struct prismi_source {
     const char *name;
-    bool (*probe)(const uint8_t *head, size_t bytes); /* is a file that begins so (8 bytes, or all of it) of this kind? */
-    int (*open)(struct prism_ctx *ctx, const char *path, void **state);
+    /* Is a file that begins so (8 bytes, or all of it) of this kind? NULL: the source is no file. */
+    bool (*probe)(const uint8_t *head, size_t bytes);
+    /* from: a file's path, or what the source without a file is made from. *state is NULL on failure. */
+    int (*open)(struct prism_ctx *ctx, const void *from, void **state);
     void (*describe)(const void *state, struct prismi_frames *out);
-    void (*read)(const void *state, int k, float *frame); /* amplitudes of frame k, [h,w] */
-    void (*close)(void **state);                          /* NULL ok */
+    int (*read)(void *state, int k, enum prism_dtype dtype, void *out); /* amplitudes of frame k, [h,w] F32 or F64 */
+    void (*close)(void **state);                                        /* of a state that is NULL, too */
 };
-extern const struct prismi_source *const prismi_sources[]; /* NULL-terminated */
-extern const struct prismi_source prismi_source_npz;
+extern const struct prismi_source prismi_source_simulated, prismi_source_memory, prismi_source_npz;
+
+/* What prismi_source_memory opens from. amplitudes [n,h,w] are copied, centres must stay. */
+struct prismi_memory {
+    int n, h, w;
+    const float *amplitudes;
+    const double *centres;
+};
 
 /* A file of measurements with all its frames in memory. */
 struct prismi_stack {

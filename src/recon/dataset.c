@@ -1,4 +1,5 @@
-/* Amplitudes: given, or simulated on demand and kept in the device's cache. */
+/* Amplitudes from a source; those that are computed are kept in the device's cache. */
+#include "data/simulated.h"
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 #include "recon/params.h"
@@ -13,32 +14,29 @@ struct prism_dataset {
     size_t cols;      /* field^2 */
     double *centres;  /* [n][2] */
     double *truth;    /* [O,O], simulated data only */
-    float *measured;  /* [n,cols], given data only */
     uint64_t hash;    /* of parameters, centres and truth or amplitudes */
     uint64_t version; /* of the truth */
-    /* simulation; values are made in the widest type the device has */
-    struct prism_dev *dev;
-    struct prismi_instrument *instrument;
-    enum prism_dtype dtype;
-    struct prismi_arena arena;
-    prism_mem object, field, amplitude;
-    bool held;     /* by the instrument: the object */
-    double *exact; /* [cols] */
-    float *single; /* [cols] */
+    const struct prismi_source *source;
+    void *state;
+    bool computed;         /* amplitudes, when they are read */
+    struct prism_dev *dev; /* of a simulation */
+    double *exact;         /* [cols] */
+    float *single;         /* [cols] */
 };
 
 /* ---- creation ---- */
 
-static uint64_t hash_all(const struct prism_dataset *ds)
+/* amplitudes: of measured data, else NULL. */
+static uint64_t hash_all(const struct prism_dataset *ds, const float *amplitudes)
 {
     const struct prism_dataset_params *p = &ds->par;
     struct prismi_lines lines = {.n = 0};
     prismi_data_params_lines(&lines, p);
     uint64_t h = prismi_hash64(lines.s, lines.n, 0);
     h = prismi_hash64(ds->centres, 2 * (size_t)ds->n * sizeof(double), h);
-    if (ds->truth)
+    if (!amplitudes)
         return prismi_hash64(ds->truth, (size_t)p->obj_size * p->obj_size * sizeof(double), h);
-    return prismi_hash64(ds->measured, (size_t)ds->n * ds->cols * sizeof(float), h);
+    return prismi_hash64(amplitudes, (size_t)ds->n * ds->cols * sizeof(float), h);
 }
 
 static struct prismi_instrument_params instrument_of(const struct prism_dataset_params *p)
@@ -123,53 +121,28 @@ static int begin(struct prism_ctx *ctx, const struct prism_dataset_params *param
     return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a data set of %d samples", n);
 }
 
+static int open_source(struct prism_dataset *ds, const struct prismi_source *source, const void *from)
+{
+    struct prismi_frames frames;
+    PRISM_TRY(source->open(ds->ctx, from, &ds->state));
+    ds->source = source;
+    source->describe(ds->state, &frames);
+    ds->computed = frames.computed;
+    return 0;
+}
+
 int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_params *params, const float *amplitudes,
                            const double *centres_yx, int n, struct prism_dataset **out)
 {
     PRISM_TRY(begin(ctx, params, centres_yx, n, out));
     struct prism_dataset *ds = *out;
-    for (size_t i = 0; i < (size_t)n * ds->cols; i++)
-        if (!(amplitudes[i] >= 0) || isinf(amplitudes[i])) {
-            int k = (int)(i / ds->cols), y = (int)(i % ds->cols / ds->par.field_size), x = (int)(i % ds->par.field_size);
-            prism_dataset_destroy(out);
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "amplitude of sample %d at (%d, %d) is %g; amplitudes are finite and not negative",
-                              k, y, x, (double)amplitudes[i]);
-        }
-    ds->measured = copy_of(amplitudes, (size_t)n * ds->cols, sizeof(float));
-    if (!ds->measured) {
-        size_t bytes = (size_t)n * ds->cols * sizeof(float);
+    const struct prismi_memory from = {
+        .n = n, .h = ds->par.field_size, .w = ds->par.field_size, .amplitudes = amplitudes, .centres = ds->centres};
+    int status = open_source(ds, &prismi_source_memory, &from);
+    if (status)
         prism_dataset_destroy(out);
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for %zu bytes of amplitudes", bytes);
-    }
-    ds->hash = hash_all(ds);
-    return 0;
-}
-
-static int set_aperture(struct prism_dataset *ds, int k)
-{
-    const double *c = ds->centres + 2 * k;
-    if (!ds->instrument->ops->set_aperture) /* every frame is the same */
-        return 0;
-    return ds->instrument->ops->set_aperture(ds->instrument, 0, &ds->par.aperture, c[0], c[1]);
-}
-
-static int simulate_create(struct prism_dataset *ds)
-{
-    const struct prism_dataset_params *p = &ds->par;
-    struct prismi_instrument_params ip = instrument_of(&ds->par);
-    size_t real = prism_dtype_size(ds->dtype), pixels = (size_t)p->obj_size * p->obj_size;
-    int status;
-    ip.dtype = ds->dtype;
-    ip.n_frames = ip.batch = 1;
-    PRISM_TRY_OUT(prismi_instrument_create(ds->dev, &ip, &ds->instrument));
-    for (int k = 0; k < ds->n; k++) /* now, not at the k-th sample of a long run */
-        PRISM_TRY_OUT(set_aperture(ds, k));
-    ds->arena.owner = PRISMI_OWNER_FFT;
-    prismi_arena_add(&ds->arena, pixels * real, &ds->object);
-    prismi_arena_add(&ds->arena, 2 * ds->cols * real, &ds->field);
-    prismi_arena_add(&ds->arena, ds->cols * real, &ds->amplitude);
-    status = prismi_arena_bind(&ds->arena, ds->dev);
-out:
+    else
+        ds->hash = hash_all(ds, amplitudes);
     return status;
 }
 
@@ -180,10 +153,9 @@ static int put_truth(struct prism_dataset *ds, const double *truth)
         if (!isfinite(truth[i]))
             return PRISM_FAIL(ds->ctx, PRISM_EINVAL, "the object is %g at (%zu, %zu); it must be finite", truth[i], i / side,
                               i % side);
-    PRISM_TRY(prismi_dev_put(ds->dev, ds->object, ds->dtype, truth, pixels));
+    PRISM_TRY(prismi_simulated_set_object(ds->state, truth));
     memcpy(ds->truth, truth, pixels * sizeof *truth);
-    ds->held = false;
-    ds->hash = hash_all(ds);
+    ds->hash = hash_all(ds, NULL);
     return 0;
 }
 
@@ -196,13 +168,18 @@ int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_par
     int status;
     size_t pixels = (size_t)params->obj_size * params->obj_size;
     ds->dev = dev;
-    ds->dtype = dev->caps.dtypes & 1u << PRISM_F64 ? PRISM_F64 : PRISM_F32;
     ds->truth = prismi_alloc(pixels, sizeof(double));
     if (!ds->truth) {
         status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for an object of %zu pixels", pixels);
         goto out;
     }
-    PRISM_TRY_OUT(simulate_create(ds));
+    const struct prismi_simulation from = {.dev = dev,
+                                           .instrument = instrument_of(&ds->par),
+                                           .centres = ds->centres,
+                                           .n = n,
+                                           .snr_db = ds->par.snr_db,
+                                           .seed = ds->par.seed};
+    PRISM_TRY_OUT(open_source(ds, &prismi_source_simulated, &from));
     status = put_truth(ds, truth);
 out:
     if (status)
@@ -224,11 +201,10 @@ void prism_dataset_destroy(struct prism_dataset **pds)
     struct prism_dataset *ds = *pds;
     if (!ds)
         return;
-    prismi_instrument_destroy(&ds->instrument);
-    prismi_arena_release(&ds->arena);
+    if (ds->source)
+        ds->source->close(&ds->state);
     prismi_free(ds->centres);
     prismi_free(ds->truth);
-    prismi_free(ds->measured);
     prismi_free(ds->exact);
     prismi_free(ds->single);
     prismi_ctx_drop(ds->ctx, "prism_dataset");
@@ -238,52 +214,9 @@ void prism_dataset_destroy(struct prism_dataset **pds)
 
 /* ---- amplitudes ---- */
 
-/* Noise of sample k: one number per pixel from the sample's own stream. */
-static void add_noise(const struct prism_dataset *ds, int k)
-{
-    double power = 0;
-    for (size_t i = 0; i < ds->cols; i++)
-        power += ds->exact[i] * ds->exact[i];
-    double sigma = sqrt(power / (double)ds->cols * pow(10, -ds->par.snr_db / 10));
-    for (size_t i = 0; i < ds->cols; i++) {
-        double v = ds->exact[i] + sigma * prismi_rng_normal(ds->par.seed, PRISMI_STREAM_NOISE + (uint64_t)k, i);
-        ds->exact[i] = v > 0 ? v : 0;
-    }
-}
-
-/* Into ds->amplitude, without noise. */
-static int measure(struct prism_dataset *ds, int k)
-{
-    PRISM_TRY(set_aperture(ds, k));
-    if (!ds->held)
-        PRISM_TRY(ds->instrument->ops->hold(ds->instrument, ds->object));
-    ds->held = true;
-    PRISM_TRY(ds->instrument->ops->fields(ds->instrument, ds->field));
-    return prismi_map(ds->dev, PRISM_MAP_C_ABS, ds->dtype, 1, ds->cols, ds->amplitude, ds->field, 0, 0, 0, 0);
-}
-
-/* Sample k, as ds->amplitude has it, into out [cols] F32 or F64. */
-static int fetch(struct prism_dataset *ds, int k, enum prism_dtype dtype, void *out)
-{
-    float *single = out;
-    if (dtype == ds->dtype && ds->par.snr_db == 0)
-        return ds->dev->ops->read(ds->dev, out, ds->amplitude, ds->cols * prism_dtype_size(dtype));
-    PRISM_TRY(prismi_dev_get(ds->dev, ds->exact, ds->amplitude, ds->dtype, ds->cols));
-    if (ds->par.snr_db > 0)
-        add_noise(ds, k);
-    if (dtype == PRISM_F64) {
-        if (out != ds->exact)
-            memcpy(out, ds->exact, ds->cols * sizeof(double));
-        return 0;
-    }
-    for (size_t i = 0; i < ds->cols; i++)
-        single[i] = (float)ds->exact[i];
-    return 0;
-}
-
 static struct prism_key key_of(const struct prism_dataset *ds, int k, enum prism_dtype dtype)
 {
-    const uint64_t parts[] = {ds->hash, ds->version, (uint64_t)k, ds->par.method, ds->dtype, dtype};
+    const uint64_t parts[] = {ds->hash, ds->version, (uint64_t)k, ds->par.method, prismi_simulated_dtype(ds->dev), dtype};
     const char *backend = prism_dev_backend(ds->dev);
     struct prism_key key = prism_key_init("amplitude");
     prism_key_add(&key, parts, sizeof parts);
@@ -291,22 +224,22 @@ static struct prism_key key_of(const struct prism_dataset *ds, int k, enum prism
     return key;
 }
 
-/* A simulated measurement as F32 or F64, from the cache or made. */
+/* Sample k as F32 or F64, from the cache or read. */
 static int look(struct prism_dataset *ds, int k, enum prism_dtype dtype, const void **out)
 {
+    void *made = dtype == PRISM_F64 ? (void *)ds->exact : ds->single;
+    *out = made;
+    if (!ds->computed)
+        return ds->source->read(ds->state, k, dtype, made);
     struct prism_cache *cache = prismi_dev_cache(ds->dev);
     const struct prism_key key = key_of(ds, k, dtype);
-    void *made = dtype == PRISM_F64 ? (void *)ds->exact : ds->single, *room;
-    *out = prism_cache_get(cache, PRISM_CACHE_MEASUREMENTS, &key, NULL);
-    if (*out)
-        return 0;
-    PRISM_TRY(measure(ds, k));
-    room = prismi_cache_room(cache, PRISM_CACHE_MEASUREMENTS, &key, ds->cols * prism_dtype_size(dtype));
-    *out = made = room ? room : made;
-    int status = fetch(ds, k, dtype, made);
-    if (status && room) /* what is in it is no measurement */
-        prism_cache_clear(cache, PRISM_CACHE_MEASUREMENTS);
-    return status;
+    const void *kept = prism_cache_get(cache, PRISM_CACHE_MEASUREMENTS, &key, NULL);
+    if (!kept) {
+        PRISM_TRY(ds->source->read(ds->state, k, dtype, made));
+        kept = prism_cache_put(cache, PRISM_CACHE_MEASUREMENTS, &key, made, ds->cols * prism_dtype_size(dtype));
+    }
+    *out = kept ? kept : made;
+    return 0;
 }
 
 static int check_index(const struct prism_dataset *ds, int k)
@@ -320,29 +253,15 @@ int prism_dataset_amplitude(struct prism_dataset *ds, int k, const float **out)
 {
     const void *values;
     PRISM_TRY(check_index(ds, k));
-    if (ds->measured)
-        values = ds->measured + (size_t)k * ds->cols;
-    else
-        PRISM_TRY(look(ds, k, PRISM_F32, &values));
+    PRISM_TRY(look(ds, k, PRISM_F32, &values));
     *out = values;
     return 0;
 }
 
 int prismi_dataset_target(struct prism_dataset *ds, int k, enum prism_dtype dtype, const void **out)
 {
-    const float *a;
-    if (dtype == PRISM_F64 && ds->truth) {
-        PRISM_TRY(check_index(ds, k));
-        return look(ds, k, PRISM_F64, out);
-    }
-    PRISM_TRY(prism_dataset_amplitude(ds, k, &a));
-    *out = a;
-    if (dtype == PRISM_F64) {
-        for (size_t i = 0; i < ds->cols; i++)
-            ds->exact[i] = a[i];
-        *out = ds->exact;
-    }
-    return 0;
+    PRISM_TRY(check_index(ds, k));
+    return look(ds, k, dtype, out);
 }
 
 /* ---- looking ---- */
