@@ -15,7 +15,11 @@ static int act_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem
     return l->dev->ops->map(l->dev, PRISM_MAP_ACT_BWD, l->dtype, 1, prismi_layer_inputs(l), &a);
 }
 
-static const struct prismi_layer_ops act_ops = {"act", 1, false, prismi_layer_same_shape, NULL, act_forward, act_backward, NULL};
+static const struct prismi_layer_ops act_ops = {.name = "act",
+                                                .modules = 1,
+                                                .infer = prismi_layer_same_shape,
+                                                .forward = act_forward,
+                                                .backward = act_backward};
 
 bool prismi_layer_is_act(const struct prismi_layer *l)
 {

@@ -3,18 +3,24 @@
 
 static int add_forward(struct prismi_layer *l)
 {
-    return prismi_map(l->dev, PRISM_MAP_AXPBY, l->dtype, 1, prismi_layer_outputs(l), l->y, l->x[0], l->x[1], NULL, 1, 1);
+    return prismi_map(l->dev, PRISM_MAP_AXPBY, l->dtype, 1, prismi_layer_outputs(l), l->y, l->x[0],
+                      l->x[1], NULL, 1, 1);
 }
 
 static int add_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
     for (int k = 0; k < 2; k++)
         if (gx[k])
-            PRISM_TRY(l->dev->ops->copy(l->dev, gx[k], gy, prismi_layer_outputs(l) * prism_dtype_size(l->dtype)));
+            PRISM_TRY(l->dev->ops->copy(l->dev, gx[k], gy,
+                                        prismi_layer_outputs(l) * prism_dtype_size(l->dtype)));
     return 0;
 }
 
-static const struct prismi_layer_ops add_ops = {"add", 0, true, prismi_layer_same_shape, NULL, add_forward, add_backward, NULL};
+static const struct prismi_layer_ops add_ops = {.name = "add",
+                                                .gx_optional = true,
+                                                .infer = prismi_layer_same_shape,
+                                                .forward = add_forward,
+                                                .backward = add_backward};
 
 struct prismi_layer prismi_layer_add(int back)
 {

@@ -22,8 +22,11 @@ static int copy_part(struct prismi_layer *l, int k, prism_mem whole, prism_mem p
 {
     const size_t size = prism_dtype_size(l->dtype), all = prismi_layer_count(l->out);
     const size_t first = prismi_layer_count(shape(l, 0)), cols = prismi_layer_count(shape(l, k));
-    const struct prism_copy2d_desc d = {
-        .dtype = l->dtype, .rows = (size_t)l->n, .cols = cols, .ldy = join ? all : cols, .ldx = join ? cols : all};
+    const struct prism_copy2d_desc d = {.dtype = l->dtype,
+                                        .rows = (size_t)l->n,
+                                        .cols = cols,
+                                        .ldy = join ? all : cols,
+                                        .ldx = join ? cols : all};
     prism_mem at = whole + (k ? first * size : 0);
     return l->dev->ops->copy2d(l->dev, &d, join ? at : part, join ? part : at);
 }
@@ -42,7 +45,11 @@ static int concat_backward(struct prismi_layer *l, const prism_mem gx[2], prism_
     return 0;
 }
 
-static const struct prismi_layer_ops concat_ops = {"concat", 0, true, concat_infer, NULL, concat_forward, concat_backward, NULL};
+static const struct prismi_layer_ops concat_ops = {.name = "concat",
+                                                   .gx_optional = true,
+                                                   .infer = concat_infer,
+                                                   .forward = concat_forward,
+                                                   .backward = concat_backward};
 
 struct prismi_layer prismi_layer_concat(int back)
 {

@@ -101,8 +101,14 @@ static void conv_destroy(struct prismi_layer *l)
     l->dev->ops->conv_destroy(l->plan);
 }
 
-static const struct prismi_layer_ops conv_ops = {
-    "conv", 1, true, conv_infer, conv_create, conv_forward, conv_backward, conv_destroy};
+static const struct prismi_layer_ops conv_ops = {.name = "conv",
+                                                 .modules = 1,
+                                                 .gx_optional = true,
+                                                 .infer = conv_infer,
+                                                 .create = conv_create,
+                                                 .forward = conv_forward,
+                                                 .backward = conv_backward,
+                                                 .destroy = conv_destroy};
 
 struct prismi_layer prismi_layer_conv(const struct prismi_conv_shape *shape)
 {

@@ -22,5 +22,6 @@ void prismi_layer_describe(const struct prismi_layer *l, char line[PRISMI_LINE_M
     int at = snprintf(line, PRISMI_LINE_MAX, "%s", l->ops->name);
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
         if (part[i].value && at < PRISMI_LINE_MAX)
-            at += snprintf(line + at, (size_t)(PRISMI_LINE_MAX - at), " %s %d", part[i].name, part[i].value);
+            at += snprintf(line + at, (size_t)(PRISMI_LINE_MAX - at), " %s %d", part[i].name,
+                           part[i].value);
 }

@@ -12,11 +12,14 @@ static void input_infer(struct prismi_layer *l)
 static int input_forward(struct prismi_layer *l)
 {
     if (!l->y)
-        return PRISM_FAIL(prismi_dev_ctx(l->dev), PRISM_EINVAL, "the network has no input yet; call prismi_net_set_input first");
+        return PRISM_FAIL(prismi_dev_ctx(l->dev), PRISM_EINVAL,
+                          "the network has no input yet; call prismi_net_set_input first");
     return 0;
 }
 
-static const struct prismi_layer_ops input_ops = {"input", 0, false, input_infer, NULL, input_forward, NULL, NULL};
+static const struct prismi_layer_ops input_ops = {.name = "input",
+                                                  .infer = input_infer,
+                                                  .forward = input_forward};
 
 bool prismi_layer_is_input(const struct prismi_layer *l)
 {

@@ -19,7 +19,10 @@ static int latent_backward(struct prismi_layer *l, const prism_mem gx[2], prism_
     return l->dev->ops->copy(l->dev, l->param[0].info.grad, gy, l->param[0].info.count * prism_dtype_size(l->dtype));
 }
 
-static const struct prismi_layer_ops latent_ops = {"latent", 0, false, latent_infer, NULL, latent_forward, latent_backward, NULL};
+static const struct prismi_layer_ops latent_ops = {.name = "latent",
+                                                   .infer = latent_infer,
+                                                   .forward = latent_forward,
+                                                   .backward = latent_backward};
 
 struct prismi_layer prismi_layer_latent(int channels)
 {

@@ -97,7 +97,7 @@ struct prismi_layer prismi_layer_norm(enum prism_act act); /* per-channel normal
 struct prismi_layer prismi_layer_act(enum prism_act act);
 struct prismi_layer prismi_layer_input(int channels, int height, int width); /* the caller's tensor */
 struct prismi_layer prismi_layer_dense(int out);                             /* over all features of an item: [out,1,1] */
-struct prismi_layer prismi_layer_add(int back); /* the node before plus the one that stands so many back */
+struct prismi_layer prismi_layer_add(int back);    /* the node before plus the one that stands so many back */
 struct prismi_layer prismi_layer_concat(int back); /* channels of the node before, then of the one that stands so many back */
 struct prismi_layer prismi_layer_pool(enum prism_pool kind, int k, int stride, int pad);
 bool prismi_layer_is_act(const struct prismi_layer *l);
@@ -145,11 +145,11 @@ struct prism_net {
     enum prism_init init;
     int batch;
     const char *prefix;
-    bool inference;                     /* no gradients; activations share memory */
+    bool inference; /* no gradients; activations share memory */
     struct prismi_fusion fusion;
     struct prismi_layer *outer; /* the node that fusion speaks of; NULL: none */
-    bool have_forward;      /* output and saved values are of the values as they are, and no backward has spent them */
-    enum prism_dtype store; /* of the half layers; F32: there are none */
+    bool have_forward;          /* output and saved values are of the values as they are, and no backward has spent them */
+    enum prism_dtype store;     /* of the half layers; F32: there are none */
     int nlayers, nparam;
     struct prismi_layer layer[PRISMI_MAX_LAYERS];
     struct prismi_arena arena;
@@ -172,8 +172,10 @@ struct prismi_net_mode {
  * caller's gradient is only read, and reads no latent. */
 int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n,
                       const struct prismi_net_mode *mode, struct prism_net **out);
-/* The tensor [n,c,h,w] that an input node stands for, until the next call: read by every
- * forward, recorded ones included, and by the backward after it. */
+/* The tensor [n,c,h,w] that an input node stands for, until the next call. Every
+ * forward reads it, recorded ones included, and so does the backward after it.
+ * Who writes other contents there calls prismi_net_forget(), unless an update
+ * stands between. */
 void prismi_net_set_input(struct prism_net *net, prism_mem x);
 /* A forward in two halves. The output of the values as they are, made only where have_forward says that there is none. Then the
  * running statistics, from the last output made. */

@@ -78,7 +78,8 @@ static void plan_activations(struct prism_net *net, struct prismi_life *life)
     int n = net->nlayers;
     for (int i = 0; i < n; i++) {
         bool own = !layer[i].absorbed && !prismi_layer_is_input(&layer[i]);
-        life[i] = (struct prismi_life){.bytes = own ? bytes_of(&layer[i]) : 0, .first = i, .last = n};
+        life[i] =
+            (struct prismi_life){.bytes = own ? bytes_of(&layer[i]) : 0, .first = i, .last = n};
     }
     for (int i = 0; i < n && net->inference; i++) {
         life[i].last = i;
@@ -99,8 +100,11 @@ static void plan_gx(struct prism_net *net, struct prismi_life *life, int i, int 
         return;
     l->adds[k] = source->learns && life[s].bytes;
     bool begins = source->learns && !l->adds[k];
-    life[begins ? s : n + 2 * i + k] = (struct prismi_life){
-        .bytes = bytes_of(source), .first = at, .last = !begins ? at : source->outer ? n : n - 1 - s};
+    life[begins ? s : n + 2 * i + k] = (struct prismi_life){.bytes = bytes_of(source),
+                                                            .first = at,
+                                                            .last = !begins         ? at
+                                                                    : source->outer ? n
+                                                                                    : n - 1 - s};
 }
 
 static void plan_gradients(struct prism_net *net, struct prismi_life *life)
@@ -174,7 +178,8 @@ static void bind_params(struct prism_net *net)
         }
         l->weight = l->param[0].info.value;
         if (multiplies_half(l))
-            l->weight = net->half + (l->param[0].offset - net->half_offset) * prism_dtype_size(l->dtype);
+            l->weight =
+                net->half + (l->param[0].offset - net->half_offset) * prism_dtype_size(l->dtype);
     }
 }
 

@@ -245,8 +245,8 @@ static int backward_node(struct prism_net *net, struct prismi_layer *l, prism_me
         if (!l->adds[k])
             continue;
         struct prismi_layer *source = prismi_layer_source(l, k);
-        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_AXPBY, source->dtype, 1, prismi_layer_outputs(source), source->gy,
-                             source->gy, l->gx[k], NULL, 1, 1));
+        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_AXPBY, source->dtype, 1, prismi_layer_outputs(source), source->gy, source->gy,
+                             l->gx[k], NULL, 1, 1));
     }
     return 0;
 }

@@ -103,7 +103,11 @@ static int norm_backward(struct prismi_layer *l, const prism_mem gx[2], prism_me
     return batch ? bring(l, false, gx[0], a.gx) : 0;
 }
 
-static const struct prismi_layer_ops norm_ops = {"norm", 2, false, norm_infer, NULL, norm_forward, norm_backward, NULL};
+static const struct prismi_layer_ops norm_ops = {.name = "norm",
+                                                 .modules = 2,
+                                                 .infer = norm_infer,
+                                                 .forward = norm_forward,
+                                                 .backward = norm_backward};
 
 struct prismi_layer prismi_layer_norm(enum prism_act act)
 {

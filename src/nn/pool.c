@@ -21,7 +21,8 @@ static void pool_infer(struct prismi_layer *l)
     l->out[0] = l->in[0];
     l->out[1] = prism_pool_out(&d, d.h);
     l->out[2] = prism_pool_out(&d, d.w);
-    l->nsaved = d.kind == PRISM_POOL_MAX ? prismi_layer_outputs(l) : 0; /* I32, no wider than any real */
+    l->nsaved =
+        d.kind == PRISM_POOL_MAX ? prismi_layer_outputs(l) : 0; /* I32, no wider than any real */
 }
 
 static int pool_forward(struct prismi_layer *l)
@@ -36,7 +37,10 @@ static int pool_backward(struct prismi_layer *l, const prism_mem gx[2], prism_me
     return l->dev->ops->pool_bwd(l->dev, &d, gx[0], gy, l->saved);
 }
 
-static const struct prismi_layer_ops pool_ops = {"pool", 0, false, pool_infer, NULL, pool_forward, pool_backward, NULL};
+static const struct prismi_layer_ops pool_ops = {.name = "pool",
+                                                 .infer = pool_infer,
+                                                 .forward = pool_forward,
+                                                 .backward = pool_backward};
 
 struct prismi_layer prismi_layer_pool(enum prism_pool kind, int k, int stride, int pad)
 {

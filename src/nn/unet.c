@@ -23,13 +23,14 @@ static int check(struct prism_ctx *ctx, const struct prismi_unet_params *p)
                  {"act", (int)p->act, 0, PRISM_ACT_COUNT - 1}};
     for (size_t i = 0; i < sizeof range / sizeof *range; i++)
         if (range[i].value < range[i].least || range[i].value > range[i].most)
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "%s of a U-Net is %d; give %d to %d", range[i].name, range[i].value,
-                              range[i].least, range[i].most);
+            return PRISM_FAIL(ctx, PRISM_EINVAL, "%s of a U-Net is %d; give %d to %d",
+                              range[i].name, range[i].value, range[i].least, range[i].most);
     const int unit = 1 << p->depth;
     if (p->height % unit || p->width % unit)
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "a U-Net of depth %d halves its pictures %d times, and %d x %d cannot be; give multiples of %d", p->depth,
-                          p->depth, p->height, p->width, unit);
+                          "a U-Net of depth %d halves its pictures %d times, and %d x %d cannot "
+                          "be; give multiples of %d",
+                          p->depth, p->depth, p->height, p->width, unit);
     return 0;
 }
 
@@ -67,15 +68,18 @@ static void list_unet(struct list *list, const struct prismi_unet_params *p)
     }
     add_block(list, p, p->base << p->depth);
     for (int d = p->depth - 1; d >= 0; d--) {
-        add_conv(list, (struct prismi_conv_shape){.cout = p->base << d, .k = 2, .stride = 2, .transposed = true, .bias = true});
+        add_conv(list,
+                 (struct prismi_conv_shape){
+                     .cout = p->base << d, .k = 2, .stride = 2, .transposed = true, .bias = true});
         add(list, prismi_layer_concat(list->n - skip[d]));
         add_block(list, p, p->base << d);
     }
-    add_conv(list, (struct prismi_conv_shape){.cout = p->out_channels, .k = 1, .stride = 1, .bias = true});
+    add_conv(list, (struct prismi_conv_shape){
+                       .cout = p->out_channels, .k = 1, .stride = 1, .bias = true});
 }
 
-int prismi_unet_create(struct prism_dev *dev, const struct prismi_unet_params *p, const struct prismi_net_mode *mode,
-                       struct prism_net **out)
+int prismi_unet_create(struct prism_dev *dev, const struct prismi_unet_params *p,
+                       const struct prismi_net_mode *mode, struct prism_net **out)
 {
     struct prismi_layer layers[PRISMI_MAX_LAYERS];
     struct list list = {layers, 0};

@@ -77,8 +77,7 @@ static int load_arch(const struct prism_net *net, const char *path, const struct
     const void *data = prismi_box_get(box, "arch", &bytes);
     if (!data)
         return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EPARSE,
-                          "%s has no architecture record of %zu bytes; it is no weights file of this version", path,
-                          sizeof record);
+                          "%s has no architecture record of %zu bytes; it is no weights file of this version", path, sizeof record);
     memcpy(record, data, sizeof record);
     *type = (enum prism_dtype)record[0];
     PRISM_TRY(check_type(net, path, record[0]));

@@ -206,10 +206,10 @@ static void check_list(int batch, const struct prismi_layer *list, int n, const 
     MUST(ctx, prismi_net_create(dev, PRISM_F64, list, n, &(struct prismi_net_mode){.batch = batch}, &net));
     check_net(net, name);
 }
-#define CHECK_BATCH(batch, name, ...)                                                              \
-    do {                                                                                           \
-        const struct prismi_layer list_[] = {__VA_ARGS__};                                         \
-        check_list(batch, list_, (int)(sizeof list_ / sizeof *list_), name);                       \
+#define CHECK_BATCH(batch, name, ...)                                                                                              \
+    do {                                                                                                                           \
+        const struct prismi_layer list_[] = {__VA_ARGS__};                                                                         \
+        check_list(batch, list_, (int)(sizeof list_ / sizeof *list_), name);                                                       \
     } while (0)
 #define CHECK_LIST(name, ...) CHECK_BATCH(1, name, __VA_ARGS__)
 
@@ -238,15 +238,11 @@ static void check_dense(void)
     const struct prismi_layer relu = prismi_layer_act(PRISM_ACT_RELU), tanh = prismi_layer_act(PRISM_ACT_TANH);
     CHECK_LIST("dense", prismi_layer_input(5, 1, 1), prismi_layer_dense(4), relu, prismi_layer_dense(2));
     CHECK_BATCH(3, "dense, batch 3", prismi_layer_input(5, 1, 1), prismi_layer_dense(4), relu, prismi_layer_dense(2));
-    CHECK_BATCH(3, "dense over an image, batch 3", prismi_layer_input(2, 3, 5), prismi_layer_dense(7), tanh,
-                prismi_layer_dense(7), prismi_layer_add(2), prismi_layer_dense(1));
+    CHECK_BATCH(3, "dense over an image, batch 3", prismi_layer_input(2, 3, 5), prismi_layer_dense(7), tanh, prismi_layer_dense(7),
+                prismi_layer_add(2), prismi_layer_dense(1));
     for (int hidden = 0; hidden < 4; hidden += 3) {
-        const struct prismi_mlp_params p = {.dtype = PRISM_F64,
-                                            .inputs = 5,
-                                            .outputs = 2,
-                                            .n_hidden = hidden,
-                                            .hidden = {6, 4, 3},
-                                            .act = PRISM_ACT_TANH};
+        const struct prismi_mlp_params p = {
+            .dtype = PRISM_F64, .inputs = 5, .outputs = 2, .n_hidden = hidden, .hidden = {6, 4, 3}, .act = PRISM_ACT_TANH};
         struct prism_net *net = NULL;
         MUST(ctx, prismi_mlp_create(dev, &p, &(struct prismi_net_mode){.batch = 32}, &net));
         check_net(net, hidden ? "three hidden layers, batch 32" : "no hidden layer, batch 32");
@@ -260,8 +256,7 @@ static void check_planes(struct prismi_layer layer, const char *name)
     char text[96];
     for (int batch = 1; batch < 4; batch += 2) {
         snprintf(text, sizeof text, "%s, batch %d", name, batch);
-        CHECK_BATCH(batch, text, prismi_layer_input(2, 5, 7), conv(3, 3, 1, 1, false, false), layer,
-                    conv(2, 3, 1, 1, false, true));
+        CHECK_BATCH(batch, text, prismi_layer_input(2, 5, 7), conv(3, 3, 1, 1, false, false), layer, conv(2, 3, 1, 1, false, true));
     }
 }
 
@@ -286,8 +281,14 @@ static void check_batches(void)
     CHECK_BATCH(3, "input before a skip, batch 3", input, back(1, same), back(2, same), prismi_layer_concat(2), tanh, end);
     CHECK_BATCH(3, "two norms of one tensor, batch 3", input, end, prismi_layer_norm(PRISM_ACT_TANH),
                 back(2, prismi_layer_norm(PRISM_ACT_SIGMOID)), prismi_layer_add(2), end);
-    const struct prismi_unet_params p = {
-        .dtype = PRISM_F64, .height = 8, .width = 12, .in_channels = 2, .out_channels = 2, .base = 2, .depth = 2, .act = PRISM_ACT_TANH};
+    const struct prismi_unet_params p = {.dtype = PRISM_F64,
+                                         .height = 8,
+                                         .width = 12,
+                                         .in_channels = 2,
+                                         .out_channels = 2,
+                                         .base = 2,
+                                         .depth = 2,
+                                         .act = PRISM_ACT_TANH};
     struct prism_net *net = NULL;
     MUST(ctx, prismi_unet_create(dev, &p, &(struct prismi_net_mode){.batch = 3}, &net));
     check_net(net, "U-Net of depth 2, batch 3");

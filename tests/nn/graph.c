@@ -20,7 +20,8 @@ static void require(bool ok, const char *what)
 static bool apart(const struct prismi_life *a, const struct prismi_life *b)
 {
     bool meet = a->first <= b->last && b->first <= a->last;
-    return !a->bytes || !b->bytes || !meet || a->offset + a->bytes <= b->offset || b->offset + b->bytes <= a->offset;
+    return !a->bytes || !b->bytes || !meet || a->offset + a->bytes <= b->offset ||
+           b->offset + b->bytes <= a->offset;
 }
 
 static void random_lives(void)
@@ -32,13 +33,15 @@ static void random_lives(void)
         struct prismi_life life[N];
         for (uint64_t i = 0; i < N; i++) {
             int first = (int)prismi_rng_below(1, round, 3 * i, N);
-            life[i] = (struct prismi_life){.bytes = prismi_rng_below(1, round, 3 * i + 1, 5000),
-                                           .first = first,
-                                           .last = first + (int)prismi_rng_below(1, round, 3 * i + 2, 6)};
+            life[i] =
+                (struct prismi_life){.bytes = prismi_rng_below(1, round, 3 * i + 1, 5000),
+                                     .first = first,
+                                     .last = first + (int)prismi_rng_below(1, round, 3 * i + 2, 6)};
         }
         size_t total = prismi_lives_pack(life, N);
         for (int i = 0; i < N; i++) {
-            ok &= !life[i].bytes || (life[i].offset % 64 == 0 && life[i].offset + life[i].bytes <= total);
+            ok &= !life[i].bytes ||
+                  (life[i].offset % 64 == 0 && life[i].offset + life[i].bytes <= total);
             for (int k = 0; k < i; k++)
                 ok &= apart(&life[i], &life[k]);
             all += life[i].bytes;
@@ -57,14 +60,16 @@ static void chain_of_lives(void)
     struct prismi_life life[N];
     for (int i = 0; i < N; i++)
         life[i] = (struct prismi_life){.bytes = kib[i] * 1024, .first = i, .last = i + 1};
-    require(prismi_lives_pack(life, N) == (64 + 32) * 1024, "a chain takes its largest pair of neighbours");
+    require(prismi_lives_pack(life, N) == (64 + 32) * 1024,
+            "a chain takes its largest pair of neighbours");
 }
 
 /* ---- inference ---- */
 
 static struct prismi_layer conv(int cout, bool bias)
 {
-    return prismi_layer_conv(&(struct prismi_conv_shape){.cout = cout, .k = 3, .stride = 1, .pad = 1, .bias = bias});
+    return prismi_layer_conv(
+        &(struct prismi_conv_shape){.cout = cout, .k = 3, .stride = 1, .pad = 1, .bias = bias});
 }
 
 /* A residual whose skip spans four nodes, and one activation that its
@@ -90,7 +95,8 @@ static struct prism_net *make(bool inference, prism_mem values)
     struct prismi_layer list[16];
     struct prism_net *net = NULL;
     int n = residual(list);
-    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, n, &(struct prismi_net_mode){.inference = inference, .values = values},
+    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, n,
+                                &(struct prismi_net_mode){.inference = inference, .values = values},
                                 &net));
     return net;
 }
@@ -111,7 +117,8 @@ static void inference(void)
     prism_mem x = NULL, out;
     int absorbed = 0;
     MUST(ctx, prism_net_init(train, 3));
-    require(prism_net_forward(train, &out) == PRISM_EINVAL && strstr(prism_ctx_error(ctx)->text, "no input"),
+    require(prism_net_forward(train, &out) == PRISM_EINVAL &&
+                strstr(prism_ctx_error(ctx)->text, "no input"),
             "a forward without an input is refused");
     nn_lcg(v, n, 4);
     MUST(ctx, dev->ops->alloc(dev, n * sizeof *v, &x));
@@ -119,18 +126,23 @@ static void inference(void)
     prismi_net_set_input(train, x);
     prismi_net_set_input(infer, x);
     double *want = nn_forward(train), *got = nn_forward(infer);
-    require(!memcmp(want, got, nn_out_count(train) * sizeof *want), "inference gives the bits of training's forward");
+    require(!memcmp(want, got, nn_out_count(train) * sizeof *want),
+            "inference gives the bits of training's forward");
     for (int i = 0; i < infer->nlayers; i++)
         absorbed += infer->layer[i].absorbed;
-    require(absorbed == 1 && infer->layer[2].absorbed, "an activation is absorbed where nothing else reads the convolution");
+    require(absorbed == 1 && infer->layer[2].absorbed,
+            "an activation is absorbed where nothing else reads the convolution");
     double *kept = nn_get(train, x, n);
     MUST(ctx, prism_net_backward(train, out = train->layer[train->nlayers - 1].y));
     double *after = nn_get(train, x, n);
-    require(!memcmp(kept, v, n * sizeof *v) && !memcmp(after, v, n * sizeof *v), "the caller's input is only read");
+    require(!memcmp(kept, v, n * sizeof *v) && !memcmp(after, v, n * sizeof *v),
+            "the caller's input is only read");
     /* at the first sum: the skip, what it reads, and what it writes, 6 planes of 9 x 11 each */
     const size_t plane6 = (6 * 9 * 11 * sizeof(double) + 63) / 64 * 64;
-    printf("# activations: training %zu bytes, inference %zu\n", activation_bytes(train), activation_bytes(infer));
-    require(activation_bytes(infer) == 4 * plane6, "inference keeps what is still to be read, and nothing else");
+    printf("# activations: training %zu bytes, inference %zu\n", activation_bytes(train),
+           activation_bytes(infer));
+    require(activation_bytes(infer) == 4 * plane6,
+            "inference keeps what is still to be read, and nothing else");
     require(activation_bytes(train) > activation_bytes(infer), "training keeps everything");
     dev->ops->release(dev, x);
     free(v);
@@ -144,27 +156,36 @@ static void inference(void)
 
 /* ---- dense networks ---- */
 
-static const struct prismi_mlp_params mlp_params = {
-    .dtype = PRISM_F64, .inputs = 5, .outputs = 1, .n_hidden = 3, .hidden = {64, 32, 16}, .act = PRISM_ACT_RELU};
+static const struct prismi_mlp_params mlp_params = {.dtype = PRISM_F64,
+                                                    .inputs = 5,
+                                                    .outputs = 1,
+                                                    .n_hidden = 3,
+                                                    .hidden = {64, 32, 16},
+                                                    .act = PRISM_ACT_RELU};
 
 static struct prism_net *mlp(struct prismi_mlp_params p, int batch)
 {
     struct prism_net *net = NULL;
-    MUST(ctx, prismi_mlp_create(dev, &p, &(struct prismi_net_mode){.batch = batch, .init = PRISM_INIT_GLOROT}, &net));
+    MUST(ctx,
+         prismi_mlp_create(
+             dev, &p, &(struct prismi_net_mode){.batch = batch, .init = PRISM_INIT_GLOROT}, &net));
     return net;
 }
 
 static void dense_network(void)
 {
-    static const char *const name[] = {"layer.0.weight", "layer.0.bias", "layer.2.weight", "layer.2.bias",
-                                       "layer.4.weight", "layer.4.bias", "layer.6.weight", "layer.6.bias"};
+    static const char *const name[] = {"layer.0.weight", "layer.0.bias",   "layer.2.weight",
+                                       "layer.2.bias",   "layer.4.weight", "layer.4.bias",
+                                       "layer.6.weight", "layer.6.bias"};
     struct prism_net *net = mlp(mlp_params, 32);
     bool named = net->nparam == 8, within = true, zero = true;
     MUST(ctx, prism_net_init(net, 7));
-    require(prism_net_param_total(net) == 5 * 64 + 64 + 64 * 32 + 32 + 32 * 16 + 16 + 16 + 1, "5 inputs, 64, 32, 16, one output");
+    require(prism_net_param_total(net) == 5 * 64 + 64 + 64 * 32 + 32 + 32 * 16 + 16 + 16 + 1,
+            "5 inputs, 64, 32, 16, one output");
     for (int i = 0; named && i < 8; i++) {
         const struct prism_param_info *p = &prismi_net_param(net, i)->info;
-        double *v = nn_get(net, p->value, p->count), most = 0, bound = sqrt(6. / (p->dim[0] + p->dim[1]));
+        double *v = nn_get(net, p->value, p->count), most = 0,
+               bound = sqrt(6. / (p->dim[0] + p->dim[1]));
         named &= !strcmp(p->name, name[i]);
         for (size_t k = 0; k < p->count; k++)
             most = fmax(most, fabs(v[k]));
@@ -231,7 +252,8 @@ static void make_table(struct table *d)
 }
 
 /* One Adam step of the network on the rows of step s: forward, MSE, backward. */
-static void net_step(struct prism_net *net, const struct table *d, int s, prism_mem const slab[2], prism_mem x, prism_mem g)
+static void net_step(struct prism_net *net, const struct table *d, int s, prism_mem const slab[2],
+                     prism_mem x, prism_mem g)
 {
     double rows[BATCH * 5], gout[BATCH];
     prism_mem step = give(d->step + 3 * s, 3 * sizeof(double));
@@ -247,8 +269,9 @@ static void net_step(struct prism_net *net, const struct table *d, int s, prism_
     int n = prism_net_segments(net, seg, PRISM_MAX_SEGMENTS);
     for (int i = 0; i < n; i++) {
         size_t at = seg[i].offset * sizeof(double);
-        const struct prism_map_args a = {
-            .y = {seg[i].value, slab[0] + at, slab[1] + at}, .x = {seg[i].grad, step}, .s = {0.9, 0.999, 1e-7}};
+        const struct prism_map_args a = {.y = {seg[i].value, slab[0] + at, slab[1] + at},
+                                         .x = {seg[i].grad, step},
+                                         .s = {0.9, 0.999, 1e-7}};
         MUST(ctx, dev->ops->map(dev, PRISM_MAP_ADAM, PRISM_F64, 1, seg[i].count, &a));
     }
     dev->ops->release(dev, step);
@@ -269,8 +292,8 @@ static void fused_steps(void)
     for (int i = 0; i < 4; i++)
         slab[i / 2][i % 2] = give(zero, a->slab_count * sizeof *zero);
     prismi_mlp_dense(b, &desc);
-    require(desc.layers == 4 && desc.width[0] == 5 && desc.width[3] == 16 && desc.width[4] == 1 && desc.act[2] == PRISM_ACT_RELU &&
-                desc.act[3] == PRISM_ACT_NONE,
+    require(desc.layers == 4 && desc.width[0] == 5 && desc.width[3] == 16 && desc.width[4] == 1 &&
+                desc.act[2] == PRISM_ACT_RELU && desc.act[3] == PRISM_ACT_NONE,
             "dense_fit's description of a dense network");
     desc.b1 = 0.9;
     desc.b2 = 0.999;
@@ -317,7 +340,8 @@ static void files(void)
     narrow.hidden[2] = 15;
     single.dtype = PRISM_F32;
     struct prism_net *a = mlp(mlp_params, 32), *b = mlp(single, 1), *c = mlp(narrow, 32);
-    struct prism_net *decoder = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 8, .obj_size = 8});
+    struct prism_net *decoder =
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 8, .obj_size = 8});
     if (fd < 0)
         abort();
     close(fd);
@@ -326,20 +350,23 @@ static void files(void)
     MUST(ctx, prism_net_init(decoder, 6));
     MUST(ctx, prism_net_save(a, path));
     MUST(ctx, prism_net_load(b, path));
-    double *v = nn_get(a, prismi_net_param(a, 2)->info.value, 64 * 32), *w = nn_get(b, prismi_net_param(b, 2)->info.value, 64 * 32);
+    double *v = nn_get(a, prismi_net_param(a, 2)->info.value, 64 * 32),
+           *w = nn_get(b, prismi_net_param(b, 2)->info.value, 64 * 32);
     bool same = true;
     for (int i = 0; i < 64 * 32; i++)
         same &= (float)v[i] == w[i];
     require(same, "weights are read into another type and another batch");
     double *before = nn_get(c, c->values, c->slab_count);
     require(prism_net_load(c, path) == PRISM_EINVAL &&
-                strstr(prism_ctx_error(ctx)->text, "node 5 is \"dense channels 16 k 1 stride 1 bias 1\", this network's"),
+                strstr(prism_ctx_error(ctx)->text,
+                       "node 5 is \"dense channels 16 k 1 stride 1 bias 1\", this network's"),
             "another list of nodes is refused, and the node is named");
     double *after = nn_get(c, c->values, c->slab_count);
     require(!memcmp(before, after, c->slab_count * sizeof *after), "and nothing changes");
     require(prism_net_load(decoder, path) == PRISM_EPARSE, "a decoder does not read them");
     MUST(ctx, prism_net_save(decoder, path));
-    require(prism_net_load(a, path) == PRISM_EPARSE && strstr(prism_ctx_error(ctx)->text, "no list of nodes"),
+    require(prism_net_load(a, path) == PRISM_EPARSE &&
+                strstr(prism_ctx_error(ctx)->text, "no list of nodes"),
             "nor does a list read a decoder's");
     unlink(path);
     free(v);
@@ -378,9 +405,11 @@ static void folding(void)
     prism_net_destroy(&fold);
     prism_net_destroy(&net);
 
-    const struct prismi_layer list[] = {prismi_layer_input(2, 4, 4), prismi_layer_norm(PRISM_ACT_NONE), conv(1, true)};
+    const struct prismi_layer list[] = {prismi_layer_input(2, 4, 4),
+                                        prismi_layer_norm(PRISM_ACT_NONE), conv(1, true)};
     MUST(ctx, prismi_net_create(dev, PRISM_F64, list, 3, &(struct prismi_net_mode){0}, &net));
-    require(prism_net_fold(net, &fold) == PRISM_ENOTSUP && !fold && strstr(prism_ctx_error(ctx)->text, "node 1"),
+    require(prism_net_fold(net, &fold) == PRISM_ENOTSUP && !fold &&
+                strstr(prism_ctx_error(ctx)->text, "node 1"),
             "a norm without a convolution before it does not");
     prism_net_destroy(&net);
     dev->ops->release(dev, x);

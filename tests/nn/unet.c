@@ -57,7 +57,8 @@ static bool inside(const struct tensor *x, int i, int j)
     return i >= 0 && i < x->h && j >= 0 && j < x->w;
 }
 
-static struct tensor conv(const struct tensor *x, int cout, int k, const struct param *w, const struct param *bias)
+static struct tensor conv(const struct tensor *x, int cout, int k, const struct param *w,
+                          const struct param *bias)
 {
     struct tensor y = tensor(x->n, cout, x->h, x->w);
     for (int b = 0; b < y.n && bias; b++)
@@ -66,11 +67,13 @@ static struct tensor conv(const struct tensor *x, int cout, int k, const struct 
                 y.v[at(&y, b, o, 0, 0) + (size_t)i] = bias->v[o];
     FOR_CONV(&y, x, k)
     if (inside(x, i + p - k / 2, j + q - k / 2))
-        y.v[at(&y, b, o, i, j)] += w->v[((o * x->c + c) * k + p) * k + q] * x->v[at(x, b, c, i + p - k / 2, j + q - k / 2)];
+        y.v[at(&y, b, o, i, j)] += w->v[((o * x->c + c) * k + p) * k + q] *
+                                   x->v[at(x, b, c, i + p - k / 2, j + q - k / 2)];
     return y;
 }
 
-static void conv_back(const struct tensor *y, struct tensor *x, int k, struct param *w, struct param *bias)
+static void conv_back(const struct tensor *y, struct tensor *x, int k, struct param *w,
+                      struct param *bias)
 {
     for (int b = 0; b < y->n && bias; b++)
         for (int o = 0; o < y->c; o++)
@@ -86,7 +89,8 @@ static void conv_back(const struct tensor *y, struct tensor *x, int k, struct pa
 }
 
 /* Transposed convolution, 2 x 2, stride 2; weight [cin,cout,2,2]. */
-static struct tensor up(const struct tensor *x, int cout, const struct param *w, const struct param *bias)
+static struct tensor up(const struct tensor *x, int cout, const struct param *w,
+                        const struct param *bias)
 {
     struct tensor y = tensor(x->n, cout, 2 * x->h, 2 * x->w);
     for (int b = 0; b < y.n; b++)
@@ -95,7 +99,8 @@ static struct tensor up(const struct tensor *x, int cout, const struct param *w,
                 for (int j = 0; j < y.w; j++) {
                     double sum = bias->v[o];
                     for (int c = 0; c < x->c; c++)
-                        sum += x->v[at(x, b, c, i / 2, j / 2)] * w->v[((c * cout + o) * 2 + i % 2) * 2 + j % 2];
+                        sum += x->v[at(x, b, c, i / 2, j / 2)] *
+                               w->v[((c * cout + o) * 2 + i % 2) * 2 + j % 2];
                     y.v[at(&y, b, o, i, j)] = sum;
                 }
     return y;
@@ -132,7 +137,8 @@ static void moments(const struct tensor *x, int c, double *mean, double *rstd)
 }
 
 /* Normalisation and ReLU. */
-static struct tensor norm(const struct tensor *x, const struct param *gamma, const struct param *beta)
+static struct tensor norm(const struct tensor *x, const struct param *gamma,
+                          const struct param *beta)
 {
     struct tensor y = tensor(x->n, x->c, x->h, x->w);
     for (int c = 0; c < x->c; c++) {
@@ -147,7 +153,8 @@ static struct tensor norm(const struct tensor *x, const struct param *gamma, con
     return y;
 }
 
-static void norm_back(const struct tensor *y, struct tensor *x, struct param *gamma, struct param *beta)
+static void norm_back(const struct tensor *y, struct tensor *x, struct param *gamma,
+                      struct param *beta)
 {
     double n = (double)x->n * x->h * x->w;
     for (int c = 0; c < x->c; c++) {
@@ -193,7 +200,8 @@ static void pool_back(const struct tensor *y, struct tensor *x)
             for (int i = 0; i < y->h; i++)
                 for (int j = 0; j < y->w; j++) {
                     int k = 0;
-                    while (x->v[at(x, b, c, 2 * i + k / 2, 2 * j + k % 2)] != y->v[at(y, b, c, i, j)])
+                    while (x->v[at(x, b, c, 2 * i + k / 2, 2 * j + k % 2)] !=
+                           y->v[at(y, b, c, i, j)])
                         k++;
                     x->g[at(x, b, c, 2 * i + k / 2, 2 * j + k % 2)] += y->g[at(y, b, c, i, j)];
                 }
@@ -207,7 +215,8 @@ static struct tensor concat(const struct tensor *a, const struct tensor *b)
         for (int c = 0; c < y.c; c++)
             for (int i = 0; i < y.h * y.w; i++)
                 y.v[at(&y, n, c, 0, 0) + (size_t)i] =
-                    c < a->c ? a->v[at(a, n, c, 0, 0) + (size_t)i] : b->v[at(b, n, c - a->c, 0, 0) + (size_t)i];
+                    c < a->c ? a->v[at(a, n, c, 0, 0) + (size_t)i]
+                             : b->v[at(b, n, c - a->c, 0, 0) + (size_t)i];
     return y;
 }
 
@@ -216,7 +225,8 @@ static void concat_back(const struct tensor *y, struct tensor *a, struct tensor 
     for (int n = 0; n < y->n; n++)
         for (int c = 0; c < y->c; c++)
             for (int i = 0; i < y->h * y->w; i++)
-                *(c < a->c ? &a->g[at(a, n, c, 0, 0) + (size_t)i] : &b->g[at(b, n, c - a->c, 0, 0) + (size_t)i]) +=
+                *(c < a->c ? &a->g[at(a, n, c, 0, 0) + (size_t)i]
+                           : &b->g[at(b, n, c - a->c, 0, 0) + (size_t)i]) +=
                     y->g[at(y, n, c, 0, 0) + (size_t)i];
 }
 
@@ -257,7 +267,8 @@ static void unet_loops(struct tensor *x, struct param *p, const double *gout, do
     struct block down1 = block(&half, 2 * BASE, p + 6);
     struct tensor quarter = pool(&down1.a[1]);
     struct block bottom = block(&quarter, 4 * BASE, p + 12);
-    struct tensor u1 = up(&bottom.a[1], 2 * BASE, &up1[0], &up1[1]), join1 = concat(&u1, &down1.a[1]);
+    struct tensor u1 = up(&bottom.a[1], 2 * BASE, &up1[0], &up1[1]),
+                  join1 = concat(&u1, &down1.a[1]);
     struct block back1 = block(&join1, 2 * BASE, up1 + 2);
     struct tensor u0 = up(&back1.a[1], BASE, &up0[0], &up0[1]), join0 = concat(&u0, &down0.a[1]);
     struct block back0 = block(&join0, BASE, up0 + 2);
@@ -289,7 +300,8 @@ struct result {
     double *in, *gout, *out;
 };
 
-static struct prism_net *unet(struct prism_dev *dev, enum prism_dtype dtype, struct prismi_net_mode mode)
+static struct prism_net *unet(struct prism_dev *dev, enum prism_dtype dtype,
+                              struct prismi_net_mode mode)
 {
     const struct prismi_unet_params p = {.dtype = dtype,
                                          .height = HEIGHT,
@@ -331,7 +343,9 @@ static void fill(struct prism_net *net, struct result *r)
         double fan = (double)p->info.dim[1] * p->info.dim[2] * p->info.dim[3];
         double *v = noise(p->info.count, (uint32_t)i + 1);
         for (size_t k = 0; k < p->info.count; k++)
-            v[k] = (float)(p->fill == PRISMI_FILL_WEIGHT ? 1.5 * v[k] / sqrt(fan) : p->fill == PRISMI_FILL_ONE ? 1 + 0.2 * v[k] : 0.2 * v[k]);
+            v[k] = (float)(p->fill == PRISMI_FILL_WEIGHT ? 1.5 * v[k] / sqrt(fan)
+                           : p->fill == PRISMI_FILL_ONE  ? 1 + 0.2 * v[k]
+                                                         : 0.2 * v[k]);
         MUST(ctx, prismi_dev_put(net->dev, p->info.value, net->dtype, v, p->info.count));
         r->param[i] = (struct param){p->info.count, v, NULL};
     }
@@ -339,7 +353,8 @@ static void fill(struct prism_net *net, struct result *r)
 
 static struct result run(struct prism_dev *dev, enum prism_dtype dtype)
 {
-    const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH, out = (size_t)BATCH * OUT * HEIGHT * WIDTH;
+    const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH,
+                 out = (size_t)BATCH * OUT * HEIGHT * WIDTH;
     struct prism_net *net = unet(dev, dtype, (struct prismi_net_mode){0});
     struct result r = {.in = noise(in, 91), .gout = noise(out, 92)};
     prism_mem x = give(dev, dtype, r.in, in), g = give(dev, dtype, r.gout, out);
@@ -371,7 +386,8 @@ static void drop_result(struct result *r)
 static void report(bool ok, const char *what, double error, double limit)
 {
     nfailed += !ok;
-    printf("%sok %d - %s # error %.1e, limit %.0e\n", ok ? "" : "not ", ++ncase, what, error, limit);
+    printf("%sok %d - %s # error %.1e, limit %.0e\n", ok ? "" : "not ", ++ncase, what, error,
+           limit);
 }
 
 static double gradient_error(const struct result *a, const struct result *b)
@@ -385,10 +401,12 @@ static double gradient_error(const struct result *a, const struct result *b)
     return worst;
 }
 
-static void compare(const char *what, const struct result *got, const struct result *want, double limit)
+static void compare(const char *what, const struct result *got, const struct result *want,
+                    double limit)
 {
     char text[96];
-    double e = nn_error(got->out, want->out, (size_t)BATCH * OUT * HEIGHT * WIDTH), g = gradient_error(got, want);
+    double e = nn_error(got->out, want->out, (size_t)BATCH * OUT * HEIGHT * WIDTH),
+           g = gradient_error(got, want);
     snprintf(text, sizeof text, "%s: output", what);
     report(e <= limit, text, e, limit);
     snprintf(text, sizeof text, "%s: gradients of %d parameters, the worst", what, got->nparam);
@@ -398,12 +416,15 @@ static void compare(const char *what, const struct result *got, const struct res
 /* The loops, on the values of r. */
 static struct result reference(const struct result *r)
 {
-    const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH, out = (size_t)BATCH * OUT * HEIGHT * WIDTH;
-    struct result want = {.nparam = r->nparam, .in = nn_new(in), .gout = nn_new(out), .out = nn_new(out)};
+    const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH,
+                 out = (size_t)BATCH * OUT * HEIGHT * WIDTH;
+    struct result want = {
+        .nparam = r->nparam, .in = nn_new(in), .gout = nn_new(out), .out = nn_new(out)};
     struct tensor x = tensor(BATCH, IN, HEIGHT, WIDTH);
     memcpy(x.v, r->in, in * sizeof *x.v);
     for (int i = 0; i < r->nparam; i++) {
-        want.param[i] = (struct param){r->param[i].count, nn_new(r->param[i].count), nn_new(r->param[i].count)};
+        want.param[i] =
+            (struct param){r->param[i].count, nn_new(r->param[i].count), nn_new(r->param[i].count)};
         memcpy(want.param[i].v, r->param[i].v, r->param[i].count * sizeof(double));
     }
     unet_loops(&x, want.param, r->gout, want.out);
@@ -414,7 +435,8 @@ static struct result reference(const struct result *r)
 static struct prism_dev *open_dev(const char *backend, int threads)
 {
     struct prism_dev *dev = NULL;
-    const struct prism_dev_params p = {.backend = backend, .threads = threads, .plugin_path = plugin_path};
+    const struct prism_dev_params p = {
+        .backend = backend, .threads = threads, .plugin_path = plugin_path};
     return prism_dev_open(ctx, &p, &dev) ? NULL : dev;
 }
 
@@ -449,19 +471,23 @@ static size_t bytes_needed(struct prism_dev *dev, enum prism_dtype dtype, bool i
 /* Inference shares memory, and no skip is lost by it. */
 static void check_inference(const char *backend)
 {
-    const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH, out = (size_t)BATCH * OUT * HEIGHT * WIDTH;
+    const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH,
+                 out = (size_t)BATCH * OUT * HEIGHT * WIDTH;
     struct prism_dev *dev = open_dev(backend, 1);
     struct result r = {.nparam = 0};
     struct prism_net *train = unet(dev, PRISM_F32, (struct prismi_net_mode){0});
-    struct prism_net *infer = unet(dev, PRISM_F32, (struct prismi_net_mode){.inference = true, .values = train->values});
+    struct prism_net *infer =
+        unet(dev, PRISM_F32, (struct prismi_net_mode){.inference = true, .values = train->values});
     double *v = noise(in, 91);
     prism_mem x = give(dev, PRISM_F32, v, in);
     fill(train, &r);
     prismi_net_set_input(train, x);
     prismi_net_set_input(infer, x);
     double *want = nn_forward(train), *got = nn_forward(infer);
-    report(!memcmp(want, got, out * sizeof *got), "inference gives the bits of training's forward", 0, 0);
-    double share = (double)bytes_needed(dev, PRISM_F32, true) / (double)bytes_needed(dev, PRISM_F32, false);
+    report(!memcmp(want, got, out * sizeof *got), "inference gives the bits of training's forward",
+           0, 0);
+    double share =
+        (double)bytes_needed(dev, PRISM_F32, true) / (double)bytes_needed(dev, PRISM_F32, false);
     report(share < 0.5, "inference takes less than half the memory, as a share", share, 0.5);
     dev->ops->release(dev, x);
     free(v);
