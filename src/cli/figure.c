@@ -18,7 +18,7 @@ static const char *base_name(const char *path)
 /* What the pictures are headed with. */
 static const char *title(const struct setup *s)
 {
-    return *s->cfg->name ? s->cfg->name : base_name(s->cfg->image.input);
+    return *s->cfg->name ? s->cfg->name : base_name(s->stack.source ? s->cfg->image.data : s->cfg->image.input);
 }
 
 /* ---- k-space ---- */

@@ -3,6 +3,7 @@
  * what it took and leave what existed as it was. */
 #include "alloc_wrap.h"
 
+#include "data/source.h"
 #include "prismrec/config.h"
 #include "prismrec/image.h"
 #include "recon/recon_test.h"
@@ -385,6 +386,19 @@ static void exhaust_pictures(void)
     }
 }
 
+static int load_measurements(void)
+{
+    char path[1024];
+    struct prismi_stack s;
+    const char *source = getenv("PRISM_SOURCE");
+    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/npz/amplitudes.npz", source ? source : ".");
+    int status = prismi_stack_load(ctx, path, &s);
+    if (status)
+        return s.amplitudes || s.state ? HANDED_OUT : status;
+    prismi_stack_release(&s);
+    return 0;
+}
+
 /* ---- configuration ---- */
 
 static int make_config(void)
@@ -485,6 +499,7 @@ int main(void)
     exhaust(&(struct attempt){.name = "fermat pattern", .run = pattern_fermat});
     exhaust(&(struct attempt){.name = "csv pattern", .run = pattern_csv});
     exhaust_pictures();
+    exhaust(&(struct attempt){.name = "file of measurements", .run = load_measurements});
     exhaust_config();
     sessions_on(dev);
     if (!no_cpu)
