@@ -201,7 +201,7 @@ static int call_norm_bwd(void *arg)
 
 static int run_norm(struct bench *b, size_t rows, size_t cols)
 {
-    struct run r = {.dev = b->dev, .norm = {PRISM_F32, PRISM_ACT_NONE, rows, cols, 1e-5}};
+    struct run r = {.dev = b->dev, .norm = {PRISM_F32, PRISM_ACT_NONE, 1, rows, cols, 1e-5}};
     prism_mem vec[7], ones;
     double n = (double)(rows * cols), sum, power;
     char name[BENCH_NAME];

@@ -137,6 +137,7 @@ struct prism_map_args {
     prism_mem y[4], x[6];
     double s[3];
     enum prism_act act;
+    size_t period; /* operands of [rows] have period elements: row r reads element r % period. 0: rows; else a divisor of rows */
 };
 
 /* Row reductions of [rows,cols] real: y[r]. The same bits for any thread count. */
@@ -152,7 +153,7 @@ enum prism_reduce {
     PRISM_REDUCE_COUNT
 };
 
-/* y[p,i,j] = x[p, i-dy, j-dx] where that exists, else 0: pad and crop. Its adjoint is the same with shapes exchanged and
+/* y[p,i,j] = x[p, i-dy, j-dx] where that exists, else 0: pad and crop. A batch of n images of c channels is n c planes. Its adjoint is the same with shapes exchanged and
  * offsets negated. */
 struct prism_window_desc {
     enum prism_dtype dtype; /* real or cplx */
@@ -257,12 +258,12 @@ struct prism_blur_desc {
     bool adjoint;
 };
 
-/* Per-channel normalisation (batch of one: statistics over cols) with scale, shift and activation. With dtype half: x, y, gy and
- * gx are half, all else F32. */
+/* Per-channel normalisation with scale, shift and activation: x [n,rows,cols], the statistics of a row are over n and cols. With
+ * dtype half: x, y, gy and gx are half, all else F32. */
 struct prism_norm_desc {
     enum prism_dtype dtype; /* real or half */
     enum prism_act act;
-    size_t rows, cols; /* channels, pixels */
+    size_t n, rows, cols; /* images, 1 to 16384; channels, pixels */
     double eps;
 };
 struct prism_norm_args {

@@ -46,12 +46,13 @@ int prismi_cpu_pool_create(struct prism_dev *dev, int threads); /* into struct c
 void prismi_cpu_pool_destroy(struct prismi_cpu_pool *pool);     /* NULL ok */
 int prismi_cpu_count(void);                                     /* cores this process may use */
 
-/* Cut each row of [rows,cols] into blocks, run them on the threads, and finish the rows in order on the calling thread. run() gets
- * the flat index of the block's first element and may leave two sums; finish() (NULL ok) gets those of its row's blocks. */
+/* Cut each row of [images,rows,cols] into blocks, run them on the threads, and finish the rows in order on the calling thread.
+ * run() gets the flat index of the block's first element and may leave two sums; finish() (NULL ok) gets those of its row's blocks,
+ * image by image, as many in each; the last of an image may be shorter than `block`. */
 typedef void prismi_cpu_block(const void *arg, size_t row, size_t at, size_t n, double *sums);
 typedef void prismi_cpu_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block);
-void prismi_cpu_sweep(const struct prism_dev *dev, size_t rows, size_t cols, prismi_cpu_block *run, prismi_cpu_row *finish,
-                      const void *arg);
+void prismi_cpu_sweep(const struct prism_dev *dev, size_t images, size_t rows, size_t cols, prismi_cpu_block *run,
+                      prismi_cpu_row *finish, const void *arg);
 
 /* Zero-filled host memory aligned to CPU_ALIGN; NULL when there is none. Freed by free(). */
 void *prismi_cpu_alloc(size_t n, size_t size);

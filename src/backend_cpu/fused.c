@@ -7,7 +7,7 @@ enum { LANES = 16 };
 
 struct norm_run {
     enum prism_act act;
-    size_t cols;
+    size_t images, cols, n; /* n: elements of a row in all images */
     double eps;
     real *mean, *var, *rstd;
     const real *gamma, *beta, *x, *gy;
@@ -18,7 +18,9 @@ static struct norm_run norm_run(const struct prism_norm_desc *d, const struct pr
 {
     real *stats = (real *)a->stats;
     return (struct norm_run){.act = d->act,
+                             .images = d->n,
                              .cols = d->cols,
+                             .n = d->n * d->cols,
                              .eps = d->eps,
                              .mean = stats,
                              .var = stats + d->rows,
@@ -111,12 +113,14 @@ static void moments_block(const void *arg, size_t row, size_t at, size_t n, doub
 static void moments_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block)
 {
     const struct norm_run *s = arg;
-    double n = (double)s->cols, sum = 0, sq = 0;
+    const size_t per_image = blocks / s->images;
+    double n = (double)s->n, sum = 0, sq = 0;
 
     for (size_t i = 0; i < blocks; i++)
         sum += sums[2 * i];
     for (size_t i = 0; i < blocks; i++) {
-        double len = i + 1 < blocks ? (double)block : n - (double)(i * block), off = sums[2 * i] / len - sum / n;
+        size_t before = i % per_image * block;
+        double len = (double)(s->cols - before < block ? s->cols - before : block), off = sums[2 * i] / len - sum / n;
         sq += sums[2 * i + 1] + len * off * off;
     }
     s->mean[row] = (real)(sum / n);
@@ -145,8 +149,8 @@ int R(prismi_cpu_norm_act_fwd)(struct prism_dev *dev, const struct prism_norm_de
 {
     const struct norm_run s = norm_run(d, args);
 
-    prismi_cpu_sweep(dev, d->rows, d->cols, moments_block, moments_row, &s);
-    prismi_cpu_sweep(dev, d->rows, d->cols, apply_block, NULL, &s);
+    prismi_cpu_sweep(dev, d->n, d->rows, d->cols, moments_block, moments_row, &s);
+    prismi_cpu_sweep(dev, d->n, d->rows, d->cols, apply_block, NULL, &s);
     return 0;
 }
 
@@ -222,8 +226,8 @@ static void gradient_block(const void *arg, size_t row, size_t at, size_t n, dou
     struct affine p = affine_of(s, row);
 
     (void)sums;
-    p.sum = s->gbeta[row] / (real)s->cols;
-    p.dot = s->ggamma[row] / (real)s->cols;
+    p.sum = s->gbeta[row] / (real)s->n;
+    p.dot = s->ggamma[row] / (real)s->n;
     gradient(s->gx + at, s->x + at, s->gy + at, p, s->act, n);
 }
 
@@ -231,8 +235,8 @@ int R(prismi_cpu_norm_act_bwd)(struct prism_dev *dev, const struct prism_norm_de
 {
     const struct norm_run s = norm_run(d, args);
 
-    prismi_cpu_sweep(dev, d->rows, d->cols, slopes_block, slopes_row, &s);
-    prismi_cpu_sweep(dev, d->rows, d->cols, gradient_block, NULL, &s);
+    prismi_cpu_sweep(dev, d->n, d->rows, d->cols, slopes_block, slopes_row, &s);
+    prismi_cpu_sweep(dev, d->n, d->rows, d->cols, gradient_block, NULL, &s);
     return 0;
 }
 
@@ -345,6 +349,6 @@ int R(prismi_cpu_misfit)(struct prism_dev *dev, const struct prism_misfit_desc *
                                  (const real *)args->weight,
                                  (const int32_t *)args->index};
 
-    prismi_cpu_sweep(dev, d->batch, d->cols, misfit_block, misfit_row, &s);
+    prismi_cpu_sweep(dev, 1, d->batch, d->cols, misfit_block, misfit_row, &s);
     return 0;
 }

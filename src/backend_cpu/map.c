@@ -148,16 +148,17 @@ static void loss_scale(const struct prism_map_args *a, size_t n)
 /* As many rows as scales, as many columns as images: a handful. */
 static void ms_ssim(const struct prism_map_args *a, size_t rows, size_t cols)
 {
+    const size_t period = a->period ? a->period : rows;
     float *y = (float *)a->y[0], *value = (float *)a->y[1], k = (float)a->s[0], least = (float)a->s[1];
     const float *mean = (const float *)a->x[0], *weight = (const float *)a->x[1], *factor = (const float *)a->x[2];
 
     for (size_t c = 0; c < cols; c++) {
         float product = 1;
         for (size_t r = 0; r < rows; r++)
-            product *= powf(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r]);
+            product *= powf(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r % period]);
         for (size_t r = 0; r < rows; r++) {
             float m = mean[r * cols + c];
-            y[r * cols + c] = m < least ? 0 : -k * product * weight[r] * factor[r] / m;
+            y[r * cols + c] = m < least ? 0 : -k * product * weight[r % period] * factor[r % period] / m;
         }
         value[c] = k * (1 - product);
     }
@@ -219,9 +220,9 @@ KERNEL(c_abs, y0[i] = sqrtf(RE(x0) * RE(x0) + IM(x0) * IM(x0));)
 KERNEL(c_phase, float re = RE(x1), im = IM(x1), m = sqrtf(re * re + im * im); float s = m == 0.f ? 0.f : x0[i] / m; RE(y0) = s * re;
        IM(y0) = s * im;)
 KERNEL(c_axpby, RE(y0) = s0 * RE(x0) + s1 * RE(x1); IM(y0) = s0 * IM(x0) + s1 * IM(x1);)
-KERNEL(c_mul_col, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c - b * d);
+KERNEL(c_mul, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c - b * d);
        IM(y0) = s0 * (a * d + b * c);)
-KERNEL(c_mulc_col, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c + b * d);
+KERNEL(c_mulc, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c + b * d);
        IM(y0) = s0 * (b * c - a * d);)
 KERNEL(c_clamp_abs, float re = RE(x0), im = IM(x0), m = sqrtf(re * re + im * im); float to = m < s0 ? s0 : m;
        to = to > s1 ? s1 : to; float s = m == 0.f || to == m ? 1.f : to / m; RE(y0) = s * re; IM(y0) = s * im;)
@@ -260,9 +261,11 @@ static piece_fn *const kernels[PRISM_MAP_COUNT] = {
     [PRISM_MAP_C_ABS] = c_abs,
     [PRISM_MAP_C_PHASE] = c_phase,
     [PRISM_MAP_C_AXPBY] = c_axpby,
-    [PRISM_MAP_C_MUL_COL] = c_mul_col,
-    [PRISM_MAP_C_MULC_COL] = c_mulc_col,
+    [PRISM_MAP_C_MUL_COL] = c_mul,
+    [PRISM_MAP_C_MULC_COL] = c_mulc,
     [PRISM_MAP_C_CLAMP_ABS] = c_clamp_abs,
+    [PRISM_MAP_C_MUL] = c_mul,
+    [PRISM_MAP_C_MULC] = c_mulc,
 };
 
 static piece_fn *const *const act_kernels[PRISM_MAP_COUNT] = {
@@ -275,7 +278,8 @@ struct map_run {
     const struct map_op *op;
     piece_fn *run;
     const struct prism_map_args *args;
-    size_t cols, blocks; /* blocks: pieces of a row */
+    size_t cols, blocks, period; /* blocks: pieces of a row */
+    size_t shared;               /* elements that share one of a row's operands */
 };
 
 enum { PIECE = 4 * CPU_BLOCK };
@@ -287,7 +291,7 @@ static void map_item(const void *arg, size_t item, int thread)
     size_t row = item / m->blocks, col = item % m->blocks * PIECE, at = row * m->cols + col;
     struct piece p = {.n = m->cols - col < PIECE ? m->cols - col : PIECE,
                       .s = {(float)a->s[0], (float)a->s[1], (float)a->s[2]},
-                      .cols = (float)m->cols,
+                      .cols = (float)m->shared,
                       .d = {a->s[0], a->s[1], a->s[2]}};
 
     (void)thread;
@@ -303,13 +307,13 @@ static void map_item(const void *arg, size_t item, int thread)
             p.x[i] = x + 2 * at;
             break;
         case 'r':
-            p.r[i] = x[row];
+            p.r[i] = x[row % m->period];
             break;
         case 'k':
             p.x[i] = x + 2 * col;
             break;
         case 'g':
-            p.x[i] = x + (size_t)((const int32_t *)a->x[i + 1])[row] * m->cols + col;
+            p.x[i] = x + (size_t)((const int32_t *)a->x[i + 1])[row % m->period] * m->cols + col;
             break;
         default:
             p.x[i] = x;
@@ -328,8 +332,9 @@ static bool per_element(const char *kinds)
 
 static void sweep(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *args)
 {
-    struct map_run m = {.op = &table[op], .args = args, .cols = cols};
+    struct map_run m = {.op = &table[op], .args = args, .cols = cols, .period = args->period ? args->period : rows};
 
+    m.shared = cols * (rows / m.period);
     m.run = act_kernels[op] ? act_kernels[op][args->act] : kernels[op];
     if (per_element(m.op->x)) { /* one long row */
         m.cols = rows * cols;

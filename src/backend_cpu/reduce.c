@@ -111,6 +111,6 @@ int R(prismi_cpu_reduce)(struct prism_dev *dev, enum prism_reduce op, enum prism
     const struct reduce_run r = {op, cols, (const real *)a, (const real *)b, (real *)y};
 
     (void)dtype;
-    prismi_cpu_sweep(dev, rows, cols, reduce_block, reduce_row, &r);
+    prismi_cpu_sweep(dev, 1, rows, cols, reduce_block, reduce_row, &r);
     return 0;
 }

@@ -69,7 +69,7 @@ int product(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const 
 {
     const enum prism_map op = args->vmax ? PRISM_MAP_AMSGRAD : args->m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
     const struct prism_map_args vector = {
-        {args->z, args->zm, args->zv, args->zvmax}, {args->ga, args->step}, {d->b1, d->b2, d->eps}, PRISM_ACT_NONE};
+        {args->z, args->zm, args->zv, args->zvmax}, {args->ga, args->step}, {d->b1, d->b2, d->eps}, PRISM_ACT_NONE, 0};
     int status = cu_map(dev, op, d->dtype, 1, d->rows, &vector);
 
     return status ? status : cu_conv_bwd_x(args->conv, args->y, args->z, args->p);

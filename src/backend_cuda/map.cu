@@ -19,7 +19,7 @@ template <class T> struct fixed {
     enum prism_act act;
     T *y[4];
     const T *x[6];
-    size_t cols;
+    size_t cols, period, shared; /* shared: elements that share one of a row's operands */
 };
 
 template <class T> struct twin {
@@ -106,12 +106,12 @@ template <class T_, enum prism_map OP> struct op_shape {
             return nullptr;
         } else {
             const X *at = reinterpret_cast<const X *>(f.x[LINE]);
-            return NAMED ? at + (size_t) reinterpret_cast<const int32_t *>(f.x[LINE + NAMED])[r] * f.cols : at;
+            return NAMED ? at + (size_t) reinterpret_cast<const int32_t *>(f.x[LINE + NAMED])[r % f.period] * f.cols : at;
         }
     }
 };
 
-/* Of one element: row, first input, other inputs, element of the line. */
+/* Of one element: row as operands of a row count it, first input, other inputs, element of the line. */
 template <class S> struct element {
     size_t r;
     typename S::X0 x0;
@@ -177,7 +177,7 @@ template <class S> __global__ void __launch_bounds__(THREADS) each(fixed<typenam
     if (i >= n)
         return;
     int count = n - i < (size_t)S::W ? (int)(n - i) : (int)S::W;
-    bool whole = aligned && count == S::W;
+    bool whole = aligned && count == S::W, once = f.period * f.cols >= n; /* no row's operand is read again */
     /* 32 bits where they do: a 64-bit division is slower than the rest of the kernel */
     size_t r = n <= UINT32_MAX ? (uint32_t)i / (uint32_t)f.cols : i / f.cols, c = i - r * f.cols;
     typename S::X0 x0[S::W] = {};
@@ -195,7 +195,7 @@ template <class S> __global__ void __launch_bounds__(THREADS) each(fixed<typenam
     for (int j = 0; j < S::W; j++) {
         element<S> e;
         typename S::Y out[S::OUT] = {};
-        e.r = r;
+        e.r = once ? r : r % f.period;
         e.x0 = x0[j];
         e.line = line[j];
 #pragma unroll
@@ -234,7 +234,7 @@ OP(CLAMP, clamp, e.x0<f.s[0] ? f.s[0] : e.x0> f.s[1] ? f.s[1] : e.x0)
 OP(ADD_ROW, add_row, cu_act(f.act, e.x0 + f.x[1][e.r]))
 OP(SCALE_SHIFT, scale_shift, e.x0 *f.x[1][e.r] + f.x[2][e.r])
 OP(NORMALIZE, normalize, (e.x0 - f.x[1][e.r]) * f.x[2][e.r])
-OP(NORM_BWD, norm_bwd, f.x[2][e.r] * f.x[3][e.r] * (e.x0 - (f.x[4][e.r] + e.x[0] * f.x[5][e.r]) / T(f.cols)))
+OP(NORM_BWD, norm_bwd, f.x[2][e.r] * f.x[3][e.r] * (e.x0 - (f.x[4][e.r] + e.x[0] * f.x[5][e.r]) / T(f.shared)))
 OP(RSQRT, rsqrt, 1 / cu_sqrt(e.x0 + f.s[0]))
 OP(ACT, act, cu_act(f.act, e.x0))
 OP(ACT_BWD, act_bwd, e.x0 *cu_act_slope(f.act, e.x[0]))
@@ -338,6 +338,8 @@ OP(C_PHASE, c_phase, with_phase<T>(e.x0, e.x[0]))
 OP(C_AXPBY, c_axpby, (C{f.s[0] * e.x0.re + f.s[1] * e.x[0].re, f.s[0] * e.x0.im + f.s[1] * e.x[0].im}))
 OP(C_MUL_COL, c_mul_col, (product<1, T>(f.s[0], e.x0, e.line)))
 OP(C_MULC_COL, c_mulc_col, (product<-1, T>(f.s[0], e.x0, e.line)))
+OP(C_MUL, c_mul, (product<1, T>(f.s[0], e.x0, e.x[0])))
+OP(C_MULC, c_mulc, (product<-1, T>(f.s[0], e.x0, e.x[0])))
 OP(C_CLAMP_ABS, c_clamp_abs, clamp_abs<T>(e.x0, f.s[0], f.s[1]))
 
 /* ---- half ---- */
@@ -395,17 +397,17 @@ template <class T> __global__ void __launch_bounds__(THREADS) ms_ssim(fixed<T> f
     if (c >= f.cols)
         return;
     for (size_t r = 0; r < rows; r++)
-        product *= pow(mean[r * f.cols] < least ? least : mean[r * f.cols], weight[r]);
+        product *= pow(mean[r * f.cols] < least ? least : mean[r * f.cols], weight[r % f.period]);
     for (size_t r = 0; r < rows; r++) {
         const T m = mean[r * f.cols];
-        f.y[0][r * f.cols + c] = m < least ? T(0) : -k * product * weight[r] * factor[r] / m;
+        f.y[0][r * f.cols + c] = m < least ? T(0) : -k * product * weight[r % f.period] * factor[r % f.period] / m;
     }
     f.y[1][c] = k * (1 - product);
 }
 
 /* ---- host ---- */
 
-template <class T> fixed<T> make_fixed(size_t cols, const struct prism_map_args *a)
+template <class T> fixed<T> make_fixed(size_t rows, size_t cols, const struct prism_map_args *a)
 {
     fixed<T> f = {};
 
@@ -419,6 +421,8 @@ template <class T> fixed<T> make_fixed(size_t cols, const struct prism_map_args 
         f.x[i] = reinterpret_cast<const T *>(a->x[i]);
     f.act = a->act;
     f.cols = cols;
+    f.period = a->period ? a->period : rows;
+    f.shared = cols * (rows / f.period);
     return f;
 }
 
@@ -444,7 +448,7 @@ template <class S> int run_optimiser(struct prism_dev *dev, size_t rows, size_t 
     for (int i = 0; i < S::OUT; i++)
         a.x[1 + i] = args->y[i];
     a.x[5] = args->x[1];
-    return run<S>(dev, rows, cols, make_fixed<typename S::T>(cols, &a));
+    return run<S>(dev, rows, cols, make_fixed<typename S::T>(rows, cols, &a));
 }
 
 /* The operations that are no pass over elements. */
@@ -455,7 +459,7 @@ template <class T> struct op_ms_ssim {
 
 template <class S> int launch(S, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
 {
-    return run<S>(dev, rows, cols, make_fixed<typename S::T>(cols, args));
+    return run<S>(dev, rows, cols, make_fixed<typename S::T>(rows, cols, args));
 }
 template <class T, bool amsgrad, enum prism_map OP>
 int launch(op_moments<T, amsgrad, OP>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
@@ -468,14 +472,14 @@ int launch(op_adam_once<T>, struct prism_dev *dev, size_t rows, size_t cols, con
     return run_optimiser<op_adam_once<T>>(dev, rows, cols, args);
 }
 template <class T>
-int launch(op_loss_scale<T>, struct prism_dev *dev, size_t, size_t cols, const struct prism_map_args *args)
+int launch(op_loss_scale<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
 {
-    return cu_launch(dev, "loss scaling", loss_scale<T>, dim3(1), dim3(THREADS), make_fixed<T>(cols, args));
+    return cu_launch(dev, "loss scaling", loss_scale<T>, dim3(1), dim3(THREADS), make_fixed<T>(rows, cols, args));
 }
 template <class T>
 int launch(op_ms_ssim<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
 {
-    return cu_launch(dev, "MS-SSIM", ms_ssim<T>, dim3(cu_blocks(cols, THREADS)), dim3(THREADS), make_fixed<T>(cols, args), rows);
+    return cu_launch(dev, "MS-SSIM", ms_ssim<T>, dim3(cu_blocks(cols, THREADS)), dim3(THREADS), make_fixed<T>(rows, cols, args), rows);
 }
 
 /* Whether an operation is one of T: those with a half operand are of half, all others of real numbers. */

@@ -70,8 +70,9 @@ template <class T> struct norm_run {
     typedef typename cu_acc<T>::type A;
     enum prism_act act;
     bool wide;
-    size_t cols, span; /* span: columns of a block, a multiple of its tile */
-    double inv_cols;
+    size_t rows, cols, span; /* span: columns of a block, a multiple of its tile */
+    unsigned per_image;      /* blocks of a row in one image */
+    double inv_n;            /* 1/elements of a row in all images */
     A eps;
     const T *x, *gy;
     T *y, *gx;
@@ -155,7 +156,7 @@ __device__ __forceinline__ double2 moments(const tile<T> &x, int left, double in
 template <class T> __device__ __forceinline__ void put_stats(const norm_run<T> &s, size_t row, double mean, double squares)
 {
     typedef typename cu_acc<T>::type A;
-    const A var = (A)(squares * s.inv_cols);
+    const A var = (A)(squares * s.inv_n);
 
     s.mean[row] = (A)mean;
     s.var[row] = var;
@@ -173,7 +174,7 @@ template <class T> __global__ void __launch_bounds__(ROW_THREADS) fwd_row(norm_r
     tile<T> x;
 
     x.load(s.x + row * s.cols, cols, s.wide);
-    const double2 m = moments(x, cols, s.inv_cols, part, &mean);
+    const double2 m = moments(x, cols, s.inv_n, part, &mean);
     if (threadIdx.x == 0)
         put_stats(s, row, m.x, m.y);
     __syncthreads();
@@ -205,20 +206,21 @@ template <class T> __global__ void __launch_bounds__(ROW_THREADS) bwd_row(norm_r
         s.ggamma[row] = (A)total[1];
     }
     __syncthreads();
-    gradient(x, g, affine_of(s, row), s.gbeta[row] * (A)s.inv_cols, s.ggamma[row] * (A)s.inv_cols);
+    gradient(x, g, affine_of(s, row), s.gbeta[row] * (A)s.inv_n, s.ggamma[row] * (A)s.inv_n);
     g.store(s.gx + row * s.cols, cols, s.wide);
 }
 
-/* ---- longer rows: block (b, row) takes columns [b span, (b + 1) span) ---- */
+/* ---- longer rows, and batches: block (b, row) takes columns [b span, (b + 1) span) of an image, those of one after those of the
+ * other ---- */
 
 /* A pass over the tiles of a block's stretch of a row: f(first element, columns left). */
 template <class T, class F> __device__ __forceinline__ void each_tile(const norm_run<T> &s, size_t row, size_t block, F f)
 {
     const int size = TILE_THREADS * tile<T>::N;
-    const size_t end = min(s.cols, (block + 1) * s.span);
+    const size_t image = block / s.per_image, begin = block % s.per_image * s.span, end = min(s.cols, begin + s.span);
 
-    for (size_t c = block * s.span; c < end; c += size)
-        f(row * s.cols + c, (int)min((size_t)size, end - c));
+    for (size_t c = begin; c < end; c += size)
+        f((image * s.rows + row) * s.cols + c, (int)min((size_t)size, end - c));
 }
 
 template <class T> __global__ void __launch_bounds__(TILE_THREADS) fwd_sums(norm_run<T> s)
@@ -247,15 +249,15 @@ template <class T> __global__ void __launch_bounds__(TILE_THREADS) fwd_sums(norm
         return;
     double sum[1] = {0}, total[1];
     for (unsigned b = threadIdx.x; b < blocks; b += TILE_THREADS)
-        sum[0] += partials[b].x * (double)min(s.span, s.cols - b * s.span);
+        sum[0] += partials[b].x * (double)min(s.span, s.cols - b % s.per_image * s.span);
     cu_block_sums(sum, total, part);
     if (threadIdx.x == 0)
-        row_mean = total[0] * s.inv_cols;
+        row_mean = total[0] * s.inv_n;
     __syncthreads();
     sum[0] = 0;
     for (unsigned b = threadIdx.x; b < blocks; b += TILE_THREADS) {
         const double2 own = partials[b];
-        sum[0] += own.y + (own.x - row_mean) * (own.x - row_mean) * (double)min(s.span, s.cols - b * s.span);
+        sum[0] += own.y + (own.x - row_mean) * (own.x - row_mean) * (double)min(s.span, s.cols - b % s.per_image * s.span);
     }
     cu_block_sums(sum, total, part);
     if (threadIdx.x == 0)
@@ -319,7 +321,7 @@ template <class T> __global__ void __launch_bounds__(TILE_THREADS) bwd_apply(nor
     typedef typename cu_acc<T>::type A;
     const size_t row = gridDim.y - 1 - blockIdx.y;
     const struct affine<A> p = affine_of(s, row);
-    const A mean_g = s.gbeta[row] * (A)s.inv_cols, mean_gx = s.ggamma[row] * (A)s.inv_cols;
+    const A mean_g = s.gbeta[row] * (A)s.inv_n, mean_gx = s.ggamma[row] * (A)s.inv_n;
 
     each_tile(s, row, gridDim.x - 1 - blockIdx.x, [&](size_t at, int left) {
         tile<T> x, g;
@@ -340,8 +342,9 @@ template <class T> norm_run<T> norm_args(struct prism_dev *dev, const struct pri
 
     s.act = d->act;
     s.wide = d->cols % tile<T>::RUN == 0 && cu_wide(a->x) && cu_wide(a->y) && cu_wide(a->gy) && cu_wide(a->gx);
+    s.rows = d->rows;
     s.cols = d->cols;
-    s.inv_cols = 1.0 / (double)d->cols;
+    s.inv_n = 1.0 / ((double)d->n * (double)d->cols);
     s.eps = (A)d->eps;
     s.x = (const T *)a->x;
     s.gy = (const T *)a->gy;
@@ -365,15 +368,16 @@ int launch(struct prism_dev *dev, const struct prism_norm_desc *d, const struct 
            void (*row_kernel)(norm_run<T>), void (*sums)(norm_run<T>), void (*apply)(norm_run<T>))
 {
     const size_t size = (size_t)TILE_THREADS * tile<T>::N; /* of a tile */
-    const size_t tiles = cu_blocks(d->cols, size), blocks_max = CU_PARTIALS / 2 / d->rows;
+    const size_t tiles = cu_blocks(d->cols, size), share = CU_PARTIALS / 2 / d->rows / d->n, blocks_max = share ? share : 1;
     norm_run<T> s = norm_args<T>(dev, d, args);
 
-    if (d->cols <= (size_t)ROW_THREADS * tile<T>::N) {
+    if (d->n == 1 && d->cols <= (size_t)ROW_THREADS * tile<T>::N) {
         const unsigned threads = 32 * cu_blocks(d->cols, 32 * tile<T>::RUN);
         return cu_launch(dev, what, row_kernel, (unsigned)d->rows, threads < ROW_THREADS ? threads : (unsigned)ROW_THREADS, s);
     }
     s.span = (tiles + blocks_max - 1) / blocks_max * size;
-    const dim3 grid(cu_blocks(d->cols, s.span), (unsigned)d->rows);
+    s.per_image = cu_blocks(d->cols, s.span);
+    const dim3 grid((unsigned)d->n * s.per_image, (unsigned)d->rows);
     CU_TRY(cu_launch(dev, what, sums, grid, TILE_THREADS, s));
     return cu_launch(dev, what, apply, grid, TILE_THREADS, s);
 }

@@ -12,6 +12,11 @@ static const bool has_complex[PRISM_MAP_COUNT] = {
 #undef PRISM_MAP_ROW
 };
 
+static size_t period_of(size_t rows, const struct prism_map_args *a)
+{
+    return a->period ? a->period : rows;
+}
+
 #define TMPL "map_tmpl.h"
 #include "both.h"
 

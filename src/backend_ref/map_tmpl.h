@@ -1,7 +1,8 @@
-/* One loop per operation; r is the row, c the column, i the element. */
+/* One loop per operation; c is the column, i the element, r the row as operands of a row count it. */
 #define EACH                                                                                                                       \
-    for (size_t r = 0, i = 0; r < rows; r++)                                                                                       \
-        for (size_t c = 0; c < cols; c++, i++)
+    for (size_t group = 0, i = 0; group < rows; group += period_of(rows, a))                                                       \
+        for (size_t r = 0; r < period_of(rows, a); r++)                                                                            \
+            for (size_t c = 0; c < cols; c++, i++)
 
 REAL T(prismi_ref_act)(enum prism_act act, REAL x)
 {
@@ -101,7 +102,7 @@ static void T(map_norm_bwd)(size_t rows, size_t cols, const struct prism_map_arg
     const REAL *x0 = (void *)a->x[0], *x1 = (void *)a->x[1], *gamma = (void *)a->x[2], *rstd = (void *)a->x[3];
     const REAL *sum = (void *)a->x[4], *dot = (void *)a->x[5];
 
-    EACH y[i] = gamma[r] * rstd[r] * (x0[i] - (sum[r] + x1[i] * dot[r]) / (REAL)cols);
+    EACH y[i] = gamma[r] * rstd[r] * (x0[i] - (sum[r] + x1[i] * dot[r]) / (REAL)(cols * (rows / period_of(rows, a))));
 }
 
 static void T(map_gather_row)(size_t rows, size_t cols, const struct prism_map_args *a)
@@ -163,10 +164,10 @@ static void T(map_ms_ssim)(size_t rows, size_t cols, const struct prism_map_args
     for (size_t c = 0; c < cols; c++) {
         REAL product = 1;
         for (size_t r = 0; r < rows; r++)
-            product *= pow(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r]);
+            product *= pow(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r % period_of(rows, a)]);
         for (size_t r = 0; r < rows; r++) {
             REAL m = mean[r * cols + c];
-            y[r * cols + c] = m < least ? 0 : -k * product * weight[r] * factor[r] / m;
+            y[r * cols + c] = m < least ? 0 : -k * product * weight[r % period_of(rows, a)] * factor[r % period_of(rows, a)] / m;
         }
         value[c] = k * (1 - product);
     }
@@ -241,6 +242,12 @@ static void T(map_cplx)(enum prism_map op, size_t rows, size_t cols, const struc
         break;
     case PRISM_MAP_C_MULC_COL:
         EACH y[i] = (CPLX){s0 * (x0[i].re * x1[c].re + x0[i].im * x1[c].im), s0 * (x0[i].im * x1[c].re - x0[i].re * x1[c].im)};
+        break;
+    case PRISM_MAP_C_MUL:
+        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[i].re - x0[i].im * x1[i].im), s0 * (x0[i].re * x1[i].im + x0[i].im * x1[i].re)};
+        break;
+    case PRISM_MAP_C_MULC:
+        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[i].re + x0[i].im * x1[i].im), s0 * (x0[i].im * x1[i].re - x0[i].re * x1[i].im)};
         break;
     case PRISM_MAP_C_CLAMP_ABS:
         EACH y[i] = T(clamp_abs)(x0[i], s0, s1);

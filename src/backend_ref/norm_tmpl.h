@@ -1,6 +1,11 @@
 /* Normalisation with activation, per stored type: ELEM in memory, REAL in arithmetic and in the parameters, LOAD and STORE between
  * them, T(name), ACT(name) the activation's functions. */
 
+/* The elements i of row r, image by image. */
+#define EACH                                                                                                                       \
+    for (size_t image = 0; image < d->n; image++)                                                                                  \
+        for (size_t i = (image * d->rows + r) * d->cols, end = i + d->cols; i < end; i++)
+
 static void T(norm_fwd)(const struct prism_norm_desc *d, const struct prism_norm_args *a)
 {
     const ELEM *x = (const void *)a->x;
@@ -8,17 +13,16 @@ static void T(norm_fwd)(const struct prism_norm_desc *d, const struct prism_norm
     ELEM *y = (void *)a->y;
     REAL *mean = (void *)a->stats, *var = mean + d->rows, *rstd = var + d->rows;
 
-    for (size_t r = 0; r < d->rows; r++, x += d->cols, y += d->cols) {
+    const double n = (double)(d->n * d->cols);
+
+    for (size_t r = 0; r < d->rows; r++) {
         double sum = 0, square = 0;
-        for (size_t c = 0; c < d->cols; c++)
-            sum += LOAD(x[c]);
-        mean[r] = (REAL)(sum / (double)d->cols);
-        for (size_t c = 0; c < d->cols; c++)
-            square += ((double)LOAD(x[c]) - mean[r]) * ((double)LOAD(x[c]) - mean[r]);
-        var[r] = (REAL)(square / (double)d->cols);
+        EACH sum += LOAD(x[i]);
+        mean[r] = (REAL)(sum / n);
+        EACH square += ((double)LOAD(x[i]) - mean[r]) * ((double)LOAD(x[i]) - mean[r]);
+        var[r] = (REAL)(square / n);
         rstd[r] = (REAL)(1 / sqrt((double)(var[r] + (REAL)d->eps)));
-        for (size_t c = 0; c < d->cols; c++)
-            y[c] = STORE(ACT(act)(d->act, (LOAD(x[c]) - mean[r]) * rstd[r] * gamma[r] + beta[r]));
+        EACH y[i] = STORE(ACT(act)(d->act, (LOAD(x[i]) - mean[r]) * rstd[r] * gamma[r] + beta[r]));
     }
 }
 
@@ -28,19 +32,20 @@ static void T(norm_bwd)(const struct prism_norm_desc *d, const struct prism_norm
     const REAL *mean = (const void *)a->stats, *rstd = mean + 2 * d->rows;
     const REAL *gamma = (const void *)a->gamma, *beta = (const void *)a->beta;
     ELEM *gx = (void *)a->gx;
-    REAL *ggamma = (void *)a->ggamma, *gbeta = (void *)a->gbeta, n = (REAL)d->cols;
+    REAL *ggamma = (void *)a->ggamma, *gbeta = (void *)a->gbeta, n = (REAL)(d->n * d->cols);
 
-    for (size_t r = 0; r < d->rows; r++, x += d->cols, gy += d->cols, gx += d->cols) {
+    for (size_t r = 0; r < d->rows; r++) {
         double sum = 0, dot = 0;
         for (int pass = 0; pass < 2; pass++) {
-            for (size_t c = 0; c < d->cols; c++) {
-                REAL xhat = (LOAD(x[c]) - mean[r]) * rstd[r];
-                REAL g = LOAD(gy[c]) * ACT(act_derivative)(d->act, xhat * gamma[r] + beta[r]);
+            EACH
+            {
+                REAL xhat = (LOAD(x[i]) - mean[r]) * rstd[r];
+                REAL g = LOAD(gy[i]) * ACT(act_derivative)(d->act, xhat * gamma[r] + beta[r]);
                 if (pass == 0) {
                     sum += g;
                     dot += (double)g * xhat;
                 } else {
-                    gx[c] = STORE(gamma[r] * rstd[r] * (g - (gbeta[r] + xhat * ggamma[r]) / n));
+                    gx[i] = STORE(gamma[r] * rstd[r] * (g - (gbeta[r] + xhat * ggamma[r]) / n));
                 }
             }
             gbeta[r] = (REAL)sum;
@@ -48,3 +53,5 @@ static void T(norm_bwd)(const struct prism_norm_desc *d, const struct prism_norm
         }
     }
 }
+
+#undef EACH

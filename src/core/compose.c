@@ -2,33 +2,59 @@
  * half storage: a backend with a half type brings its own normalisation. */
 #include "core/ctx.h"
 
+/* y[r] = the reduction of every image's row r, added up in the order of the images. more: [rows], where there are several. */
+static int reduce_images(struct prism_dev *dev, enum prism_reduce op, const struct prism_norm_desc *d, prism_mem y, prism_mem a,
+                         prism_mem b, prism_mem more)
+{
+    size_t image = d->rows * d->cols * prism_dtype_size(d->dtype), step = op == PRISM_REDUCE_VAR ? 0 : image;
+    PRISM_TRY(dev->ops->reduce(dev, op, d->dtype, d->rows, d->cols, y, a, b));
+    for (size_t i = 1; i < d->n; i++) {
+        PRISM_TRY(dev->ops->reduce(dev, op, d->dtype, d->rows, d->cols, more, a + i * image, b ? b + i * step : NULL));
+        PRISM_TRY(prismi_map(dev, PRISM_MAP_AXPBY, d->dtype, 1, d->rows, y, y, more, NULL, 1, 1));
+    }
+    return 0;
+}
+
+/* The mean over images of what is the mean over columns of each. */
+static int mean_images(struct prism_dev *dev, enum prism_reduce op, const struct prism_norm_desc *d, prism_mem y, prism_mem a,
+                       prism_mem b, prism_mem more)
+{
+    PRISM_TRY(reduce_images(dev, op, d, y, a, b, more));
+    return d->n == 1 ? 0 : prismi_map(dev, PRISM_MAP_AXPBY, d->dtype, 1, d->rows, y, y, y, NULL, 1 / (double)d->n, 0);
+}
+
 static int norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
 {
     const struct prism_ops *ops = dev->ops;
-    size_t vec = d->rows * prism_dtype_size(d->dtype);
+    size_t vec = d->rows * prism_dtype_size(d->dtype), rows = d->n * d->rows;
     prism_mem mean = a->stats, var = mean + vec, rstd = var + vec;
-    PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_MEAN, d->dtype, d->rows, d->cols, mean, a->x, NULL));
-    PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_VAR, d->dtype, d->rows, d->cols, var, a->x, mean));
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_RSQRT, d->dtype, 1, d->rows, rstd, var, NULL, NULL, d->eps, 0));
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_NORMALIZE, d->dtype, d->rows, d->cols, a->y, a->x, mean, rstd, 0, 0));
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_SCALE_SHIFT, d->dtype, d->rows, d->cols, a->y, a->y, a->gamma, a->beta, 0, 0));
+    const struct prism_map_args normalize = {.y = {a->y}, .x = {a->x, mean, rstd}, .period = d->rows};
+    const struct prism_map_args shift = {.y = {a->y}, .x = {a->y, a->gamma, a->beta}, .period = d->rows};
     const struct prism_map_args act = {.y = {a->y}, .x = {a->y}, .act = d->act};
-    return ops->map(dev, PRISM_MAP_ACT, d->dtype, d->rows, d->cols, &act);
+    PRISM_TRY(mean_images(dev, PRISM_REDUCE_MEAN, d, mean, a->x, NULL, rstd));
+    PRISM_TRY(mean_images(dev, PRISM_REDUCE_VAR, d, var, a->x, mean, rstd));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_RSQRT, d->dtype, 1, d->rows, rstd, var, NULL, NULL, d->eps, 0));
+    PRISM_TRY(ops->map(dev, PRISM_MAP_NORMALIZE, d->dtype, rows, d->cols, &normalize));
+    PRISM_TRY(ops->map(dev, PRISM_MAP_SCALE_SHIFT, d->dtype, rows, d->cols, &shift));
+    return ops->map(dev, PRISM_MAP_ACT, d->dtype, rows, d->cols, &act);
 }
 
 static int norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
 {
     const struct prism_ops *ops = dev->ops;
-    size_t vec = d->rows * prism_dtype_size(d->dtype);
+    size_t vec = d->rows * prism_dtype_size(d->dtype), rows = d->n * d->rows;
     prism_mem mean = a->stats, rstd = mean + 2 * vec, xhat = a->x, g = a->gy;
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_NORMALIZE, d->dtype, d->rows, d->cols, xhat, a->x, mean, rstd, 0, 0));
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_SCALE_SHIFT, d->dtype, d->rows, d->cols, a->gx, xhat, a->gamma, a->beta, 0, 0));
+    const struct prism_map_args normalize = {.y = {xhat}, .x = {a->x, mean, rstd}, .period = d->rows};
+    const struct prism_map_args shift = {.y = {a->gx}, .x = {xhat, a->gamma, a->beta}, .period = d->rows};
     const struct prism_map_args act = {.y = {g}, .x = {g, a->gx}, .act = d->act};
-    PRISM_TRY(ops->map(dev, PRISM_MAP_ACT_BWD, d->dtype, d->rows, d->cols, &act));
-    PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_SUM, d->dtype, d->rows, d->cols, a->gbeta, g, NULL));
-    PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_DOT, d->dtype, d->rows, d->cols, a->ggamma, g, xhat));
-    const struct prism_map_args bwd = {.y = {a->gx}, .x = {g, xhat, a->gamma, rstd, a->gbeta, a->ggamma}};
-    return ops->map(dev, PRISM_MAP_NORM_BWD, d->dtype, d->rows, d->cols, &bwd);
+    const struct prism_map_args bwd = {
+        .y = {a->gx}, .x = {g, xhat, a->gamma, rstd, a->gbeta, a->ggamma}, .period = d->rows};
+    PRISM_TRY(ops->map(dev, PRISM_MAP_NORMALIZE, d->dtype, rows, d->cols, &normalize));
+    PRISM_TRY(ops->map(dev, PRISM_MAP_SCALE_SHIFT, d->dtype, rows, d->cols, &shift));
+    PRISM_TRY(ops->map(dev, PRISM_MAP_ACT_BWD, d->dtype, rows, d->cols, &act));
+    PRISM_TRY(reduce_images(dev, PRISM_REDUCE_SUM, d, a->gbeta, g, NULL, a->gx));
+    PRISM_TRY(reduce_images(dev, PRISM_REDUCE_DOT, d, a->ggamma, g, xhat, a->gx));
+    return ops->map(dev, PRISM_MAP_NORM_BWD, d->dtype, rows, d->cols, &bwd);
 }
 
 static int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *a)
@@ -104,17 +130,16 @@ int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc 
         size_t n = d->rows - r < PRISM_ADAM_OUTER_ROWS ? d->rows - r : PRISM_ADAM_OUTER_ROWS, at = r * d->cols * size;
         const struct prism_gemm_desc outer = {.dtype = d->dtype, .m = (int)n, .n = (int)d->cols, .k = 1, .alpha = 1};
         const struct prism_map_args step = {
-            {a->p + at, a->m ? a->m + at : NULL, a->v ? a->v + at : NULL, a->vmax ? a->vmax + at : NULL},
-            {a->tmp, a->step, 0, 0, 0, 0},
-            {d->b1, d->b2, d->eps},
-            PRISM_ACT_NONE};
+            .y = {a->p + at, a->m ? a->m + at : NULL, a->v ? a->v + at : NULL, a->vmax ? a->vmax + at : NULL},
+            .x = {a->tmp, a->step},
+            .s = {d->b1, d->b2, d->eps}};
         PRISM_TRY(ops->gemm(dev, &outer, a->tmp, a->a + r * size, a->b));
         PRISM_TRY(ops->map(dev, op, d->dtype, 1, n * d->cols, &step));
     }
     if (!a->z)
         return 0;
     const struct prism_map_args vector = {
-        {a->z, a->zm, a->zv, a->zvmax}, {a->ga, a->step, 0, 0, 0, 0}, {d->b1, d->b2, d->eps}, PRISM_ACT_NONE};
+        .y = {a->z, a->zm, a->zv, a->zvmax}, .x = {a->ga, a->step}, .s = {d->b1, d->b2, d->eps}};
     PRISM_TRY(ops->map(dev, op, d->dtype, 1, d->rows, &vector));
     return ops->conv_bwd_x(a->conv, a->y, a->z, a->p);
 }

@@ -166,7 +166,7 @@ int prismi_dev_get(struct prism_dev *dev, double *dst, prism_mem src, enum prism
 static inline int prismi_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype t, size_t rows, size_t cols, prism_mem y0,
                              prism_mem x0, prism_mem x1, prism_mem x2, double s0, double s1)
 {
-    struct prism_map_args a = {{y0, 0, 0, 0}, {x0, x1, x2, 0, 0, 0}, {s0, s1, 0}, PRISM_ACT_NONE};
+    struct prism_map_args a = {.y = {y0}, .x = {x0, x1, x2}, .s = {s0, s1}};
     return dev->ops->map(dev, op, t, rows, cols, &a);
 }
 

@@ -369,10 +369,11 @@ static int timed_blur(struct prism_dev *dev, const struct prism_blur_desc *d, pr
 
 static struct prismi_profile_node *find_norm(struct prismi_profile *p, const char *name, const struct prism_norm_desc *d, int words)
 {
-    struct prismi_profile_node *n = find(p, name, (uint64_t)d->dtype << 32 | (uint32_t)d->act, d->rows, d->cols);
+    struct prismi_profile_node *n =
+        find(p, name, (uint64_t)d->dtype << 32 | (uint32_t)d->act, (uint64_t)d->n << 48 | d->rows, d->cols);
     if (FRESH(n)) {
-        LABEL(n, "%s %s r%zu c%zu %s", name, act_names[d->act], d->rows, d->cols, dtype_names[d->dtype]);
-        n->bytes = words * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
+        LABEL(n, "%s %s n%zu r%zu c%zu %s", name, act_names[d->act], d->n, d->rows, d->cols, dtype_names[d->dtype]);
+        n->bytes = words * (double)d->n * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
     }
     return n;
 }

@@ -47,10 +47,8 @@ int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, c
         PRISM_TRY(dev->ops->reduce(dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1, s->grad ? s->count : s->cols,
                                    sc->check + (size_t)i * sizeof(float), g, g));
     }
-    const struct prism_map_args a = {{sc->state, adam->args + 2 * sizeof(float), 0, 0},
-                                     {sc->check, 0, 0, 0, 0, 0},
-                                     {GROWTH_STEPS, GROWTH, BACKOFF},
-                                     PRISM_ACT_NONE};
+    const struct prism_map_args a = {
+        .y = {sc->state, adam->args + 2 * sizeof(float)}, .x = {sc->check}, .s = {GROWTH_STEPS, GROWTH, BACKOFF}};
     return sc->on ? dev->ops->map(dev, PRISM_MAP_LOSS_SCALE, PRISM_F32, 1, (size_t)n, &a) : 0;
 }
 

@@ -66,12 +66,10 @@ static int conv_forward(struct prismi_layer *l)
         l->fusion->y_is_ready = false;
     if (!l->conv.bias)
         return 0;
-    for (int b = 0; b < l->n; b++) {
-        prism_mem y = l->y + (size_t)b * prismi_layer_count(l->out) * prism_dtype_size(l->dtype);
-        const struct prism_map_args a = {.y = {y}, .x = {y, l->param[1].info.value}, .act = l->act};
-        PRISM_TRY(ops->map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->out[0], (size_t)l->out[1] * (size_t)l->out[2], &a));
-    }
-    return 0;
+    const size_t channels = (size_t)l->out[0], pixels = (size_t)l->out[1] * (size_t)l->out[2];
+    const struct prism_map_args a = {
+        .y = {l->y}, .x = {l->y, l->param[1].info.value}, .act = l->act, .period = channels};
+    return ops->map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->n * channels, pixels, &a);
 }
 
 static int bias_backward(struct prismi_layer *l, prism_mem gy)

@@ -335,13 +335,13 @@ static int scale_forward(struct prismi_loss *l, int j, bool luminance, prism_mem
         PRISM_TRY(blurred_product(l, s, n, m[3], s->y, s->y));
     }
     const struct prism_map_args map = {
-        {m[0], m[1], m[2], m[3]}, {m[0], m[1], m[2], m[3], m[4]}, {PRISMI_SSIM_C1, PRISMI_SSIM_C2, 0}, PRISM_ACT_NONE};
+        .y = {m[0], m[1], m[2], m[3]}, .x = {m[0], m[1], m[2], m[3], m[4]}, .s = {PRISMI_SSIM_C1, PRISMI_SSIM_C2}};
     PRISM_TRY(l->dev->ops->map(l->dev, luminance ? PRISM_MAP_SSIM : PRISM_MAP_SSIM_CS, l->par.dtype, rows, s->n, &map));
     PRISM_TRY(l->dev->ops->reduce(l->dev, PRISM_REDUCE_MEAN, l->par.dtype, rows, s->n, row_of(l, l->means, j), m[0], NULL));
     PRISM_TRY(blur(l, s, n, m[4], m[1], true));
     PRISM_TRY(blur(l, s, n, m[0], m[2], true));
     PRISM_TRY(blur(l, s, n, m[1], m[3], true));
-    const struct prism_map_args grad = {{s->g}, {l->ones, m[4], m[0], s->x, m[1], s->y}, {0}, PRISM_ACT_NONE};
+    const struct prism_map_args grad = {.y = {s->g}, .x = {l->ones, m[4], m[0], s->x, m[1], s->y}};
     return l->dev->ops->map(l->dev, PRISM_MAP_SSIM_GRAD, l->par.dtype, rows, s->n, &grad);
 }
 
@@ -358,7 +358,7 @@ static int ssim_factors(struct prismi_loss *l, double k, prism_mem value)
 static int ms_ssim_factors(struct prismi_loss *l, double k, prism_mem value)
 {
     const struct prism_map_args a = {
-        {l->factors, value}, {l->means, l->exponents, l->inv_pixels}, {k, PRISMI_MS_SSIM_LOW, 0}, PRISM_ACT_NONE};
+        .y = {l->factors, value}, .x = {l->means, l->exponents, l->inv_pixels}, .s = {k, PRISMI_MS_SSIM_LOW}};
     return l->dev->ops->map(l->dev, PRISM_MAP_MS_SSIM, l->par.dtype, (size_t)l->n_scales, (size_t)l->par.batch, &a);
 }
 

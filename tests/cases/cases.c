@@ -253,9 +253,9 @@ static const char *const conv_shapes[] = {
     "conv cin16 h192 w256 cout16 k3 s1 p0",
 };
 
-static const char *const map_shapes[] = {"r1 c1", "r3 c1001", "r65 c16", "r2 c9001", "r3 c1001 inplace"};
+static const char *const map_shapes[] = {"r1 c1", "r3 c1001", "r65 c16", "r2 c9001", "r3 c1001 inplace", "r6 c35 period3"};
 static const char *const reduce_shapes[] = {"r1 c1", "r3 c1001", "r100 c7", "r7 c5000", "r2 c100003"};
-static const char *const norm_shapes[] = {"r1 c2", "r4 c77", "r16 c256", "r2 c5000"};
+static const char *const norm_shapes[] = {"r1 c2", "r4 c77", "r16 c256", "r2 c5000", "n3 r5 c77", "n2 r3 c5000"};
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 

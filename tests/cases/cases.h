@@ -4,7 +4,8 @@
  *                                             for the hint
  *   fft b3 h7 w9 f32                          add `inplace` for dst == src, `factors`, `top5 rows4 left2 cols3` for a support
  *   gemm m5 n7 k9 ta tb alpha2 beta1 f32      words present or absent, alpha and beta integers
- *   map adam r3 c1001 f32                     add `scaled` for u = 0.37, `skip` for u = NaN; map act relu r3 c1001 inplace f32, add_row likewise
+ *   map adam r3 c1001 f32                     add `scaled` for u = 0.37, `skip` for u = NaN; map act relu r3 c1001 inplace f32, add_row likewise;
+ *                                             `period3` for rows that share their operands
  *   map loss_scale r1 c77 f32                 add `grow` or `full` where the row of steps completes, `nan` where it breaks
  *   reduce var r3 c1001 f32
  *   window n2 hy9 wy8 hx5 wx6 dy2 dx-1 f32    add `cplx` for complex planes
@@ -12,7 +13,7 @@
  *   subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open` for pupils open in parts, and told so;
  *                                                       adj: `top6 rows7` for the rows looked at
  *   blur n2 h9 w8 radius3 f32                 add `adjoint`
- *   norm_fwd tanh r4 c77 f32                  norm_bwd likewise
+ *   norm_fwd tanh r4 c77 f32                  norm_bwd likewise; `n3` for a batch
  *   misfit l1 b3 c1001 f32                    add `inplace` for gu == u
  *   field_misfit l1 b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open`, or `inplace` for gspectrum == spectrum
  *   adam_outer amsgrad r33 c77 f32            words as of map adam; add `back` for ga,

@@ -26,9 +26,9 @@ int main(void)
     PIN("sizeof prism_caps", sizeof(struct prism_caps), 176);
     PIN("sizeof prism_host", sizeof(struct prism_host), 40);
     PIN("sizeof prism_open", sizeof(struct prism_open), 32);
-    PIN("sizeof prism_map_args", sizeof(struct prism_map_args), 112);
+    PIN("sizeof prism_map_args", sizeof(struct prism_map_args), 120);
     PIN("element types", PRISM_DTYPE_COUNT, 7);
-    PIN("maps", PRISM_MAP_COUNT, 32);
+    PIN("maps", PRISM_MAP_COUNT, 34);
     PIN("reductions", PRISM_REDUCE_COUNT, 8);
     PIN("activations", PRISM_ACT_COUNT, 7);
     PIN("sizeof prism_fft_desc", sizeof(struct prism_fft_desc), 32);

@@ -432,7 +432,7 @@ static double norm_slope(const struct norm *n, int which, const double *v)
 
 static void check_norm(enum prism_act kind)
 {
-    struct norm n = {{PRISM_F64, kind, ROWS, COLS, 1e-3},
+    struct norm n = {{PRISM_F64, kind, 1, ROWS, COLS, 1e-3},
                      random_reals(N),
                      random_reals(ROWS),
                      random_reals(ROWS),

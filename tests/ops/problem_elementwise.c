@@ -44,6 +44,8 @@ static const struct map_spec {
     [PRISM_MAP_C_MUL_COL] = {"rrr", 4, {0.7}},
     [PRISM_MAP_C_MULC_COL] = {"rrr", 4, {0.7}},
     [PRISM_MAP_C_CLAMP_ABS] = {"rr", 8, {0.3, 0.8}},
+    [PRISM_MAP_C_MUL] = {"rrr", 4, {0.7}},
+    [PRISM_MAP_C_MULC] = {"rrr", 4, {0.7}},
     [PRISM_MAP_NARROW] = {"rn", 0, {0}},
     [PRISM_MAP_WIDEN] = {"rn", 0, {0}},
     [PRISM_MAP_LOSS_SCALE] = {"lrk", 0, {GROWTH_STEPS, 2, 0.5}},
@@ -65,6 +67,7 @@ static int map_run(struct prism_dev *dev, const struct problem *p, void *plan, c
     struct prism_map_args a = {.s = {spec->s[0], spec->s[1], spec->s[2]}, .act = PRISM_ACT_NONE};
 
     (void)plan;
+    a.period = (size_t)case_int(p->text, "period", 0);
     for (const char *k = map_kinds[p->kind].y; *k; k++)
         a.y[k - map_kinds[p->kind].y] = *mem++;
     for (const char *k = map_kinds[p->kind].x; *k; k++)
@@ -126,7 +129,8 @@ static int map_operand(struct problem *p, char what, char letter, enum role role
 {
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
     enum kind kind = what == 'i' ? INDEX : strchr("ck", what) ? CPLX : what == 'h' ? HALF : REAL;
-    size_t n = prism_map_operand_bytes(what, PRISM_F32, rows, cols) / prism_dtype_size(PRISM_F32);
+    size_t held = strchr("ri", what) ? (size_t)case_int(p->text, "period", (int)rows) : rows;
+    size_t n = prism_map_operand_bytes(what, PRISM_F32, held, cols) / prism_dtype_size(PRISM_F32);
     double *v;
     int i;
 

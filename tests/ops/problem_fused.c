@@ -8,8 +8,12 @@ static const double norm_eps = 1e-5;
 
 static struct prism_norm_desc norm_desc(const struct problem *p)
 {
-    return (struct prism_norm_desc){p->dtype, (enum prism_act)p->kind, (size_t)case_int(p->text, "r", 1),
-                                    (size_t)case_int(p->text, "c", 1), norm_eps};
+    return (struct prism_norm_desc){.dtype = p->dtype,
+                                    .act = (enum prism_act)p->kind,
+                                    .n = (size_t)case_int(p->text, "n", 1),
+                                    .rows = (size_t)case_int(p->text, "r", 1),
+                                    .cols = (size_t)case_int(p->text, "c", 1),
+                                    .eps = norm_eps};
 }
 
 static int norm_fwd_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
@@ -38,28 +42,31 @@ static int norm_bwd_run(struct prism_dev *dev, const struct problem *p, void *pl
 }
 
 /* stats as the forward pass leaves them, rounded to float like every input. */
-static void norm_stats(struct problem *p, int stats, int x, size_t rows, size_t cols)
+static void norm_stats(struct problem *p, int stats, int x)
 {
-    double *s = p->operand[stats].value;
+    const struct prism_norm_desc d = norm_desc(p);
+    const double *v = p->operand[x].value;
+    double *s = p->operand[stats].value, n = (double)(d.n * d.cols);
+    size_t rows = d.rows;
 
     for (size_t r = 0; r < rows; r++) {
-        const double *row = p->operand[x].value + r * cols;
         double mean = 0, var = 0;
-        for (size_t c = 0; c < cols; c++)
-            mean += row[c] / (double)cols;
-        for (size_t c = 0; c < cols; c++)
-            var += (row[c] - mean) * (row[c] - mean) / (double)cols;
+        for (size_t i = 0; i < d.n * rows * d.cols; i++)
+            mean += i / d.cols % rows == r ? v[i] / n : 0;
+        for (size_t i = 0; i < d.n * rows * d.cols; i++)
+            var += i / d.cols % rows == r ? (v[i] - mean) * (v[i] - mean) / n : 0;
         s[r] = (float)mean;
         s[rows + r] = (float)var;
         s[2 * rows + r] = (float)(1 / sqrt(var + norm_eps));
     }
 }
 
-/* Sums over cols feed every output, hence 4 sqrt(cols) over the elementwise 32. */
+/* Sums over a row feed every output, hence 4 sqrt of its elements over the elementwise 32. */
 static int norm_build(struct problem *p, bool backward)
 {
-    size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1), n = rows * cols;
-    double limit = 32 + 4 * sqrt((double)cols);
+    size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
+    size_t images = (size_t)case_int(p->text, "n", 1), n = images * rows * cols;
+    double limit = 32 + 4 * sqrt((double)(images * cols));
     int x, stats;
 
     p->kind = case_index(p->text, 1, case_act_names, PRISM_ACT_COUNT);
@@ -73,7 +80,7 @@ static int norm_build(struct problem *p, bool backward)
         x = operand_random(p, HALF, CLOBBER, n, 0);
         operand_random(p, HALF, CLOBBER, n, 0);
         stats = operand_random(p, REAL, IN, 3 * rows, 0);
-        norm_stats(p, stats, x, rows, cols);
+        norm_stats(p, stats, x);
     } else {
         operand_add(p, REAL, OUT, 3 * rows, limit);
         operand_random(p, HALF, IN, n, 0);

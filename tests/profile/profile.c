@@ -367,7 +367,7 @@ static void test_names(struct prism_ctx *ctx)
         mem[i] = host_visible + 64 * i;
     for (int op = 0; op < PRISM_MAP_COUNT; op++) {
         const struct prism_map_args a = {
-            {mem[0], mem[1], mem[2], mem[3]}, {mem[4], mem[5], mem[6], mem[7], mem[8], mem[9]}, {1, 1, 1}, PRISM_ACT_NONE};
+            .y = {mem[0], mem[1], mem[2], mem[3]}, .x = {mem[4], mem[5], mem[6], mem[7], mem[8], mem[9]}, .s = {1, 1, 1}};
         bool half = op == PRISM_MAP_NARROW || op == PRISM_MAP_WIDEN;
         if (half && !(dev->caps.dtypes & 1u << PRISM_F16))
             continue;
