@@ -58,7 +58,12 @@ PRISM_API int prism_dataset_set_truth(struct prism_dataset *ds, const double *tr
 
 /* ---- reconstruction ------------------------------------------------------------------------------------------------------- */
 
-enum prism_algorithm { PRISM_ALG_DECODER, PRISM_ALG_MOPIE, PRISM_ALG_COUNT };
+enum prism_algorithm {
+    PRISM_ALG_DECODER, /* a network makes the object; its weights are fitted */
+    PRISM_ALG_MOPIE,   /* projections of the object itself */
+    PRISM_ALG_OBJECT,  /* the pixels of the object are fitted with the joint objective, as weights would be */
+    PRISM_ALG_COUNT
+};
 enum prism_objective {
     PRISM_OBJ_JOINT,       /* every step fits a random mini-batch of apertures against their measured amplitudes */
     PRISM_OBJ_PROGRESSIVE, /* sample after sample: the new aperture's data and self-consistency through all earlier ones */
@@ -142,6 +147,7 @@ struct prism_progress {
     int64_t step, total_steps; /* over all phases; total is the budget */
     int64_t phase_step;
     int sample, n_samples; /* progressive: the current sample and their number; mopie: the current loop and their number */
+    const char *unit; /* what is counted by sample and n_samples: "sample", "loop"; NULL: nothing is done one after the other */
     enum prism_tier tier;
     double loss, loss_old, loss_new, lr; /* loss: the mean since it was last looked at */
     double ssim, psnr_db, rmse_percent;  /* of the last evaluation; NaN without truth */

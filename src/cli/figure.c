@@ -174,6 +174,8 @@ static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_b
     return status;
 }
 
+static const char *const methods[PRISM_ALG_COUNT] = {"decoder network", "projections", "pixels by Adam"};
+
 static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box, const struct prism_progress *p)
 {
     const struct prism_config *cfg = s->cfg;
@@ -195,7 +197,7 @@ static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_
     prismi_panel_fact(c, box, &y, 1, "overlap of neighbours", "%.0f %%", 100 * s->stats.overlap);
     if (cfg->data.snr_db > 0)
         prismi_panel_fact(c, box, &y, 1, "noise", "%.4g dB", cfg->data.snr_db);
-    prismi_panel_fact(c, box, &y, 1, "method", "%s", cfg->recon.algorithm == PRISM_ALG_MOPIE ? "projections" : "decoder network");
+    prismi_panel_fact(c, box, &y, 1, "method", "%s", methods[cfg->recon.algorithm]);
     prismi_panel_fact(c, box, &y, 1, "seed", "%llu", (unsigned long long)cfg->recon.seed);
     prismi_panel_fact(c, box, &y, 1, "backend", "%s", prism_dev_backend(s->dev));
 }

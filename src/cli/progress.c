@@ -12,9 +12,9 @@ double cli_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void progress_start(struct progress *p, const char *unit, int64_t step)
+void progress_start(struct progress *p, int64_t step)
 {
-    *p = (struct progress){unit, cli_seconds(), 0, step};
+    *p = (struct progress){cli_seconds(), 0, step};
 }
 
 static void duration(char *out, size_t n, double seconds)
@@ -36,8 +36,8 @@ void progress_show(struct progress *p, const struct prism_progress *at)
     char text[256], eta[32];
     size_t n = (size_t)snprintf(text, sizeof text, "%s %lld/%lld", prism_phase_name(at->phase), (long long)at->step,
                                 (long long)at->total_steps);
-    if (p->unit)
-        n += (size_t)snprintf(text + n, sizeof text - n, "  %s %d/%d", p->unit, at->sample + 1, at->n_samples);
+    if (at->unit)
+        n += (size_t)snprintf(text + n, sizeof text - n, "  %s %d/%d", at->unit, at->sample + 1, at->n_samples);
     if (!isnan(at->loss))
         n += (size_t)snprintf(text + n, sizeof text - n, "  loss %.4g", at->loss);
     if (!isnan(at->ssim))

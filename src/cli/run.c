@@ -250,14 +250,6 @@ static int load_checkpoint(struct run *r, struct prism_progress *at)
     return status ? cli_fail(r->setup.ctx, status == PRISM_EINVAL ? EXIT_USAGE : EXIT_FAILED) : EXIT_DONE;
 }
 
-/* What the session's samples are called, NULL where they do not come one after the other. */
-static const char *progress_unit(const struct prism_config *cfg)
-{
-    if (cfg->recon.algorithm == PRISM_ALG_MOPIE)
-        return "loop";
-    return cfg->recon.training.objective == PRISM_OBJ_PROGRESSIVE ? "sample" : NULL;
-}
-
 /* A resumed run keeps its record until there is a newer one. */
 static int open_folder(struct run *r, int64_t step)
 {
@@ -277,7 +269,7 @@ static int reconstruct(struct run *r)
     catch_signals();
     signal(SIGPIPE, SIG_IGN); /* a reader that went away must not end a long run */
     signal(SIGXFSZ, SIG_IGN); /* a size limit is an error to report, not a reason to die */
-    progress_start(&r->progress, progress_unit(s->cfg), at.step);
+    progress_start(&r->progress, at.step);
     r->saved_s = r->progress.start_s;
     r->saved_step = at.step;
     int status = prism_session_run(s->session, on_progress, r);

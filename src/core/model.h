@@ -63,4 +63,10 @@ struct prismi_model {
     size_t n_running;
 };
 
+/* Real scalars of the output, and of its gradient. */
+static inline size_t prismi_model_reals(const struct prismi_model *m)
+{
+    return m->n_output * (m->complex_output ? 2 : 1);
+}
+
 #endif

@@ -93,6 +93,19 @@ int prismi_tier_extra_steps(enum prism_tier tier);                              
 /* A permutation of 0..n-1, a function of (seed, stream, epoch) alone. */
 void prismi_permutation(uint64_t seed, uint64_t stream, uint64_t epoch, int n, int32_t *out);
 
+/* Permutations of 0..n-1, one an epoch, the last one kept. */
+struct prismi_order {
+    uint64_t seed, stream;
+    int n;
+    int64_t epoch; /* of at; -1: none */
+    int32_t *at;   /* [n] */
+};
+int prismi_order_create(struct prism_ctx *ctx, uint64_t seed, uint64_t stream, int n, struct prismi_order *out);
+void prismi_order_release(struct prismi_order *order);
+const int32_t *prismi_order_epoch(struct prismi_order *order, int64_t epoch);
+/* Visits step * batch to (step + 1) * batch - 1 of all epochs' visits in a row. */
+void prismi_order_batch(struct prismi_order *order, int64_t step, int batch, int32_t *index);
+
 /* ---- recordings ---- */
 
 /* Work that is enqueued again and again, recorded once where the device can. key:
@@ -105,5 +118,213 @@ struct prismi_recorded {
 };
 int prismi_run_recorded(struct prism_dev *dev, struct prismi_recorded *r, uint64_t key, int (*enqueue)(void *), void *arg);
 void prismi_recorded_release(struct prism_dev *dev, struct prismi_recorded *r);
+
+/* ---- what a model is fitted to ---- */
+
+/* The output x of a model goes in, n loss values and their gradient by x come out.
+ * All calls but select() only enqueue. */
+struct prismi_objective_ops {
+    const char *name;
+    /* Which of the data the next forward is about, one index a value. NULL: all
+     * of them, always. */
+    int (*select)(void *self, const int32_t *index);
+    /* What the model reads before it makes its output. NULL: nothing. */
+    int (*feed)(void *self);
+    int (*forward)(void *self, prism_mem x);                /* the values */
+    int (*backward)(void *self, prism_mem x, prism_mem gx); /* gx: of the sum of the values */
+    /* Change with what forward() and backward() enqueue. NULL: always the same. */
+    uint64_t (*forward_key)(const void *self);
+    uint64_t (*backward_key)(const void *self);
+    /* The host's side: what was made of x is void; a recorded forward was
+     * replayed. NULL: nothing to do. */
+    void (*forget)(void *self);
+    void (*mark_replayed)(void *self);
+    void (*describe)(const void *self, int i, char *text, size_t n); /* a name for value i */
+};
+struct prismi_objective {
+    const struct prismi_objective_ops *ops;
+    void *self;
+    prism_mem value; /* [n] */
+    int n;
+    double scale; /* the reported loss is scale times the mean value */
+};
+
+/* ---- what advances ---- */
+
+#define PRISMI_CHECK_EVERY 16 /* steps between looks at the loss where no step needs it, and between snapshots */
+#define PRISMI_HISTORY_MAX 1024
+#define PRISMI_SCORES 3
+
+struct prismi_history_row {
+    double step, loss, lr, score[PRISMI_SCORES];
+};
+
+/* All 64 bits wide: no padding, the same layout everywhere. */
+struct prismi_state {
+    int64_t phase, step, phase_step;
+    int64_t adam_t; /* updates since Adam began; 0: its moments are void */
+    int64_t schedule_t;
+    int64_t pending;  /* steps whose losses are in loss_sum and not yet read */
+    int64_t averaged; /* outputs in the average */
+    int64_t n_history, history_stride, history_skip;
+    double loss, lr, score[PRISMI_SCORES]; /* scores: the owner's, as last evaluated */
+    struct prismi_schedule schedule;
+    struct prismi_monitor monitor;
+};
+
+/* A block of device memory that advances. snapshot: NULL for what only changes
+ * between snapshots. */
+struct prismi_slab {
+    const char *name;
+    prism_mem mem, snapshot;
+    prism_mem *own; /* where the trainer also has the address of a block that it owns, else NULL */
+    size_t bytes;
+    bool moment; /* one of Adam's: void as long as Adam has not begun */
+};
+/* A block of host memory that advances: plain data. */
+struct prismi_plain {
+    const char *name;
+    void *now, *snapshot;
+    size_t bytes;
+};
+#define PRISMI_SLABS_MAX 9
+#define PRISMI_PLAIN_MAX 3
+
+static inline bool prismi_slab_void(const struct prismi_slab *slab, const struct prismi_state *st)
+{
+    return slab->moment && st->adam_t == 0;
+}
+
+/* ---- trainer ---- */
+
+struct prismi_trainer_params {
+    int n_losses;  /* the most values of an objective */
+    bool no_adam;  /* the owner updates the values itself */
+    bool amsgrad;
+    double eps;    /* Adam's; 0 = 1e-8 */
+    bool scaled;   /* loss scaling is on */
+    bool scalable; /* it may be on where the run is resumed: its state is kept */
+    bool averages; /* outputs may be averaged */
+};
+
+struct prismi_trainer {
+    struct prism_dev *dev;
+    struct prism_ctx *ctx;
+    struct prismi_model model;
+    const struct prismi_objective *objective;
+    struct prismi_adam adam;
+    struct prismi_scaler scaler;
+    double loss_scale; /* as last read; NaN without a scaler */
+    int64_t skipped;
+    struct prismi_state st, snapshot; /* now, and at the last snapshot */
+    bool have_snapshot;
+    bool rolled_back;     /* to the snapshot, since the last step began */
+    bool exposed;         /* the model was handed out: its values may change at any time */
+    bool averaging;       /* the output of this step is part of the average */
+    int64_t step_at_work; /* number of the step being done, for messages */
+    struct prismi_slab slabs[PRISMI_SLABS_MAX];
+    struct prismi_plain plain[PRISMI_PLAIN_MAX];
+    int n_slabs, n_plain;
+    struct prismi_history_row history[PRISMI_HISTORY_MAX];
+    struct prismi_arena arena;
+    prism_mem x;        /* output of the last forward, owned by the model */
+    prism_mem gx;       /* [n_output] its gradient; NULL without Adam */
+    prism_mem loss_sum; /* [n_losses]: losses of the pending steps */
+    prism_mem average;  /* [n_output] sum of outputs, or NULL */
+    prism_mem power;    /* [1] */
+    int n_losses;
+    double *host; /* [n_losses] */
+    struct prismi_recorded loss_half, update_half;
+    /* The owner makes anew what follows from its plain data and slabs, after a
+     * roll back or, if loaded, after a state was read. NULL: nothing follows. */
+    int (*restore)(void *owner, bool loaded);
+    void *owner;
+    uint64_t damaged_path_hash; /* the path whose file could not be loaded: the next save there keeps <path>.1. 0: none */
+};
+
+/* Declares what a trainer of the model needs. The model must outlive the trainer. Between
+ * init and bind slabs and plain data may be added. */
+int prismi_trainer_init(struct prismi_trainer *t, struct prism_dev *dev, const struct prismi_model *model,
+                        const struct prismi_trainer_params *params);
+/* A further slab of the owner's; snapshot: false for what only changes between
+ * snapshots. The name must live as long as the trainer. */
+void prismi_trainer_add_slab(struct prismi_trainer *t, const char *name, size_t bytes, prism_mem mem, bool snapshot);
+int prismi_trainer_add_plain(struct prismi_trainer *t, const char *name, void *data, size_t bytes);
+int prismi_trainer_bind(struct prismi_trainer *t);
+void prismi_trainer_release(struct prismi_trainer *t);
+
+/* Before anything else of a step. */
+int prismi_trainer_begin_step(struct prismi_trainer *t);
+/* Output and loss, added to the pending losses; enqueue only. averaging: the
+ * output is added to the average. */
+int prismi_trainer_loss(struct prismi_trainer *t, bool averaging);
+/* Backward and Adam; enqueue only. last: no update follows before Adam begins
+ * anew. */
+int prismi_trainer_update(struct prismi_trainer *t, double lr, bool last);
+void prismi_trainer_advance(struct prismi_trainer *t); /* the step is done */
+/* A whole step on the data `index`: the loss is looked at, a snapshot taken and
+ * the schedule told every PRISMI_CHECK_EVERY steps and at the last one. */
+int prismi_trainer_step(struct prismi_trainer *t, const int32_t *index, bool averaging, bool last);
+
+/* Adds the objective's values to the pending losses, as loss() does. */
+int prismi_trainer_add_losses(struct prismi_trainer *t);
+/* Reads the mean of each pending loss into host [objective->n], their sum into
+ * st.loss; waits. PRISM_EDIVERGED, after rolling back, where one is not finite. */
+int prismi_trainer_look(struct prismi_trainer *t);
+/* PRISM_EDIVERGED, after rolling back, where a pending loss, the output or the
+ * average is not finite; waits. finite() leaves the pending losses out. */
+int prismi_trainer_sound(struct prismi_trainer *t);
+int prismi_trainer_finite(struct prismi_trainer *t);
+int prismi_trainer_snapshot(struct prismi_trainer *t);
+/* The output of the values as they are, without a training step. */
+int prismi_trainer_output(struct prismi_trainer *t, prism_mem *x);
+/* Values or data were written past the trainer: what was made of them is void. */
+void prismi_trainer_forget(struct prismi_trainer *t);
+/* A row of history; every second row goes when the history is full. */
+void prismi_trainer_record(struct prismi_trainer *t, bool scored);
+
+/* ---- lines name=value: what a file tells about its run ---- */
+
+struct prismi_lines {
+    char s[8192];
+    size_t n;
+};
+void prismi_line(struct prismi_lines *t, const char *fmt, ...) PRISM_PRINTF(2, 3);
+/* The first line that two texts do not share: its name, and the values; "" where a text has no such line. False: they agree. */
+struct prismi_difference {
+    char name[64], mine[128], theirs[128];
+};
+bool prismi_lines_differ(const struct prismi_lines *mine, const char *theirs, size_t bytes, struct prismi_difference *out);
+
+/* ---- state in a file ---- */
+
+/* A trainer's whole state read from a file, before any of it is used. */
+struct prismi_loaded {
+    struct prismi_state st;
+    const void *history, *plain[PRISMI_PLAIN_MAX], *slabs[PRISMI_SLABS_MAX]; /* unaligned; NULL: void */
+};
+/* What the owner of a state says and adds. */
+struct prismi_state_file {
+    char kind[9]; /* of the container */
+    void *owner;
+    /* Adds the lines that must agree between save and load. */
+    void (*about)(const void *owner, struct prismi_lines *t);
+    /* PRISM_EINVAL with the sentence that refuses a file of other lines. */
+    int (*refuse)(struct prism_ctx *ctx, const char *path, const struct prismi_difference *d);
+    int (*fill)(void *owner, struct prismi_box *box); /* further sections; NULL: none */
+    /* Can a run of this owner be in this state? NULL: every state the trainer
+     * accepts. */
+    bool (*plausible)(const void *owner, const struct prismi_loaded *state);
+};
+#define PRISMI_COUNT_MAX ((int64_t)1 << 53) /* no sum or product of counters overflows */
+static inline bool prismi_within(int64_t v, int64_t low, int64_t high)
+{
+    return v >= low && v <= high;
+}
+/* Writes <path> whole or not at all; the previous one stays as <path>.1. */
+int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path);
+/* Falls back to <path>.1 where <path> is damaged or missing, with a warning. A
+ * refusal changes nothing. */
+int prismi_state_load(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path);
 
 #endif

@@ -1,8 +1,8 @@
 /* Shared by the files of src/recon.
  *
- * A session is a state machine. What advances is in one plain struct (struct prismi_state) and a short list of device blocks
- * (struct prismi_slab): both are what a checkpoint holds and what a snapshot for divergence keeps. Everything else follows from
- * the data set and the parameters and is made at create. */
+ * A session is a trainer (src/fit), a data set and a strategy, which says how the
+ * data are fitted. What advances lies in the trainer's state and slabs and in the
+ * strategy's plain data; everything else follows from data set and parameters. */
 #ifndef PRISMI_RECON_INTERNAL_H
 #define PRISMI_RECON_INTERNAL_H
 
@@ -85,41 +85,72 @@ int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, 
 struct prismi_unmeasured {
     struct prism_dev *dev;
     struct prismi_instrument *instrument; /* NULL: weight 0, or nothing is unmeasured */
-    prism_mem field, gx;                  /* [field] cplx, [pixels] */
+    prism_mem field, gx;                  /* [field] cplx, [pixels] reals */
     struct prismi_arena arena;
     enum prism_dtype dtype;
     double weight; /* of the energy */
     size_t grid, pixels;
 };
-int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype, double weight,
-                             struct prismi_unmeasured *out);
+int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype, bool complex_object,
+                             double weight, struct prismi_unmeasured *out);
 void prismi_unmeasured_release(struct prismi_unmeasured *q);
 /* Adds the term's gradient at x [O,O] to gx. Enqueue only. */
 int prismi_unmeasured_gradient(struct prismi_unmeasured *q, prism_mem x, prism_mem gx);
 
-/* ---- projection (Mo-PIE) ---- */
+/* ---- the object itself as a model: no network ---- */
 
-/* A projection is a gradient step of length lr on sum (|u| - d)^2 with every aperture's A A^H = 1. */
-struct prismi_mopie {
+/* Values in [0,1], for a complex object the modulus. */
+struct prismi_object {
     struct prism_dev *dev;
-    struct prismi_term term;
     struct prismi_arena arena;
-    prism_mem object, grad, part; /* [O,O] real or cplx */
+    prism_mem value, grad; /* [pixels] real or cplx; grad NULL where no optimiser needs it */
     enum prism_dtype dtype;
     size_t pixels;
     bool complex_object;
-    int batch;   /* samples per term pass; divides the number of samples */
-    double step; /* on the gradient */
 };
-int prismi_mopie_create(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype,
-                        const struct prism_mopie_params *params, struct prismi_mopie *out);
-void prismi_mopie_release(struct prismi_mopie *mp);
+/* Ones. */
+int prismi_object_create(struct prism_dev *dev, enum prism_dtype dtype, size_t pixels, bool complex_object, bool with_gradient,
+                         struct prismi_object **out);
+void prismi_object_destroy(struct prismi_object **object); /* NULL ok */
+int prismi_object_constrain(struct prismi_object *object); /* clamps the values; enqueue only */
+void prismi_object_model(struct prismi_object *object, struct prismi_model *out);
+
+/* ---- data as an objective ---- */
+
+/* The data term and, for a network, the energy of what was not measured. */
+struct prismi_data {
+    struct prismi_term term;
+    struct prismi_unmeasured unmeasured;
+    struct prismi_objective objective;
+    /* Names value i. NULL: by its place in the batch. */
+    void (*describe)(const struct prismi_data *data, int i, char *text, size_t n);
+};
+/* unmeasured: weight relative to the energy of the brightest measurement. */
+int prismi_data_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params,
+                       double unmeasured, struct prismi_data *out);
+void prismi_data_release(struct prismi_data *data);
+
+/* ---- projections ---- */
+
+/* A projection is a gradient step of length lr on sum (|u| - d)^2, divided by the instrument's norm. */
+struct prismi_projection {
+    struct prism_dev *dev;
+    struct prismi_object *object; /* the caller's */
+    struct prismi_data data;
+    struct prismi_arena arena;
+    prism_mem grad, part; /* as the object */
+    int batch;            /* samples per pass of the data term; divides the number of samples */
+    double step;          /* on the gradient */
+};
+int prismi_projection_create(struct prism_dev *dev, struct prism_dataset *ds, struct prismi_object *object,
+                             const struct prism_mopie_params *params, struct prismi_projection *out);
+void prismi_projection_release(struct prismi_projection *p);
 /* Gradient of the samples index[0..batch-1], added to what grad holds unless first. */
-int prismi_mopie_gradient(struct prismi_mopie *mp, const int32_t *index, bool first);
-int prismi_mopie_apply(struct prismi_mopie *mp); /* step and constraints */
-/* n_loops serial loops from ones; the modulus to out [O,O]. */
-int prismi_mopie_solve(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype,
-                       const struct prism_mopie_params *params, int n_loops, double *out);
+int prismi_projection_gradient(struct prismi_projection *p, const int32_t *index, bool first);
+int prismi_projection_apply(struct prismi_projection *p); /* step and constraints */
+/* n_loops serial loops from ones, a real object, to out [O,O]. */
+int prismi_projection_solve(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype,
+                            const struct prism_mopie_params *params, int n_loops, double *out);
 
 /* ---- initialisation ---- */
 
@@ -127,45 +158,66 @@ int prismi_mopie_solve(struct prism_dev *dev, struct prism_dataset *ds, enum pri
 int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
                        enum prism_dtype dtype, double *out);
 
+/* The first phase of a network: the image itself is fitted to a simple target, which also settles its sign. */
+struct prismi_initial {
+    struct prism_dev *dev;
+    struct prismi_objective objective;
+    struct prismi_arena arena;
+    prism_mem target, weight, value; /* [O,O], [1], [1] */
+    enum prism_dtype dtype;
+    size_t pixels;
+};
+int prismi_initial_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
+                          enum prism_dtype dtype, struct prismi_initial *out);
+void prismi_initial_release(struct prismi_initial *initial);
+
+/* ---- strategies ---- */
+
+/* How the data are fitted once initialisation is over. A strategy keeps its own
+ * state in s->strategy_state and its objective in s->objective. */
+struct prismi_strategy {
+    const char *name;
+    unsigned when; /* recon/params.h: which parameters matter */
+    /* What goes beyond each parameter's own range: PRISM_EINVAL, naming the
+     * parameter. NULL: nothing. */
+    int (*check)(struct prism_ctx *ctx, const struct prism_recon_params *p, const struct prism_dataset_params *dp);
+    /* Makes state, objective and, from params with n_losses and what else it
+     * decides, the trainer; adds its slabs and plain data to that. */
+    int (*create)(struct prism_session *s, struct prismi_trainer_params *params);
+    int (*begin)(struct prism_session *s); /* the fit phase begins */
+    int (*step)(struct prism_session *s);  /* a unit of work */
+    /* As struct prismi_trainer's. NULL: nothing follows from the state. */
+    int (*restore)(struct prism_session *s, bool loaded);
+    /* Can a run be in this state? The trainer's own bounds are checked before. */
+    bool (*plausible)(const struct prism_session *s, const struct prismi_loaded *state);
+    int64_t (*total_steps)(const struct prism_session *s); /* of the fit, a budget */
+    void (*progress)(const struct prism_session *s, struct prism_progress *out); /* what it alone knows. NULL: nothing */
+    void (*destroy)(struct prism_session *s); /* the state; may be called after a create that failed */
+};
+extern const struct prismi_strategy prismi_joint, prismi_progressive, prismi_projections;
+
+/* One row an algorithm: its model, and the strategies that fit it, NULL where
+ * there is none for an objective. */
+struct prismi_algorithm {
+    unsigned when; /* recon/params.h: which parameters matter for the model */
+    int (*check)(struct prism_ctx *ctx, const struct prism_recon_params *p); /* NULL: nothing more */
+    /* Makes s->model; may change what the trainer is made of. */
+    int (*create)(struct prism_session *s, struct prismi_trainer_params *params);
+    const struct prismi_strategy *strategies[PRISM_OBJ_COUNT];
+};
+/* NULL where a value is out of range, or there is no such strategy. */
+const struct prismi_algorithm *prismi_algorithm_of(const struct prism_recon_params *p);
+const struct prismi_strategy *prismi_strategy_of(const struct prism_recon_params *p);
+unsigned prismi_algorithm_when(const struct prism_recon_params *p);
+
+/* models.c */
+int prismi_check_network(struct prism_ctx *ctx, const struct prism_recon_params *p);
+int prismi_create_network(struct prism_session *s, struct prismi_trainer_params *params);
+int prismi_create_object(struct prism_session *s, struct prismi_trainer_params *params);
+
 /* ---- session ---- */
 
-#define PRISMI_CHECK_EVERY 16 /* steps between looks at the loss where no step needs it, and between snapshots */
-#define PRISMI_HISTORY_MAX 1024
-
-struct prismi_history_row {
-    double step, loss, lr, ssim, psnr_db, rmse_percent;
-};
-
-/* All 64 bits wide: no padding, the same layout everywhere. */
-struct prismi_state {
-    int64_t phase, step, phase_step;
-    int64_t adam_t; /* updates since Adam began; 0: its moments are void */
-    int64_t schedule_t;
-    int64_t pending;  /* steps whose losses are in loss_sum and not yet read */
-    int64_t averaged; /* outputs in the average */
-    int64_t n_history, history_stride, history_skip;
-    /* progressive */
-    int64_t sample, sample_open, sample_step, pass, n_failed;
-    double loss, loss_old, loss_new, lr, ssim, psnr_db, rmse_percent;
-    struct prismi_schedule schedule;
-    struct prismi_monitor monitor;
-};
-
-enum { PRISMI_SAMPLE_PENDING, PRISMI_SAMPLE_CONVERGED, PRISMI_SAMPLE_FAILED };
-
-/* A block of device memory that advances. good: its snapshot, NULL for what only changes between snapshots. */
-struct prismi_slab {
-    const char *name;
-    prism_mem mem, good;
-    size_t bytes;
-    bool moment; /* Adam's */
-};
-/* Moments of an Adam that has not begun: nobody reads them. */
-static inline bool prismi_slab_void(const struct prismi_slab *slab, const struct prismi_state *st)
-{
-    return slab->moment && st->adam_t == 0;
-}
-#define PRISMI_SLABS_MAX 9
+enum { PRISMI_SCORE_SSIM, PRISMI_SCORE_PSNR, PRISMI_SCORE_RMSE }; /* in the trainer's scores */
 
 struct prism_session {
     struct prism_dev *dev;
@@ -176,88 +228,33 @@ struct prism_session {
     int n, obj, grid;
     size_t pixels, real; /* O^2, bytes of a real */
 
-    struct prismi_state st, good; /* now, and at the last snapshot */
-    int64_t step_at_work;         /* number of the step being done, for messages */
-    bool have_good;
-    bool went_back; /* to the snapshot, since the last step began */
-    bool lent;      /* the network was handed out: whoever has it may change it at any time */
-    struct prismi_slab slabs[PRISMI_SLABS_MAX];
-    int n_slabs;
-    struct prismi_history_row history[PRISMI_HISTORY_MAX];
-    bool evaluated, sample_done, sample_converged; /* of the last step */
-    int64_t closed_sample;                         /* where sample_done */
+    struct prismi_model model;
+    struct prism_net *net;         /* what the model is, or NULL */
+    struct prism_net *display_net; /* makes results of net's values where net stores half precision, else NULL */
+    struct prismi_object *object;  /* what the model is, or NULL */
+    struct prismi_trainer trainer;
+    struct prismi_initial initial; /* networks */
+    int init_steps;                /* 0: there is no initialisation */
+    const struct prismi_strategy *strategy;
+    void *strategy_state;
+    const struct prismi_objective *objective; /* the strategy's */
 
+    bool evaluated; /* in the last step */
+    bool milestone; /* the last step closed a part of the work: results are to be evaluated */
     struct prismi_arena arena;
-    prism_mem loss_sum; /* [n_losses]: losses of the pending steps */
-    int n_losses;
-    struct prismi_mopie mopie; /* PRISM_ALG_MOPIE */
-    struct prism_net *net;     /* PRISM_ALG_DECODER: all below */
-    struct prismi_model model; /* net, as the trainer sees it */
-    struct prism_net *shown;   /* what makes results of net's values where net stores half precision, else NULL */
-    struct prismi_term term;
-    struct prismi_unmeasured unmeasured; /* joint */
-    struct prismi_adam adam;
-    struct prismi_scaler scaler;
-    double loss_scale; /* as last looked at */
-    int64_t skipped;
-    struct prismi_recorded loss_half, update_half; /* of a step */
-    prism_mem x;                                   /* [O,O] output of the last forward, owned by net */
-    prism_mem params;                              /* owned by net */
-    prism_mem running;                             /* of net */
-    prism_mem gx;                                  /* [O,O] */
-    prism_mem target, target_weight;               /* initialisation: [O,O], [1] */
-    prism_mem image_loss;                          /* [1] */
-    prism_mem average;                             /* [O,O], or NULL */
-    prism_mem scratch, power;                      /* [O,O], [1] */
-    double init_weight;
-    size_t running_bytes;
-
-    uint8_t *mask;           /* progressive: [2,grid,grid], as the term has them; follows from status and the open sample */
-    int mask_row, mask_rows; /* of the second one, that have open pixels */
-    bool closed;             /* nothing passes through the first one in the table of apertures */
-    int32_t *status;         /* progressive: [n] */
-    int32_t *good_status;    /* [n]: at the last snapshot */
-    int32_t *order, *index;  /* [n], [batch] */
-    int64_t order_epoch;
-    double *host;      /* [max(O^2, n_losses)] */
+    prism_mem scratch; /* [O,O] */
+    double *host;      /* [O^2] */
     double *ssim_work; /* as prismi_ssim wants */
-    uint64_t damaged;  /* hash of the path whose file load could not use: the next save there leaves <path>.1 alone. 0: none */
 };
 
-/* step.c: enqueue only */
-int prismi_step_loss(struct prism_session *s); /* network, then data term or image loss; values added to loss_sum */
-/* Backward and Adam. last: no update follows before Adam begins anew. */
-int prismi_step_update(struct prism_session *s, double lr, bool last);
+/* initial.c */
+int prismi_initial_step(struct prism_session *s);
+int prismi_fit_begin(struct prism_session *s); /* from initialisation, or from nothing, to the strategy's phase */
+/* The last step is done: PRISM_EDIVERGED where the output is not finite. */
+int prismi_finish(struct prism_session *s);
 
-/* session.c */
-/* Mean of the pending losses of each term into s->host [n_losses], their sum over terms into st.loss; waits. PRISM_EDIVERGED, after
- * going back to the snapshot, where one is not finite. */
-int prismi_session_losses(struct prism_session *s);
-int prismi_session_keep(struct prism_session *s);     /* snapshot */
-void prismi_session_advance(struct prism_session *s); /* a step is done */
-int prismi_session_finish(struct prism_session *s);   /* the last one is */
-/* The object or the output [O,O] real of the network as it is trained, made once for the same parameters; leaves the running
- * statistics as they are. */
-int prismi_session_output(struct prism_session *s, prism_mem *x);
-void prismi_session_forget(
-    struct prism_session *s); /* parameters or data of the term were written: what was made of them is void */
-/* PRISM_EDIVERGED, after going back, where the output or the average of outputs is not finite; waits. */
-int prismi_session_finite(struct prism_session *s);
-const int32_t *prismi_session_order(struct prism_session *s, uint64_t stream, int64_t epoch);
-bool prismi_session_objective_is(const struct prism_session *s, enum prism_objective o);
-
-/* one unit of work each */
-int prismi_init_step(struct prism_session *s);
-int prismi_joint_step(struct prism_session *s);
-int prismi_progressive_step(struct prism_session *s);
-int prismi_mopie_step(struct prism_session *s);
-int prismi_fit_begin(struct prism_session *s); /* from initialisation to the objective's own phase */
-/* After load: bring back what follows from the state, and the device tables of an open sample. */
-int prismi_progressive_restore(struct prism_session *s);
-/* Steps that a sample may take by the time it is in a tier. */
-int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phase phase, enum prism_tier tier);
-/* The loss of a retry: L1, SSIM, L2, MS-SSIM in turn, from the one after the configured loss. */
-enum prism_loss_kind prismi_retry_kind(const double weights[PRISM_LOSS_COUNT], int pass);
+/* Which terms a session's loss needs; the rest of the parameters is the caller's. */
+struct prismi_term_params prismi_term_params_of(const struct prism_session *s, int batch);
 
 /* ---- metrics ---- */
 

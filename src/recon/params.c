@@ -1,17 +1,16 @@
 /* The table of parameters and what is made from it: checks, lines of a checkpoint, defaults. */
 #include "recon/params.h"
-#include "core/internal.h"
 #include "optics/instrument.h"
+#include "recon/internal.h"
 
 #include <float.h>
 #include <limits.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 /* clang-format off */
-const char *const PRISMI_NAMES(algorithm)[] = {"decoder", "mopie", NULL};
+const char *const PRISMI_NAMES(algorithm)[] = {"decoder", "mopie", "object", NULL};
 const char *const PRISMI_NAMES(aperture)[] = {"circle", "annulus", "hexagon", "obscured", NULL};
 const char *const PRISMI_NAMES(transform)[] = {"auto", "fft", "matrix", NULL};
 const char *const PRISMI_NAMES(instrument)[] = {"subaperture", "propagated", "identity", NULL};
@@ -51,6 +50,8 @@ _Static_assert(sizeof(enum prism_algorithm) == sizeof(int), "enums are stored as
 #define PROJECTIONS PRISMI_WHEN_PROJECTIONS
 #define FIRST_PROJECTIONS PRISMI_WHEN_FIRST_PROJECTIONS
 #define LENGTHS PRISMI_WHEN_LENGTHS
+#define TRAINED PRISMI_WHEN_TRAINED
+#define OBJECT PRISMI_WHEN_OBJECT
 #define FREE PRISMI_WHEN_FREE
 
 #define OF_recon false, struct prism_recon_params
@@ -85,10 +86,9 @@ const struct prismi_param_row *prismi_param_rows(size_t *n)
 unsigned prismi_params_when(const struct prism_recon_params *p)
 {
     const struct prism_training_params *t = &p->training;
-    if (p->algorithm != PRISM_ALG_DECODER)
-        return ALWAYS | PROJECTIONS;
-    return ALWAYS | DECODER | (t->objective == PRISM_OBJ_PROGRESSIVE ? PROGRESSIVE | (t->adaptive ? ADAPTIVE : 0) : JOINT) |
-           (t->init_target == PRISM_TARGET_PROJECTION && t->init_steps > 0 ? FIRST_PROJECTIONS : 0);
+    unsigned when = ALWAYS | prismi_algorithm_when(p);
+    return when | (when & PROGRESSIVE && t->adaptive ? ADAPTIVE : 0) |
+           (when & DECODER && t->init_target == PRISM_TARGET_PROJECTION && t->init_steps > 0 ? FIRST_PROJECTIONS : 0);
 }
 
 static unsigned data_when(const struct prism_dataset_params *p)
@@ -207,24 +207,6 @@ int prismi_data_params_check(struct prism_ctx *ctx, const struct prism_dataset_p
 
 /* ---- lines ---- */
 
-void prismi_line(struct prismi_lines *t, const char *fmt, ...)
-{
-    /* a decimal point whatever the program's locale: the text is compared with other processes' */
-    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), own = uselocale(c);
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(t->s + t->n, sizeof t->s - t->n, fmt, ap);
-    va_end(ap);
-    uselocale(own);
-    if (c)
-        freelocale(c);
-    if (n > 0 && (size_t)n + 1 < sizeof t->s - t->n) {
-        t->n += (size_t)n;
-        t->s[t->n++] = '\n';
-    }
-    t->s[t->n] = '\0';
-}
-
 static void write_line(struct prismi_lines *t, const struct prismi_param_row *p, const void *field)
 {
     const char *head = p->data ? "data." : "";
@@ -273,47 +255,6 @@ void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params
 {
     write_lines(t, p, false, prismi_params_when(p));
     prismi_data_params_lines(t, d);
-}
-
-/* The value in the line of this name, NULL where there is none. */
-static const char *find_line(const char *text, size_t bytes, const char *name, size_t length, size_t *n)
-{
-    for (const char *end = text + bytes, *next; text < end; text = next) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        next = newline ? newline + 1 : end;
-        if ((size_t)(end - text) > length && !memcmp(text, name, length) && text[length] == '=') {
-            *n = (size_t)((newline ? newline : end) - text) - length - 1;
-            return text + length + 1;
-        }
-    }
-    return NULL;
-}
-
-/* Is there a line in a that b lacks or has with another value? Its name and both values. */
-static bool first_difference(const char *a, size_t na, const char *b, size_t nb, char name[64], char of_a[128], char of_b[128])
-{
-    for (const char *end = a + na; a < end;) {
-        const char *equals = memchr(a, '=', (size_t)(end - a)), *newline = memchr(a, '\n', (size_t)(end - a));
-        const char *stop = newline ? newline : end;
-        if (!equals || equals > stop)
-            equals = stop;
-        size_t length = (size_t)(equals - a), n = (size_t)(stop - equals) - (equals < stop), m = 0;
-        const char *value = equals + (equals < stop), *other = find_line(b, nb, a, length, &m);
-        if (!other || m != n || memcmp(value, other, n)) {
-            snprintf(name, 64, "%.*s", (int)length, a);
-            snprintf(of_a, 128, "%.*s", (int)n, value);
-            snprintf(of_b, 128, "%.*s", (int)m, other ? other : "");
-            return true;
-        }
-        a = stop + (stop < end);
-    }
-    return false;
-}
-
-bool prismi_lines_differ(const struct prismi_lines *mine, const char *theirs, size_t bytes, struct prismi_difference *out)
-{
-    return first_difference(mine->s, mine->n, theirs, bytes, out->name, out->mine, out->theirs) ||
-           first_difference(theirs, bytes, mine->s, mine->n, out->name, out->theirs, out->mine);
 }
 
 int prismi_lines_refuse(struct prism_ctx *ctx, const char *path, const struct prismi_difference *d)

@@ -2,6 +2,7 @@
 #ifndef PRISMI_RECON_PARAMS_H
 #define PRISMI_RECON_PARAMS_H
 
+#include "fit/fit.h"
 #include "prismrec/recon.h"
 
 enum prismi_param_type {
@@ -18,14 +19,16 @@ enum prismi_param_type {
 /* What a run must be for a parameter to matter; a row may name several. */
 enum {
     PRISMI_WHEN_ALWAYS = 1 << 0,
-    PRISMI_WHEN_DECODER = 1 << 1,
+    PRISMI_WHEN_DECODER = 1 << 1, /* the model is a network */
     PRISMI_WHEN_JOINT = 1 << 2,
     PRISMI_WHEN_PROGRESSIVE = 1 << 3,
     PRISMI_WHEN_ADAPTIVE = 1 << 4, /* progressive with training.adaptive */
     PRISMI_WHEN_PROJECTIONS = 1 << 5,
     PRISMI_WHEN_FIRST_PROJECTIONS = 1 << 6, /* a decoder whose first fit is to projections */
-    PRISMI_WHEN_LENGTHS = 1 << 7,           /* an instrument that reads lengths */
-    PRISMI_WHEN_FREE = 1 << 8,              /* no condition: a resumed run may have another value */
+    PRISMI_WHEN_TRAINED = 1 << 7,           /* an optimiser fits the model */
+    PRISMI_WHEN_OBJECT = 1 << 8,            /* the model is the object itself */
+    PRISMI_WHEN_LENGTHS = 1 << 9,           /* an instrument that reads lengths */
+    PRISMI_WHEN_FREE = 1 << 10,             /* no condition: a resumed run may have another value */
 };
 unsigned prismi_params_when(const struct prism_recon_params *p);
 
@@ -60,21 +63,11 @@ bool prismi_data_params_lengths(const struct prism_dataset_params *p);
 #define PRISMI_RECON_NAME(ctx, field) ((void)sizeof((struct prism_recon_params *)0)->field, prismi_spell(ctx, #field))
 #define PRISMI_DATA_NAME(ctx, field) ((void)sizeof((struct prism_dataset_params *)0)->field, prismi_spell(ctx, #field))
 
-/* ---- lines name=value: what a checkpoint tells about its run ---- */
+/* ---- lines of a checkpoint (fit/fit.h) ---- */
 
-struct prismi_lines {
-    char s[8192];
-    size_t n;
-};
-void prismi_line(struct prismi_lines *t, const char *fmt, ...) PRISM_PRINTF(2, 3);
 /* A line for every parameter that matters and is not free; those of a data set are headed with "data.". */
 void prismi_data_params_lines(struct prismi_lines *t, const struct prism_dataset_params *d);
 void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params *p, const struct prism_dataset_params *d);
-/* The first line that two texts do not share: its name, and the values; "" where a text has no such line. False: they agree. */
-struct prismi_difference {
-    char name[64], mine[128], theirs[128];
-};
-bool prismi_lines_differ(const struct prismi_lines *mine, const char *theirs, size_t bytes, struct prismi_difference *out);
 /* PRISM_EINVAL with the sentence that refuses the file of theirs, a parameter in it being spelled as the user does. */
 int prismi_lines_refuse(struct prism_ctx *ctx, const char *path, const struct prismi_difference *d);
 

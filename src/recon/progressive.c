@@ -5,9 +5,17 @@
  * slightest difference the L1 gradient would be a pattern of signs, and Adam's first step noise. A sample of one step therefore has
  * no use for t_old: nothing is measured through a closed first mask, and compared with zeros. */
 #include "optics/optics_internal.h"
-#include "recon/internal.h"
+#include "recon/params.h"
+#include "recon/progressive.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+static struct prismi_progressive *of(const struct prism_session *s)
+{
+    return s->strategy_state;
+}
 
 static size_t grid_pixels(const struct prism_session *s)
 {
@@ -28,16 +36,16 @@ enum prism_loss_kind prismi_retry_kind(const double weights[PRISM_LOSS_COUNT], i
 
 static bool switched(const struct prism_session *s)
 {
-    return s->st.phase == PRISM_PHASE_RETRY && s->par.training.retry_switch_loss;
+    return s->trainer.st.phase == PRISM_PHASE_RETRY && s->par.training.retry_switch_loss;
 }
 
 static int use_loss(struct prism_session *s)
 {
     double weights[PRISM_LOSS_COUNT] = {0};
     if (!switched(s))
-        return prismi_loss_set_weights(s->term.loss, s->par.training.loss_weights);
-    weights[prismi_retry_kind(s->par.training.loss_weights, (int)s->st.pass)] = 1;
-    return prismi_loss_set_weights(s->term.loss, weights);
+        return prismi_loss_set_weights(of(s)->data.term.loss, s->par.training.loss_weights);
+    weights[prismi_retry_kind(s->par.training.loss_weights, (int)of(s)->now.pass)] = 1;
+    return prismi_loss_set_weights(of(s)->data.term.loss, weights);
 }
 
 static bool below_threshold(const struct prism_session *s, double loss_old, double loss_new)
@@ -50,10 +58,10 @@ static int judge_by_configured(struct prism_session *s, bool *converged)
 {
     prism_mem x;
     double loss[2];
-    PRISM_TRY(prismi_loss_set_weights(s->term.loss, s->par.training.loss_weights));
-    PRISM_TRY(prismi_session_output(s, &x));
-    PRISM_TRY(prismi_term_forward(&s->term, x));
-    PRISM_TRY(prismi_dev_get(s->dev, loss, prismi_loss_value(s->term.loss), s->dtype, 2));
+    PRISM_TRY(prismi_loss_set_weights(of(s)->data.term.loss, s->par.training.loss_weights));
+    PRISM_TRY(prismi_trainer_output(&s->trainer, &x));
+    PRISM_TRY(prismi_term_forward(&of(s)->data.term, x));
+    PRISM_TRY(prismi_dev_get(s->dev, loss, prismi_loss_value(of(s)->data.term.loss), s->dtype, 2));
     *converged = below_threshold(s, loss[0], loss[1]);
     return use_loss(s);
 }
@@ -62,8 +70,8 @@ static int judge_by_configured(struct prism_session *s, bool *converged)
 
 static int next_sample(const struct prism_session *s)
 {
-    int k = (int)s->st.sample + 1;
-    while (s->st.phase == PRISM_PHASE_RETRY && k < s->n && s->status[k] != PRISMI_SAMPLE_FAILED)
+    int k = (int)of(s)->now.sample + 1;
+    while (s->trainer.st.phase == PRISM_PHASE_RETRY && k < s->n && of(s)->status[k] != PRISMI_SAMPLE_FAILED)
         k++;
     return k;
 }
@@ -71,83 +79,38 @@ static int next_sample(const struct prism_session *s)
 /* The very first sample has no earlier ones: it stands for them too. */
 static bool is_first(const struct prism_session *s)
 {
-    return s->st.phase == PRISM_PHASE_FIT && s->st.sample == 0;
+    return s->trainer.st.phase == PRISM_PHASE_FIT && of(s)->now.sample == 0;
 }
 
 /* The second mask on the host: sample k's aperture, in place of what was there. */
 static void mark(struct prism_session *s, int64_t k)
 {
     const double *c = prism_dataset_centres(s->ds) + 2 * k;
-    uint8_t *mask = s->mask + grid_pixels(s);
-    memset(mask + (size_t)s->mask_row * s->grid, 0, (size_t)s->mask_rows * s->grid);
-    prismi_aperture_mark(prismi_dev_cache(s->dev), &prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], mask, &s->mask_row,
-                         &s->mask_rows);
+    uint8_t *mask = of(s)->mask + grid_pixels(s);
+    memset(mask + (size_t)of(s)->mask_row * s->grid, 0, (size_t)of(s)->mask_rows * s->grid);
+    prismi_aperture_mark(prismi_dev_cache(s->dev), &prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], mask, &of(s)->mask_row,
+                         &of(s)->mask_rows);
 }
 
 /* The first one, on the host: what is marked joins it. */
 static void join(struct prism_session *s)
 {
-    uint8_t *all = s->mask + (size_t)s->mask_row * s->grid;
+    uint8_t *all = of(s)->mask + (size_t)of(s)->mask_row * s->grid;
     const uint8_t *mask = all + grid_pixels(s);
-    for (size_t i = 0; i < (size_t)s->mask_rows * s->grid; i++)
+    for (size_t i = 0; i < (size_t)of(s)->mask_rows * s->grid; i++)
         all[i] |= mask[i];
 }
 
 static int set_mask(struct prism_session *s, int a, const uint8_t *mask, int row0, int rows)
 {
-    return s->term.instrument->ops->set_mask(s->term.instrument, a, mask, row0, rows);
+    return of(s)->data.term.instrument->ops->set_mask(of(s)->data.term.instrument, a, mask, row0, rows);
 }
 
 /* The open sample's aperture joins the earlier ones. */
 static int cover(struct prism_session *s)
 {
     join(s);
-    return s->closed ? 0 : set_mask(s, 0, s->mask, s->mask_row, s->mask_rows);
-}
-
-/* Will the open sample have no other step than its first? */
-static bool has_one_step(const struct prism_session *s)
-{
-    return s->st.phase == PRISM_PHASE_FIT && !s->par.training.adaptive &&
-           prismi_progressive_budget(s, s->st.phase, s->st.monitor.tier) == 1;
-}
-
-/* Close the first mask, or open it again. */
-static int set_closed(struct prism_session *s, bool closed)
-{
-    if (s->closed == closed)
-        return 0;
-    s->closed = closed;
-    if (!closed)
-        return set_mask(s, 0, s->mask, 0, s->grid);
-    PRISM_TRY(set_mask(s, 0, NULL, 0, s->grid));
-    return prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, grid_pixels(s), prismi_loss_target(s->term.loss, 0), 0, 0, 0, 0, 0);
-}
-
-static int set_aperture(struct prism_session *s)
-{
-    const uint8_t *mask = s->mask + grid_pixels(s);
-    int row = s->mask_row, rows = s->mask_rows;
-    s->term.measured = false;
-    mark(s, s->st.sample);
-    PRISM_TRY(set_mask(s, 1, mask, row, rows));
-    PRISM_TRY(set_mask(s, 1, mask, s->mask_row, s->mask_rows));
-    PRISM_TRY(set_closed(s, has_one_step(s) && !is_first(s)));
-    return is_first(s) ? cover(s) : 0;
-}
-
-static int set_targets(struct prism_session *s)
-{
-    size_t pixels = grid_pixels(s);
-    prism_mem old = prismi_loss_target(s->term.loss, 0), x;
-    PRISM_TRY(prismi_term_load_target(&s->term, s->ds, (int)s->st.sample, 1, s->dtype));
-    if (is_first(s))
-        return s->dev->ops->copy(s->dev, old, prismi_loss_target(s->term.loss, 1), pixels * s->real);
-    if (s->closed)
-        return 0;
-    PRISM_TRY(prismi_session_output(s, &x));
-    PRISM_TRY(prismi_term_measure(&s->term, x));
-    return prismi_map(s->dev, PRISM_MAP_C_ABS, s->dtype, 1, pixels, old, s->term.field, 0, 0, 0, 0);
+    return of(s)->union_closed ? 0 : set_mask(s, 0, of(s)->mask, of(s)->mask_row, of(s)->mask_rows);
 }
 
 int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phase phase, enum prism_tier tier)
@@ -155,6 +118,51 @@ int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phas
     int64_t steps = (int64_t)s->par.training.n_epochs * s->par.training.max_epochs + prismi_tier_extra_steps(tier);
     bool climbed = tier == PRISM_TIER_RESCUE && phase == PRISM_PHASE_FIT; /* a retry begins there */
     return steps + (climbed ? prismi_tier_extra_steps(PRISM_TIER_AGGRESSIVE) : 0);
+}
+
+/* Will the open sample have no other step than its first? */
+static bool has_one_step(const struct prism_session *s)
+{
+    return s->trainer.st.phase == PRISM_PHASE_FIT && !s->par.training.adaptive &&
+           prismi_progressive_budget(s, s->trainer.st.phase, s->trainer.st.monitor.tier) == 1;
+}
+
+/* Close the first mask, or open it again. */
+static int set_closed(struct prism_session *s, bool closed)
+{
+    if (of(s)->union_closed == closed)
+        return 0;
+    of(s)->union_closed = closed;
+    if (!closed)
+        return set_mask(s, 0, of(s)->mask, 0, s->grid);
+    PRISM_TRY(set_mask(s, 0, NULL, 0, s->grid));
+    return prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, grid_pixels(s), prismi_loss_target(of(s)->data.term.loss, 0), 0, 0, 0, 0, 0);
+}
+
+static int set_aperture(struct prism_session *s)
+{
+    const uint8_t *mask = of(s)->mask + grid_pixels(s);
+    int row = of(s)->mask_row, rows = of(s)->mask_rows;
+    of(s)->data.term.measured = false;
+    mark(s, of(s)->now.sample);
+    PRISM_TRY(set_mask(s, 1, mask, row, rows));
+    PRISM_TRY(set_mask(s, 1, mask, of(s)->mask_row, of(s)->mask_rows));
+    PRISM_TRY(set_closed(s, has_one_step(s) && !is_first(s)));
+    return is_first(s) ? cover(s) : 0;
+}
+
+static int set_targets(struct prism_session *s)
+{
+    size_t pixels = grid_pixels(s);
+    prism_mem old = prismi_loss_target(of(s)->data.term.loss, 0), x;
+    PRISM_TRY(prismi_term_load_target(&of(s)->data.term, s->ds, (int)of(s)->now.sample, 1, s->dtype));
+    if (is_first(s))
+        return s->dev->ops->copy(s->dev, old, prismi_loss_target(of(s)->data.term.loss, 1), pixels * s->real);
+    if (of(s)->union_closed)
+        return 0;
+    PRISM_TRY(prismi_trainer_output(&s->trainer, &x));
+    PRISM_TRY(prismi_term_measure(&of(s)->data.term, x));
+    return prismi_map(s->dev, PRISM_MAP_C_ABS, s->dtype, 1, pixels, old, of(s)->data.term.field, 0, 0, 0, 0);
 }
 
 static struct prismi_monitor_params monitor_params(const struct prism_training_params *t)
@@ -170,56 +178,65 @@ static struct prismi_monitor_params monitor_params(const struct prism_training_p
 static void begin_tier(struct prism_session *s)
 {
     const struct prism_training_params *t = &s->par.training;
-    enum prism_tier tier = s->st.monitor.tier;
+    enum prism_tier tier = s->trainer.st.monitor.tier;
     const struct prismi_monitor_params watch = monitor_params(t);
     double lr = t->lr * prismi_tier_lr(&watch, tier);
-    if (s->st.phase == PRISM_PHASE_RETRY)
-        lr /= (double)s->st.pass + 1;
-    prismi_schedule_init(&s->st.schedule, tier == PRISM_TIER_NORMAL ? t->schedule : PRISM_SCHEDULE_COSINE_RESTARTS, lr,
-                         prismi_progressive_budget(s, s->st.phase, tier));
-    s->st.schedule_t = 0;
+    if (s->trainer.st.phase == PRISM_PHASE_RETRY)
+        lr /= (double)of(s)->now.pass + 1;
+    prismi_schedule_init(&s->trainer.st.schedule, tier == PRISM_TIER_NORMAL ? t->schedule : PRISM_SCHEDULE_COSINE_RESTARTS, lr,
+                         prismi_progressive_budget(s, s->trainer.st.phase, tier));
+    s->trainer.st.schedule_t = 0;
 }
 
 /* What to go back to: not every sample needs a snapshot of its own, but the targets of one that was open are about to go. */
 static int keep_if_due(struct prism_session *s)
 {
-    return s->good.sample_open || s->st.step - s->good.step >= PRISMI_CHECK_EVERY ? prismi_session_keep(s) : 0;
+    const struct prismi_trainer *t = &s->trainer;
+    const struct prismi_samples *snapshot = t->plain[0].snapshot;
+    return snapshot->open || t->st.step - t->snapshot.step >= PRISMI_CHECK_EVERY ? prismi_trainer_snapshot(&s->trainer) : 0;
 }
 
 static int open_sample(struct prism_session *s)
 {
-    struct prismi_state *st = &s->st;
+    struct prismi_progressive *p = of(s);
+    struct prismi_state *st = &s->trainer.st;
     PRISM_TRY(keep_if_due(s));
-    st->sample = next_sample(s);
-    st->sample_step = 0;
+    p->now.sample = next_sample(s);
+    p->now.step = 0;
     prismi_monitor_init(&st->monitor, st->phase == PRISM_PHASE_RETRY ? PRISM_TIER_RESCUE : PRISM_TIER_NORMAL);
     begin_tier(s);
     PRISM_TRY(set_aperture(s));
     PRISM_TRY(set_targets(s));
-    PRISM_TRY(prismi_loss_weigh(s->term.loss));
+    PRISM_TRY(prismi_loss_weigh(p->data.term.loss));
     PRISM_TRY(use_loss(s));
-    st->sample_open = 1;
+    p->now.open = 1;
     return 0;
 }
 
-int prismi_progressive_restore(struct prism_session *s)
+/* Brings back what follows from the state, and the tables of an open sample,
+ * which are as they were after a roll back. */
+static int restore(struct prism_session *s, bool loaded)
 {
-    memset(s->mask, 0, grid_pixels(s));
+    struct prismi_progressive *p = of(s);
+    if (p->now.open && !loaded)
+        return 0;
+    p->sample_done = p->sample_converged = false;
+    memset(p->mask, 0, grid_pixels(s));
     for (int k = 0; k < s->n; k++)
-        if (s->status[k] != PRISMI_SAMPLE_PENDING) {
+        if (p->status[k] != PRISMI_SAMPLE_PENDING) {
             mark(s, k);
             join(s);
         }
-    if (s->st.sample_open)
-        mark(s, s->st.sample);
-    if (s->st.sample_open && is_first(s))
+    if (p->now.open)
+        mark(s, p->now.sample);
+    if (p->now.open && is_first(s))
         join(s);
-    s->closed = false;
-    PRISM_TRY(set_mask(s, 0, s->mask, 0, s->grid));
-    PRISM_TRY(set_mask(s, 1, s->mask + grid_pixels(s), 0, s->grid));
-    if (!s->st.sample_open)
+    p->union_closed = false;
+    PRISM_TRY(set_mask(s, 0, p->mask, 0, s->grid));
+    PRISM_TRY(set_mask(s, 1, p->mask + grid_pixels(s), 0, s->grid));
+    if (!p->now.open)
         return 0;
-    PRISM_TRY(prismi_loss_weigh(s->term.loss));
+    PRISM_TRY(prismi_loss_weigh(p->data.term.loss));
     return use_loss(s);
 }
 
@@ -227,71 +244,94 @@ int prismi_progressive_restore(struct prism_session *s)
 
 static int next_pass_or_end(struct prism_session *s)
 {
-    struct prismi_state *st = &s->st;
+    struct prismi_progressive *p = of(s);
+    struct prismi_trainer *t = &s->trainer;
     if (next_sample(s) < s->n)
         return 0;
-    if (st->n_failed == 0 || st->pass >= s->par.training.max_retries)
-        return prismi_session_finish(s);
-    if (st->phase != PRISM_PHASE_RETRY) {
-        st->phase_step = st->averaged = 0; /* the average is of what the retries are to better */
-        if (s->average)
-            PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, s->pixels, s->average, 0, 0, 0, 0, 0));
+    if (p->now.n_failed == 0 || p->now.pass >= s->par.training.max_retries)
+        return prismi_finish(s);
+    if (t->st.phase != PRISM_PHASE_RETRY) {
+        t->st.phase_step = t->st.averaged = 0; /* the average is of what the retries are to better */
+        if (t->average)
+            PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, s->pixels, t->average, 0, 0, 0, 0, 0));
     }
-    st->phase = PRISM_PHASE_RETRY;
-    st->pass++;
-    st->sample = -1;
+    t->st.phase = PRISM_PHASE_RETRY;
+    p->now.pass++;
+    p->now.sample = -1;
     return 0;
 }
 
 static int close_sample(struct prism_session *s, bool converged)
 {
-    struct prismi_state *st = &s->st;
-    PRISM_TRY(prismi_session_finite(s));
-    bool was_failed = s->status[st->sample] == PRISMI_SAMPLE_FAILED;
-    if (s->status[st->sample] == PRISMI_SAMPLE_PENDING)
+    struct prismi_progressive *p = of(s);
+    struct prismi_state *st = &s->trainer.st;
+    int32_t *status = &p->status[p->now.sample];
+    PRISM_TRY(prismi_trainer_finite(&s->trainer));
+    bool was_failed = *status == PRISMI_SAMPLE_FAILED;
+    if (*status == PRISMI_SAMPLE_PENDING)
         PRISM_TRY(cover(s));
-    s->status[st->sample] = converged ? PRISMI_SAMPLE_CONVERGED : PRISMI_SAMPLE_FAILED;
-    st->n_failed += (converged ? 0 : 1) - (was_failed ? 1 : 0);
+    *status = converged ? PRISMI_SAMPLE_CONVERGED : PRISMI_SAMPLE_FAILED;
+    p->now.n_failed += (converged ? 0 : 1) - (was_failed ? 1 : 0);
     if (converged && st->monitor.tier == PRISM_TIER_NORMAL)
         st->monitor.tier = PRISM_TIER_FAST;
-    st->sample_open = st->adam_t = 0;
-    s->sample_done = true;
-    s->sample_converged = converged;
-    s->closed_sample = st->sample;
+    p->now.open = st->adam_t = 0;
+    s->milestone = p->sample_done = true;
+    p->sample_converged = converged;
+    p->closed_sample = p->now.sample;
     return next_pass_or_end(s);
 }
 
 /* ---- a step ---- */
 
-int prismi_progressive_step(struct prism_session *s)
+/* Is the output of the coming step part of the averaged result? */
+static bool averaging(const struct prism_session *s)
 {
-    struct prismi_state *st = &s->st;
+    double share = s->par.training.average;
+    return share > 0 && s->trainer.st.phase == PRISM_PHASE_FIT && (double)of(s)->now.sample >= (1 - share) * s->n;
+}
+
+/* The losses of the step, and whether the sample has converged. */
+static int look(struct prism_session *s, bool *converged)
+{
+    struct prismi_progressive *p = of(s);
+    struct prismi_trainer *t = &s->trainer;
+    bool due = p->now.step % PRISMI_CHECK_EVERY == 0;
+    *converged = false;
+    if (switched(s) && due)
+        PRISM_TRY(judge_by_configured(s, converged));
+    PRISM_TRY(prismi_trainer_loss(t, averaging(s)));
+    PRISM_TRY(prismi_trainer_look(t));
+    p->now.loss_old = t->host[0];
+    p->now.loss_new = t->host[1];
+    if (due && p->now.step > 0)
+        PRISM_TRY(prismi_trainer_snapshot(t));
+    if (!switched(s))
+        *converged = below_threshold(s, p->now.loss_old, p->now.loss_new);
+    return 0;
+}
+
+static int step(struct prism_session *s)
+{
+    struct prismi_progressive *p = of(s);
+    struct prismi_state *st = &s->trainer.st;
     const struct prism_training_params *t = &s->par.training;
     const struct prismi_monitor_params watch = monitor_params(t);
-    if (!st->sample_open)
+    bool converged;
+    p->sample_done = p->sample_converged = false;
+    if (!p->now.open)
         PRISM_TRY(open_sample(s));
-    bool look = st->sample_step % PRISMI_CHECK_EVERY == 0, converged = false;
-    if (switched(s) && look)
-        PRISM_TRY(judge_by_configured(s, &converged));
-    PRISM_TRY(prismi_step_loss(s));
-    PRISM_TRY(prismi_session_losses(s));
-    st->loss_old = s->host[0];
-    st->loss_new = s->host[1];
-    if (look && st->sample_step > 0)
-        PRISM_TRY(prismi_session_keep(s));
-    if (!switched(s))
-        converged = below_threshold(s, st->loss_old, st->loss_new);
+    PRISM_TRY(look(s, &converged));
     if (converged) {
-        prismi_session_advance(s);
+        prismi_trainer_advance(&s->trainer);
         return close_sample(s, true);
     }
     enum prismi_verdict verdict = t->adaptive ? prismi_monitor_update(&st->monitor, &watch, st->loss) : PRISMI_GO_ON;
     if (verdict == PRISMI_ESCALATE)
         begin_tier(s);
-    bool last = verdict == PRISMI_GIVE_UP || st->sample_step + 1 >= prismi_progressive_budget(s, st->phase, st->monitor.tier);
-    PRISM_TRY(prismi_step_update(s, prismi_schedule_lr(&st->schedule, st->schedule_t++), last));
-    prismi_session_advance(s);
-    if (++st->sample_step % t->n_epochs == 0)
+    bool last = verdict == PRISMI_GIVE_UP || p->now.step + 1 >= prismi_progressive_budget(s, st->phase, st->monitor.tier);
+    PRISM_TRY(prismi_trainer_update(&s->trainer, prismi_schedule_lr(&st->schedule, st->schedule_t++), last));
+    prismi_trainer_advance(&s->trainer);
+    if (++p->now.step % t->n_epochs == 0)
         prismi_schedule_cycle(&st->schedule, st->loss);
     if (!last)
         return 0;
@@ -299,3 +339,148 @@ int prismi_progressive_step(struct prism_session *s)
         PRISM_TRY(judge_by_configured(s, &converged));
     return close_sample(s, converged);
 }
+
+/* ---- the strategy ---- */
+
+static int check(struct prism_ctx *ctx, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
+{
+    (void)p;
+    if (dp->field_size != dp->grid_size)
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "%s is progressive, which needs fields as large as the grid (%d), for the union of apertures; %s is %d: "
+                          "use joint, or leave the fields' size out",
+                          PRISMI_RECON_NAME(ctx, training.objective), dp->grid_size, PRISMI_DATA_NAME(ctx, field_size),
+                          dp->field_size);
+    if (!prismi_instrument_kinds[dp->instrument].masks)
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "%s is progressive, which needs apertures to take the union of; %s is %s: use joint, or another instrument",
+            PRISMI_RECON_NAME(ctx, training.objective), PRISMI_DATA_NAME(ctx, instrument),
+            prismi_instrument_kinds[dp->instrument].name);
+    return 0;
+}
+
+static void describe(const struct prismi_data *data, int i, char *text, size_t n)
+{
+    const struct prismi_progressive *p = (const struct prismi_progressive *)data;
+    snprintf(text, n, "loss_%s of sample %d", i ? "new" : "old", (int)p->now.sample);
+}
+
+/* The losses that retries may switch to need their terms too. */
+static struct prismi_term_params term_params(const struct prism_session *s)
+{
+    const struct prism_training_params *t = &s->par.training;
+    struct prismi_term_params tp = prismi_term_params_of(s, 2);
+    tp.masks = true;
+    for (int pass = 1; t->retry_switch_loss && pass <= t->max_retries && pass < PRISM_LOSS_COUNT; pass++) {
+        enum prism_loss_kind kind = prismi_retry_kind(t->loss_weights, pass);
+        tp.ssim |= kind == PRISM_LOSS_SSIM;
+        tp.ms_ssim |= kind == PRISM_LOSS_MS_SSIM;
+    }
+    return tp;
+}
+
+static int create(struct prism_session *s, struct prismi_trainer_params *params)
+{
+    struct prismi_progressive *p = s->strategy_state = prismi_alloc(1, sizeof *p);
+    const struct prismi_term_params tp = term_params(s);
+    if (p) {
+        p->status = prismi_alloc((size_t)s->n, sizeof *p->status);
+        p->mask = prismi_alloc(grid_pixels(s), 2);
+    }
+    if (!p || !p->status || !p->mask)
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no host memory for %d samples and masks of %d x %d", s->n, s->grid, s->grid);
+    p->now.sample = -1;
+    p->now.loss_old = p->now.loss_new = NAN;
+    PRISM_TRY(prismi_data_create(s->dev, s->ds, &tp, 0, &p->data));
+    p->data.describe = describe;
+    s->objective = &p->data.objective;
+    PRISM_TRY(prismi_loss_set_weights(p->data.term.loss, s->par.training.loss_weights));
+    params->n_losses = 2;
+    PRISM_TRY(prismi_trainer_init(&s->trainer, s->dev, &s->model, params));
+    prismi_trainer_add_slab(&s->trainer, "targets", 2 * grid_pixels(s) * s->real, prismi_loss_target(p->data.term.loss, 0), false);
+    PRISM_TRY(prismi_trainer_add_plain(&s->trainer, "samples", &p->now, sizeof p->now));
+    return prismi_trainer_add_plain(&s->trainer, "status", p->status, (size_t)s->n * sizeof *p->status);
+}
+
+static void destroy(struct prism_session *s)
+{
+    struct prismi_progressive *p = of(s);
+    if (!p)
+        return;
+    prismi_data_release(&p->data);
+    prismi_free(p->status);
+    prismi_free(p->mask);
+    prismi_free(p);
+}
+
+static int begin(struct prism_session *s)
+{
+    const struct prism_training_params *t = &s->par.training;
+    prismi_schedule_init(&s->trainer.st.schedule, t->schedule, t->lr, t->max_steps);
+    return 0;
+}
+
+static int64_t total_steps(const struct prism_session *s)
+{
+    return (int64_t)s->n * s->par.training.n_epochs * s->par.training.max_epochs;
+}
+
+static void progress(const struct prism_session *s, struct prism_progress *out)
+{
+    const struct prismi_progressive *p = of(s);
+    int64_t sample = p->sample_done ? p->closed_sample : p->now.sample;
+    out->unit = "sample";
+    out->sample = (int)(sample < 0 ? 0 : sample);
+    out->loss_old = p->now.loss_old;
+    out->loss_new = p->now.loss_new;
+    out->sample_done = p->sample_done;
+    out->sample_converged = p->sample_converged;
+    out->n_failed = (int)p->now.n_failed;
+}
+
+/* status: [n] int32, unaligned. */
+static bool plausible_status(const struct prism_session *s, const struct prismi_state *st, const struct prismi_samples *now,
+                             const void *status)
+{
+    bool retry = st->phase == PRISM_PHASE_RETRY, fit = st->phase == PRISM_PHASE_FIT, next = false;
+    int64_t failed = 0;
+    for (int k = 0; k < s->n; k++) {
+        int32_t v;
+        memcpy(&v, (const char *)status + (size_t)k * sizeof v, sizeof v);
+        if (!prismi_within(v, PRISMI_SAMPLE_PENDING, PRISMI_SAMPLE_FAILED))
+            return false;
+        failed += v == PRISMI_SAMPLE_FAILED;
+        next |= k > now->sample && (fit || (retry && v == PRISMI_SAMPLE_FAILED));
+    }
+    if (now->n_failed != failed)
+        return false;
+    if (!now->open)
+        return next || !(fit || retry);
+    return (fit || retry) && now->sample >= 0 && (!retry || st->monitor.tier == PRISM_TIER_RESCUE) &&
+           now->step < prismi_progressive_budget(s, st->phase, st->monitor.tier);
+}
+
+static bool plausible(const struct prism_session *s, const struct prismi_loaded *state)
+{
+    const struct prismi_state *st = &state->st;
+    bool retry = st->phase == PRISM_PHASE_RETRY;
+    int max_pass = retry || st->phase == PRISM_PHASE_DONE ? s->par.training.max_retries : 0;
+    struct prismi_samples now;
+    memcpy(&now, state->plain[0], sizeof now);
+    return prismi_within(now.sample, -1, st->phase == PRISM_PHASE_INIT ? -1 : s->n - 1) && prismi_within(now.open, 0, 1) &&
+           prismi_within(now.step, 0, PRISMI_COUNT_MAX) && prismi_within(now.pass, retry, max_pass) &&
+           st->monitor.count <= now.step && st->pending < PRISMI_CHECK_EVERY && plausible_status(s, st, &now, state->plain[1]);
+}
+
+const struct prismi_strategy prismi_progressive = {.name = "progressive",
+                                                   .when = PRISMI_WHEN_TRAINED | PRISMI_WHEN_PROGRESSIVE,
+                                                   .check = check,
+                                                   .create = create,
+                                                   .begin = begin,
+                                                   .step = step,
+                                                   .restore = restore,
+                                                   .plausible = plausible,
+                                                   .total_steps = total_steps,
+                                                   .progress = progress,
+                                                   .destroy = destroy};

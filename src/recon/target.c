@@ -61,7 +61,7 @@ int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const st
     case PRISM_TARGET_CIRCLE:
         return disc(prismi_dev_ctx(dev), o, out);
     case PRISM_TARGET_PROJECTION:
-        return prismi_mopie_solve(dev, ds, dtype, &par->mopie, par->mopie.init_loops, out);
+        return prismi_projection_solve(dev, ds, dtype, &par->mopie, par->mopie.init_loops, out);
     case PRISM_TARGET_MEASUREMENT:
         PRISM_TRY(add_measurement(ds, 0, 1, out));
         break;

@@ -28,8 +28,8 @@ out:
     return status;
 }
 
-int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype, double weight,
-                             struct prismi_unmeasured *out)
+int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype, bool complex_object,
+                             double weight, struct prismi_unmeasured *out)
 {
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
     struct prismi_instrument_params ip = prismi_dataset_instrument(ds);
@@ -38,10 +38,11 @@ int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, en
     bool any = false;
     int status = 0;
     *q = (struct prismi_unmeasured){.dev = dev, .dtype = dtype, .weight = weight, .grid = grid};
-    q->pixels = (size_t)dp->obj_size * dp->obj_size;
+    q->pixels = (size_t)dp->obj_size * dp->obj_size * (complex_object ? 2 : 1);
     if (weight == 0 || !prismi_instrument_kinds[ip.kind].masks)
         return 0;
     ip.dtype = dtype;
+    ip.complex_object = complex_object;
     ip.field = ip.grid;
     ip.n_frames = ip.batch = 1;
     ip.masks = true;

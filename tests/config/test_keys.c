@@ -228,7 +228,7 @@ static const struct {
     {"objective=nothing like it", "training.objective: 'nothing like it' is unknown; expected one of joint, progressive"},
     {"pattern_fn=builtin:spiral",
      "telescope.pattern_fn: 'builtin:spiral' is unknown; expected one of fermat, random, star, raster, csv"},
-    {"algorithm=builtin:mopie", "algorithm: 'builtin:mopie' is unknown; expected one of decoder, mopie"},
+    {"algorithm=builtin:mopie", "algorithm: 'builtin:mopie' is unknown; expected one of decoder, mopie, object"},
     {"obj_name=Europe",
      "physics.obj_name: 'Europe' is unknown; expected one of none, europa, titan, betelgeuse, neptune; did you mean europa?"},
     {"loss_type=l3",

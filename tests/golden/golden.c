@@ -63,21 +63,21 @@ static void in_session(struct prism_ctx *ctx, struct prism_dev *dev, enum prism_
             tap(e < limit, "%s %s %s gradients: error %.1e", g->name, where, type, e);
         }
         if (k < STEPS && i == steps[k]) {
-            double e = fmax(relative(s->st.loss_old, g->loss[k]), relative(s->st.loss_new, g->loss[k]));
+            double e = fmax(relative(samples(s)->loss_old, g->loss[k]), relative(samples(s)->loss_new, g->loss[k]));
             /* unrolled SSIM: the border moves the value by a part in a thousand */
             double bound = rolled ? 5e-2 : i == 20 ? 1e-2 : limit;
             tap(e < bound, "%s %s %s step %d%s: loss %.10f, error %.1e", g->name, where, type, i, rolled ? " without the roll" : "",
-                s->st.loss_new, e);
+                samples(s)->loss_new, e);
             k++;
         }
     }
     MUST(ctx, prism_session_step(s));
     if (rolled) /* SSIM of equal images is 1 to rounding only */
-        tap(fabs(s->st.loss_old) < 1e-6, "%s %s %s sample 2: loss_old %.1e", g->name, where, type, s->st.loss_old);
+        tap(fabs(samples(s)->loss_old) < 1e-6, "%s %s %s sample 2: loss_old %.1e", g->name, where, type, samples(s)->loss_old);
     else
-        tap(s->st.loss_old == 0, "%s %s %s sample 2: loss_old %g is exactly 0", g->name, where, type, s->st.loss_old);
-    tap(relative(s->st.loss_new, g->second) < 0.1, "%s %s %s sample 2: loss_new %.4f, recorded %.4f", g->name, where, type,
-        s->st.loss_new, g->second);
+        tap(samples(s)->loss_old == 0, "%s %s %s sample 2: loss_old %g is exactly 0", g->name, where, type, samples(s)->loss_old);
+    tap(relative(samples(s)->loss_new, g->second) < 0.1, "%s %s %s sample 2: loss_new %.4f, recorded %.4f", g->name, where, type,
+        samples(s)->loss_new, g->second);
     prism_session_destroy(&s);
     prism_dataset_destroy(&ds);
     free(truth);

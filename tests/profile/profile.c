@@ -336,7 +336,7 @@ static void test_memory(struct prism_ctx *ctx)
     tap(owned(dev, NULL, false) == info.device_bytes && info.device_bytes > 0, "every byte has an owner: %zu of %zu",
         owned(dev, NULL, false), info.device_bytes);
     tap(owned(dev, "other", false) < info.device_bytes / 4, "which is seldom 'other'");
-    tap(owned(dev, "moments", false) == 2 * s->slabs[0].bytes, "two moments for each parameter");
+    tap(owned(dev, "moments", false) == 2 * s->trainer.slabs[0].bytes, "two moments for each parameter");
     tap(owned(dev, "targets", false) == (size_t)SMALL_SAMPLES * SMALL_GRID * SMALL_GRID * 4, "a target for each sample");
     tap(info.step_growth_bytes == 0, "steps allocate nothing on the device");
     prism_mem leak;

@@ -187,10 +187,11 @@ static void check_init(void)
     struct prism_session *s = new_session(&p);
     size_t n = s->pixels;
     double analytic = 0, numeric, *x = new_array(n, sizeof *x), *t = new_array(n, sizeof *t), *g = new_array(n, sizeof *g);
-    MUST(ctx, prismi_step_loss(s));
-    MUST(ctx, prismi_dev_get(dev, x, s->x, PRISM_F64, n));
-    MUST(ctx, prismi_dev_get(dev, t, s->target, PRISM_F64, n));
-    MUST(ctx, prismi_dev_get(dev, g, s->gx, PRISM_F64, n));
+    MUST(ctx, prismi_trainer_loss(&s->trainer, false));
+    MUST(ctx, s->initial.objective.ops->backward(&s->initial, s->trainer.x, s->trainer.gx));
+    MUST(ctx, prismi_dev_get(dev, x, s->trainer.x, PRISM_F64, n));
+    MUST(ctx, prismi_dev_get(dev, t, s->initial.target, PRISM_F64, n));
+    MUST(ctx, prismi_dev_get(dev, g, s->trainer.gx, PRISM_F64, n));
     double side[2] = {0}, norm = 0, h = 1e-7;
     for (size_t i = 0; i < n; i++) {
         double d = prismi_rng_normal(4, 1, i);
@@ -240,7 +241,7 @@ static void check_unmeasured(void)
     struct prismi_arena arena = {0};
     prism_mem dx, dg;
     MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, &ds));
-    MUST(ctx, prismi_unmeasured_create(dev, ds, PRISM_F64, 0.7, &q));
+    MUST(ctx, prismi_unmeasured_create(dev, ds, PRISM_F64, false, 0.7, &q));
     prismi_arena_add(&arena, sizeof x, &dx);
     prismi_arena_add(&arena, sizeof g, &dg);
     MUST(ctx, prismi_arena_bind(&arena, dev));

@@ -56,7 +56,7 @@ static uint64_t end_of_run(int at, int total)
         run_steps(s, 3); /* whatever it did before */
         MUST(ctx, prism_session_load(s, path));
         ck_assert_uint_eq(session_hash(s), before);
-        ck_assert_int_eq(s->st.step, at);
+        ck_assert_int_eq(s->trainer.st.step, at);
     }
     run_steps(s, total - (at < 0 ? 0 : at));
     uint64_t h = session_hash(s);
@@ -99,15 +99,15 @@ START_TEST(progressive_resumes_anywhere)
     t->retry_switch_loss = true;
     struct prism_session *s = new_session(&p);
     int converged = 0, tier = 0;
-    while (s->st.phase != PRISM_PHASE_RETRY && s->st.phase != PRISM_PHASE_DONE) {
+    while (s->trainer.st.phase != PRISM_PHASE_RETRY && s->trainer.st.phase != PRISM_PHASE_DONE) {
         run_steps(s, 1);
-        converged += s->sample_converged;
-        tier |= 1 << s->st.monitor.tier;
+        converged += progressive(s)->sample_converged;
+        tier |= 1 << s->trainer.st.monitor.tier;
     }
-    ck_assert_int_eq(s->st.phase, PRISM_PHASE_RETRY); /* the run below sees samples that converge, escalate, fail, and a retry */
+    ck_assert_int_eq(s->trainer.st.phase, PRISM_PHASE_RETRY); /* the run below sees samples that converge, escalate, fail, and a retry */
     ck_assert_int_gt(converged, 0);
     ck_assert_int_eq(tier & 1 << PRISM_TIER_AGGRESSIVE, 1 << PRISM_TIER_AGGRESSIVE);
-    int total = (int)s->st.step + 8;
+    int total = (int)s->trainer.st.step + 8;
     prism_session_destroy(&s);
     check_resume(total);
 }
@@ -215,17 +215,17 @@ START_TEST(damage_falls_back_to_the_previous_one)
     run_steps(s, 10);
     MUST(ctx, prism_session_save(s, path, NULL));
     MUST(ctx, prism_session_load(s, path));
-    ck_assert_int_eq(s->st.step, 20);
+    ck_assert_int_eq(s->trainer.st.step, 20);
     flip_a_byte(path, 5000);
     MUST(ctx, prism_session_load(s, path));
-    ck_assert_int_eq(s->st.step, 10);
+    ck_assert_int_eq(s->trainer.st.step, 10);
     ck_assert_ptr_nonnull(strstr(logged, "continuing from"));
     unlink(path);
     MUST(ctx, prism_session_load(s, path));
-    ck_assert_int_eq(s->st.step, 10);
+    ck_assert_int_eq(s->trainer.st.step, 10);
     flip_a_byte(previous, 5000);
     ck_assert_int_eq(prism_session_load(s, path), PRISM_EIO);
-    ck_assert_int_eq(s->st.step, 10);
+    ck_assert_int_eq(s->trainer.st.step, 10);
     ck_assert_int_eq(prism_session_save(s, "/nowhere/at/all", NULL), PRISM_EIO);
     prism_session_destroy(&s);
 }
@@ -247,14 +247,14 @@ START_TEST(the_only_good_one_survives_the_next_save)
         else
             flip_a_byte(path, 5000);
         MUST(ctx, prism_session_load(s, path));
-        ck_assert_int_eq(s->st.step, 10);
+        ck_assert_int_eq(s->trainer.st.step, 10);
         MUST(ctx, prism_session_save(s, elsewhere, NULL)); /* which says nothing about path */
         run_steps(s, 5);
         MUST(ctx, prism_session_save(s, path, NULL));
         flip_a_byte(path, 5000);
         other = new_session(&p);
         MUST(ctx, prism_session_load(other, path));
-        ck_assert_int_eq(other->st.step, 10);
+        ck_assert_int_eq(other->trainer.st.step, 10);
         prism_session_destroy(&other);
         flip_a_byte(path, 5000);
     }
@@ -262,7 +262,7 @@ START_TEST(the_only_good_one_survives_the_next_save)
     MUST(ctx, prism_session_save(s, path, NULL)); /* from here on as always */
     flip_a_byte(path, 5000);
     MUST(ctx, prism_session_load(s, path));
-    ck_assert_int_eq(s->st.step, 15);
+    ck_assert_int_eq(s->trainer.st.step, 15);
     prism_session_destroy(&s);
     unlink(elsewhere);
 }
@@ -287,10 +287,12 @@ static void replace_section(const char *section, const void *data, size_t bytes)
 }
 
 struct change {
-    size_t offset; /* into struct prismi_state; of an integer */
+    bool samples;  /* in the progressive strategy's state, else in the trainer's */
+    size_t offset; /* of an integer */
     int64_t value;
 };
-#define AT(field) offsetof(struct prismi_state, field)
+#define AT(field) false, offsetof(struct prismi_state, field)
+#define IN(field) true, offsetof(struct prismi_samples, field)
 
 /* Each change alone makes a state that no run of this session can be in. */
 static void check_hostile(int steps, const struct change *c, int n)
@@ -302,9 +304,12 @@ static void check_hostile(int steps, const struct change *c, int n)
     MUST(ctx, prism_session_save(s, path, NULL));
     MUST(ctx, prism_session_load(s, path)); /* as it is, it is fine */
     for (int i = 0; i < n; i++) {
-        struct prismi_state st = s->st;
-        memcpy((char *)&st + c[i].offset, &c[i].value, sizeof c[i].value);
-        replace_section("state", &st, sizeof st);
+        struct prismi_state st = s->trainer.st;
+        struct prismi_samples now = c[i].samples ? *samples(s) : (struct prismi_samples){0};
+        memcpy((c[i].samples ? (char *)&now : (char *)&st) + c[i].offset, &c[i].value, sizeof c[i].value);
+        replace_section("trainer", &st, sizeof st);
+        if (s->trainer.n_plain)
+            replace_section("plain.samples", c[i].samples ? &now : samples(s), sizeof now);
         ck_assert_msg(prism_session_load(other, path) == PRISM_EPARSE, "integer %zu set to %lld after %d steps is accepted",
                       c[i].offset / 8, (long long)c[i].value, steps);
         ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "impossible"));
@@ -321,25 +326,27 @@ static void check_hostile(int steps, const struct change *c, int n)
         {AT(averaged), 1}, {AT(n_history), PRISMI_HISTORY_MAX + 1}, {AT(history_stride), 0}, {AT(history_stride), INT64_MAX},      \
         {AT(history_skip), -1}, {AT(history_skip), INT64_MAX}, {AT(schedule.kind), PRISM_SCHEDULE_COUNT},                          \
         {AT(schedule.total), -1}, {AT(schedule.bad), INT64_MAX}, {AT(monitor.count), INT64_MAX}, {AT(monitor.count), 1001},        \
-        {AT(monitor.since), -1}, {AT(monitor.since), 1001}, {AT(monitor.tier), PRISM_TIER_COUNT}, {AT(sample), -2},                \
-        {AT(sample), INT64_MAX}, {AT(sample_open), 2}, {AT(sample_step), -1}, {AT(pass), -1}, {AT(pass), INT64_MAX},               \
-        {AT(pass), 1001}, {AT(n_failed), -1},                                                                                      \
+        {AT(monitor.since), -1}, {AT(monitor.since), 1001},                                                                        \
     {                                                                                                                              \
-        AT(n_failed), 1000                                                                                                         \
+        AT(monitor.tier), PRISM_TIER_COUNT                                                                                         \
+    }
+#define OF_SAMPLES                                                                                                                 \
+    {IN(sample), -2}, {IN(sample), INT64_MAX}, {IN(open), 2}, {IN(step), -1}, {IN(pass), -1}, {IN(pass), INT64_MAX},               \
+        {IN(pass), 1001}, {IN(n_failed), -1},                                                                                      \
+    {                                                                                                                              \
+        IN(n_failed), 1000                                                                                                         \
     }
 
 START_TEST(impossible_states_are_refused)
 {
     struct prism_training_params *t = &p.par.training;
-    CHECK_HOSTILE(5, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 20}, {AT(sample), SMALL_SAMPLES - 1},
-                  {AT(sample_open), 1}, {AT(pending), 16});
-    CHECK_HOSTILE(25, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 60}, {AT(phase_step), (int64_t)1 << 62},
-                  {AT(sample), SMALL_SAMPLES}, {AT(sample_open), 1}, {AT(pass), 1}, {AT(n_failed), 1});
+    CHECK_HOSTILE(5, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 20}, {AT(pending), 16});
+    CHECK_HOSTILE(25, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 60}, {AT(phase_step), (int64_t)1 << 62});
     t->init_steps = 0;
     CHECK_HOSTILE(5, {AT(phase), PRISM_PHASE_INIT});
     p.par.algorithm = PRISM_ALG_MOPIE;
     CHECK_HOSTILE(9, EVERYWHERE, {AT(phase), PRISM_PHASE_INIT}, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 28},
-                  {AT(sample), 4}, {AT(pending), SMALL_SAMPLES});
+                  {AT(pending), SMALL_SAMPLES});
 }
 END_TEST
 
@@ -353,32 +360,32 @@ START_TEST(impossible_samples_are_refused)
     t->loss_threshold = 0;
     t->retry_switch_loss = true;
     /* open in the second sample; between the second and the third; open and closed in a retry; done */
-    CHECK_HOSTILE(4, EVERYWHERE, {AT(sample), -1}, {AT(sample_step), 3}, {AT(sample_step), INT64_MAX}, {AT(pass), 1},
-                  {AT(phase), PRISM_PHASE_RETRY}, {AT(phase), PRISM_PHASE_DONE}, {AT(phase), PRISM_PHASE_INIT}, {AT(n_failed), 0},
+    CHECK_HOSTILE(4, EVERYWHERE, OF_SAMPLES, {IN(sample), -1}, {IN(step), 3}, {IN(step), INT64_MAX}, {IN(pass), 1},
+                  {AT(phase), PRISM_PHASE_RETRY}, {AT(phase), PRISM_PHASE_DONE}, {AT(phase), PRISM_PHASE_INIT}, {IN(n_failed), 0},
                   {AT(monitor.tier), PRISM_TIER_FAST + 100});
-    CHECK_HOSTILE(6, {AT(sample), SMALL_SAMPLES - 1}, {AT(sample), SMALL_SAMPLES}, {AT(phase), PRISM_PHASE_RETRY},
-                  {AT(n_failed), 1}, {AT(n_failed), 3});
-    CHECK_HOSTILE(3 * SMALL_SAMPLES + 2, EVERYWHERE, {AT(pass), 0}, {AT(pass), 3}, {AT(phase), PRISM_PHASE_FIT},
-                  {AT(monitor.tier), PRISM_TIER_NORMAL}, {AT(sample_step), 1003}, {AT(sample), -1}, {AT(n_failed), 0});
-    CHECK_HOSTILE(3 * SMALL_SAMPLES, {AT(pass), 0}, {AT(sample), SMALL_SAMPLES - 1}, {AT(sample_open), 1}, {AT(n_failed), 0});
+    CHECK_HOSTILE(6, {IN(sample), SMALL_SAMPLES - 1}, {IN(sample), SMALL_SAMPLES}, {AT(phase), PRISM_PHASE_RETRY},
+                  {IN(n_failed), 1}, {IN(n_failed), 3});
+    CHECK_HOSTILE(3 * SMALL_SAMPLES + 2, EVERYWHERE, OF_SAMPLES, {IN(pass), 0}, {IN(pass), 3}, {AT(phase), PRISM_PHASE_FIT},
+                  {AT(monitor.tier), PRISM_TIER_NORMAL}, {IN(step), 1003}, {IN(sample), -1}, {IN(n_failed), 0});
+    CHECK_HOSTILE(3 * SMALL_SAMPLES, {IN(pass), 0}, {IN(sample), SMALL_SAMPLES - 1}, {IN(open), 1}, {IN(n_failed), 0});
 
     struct prism_session *s = new_session(&p);
     int32_t status[SMALL_SAMPLES];
     run_steps(s, 3 * SMALL_SAMPLES); /* all have failed, none is open */
     MUST(ctx, prism_session_save(s, path, NULL));
-    memcpy(status, s->status, sizeof status);
+    memcpy(status, progressive(s)->status, sizeof status);
     status[2] = 77;
-    replace_section("status", status, sizeof status);
+    replace_section("plain.status", status, sizeof status);
     ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
     status[2] = PRISMI_SAMPLE_CONVERGED; /* one less than n_failed says */
-    replace_section("status", status, sizeof status);
+    replace_section("plain.status", status, sizeof status);
     ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
-    struct prismi_state st = s->st;
-    st.n_failed = 0;
+    struct prismi_samples now = *samples(s);
+    now.n_failed = 0;
     for (int k = 0; k < SMALL_SAMPLES; k++)
         status[k] = PRISMI_SAMPLE_CONVERGED; /* nothing left to retry */
-    replace_section("status", status, sizeof status);
-    replace_section("state", &st, sizeof st);
+    replace_section("plain.status", status, sizeof status);
+    replace_section("plain.samples", &now, sizeof now);
     ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "impossible"));
     prism_session_destroy(&s);
@@ -414,20 +421,20 @@ START_TEST(a_diverged_state_is_not_loaded)
     MUST(ctx, prism_session_save(s, path, NULL));
     run_steps(s, 15);
     MUST(ctx, prism_session_save(s, path, NULL));
-    for (int slab = 0; slab < s->n_slabs; slab++) {
-        const char *name = s->slabs[slab].name;
+    for (int slab = 0; slab < s->trainer.n_slabs; slab++) {
+        const char *name = s->trainer.slabs[slab].name;
         char section[64];
         if (strcmp(name, "params") && strcmp(name, "losses"))
             continue;
-        float *bad = new_array(s->slabs[slab].bytes, 1);
-        for (size_t i = 0; i < s->slabs[slab].bytes / sizeof *bad; i++)
+        float *bad = new_array(s->trainer.slabs[slab].bytes, 1);
+        for (size_t i = 0; i < s->trainer.slabs[slab].bytes / sizeof *bad; i++)
             bad[i] = NAN;
         snprintf(section, sizeof section, "slab.%s", name);
         MUST(ctx, prism_session_load(s, path));
-        ck_assert_int_eq(s->st.step, 25);
-        replace_section(section, bad, s->slabs[slab].bytes);
+        ck_assert_int_eq(s->trainer.st.step, 25);
+        replace_section(section, bad, s->trainer.slabs[slab].bytes);
         MUST(ctx, prism_session_load(s, path)); /* the one before */
-        ck_assert_int_eq(s->st.step, 10);
+        ck_assert_int_eq(s->trainer.st.step, 10);
         ck_assert_ptr_nonnull(strstr(logged, "not finite"));
         char aside[320];
         snprintf(aside, sizeof aside, "%s/aside", folder);

@@ -72,7 +72,7 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
         run_steps(s, 1);
     }
     out.hash = session_hash(s);
-    out.loss = s->st.loss;
+    out.loss = s->trainer.st.loss;
     MUST(ctx, prism_session_result(s, out.image));
     prism_session_destroy(&s);
     release_problem(&p);
@@ -89,7 +89,7 @@ static void borrowed(struct prism_ctx *ctx, struct prism_dev *dev)
         run_steps(s, 6 * i);
         MUST(ctx, prism_net_init(prism_session_net(s), 99));
         run_steps(s, 1);
-        MUST(ctx, dev->ops->read(dev, x[i], s->x, sizeof x[i]));
+        MUST(ctx, dev->ops->read(dev, x[i], s->trainer.x, sizeof x[i]));
         prism_session_destroy(&s);
     }
     tap(!memcmp(x[0], x[1], sizeof x[0]), "values written by a borrower count on %s", prism_dev_backend(dev));

@@ -36,9 +36,9 @@ static void poison(struct prism_session *s, prism_mem target)
 
 static uint64_t hash_of_slab(struct prism_session *s, int i)
 {
-    void *copy = new_array(s->slabs[i].bytes, 1);
-    MUST(ctx, dev->ops->read(dev, copy, s->slabs[i].mem, s->slabs[i].bytes));
-    uint64_t h = prismi_hash64(copy, s->slabs[i].bytes, 0);
+    void *copy = new_array(s->trainer.slabs[i].bytes, 1);
+    MUST(ctx, dev->ops->read(dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
+    uint64_t h = prismi_hash64(copy, s->trainer.slabs[i].bytes, 0);
     free(copy);
     return h;
 }
@@ -48,7 +48,7 @@ static uint64_t hash_of_slab(struct prism_session *s, int i)
 static void check_divergence(struct prism_session *s, prism_mem poisoned, const char *word)
 {
     int status = 0, tries = 0;
-    int64_t before = s->st.step;
+    int64_t before = s->trainer.st.step;
     double good;
     MUST(ctx, prismi_dev_get(dev, &good, poisoned, s->dtype, 1));
     poison(s, poisoned);
@@ -59,17 +59,18 @@ static void check_divergence(struct prism_session *s, prism_mem poisoned, const 
     const char *text = prism_ctx_error(ctx)->text;
     char at[64], back[64];
     snprintf(at, sizeof at, "at step %d", (int)before + tries);
-    snprintf(back, sizeof back, "back at step %d", (int)s->st.step);
+    snprintf(back, sizeof back, "back at step %d", (int)s->trainer.st.step);
     ck_assert_msg(strstr(text, word) && strstr(text, at) && strstr(text, back) && strstr(text, "nan"), "%s", text);
-    ck_assert_int_le(s->st.step, before);
+    ck_assert_int_le(s->trainer.st.step, before);
     MUST(ctx, prismi_dev_put(dev, poisoned, s->dtype, &good, 1));
     struct prism_session *clean = new_session(&p);
     run_steps(clean, (int)before + 20);
-    run_steps(s, (int)(before + 20 - s->st.step));
+    run_steps(s, (int)(before + 20 - s->trainer.st.step));
     ck_assert_uint_eq(hash_of_slab(s, 0), hash_of_slab(clean, 0)); /* parameters, or the object */
-    ck_assert_mem_eq(s->status, clean->status, (size_t)s->n * sizeof *s->status);
-    if (prismi_session_objective_is(s, PRISM_OBJ_PROGRESSIVE))
-        ck_assert_mem_eq(s->mask, clean->mask, 2 * (size_t)s->grid * s->grid);
+    for (int i = 0; i < s->trainer.n_plain; i++)
+        ck_assert_mem_eq(s->trainer.plain[i].now, clean->trainer.plain[i].now, s->trainer.plain[i].bytes);
+    if (s->strategy == &prismi_progressive)
+        ck_assert_mem_eq(progressive(s)->mask, progressive(clean)->mask, 2 * (size_t)s->grid * s->grid);
     prism_session_destroy(&clean);
 }
 
@@ -80,29 +81,29 @@ START_TEST(divergence_is_caught_and_undone)
     p.par.mopie.loops = 50;
     struct prism_session *s = new_session(&p);
     run_steps(s, 5);
-    check_divergence(s, s->target, "initialisation");
+    check_divergence(s, s->initial.target, "initialisation");
     run_steps(s, 30);
-    check_divergence(s, prismi_loss_target(s->term.loss, 2), "the loss of field");
+    check_divergence(s, prismi_loss_target(term_of(s)->loss, 2), "the loss of field");
     prism_session_destroy(&s);
 
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
     p.par.training.n_epochs = 50;
     s = new_session(&p);
     run_steps(s, 90);
-    ck_assert_int_eq(s->st.sample, 1);
-    check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample 1");
+    ck_assert_int_eq(samples(s)->sample, 1);
+    check_divergence(s, prismi_loss_target(term_of(s)->loss, 1), "loss_new of sample 1");
     prism_session_destroy(&s);
     s = new_session(&p);
-    while (s->st.sample < 1 || s->st.sample_step < 5)
+    while (samples(s)->sample < 1 || samples(s)->step < 5)
         run_steps(s, 1);
-    ck_assert_int_eq(s->good.adam_t, 0); /* the way back is to the opening, where moments are zero and no copy is kept */
-    check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample 1");
+    ck_assert_int_eq(s->trainer.snapshot.adam_t, 0); /* the way back is to the opening, where moments are zero and no copy is kept */
+    check_divergence(s, prismi_loss_target(term_of(s)->loss, 1), "loss_new of sample 1");
     prism_session_destroy(&s);
 
     p.par.algorithm = PRISM_ALG_MOPIE;
     s = new_session(&p);
     run_steps(s, 9);
-    check_divergence(s, prismi_loss_target(s->mopie.term.loss, 3), "the loss");
+    check_divergence(s, prismi_loss_target(term_of(s)->loss, 3), "the loss");
     prism_session_destroy(&s);
 }
 END_TEST
@@ -117,17 +118,17 @@ START_TEST(the_way_back_may_pass_samples)
     t->max_retries = 1;
     struct prism_session *s = new_session(&p);
     run_steps(s, 29);
-    ck_assert(s->st.sample >= 4 && s->st.sample_open);
-    check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample");
-    ck_assert_int_eq(s->good.sample_open, 0);
+    ck_assert(samples(s)->sample >= 4 && samples(s)->open);
+    check_divergence(s, prismi_loss_target(term_of(s)->loss, 1), "loss_new of sample");
+    ck_assert_int_eq(((struct prismi_samples *)s->trainer.plain[0].snapshot)->open, 0);
     prism_session_destroy(&s);
 
     t->loss_threshold = 0;
     s = new_session(&p);
-    while (s->st.phase != PRISM_PHASE_RETRY || !s->st.sample_open)
+    while (s->trainer.st.phase != PRISM_PHASE_RETRY || !samples(s)->open)
         run_steps(s, 1);
-    ck_assert_int_eq(s->good.phase, PRISM_PHASE_FIT);
-    check_divergence(s, prismi_loss_target(s->term.loss, 1), "loss_new of sample 0");
+    ck_assert_int_eq(s->trainer.snapshot.phase, PRISM_PHASE_FIT);
+    check_divergence(s, prismi_loss_target(term_of(s)->loss, 1), "loss_new of sample 0");
     prism_session_destroy(&s);
 }
 END_TEST
@@ -167,7 +168,7 @@ START_TEST(a_save_on_the_way_ends_the_run)
     for (saves = 0; saves < 2;) {
         ck_assert_int_eq(prism_session_run(s, save_every_step, s), PRISM_EDIVERGED);
         ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "the output"));
-        ck_assert_int_eq(s->st.step, 0);
+        ck_assert_int_eq(s->trainer.st.step, 0);
     }
     ck_assert_int_eq(saves, 2);
     prism_session_destroy(&s);

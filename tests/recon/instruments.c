@@ -64,13 +64,13 @@ static struct problem problem_of(const struct instrument_case *c, enum fit fit)
 static void run(struct prism_session *s, double *first, double *last)
 {
     *first = *last = NAN;
-    while (s->st.phase != PRISM_PHASE_DONE) {
-        const bool init = s->st.phase == PRISM_PHASE_INIT;
+    while (s->trainer.st.phase != PRISM_PHASE_DONE) {
+        const bool init = s->trainer.st.phase == PRISM_PHASE_INIT;
         MUST(ctx, prism_session_step(s));
-        if (init || s->st.pending > 0)
+        if (init || s->trainer.st.pending > 0)
             continue;
-        *first = isnan(*first) ? s->st.loss : *first;
-        *last = s->st.loss;
+        *first = isnan(*first) ? s->trainer.st.loss : *first;
+        *last = s->trainer.st.loss;
     }
 }
 
@@ -84,7 +84,7 @@ static void check(const struct instrument_case *c, enum fit fit)
     run(s, &first, &last);
     MUST(ctx, prism_session_result(s, x));
     const uint64_t whole = session_hash(s);
-    const int steps = (int)s->st.step;
+    const int steps = (int)s->trainer.st.step;
     const double rmse = prism_rmse_percent(x, p.truth, OBJ * OBJ);
     prism_session_destroy(&s);
     tap((fit == PROGRESSIVE || last < first) && rmse < c->rmse_percent[fit],

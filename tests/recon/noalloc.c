@@ -52,7 +52,7 @@ static void count(struct problem *p, const char *name)
     run_steps(s, FROM);
     calls = 0;
     run_steps(s, TO - FROM);
-    tap(calls == 0 && s->st.step == TO && s->st.phase != PRISM_PHASE_DONE,
+    tap(calls == 0 && s->trainer.st.step == TO && s->trainer.st.phase != PRISM_PHASE_DONE,
         "%s on %s: %d allocations in %d steps, snapshots and metrics included", name, prism_dev_backend(p->dev), calls, TO - FROM);
     prism_session_destroy(&s);
 }

@@ -58,7 +58,7 @@ static struct prism_recon_params base_for(const struct prismi_param_row *row)
         par.training.objective = PRISM_OBJ_PROGRESSIVE;
         par.training.adaptive = true;
     }
-    if (row->when == PRISMI_WHEN_PROJECTIONS)
+    if (row->when == PRISMI_WHEN_PROJECTIONS || row->when == PRISMI_WHEN_OBJECT)
         par.algorithm = PRISM_ALG_MOPIE;
     ck_assert_msg(row->data || prismi_params_when(&par) & row->when, "%s", row->name);
     return par;

@@ -27,11 +27,11 @@ static struct prism_progress progress(struct prism_session *s)
 
 static uint64_t slab_hash(struct prism_session *s, const char *name)
 {
-    for (int i = 0; i < s->n_slabs; i++)
-        if (!strcmp(s->slabs[i].name, name)) {
-            void *copy = new_array(s->slabs[i].bytes, 1);
-            MUST(ctx, dev->ops->read(dev, copy, s->slabs[i].mem, s->slabs[i].bytes));
-            uint64_t h = prismi_hash64(copy, s->slabs[i].bytes, 1);
+    for (int i = 0; i < s->trainer.n_slabs; i++)
+        if (!strcmp(s->trainer.slabs[i].name, name)) {
+            void *copy = new_array(s->trainer.slabs[i].bytes, 1);
+            MUST(ctx, dev->ops->read(dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
+            uint64_t h = prismi_hash64(copy, s->trainer.slabs[i].bytes, 1);
             free(copy);
             return h;
         }
@@ -41,12 +41,12 @@ static uint64_t slab_hash(struct prism_session *s, const char *name)
 static void set_scale(struct prism_session *s, double scale, double steps, double skipped)
 {
     const double state[3] = {scale, steps, skipped};
-    MUST(ctx, prismi_dev_put(dev, s->scaler.state, PRISM_F32, state, 3));
+    MUST(ctx, prismi_dev_put(dev, s->trainer.scaler.state, PRISM_F32, state, 3));
 }
 
 static void get_scale(struct prism_session *s, double state[3])
 {
-    MUST(ctx, prismi_dev_get(dev, state, s->scaler.state, PRISM_F32, 3));
+    MUST(ctx, prismi_dev_get(dev, state, s->trainer.scaler.state, PRISM_F32, 3));
 }
 
 /* ---- quality ---- */
@@ -171,8 +171,8 @@ static void shown(void)
     p.par.precision = PRISM_PRECISION_FP32;
     single = new_session(&p);
     run_steps(s, 25);
-    MUST(ctx, dev->ops->copy(dev, single->params, s->params, s->adam.count * sizeof(float)));
-    single->st.phase = s->st.phase;
+    MUST(ctx, dev->ops->copy(dev, single->model.values, s->model.values, s->model.count * sizeof(float)));
+    single->trainer.st.phase = s->trainer.st.phase;
     double got[SMALL_OBJ * SMALL_OBJ], want[SMALL_OBJ * SMALL_OBJ], half[SMALL_OBJ * SMALL_OBJ], diff = 0;
     uint64_t running = slab_hash(s, "running");
     prism_mem x;
@@ -180,7 +180,7 @@ static void shown(void)
     MUST(ctx, prism_session_result(single, want));
     tap(!memcmp(got, want, sizeof got), "the result is in single precision");
     tap(running == slab_hash(s, "running"), "and making it leaves the running statistics");
-    MUST(ctx, prismi_session_output(s, &x));
+    MUST(ctx, prismi_trainer_output(&s->trainer, &x));
     MUST(ctx, prismi_dev_get(dev, half, x, PRISM_F32, SMALL_OBJ * SMALL_OBJ));
     for (int i = 0; i < SMALL_OBJ * SMALL_OBJ; i++)
         diff = fmax(diff, fabs(fabs(half[i]) - fabs(want[i])));
@@ -197,7 +197,7 @@ static void falls_back(enum prism_precision precision, const char *name)
     p.par.precision = precision;
     logged[0] = '\0';
     struct prism_session *s = new_session(&p);
-    tap(s->net->store != PRISM_F32 && s->shown && !*logged, "%s runs where the device has it", name);
+    tap(s->net->store != PRISM_F32 && s->display_net && !*logged, "%s runs where the device has it", name);
     size_t from;
     MUST(ctx, prismi_decoder_largest_half(ctx, prism_net_params(s->net), &from));
     prism_session_destroy(&s);
@@ -208,7 +208,7 @@ static void falls_back(enum prism_precision precision, const char *name)
         logged[0] = '\0';
         s = new_session(&p);
         bool half = s->net->store != PRISM_F32;
-        tap(half == (i == 0) && half == (s->shown != NULL) && (half ? !*logged : strstr(logged, name) && strstr(logged, "fp32")),
+        tap(half == (i == 0) && half == (s->display_net != NULL) && (half ? !*logged : strstr(logged, name) && strstr(logged, "fp32")),
             "%s: %s", name, half ? "as large as pays" : logged);
         dev->caps = caps;
         run_steps(s, 2);
@@ -247,7 +247,7 @@ static void resumes(enum prism_objective objective)
     MUST(ctx, prism_session_save(c, path, NULL));
     tap(c->net->store == PRISM_F32 && before == after, "a device without fp16 goes on with its checkpoint, in fp32");
     MUST(ctx, prism_session_load(a, path));
-    tap(a->st.step == c->st.step && slab_hash(a, "loss_scale") == before, "and one with it goes on from there");
+    tap(a->trainer.st.step == c->trainer.st.step && slab_hash(a, "loss_scale") == before, "and one with it goes on from there");
     run_steps(a, 3);
     prism_session_destroy(&c);
 

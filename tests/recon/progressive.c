@@ -59,7 +59,7 @@ START_TEST(progressive_goes_sample_by_sample)
         }
     ck_assert_int_eq(progress_of(s).phase, PRISM_PHASE_DONE);
     ck_assert_int_eq(progress_of(s).n_failed, SMALL_SAMPLES);
-    ck_assert_int_eq(s->st.n_history, SMALL_SAMPLES);
+    ck_assert_int_eq(s->trainer.st.n_history, SMALL_SAMPLES);
     uint8_t mask[SMALL_GRID * SMALL_GRID];
     uint8_t seen[SMALL_GRID * SMALL_GRID] = {0};
     for (int k = 0; k < p.n; k++) {
@@ -69,7 +69,7 @@ START_TEST(progressive_goes_sample_by_sample)
         for (int i = 0; i < SMALL_GRID * SMALL_GRID; i++)
             seen[i] |= mask[i];
     }
-    ck_assert_mem_eq(s->mask, seen, sizeof seen);
+    ck_assert_mem_eq(progressive(s)->mask, seen, sizeof seen);
     prism_session_destroy(&s);
 }
 END_TEST
@@ -95,22 +95,22 @@ START_TEST(a_single_step_needs_no_earlier_fields)
         for (int k = 0; k < p.n; k++) {
             run_steps(a, 1);
             run_steps(b, 1);
-            ck_assert_int_eq(a->closed, k > 0);
-            ck_assert(!b->closed);
-            ck_assert(k == 0 || a->st.loss_old == 0);
-            ck_assert_double_eq_tol(a->st.loss_old, b->st.loss_old, 1e-6);
-            ck_assert_double_eq_tol(a->st.loss_new, b->st.loss_new, 1e-5 * b->st.loss_new);
+            ck_assert_int_eq(progressive(a)->union_closed, k > 0);
+            ck_assert(!progressive(b)->union_closed);
+            ck_assert(k == 0 || samples(a)->loss_old == 0);
+            ck_assert_double_eq_tol(samples(a)->loss_old, samples(b)->loss_old, 1e-6);
+            ck_assert_double_eq_tol(samples(a)->loss_new, samples(b)->loss_new, 1e-5 * samples(b)->loss_new);
         }
         double *x = result_of(a), *y = result_of(b);
         for (size_t i = 0; i < a->pixels; i++)
             ck_assert_double_eq_tol(x[i], y[i], 1e-4);
         free(x);
         free(y);
-        ck_assert_int_eq(a->st.phase, PRISM_PHASE_RETRY);
+        ck_assert_int_eq(a->trainer.st.phase, PRISM_PHASE_RETRY);
         run_steps(a, 1); /* and now they are */
-        ck_assert(!a->closed && a->st.loss_old == 0);
+        ck_assert(!progressive(a)->union_closed && samples(a)->loss_old == 0);
         run_steps(a, 1);
-        ck_assert(a->st.loss_old > 0);
+        ck_assert(samples(a)->loss_old > 0);
         prism_session_destroy(&a);
         prism_session_destroy(&b);
         p.par.training.loss_weights[kind] = 0;
@@ -120,12 +120,12 @@ END_TEST
 
 static void check_same_slabs(const struct prism_session *a, const struct prism_session *b)
 {
-    for (int i = 0; i < a->n_slabs; i++) {
-        size_t bytes = a->slabs[i].bytes;
+    for (int i = 0; i < a->trainer.n_slabs; i++) {
+        size_t bytes = a->trainer.slabs[i].bytes;
         void *x = new_array(bytes, 1), *y = new_array(bytes, 1);
-        MUST(ctx, dev->ops->read(dev, x, a->slabs[i].mem, bytes));
-        MUST(ctx, dev->ops->read(dev, y, b->slabs[i].mem, bytes));
-        ck_assert_msg(!memcmp(x, y, bytes), "slab %s", a->slabs[i].name);
+        MUST(ctx, dev->ops->read(dev, x, a->trainer.slabs[i].mem, bytes));
+        MUST(ctx, dev->ops->read(dev, y, b->trainer.slabs[i].mem, bytes));
+        ck_assert_msg(!memcmp(x, y, bytes), "slab %s", a->trainer.slabs[i].name);
         free(x);
         free(y);
     }
@@ -145,12 +145,12 @@ START_TEST(what_is_remembered_changes_nothing)
             run_steps(a, 1);
             run_steps(b, 1);
             if (i >= 20)
-                ck_assert_int_eq(a->net->have_forward, a->sample_done); /* as the output was looked at */
+                ck_assert_int_eq(a->net->have_forward, progressive(a)->sample_done); /* as the output was looked at */
             ck_assert_int_eq(a->net->fusion.y_is_ready, !a->net->have_forward);
             if (i % 5 == 0)
                 MUST(ctx, prism_session_evaluate(i % 2 ? a : b));
         }
-        ck_assert(a->st.loss_new == b->st.loss_new && a->st.loss_old == b->st.loss_old);
+        ck_assert(samples(a)->loss_new == samples(b)->loss_new && samples(a)->loss_old == samples(b)->loss_old);
         check_same_slabs(a, b);
         prism_session_destroy(&a);
         prism_session_destroy(&b);
@@ -175,9 +175,9 @@ START_TEST(masks_follow_the_samples)
         prism_aperture_render(shape, c[0], c[1], -SMALL_GRID / 2, -SMALL_GRID / 2, SMALL_GRID, SMALL_GRID, want[1]);
         if (k == 0)
             memcpy(want[0], want[1], PIXELS);
-        ck_assert_mem_eq(s->mask, want, sizeof want);
-        MUST(ctx, prismi_progressive_restore(s));
-        ck_assert_mem_eq(s->mask, want, sizeof want);
+        ck_assert_mem_eq(progressive(s)->mask, want, sizeof want);
+        MUST(ctx, s->strategy->restore(s, true));
+        ck_assert_mem_eq(progressive(s)->mask, want, sizeof want);
         run_steps(s, 1);
         for (int i = 0; i < PIXELS; i++)
             want[0][i] |= want[1][i];
@@ -199,12 +199,12 @@ START_TEST(an_only_step_is_a_first_step)
             p.par.training.n_epochs = i ? 5 : 1;
             s[i] = new_session(&p);
             run_steps(s[i], 4);
-            ck_assert_int_eq(s[i]->adam.once, i == 0);
+            ck_assert_int_eq(s[i]->trainer.adam.once, i == 0);
         }
-        size_t bytes = s[0]->adam.count * sizeof(float);
+        size_t bytes = s[0]->model.count * sizeof(float);
         void *x = new_array(bytes, 1), *y = new_array(bytes, 1);
-        MUST(ctx, dev->ops->read(dev, x, s[0]->params, bytes));
-        MUST(ctx, dev->ops->read(dev, y, s[1]->params, bytes));
+        MUST(ctx, dev->ops->read(dev, x, s[0]->model.values, bytes));
+        MUST(ctx, dev->ops->read(dev, y, s[1]->model.values, bytes));
         ck_assert_mem_eq(x, y, bytes);
         free(x);
         free(y);
@@ -225,7 +225,7 @@ START_TEST(converged_samples_need_no_update)
     ck_assert_int_eq(at.phase, PRISM_PHASE_DONE);
     ck_assert_int_eq(at.n_failed, 0);
     ck_assert_int_eq(at.tier, PRISM_TIER_FAST);
-    ck_assert_int_eq(s->st.adam_t, 0);
+    ck_assert_int_eq(s->trainer.st.adam_t, 0);
     prism_session_destroy(&s);
 }
 END_TEST
@@ -287,7 +287,7 @@ START_TEST(failed_samples_are_tried_again)
     ck_assert_int_lt(at.n_failed, SMALL_SAMPLES);
     int failed = 0;
     for (int k = 0; k < p.n; k++)
-        failed += s->status[k] == PRISMI_SAMPLE_FAILED;
+        failed += progressive(s)->status[k] == PRISMI_SAMPLE_FAILED;
     ck_assert_int_eq(failed, at.n_failed);
     prism_session_destroy(&s);
 }
@@ -295,7 +295,7 @@ END_TEST
 
 static void until_retry(struct prism_session *s)
 {
-    while (s->st.phase != PRISM_PHASE_RETRY)
+    while (s->trainer.st.phase != PRISM_PHASE_RETRY)
         run_steps(s, 1);
 }
 
@@ -310,11 +310,11 @@ START_TEST(retries_discard_the_average)
     t->average = 1;
     struct prism_session *s = new_session(&p);
     run_steps(s, 20 + 2 * p.n - 1);
-    ck_assert_int_eq(s->st.averaged, 2 * p.n - 1);
+    ck_assert_int_eq(s->trainer.st.averaged, 2 * p.n - 1);
     until_retry(s);
-    ck_assert_int_eq(s->st.averaged, 0);
+    ck_assert_int_eq(s->trainer.st.averaged, 0);
     double kept[SMALL_OBJ * SMALL_OBJ];
-    MUST(ctx, prismi_dev_get(dev, kept, s->average, PRISM_F32, s->pixels));
+    MUST(ctx, prismi_dev_get(dev, kept, s->trainer.average, PRISM_F32, s->pixels));
     for (size_t i = 0; i < s->pixels; i++)
         ck_assert_double_eq(kept[i], 0);
     double *before = result_of(s);
@@ -340,16 +340,16 @@ START_TEST(switched_retries_are_judged_at_their_end)
     until_retry(s);
     for (int k = 0; k < 2; k++) {
         run_steps(s, 3);
-        ck_assert_int_eq(s->st.sample, k);
+        ck_assert_int_eq(samples(s)->sample, k);
         s->par.training.loss_threshold = k ? 0 : 1e6;
-        s->st.sample_step = prismi_progressive_budget(s, PRISM_PHASE_RETRY, PRISM_TIER_RESCUE) - 1;
-        ck_assert_int_ne(s->st.sample_step % PRISMI_CHECK_EVERY, 0); /* no look at this very step */
-        while (!s->sample_done)
+        samples(s)->step = prismi_progressive_budget(s, PRISM_PHASE_RETRY, PRISM_TIER_RESCUE) - 1;
+        ck_assert_int_ne(samples(s)->step % PRISMI_CHECK_EVERY, 0); /* no look at this very step */
+        while (!progressive(s)->sample_done)
             run_steps(s, 1);
-        ck_assert_int_eq(s->sample_converged, k == 0);
+        ck_assert_int_eq(progressive(s)->sample_converged, k == 0);
         s->par.training.loss_threshold = 0;
     }
-    ck_assert_int_eq(s->st.n_failed, p.n - 1);
+    ck_assert_int_eq(samples(s)->n_failed, p.n - 1);
     prism_session_destroy(&s);
 }
 END_TEST

@@ -2,7 +2,7 @@
 #ifndef RECON_TEST_H
 #define RECON_TEST_H
 
-#include "recon/internal.h"
+#include "recon/progressive.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -175,20 +175,37 @@ static inline void run_steps(struct prism_session *s, int n)
         MUST(s->ctx, prism_session_step(s));
 }
 
+static inline struct prismi_progressive *progressive(struct prism_session *s)
+{
+    return s->strategy_state;
+}
+
+static inline struct prismi_samples *samples(struct prism_session *s)
+{
+    return &progressive(s)->now;
+}
+
+/* The data term of any strategy. */
+static inline struct prismi_term *term_of(struct prism_session *s)
+{
+    return &((struct prismi_data *)s->objective->self)->term;
+}
+
 /* Hash of everything that advances: the state and every block but void moments. */
 static inline uint64_t session_hash(struct prism_session *s)
 {
-    uint64_t h = prismi_hash64(&s->st, sizeof s->st, 0);
-    for (int i = 0; i < s->n_slabs; i++) {
-        if (prismi_slab_void(&s->slabs[i], &s->st))
+    uint64_t h = prismi_hash64(&s->trainer.st, sizeof s->trainer.st, 0);
+    for (int i = 0; i < s->trainer.n_slabs; i++) {
+        if (prismi_slab_void(&s->trainer.slabs[i], &s->trainer.st))
             continue;
-        void *copy = new_array(s->slabs[i].bytes, 1);
-        MUST(s->ctx, s->dev->ops->read(s->dev, copy, s->slabs[i].mem, s->slabs[i].bytes));
-        h = prismi_hash64(copy, s->slabs[i].bytes, h);
+        void *copy = new_array(s->trainer.slabs[i].bytes, 1);
+        MUST(s->ctx, s->dev->ops->read(s->dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
+        h = prismi_hash64(copy, s->trainer.slabs[i].bytes, h);
         free(copy);
     }
-    h = prismi_hash64(s->status, (size_t)s->n * sizeof *s->status, h);
-    return prismi_hash64(s->history, (size_t)s->st.n_history * sizeof s->history[0], h);
+    for (int i = 0; i < s->trainer.n_plain; i++)
+        h = prismi_hash64(s->trainer.plain[i].now, s->trainer.plain[i].bytes, h);
+    return prismi_hash64(s->trainer.history, (size_t)s->trainer.st.n_history * sizeof s->trainer.history[0], h);
 }
 
 /* The last backward's gradient of parameter i, g [count]. */

@@ -132,10 +132,10 @@ START_TEST(every_target_is_approached)
         ck_assert_double_le(high, 1);
         struct prism_session *s = new_session(&p);
         run_steps(s, 16);
-        double first = s->st.loss;
+        double first = s->trainer.st.loss;
         run_steps(s, 134);
-        ck_assert_int_eq(s->st.phase, PRISM_PHASE_FIT);
-        ck_assert_double_lt(s->st.loss, 0.5 * first);
+        ck_assert_int_eq(s->trainer.st.phase, PRISM_PHASE_FIT);
+        ck_assert_double_lt(s->trainer.st.loss, 0.5 * first);
         double *x = result_of(s);
         ck_assert_double_lt(prism_rmse_percent(x, t, s->pixels), 60);
         free(x);
@@ -190,9 +190,9 @@ START_TEST(threshold_ends_initialisation_without_an_update)
     p.par.training.init_threshold = 1e6;
     struct prism_session *s = new_session(&p);
     run_steps(s, 1);
-    ck_assert_int_eq(s->st.phase, PRISM_PHASE_FIT);
-    ck_assert_int_eq(s->st.adam_t, 0);
-    ck_assert_int_eq(s->st.step, 1);
+    ck_assert_int_eq(s->trainer.st.phase, PRISM_PHASE_FIT);
+    ck_assert_int_eq(s->trainer.st.adam_t, 0);
+    ck_assert_int_eq(s->trainer.st.step, 1);
     prism_session_destroy(&s);
 }
 END_TEST
@@ -206,8 +206,10 @@ START_TEST(joint_visits_every_sample_once_an_epoch)
     int seen[3][SMALL_SAMPLES] = {{0}};
     for (int step = 0; step < SMALL_SAMPLES; step++) { /* batches of 3: 3 epochs */
         run_steps(s, 1);
+        int32_t index[3];
+        MUST(ctx, dev->ops->read(dev, index, term_of(s)->instrument->index, sizeof index));
         for (int b = 0; b < 3; b++)
-            seen[(3 * step + b) / SMALL_SAMPLES][s->index[b]]++;
+            seen[(3 * step + b) / SMALL_SAMPLES][index[b]]++;
     }
     for (int epoch = 0; epoch < 3; epoch++)
         for (int k = 0; k < SMALL_SAMPLES; k++)
@@ -233,7 +235,7 @@ START_TEST(joint_runs_to_its_end)
     ck_assert(at.evaluated);
     ck_assert_double_gt(at.psnr_db, before + 2); /* few apertures: there is not more to find */
     ck_assert_double_lt(at.lr, 4e-6);
-    ck_assert_int_eq(s->st.n_history, 5); /* 100, 200, 300, 400, 420 */
+    ck_assert_int_eq(s->trainer.st.n_history, 5); /* 100, 200, 300, 400, 420 */
     uint64_t h = session_hash(s);
     MUST(ctx, prism_session_step(s)); /* nothing more to do */
     ck_assert_uint_eq(session_hash(s), h);
@@ -273,7 +275,7 @@ START_TEST(average_is_the_mean_of_the_last_outputs)
     double *mean = new_array(s->pixels, sizeof *mean), *x = new_array(s->pixels, sizeof *x);
     for (int i = 0; i < 19; i++) {
         run_steps(s, 1);
-        MUST(ctx, prismi_dev_get(dev, x, s->x, PRISM_F32, s->pixels));
+        MUST(ctx, prismi_dev_get(dev, x, s->trainer.x, PRISM_F32, s->pixels));
         for (size_t k = 0; i >= 10 && k < s->pixels; k++)
             mean[k] += x[k] / 9;
     }
@@ -281,7 +283,7 @@ START_TEST(average_is_the_mean_of_the_last_outputs)
     for (size_t k = 0; k < s->pixels; k++)
         ck_assert_double_eq_tol(x[k], mean[k], 1e-6);
     run_steps(s, 1);
-    ck_assert_int_eq(s->st.averaged, 10);
+    ck_assert_int_eq(s->trainer.st.averaged, 10);
     prism_session_destroy(&s);
     free(mean);
     free(x);
@@ -297,7 +299,7 @@ static void negate_output(struct prism_session *s)
         MUST(ctx, prism_net_param(s->net, i, &w));
         MUST(ctx, prismi_map(dev, PRISM_MAP_AXPBY, s->dtype, 1, w.count, w.value, w.value, w.value, 0, -1, 0));
     }
-    prismi_session_forget(s);
+    prismi_trainer_forget(&s->trainer);
 }
 
 START_TEST(a_negative_is_turned_positive)
@@ -315,7 +317,7 @@ START_TEST(a_negative_is_turned_positive)
     free(y);
     x = result_of(s);
     MUST(ctx, prism_session_evaluate(s));
-    double psnr = s->st.psnr_db;
+    double psnr = s->trainer.st.score[PRISMI_SCORE_PSNR];
     negate_output(s);
     y = result_of(s);
     MUST(ctx, prism_session_evaluate(s));
@@ -324,7 +326,7 @@ START_TEST(a_negative_is_turned_positive)
         sum += x[i];
     }
     ck_assert_double_gt(sum, 0);
-    ck_assert_double_eq(s->st.psnr_db, psnr);
+    ck_assert_double_eq(s->trainer.st.score[PRISMI_SCORE_PSNR], psnr);
     free(x);
     free(y);
     prism_session_destroy(&s);
@@ -335,17 +337,18 @@ END_TEST
 START_TEST(running_statistics_count_steps)
 {
     struct prism_session *a = new_session(&p), *b = new_session(&p);
-    void *got = new_array(a->running_bytes, 1), *want = new_array(a->running_bytes, 1);
+    const size_t bytes = a->model.n_running * a->real;
+    void *got = new_array(bytes, 1), *want = new_array(bytes, 1);
     prism_mem x;
     for (int i = 0; i < 3; i++) {
-        MUST(ctx, dev->ops->copy(dev, b->params, a->params, a->adam.count * a->real));
+        MUST(ctx, dev->ops->copy(dev, b->model.values, a->model.values, a->model.count * a->real));
         MUST(ctx, prism_net_forward(b->net, &x));
         MUST(ctx, prism_session_evaluate(a));
         run_steps(a, 1);
         free(result_of(a));
-        MUST(ctx, dev->ops->read(dev, got, a->running, a->running_bytes));
-        MUST(ctx, dev->ops->read(dev, want, b->running, a->running_bytes));
-        ck_assert_mem_eq(got, want, a->running_bytes);
+        MUST(ctx, dev->ops->read(dev, got, a->model.running, bytes));
+        MUST(ctx, dev->ops->read(dev, want, b->model.running, bytes));
+        ck_assert_mem_eq(got, want, bytes);
     }
     prism_session_destroy(&a);
     prism_session_destroy(&b);
@@ -364,7 +367,7 @@ START_TEST(a_callback_stops_a_run)
 {
     struct prism_session *s = new_session(&p);
     ck_assert_int_eq(prism_session_run(s, stop_at_ten, NULL), PRISM_ECANCELED);
-    ck_assert_int_eq(s->st.step, 10);
+    ck_assert_int_eq(s->trainer.st.step, 10);
     run_steps(s, 1); /* and it goes on */
     prism_session_destroy(&s);
 }
@@ -381,9 +384,9 @@ START_TEST(one_sample_is_a_data_set)
         p.par.training.max_steps = 300;
         struct prism_session *s = new_session(&p);
         run_steps(s, 21);
-        double first = s->st.loss;
+        double first = s->trainer.st.loss;
         MUST(ctx, prism_session_run(s, NULL, NULL));
-        ck_assert_double_lt(s->st.loss, 0.3 * first);
+        ck_assert_double_lt(s->trainer.st.loss, 0.3 * first);
         prism_session_destroy(&s);
     }
     prism_dataset_destroy(&p.ds);
@@ -397,14 +400,14 @@ START_TEST(phases_and_samples_begin_with_fresh_moments)
     for (int objective = 0; objective < PRISM_OBJ_COUNT; objective++) {
         p.par.training.objective = objective;
         struct prism_session *s = new_session(&p);
-        size_t n = s->adam.count;
+        size_t n = s->model.count;
         double *before = new_array(n, sizeof *before), *after = new_array(n, sizeof *after), longest = 0;
         for (int start = 20; start <= (objective == PRISM_OBJ_JOINT ? 20 : 40);
              start += 10) { /* after init, and every sample of 10 */
-            run_steps(s, start - (int)s->st.step);
-            MUST(ctx, prismi_dev_get(dev, before, s->params, PRISM_F32, n));
+            run_steps(s, start - (int)s->trainer.st.step);
+            MUST(ctx, prismi_dev_get(dev, before, s->model.values, PRISM_F32, n));
             run_steps(s, 1);
-            MUST(ctx, prismi_dev_get(dev, after, s->params, PRISM_F32, n));
+            MUST(ctx, prismi_dev_get(dev, after, s->model.values, PRISM_F32, n));
             for (size_t i = 0; i < n; i++)
                 longest = fmax(longest, fabs(after[i] - before[i]));
         }
@@ -428,12 +431,12 @@ START_TEST(projections_find_the_object)
         struct prism_session *s = new_session(&p);
         int per_loop = variant == 1 ? 1 : p.n;
         run_steps(s, per_loop);
-        double first = s->st.loss;
+        double first = s->trainer.st.loss;
         ck_assert_int_eq(progress_of(s).n_samples, 30);
         MUST(ctx, prism_session_run(s, NULL, NULL));
-        ck_assert_int_eq(s->st.step, 30 * per_loop);
-        ck_assert_double_lt(s->st.loss, 0.05 * first);
-        ck_assert_double_gt(s->st.psnr_db, 17);
+        ck_assert_int_eq(s->trainer.st.step, 30 * per_loop);
+        ck_assert_double_lt(s->trainer.st.loss, 0.05 * first);
+        ck_assert_double_gt(s->trainer.st.score[PRISMI_SCORE_PSNR], 17);
         double *x = result_of(s);
         for (size_t i = 0; i < s->pixels; i++)
             ck_assert(x[i] >= 0 && x[i] <= 1.000001);
@@ -455,7 +458,7 @@ START_TEST(small_fields_give_the_same_projections)
         MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, prism_dataset_centres(whole), p.n, &p.ds));
         struct prism_session *s = new_session(&p);
         MUST(ctx, prism_session_run(s, NULL, NULL));
-        psnr[i] = s->st.psnr_db;
+        psnr[i] = s->trainer.st.score[PRISMI_SCORE_PSNR];
         prism_session_destroy(&s);
         prism_dataset_destroy(&p.ds);
     }
@@ -524,10 +527,10 @@ START_TEST(history_thins_itself)
     p.par.mopie.loops = 400;
     struct prism_session *s = new_session(&p);
     MUST(ctx, prism_session_run(s, NULL, NULL)); /* 2800 rows */
-    ck_assert_int_eq(s->st.history_stride, 4);
-    ck_assert_int_eq(s->st.n_history, 700);
-    for (int i = 0; i < s->st.n_history; i++)
-        ck_assert_double_eq(s->history[i].step, 1 + 4 * i);
+    ck_assert_int_eq(s->trainer.st.history_stride, 4);
+    ck_assert_int_eq(s->trainer.st.n_history, 700);
+    for (int i = 0; i < s->trainer.st.n_history; i++)
+        ck_assert_double_eq(s->trainer.history[i].step, 1 + 4 * i);
     prism_session_destroy(&s);
 }
 END_TEST

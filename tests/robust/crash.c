@@ -43,7 +43,7 @@ static int count_files(const char *prefix)
 
 static uint64_t run_to_end(struct prism_session *s)
 {
-    while (s->st.phase != PRISM_PHASE_DONE)
+    while (s->trainer.st.phase != PRISM_PHASE_DONE)
         MUST(ctx, prism_session_step(s));
     return session_hash(s);
 }
@@ -110,9 +110,9 @@ static void killed_at_random(void)
             printf("# %s\n", prism_ctx_error(ctx)->text);
             lost++;
         } else {
-            back += s->st.step < before;
-            further += s->st.step > before;
-            before = s->st.step;
+            back += s->trainer.st.step < before;
+            further += s->trainer.st.step > before;
+            before = s->trainer.st.step;
             other += run_to_end(s) != whole;
         }
         prism_session_destroy(&s);

@@ -302,7 +302,7 @@ static int load_session(void)
     int status = prism_session_load(session, file("other-state"));
     if (status && state_of(session) != before)
         return CHANGED;
-    if (!status && session->st.step != 7)
+    if (!status && session->trainer.st.step != 7)
         return PRISM_EINVAL; /* of the previous checkpoint */
     return status;
 }
