@@ -42,8 +42,8 @@ static inline int support_missing(const struct prism_ctx *ctx, const char *backe
     return 77;
 }
 
-/* Path of a file of the shared folder that lies beside some checkouts, PRISM_SHARED; false, and the reason for a skip printed, where
- * there is none. */
+/* Path of a file of the shared folder that lies beside some checkouts, PRISM_SHARED; false, and the reason for a skip printed,
+ * where there is none. */
 static inline bool support_shared(const char *name, char *out, size_t n)
 {
     const char *shared = getenv("PRISM_SHARED");

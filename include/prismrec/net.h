@@ -14,10 +14,11 @@ extern "C" {
 struct prism_net; /* Thread-safety: one thread at a time */
 
 #define PRISM_MAX_CHANNELS 32
-/* How a convolution starts; its weight is [d0,d1,k,k], a dense layer's [d0,d1] with k = 1. Gamma starts at 1, beta at 0, the latent as N(0,1), whichever is chosen. */
+/* How a convolution starts; its weight is [d0,d1,k,k], a dense layer's [d0,d1] with k = 1. Gamma starts at 1, beta at 0, the latent
+ * as N(0,1), whichever is chosen. */
 enum prism_init {
-    PRISM_INIT_TORCH,     /* weight, bias uniform in +-1/sqrt(d1 k^2), as torch does */
-    PRISM_INIT_XAVIER,    /* weight N(0, 2/((d0 + d1) k^2)), bias 0 */
+    PRISM_INIT_TORCH,      /* weight, bias uniform in +-1/sqrt(d1 k^2), as torch does */
+    PRISM_INIT_XAVIER,     /* weight N(0, 2/((d0 + d1) k^2)), bias 0 */
     PRISM_INIT_ORTHOGONAL, /* weight as a [d0, d1 k^2] matrix has orthonormal rows, or columns where it is taller; bias 0 */
     PRISM_INIT_GLOROT,     /* weight uniform in +-sqrt(6/((d0 + d1) k^2)), bias 0 (Glorot, Bengio 2010, eq. 16) */
     PRISM_INIT_COUNT
@@ -72,8 +73,8 @@ PRISM_API int prism_net_gradient(const struct prism_net *net, int i, prism_mem o
 /* All parameters in one slab: what a checkpoint needs, with the running statistics. count scalars include padding between tensors,
  * which stays zero. */
 PRISM_API void prism_net_values(const struct prism_net *net, prism_mem *values, size_t *count);
-/* The parts of that slab. Fills at most n segments, in order; returns how many there are: up to PRISM_MAX_SEGMENTS, none in a folded
- * net. */
+/* The parts of that slab. Fills at most n segments, in order; returns how many there are: up to PRISM_MAX_SEGMENTS, none in a
+ * folded net. */
 PRISM_API int prism_net_segments(const struct prism_net *net, struct prism_segment *out, int n);
 /* Running statistics [mean, var per channel] slab. */
 PRISM_API void prism_net_running(const struct prism_net *net, prism_mem *stats, size_t *count);

@@ -65,8 +65,8 @@ int R(prismi_cpu_conv_create)(struct prism_dev *dev, const struct prism_conv_des
         return CPU_FAIL(dev, PRISM_ENOMEM,
                         "no memory for the scratch of a convolution (%.1f MB); use fewer threads or a smaller grid", megabytes);
     }
-    prismi_cpu_log(dev, PRISM_LOG_DEBUG, "conv n%d %d->%d %dx%d k%ds%dp%d: %s, %.1f MB of scratch", d->n, d->cin, d->cout, d->h, d->w,
-                   d->k, d->stride, d->pad, c->method->name, megabytes);
+    prismi_cpu_log(dev, PRISM_LOG_DEBUG, "conv n%d %d->%d %dx%d k%ds%dp%d: %s, %.1f MB of scratch", d->n, d->cin, d->cout, d->h,
+                   d->w, d->k, d->stride, d->pad, c->method->name, megabytes);
     *out = c;
     return 0;
 }

@@ -12,10 +12,10 @@ enum { PAD = 16 };
 struct layer {
     size_t in, out, pin, pout; /* widths, and padded */
     enum prism_act act;
-    real *w, *m, *v, *g;     /* [out,pin]; g: gradient */
-    real *wt;                /* [in,pout] */
-    real *b, *bm, *bv, *bg;  /* [pout] */
-    real *a, *z;             /* what goes in, [batch,pin]; what the activation gets, [batch,pout] */
+    real *w, *m, *v, *g;    /* [out,pin]; g: gradient */
+    real *wt;               /* [in,pout] */
+    real *b, *bm, *bv, *bg; /* [pout] */
+    real *a, *z;            /* what goes in, [batch,pin]; what the activation gets, [batch,pout] */
 };
 
 struct dense {

@@ -112,8 +112,7 @@ static void fwd_item(const void *arg, size_t item, int thread)
 
 int R(prismi_cpu_pool_fwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x)
 {
-    const struct pool_run r = {d,         prism_pool_out(d, d->h), prism_pool_out(d, d->w),
-                               (real *)y, (const real *)x,         (int32_t *)index};
+    const struct pool_run r = {d, prism_pool_out(d, d->h), prism_pool_out(d, d->w), (real *)y, (const real *)x, (int32_t *)index};
     const size_t rows = (size_t)d->planes * (size_t)r.oh;
 
     prismi_cpu_for(dev, rows, (double)rows * r.ow * d->k * d->k, fwd_item, &r);
@@ -163,8 +162,7 @@ static void bwd_item(const void *arg, size_t item, int thread)
 
 int R(prismi_cpu_pool_bwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index)
 {
-    const struct pool_run r = {d,          prism_pool_out(d, d->h), prism_pool_out(d, d->w),
-                               (real *)gx, (const real *)gy,        (int32_t *)index};
+    const struct pool_run r = {d, prism_pool_out(d, d->h), prism_pool_out(d, d->w), (real *)gx, (const real *)gy, (int32_t *)index};
     const size_t rows = (size_t)d->planes * (size_t)d->h;
 
     prismi_cpu_for(dev, rows, (double)rows * d->w * d->k, bwd_item, &r);

@@ -129,7 +129,8 @@ static void blur_along_col(const void *arg, size_t row, int thread)
             add_scaled(y, plane + (size_t)(run[k].at + t * run[k].step) * w, b->taps[t], w);
 }
 
-int R(prismi_cpu_blur)(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps)
+int R(prismi_cpu_blur)(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
+                       prism_mem taps)
 {
     size_t rows = (size_t)d->planes * (size_t)d->h;
     double work = (double)rows * d->w * (2 * d->radius + 1);

@@ -62,8 +62,8 @@ static int load_measurements(struct setup *s)
         return 0;
     PRISM_TRY(prismi_stack_load(s->ctx, path, &s->stack));
     if (f->h != f->w)
-        return PRISM_FAIL(s->ctx, PRISM_EINVAL, "%s: frames have %d rows and %d columns; square ones can be reconstructed", path, f->h,
-                          f->w);
+        return PRISM_FAIL(s->ctx, PRISM_EINVAL, "%s: frames have %d rows and %d columns; square ones can be reconstructed", path,
+                          f->h, f->w);
     PRISM_TRY(assign_number(s, "telescope.field_size", f->h, path));
     PRISM_TRY(assign_number(s, "telescope.n_samples", f->n, path));
     PRISM_TRY(assign_number(s, "telescope.snr", 0, path)); /* it adds noise, and there is some already */

@@ -6,7 +6,8 @@
 static const char intro[] =
     "# Configuration\n"
     "\n"
-    "<!-- Generated: prism keys --markdown > docs/configuration.md. Change the texts in src/recon/params.def, src/config/schema.c, presets.c and doc.c. "
+    "<!-- Generated: prism keys --markdown > docs/configuration.md. Change the texts in src/recon/params.def, src/config/schema.c, "
+    "presets.c and doc.c. "
     "-->\n"
     "\n"
     "Every setting has one name, one type and one default, whichever way it is given. Later sources override earlier ones:\n"

@@ -41,9 +41,10 @@ static const struct prism_config_key keys[] = {
     {KEY_TEXT("image.input", image.input, "usaf",
               "picture of the object: a file, or a built-in object (usaf, siemens, points, moon); its grey values are stretched to "
               "[0,1]")},
-    {KEY_TEXT("image.data", image.data, "",
-              "file of measured amplitudes or intensities and where they were taken (docs/formats.md), in the place of a simulation of "
-              "image.input; what it tells overrides image, telescope and their sizes here")},
+    {KEY_TEXT(
+        "image.data", image.data, "",
+        "file of measured amplitudes or intensities and where they were taken (docs/formats.md), in the place of a simulation of "
+        "image.input; what it tells overrides image, telescope and their sizes here")},
     {KEY_INT(
         "image.obj_size", image.obj_size, 0, PRISMI_SIDE_MAX, "64", "px",
         "side O of the object, at most image_size; 0: from physics, obj_diameter/dx with dx = wavelength obj_distance/(dxf N)")},

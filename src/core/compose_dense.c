@@ -3,12 +3,12 @@
 #include "core/ctx.h"
 
 struct room {
-    prism_mem x, t;                     /* the batch's rows of the tables */
+    prism_mem x, t;                      /* the batch's rows of the tables */
     prism_mem z[PRISM_DENSE_LAYERS + 1]; /* z[l + 1] = a[l] W^T + b */
     prism_mem a[PRISM_DENSE_LAYERS + 1];
-    prism_mem g[2];                     /* dL/dz of a layer and of the one before */
-    prism_mem gw;                       /* gradient of W, then of b */
-    prism_mem ones, share, sums;        /* [batch]: 1; weight over outputs; squared errors of a row */
+    prism_mem g[2];              /* dL/dz of a layer and of the one before */
+    prism_mem gw;                /* gradient of W, then of b */
+    prism_mem ones, share, sums; /* [batch]: 1; weight over outputs; squared errors of a row */
 };
 
 static prism_mem take(prism_mem *at, size_t n, size_t size)

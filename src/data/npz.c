@@ -56,10 +56,11 @@ static int add_member(struct npz *z, const struct prismi_zip_member *m)
     while (i < ARRAYS && (strlen(array_name(i)) != length || memcmp(array_name(i), m->name, length)))
         i++;
     if (i == ARRAYS)
-        return PRISM_FAIL(z->ctx, PRISM_EPARSE,
-                          "%s: unknown array; known are amplitudes, intensities, centres_yx, grid_size, obj_size, aperture_radius_px "
-                          "and aperture_inner_radius_px",
-                          name);
+        return PRISM_FAIL(
+            z->ctx, PRISM_EPARSE,
+            "%s: unknown array; known are amplitudes, intensities, centres_yx, grid_size, obj_size, aperture_radius_px "
+            "and aperture_inner_radius_px",
+            name);
     struct array *a = &z->array[i];
     if (a->data)
         return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s is there twice", name);

@@ -131,5 +131,5 @@ static int simulated_read(void *state, int k, enum prism_dtype dtype, void *out)
     return 0;
 }
 
-const struct prismi_source prismi_source_simulated = {"simulated", NULL, simulated_open, simulated_describe, simulated_read,
-                                                      simulated_close};
+const struct prismi_source prismi_source_simulated = {"simulated",        NULL,           simulated_open,
+                                                      simulated_describe, simulated_read, simulated_close};

@@ -73,8 +73,9 @@ int prismi_zip_next(struct prismi_zip *z, struct prismi_zip_member *out)
     memcpy(out->name, e + ENTRY_BYTES, name);
     out->name[name] = '\0';
     if (number(e + 8, 2) & 1 || number(e + 10, 2) != 0 || number(e + 20, 4) != out->bytes)
-        return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s is compressed or encrypted; write the file with numpy.savez, which is neither",
-                          z->path, out->name);
+        return PRISM_FAIL(z->ctx, PRISM_EPARSE,
+                          "%s: %s is compressed or encrypted; write the file with numpy.savez, which is neither", z->path,
+                          out->name);
     if (local > z->bytes || z->bytes - local < LOCAL_BYTES || memcmp(z->data + local, "PK\3\4", 4))
         return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s is not where the directory says", z->path, out->name);
     size_t start = local + LOCAL_BYTES + number(z->data + local + 26, 2) + number(z->data + local + 28, 2);

@@ -33,7 +33,8 @@ static inline double prismi_luma(double r, double g, double b)
 
 int prismi_npy_parse(const struct prismi_input *in, int *nd, size_t shape[8], bool *is_complex, int *bits, double **data);
 
-/* Separable triangle filter, widened by the reduction factor (antialiased bilinear); half-pixel centres. Returns 0, PRISM_ENOMEM. */
+/* Separable triangle filter, widened by the reduction factor (antialiased bilinear); half-pixel centres. Returns 0, PRISM_ENOMEM.
+ */
 int prismi_resize(struct prism_ctx *ctx, const double *src, int h, int w, double *dst, int oh, int ow);
 
 #endif

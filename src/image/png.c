@@ -184,8 +184,9 @@ int prism_image_write(struct prism_ctx *ctx, const char *path, int h, int w, int
                       size_t n)
 {
     if (h < 1 || w < 1 || h > PRISMI_IMAGE_MAX_SIDE || w > PRISMI_IMAGE_MAX_SIDE || (channels != 1 && channels != 3))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "cannot write a picture of %d x %d pixels and %d channels: sides 1 to %d, 1 or 3 channels",
-                          h, w, channels, PRISMI_IMAGE_MAX_SIDE);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "cannot write a picture of %d x %d pixels and %d channels: sides 1 to %d, 1 or 3 channels", h, w,
+                          channels, PRISMI_IMAGE_MAX_SIDE);
     size_t length = strlen(path) + 5;
     if (written_path && n < length)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "%zu bytes for the picture's name; it needs %zu", n, length);

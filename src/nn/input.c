@@ -17,9 +17,8 @@ static int input_forward(struct prismi_layer *l)
     return 0;
 }
 
-static const struct prismi_layer_ops input_ops = {.name = "input",
-                                                  .infer = input_infer,
-                                                  .forward = input_forward};
+static const struct prismi_layer_ops input_ops = {
+    .name = "input", .infer = input_infer, .forward = input_forward};
 
 bool prismi_layer_is_input(const struct prismi_layer *l)
 {

@@ -37,10 +37,8 @@ static int pool_backward(struct prismi_layer *l, const prism_mem gx[2], prism_me
     return l->dev->ops->pool_bwd(l->dev, &d, gx[0], gy, l->saved);
 }
 
-static const struct prismi_layer_ops pool_ops = {.name = "pool",
-                                                 .infer = pool_infer,
-                                                 .forward = pool_forward,
-                                                 .backward = pool_backward};
+static const struct prismi_layer_ops pool_ops = {
+    .name = "pool", .infer = pool_infer, .forward = pool_forward, .backward = pool_backward};
 
 struct prismi_layer prismi_layer_pool(enum prism_pool kind, int k, int stride, int pad)
 {

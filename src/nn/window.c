@@ -32,10 +32,8 @@ static int window_backward(struct prismi_layer *l, const prism_mem gx[2], prism_
     return l->dev->ops->window(l->dev, &d, gx[0], gy);
 }
 
-static const struct prismi_layer_ops window_ops = {.name = "window",
-                                                   .infer = window_infer,
-                                                   .forward = window_forward,
-                                                   .backward = window_backward};
+static const struct prismi_layer_ops window_ops = {
+    .name = "window", .infer = window_infer, .forward = window_forward, .backward = window_backward};
 
 struct prismi_layer prismi_layer_window(int size)
 {

@@ -11,10 +11,9 @@ int prismi_aperture_check(struct prism_ctx *ctx, const struct prism_aperture *a)
 
 /* The checks of prism_propagator_create with its warnings, and prism_propagator_create
  * without the warnings. */
-int prismi_propagator_check(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g,
-                            double distance_m);
-int prismi_propagator_create(struct prism_dev *dev, enum prism_propagator method, const struct prism_grid *grid,
-                             double distance_m, enum prism_dtype dtype, struct prism_linop **out);
+int prismi_propagator_check(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g, double distance_m);
+int prismi_propagator_create(struct prism_dev *dev, enum prism_propagator method, const struct prism_grid *grid, double distance_m,
+                             enum prism_dtype dtype, struct prism_linop **out);
 
 /* Adds 1 to count (NULL: looks only) wherever the aperture centred at (cy, cx) is open on the [grid,grid] k-space, in centred order
  * about DC. Returns whether that is anywhere. */

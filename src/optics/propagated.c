@@ -301,16 +301,16 @@ int prismi_propagated_create(struct prism_dev *dev, const struct prismi_instrume
     if (params->propagator == PRISM_FRESNEL)
         p->open = plane.wavelength_m * fabs(params->distance_m) /
                   (plane.dx_m * plane.dx_m * params->grid);
-    p->in = (struct prismi_instrument){
-        .op = {&linear,
-               dev,
-               {params->complex_object ? cplx : params->dtype, object},
-               {cplx, (size_t)params->batch * pixels}},
-        .ops = &entries,
-        .n_frames = params->n_frames,
-        .batch = params->batch,
-        .norm2 = 1,
-        .normal_scale = 1};
+    p->in =
+        (struct prismi_instrument){.op = {&linear,
+                                          dev,
+                                          {params->complex_object ? cplx : params->dtype, object},
+                                          {cplx, (size_t)params->batch * pixels}},
+                                   .ops = &entries,
+                                   .n_frames = params->n_frames,
+                                   .batch = params->batch,
+                                   .norm2 = 1,
+                                   .normal_scale = 1};
     prismi_ctx_retain(ctx, "linop");
     PRISM_TRY_OUT(prismi_propagator_create(dev, params->propagator, &plane, params->distance_m,
                                            cplx, &p->propagator));

@@ -102,8 +102,7 @@ static const struct {
     {"name: a\xff\n", PRISM_EPARSE, "run.yaml:1:8: not YAML: invalid leading UTF-8 octet"},
     {"name: x\ncomment: \xc3\xa9\x01\n", PRISM_EPARSE, "run.yaml:2:11: not YAML: control characters are not allowed"},
     {"\"\\e[31mred\": 1\n", PRISM_EINVAL, "run.yaml:1:1: ?[31mred: unknown key; 'prism keys' lists them"},
-    {"training:\n\tlr: 1\n", PRISM_EPARSE,
-     "run.yaml:2:1: not YAML: the line is indented with a tab; indent with spaces"},
+    {"training:\n\tlr: 1\n", PRISM_EPARSE, "run.yaml:2:1: not YAML: the line is indented with a tab; indent with spaces"},
 };
 
 START_TEST(refused_files)

@@ -253,10 +253,12 @@ static void check_blur(int planes, int h, int w, int radius)
 void check_linear(void)
 {
     static const struct prism_conv_desc convs[] = {
-        {PRISM_F64, 1, 1, 1, 1, 1, 1, 1, 0, false},  {PRISM_F64, 1, 3, 9, 7, 2, 3, 1, 1, false}, {PRISM_F64, 1, 4, 7, 8, 3, 4, 2, 1, false},
-        {PRISM_F64, 1, 2, 10, 9, 3, 5, 3, 2, false}, {PRISM_F64, 1, 3, 6, 5, 4, 3, 1, 3, false}, {PRISM_F64, 1, 5, 4, 4, 6, 4, 1, 0, false},
-        {PRISM_F64, 1, 2, 3, 4, 2, 4, 2, 2, false},  {PRISM_F64, 1, 1, 6, 7, 3, 2, 3, 0, false}, {PRISM_F64, 1, 2, 2, 2, 2, 5, 1, 4, false},
-        {PRISM_F64, 3, 2, 5, 6, 4, 3, 2, 1, false}, {PRISM_F64, 2, 3, 4, 4, 5, 4, 1, 0, false},
+        {PRISM_F64, 1, 1, 1, 1, 1, 1, 1, 0, false}, {PRISM_F64, 1, 3, 9, 7, 2, 3, 1, 1, false},
+        {PRISM_F64, 1, 4, 7, 8, 3, 4, 2, 1, false}, {PRISM_F64, 1, 2, 10, 9, 3, 5, 3, 2, false},
+        {PRISM_F64, 1, 3, 6, 5, 4, 3, 1, 3, false}, {PRISM_F64, 1, 5, 4, 4, 6, 4, 1, 0, false},
+        {PRISM_F64, 1, 2, 3, 4, 2, 4, 2, 2, false}, {PRISM_F64, 1, 1, 6, 7, 3, 2, 3, 0, false},
+        {PRISM_F64, 1, 2, 2, 2, 2, 5, 1, 4, false}, {PRISM_F64, 3, 2, 5, 6, 4, 3, 2, 1, false},
+        {PRISM_F64, 2, 3, 4, 4, 5, 4, 1, 0, false},
     };
 
     check_fft();

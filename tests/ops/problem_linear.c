@@ -258,7 +258,8 @@ static void conv_build(struct problem *p)
 {
     struct prism_conv_desc d = problem_conv(p);
     size_t pixels = (size_t)prism_conv_out(&d, d.h) * (size_t)prism_conv_out(&d, d.w), taps = (size_t)d.k * (size_t)d.k;
-    size_t n = (size_t)d.n, x = n * (size_t)d.cin * (size_t)d.h * (size_t)d.w, y = n * (size_t)d.cout * pixels, w = (size_t)(d.cin * d.cout) * taps;
+    size_t n = (size_t)d.n, x = n * (size_t)d.cin * (size_t)d.h * (size_t)d.w, y = n * (size_t)d.cout * pixels,
+           w = (size_t)(d.cin * d.cout) * taps;
 
     operand_add(p, HALF, OUT, y, 4 * sqrt((double)((size_t)d.cin * taps)));
     operand_add(p, HALF, OUT, x, 4 * sqrt((double)((size_t)d.cout * taps)));

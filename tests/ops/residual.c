@@ -94,7 +94,8 @@ static double sample_gw(const struct conv *c, size_t at)
         for (int ox = 0; ox < c->ow; ox++) {
             int image = row / c->oh, oy = row % c->oh;
             sum += pixel(c->gy, image * c->d.cout + co, oy, ox, c->oh, c->ow) *
-                   pixel(c->x, image * c->d.cin + ci, oy * c->d.stride + ky - c->d.pad, ox * c->d.stride + kx - c->d.pad, c->d.h, c->d.w);
+                   pixel(c->x, image * c->d.cin + ci, oy * c->d.stride + ky - c->d.pad, ox * c->d.stride + kx - c->d.pad, c->d.h,
+                         c->d.w);
         }
     return sum;
 }

@@ -119,8 +119,7 @@ static double distance(struct prism_linop *a, struct prism_linop *b, int *status
         for (int i = 0; i < 2 && !*status; i++) {
             *status = fill(from[adjoint], given, host, 3);
             if (!*status)
-                *status =
-                    adjoint ? prism_linop_adjoint(i ? b : a, got[i], given) : prism_linop_forward(i ? b : a, got[i], given);
+                *status = adjoint ? prism_linop_adjoint(i ? b : a, got[i], given) : prism_linop_forward(i ? b : a, got[i], given);
         }
         if (!*status)
             dot(to[adjoint], got[0], host, host, &ignored, status);
@@ -285,9 +284,8 @@ static void check_instruments(enum prism_dtype dtype)
                     }
                 status = status ? status : in->ops->select(in, index);
                 snprintf(name, sizeof name, "%s%s%s, grid %d object %d %s %s %s", prismi_instrument_kinds[kind].name,
-                         kind == PRISM_INSTRUMENT_PROPAGATED ? " " : "",
-                         kind == PRISM_INSTRUMENT_PROPAGATED ? propagators[m] : "", p.grid, p.obj,
-                         p.complex_object ? "complex" : "real", p.masks ? "masks" : "apertures",
+                         kind == PRISM_INSTRUMENT_PROPAGATED ? " " : "", kind == PRISM_INSTRUMENT_PROPAGATED ? propagators[m] : "",
+                         p.grid, p.obj, p.complex_object ? "complex" : "real", p.masks ? "masks" : "apertures",
                          dtype == PRISM_F64 ? "f64" : "f32");
                 check(name, dtype, status, status ? NULL : &in->op);
                 prismi_instrument_destroy(&in);

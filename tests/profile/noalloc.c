@@ -37,7 +37,8 @@ static int make_something(struct prism_ctx *ctx)
     const struct prism_profile_params profile = {.max_events = 10};
     const struct prism_dev_params params = {.backend = "ref", .profile = &profile};
     const struct prism_fft_desc fd = {.dtype = PRISM_CF32, .batch = 1, .h = 4, .w = 4};
-    const struct prism_conv_desc cd = {.dtype = PRISM_F32, .n = 1, .cin = 1, .h = 4, .w = 4, .cout = 1, .k = 3, .stride = 1, .pad = 1};
+    const struct prism_conv_desc cd = {
+        .dtype = PRISM_F32, .n = 1, .cin = 1, .h = 4, .w = 4, .cout = 1, .k = 3, .stride = 1, .pad = 1};
     struct prism_dev *dev = NULL;
     struct prism_fft *fft = NULL;
     struct prism_conv *conv = NULL;
