@@ -195,6 +195,19 @@ static inline bool prismi_slab_void(const struct prismi_slab *slab, const struct
     return slab->moment && st->adam_t == 0;
 }
 
+/* ---- several processes ---- */
+
+/* Processes that each see a part of the data and hold the same parameters. The
+ * program fills this, with MPI or anything else; the library links neither. */
+struct prismi_comm {
+    int rank, size;
+    void *user;
+    /* Replaces the n reals in device memory by their sums over all processes, the
+     * same bits in each; collective. All that was enqueued before counts. Returns
+     * 0 or a status, which ends the step. */
+    int (*sum)(void *user, struct prism_dev *dev, prism_mem mem, enum prism_dtype dtype, size_t n);
+};
+
 /* ---- trainer ---- */
 
 struct prismi_trainer_params {
@@ -205,6 +218,7 @@ struct prismi_trainer_params {
     bool scaled;   /* loss scaling is on */
     bool scalable; /* it may be on where the run is resumed: its state is kept */
     bool averages; /* outputs may be averaged */
+    const struct prismi_comm *comm; /* copied; NULL: alone. Losses and the output's gradient are summed once a step */
 };
 
 struct prismi_trainer {
@@ -212,6 +226,7 @@ struct prismi_trainer {
     struct prism_ctx *ctx;
     struct prismi_model model;
     const struct prismi_objective *objective;
+    struct prismi_comm comm; /* sum NULL: alone */
     struct prismi_adam adam;
     struct prismi_scaler scaler;
     double loss_scale; /* as last read; NaN without a scaler */
@@ -235,6 +250,7 @@ struct prismi_trainer {
     int n_losses;
     double *host; /* [n_losses] */
     struct prismi_recorded loss_half, update_half;
+    struct prismi_recorded gradient_half; /* what comes before the sum over processes */
     /* The owner makes anew what follows from its plain data and slabs, after a
      * roll back or, if loaded, after a state was read. NULL: nothing follows. */
     int (*restore)(void *owner, bool loaded);

@@ -56,6 +56,8 @@ int prismi_trainer_init(struct prismi_trainer *t, struct prism_dev *dev, const s
     const size_t real = prism_dtype_size(model->dtype), output = prismi_model_reals(model) * real;
     *t = (struct prismi_trainer){.dev = dev, .ctx = prismi_dev_ctx(dev), .model = *model, .loss_scale = NAN};
     t->n_losses = p->n_losses;
+    if (p->comm)
+        t->comm = *p->comm;
     t->st.history_stride = 1;
     t->st.loss = t->st.lr = NAN;
     for (int i = 0; i < PRISMI_SCORES; i++)
@@ -90,6 +92,7 @@ int prismi_trainer_bind(struct prismi_trainer *t)
 void prismi_trainer_release(struct prismi_trainer *t)
 {
     prismi_recorded_release(t->dev, &t->loss_half);
+    prismi_recorded_release(t->dev, &t->gradient_half);
     prismi_recorded_release(t->dev, &t->update_half);
     prismi_arena_release(&t->arena);
     for (int i = 0; i < t->n_plain; i++)
@@ -123,6 +126,12 @@ int prismi_trainer_add_losses(struct prismi_trainer *t)
     return accumulate(t, t->loss_sum, t->objective->value, (size_t)t->objective->n);
 }
 
+/* Over all processes; nothing where there is one. */
+static int sum(struct prismi_trainer *t, prism_mem mem, size_t n)
+{
+    return t->comm.sum ? t->comm.sum(t->comm.user, t->dev, mem, t->model.dtype, n) : 0;
+}
+
 static int enqueue_loss(void *arg)
 {
     struct prismi_trainer *t = arg;
@@ -134,7 +143,8 @@ static int enqueue_loss(void *arg)
     if (m->ops->track)
         PRISM_TRY(m->ops->track(m->self));
     PRISM_TRY(o->ops->forward(o->self, t->x));
-    PRISM_TRY(prismi_trainer_add_losses(t));
+    if (!t->comm.sum)
+        PRISM_TRY(prismi_trainer_add_losses(t));
     return t->averaging ? accumulate(t, t->average, t->x, prismi_model_reals(m)) : 0;
 }
 
@@ -163,17 +173,27 @@ int prismi_trainer_loss(struct prismi_trainer *t, bool averaging)
         if (o->ops->mark_replayed)
             o->ops->mark_replayed(o->self);
     }
+    if (t->comm.sum) {
+        PRISM_TRY(sum(t, o->value, (size_t)o->n));
+        PRISM_TRY(prismi_trainer_add_losses(t));
+    }
     t->st.pending++;
     t->st.averaged += averaging;
     return 0;
+}
+
+static int enqueue_gradient(void *arg)
+{
+    struct prismi_trainer *t = arg;
+    return t->objective->ops->backward(t->objective->self, t->x, t->gx);
 }
 
 static int enqueue_update(void *arg)
 {
     struct prismi_trainer *t = arg;
     const struct prismi_model *m = &t->model;
-    const struct prismi_objective *o = t->objective;
-    PRISM_TRY(o->ops->backward(o->self, t->x, t->gx));
+    if (!t->comm.sum)
+        PRISM_TRY(enqueue_gradient(t));
     PRISM_TRY(prismi_scaler_apply(t->dev, &t->scaler, t->gx, prismi_model_reals(m)));
     PRISM_TRY(PRISMI_REGION(t->dev, "backward", 0, m->ops->backward(m->self, t->gx)));
     PRISM_TRY(prismi_scaler_judge(t->dev, &t->scaler, &t->adam));
@@ -192,7 +212,12 @@ int prismi_trainer_update(struct prismi_trainer *t, double lr, bool last)
         PRISM_TRY(prismi_adam_reset(t->dev, &t->adam));
     PRISM_TRY(prismi_adam_set(t->dev, &t->adam, lr, ++t->st.adam_t));
     const uint64_t key[] = {(uintptr_t)o, t->adam.once, key_of(o->ops->backward_key, o->self)};
-    PRISM_TRY(prismi_run_recorded(t->dev, &t->update_half, prismi_hash64(key, sizeof key, 0), enqueue_update, t));
+    uint64_t hash = prismi_hash64(key, sizeof key, 0);
+    if (t->comm.sum) {
+        PRISM_TRY(prismi_run_recorded(t->dev, &t->gradient_half, hash, enqueue_gradient, t));
+        PRISM_TRY(sum(t, t->gx, prismi_model_reals(m)));
+    }
+    PRISM_TRY(prismi_run_recorded(t->dev, &t->update_half, hash, enqueue_update, t));
     if (m->ops->update_done)
         m->ops->update_done(m->self); /* where it was replayed */
     return 0;

@@ -392,6 +392,19 @@ START_TEST(impossible_samples_are_refused)
 }
 END_TEST
 
+/* Version 0.1.0 wrote no line "format". */
+START_TEST(an_older_format_is_refused_by_version)
+{
+    static const char about[] = "algorithm=0\ntraining.precision=single\ntraining.seed=5\nn_samples=7\nimage.image_size=32\n";
+    struct prism_session *s = new_session(&p);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    replace_section("about", about, sizeof about - 1);
+    ck_assert_int_eq(prism_session_load(s, path), PRISM_EINVAL);
+    ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "format 1 (version 0.1.0)"));
+    prism_session_destroy(&s);
+}
+END_TEST
+
 /* ---- states that are lost already ---- */
 
 START_TEST(a_diverged_state_is_not_saved)
@@ -518,6 +531,7 @@ int main(void)
     tcase_add_test(t, the_only_good_one_survives_the_next_save);
     tcase_add_test(t, impossible_states_are_refused);
     tcase_add_test(t, impossible_samples_are_refused);
+    tcase_add_test(t, an_older_format_is_refused_by_version);
     tcase_add_test(t, a_diverged_state_is_not_saved);
     tcase_add_test(t, a_diverged_state_is_not_loaded);
     tcase_add_test(t, a_decimal_comma_changes_nothing);
