@@ -149,6 +149,29 @@ struct prismi_objective {
     double scale; /* the reported loss is scale times the mean value */
 };
 
+/* ---- mean squared error of outputs ---- */
+
+struct prismi_mse_params {
+    enum prism_dtype dtype; /* real */
+    int rows, batch;        /* of the tables, and of a step */
+    size_t inputs, outputs; /* columns of the two tables */
+};
+/* An objective over rows of two tables in device memory. */
+struct prismi_mse {
+    struct prism_dev *dev;
+    struct prismi_mse_params par;
+    struct prismi_objective objective;
+    struct prismi_arena arena;
+    prism_mem x, t;          /* [rows,inputs], [rows,outputs] */
+    prism_mem input, target; /* [batch,inputs], the model's input; [batch,outputs] */
+    prism_mem index;         /* [batch] I32: the selected rows */
+    prism_mem weight, value; /* [1] */
+};
+/* x and t are copied. m must stay where it is. */
+int prismi_mse_create(struct prism_dev *dev, const struct prismi_mse_params *params, const double *x, const double *t,
+                      struct prismi_mse *m);
+void prismi_mse_release(struct prismi_mse *m);
+
 /* ---- what advances ---- */
 
 #define PRISMI_CHECK_EVERY 16 /* steps between looks at the loss where no step needs it, and between snapshots */
