@@ -29,7 +29,7 @@ floors() {
     floor config 'core|recon|interp|fundus|config' 'config|fit|recon|optics|image'
     floor draw 'core|image|draw' 'image'
     floor program 'core|program' 'config'
-    floor cli 'core|config|data|draw|program|cli' 'config|image|recon|net|optics|metrics|data|interp|fundus|fit'
+    floor cli 'core|config|data|interp|draw|program|cli' 'config|image|recon|net|optics|metrics|data|interp|fundus|fit'
 }
 # Names of sections, from the tables of keys themselves.
 sections=$(grep -ohE '"[a-z]+\.[a-z_]+"' src/config/schema.c src/recon/params.def 2>/dev/null | tr -d '"' | cut -d. -f1 | sort -u | paste -sd'|')
