@@ -131,12 +131,18 @@ static void warn_idle_physics(struct prism_config_set *set)
                    origin(set, key->key, where, sizeof(where)), key->key);
 }
 
+/* Has the run a network, whose parameters matter then? */
+static bool network(const struct prism_config *c)
+{
+    return prismi_params_when(&c->recon) & PRISMI_WHEN_DECODER;
+}
+
 static int check_sizes(const struct prism_config_set *set, const struct prism_config *c)
 {
     const int n = c->data.grid_size;
     if (c->image.obj_size > n)
         return REFUSE(set, "image.obj_size", "%d px is larger than image.image_size, %d px", c->image.obj_size, n);
-    if (c->recon.algorithm == PRISM_ALG_DECODER && (n & (n - 1)))
+    if (network(c) && (n & (n - 1)))
         return REFUSE(set, "image.image_size", "%d is not a power of two, which algorithm decoder needs; nearest: %g or %g", n,
                       exp2(floor(log2(n))), exp2(ceil(log2(n))));
     if (c->telescope.sample_diameter > n)
@@ -181,11 +187,11 @@ static int check_files_and_model(const struct prism_config_set *set, const struc
         return REFUSE(set, "telescope.pattern_fn", "csv needs a file of centres in %s", "telescope.csv");
     if (!csv && c->telescope.csv[0])
         return REFUSE(set, "telescope.csv", "'%.100s' would not be read; expected telescope.pattern_fn csv", c->telescope.csv);
-    if (c->recon.algorithm == PRISM_ALG_DECODER && d->n_upsample && 4 << d->n_upsample < c->image.obj_size)
+    if (network(c) && d->n_upsample && 4 << d->n_upsample < c->image.obj_size)
         return REFUSE(set, "model.n_upsample", "%d doublings of 4 px make %d px, less than image.obj_size, %d px; give more, or 0",
                       d->n_upsample, 4 << d->n_upsample, c->image.obj_size);
     enum prism_precision p = c->recon.precision;
-    if (c->recon.algorithm == PRISM_ALG_DECODER && d->no_norm && (p == PRISM_PRECISION_BF16 || p == PRISM_PRECISION_FP16))
+    if (network(c) && d->no_norm && (p == PRISM_PRECISION_BF16 || p == PRISM_PRECISION_FP16))
         return REFUSE(set, "training.precision",
                       "%s needs normalisation to keep activations in range; use model.use_bn true, or fp32",
                       p == PRISM_PRECISION_BF16 ? "bf16" : "fp16");

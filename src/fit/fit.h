@@ -314,6 +314,8 @@ int prismi_trainer_look(struct prismi_trainer *t);
  * average is not finite; waits. finite() leaves the pending losses out. */
 int prismi_trainer_sound(struct prismi_trainer *t);
 int prismi_trainer_finite(struct prismi_trainer *t);
+/* The last step is done: PRISM_EDIVERGED where the output is not finite. */
+int prismi_trainer_finish(struct prismi_trainer *t);
 int prismi_trainer_snapshot(struct prismi_trainer *t);
 /* The output of the values as they are, without a training step. */
 int prismi_trainer_output(struct prismi_trainer *t, prism_mem *x);

@@ -101,6 +101,13 @@ int prismi_trainer_finite(struct prismi_trainer *t)
     return t->st.averaged > 0 ? check_energy(t, t->average, "the energy of the averaged output") : 0;
 }
 
+int prismi_trainer_finish(struct prismi_trainer *t)
+{
+    PRISM_TRY(prismi_trainer_finite(t));
+    t->st.phase = PRISM_PHASE_DONE;
+    return 0;
+}
+
 int prismi_trainer_sound(struct prismi_trainer *t)
 {
     if (t->st.pending)

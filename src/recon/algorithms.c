@@ -30,8 +30,15 @@ const struct prismi_strategy *prismi_strategy_of(const struct prism_recon_params
     return in_range(p) ? algorithms[p->algorithm].strategies[p->training.objective] : NULL;
 }
 
-unsigned prismi_algorithm_when(const struct prism_recon_params *p)
+unsigned prismi_params_when(const struct prism_recon_params *p)
 {
     const struct prismi_strategy *strategy = prismi_strategy_of(p);
-    return (in_range(p) ? algorithms[p->algorithm].when : 0) | (strategy ? strategy->when : PRISMI_WHEN_TRAINED);
+    const struct prism_training_params *t = &p->training;
+    unsigned when =
+        PRISMI_WHEN_ALWAYS | (in_range(p) ? algorithms[p->algorithm].when : 0) | (strategy ? strategy->when : PRISMI_WHEN_TRAINED);
+    if (when & PRISMI_WHEN_PROGRESSIVE && t->adaptive)
+        when |= PRISMI_WHEN_ADAPTIVE;
+    if (when & PRISMI_WHEN_DECODER && t->init_target == PRISM_TARGET_PROJECTION && t->init_steps > 0)
+        when |= PRISMI_WHEN_FIRST_PROJECTIONS;
+    return when;
 }

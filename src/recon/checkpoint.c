@@ -23,7 +23,7 @@ static void about(const void *owner, struct prismi_lines *t)
         *d = *prism_net_params(s->net); /* with zeros resolved */
     for (int i = d->n_channels; i < PRISM_MAX_CHANNELS; i++)
         d->channels[i] = 0;
-    prismi_params_lines(t, &p, prism_dataset_params(s->ds));
+    prismi_params_lines(t, &p, prismi_params_when(&p), prism_dataset_params(s->ds));
     prismi_line(t, "samples=%d", s->n);
     prismi_line(t, "data=%016llx", (unsigned long long)prismi_dataset_hash(s->ds));
 }

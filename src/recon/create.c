@@ -12,7 +12,7 @@ static enum prism_dtype real_type(enum prism_precision p)
 static int check(struct prism_dev *dev, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
-    PRISM_TRY(prismi_params_check(ctx, p));
+    PRISM_TRY(prismi_params_check(ctx, p, prismi_params_when(p)));
     const struct prismi_algorithm *algorithm = prismi_algorithm_of(p);
     const struct prismi_strategy *strategy = prismi_strategy_of(p);
     if (!(dev->caps.dtypes & 1u << real_type(p->precision)))
@@ -25,22 +25,6 @@ static int check(struct prism_dev *dev, const struct prism_recon_params *p, cons
     if (algorithm->check)
         PRISM_TRY(algorithm->check(ctx, p));
     return strategy->check ? strategy->check(ctx, p, dp) : 0;
-}
-
-struct prismi_term_params prismi_term_params_of(const struct prism_session *s, int batch)
-{
-    const struct prism_training_params *t = &s->par.training;
-    struct prismi_term_params tp = {.dtype = s->dtype,
-                                    .complex_object = s->model.complex_output,
-                                    .batch = batch,
-                                    .ssim = t->loss_weights[PRISM_LOSS_SSIM] > 0,
-                                    .ms_ssim = t->loss_weights[PRISM_LOSS_MS_SSIM] > 0,
-                                    .no_normalize = t->no_normalize};
-    int kinds = 0;
-    for (int i = 0; i < PRISM_LOSS_COUNT; i++)
-        kinds += t->loss_weights[i] > 0;
-    tp.composite = kinds > 1;
-    return tp;
 }
 
 /* ---- the session ---- */

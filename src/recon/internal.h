@@ -208,7 +208,6 @@ struct prismi_algorithm {
 /* NULL where a value is out of range, or there is no such strategy. */
 const struct prismi_algorithm *prismi_algorithm_of(const struct prism_recon_params *p);
 const struct prismi_strategy *prismi_strategy_of(const struct prism_recon_params *p);
-unsigned prismi_algorithm_when(const struct prism_recon_params *p);
 
 /* models.c */
 int prismi_check_network(struct prism_ctx *ctx, const struct prism_recon_params *p);
@@ -250,8 +249,6 @@ struct prism_session {
 /* initial.c */
 int prismi_initial_step(struct prism_session *s);
 int prismi_fit_begin(struct prism_session *s); /* from initialisation, or from nothing, to the strategy's phase */
-/* The last step is done: PRISM_EDIVERGED where the output is not finite. */
-int prismi_finish(struct prism_session *s);
 
 /* Which terms a session's loss needs; the rest of the parameters is the caller's. */
 struct prismi_term_params prismi_term_params_of(const struct prism_session *s, int batch);

@@ -56,7 +56,7 @@ static int step(struct prism_session *s)
     bool averaging = t->average > 0 && (double)at >= (1 - t->average) * t->max_steps, last = at + 1 == t->max_steps;
     prismi_order_batch(&j->order, at, j->batch, j->index);
     PRISM_TRY(prismi_trainer_step(&s->trainer, j->index, averaging, last));
-    return last ? prismi_finish(s) : 0;
+    return last ? prismi_trainer_finish(&s->trainer) : 0;
 }
 
 static int64_t total_steps(const struct prism_session *s)

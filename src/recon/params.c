@@ -83,14 +83,6 @@ const struct prismi_param_row *prismi_param_rows(size_t *n)
     return table;
 }
 
-unsigned prismi_params_when(const struct prism_recon_params *p)
-{
-    const struct prism_training_params *t = &p->training;
-    unsigned when = ALWAYS | prismi_algorithm_when(p);
-    return when | (when & PROGRESSIVE && t->adaptive ? ADAPTIVE : 0) |
-           (when & DECODER && t->init_target == PRISM_TARGET_PROJECTION && t->init_steps > 0 ? FIRST_PROJECTIONS : 0);
-}
-
 static unsigned data_when(const struct prism_dataset_params *p)
 {
     return ALWAYS | (prismi_instrument_kinds[p->instrument].lengths ? LENGTHS : 0);
@@ -194,9 +186,9 @@ static int check_fields(struct prism_ctx *ctx, const void *params, bool data, un
     return 0;
 }
 
-int prismi_params_check(struct prism_ctx *ctx, const struct prism_recon_params *p)
+int prismi_params_check(struct prism_ctx *ctx, const struct prism_recon_params *p, unsigned when)
 {
-    return check_fields(ctx, p, false, prismi_params_when(p));
+    return check_fields(ctx, p, false, when);
 }
 
 int prismi_data_params_check(struct prism_ctx *ctx, const struct prism_dataset_params *p)
@@ -251,9 +243,10 @@ void prismi_data_params_lines(struct prismi_lines *t, const struct prism_dataset
     write_lines(t, d, true, data_when(d));
 }
 
-void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params *p, const struct prism_dataset_params *d)
+void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params *p, unsigned when,
+                         const struct prism_dataset_params *d)
 {
-    write_lines(t, p, false, prismi_params_when(p));
+    write_lines(t, p, false, when);
     prismi_data_params_lines(t, d);
 }
 

@@ -54,7 +54,7 @@ extern const char *const PRISMI_NAMES(algorithm)[], *const PRISMI_NAMES(aperture
     *const PRISMI_NAMES(schedule)[], *const PRISMI_NAMES(target)[], *const PRISMI_NAMES(precision)[];
 
 /* Every parameter that matters is in its range: 0, or PRISM_EINVAL naming the parameter, its value and the range. */
-int prismi_params_check(struct prism_ctx *ctx, const struct prism_recon_params *p);
+int prismi_params_check(struct prism_ctx *ctx, const struct prism_recon_params *p, unsigned when);
 int prismi_data_params_check(struct prism_ctx *ctx, const struct prism_dataset_params *p);
 /* Does the instrument read lengths, and its propagator as well? */
 bool prismi_data_params_lengths(const struct prism_dataset_params *p);
@@ -67,7 +67,8 @@ bool prismi_data_params_lengths(const struct prism_dataset_params *p);
 
 /* A line for every parameter that matters and is not free; those of a data set are headed with "data.". */
 void prismi_data_params_lines(struct prismi_lines *t, const struct prism_dataset_params *d);
-void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params *p, const struct prism_dataset_params *d);
+void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params *p, unsigned when,
+                         const struct prism_dataset_params *d);
 /* PRISM_EINVAL with the sentence that refuses the file of theirs, a parameter in it being spelled as the user does. */
 int prismi_lines_refuse(struct prism_ctx *ctx, const char *path, const struct prismi_difference *d);
 

@@ -66,13 +66,6 @@ void prismi_initial_release(struct prismi_initial *in)
 
 /* ---- phases ---- */
 
-int prismi_finish(struct prism_session *s)
-{
-    PRISM_TRY(prismi_trainer_finite(&s->trainer));
-    s->trainer.st.phase = PRISM_PHASE_DONE;
-    return 0;
-}
-
 int prismi_fit_begin(struct prism_session *s)
 {
     struct prismi_state *st = &s->trainer.st;

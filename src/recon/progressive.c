@@ -249,7 +249,7 @@ static int next_pass_or_end(struct prism_session *s)
     if (next_sample(s) < s->n)
         return 0;
     if (p->now.n_failed == 0 || p->now.pass >= s->par.training.max_retries)
-        return prismi_finish(s);
+        return prismi_trainer_finish(&s->trainer);
     if (t->st.phase != PRISM_PHASE_RETRY) {
         t->st.phase_step = t->st.averaged = 0; /* the average is of what the retries are to better */
         if (t->average)

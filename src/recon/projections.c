@@ -185,7 +185,7 @@ static int step(struct prism_session *s)
     PRISM_TRY(prismi_trainer_look(&s->trainer));
     PRISM_TRY(prismi_trainer_finite(&s->trainer));
     PRISM_TRY(prismi_trainer_snapshot(&s->trainer));
-    return loop + 1 == par->loops ? prismi_finish(s) : 0;
+    return loop + 1 == par->loops ? prismi_trainer_finish(&s->trainer) : 0;
 }
 
 static int64_t total_steps(const struct prism_session *s)

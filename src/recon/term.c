@@ -108,3 +108,19 @@ int prismi_term_backward(struct prismi_term *term, prism_mem gx)
                          term->halfway ? term->instrument->ops->misfit_gradient(term->instrument, gx)
                                        : prism_linop_adjoint(&term->instrument->op, gx, term->field));
 }
+
+struct prismi_term_params prismi_term_params_of(const struct prism_session *s, int batch)
+{
+    const struct prism_training_params *t = &s->par.training;
+    struct prismi_term_params tp = {.dtype = s->dtype,
+                                    .complex_object = s->model.complex_output,
+                                    .batch = batch,
+                                    .ssim = t->loss_weights[PRISM_LOSS_SSIM] > 0,
+                                    .ms_ssim = t->loss_weights[PRISM_LOSS_MS_SSIM] > 0,
+                                    .no_normalize = t->no_normalize};
+    int kinds = 0;
+    for (int i = 0; i < PRISM_LOSS_COUNT; i++)
+        kinds += t->loss_weights[i] > 0;
+    tp.composite = kinds > 1;
+    return tp;
+}

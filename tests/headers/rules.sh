@@ -33,7 +33,7 @@ floors() {
 }
 # Names of sections, from the tables of keys themselves.
 sections=$(grep -ohE '"[a-z]+\.[a-z_]+"' src/config/schema.c src/recon/params.def 2>/dev/null | tr -d '"' | cut -d. -f1 | sort -u | paste -sd'|')
-echo 1..14
+echo 1..15
 rule "the library above the seam names no backend's library" "$(code 'cuda|fftw|cblas|openblas|omp_|pragma omp' $above | grep -v 'PRISMI_')"
 rule "the library prints nothing" "$(code '(^|[^a-z_])(printf|puts|perror|fputs|fprintf) *\(' src --include=*.c --include=*.h | grep -vE '^src/(cli|program)/')"
 rule "the library neither aborts nor exits" "$(code '(^|[^a-z_])(abort|exit|_exit) *\(' src --include=*.c --include=*.h | grep -vE '^src/(cli|program)/')"
@@ -48,4 +48,5 @@ rule "no promises left behind" "$(grep -rnE 'TODO|FIXME|(^|[^X])XXX([^X]|$)|HACK
 rule "folders stand on their floors: each includes what is below it" "$(floors)"
 rule "the commands know nothing of the benchmarks, and they nothing of the commands" "$(code 'bench\.h|rows\.h|benchmarks/' src/cli src/program; grep -rn '"cli/' benchmarks --include=*.c --include=*.h)"
 rule "a configuration's keys are spelled in their tables and by the programs alone" "$(code "\"([^\"]*[ '(])?($sections)\\.[a-z_]+" src --include=*.c --include=*.h | grep -vE '^src/(config|cli|program)/' | grep -v '#include'; [ -n "$sections" ] || echo no sections found)"
+rule "no branch on a kind of run or instrument but in its own file and in the tables" "$(code '(==|!=|case|switch.*) *PRISM_(ALG|OBJ|INSTRUMENT)_[A-Z]|PRISM_(ALG|OBJ|INSTRUMENT)_[A-Z]+ *(==|!=|\?)|(strategy|kind)->name,|(strategy|instrument) *(==|!=) *&' src --include=*.c --include=*.h | grep -vE '^src/recon/(params|joint|progressive|projections)\.c:|^src/optics/(subaperture|propagated|identity)\.c:')"
 exit $bad

@@ -68,7 +68,7 @@ static struct prism_recon_params base_for(const struct prismi_param_row *row)
 
 static void expect(const struct prismi_param_row *row, void *params, bool accepted)
 {
-    int status = row->data ? prismi_data_params_check(ctx, params) : prismi_params_check(ctx, params);
+    int status = row->data ? prismi_data_params_check(ctx, params) : prismi_params_check(ctx, params, prismi_params_when(params));
     ck_assert_msg(status == (accepted ? 0 : PRISM_EINVAL), "%s: status %d", row->name, status);
     if (!accepted)
         ck_assert_msg(strstr(prism_ctx_error(ctx)->text, capitals(row->name)), "\"%s\" does not name %s", prism_ctx_error(ctx)->text,
@@ -157,15 +157,15 @@ START_TEST(what_does_not_matter_is_not_checked)
     struct prism_recon_params par = p.par;
     par.mopie = (struct prism_mopie_params){.loops = -1};
     par.training.n_epochs = par.training.patience = 0;
-    ck_assert_int_eq(prismi_params_check(ctx, &par), 0);
+    ck_assert_int_eq(prismi_params_check(ctx, &par, prismi_params_when(&par)), 0);
     par.training.objective = PRISM_OBJ_PROGRESSIVE;
-    ck_assert_int_eq(prismi_params_check(ctx, &par), PRISM_EINVAL);
+    ck_assert_int_eq(prismi_params_check(ctx, &par, prismi_params_when(&par)), PRISM_EINVAL);
     par.training.n_epochs = 1;
-    ck_assert_int_eq(prismi_params_check(ctx, &par), 0);
+    ck_assert_int_eq(prismi_params_check(ctx, &par, prismi_params_when(&par)), 0);
     par.training.adaptive = true;
-    ck_assert_int_eq(prismi_params_check(ctx, &par), PRISM_EINVAL);
+    ck_assert_int_eq(prismi_params_check(ctx, &par, prismi_params_when(&par)), PRISM_EINVAL);
     par = (struct prism_recon_params){.algorithm = PRISM_ALG_MOPIE, .mopie = {.loops = 1, .lr_obj = 1}};
-    ck_assert_int_eq(prismi_params_check(ctx, &par), 0);
+    ck_assert_int_eq(prismi_params_check(ctx, &par, prismi_params_when(&par)), 0);
 }
 END_TEST
 
@@ -462,7 +462,7 @@ START_TEST(defaults_are_the_table)
     struct prism_recon_params d;
     memset(&d, 0x5a, sizeof d);
     prism_recon_params_default(&d);
-    ck_assert_int_eq(prismi_params_check(ctx, &d), 0);
+    ck_assert_int_eq(prismi_params_check(ctx, &d, prismi_params_when(&d)), 0);
     ck_assert_int_eq(d.algorithm, PRISM_ALG_DECODER);
     ck_assert_double_eq(d.training.lr, 0.004);
     ck_assert_double_eq(d.training.loss_weights[PRISM_LOSS_L1], 1);
@@ -485,7 +485,7 @@ START_TEST(names_are_the_librarys_without_a_callback)
     par.training.adaptive = true;
     par.training.objective = PRISM_OBJ_PROGRESSIVE;
     par.training.patience = 0;
-    ck_assert_int_eq(prismi_params_check(plain, &par), PRISM_EINVAL);
+    ck_assert_int_eq(prismi_params_check(plain, &par, prismi_params_when(&par)), PRISM_EINVAL);
     ck_assert_str_eq(prism_ctx_error(plain)->text, "training.patience is 0; it must lie in 1..2147483647");
     prism_ctx_destroy(&plain);
 }
