@@ -26,7 +26,7 @@ extern "C" {
 #define PRISM_BACKEND_ABI 5u
 #define PRISM_BACKEND_ENTRY "prism_backend_entry" /* const struct prism_backend *prism_backend_entry(void) */
 
-enum prism_dtype { PRISM_F32, PRISM_F64, PRISM_CF32, PRISM_CF64, PRISM_I32, PRISM_F16, PRISM_BF16, PRISM_DTYPE_COUNT };
+enum prism_dtype { PRISM_F32, PRISM_F64, PRISM_CF32, PRISM_CF64, PRISM_I32, PRISM_F16, PRISM_BF16, PRISM_U8, PRISM_DTYPE_COUNT };
 
 typedef unsigned char *prism_mem; /* device address; arithmetic allowed, dereference only inside a backend */
 
@@ -448,7 +448,7 @@ struct prism_backend {
 
 static inline size_t prism_dtype_size(enum prism_dtype t)
 {
-    return t == PRISM_CF64 ? 16 : t == PRISM_F64 || t == PRISM_CF32 ? 8 : t == PRISM_F16 || t == PRISM_BF16 ? 2 : 4;
+    return t == PRISM_CF64 ? 16 : t == PRISM_F64 || t == PRISM_CF32 ? 8 : t == PRISM_F16 || t == PRISM_BF16 ? 2 : t == PRISM_U8 ? 1 : 4;
 }
 static inline enum prism_dtype prism_dtype_complex(enum prism_dtype t)
 {
@@ -469,6 +469,8 @@ static inline size_t prism_map_operand_bytes(char kind, enum prism_dtype t, size
         return 2 * real * rows * cols;
     case 'f':
         return 4 * rows * cols;
+    case 'b':
+        return rows * cols;
     case 'r':
         return real * rows;
     case 'i':

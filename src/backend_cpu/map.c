@@ -354,6 +354,8 @@ int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dt
         loss_scale(args, cols);
     else if (op == PRISM_MAP_MS_SSIM)
         ms_ssim(args, rows, cols);
+    else if (op == PRISM_MAP_FROM_U8 || op == PRISM_MAP_TO_U8)
+        R(prismi_cpu_bytes)(dev, op, rows * cols, args);
     else if (!is_adam(op) || !adam_skips((const float *)args->x[1]))
         sweep(dev, op, rows, cols, args);
     return 0;

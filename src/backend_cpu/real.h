@@ -149,6 +149,8 @@ int R(prismi_cpu_spectrum_adj)(struct prism_dev *dev, const struct prism_spectru
 int R(prismi_cpu_window)(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x);
 int R(prismi_cpu_blur)(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
                        prism_mem taps);
+/* Maps FROM_U8 and TO_U8 of n elements. */
+void R(prismi_cpu_bytes)(struct prism_dev *dev, enum prism_map op, size_t n, const struct prism_map_args *args);
 int R(prismi_cpu_pool_fwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x);
 int R(prismi_cpu_pool_bwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index);
 int R(prismi_cpu_scatter_add)(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight);

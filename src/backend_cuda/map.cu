@@ -405,6 +405,26 @@ template <class T> __global__ void __launch_bounds__(THREADS) ms_ssim(fixed<T> f
     f.y[1][c] = k * (1 - product);
 }
 
+/* ---- U8: one element a thread ---- */
+
+template <class T> __global__ void __launch_bounds__(THREADS) from_bytes(fixed<T> f, size_t n)
+{
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+
+    if (i < n)
+        f.y[0][i] = f.s[0] * reinterpret_cast<const unsigned char *>(f.x[0])[i] + f.s[1];
+}
+
+template <class T> __global__ void __launch_bounds__(THREADS) to_bytes(fixed<T> f, size_t n)
+{
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+
+    if (i >= n)
+        return;
+    const T v = f.s[0] * f.x[0][i] + f.s[1];
+    reinterpret_cast<unsigned char *>(f.y[0])[i] = v > 0 ? (unsigned char)rint(v < 255 ? v : T(255)) : 0;
+}
+
 /* ---- host ---- */
 
 template <class T> fixed<T> make_fixed(size_t rows, size_t cols, const struct prism_map_args *a)
@@ -456,6 +476,10 @@ template <class T> struct op_loss_scale {
 };
 template <class T> struct op_ms_ssim {
 };
+template <class T> struct op_from_u8 {
+};
+template <class T> struct op_to_u8 {
+};
 
 template <class S> int launch(S, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
 {
@@ -480,6 +504,19 @@ template <class T>
 int launch(op_ms_ssim<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
 {
     return cu_launch(dev, "MS-SSIM", ms_ssim<T>, dim3(cu_blocks(cols, THREADS)), dim3(THREADS), make_fixed<T>(rows, cols, args), rows);
+}
+
+template <class T>
+int launch(op_from_u8<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+{
+    return cu_launch(dev, "conversion from bytes", from_bytes<T>, dim3(cu_blocks(rows * cols, THREADS)), dim3(THREADS),
+                     make_fixed<T>(rows, cols, args), rows * cols);
+}
+template <class T>
+int launch(op_to_u8<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+{
+    return cu_launch(dev, "conversion to bytes", to_bytes<T>, dim3(cu_blocks(rows * cols, THREADS)), dim3(THREADS),
+                     make_fixed<T>(rows, cols, args), rows * cols);
 }
 
 /* Whether an operation is one of T: those with a half operand are of half, all others of real numbers. */

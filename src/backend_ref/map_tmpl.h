@@ -105,6 +105,21 @@ static void T(map_norm_bwd)(size_t rows, size_t cols, const struct prism_map_arg
     EACH y[i] = gamma[r] * rstd[r] * (x0[i] - (sum[r] + x1[i] * dot[r]) / (REAL)(cols * (rows / period_of(rows, a))));
 }
 
+static void T(map_bytes)(enum prism_map op, size_t n, const struct prism_map_args *a)
+{
+    REAL *y = (void *)a->y[0], s0 = (REAL)a->s[0], s1 = (REAL)a->s[1];
+    const REAL *x = (void *)a->x[0];
+    uint8_t *to = a->y[0];
+    const uint8_t *from = a->x[0];
+
+    for (size_t i = 0; i < n && op == PRISM_MAP_FROM_U8; i++)
+        y[i] = s0 * from[i] + s1;
+    for (size_t i = 0; i < n && op == PRISM_MAP_TO_U8; i++) {
+        REAL v = s0 * x[i] + s1;
+        to[i] = v > 0 ? (uint8_t)rint(v < 255 ? v : 255) : 0;
+    }
+}
+
 static void T(map_gather_row)(size_t rows, size_t cols, const struct prism_map_args *a)
 {
     REAL *y = (void *)a->y[0];
@@ -271,6 +286,8 @@ static void T(map)(enum prism_map op, size_t rows, size_t cols, const struct pri
         T(map_ssim_grad)(rows, cols, a);
     else if (op == PRISM_MAP_SSIM || op == PRISM_MAP_SSIM_CS)
         T(map_ssim)(op, rows, cols, a);
+    else if (op == PRISM_MAP_FROM_U8 || op == PRISM_MAP_TO_U8)
+        T(map_bytes)(op, rows * cols, a);
     else if (op == PRISM_MAP_GATHER_ROW)
         T(map_gather_row)(rows, cols, a);
     else if (op == PRISM_MAP_NORM_BWD)

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-static const char *const dtype_names[PRISM_DTYPE_COUNT] = {"f32", "f64", "cf32", "cf64", "i32", "f16", "bf16"};
+static const char *const dtype_names[PRISM_DTYPE_COUNT] = {"f32", "f64", "cf32", "cf64", "i32", "f16", "bf16", "u8"};
 
 #define FRESH(n) (!*(n)->label)
 #define LABEL(n, ...) snprintf((n)->label, sizeof(n)->label, __VA_ARGS__)

@@ -325,6 +325,23 @@ static void check_cplx(void)
 
 /* ---- real maps without a check of their own above ---- */
 
+static void check_bytes(void)
+{
+    const double x[] = {-3, 0.25, 0.75, 1.25, 1.2500001, 127.25, 1e9, NAN, -INFINITY, INFINITY};
+    const unsigned char expected[] = {0, 0, 2, 2, 3, 254, 255, 0, 0, 255}, from[] = {0, 1, 255};
+    enum { COUNT = sizeof x / sizeof *x };
+    unsigned char y[COUNT];
+    double back[3], wrong = 0;
+
+    struct prism_map_args to = {.y = {y}, .x = {MEM(x)}, .s = {2}}, real = {.y = {MEM(back)}, .x = {MEM(from)}, .s = {0.5, -1}};
+    ref->ops->map(ref, PRISM_MAP_TO_U8, PRISM_F64, 1, COUNT, &to);
+    for (int i = 0; i < COUNT; i++)
+        wrong += y[i] != expected[i];
+    expect(wrong, 0, "to_u8: halves to even, clamped, NaN gives 0");
+    ref->ops->map(ref, PRISM_MAP_FROM_U8, PRISM_F64, 1, 3, &real);
+    expect(fabs(back[0] + 1) + fabs(back[1] + 0.5) + fabs(back[2] - 126.5), 0, "from_u8");
+}
+
 static void check_real(void)
 {
     double *x = random_reals(N), *z = random_reals(N), *row = random_reals(ROWS), *shift = random_reals(ROWS), *y = reals(N);
@@ -521,6 +538,7 @@ void check_elementwise(void)
     check_half(PRISM_BF16, "bf16");
     check_cplx();
     check_real();
+    check_bytes();
     check_reduce();
     for (int k = 0; k < PRISM_ACT_COUNT; k++)
         check_norm((enum prism_act)k);

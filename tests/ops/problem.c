@@ -119,6 +119,8 @@ static size_t scalar_size(const struct operand *o, enum prism_dtype dtype)
 {
     if (o->kind == INDEX)
         return sizeof(int32_t);
+    if (o->kind == BYTE)
+        return 1;
     return dtype == PRISM_F64 ? sizeof(double) : o->kind == HALF && case_half(dtype) ? sizeof(uint16_t) : sizeof(float);
 }
 
@@ -134,11 +136,14 @@ static void encode(unsigned char *to, const struct operand *o, enum prism_dtype 
         double f64;
         int32_t i32;
         uint16_t half;
+        uint8_t byte;
     } u;
 
     for (size_t k = 0; k < o->n; k++) {
         if (o->kind == INDEX)
             u.i32 = (int32_t)o->value[k];
+        else if (o->kind == BYTE)
+            u.byte = (uint8_t)o->value[k];
         else if (o->kind == HALF && case_half(dtype))
             u.half = half_encode(dtype, o->value[k]);
         else if (dtype == PRISM_F64)
@@ -162,6 +167,8 @@ static double *decode(const unsigned char *from, const struct operand *o, enum p
         if (o->kind == INDEX) {
             memcpy(&i32, from + k * sizeof i32, sizeof i32);
             value[k] = i32;
+        } else if (o->kind == BYTE) {
+            value[k] = from[k];
         } else if (dtype == PRISM_F64) {
             memcpy(&value[k], from + k * sizeof(double), sizeof(double));
         } else if (o->kind == HALF && case_half(dtype)) {

@@ -9,7 +9,8 @@ enum kind {
     REAL,
     HALF, /* real, but half in a problem in half precision */
     CPLX,
-    INDEX
+    INDEX,
+    BYTE
 };
 enum role {
     IN,      /* must be unchanged afterwards */

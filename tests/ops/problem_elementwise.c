@@ -9,8 +9,8 @@
 enum { GROWTH_STEPS = 20 };
 
 /* values: one letter per operand, outputs first. r any of [-1, 1] (complex elements with zeros and tiny moduli among
- * them), p positive, w wide (for activations), s variance-like, n of all magnitudes; l the state of a loss scale, k its
- * checks; t and i as their kinds have it. Kinds are maps.def's. limit in epsilons: two or three roundings are 4, a
+ * them), p positive, w wide (for activations), s variance-like, n of all magnitudes; b bytes, q numbers around
+ * theirs, ties and NaN; l the state of a loss scale, k its checks; t and i as their kinds have it. Kinds are maps.def's. limit in epsilons: two or three roundings are 4, a
  * division, a root or a cancelling sum 8, a transcendental function 16. */
 static const struct map_spec {
     const char *values;
@@ -49,6 +49,8 @@ static const struct map_spec {
     [PRISM_MAP_NARROW] = {"rn", 0, {0}},
     [PRISM_MAP_WIDEN] = {"rn", 0, {0}},
     [PRISM_MAP_LOSS_SCALE] = {"lrk", 0, {GROWTH_STEPS, 2, 0.5}},
+    [PRISM_MAP_FROM_U8] = {"rb", 4, {1 / 255.0, -0.5}},
+    [PRISM_MAP_TO_U8] = {"rq", 0, {2, 0.5}},
     [PRISM_MAP_MS_SSIM] = {"rrppp", 64, {0.7, 0.25}}, /* a product of up to 65 powers */
 };
 
@@ -128,9 +130,9 @@ static void fill_loss_scale(struct problem *p, char letter, int i)
 static int map_operand(struct problem *p, char what, char letter, enum role role, double limit)
 {
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
-    enum kind kind = what == 'i' ? INDEX : strchr("ck", what) ? CPLX : what == 'h' ? HALF : REAL;
+    enum kind kind = what == 'i' ? INDEX : strchr("ck", what) ? CPLX : what == 'h' ? HALF : what == 'b' ? BYTE : REAL;
     size_t held = strchr("ri", what) ? (size_t)case_int(p->text, "period", (int)rows) : rows;
-    size_t n = prism_map_operand_bytes(what, PRISM_F32, held, cols) / prism_dtype_size(PRISM_F32);
+    size_t n = prism_map_operand_bytes(what, PRISM_F32, held, cols) / (kind == BYTE ? 1 : prism_dtype_size(PRISM_F32));
     double *v;
     int i;
 
@@ -152,6 +154,10 @@ static int map_operand(struct problem *p, char what, char letter, enum role role
     for (size_t k = 0; k < n; k++) {
         if (letter == 'i')
             v[k] = (double)((k * 7 + 3) % rows); /* a permutation, or rows twice and never */
+        if (letter == 'b')
+            v[k] = floor(127.5 * (v[k] + 1));
+        if (letter == 'q') /* eighths: exact, as twice that and a half is */
+            v[k] = k % 31 == 4 ? NAN : k % 31 == 9 ? INFINITY : k % 31 == 14 ? -INFINITY : floor(640 * v[k]) / 8 + 60;
         if (letter == 's')
             v[k] += 2.5; /* W x^2 - mu^2 stays above 0 */
         if (what == 'c' && k % 62 < 4)
