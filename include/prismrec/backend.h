@@ -124,8 +124,8 @@ enum prism_act {
 };
 
 /* Elementwise operations on [rows,cols], of outputs y0..y3, inputs x0..x5 and scalars s0..s2. maps.def lists them with their
- * formulas and the kinds of their operands. In place ok for every output that shares its index with the input read (y[i] from x[i]).
- * The dtype given is the real one; complex operands are its twin. */
+ * formulas and the kinds of their operands. In place ok for every output that shares its index with the input read (y[i] from
+ * x[i]). The dtype given is the real one; complex operands are its twin. */
 enum prism_map {
 #define PRISM_MAP_ROW(NAME, name, y, x, acts) PRISM_MAP_##NAME,
 #include "prismrec/maps.def"
@@ -153,8 +153,8 @@ enum prism_reduce {
     PRISM_REDUCE_COUNT
 };
 
-/* y[p,i,j] = x[p, i-dy, j-dx] where that exists, else 0: pad and crop. A batch of n images of c channels is n c planes. Its adjoint is the same with shapes exchanged and
- * offsets negated. */
+/* y[p,i,j] = x[p, i-dy, j-dx] where that exists, else 0: pad and crop. A batch of n images of c channels is n c planes. Its adjoint
+ * is the same with shapes exchanged and offsets negated. */
 struct prism_window_desc {
     enum prism_dtype dtype; /* real or cplx */
     int planes, hy, wy, hx, wx, dy, dx;
@@ -448,7 +448,11 @@ struct prism_backend {
 
 static inline size_t prism_dtype_size(enum prism_dtype t)
 {
-    return t == PRISM_CF64 ? 16 : t == PRISM_F64 || t == PRISM_CF32 ? 8 : t == PRISM_F16 || t == PRISM_BF16 ? 2 : t == PRISM_U8 ? 1 : 4;
+    return t == PRISM_CF64                     ? 16
+           : t == PRISM_F64 || t == PRISM_CF32 ? 8
+           : t == PRISM_F16 || t == PRISM_BF16 ? 2
+           : t == PRISM_U8                     ? 1
+                                               : 4;
 }
 static inline enum prism_dtype prism_dtype_complex(enum prism_dtype t)
 {

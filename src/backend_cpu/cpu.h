@@ -20,11 +20,11 @@ enum prismi_cpu_isa { CPU_BASELINE, CPU_AVX2, CPU_AVX512, CPU_ISA_COUNT };
 struct cpu {
     int plan_effort;
     bool plain;
-    char *cache_dir;                      /* NULL = nowhere */
-    enum prismi_cpu_isa isa;              /* for the register tiles */
-    bool use_blas;                        /* dense products on OpenBLAS, else on our tiles */
-    double *partial;                      /* [2,CPU_PARTIALS] */
-    struct prismi_cpu_pool *pool;         /* NULL with one thread */
+    char *cache_dir;              /* NULL = nowhere */
+    enum prismi_cpu_isa isa;      /* for the register tiles */
+    bool use_blas;                /* dense products on OpenBLAS, else on our tiles */
+    double *partial;              /* [2,CPU_PARTIALS] */
+    struct prismi_cpu_pool *pool; /* NULL with one thread */
 };
 
 static inline struct cpu *prismi_cpu(const struct prism_dev *dev)
@@ -131,6 +131,7 @@ int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, 
 int prismi_cpu_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a);
 int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
 int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
-int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a);
+int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+                            const struct prism_field_misfit_args *a);
 
 #endif

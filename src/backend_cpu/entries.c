@@ -54,14 +54,13 @@ void prismi_cpu_conv_destroy(struct prism_conv *c)
         kernels_of(c)->conv_destroy(c);
 }
 
-int prismi_cpu_gemm_entry(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a,
-                          prism_mem b)
+int prismi_cpu_gemm_entry(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
 {
     return kernels(d->dtype)->gemm(dev, d, c, a, b);
 }
 
-int prismi_cpu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols,
-                      prism_mem y, prism_mem a, prism_mem b)
+int prismi_cpu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
+                      prism_mem a, prism_mem b)
 {
     return kernels(dtype)->reduce(dev, op, dtype, rows, cols, y, a, b);
 }
@@ -83,20 +82,17 @@ int prismi_cpu_subaperture_adj(struct prism_dev *dev, const struct prism_subaper
     return kernels(d->dtype)->subaperture_adj(dev, d, args);
 }
 
-int prismi_cpu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x,
-                    prism_mem tmp, prism_mem taps)
+int prismi_cpu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps)
 {
     return kernels(d->dtype)->blur(dev, d, y, x, tmp, taps);
 }
 
-int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d,
-                            const struct prism_norm_args *args)
+int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
 {
     return kernels(d->dtype)->norm_act_fwd(dev, d, args);
 }
 
-int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d,
-                            const struct prism_norm_args *args)
+int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
 {
     return kernels(d->dtype)->norm_act_bwd(dev, d, args);
 }
@@ -112,14 +108,12 @@ int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misf
     return kernels(d->aperture.dtype)->field_misfit(dev, d, args);
 }
 
-int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d,
-                            const struct prism_spectrum_args *a)
+int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
 {
     return kernels(d->dtype)->spectrum_fwd(dev, d, a);
 }
 
-int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d,
-                            const struct prism_spectrum_args *a)
+int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
 {
     return kernels(d->dtype)->spectrum_adj(dev, d, a);
 }

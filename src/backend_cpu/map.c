@@ -220,10 +220,8 @@ KERNEL(c_abs, y0[i] = sqrtf(RE(x0) * RE(x0) + IM(x0) * IM(x0));)
 KERNEL(c_phase, float re = RE(x1), im = IM(x1), m = sqrtf(re * re + im * im); float s = m == 0.f ? 0.f : x0[i] / m; RE(y0) = s * re;
        IM(y0) = s * im;)
 KERNEL(c_axpby, RE(y0) = s0 * RE(x0) + s1 * RE(x1); IM(y0) = s0 * IM(x0) + s1 * IM(x1);)
-KERNEL(c_mul, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c - b * d);
-       IM(y0) = s0 * (a * d + b * c);)
-KERNEL(c_mulc, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c + b * d);
-       IM(y0) = s0 * (b * c - a * d);)
+KERNEL(c_mul, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c - b * d); IM(y0) = s0 * (a * d + b * c);)
+KERNEL(c_mulc, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c + b * d); IM(y0) = s0 * (b * c - a * d);)
 KERNEL(c_clamp_abs, float re = RE(x0), im = IM(x0), m = sqrtf(re * re + im * im); float to = m < s0 ? s0 : m;
        to = to > s1 ? s1 : to; float s = m == 0.f || to == m ? 1.f : to / m; RE(y0) = s * re; IM(y0) = s * im;)
 

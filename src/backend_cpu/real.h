@@ -157,8 +157,8 @@ int R(prismi_cpu_scatter_add)(struct prism_dev *dev, const struct prism_window_d
 int R(prismi_cpu_softmax_fwd)(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
 int R(prismi_cpu_softmax_bwd)(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y);
 int R(prismi_cpu_argmax)(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
-int R(prismi_cpu_gather_create)(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
-                                struct prism_gather **out);
+int R(prismi_cpu_gather_create)(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index,
+                                const double *weight, struct prism_gather **out);
 int R(prismi_cpu_gather_fwd)(struct prism_gather *g, prism_mem y, prism_mem x);
 int R(prismi_cpu_gather_adj)(struct prism_gather *g, prism_mem gx, prism_mem gy);
 void R(prismi_cpu_gather_destroy)(struct prism_gather *g);

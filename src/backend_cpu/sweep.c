@@ -15,7 +15,8 @@ static void sweep_item(const void *arg, size_t item, int thread)
     size_t col = item % s->per_image * s->block;
 
     (void)thread;
-    s->run(s->arg, row, (image * s->rows + row) * s->cols + col, s->cols - col < s->block ? s->cols - col : s->block, s->sums + 2 * item);
+    s->run(s->arg, row, (image * s->rows + row) * s->cols + col, s->cols - col < s->block ? s->cols - col : s->block,
+           s->sums + 2 * item);
 }
 
 void prismi_cpu_sweep(const struct prism_dev *dev, size_t images, size_t rows, size_t cols, prismi_cpu_block *run,

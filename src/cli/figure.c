@@ -334,8 +334,7 @@ int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
     snprintf(detail, sizeof detail, "apertures per pixel; %d cover %.0f %% of the disc", s->n, 100 * s->stats.coverage);
     int status = prismi_canvas_create(s->ctx, h, w, prismi_paper, &canvas);
     if (!status) {
-        status =
-            prismi_panel(canvas, box, "Sampling pattern", detail, seen, s->cfg->data.grid_size, 0, hi, PRISMI_PALETTE_VIRIDIS);
+        status = prismi_panel(canvas, box, "Sampling pattern", detail, seen, s->cfg->data.grid_size, 0, hi, PRISMI_PALETTE_VIRIDIS);
         draw_centres(s, canvas, box);
     }
     if (!status)

@@ -1,6 +1,6 @@
 /* prism interp: train the dense network on the example function. */
-#include "cli/command.h"
 #include "interp/interp.h"
+#include "cli/command.h"
 
 #include <limits.h>
 #include <stdlib.h>

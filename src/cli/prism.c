@@ -6,8 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct cli_command *const commands[] = {&cli_run,     &cli_info,    &cli_keys,  &cli_presets, &cli_patterns,
-                                                     &cli_inspect, &cli_compare, &cli_interp,  &cli_bench, &cli_profile, NULL};
+static const struct cli_command *const commands[] = {&cli_run,      &cli_info,    &cli_keys,    &cli_presets,
+                                                     &cli_patterns, &cli_inspect, &cli_compare, &cli_interp,
+                                                     &cli_bench,    &cli_profile, NULL};
 const struct cli_program cli_program = {
     .name = "prism", .doc = "synthetic-aperture reconstruction with a generative decoder", .commands = commands};
 

@@ -188,8 +188,8 @@ static void print_summary(const struct run *r, const struct prism_progress *fina
     if (r->voice == VOICE_LINE && r->setup.truth)
         printf("SSIM %.4f, PSNR %.2f dB, RMSE %.2f %%, ", final->ssim, final->psnr_db, final->rmse_percent);
     if (r->voice == VOICE_LINE)
-        printf("loss %.4g after %lld steps in %.1f s\n%s: %s, curves.svg, reconstruction.npy\n", final->loss, (long long)final->step,
-               wall_s(r), r->dir.path, written);
+        printf("loss %.4g after %lld steps in %.1f s\n%s: %s, curves.svg, reconstruction.npy\n", final->loss,
+               (long long) final->step, wall_s(r), r->dir.path, written);
     if (r->voice == VOICE_JSON) {
         prismi_json_init(&j, false);
         prismi_json_open(&j, NULL, '{');

@@ -137,16 +137,15 @@ int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path, struct pr
 
 /* ---- opening ---- */
 
-#define REQUIRED(X)                                                                                                                \
-    X(alloc)                                                                                                                       \
-    X(release)                                                                                                                     \
-    X(write)                                                                                                                       \
-    X(read)                                                                                                                        \
-    X(copy)                                                                                                                        \
-    X(sync)                                                                                                                        \
-    X(fft_create) X(fft_run) X(fft_destroy) X(conv_create) X(conv_fwd) X(conv_bwd_x) X(conv_bwd_w) X(conv_destroy) X(gemm) X(map)  \
-        X(reduce) X(window) X(subaperture_fwd) X(subaperture_adj) X(blur) X(pool_fwd) X(pool_bwd) X(copy2d) X(scatter_add)         \
-            X(softmax_fwd) X(softmax_bwd) X(argmax) X(gather_create) X(gather_fwd) X(gather_adj) X(gather_destroy)
+/* The formatter makes other lines of this list each time. */
+// clang-format off
+#define REQUIRED(X)                                                                              \
+    X(alloc) X(release) X(write) X(read) X(copy) X(sync) X(fft_create) X(fft_run) X(fft_destroy) \
+    X(conv_create) X(conv_fwd) X(conv_bwd_x) X(conv_bwd_w) X(conv_destroy) X(gemm) X(map)        \
+    X(reduce) X(window) X(subaperture_fwd) X(subaperture_adj) X(blur) X(pool_fwd) X(pool_bwd)    \
+    X(copy2d) X(scatter_add) X(softmax_fwd) X(softmax_bwd) X(argmax) X(gather_create)            \
+    X(gather_fwd) X(gather_adj) X(gather_destroy)
+// clang-format on
 
 static int check_required(struct prism_ctx *ctx, const struct prism_backend *b)
 {

@@ -47,8 +47,7 @@ static int norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, 
     const struct prism_map_args normalize = {.y = {xhat}, .x = {a->x, mean, rstd}, .period = d->rows};
     const struct prism_map_args shift = {.y = {a->gx}, .x = {xhat, a->gamma, a->beta}, .period = d->rows};
     const struct prism_map_args act = {.y = {g}, .x = {g, a->gx}, .act = d->act};
-    const struct prism_map_args bwd = {
-        .y = {a->gx}, .x = {g, xhat, a->gamma, rstd, a->gbeta, a->ggamma}, .period = d->rows};
+    const struct prism_map_args bwd = {.y = {a->gx}, .x = {g, xhat, a->gamma, rstd, a->gbeta, a->ggamma}, .period = d->rows};
     PRISM_TRY(ops->map(dev, PRISM_MAP_NORMALIZE, d->dtype, rows, d->cols, &normalize));
     PRISM_TRY(ops->map(dev, PRISM_MAP_SCALE_SHIFT, d->dtype, rows, d->cols, &shift));
     PRISM_TRY(ops->map(dev, PRISM_MAP_ACT_BWD, d->dtype, rows, d->cols, &act));
@@ -138,8 +137,7 @@ int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc 
     }
     if (!a->z)
         return 0;
-    const struct prism_map_args vector = {
-        .y = {a->z, a->zm, a->zv, a->zvmax}, .x = {a->ga, a->step}, .s = {d->b1, d->b2, d->eps}};
+    const struct prism_map_args vector = {.y = {a->z, a->zm, a->zv, a->zvmax}, .x = {a->ga, a->step}, .s = {d->b1, d->b2, d->eps}};
     PRISM_TRY(ops->map(dev, op, d->dtype, 1, d->rows, &vector));
     return ops->conv_bwd_x(a->conv, a->y, a->z, a->p);
 }

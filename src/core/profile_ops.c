@@ -192,8 +192,7 @@ static struct prismi_profile_node *find_conv(struct prismi_profile *p, const cha
     uint64_t a =
         (uint64_t)d->dtype | (uint64_t)d->tf32 << 4 | (uint64_t)d->k << 8 | (uint64_t)d->stride << 24 | (uint64_t)d->pad << 40;
     struct prismi_profile_node *n =
-        find(p, name, a, (uint64_t)d->cin << 32 | (uint32_t)d->cout,
-             (uint64_t)d->n << 48 | (uint64_t)d->h << 24 | (uint32_t)d->w);
+        find(p, name, a, (uint64_t)d->cin << 32 | (uint32_t)d->cout, (uint64_t)d->n << 48 | (uint64_t)d->h << 24 | (uint32_t)d->w);
     if (FRESH(n)) {
         double in = d->cin, out = d->cout, taps = (double)d->k * d->k;
         double pixels = (double)d->n * prism_conv_out(d, d->h) * prism_conv_out(d, d->w);

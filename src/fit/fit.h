@@ -19,9 +19,9 @@ struct prismi_adam {
     int n_segments;
     size_t count;
     enum prism_dtype dtype;
-    double eps; /* 0 at plan: 1e-8 */
+    double eps;                         /* 0 at plan: 1e-8 */
     const struct prismi_fusion *fusion; /* how the update of segment 1 takes segment 0 with it; NULL: each by itself */
-    bool once; /* the next update is the only one: moments are neither read nor written */
+    bool once;                          /* the next update is the only one: moments are neither read nor written */
 };
 /* Lays the optimiser out for the parameters of a model: all but m, v, vmax, which
  * belong to the caller. */
@@ -234,13 +234,13 @@ struct prismi_comm {
 /* ---- trainer ---- */
 
 struct prismi_trainer_params {
-    int n_losses;  /* the most values of an objective */
-    bool no_adam;  /* the owner updates the values itself */
+    int n_losses; /* the most values of an objective */
+    bool no_adam; /* the owner updates the values itself */
     bool amsgrad;
-    double eps;    /* Adam's; 0 = 1e-8 */
-    bool scaled;   /* loss scaling is on */
-    bool scalable; /* it may be on where the run is resumed: its state is kept */
-    bool averages; /* outputs may be averaged */
+    double eps;                     /* Adam's; 0 = 1e-8 */
+    bool scaled;                    /* loss scaling is on */
+    bool scalable;                  /* it may be on where the run is resumed: its state is kept */
+    bool averages;                  /* outputs may be averaged */
     const struct prismi_comm *comm; /* copied; NULL: alone. Losses and the output's gradient are summed once a step */
 };
 

@@ -62,8 +62,8 @@ int prismi_trainer_look(struct prismi_trainer *t)
     const struct prismi_objective *o = t->objective;
     double sum = 0;
     char term[48];
-    PRISM_TRY(PRISMI_REGION(t->dev, "look at the loss", 0,
-                            prismi_dev_get(t->dev, t->host, t->loss_sum, t->model.dtype, (size_t)o->n)));
+    PRISM_TRY(
+        PRISMI_REGION(t->dev, "look at the loss", 0, prismi_dev_get(t->dev, t->host, t->loss_sum, t->model.dtype, (size_t)o->n)));
     PRISM_TRY(prismi_scaler_read(t->dev, &t->scaler, &t->loss_scale, &t->skipped));
     for (int i = 0; i < o->n; i++) {
         t->host[i] *= o->scale / (double)t->st.pending;

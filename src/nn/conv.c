@@ -67,8 +67,7 @@ static int conv_forward(struct prismi_layer *l)
     if (!l->conv.bias)
         return 0;
     const size_t channels = (size_t)l->out[0], pixels = (size_t)l->out[1] * (size_t)l->out[2];
-    const struct prism_map_args a = {
-        .y = {l->y}, .x = {l->y, l->param[1].info.value}, .act = l->act, .period = channels};
+    const struct prism_map_args a = {.y = {l->y}, .x = {l->y, l->param[1].info.value}, .act = l->act, .period = channels};
     return ops->map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->n * channels, pixels, &a);
 }
 

@@ -71,11 +71,8 @@ static int norm_backward(struct prismi_layer *l, const prism_mem gx[2], prism_me
     return l->dev->ops->norm_act_bwd(l->dev, &d, &a);
 }
 
-static const struct prismi_layer_ops norm_ops = {.name = "norm",
-                                                 .modules = 2,
-                                                 .infer = norm_infer,
-                                                 .forward = norm_forward,
-                                                 .backward = norm_backward};
+static const struct prismi_layer_ops norm_ops = {
+    .name = "norm", .modules = 2, .infer = norm_infer, .forward = norm_forward, .backward = norm_backward};
 
 struct prismi_layer prismi_layer_norm(enum prism_act act)
 {

@@ -73,12 +73,8 @@ static bool plausible(const void *owner, const struct prismi_loaded *state)
 
 static struct prismi_state_file file_of(struct checkpoint *c)
 {
-    return (struct prismi_state_file){.kind = "PRISMCKP",
-                                      .owner = c,
-                                      .about = about,
-                                      .refuse = prismi_lines_refuse,
-                                      .fill = fill,
-                                      .plausible = plausible};
+    return (struct prismi_state_file){
+        .kind = "PRISMCKP", .owner = c, .about = about, .refuse = prismi_lines_refuse, .fill = fill, .plausible = plausible};
 }
 
 int prism_session_save(struct prism_session *s, const char *path, const char *extra)

@@ -66,8 +66,8 @@ static const struct prismi_objective_ops data_ops = {.name = "data",
                                                      .mark_replayed = mark_replayed,
                                                      .describe = describe};
 
-int prismi_data_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params,
-                       double unmeasured, struct prismi_data *out)
+int prismi_data_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params, double unmeasured,
+                       struct prismi_data *out)
 {
     struct prismi_data *d = out;
     *d = (struct prismi_data){.describe = NULL};

@@ -126,8 +126,8 @@ struct prismi_data {
     void (*describe)(const struct prismi_data *data, int i, char *text, size_t n);
 };
 /* unmeasured: weight relative to the energy of the brightest measurement. */
-int prismi_data_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params,
-                       double unmeasured, struct prismi_data *out);
+int prismi_data_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params, double unmeasured,
+                       struct prismi_data *out);
 void prismi_data_release(struct prismi_data *data);
 
 /* ---- projections ---- */
@@ -190,7 +190,7 @@ struct prismi_strategy {
     int (*restore)(struct prism_session *s, bool loaded);
     /* Can a run be in this state? The trainer's own bounds are checked before. */
     bool (*plausible)(const struct prism_session *s, const struct prismi_loaded *state);
-    int64_t (*total_steps)(const struct prism_session *s); /* of the fit, a budget */
+    int64_t (*total_steps)(const struct prism_session *s);                       /* of the fit, a budget */
     void (*progress)(const struct prism_session *s, struct prism_progress *out); /* what it alone knows. NULL: nothing */
     void (*destroy)(struct prism_session *s); /* the state; may be called after a create that failed */
 };

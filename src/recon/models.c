@@ -14,9 +14,9 @@ static enum prism_dtype store_type(enum prism_precision p)
 int prismi_check_network(struct prism_ctx *ctx, const struct prism_recon_params *p)
 {
     if (p->decoder.no_norm && store_type(p->precision) != PRISM_F32)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %s, which needs normalisation (%s) to keep activations in range; use it, or fp32",
-                          PRISMI_RECON_NAME(ctx, precision), PRISMI_NAMES(precision)[p->precision],
-                          PRISMI_RECON_NAME(ctx, decoder.no_norm));
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL, "%s is %s, which needs normalisation (%s) to keep activations in range; use it, or fp32",
+            PRISMI_RECON_NAME(ctx, precision), PRISMI_NAMES(precision)[p->precision], PRISMI_RECON_NAME(ctx, decoder.no_norm));
     return 0;
 }
 
@@ -35,8 +35,7 @@ static int choose_store(struct prism_session *s, struct prism_decoder_params *d)
         prismi_log(s->ctx, level, "%s: backend %s has no %s here; running in fp32", PRISMI_RECON_NAME(s->ctx, precision),
                    prism_dev_backend(s->dev), name);
     else if (largest == 0 || largest < caps->half_pays_from)
-        prismi_log(s->ctx, level,
-                   "%s: %s is slower here (largest activation %zu values, threshold %zu); using fp32",
+        prismi_log(s->ctx, level, "%s: %s is slower here (largest activation %zu values, threshold %zu); using fp32",
                    PRISMI_RECON_NAME(s->ctx, precision), name, largest, caps->half_pays_from);
     else
         return 0;

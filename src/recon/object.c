@@ -39,12 +39,8 @@ static void destroy(void *self)
     prismi_object_destroy(&o);
 }
 
-static const struct prismi_model_ops object_ops = {.name = "object",
-                                                   .output = output,
-                                                   .backward = backward,
-                                                   .segments = segments,
-                                                   .constrain = constrain,
-                                                   .destroy = destroy};
+static const struct prismi_model_ops object_ops = {
+    .name = "object", .output = output, .backward = backward, .segments = segments, .constrain = constrain, .destroy = destroy};
 
 void prismi_object_model(struct prismi_object *o, struct prismi_model *out)
 {

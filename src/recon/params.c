@@ -153,9 +153,9 @@ static int check_weights(struct prism_ctx *ctx, const struct prismi_param_row *p
                               p->names[i], w[i]);
         sum += w[i];
     }
-    return fabs(sum - 1) < 0.01 ? 0
-                                : PRISM_FAIL(ctx, PRISM_EINVAL, "%s: the weights sum to %g; they must sum to 1",
-                                             prismi_spell(ctx, p->name), sum);
+    return fabs(sum - 1) < 0.01
+               ? 0
+               : PRISM_FAIL(ctx, PRISM_EINVAL, "%s: the weights sum to %g; they must sum to 1", prismi_spell(ctx, p->name), sum);
 }
 
 static int check_field(struct prism_ctx *ctx, const struct prismi_param_row *p, const void *field)

@@ -36,11 +36,11 @@ unsigned prismi_params_when(const struct prism_recon_params *p);
 struct prismi_param_row {
     const char *name, *key; /* in the library, in a configuration */
     enum prismi_param_type type;
-    bool data;           /* of struct prism_dataset_params, else of struct prism_recon_params */
-    size_t offset, size; /* of the field, bytes */
-    double low, high;    /* numbers and entries of a list: inclusive range; INT_MAX and DBL_MAX mean no limit */
-    bool positive;       /* low itself is out */
-    double def;          /* of a list: no entries; of weights: the index of the one that is 1 */
+    bool data;                /* of struct prism_dataset_params, else of struct prism_recon_params */
+    size_t offset, size;      /* of the field, bytes */
+    double low, high;         /* numbers and entries of a list: inclusive range; INT_MAX and DBL_MAX mean no limit */
+    bool positive;            /* low itself is out */
+    double def;               /* of a list: no entries; of weights: the index of the one that is 1 */
     const char *const *names; /* of choices and weights, in the order of the enum; NULL-terminated */
     unsigned when;
 };
@@ -49,9 +49,13 @@ const struct prismi_param_row *prismi_param_rows(size_t *n);
 /* Names of the enums, NULL-terminated. */
 #define PRISMI_NAMES(list) prismi_names_##list
 extern const char *const PRISMI_NAMES(algorithm)[], *const PRISMI_NAMES(aperture)[], *const PRISMI_NAMES(transform)[],
-    *const PRISMI_NAMES(instrument)[], *const PRISMI_NAMES(propagator)[],
-    *const PRISMI_NAMES(activation)[], *const PRISMI_NAMES(init)[], *const PRISMI_NAMES(objective)[], *const PRISMI_NAMES(loss)[],
-    *const PRISMI_NAMES(schedule)[], *const PRISMI_NAMES(target)[], *const PRISMI_NAMES(precision)[];
+                                                                                         *const
+    PRISMI_NAMES(instrument)[],
+        *const PRISMI_NAMES(propagator)[], *const PRISMI_NAMES(activation)[], *const PRISMI_NAMES(init)[],
+                                                                                  *const
+    PRISMI_NAMES(objective)[],
+        *const PRISMI_NAMES(loss)[], *const PRISMI_NAMES(schedule)[], *const PRISMI_NAMES(target)[],
+                                                                          *const PRISMI_NAMES(precision)[];
 
 /* Every parameter that matters is in its range: 0, or PRISM_EINVAL naming the parameter, its value and the range. */
 int prismi_params_check(struct prism_ctx *ctx, const struct prism_recon_params *p, unsigned when);

@@ -4,9 +4,9 @@
  * t_old comes from the same plan, batch and kernels as the predictions: at a sample's first step loss_old is exactly 0. With the
  * slightest difference the L1 gradient would be a pattern of signs, and Adam's first step noise. A sample of one step therefore has
  * no use for t_old: nothing is measured through a closed first mask, and compared with zeros. */
+#include "recon/progressive.h"
 #include "optics/optics_internal.h"
 #include "recon/params.h"
-#include "recon/progressive.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -88,8 +88,8 @@ static void mark(struct prism_session *s, int64_t k)
     const double *c = prism_dataset_centres(s->ds) + 2 * k;
     uint8_t *mask = of(s)->mask + grid_pixels(s);
     memset(mask + (size_t)of(s)->mask_row * s->grid, 0, (size_t)of(s)->mask_rows * s->grid);
-    prismi_aperture_mark(prismi_dev_cache(s->dev), &prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], mask, &of(s)->mask_row,
-                         &of(s)->mask_rows);
+    prismi_aperture_mark(prismi_dev_cache(s->dev), &prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], mask,
+                         &of(s)->mask_row, &of(s)->mask_rows);
 }
 
 /* The first one, on the host: what is marked joins it. */
@@ -136,7 +136,8 @@ static int set_closed(struct prism_session *s, bool closed)
     if (!closed)
         return set_mask(s, 0, of(s)->mask, 0, s->grid);
     PRISM_TRY(set_mask(s, 0, NULL, 0, s->grid));
-    return prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, grid_pixels(s), prismi_loss_target(of(s)->data.term.loss, 0), 0, 0, 0, 0, 0);
+    return prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, grid_pixels(s), prismi_loss_target(of(s)->data.term.loss, 0), 0, 0, 0, 0,
+                      0);
 }
 
 static int set_aperture(struct prism_session *s)

@@ -16,10 +16,10 @@ struct prismi_samples {
 struct prismi_progressive {
     struct prismi_data data; /* first: its describe() finds the rest from here */
     struct prismi_samples now;
-    int32_t *status;         /* [n] of the samples */
-    uint8_t *mask;           /* [2,grid,grid], as the instrument has them; follows from status and the open sample */
-    int mask_row, mask_rows; /* rows of the second mask that have open pixels */
-    bool union_closed;       /* nothing passes through the first mask in the instrument */
+    int32_t *status;                    /* [n] of the samples */
+    uint8_t *mask;                      /* [2,grid,grid], as the instrument has them; follows from status and the open sample */
+    int mask_row, mask_rows;            /* rows of the second mask that have open pixels */
+    bool union_closed;                  /* nothing passes through the first mask in the instrument */
     bool sample_done, sample_converged; /* in the last step */
     int64_t closed_sample;              /* where sample_done */
 };

@@ -47,8 +47,7 @@ int prismi_projection_create(struct prism_dev *dev, struct prism_dataset *ds, st
     int n = prism_dataset_count(ds), overlap = 1, status;
     *p = (struct prismi_projection){.dev = dev, .object = object};
     p->batch = params->parallel ? largest_divisor(n, MAX_BATCH) : 1;
-    const struct prismi_term_params tp = {
-        .dtype = object->dtype, .complex_object = object->complex_object, .batch = p->batch};
+    const struct prismi_term_params tp = {.dtype = object->dtype, .complex_object = object->complex_object, .batch = p->batch};
     size_t bytes = object->pixels * prism_dtype_size(tp.complex_object ? prism_dtype_complex(tp.dtype) : tp.dtype);
     if (params->parallel)
         PRISM_TRY(largest_overlap(prismi_dev_ctx(dev), ds, &overlap));

@@ -4,12 +4,10 @@
  *                                             for the hint
  *   fft b3 h7 w9 f32                          add `inplace` for dst == src, `factors`, `top5 rows4 left2 cols3` for a support
  *   gemm m5 n7 k9 ta tb alpha2 beta1 f32      words present or absent, alpha and beta integers
- *   map adam r3 c1001 f32                     add `scaled` for u = 0.37, `skip` for u = NaN; map act relu r3 c1001 inplace f32, add_row likewise;
- *                                             `period3` for rows that share their operands
- *   map loss_scale r1 c77 f32                 add `grow` or `full` where the row of steps completes, `nan` where it breaks
- *   reduce var r3 c1001 f32
- *   window n2 hy9 wy8 hx5 wx6 dy2 dx-1 f32    add `cplx` for complex planes
- *   spectrum h20 w18 oh7 ow6 f32              add `cplx` for a complex object, a support as for fft
+ *   map adam r3 c1001 f32                     add `scaled` for u = 0.37, `skip` for u = NaN; map act relu r3 c1001 inplace f32,
+ * add_row likewise; `period3` for rows that share their operands map loss_scale r1 c77 f32                 add `grow` or `full`
+ * where the row of steps completes, `nan` where it breaks reduce var r3 c1001 f32 window n2 hy9 wy8 hx5 wx6 dy2 dx-1 f32    add
+ * `cplx` for complex planes spectrum h20 w18 oh7 ow6 f32              add `cplx` for a complex object, a support as for fft
  *   subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open` for pupils open in parts, and told so;
  *                                                       adj: `top6 rows7` for the rows looked at
  *   blur n2 h9 w8 radius3 f32                 add `adjoint`
@@ -28,8 +26,8 @@
  *                                                       `scaled`, `skip` for u = NaN in the second step
  *   copy n1001 f32
  *
- * The first word is the operation, the second of map, reduce, norm, misfit, adam_outer, pool and dense_fit its kind, the last the precision:
- * f32, f64, and of conv, norm and map narrow and widen also f16 and bf16. */
+ * The first word is the operation, the second of map, reduce, norm, misfit, adam_outer, pool and dense_fit its kind, the last the
+ * precision: f32, f64, and of conv, norm and map narrow and widen also f16 and bf16. */
 #ifndef TEST_CASES_H
 #define TEST_CASES_H
 

@@ -392,8 +392,9 @@ static void finish_logged(const char *const *given_keys)
 START_TEST(physics_without_effect_is_said)
 {
     finish_logged((const char *[]){"wavelength=1e-6", NULL});
-    ck_assert_str_eq(logged, "--set: physics.wavelength has no effect, as image.obj_size and telescope.sample_diameter are given in "
-                             "pixels; set one of them to 0 to take it from physics");
+    ck_assert_str_eq(logged,
+                     "--set: physics.wavelength has no effect, as image.obj_size and telescope.sample_diameter are given in "
+                     "pixels; set one of them to 0 to take it from physics");
     finish_logged((const char *[]){"obj_name=titan", NULL});
     ck_assert_ptr_nonnull(strstr(logged, "physics.obj_name has no effect"));
     finish_logged((const char *[]){"obj_name=europa", NULL}); /* the default */

@@ -110,8 +110,7 @@ static struct toy *new_toy(const struct prismi_comm *comm)
     prismi_arena_add(&y->arena, N * sizeof(double), &y->diff);
     MUST(prismi_arena_bind(&y->arena, dev));
     MUST(prismi_dev_put(dev, y->target, PRISM_F64, target, ROWS * N));
-    y->model = (struct prismi_model){
-        .ops = &model_ops, .self = y, .dtype = PRISM_F64, .n_output = N, .values = y->v, .count = N};
+    y->model = (struct prismi_model){.ops = &model_ops, .self = y, .dtype = PRISM_F64, .n_output = N, .values = y->v, .count = N};
     y->objective = (struct prismi_objective){.ops = &objective_ops, .self = y, .value = y->value, .n = BATCH, .scale = 1};
     const struct prismi_trainer_params p = {.n_losses = BATCH, .averages = true, .eps = 1e-7, .comm = comm};
     MUST(prismi_trainer_init(&y->t, dev, &y->model, &p));

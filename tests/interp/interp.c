@@ -2,8 +2,8 @@
  * plugins): it learns the example, to the same bits whatever the threads. The
  * gradient of the mean squared error by every parameter is compared with central
  * differences in double. */
-#include "../support.h"
 #include "interp/interp.h"
+#include "../support.h"
 
 #include <math.h>
 
@@ -15,12 +15,12 @@ static void tap(bool good, const char *text, double number)
     printf("%sok %d - %s (%g)\n", good ? "" : "not ", ++tests, text, number);
 }
 
-#define MUST(ctx, call)                                                                            \
-    do {                                                                                           \
-        if (call) {                                                                                \
-            printf("Bail out! %s: %s\n", #call, prism_ctx_error(ctx)->text);                       \
-            exit(1);                                                                               \
-        }                                                                                          \
+#define MUST(ctx, call)                                                                                                            \
+    do {                                                                                                                           \
+        if (call) {                                                                                                                \
+            printf("Bail out! %s: %s\n", #call, prism_ctx_error(ctx)->text);                                                       \
+            exit(1);                                                                                                               \
+        }                                                                                                                          \
     } while (0)
 
 static const struct prismi_interp_params small = {PRISM_F32, 2, {16, 8}, 32, 40, 5e-3, 7};

@@ -10,8 +10,8 @@ enum { GROWTH_STEPS = 20 };
 
 /* values: one letter per operand, outputs first. r any of [-1, 1] (complex elements with zeros and tiny moduli among
  * them), p positive, w wide (for activations), s variance-like, n of all magnitudes; b bytes, q numbers around
- * theirs, ties and NaN; l the state of a loss scale, k its checks; t and i as their kinds have it. Kinds are maps.def's. limit in epsilons: two or three roundings are 4, a
- * division, a root or a cancelling sum 8, a transcendental function 16. */
+ * theirs, ties and NaN; l the state of a loss scale, k its checks; t and i as their kinds have it. Kinds are maps.def's. limit in
+ * epsilons: two or three roundings are 4, a division, a root or a cancelling sum 8, a transcendental function 16. */
 static const struct map_spec {
     const char *values;
     double limit, s[3];

@@ -104,7 +104,8 @@ START_TEST(progressive_resumes_anywhere)
         converged += progressive(s)->sample_converged;
         tier |= 1 << s->trainer.st.monitor.tier;
     }
-    ck_assert_int_eq(s->trainer.st.phase, PRISM_PHASE_RETRY); /* the run below sees samples that converge, escalate, fail, and a retry */
+    ck_assert_int_eq(s->trainer.st.phase,
+                     PRISM_PHASE_RETRY); /* the run below sees samples that converge, escalate, fail, and a retry */
     ck_assert_int_gt(converged, 0);
     ck_assert_int_eq(tier & 1 << PRISM_TIER_AGGRESSIVE, 1 << PRISM_TIER_AGGRESSIVE);
     int total = (int)s->trainer.st.step + 8;

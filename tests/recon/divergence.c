@@ -96,7 +96,8 @@ START_TEST(divergence_is_caught_and_undone)
     s = new_session(&p);
     while (samples(s)->sample < 1 || samples(s)->step < 5)
         run_steps(s, 1);
-    ck_assert_int_eq(s->trainer.snapshot.adam_t, 0); /* the way back is to the opening, where moments are zero and no copy is kept */
+    ck_assert_int_eq(s->trainer.snapshot.adam_t,
+                     0); /* the way back is to the opening, where moments are zero and no copy is kept */
     check_divergence(s, prismi_loss_target(term_of(s)->loss, 1), "loss_new of sample 1");
     prism_session_destroy(&s);
 

@@ -71,8 +71,8 @@ static void expect(const struct prismi_param_row *row, void *params, bool accept
     int status = row->data ? prismi_data_params_check(ctx, params) : prismi_params_check(ctx, params, prismi_params_when(params));
     ck_assert_msg(status == (accepted ? 0 : PRISM_EINVAL), "%s: status %d", row->name, status);
     if (!accepted)
-        ck_assert_msg(strstr(prism_ctx_error(ctx)->text, capitals(row->name)), "\"%s\" does not name %s", prism_ctx_error(ctx)->text,
-                      row->name);
+        ck_assert_msg(strstr(prism_ctx_error(ctx)->text, capitals(row->name)), "\"%s\" does not name %s",
+                      prism_ctx_error(ctx)->text, row->name);
 }
 
 static void try_int(const struct prismi_param_row *row, void *params, int64_t v, bool accepted)
@@ -369,10 +369,18 @@ START_TEST(lines_that_differ_are_found)
     static const struct {
         const char *mine, *theirs, *name;
     } cases[] = {
-        {"a=1\nb=2\n", "a=1\nb=2\n", NULL},   {"a=1\nb=2\n", "b=2\na=1\n", NULL}, {"a=1\nb=2\n", "a=1\nb=3\n", "b"},
-        {"a=1\n", "a=1\nb=3\n", "b"},         {"a=1\nb=2\n", "a=1\n", "b"},       {"a=1\n", "aa=1\na=11\n", "a"},
-        {"a=1\nab=2\n", "ab=2\na=1", NULL},   {"a=1\n", "", "a"},                 {"", "rubbish", "rubbish"},
-        {"a=1\n", "a=1\n=\n", ""},            {"a=\n", "a=\n", NULL},             {"a=\n", "a=1\n", "a"},
+        {"a=1\nb=2\n", "a=1\nb=2\n", NULL},
+        {"a=1\nb=2\n", "b=2\na=1\n", NULL},
+        {"a=1\nb=2\n", "a=1\nb=3\n", "b"},
+        {"a=1\n", "a=1\nb=3\n", "b"},
+        {"a=1\nb=2\n", "a=1\n", "b"},
+        {"a=1\n", "aa=1\na=11\n", "a"},
+        {"a=1\nab=2\n", "ab=2\na=1", NULL},
+        {"a=1\n", "", "a"},
+        {"", "rubbish", "rubbish"},
+        {"a=1\n", "a=1\n=\n", ""},
+        {"a=\n", "a=\n", NULL},
+        {"a=\n", "a=1\n", "a"},
         {"a=1\n", "a=1\n\n\n", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -431,8 +439,8 @@ START_TEST(every_field_has_its_row)
 END_TEST
 
 /* A field that hides in padding: without its value here the compiler warns of a missing initialiser. */
-static const struct prism_training_params all_training = {0, {0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                                          0, 0,   0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+static const struct prism_training_params all_training = {0, {0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                                          0, 0,   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 static const struct prism_mopie_params all_mopie = {0, 0, 0, 0, 0, 0};
 static const struct prism_decoder_params all_decoder = {0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, 0};
 static const struct prism_aperture all_aperture = {0, 0, 0, 0, 0};

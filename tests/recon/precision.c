@@ -208,7 +208,8 @@ static void falls_back(enum prism_precision precision, const char *name)
         logged[0] = '\0';
         s = new_session(&p);
         bool half = s->net->store != PRISM_F32;
-        tap(half == (i == 0) && half == (s->display_net != NULL) && (half ? !*logged : strstr(logged, name) && strstr(logged, "fp32")),
+        tap(half == (i == 0) && half == (s->display_net != NULL) &&
+                (half ? !*logged : strstr(logged, name) && strstr(logged, "fp32")),
             "%s: %s", name, half ? "as large as pays" : logged);
         dev->caps = caps;
         run_steps(s, 2);

@@ -62,7 +62,8 @@ START_TEST(wrong_settings_are_refused_by_name)
     REFUSED(t->schedule = 99, "training.schedule");
     REFUSED(p.par.algorithm = 7, "algorithm");
     REFUSED(p.par.precision = PRISM_PRECISION_COUNT, "precision");
-    REFUSED((p.par.precision = PRISM_PRECISION_BF16, p.par.decoder.no_norm = true), "precision is bf16, which needs normalisation (decoder.no_norm)");
+    REFUSED((p.par.precision = PRISM_PRECISION_BF16, p.par.decoder.no_norm = true),
+            "precision is bf16, which needs normalisation (decoder.no_norm)");
     REFUSED(p.par.metrics_every = -1, "metrics_every");
     REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->n_epochs = 0), "training.n_epochs");
     REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->adaptive = true, t->plateau_window = 1001), "training.plateau_window");
