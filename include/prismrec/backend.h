@@ -280,7 +280,12 @@ struct prism_norm_args {
  *   L1: loss[b] = weight[a] sum |m - d|,    gu[b] = weight[a] sign(m - d) u/|u|
  *   L2: loss[b] = weight[a] sum (m - d)^2,  gu[b] = 2 weight[a] (m - d) u/|u|;   gu = 0 where u = 0
  * m is what map C_ABS gives, bit for bit: a field against its own modulus has loss 0 and gradient 0. */
-enum prism_misfit { PRISM_MISFIT_L1, PRISM_MISFIT_L2 };
+enum prism_misfit {
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD) PRISM_MISFIT_##NAME,
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
+    PRISM_MISFIT_COUNT
+};
 struct prism_misfit_desc {
     enum prism_dtype dtype; /* real */
     enum prism_misfit kind;

@@ -250,72 +250,77 @@ struct misfit_run {
     const int32_t *index;
 };
 
-/* One element: writes the cotangent, returns the term of the loss without its weight. */
-CPU_INLINE real misfit_term(bool l1, real weight, real *gu, const real *u, real d)
-{
-    real re = u[0], im = u[1], m = sqrt(re * re + im * im), off = m - d;
-    real slope = l1 ? (off > 0 ? weight : off < 0 ? -weight : 0) : 2 * weight * off;
-    real scale = m == 0 ? 0 : slope / m;
-
-    gu[0] = scale * re;
-    gu[1] = scale * im;
-    return l1 ? fabs(off) : off * off;
-}
-
-CPU_INLINE double misfit_sum(bool l1, real weight, real *gu, const real *u, const real *target, size_t n)
-{
-    real lane[LANES] = {0};
-    double sum = 0;
-    const size_t whole = n / LANES * LANES;
-
-    for (size_t i = 0; i < whole; i += LANES) {
-        CPU_SIMD
-        for (size_t l = 0; l < LANES; l++)
-            lane[l] += misfit_term(l1, weight, gu + 2 * (i + l), u + 2 * (i + l), target[i + l]);
+/* A row of misfit.def. One element: writes the cotangent, returns the term of the loss without its weight. Their sum, and that of
+ * the terms where the field is 0. */
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD)                                                              \
+    CPU_INLINE real name##_term(real w, real *gu, const real *u, real d)                                                           \
+    {                                                                                                                              \
+        real re = u[0], im = u[1], m = sqrt(re * re + im * im), off = m - d;                                                       \
+        real s = slope;                                                                                                            \
+        real scale = m == 0 ? 0 : s / m;                                                                                           \
+                                                                                                                                   \
+        gu[0] = scale * re;                                                                                                        \
+        gu[1] = scale * im;                                                                                                        \
+        return term;                                                                                                               \
+    }                                                                                                                              \
+    CPU_HOT static double name##_terms(real w, real *gu, const real *u, const real *target, size_t n)                              \
+    {                                                                                                                              \
+        real lane[LANES] = {0};                                                                                                    \
+        double sum = 0;                                                                                                            \
+        const size_t whole = n / LANES * LANES;                                                                                    \
+                                                                                                                                   \
+        for (size_t i = 0; i < whole; i += LANES) {                                                                                \
+            CPU_SIMD                                                                                                               \
+            for (size_t l = 0; l < LANES; l++)                                                                                     \
+                lane[l] += name##_term(w, gu + 2 * (i + l), u + 2 * (i + l), target[i + l]);                                       \
+        }                                                                                                                          \
+        for (size_t i = whole; i < n; i++)                                                                                         \
+            sum += name##_term(w, gu + 2 * i, u + 2 * i, target[i]);                                                               \
+        for (size_t l = 0; l < LANES; l++)                                                                                         \
+            sum += lane[l];                                                                                                        \
+        return sum;                                                                                                                \
+    }                                                                                                                              \
+    CPU_INLINE real name##_zero(real d)                                                                                            \
+    {                                                                                                                              \
+        return zero;                                                                                                               \
+    }                                                                                                                              \
+    CPU_HOT static double name##_zeros(const real *target, size_t n)                                                               \
+    {                                                                                                                              \
+        real lane[LANES] = {0};                                                                                                    \
+        double sum = 0;                                                                                                            \
+        const size_t whole = n / LANES * LANES;                                                                                    \
+                                                                                                                                   \
+        for (size_t i = 0; i < whole; i += LANES) {                                                                                \
+            CPU_SIMD                                                                                                               \
+            for (size_t l = 0; l < LANES; l++)                                                                                     \
+                lane[l] += name##_zero(target[i + l]);                                                                             \
+        }                                                                                                                          \
+        for (size_t i = whole; i < n; i++)                                                                                         \
+            sum += name##_zero(target[i]);                                                                                         \
+        for (size_t l = 0; l < LANES; l++)                                                                                         \
+            sum += lane[l];                                                                                                        \
+        return sum;                                                                                                                \
     }
-    for (size_t i = whole; i < n; i++)
-        sum += misfit_term(l1, weight, gu + 2 * i, u + 2 * i, target[i]);
-    for (size_t l = 0; l < LANES; l++)
-        sum += lane[l];
-    return sum;
-}
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
 
-CPU_HOT static double misfit_l1(real weight, real *gu, const real *u, const real *target, size_t n)
-{
-    return misfit_sum(true, weight, gu, u, target, n);
-}
-
-CPU_HOT static double misfit_l2(real weight, real *gu, const real *u, const real *target, size_t n)
-{
-    return misfit_sum(false, weight, gu, u, target, n);
-}
+static const struct {
+    double (*terms)(real w, real *gu, const real *u, const real *target, size_t n);
+    double (*zeros)(const real *target, size_t n);
+} misfits[PRISM_MISFIT_COUNT] = {
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD) {name##_terms, name##_zeros},
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
+};
 
 double R(prismi_cpu_misfit_terms)(enum prism_misfit kind, real weight, real *gu, const real *u, const real *target, size_t n)
 {
-    return (kind == PRISM_MISFIT_L1 ? misfit_l1 : misfit_l2)(weight, gu, u, target, n);
-}
-
-CPU_HOT static double zeros_misfit(enum prism_misfit kind, const real *target, size_t n)
-{
-    real lane[LANES] = {0};
-    double sum = 0;
-    const size_t whole = n / LANES * LANES;
-
-    for (size_t i = 0; i < whole; i += LANES) {
-        CPU_SIMD
-        for (size_t l = 0; l < LANES; l++)
-            lane[l] += kind == PRISM_MISFIT_L1 ? fabs(target[i + l]) : target[i + l] * target[i + l];
-    }
-    for (size_t i = whole; i < n; i++)
-        sum += kind == PRISM_MISFIT_L1 ? fabs(target[i]) : target[i] * target[i];
-    for (size_t l = 0; l < LANES; l++)
-        sum += lane[l];
-    return sum;
+    return misfits[kind].terms(weight, gu, u, target, n);
 }
 
 double R(prismi_cpu_misfit_of_zeros)(enum prism_misfit kind, const real *target, size_t n)
 {
-    return zeros_misfit(kind, target, n);
+    return misfits[kind].zeros(target, n);
 }
 
 static void misfit_block(const void *arg, size_t row, size_t at, size_t n, double *sums)

@@ -9,7 +9,6 @@ namespace
 enum { THREADS = 256, PIXELS = 4, TILE = THREADS * PIXELS, BLOCKS_MAX = 512 };
 
 template <class T, class C> struct misfit_run {
-    bool l1;
     size_t cols, span; /* of a block */
     T *loss;
     C *gu;
@@ -20,18 +19,33 @@ template <class T, class C> struct misfit_run {
     unsigned *tickets;
 };
 
-/* Returns the loss before weighting, and replaces u by its cotangent. */
-template <class T, class C> __device__ __forceinline__ T misfit_term(bool l1, T weight, C *u, T target)
-{
-    const T m = cu_abs(u->re, u->im), off = m - target;
-    const T slope = l1 ? weight * ((m > target) - (m < target)) : 2 * weight * off;
+/* The rows of misfit.def: what a pixel adds to the loss before weighting, and the slope of its modulus. */
+template <class T> struct misfit_pixel {
+    T term, slope;
+};
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD)                                                              \
+    struct misfit_##name {                                                                                                         \
+        template <class T> static __device__ __forceinline__ misfit_pixel<T> at(T w, T m, T d)                                     \
+        {                                                                                                                          \
+            const T off = m - d;                                                                                                   \
+            return {term, slope};                                                                                                  \
+        }                                                                                                                          \
+    };
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
 
-    u->re = m == 0 ? 0 : slope * (u->re / m);
-    u->im = m == 0 ? 0 : slope * (u->im / m);
-    return l1 ? cu_magnitude(off) : off * off;
+/* Returns the loss before weighting, and replaces u by its cotangent. */
+template <class M, class T, class C> __device__ __forceinline__ T misfit_term(T weight, C *u, T target)
+{
+    const T m = cu_abs(u->re, u->im);
+    const misfit_pixel<T> p = M::at(weight, m, target);
+
+    u->re = m == 0 ? 0 : p.slope * (u->re / m);
+    u->im = m == 0 ? 0 : p.slope * (u->im / m);
+    return p.term;
 }
 
-template <class T, class C> __global__ void __launch_bounds__(THREADS) misfit_kernel(struct misfit_run<T, C> s)
+template <class M, class T, class C> __global__ void __launch_bounds__(THREADS) misfit_kernel(struct misfit_run<T, C> s)
 {
     __shared__ double part[32];
     __shared__ bool last;
@@ -56,7 +70,7 @@ template <class T, class C> __global__ void __launch_bounds__(THREADS) misfit_ke
 #pragma unroll
         for (int k = 0; k < PIXELS; k++) {
             const size_t i = at + k * THREADS + threadIdx.x;
-            sum[0] += misfit_term(s.l1, weight, &z[k], d[k]); /* 0 beyond the end */
+            sum[0] += misfit_term<M>(weight, &z[k], d[k]); /* 0 beyond the end */
             if (i < end)
                 gu[i] = z[k];
         }
@@ -76,13 +90,12 @@ template <class T, class C> __global__ void __launch_bounds__(THREADS) misfit_ke
         s.loss[row] = (T)(weight * total[0]);
 }
 
-template <class T, class C>
+template <class M, class T, class C>
 int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
 {
     misfit_run<T, C> s = {};
     const size_t most = CU_PARTIALS / d->batch < BLOCKS_MAX ? CU_PARTIALS / d->batch : (size_t)BLOCKS_MAX;
 
-    s.l1 = d->kind == PRISM_MISFIT_L1;
     s.cols = d->cols;
     s.span = (size_t)cu_blocks(cu_blocks(d->cols, TILE), most) * TILE;
     s.loss = (T *)args->loss;
@@ -93,12 +106,21 @@ int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struc
     s.index = (const int32_t *)args->index;
     s.partials = cu(dev)->partials;
     s.tickets = cu(dev)->tickets;
-    return cu_launch(dev, "amplitude misfit", misfit_kernel<T, C>, dim3(cu_blocks(d->cols, s.span), (unsigned)d->batch), THREADS,
+    return cu_launch(dev, "amplitude misfit", misfit_kernel<M, T, C>, dim3(cu_blocks(d->cols, s.span), (unsigned)d->batch), THREADS,
                      s);
 }
 } // namespace
 
 int cu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
 {
-    return d->dtype == PRISM_F64 ? misfit<double, struct cu_cf64>(dev, d, args) : misfit<float, struct cu_cf32>(dev, d, args);
+    switch (d->kind) {
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD)                                                              \
+    case PRISM_MISFIT_##NAME:                                                                                                      \
+        return d->dtype == PRISM_F64 ? misfit<misfit_##name, double, struct cu_cf64>(dev, d, args)                                 \
+                                     : misfit<misfit_##name, float, struct cu_cf32>(dev, d, args);
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
+    default:
+        return CU_FAIL(dev, PRISM_ENOTSUP, "misfit %d has no kernel", (int)d->kind);
+    }
 }

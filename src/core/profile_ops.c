@@ -27,6 +27,12 @@ static const char *const act_names[PRISM_ACT_COUNT] = {"none", "relu", "leaky", 
 
 static const char *const reduce_names[PRISM_REDUCE_COUNT] = {"sum", "mean", "var", "dot", "absdiff", "sqdiff", "max", "min"};
 
+static const char *const misfit_names[PRISM_MISFIT_COUNT] = {
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD) #name,
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
+};
+
 static const struct {
     const char *name, *y, *x; /* the operands' kinds */
     bool acts;
@@ -396,7 +402,7 @@ static int timed_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d
     struct prismi_profile *p = prismi_profile_of(dev);
     struct prismi_profile_node *n = find(p, "misfit", (uint64_t)d->dtype << 32 | (uint32_t)d->kind, d->batch, d->cols);
     if (FRESH(n)) {
-        LABEL(n, "misfit %s b%zu c%zu %s", d->kind == PRISM_MISFIT_L1 ? "l1" : "l2", d->batch, d->cols, dtype_names[d->dtype]);
+        LABEL(n, "misfit %s b%zu c%zu %s", misfit_names[d->kind], d->batch, d->cols, dtype_names[d->dtype]);
         n->bytes = 5 * (double)d->batch * (double)d->cols * (double)prism_dtype_size(d->dtype);
     }
     prismi_profile_enter(p, n);
@@ -432,7 +438,7 @@ static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_mi
              (size_t)s->batch << 40 | (size_t)s->ph << 20 | (size_t)s->pw, (size_t)s->oh << 32 | (size_t)s->ow);
     if (FRESH(n)) {
         double field = (double)s->batch * s->oh * s->ow, real = (double)prism_dtype_size(prism_dtype_real(s->dtype));
-        LABEL(n, "field_misfit %s b%d oh%d ow%d ph%d pw%d %s", d->kind == PRISM_MISFIT_L1 ? "l1" : "l2", s->batch, s->oh, s->ow,
+        LABEL(n, "field_misfit %s b%d oh%d ow%d ph%d pw%d %s", misfit_names[d->kind], s->batch, s->oh, s->ow,
               s->ph, s->pw, dtype_names[prism_dtype_real(s->dtype)]);
         n->bytes = composed ? 0 : real * (field + 4 * (double)s->h * s->w);
         n->flops = composed ? 0 : 10 * field * log2((double)s->oh * s->ow);

@@ -10,6 +10,12 @@ const char *const case_map_names[PRISM_MAP_COUNT] = {
 #undef PRISM_MAP_ROW
 };
 
+const char *const case_misfit_names[PRISM_MISFIT_COUNT] = {
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD) #name,
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
+};
+
 const char *const case_reduce_names[PRISM_REDUCE_COUNT] = {
     [PRISM_REDUCE_SUM] = "sum",         [PRISM_REDUCE_MEAN] = "mean",     [PRISM_REDUCE_VAR] = "var", [PRISM_REDUCE_DOT] = "dot",
     [PRISM_REDUCE_ABSDIFF] = "absdiff", [PRISM_REDUCE_SQDIFF] = "sqdiff", [PRISM_REDUCE_MAX] = "max", [PRISM_REDUCE_MIN] = "min",

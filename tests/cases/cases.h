@@ -37,6 +37,7 @@ enum { CASE_TEXT = 96 };
 
 /* Names in the order of the enums; a value without a name is an error that checkops reports. */
 extern const char *const case_map_names[PRISM_MAP_COUNT];
+extern const char *const case_misfit_names[PRISM_MISFIT_COUNT];
 extern const char *const case_reduce_names[PRISM_REDUCE_COUNT];
 extern const char *const case_act_names[PRISM_ACT_COUNT];
 extern const char *const case_pool_names[PRISM_POOL_COUNT];

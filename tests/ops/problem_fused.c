@@ -109,13 +109,11 @@ static int misfit_run(struct prism_dev *dev, const struct problem *p, void *plan
 static int misfit_build(struct problem *p)
 {
     size_t batch = (size_t)case_int(p->text, "b", 1), cols = (size_t)case_int(p->text, "c", 1);
-    char kind[CASE_TEXT];
     int u, target, index;
 
-    case_word(p->text, 1, kind);
-    if (strcmp(kind, "l1") && strcmp(kind, "l2"))
+    p->kind = case_index(p->text, 1, case_misfit_names, PRISM_MISFIT_COUNT);
+    if (p->kind < 0)
         return -1;
-    p->kind = kind[1] == '1' ? PRISM_MISFIT_L1 : PRISM_MISFIT_L2;
     operand_add(p, REAL, OUT, batch, 4 * sqrt((double)cols) + 8);
     operand_add(p, CPLX, OUT, 2 * batch * cols, 16);
     u = operand_add(p, CPLX, IN, 2 * batch * cols, 0);

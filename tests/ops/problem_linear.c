@@ -465,12 +465,10 @@ static int field_misfit_build(struct problem *p)
 {
     struct prism_subaperture_desc a = aperture_desc(p);
     size_t field = (size_t)a.oh * (size_t)a.ow, batch = (size_t)a.batch, box = (size_t)a.ph * (size_t)a.pw;
-    char kind[CASE_TEXT];
 
-    case_word(p->text, 1, kind);
-    if (strcmp(kind, "l1") && strcmp(kind, "l2"))
+    p->kind = case_index(p->text, 1, case_misfit_names, PRISM_MISFIT_COUNT);
+    if (p->kind < 0)
         return -1;
-    p->kind = kind[1] == '1' ? PRISM_MISFIT_L1 : PRISM_MISFIT_L2;
     operand_add(p, REAL, OUT, batch, 4 * sqrt((double)field) + 8);
     operand_add(p, CPLX, OUT, 2 * (size_t)a.h * (size_t)a.w, 64);
     int spectrum = operand_random(p, CPLX, IN, 2 * (size_t)a.h * (size_t)a.w, 0);
