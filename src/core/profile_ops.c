@@ -438,8 +438,8 @@ static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_mi
              (size_t)s->batch << 40 | (size_t)s->ph << 20 | (size_t)s->pw, (size_t)s->oh << 32 | (size_t)s->ow);
     if (FRESH(n)) {
         double field = (double)s->batch * s->oh * s->ow, real = (double)prism_dtype_size(prism_dtype_real(s->dtype));
-        LABEL(n, "field_misfit %s b%d oh%d ow%d ph%d pw%d %s", misfit_names[d->kind], s->batch, s->oh, s->ow,
-              s->ph, s->pw, dtype_names[prism_dtype_real(s->dtype)]);
+        LABEL(n, "field_misfit %s b%d oh%d ow%d ph%d pw%d %s", misfit_names[d->kind], s->batch, s->oh, s->ow, s->ph, s->pw,
+              dtype_names[prism_dtype_real(s->dtype)]);
         n->bytes = composed ? 0 : real * (field + 4 * (double)s->h * s->w);
         n->flops = composed ? 0 : 10 * field * log2((double)s->oh * s->ow);
     }

@@ -81,10 +81,10 @@ static void check_coverage(struct bench *b, enum prism_dtype dtype, char (*cases
         const char *op;
         const char *const *names;
         int count;
-    } enums[] = {{"map", case_map_names, PRISM_MAP_COUNT},      {"reduce", case_reduce_names, PRISM_REDUCE_COUNT},
-                 {"map act", case_act_names, PRISM_ACT_COUNT},  {"map act_bwd", case_act_names, PRISM_ACT_COUNT},
+    } enums[] = {{"map", case_map_names, PRISM_MAP_COUNT},          {"reduce", case_reduce_names, PRISM_REDUCE_COUNT},
+                 {"map act", case_act_names, PRISM_ACT_COUNT},      {"map act_bwd", case_act_names, PRISM_ACT_COUNT},
                  {"misfit", case_misfit_names, PRISM_MISFIT_COUNT}, {"field_misfit", case_misfit_names, PRISM_MISFIT_COUNT},
-                 {"norm_fwd", case_act_names, PRISM_ACT_COUNT}, {"norm_bwd", case_act_names, PRISM_ACT_COUNT}};
+                 {"norm_fwd", case_act_names, PRISM_ACT_COUNT},     {"norm_bwd", case_act_names, PRISM_ACT_COUNT}};
     char text[CASE_TEXT], missing[2 * CASE_TEXT] = "all";
 
     for (size_t e = 0; e < sizeof enums / sizeof *enums; e++)
