@@ -148,6 +148,16 @@ START_TEST(mopie_resumes_anywhere)
 }
 END_TEST
 
+START_TEST(pixels_resume_anywhere)
+{
+    p.par.algorithm = PRISM_ALG_OBJECT;
+    p.par.training.average = 0.5;
+    check_resume(60);
+    p.par.mopie.complex_object = true;
+    check_resume(60);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 static void other_is_refused(const char *word)
@@ -527,6 +537,7 @@ int main(void)
     tcase_add_test(t, samples_of_one_step_resume);
     tcase_add_test(t, composite_in_double_resumes);
     tcase_add_test(t, mopie_resumes_anywhere);
+    tcase_add_test(t, pixels_resume_anywhere);
     tcase_add_test(t, another_run_is_refused_by_name);
     tcase_add_test(t, damage_falls_back_to_the_previous_one);
     tcase_add_test(t, the_only_good_one_survives_the_next_save);

@@ -33,6 +33,8 @@ static const struct kind kinds[] = {
     {"progressive ms-ssim", PRISM_ALG_DECODER, PRISM_OBJ_PROGRESSIVE, {0, 0, 0, 1}, 0, false, false, false, 0, 10, false, false},
     {"mopie serial", PRISM_ALG_MOPIE, 0, {1}, 0, false, false, false, 0, 10, false, false},
     {"mopie parallel complex", PRISM_ALG_MOPIE, 0, {1}, 0, false, true, true, 0, 10, false, false},
+    {"pixels", PRISM_ALG_OBJECT, PRISM_OBJ_JOINT, {1}, 0, false, false, false, 0, 10, false, false},
+    {"complex pixels", PRISM_ALG_OBJECT, PRISM_OBJ_JOINT, {0, 1}, 0, false, true, false, 0, 10, false, false},
     {"joint tf32", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_TF32, 10, false, false},
     {"joint bf16", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, {1}, 0, false, false, false, PRISM_PRECISION_BF16, 10, false, false},
     {"progressive fp16",

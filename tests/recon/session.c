@@ -447,6 +447,32 @@ START_TEST(projections_find_the_object)
 }
 END_TEST
 
+/* The object without a network, fitted as the weights would be. */
+START_TEST(pixels_are_fitted_like_weights)
+{
+    p.par.algorithm = PRISM_ALG_OBJECT;
+    p.par.training.lr = 0.05;
+    p.par.training.max_steps = 400;
+    for (int variant = 0; variant < 2; variant++) {
+        p.par.mopie.complex_object = variant;
+        struct prism_session *s = new_session(&p);
+        ck_assert_ptr_null(prism_session_net(s));
+        ck_assert_int_eq(s->trainer.st.phase, PRISM_PHASE_FIT); /* there is nothing to initialise */
+        MUST(ctx, prism_session_run(s, NULL, NULL));
+        ck_assert_int_eq(s->trainer.st.step, 400);
+        ck_assert_double_lt(s->trainer.st.loss, 0.05);
+        ck_assert_double_gt(s->trainer.st.score[PRISMI_SCORE_PSNR], 17);
+        double *x = result_of(s);
+        for (size_t i = 0; i < s->pixels; i++)
+            ck_assert(x[i] >= 0 && x[i] <= 1.000001);
+        free(x);
+        prism_session_destroy(&s);
+    }
+    p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
+    refused(PRISM_EINVAL, "use joint");
+}
+END_TEST
+
 START_TEST(small_fields_give_the_same_projections)
 {
     struct prism_dataset *whole = p.ds;
@@ -558,6 +584,7 @@ int main(void)
     tcase_add_test(t, one_sample_is_a_data_set);
     tcase_add_test(t, phases_and_samples_begin_with_fresh_moments);
     tcase_add_test(t, projections_find_the_object);
+    tcase_add_test(t, pixels_are_fitted_like_weights);
     tcase_add_test(t, small_fields_give_the_same_projections);
     tcase_add_test(t, a_projection_step_has_length_one);
     tcase_add_test(t, darkness_is_harmless);
