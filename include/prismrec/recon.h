@@ -32,6 +32,7 @@ struct prism_dataset_params {
     double distance_m, pitch_m, wavelength_m;
     /* PRISM_INSTRUMENT_SUBAPERTURE: */
     enum prism_measure_method method; /* of simulating the data and of a session's fit to them; results agree up to rounding */
+    bool in_double; /* simulate in double precision where the device has it; for sessions of PRISM_PRECISION_FP64 */
 };
 
 /* Measurements of a known object, made when first asked for and kept in the device's cache (without one made anew every time; the

@@ -221,6 +221,7 @@ int prism_config_finish(struct prism_config_set *set, const struct prism_config 
     c->data.aperture.inner_radius_px = c->telescope.inner_diameter / 2;
     c->data.obj_size = c->image.obj_size;
     c->data.seed = c->recon.seed;
+    c->data.in_double = c->recon.precision == PRISM_PRECISION_FP64;
     c->telescope.pattern.csv_path = c->telescope.csv[0] ? c->telescope.csv : NULL;
     c->telescope.pattern.seed = c->recon.seed;
     c->output.metrics_every = c->recon.metrics_every;

@@ -15,9 +15,9 @@ struct simulated {
     double *exact; /* [pixels] */
 };
 
-enum prism_dtype prismi_simulated_dtype(const struct prism_dev *dev)
+enum prism_dtype prismi_simulated_dtype(const struct prism_dev *dev, bool in_double)
 {
-    return dev->caps.dtypes & 1u << PRISM_F64 ? PRISM_F64 : PRISM_F32;
+    return in_double && dev->caps.dtypes & 1u << PRISM_F64 ? PRISM_F64 : PRISM_F32;
 }
 
 static int set_aperture(struct simulated *s, int k)
@@ -63,7 +63,7 @@ static int simulated_open(struct prism_ctx *ctx, const void *from, void **state)
     if (!s)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a simulation");
     s->from = *(const struct prismi_simulation *)from;
-    s->dtype = prismi_simulated_dtype(s->from.dev);
+    s->dtype = prismi_simulated_dtype(s->from.dev, s->from.in_double);
     s->pixels = (size_t)s->from.instrument.field * (size_t)s->from.instrument.field;
     s->exact = prismi_alloc(s->pixels, sizeof *s->exact);
     int status = s->exact ? create(s) : PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a frame of %zu pixels", s->pixels);

@@ -178,7 +178,8 @@ int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_par
                                            .centres = ds->centres,
                                            .n = n,
                                            .snr_db = ds->par.snr_db,
-                                           .seed = ds->par.seed};
+                                           .seed = ds->par.seed,
+                                           .in_double = ds->par.in_double};
     PRISM_TRY_OUT(open_source(ds, &prismi_source_simulated, &from));
     status = put_truth(ds, truth);
 out:
@@ -216,7 +217,8 @@ void prism_dataset_destroy(struct prism_dataset **pds)
 
 static struct prism_key key_of(const struct prism_dataset *ds, int k, enum prism_dtype dtype)
 {
-    const uint64_t parts[] = {ds->hash, ds->version, (uint64_t)k, ds->par.method, prismi_simulated_dtype(ds->dev), dtype};
+    const uint64_t parts[] = {ds->hash, ds->version, (uint64_t)k, ds->par.method,
+                              prismi_simulated_dtype(ds->dev, ds->par.in_double), dtype};
     const char *backend = prism_dev_backend(ds->dev);
     struct prism_key key = prism_key_init("amplitude");
     prism_key_add(&key, parts, sizeof parts);

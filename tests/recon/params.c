@@ -452,7 +452,7 @@ START_TEST(every_field_is_counted)
         int fields;
     } parts[] = {{"training.", 26}, {"mopie.", 6}, {"decoder.", 14 - 5 /* derived */}, {"aperture.", 5}, {"", 4 + 11}};
     const struct prism_recon_params recon = {0, 0, all_decoder, all_training, all_mopie, 0, 0};
-    const struct prism_dataset_params data = {0, 0, 0, all_aperture, 0, 0, 0, 0, 0, 0, 0, 0};
+    const struct prism_dataset_params data = {0, 0, 0, all_aperture, 0, 0, 0, 0, 0, 0, 0, 0, false /* follows recon.precision */};
     size_t n;
     const struct prismi_param_row *rows = prismi_param_rows(&n);
     ck_assert_uint_eq(recon.seed, data.seed);

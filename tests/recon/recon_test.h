@@ -116,8 +116,10 @@ static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_d
 {
     static const double centres[SMALL_SAMPLES][2] = {{0, 0}, {4, 1}, {-3, 3.5}, {1, -5}, {6, 5}, {-6, -4}, {7, -3}};
     struct problem p = {.ctx = ctx, .dev = dev, .n = SMALL_SAMPLES, .truth = small_object(SMALL_OBJ)};
-    const struct prism_dataset_params dp = {
-        .grid_size = SMALL_GRID, .obj_size = SMALL_OBJ, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
+    const struct prism_dataset_params dp = {.grid_size = SMALL_GRID,
+                                            .obj_size = SMALL_OBJ,
+                                            .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4},
+                                            .in_double = precision == PRISM_PRECISION_FP64};
     p.cache = new_cache(ctx, dev);
     MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, &centres[0][0], p.n, &p.ds));
     p.par = (struct prism_recon_params){.precision = precision, .seed = 5};
