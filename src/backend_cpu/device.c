@@ -191,7 +191,7 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
     cpu->plan_effort = params->plan_effort;
     cpu->plain = params->plain;
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_CF32,
+    dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_CF32 | 1u << PRISM_F64 | 1u << PRISM_CF64,
                                     .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC | PRISM_CAPS_ZEROED,
                                     .align = CPU_ALIGN,
                                     .mem_bytes = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0,

@@ -59,6 +59,12 @@ int prismi_cpu_gemm_entry(struct prism_dev *dev, const struct prism_gemm_desc *d
     return kernels(d->dtype)->gemm(dev, d, c, a, b);
 }
 
+int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
+                   const struct prism_map_args *args)
+{
+    return kernels(dtype)->map(dev, op, dtype, rows, cols, args);
+}
+
 int prismi_cpu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
                       prism_mem a, prism_mem b)
 {
@@ -95,6 +101,11 @@ int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc 
 int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
 {
     return kernels(d->dtype)->norm_act_bwd(dev, d, args);
+}
+
+int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
+{
+    return kernels(d->dtype)->adam_outer(dev, d, args);
 }
 
 int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)

@@ -6,19 +6,19 @@
 /* A piece of one row. Per-row operands are in r, all others point at the piece's first element. */
 struct piece {
     size_t n;
-    float *y[4];
-    const float *x[6];
-    float r[6], s[3];
-    float cols;
+    real *y[4];
+    const real *x[6];
+    real r[6], s[3];
+    real cols;
     double d[3];
 };
 
 #define KERNEL(name, ...)                                                                                                          \
     CPU_HOT static void name(const struct piece *p)                                                                                \
     {                                                                                                                              \
-        float *y0 = p->y[0];                                                                                                       \
-        const float *x0 = p->x[0], *x1 = p->x[1], *r = p->r;                                                                       \
-        const float s0 = p->s[0], s1 = p->s[1], r1 = r[1], r2 = r[2];                                                              \
+        real *y0 = p->y[0];                                                                                                        \
+        const real *x0 = p->x[0], *x1 = p->x[1], *r = p->r;                                                                        \
+        const real s0 = p->s[0], s1 = p->s[1], r1 = r[1], r2 = r[2];                                                               \
         const size_t n = p->n;                                                                                                     \
         (void)x0, (void)x1, (void)s0, (void)s1, (void)r1, (void)r2;                                                                \
         CPU_SIMD                                                                                                                   \
@@ -30,19 +30,19 @@ struct piece {
 KERNEL(fill, y0[i] = s0;)
 KERNEL(axpby, y0[i] = s0 * x0[i] + s1 * x1[i];)
 KERNEL(mul, y0[i] = s0 * x0[i] * x1[i];)
-KERNEL(clamp, float v = x0[i]; v = v < s0 ? s0 : v; y0[i] = v > s1 ? s1 : v;)
+KERNEL(clamp, real v = x0[i]; v = v < s0 ? s0 : v; y0[i] = v > s1 ? s1 : v;)
 KERNEL(scale_shift, y0[i] = x0[i] * r1 + r2;)
 KERNEL(normalize, y0[i] = (x0[i] - r1) * r2;)
-KERNEL(rsqrt, y0[i] = 1.f / sqrtf(x0[i] + s0);)
+KERNEL(rsqrt, y0[i] = 1 / sqrt(x0[i] + s0);)
 KERNEL(gather, y0[i] = x0[i];)
-KERNEL(l1_grad, float a = x0[i], b = x1[i]; y0[i] = a > b ? r2 : a < b ? -r2 : 0.f;)
-KERNEL(l2_grad, y0[i] = 2.f * r2 * (x0[i] - x1[i]);)
+KERNEL(l1_grad, real a = x0[i], b = x1[i]; y0[i] = a > b ? r2 : a < b ? -r2 : 0;)
+KERNEL(l2_grad, y0[i] = 2 * r2 * (x0[i] - x1[i]);)
 
 CPU_HOT static void norm_bwd(const struct piece *p)
 {
-    float *y = p->y[0];
-    const float *x0 = p->x[0], *x1 = p->x[1];
-    const float scale = p->r[2] * p->r[3], sum = p->r[4] / p->cols, dot = p->r[5] / p->cols;
+    real *y = p->y[0];
+    const real *x0 = p->x[0], *x1 = p->x[1];
+    const real scale = p->r[2] * p->r[3], sum = p->r[4] / p->cols, dot = p->r[5] / p->cols;
 
     CPU_SIMD
     for (size_t i = 0; i < p->n; i++)
@@ -77,23 +77,23 @@ enum moments { NO_MOMENTS, MOMENTS, LARGEST_TOO };
 
 CPU_INLINE void adam_piece(const struct piece *s, enum moments kept)
 {
-    float *p = s->y[0], *m = s->y[1], *v = s->y[2], *top = s->y[3];
-    const float *g = s->x[0];
-    const float rate = s->x[1][0], root = s->x[1][1], u = s->x[1][2], b1 = s->s[0], b2 = s->s[1], eps = s->s[2];
-    const float c1 = (float)(1 - s->d[0]), c2 = (float)(1 - s->d[1]);
+    real *p = s->y[0], *m = s->y[1], *v = s->y[2], *top = s->y[3];
+    const real *g = s->x[0];
+    const real rate = s->x[1][0], root = s->x[1][1], u = s->x[1][2], b1 = s->s[0], b2 = s->s[1], eps = s->s[2];
+    const real c1 = (real)(1 - s->d[0]), c2 = (real)(1 - s->d[1]);
 
     CPU_SIMD
     for (size_t i = 0; i < s->n; i++) {
-        float gi = u * g[i];
-        float mi = kept ? b1 * m[i] + c1 * gi : c1 * gi;
-        float vi = kept ? b2 * v[i] + c2 * (gi * gi) : c2 * (gi * gi);
+        real gi = u * g[i];
+        real mi = kept ? b1 * m[i] + c1 * gi : c1 * gi;
+        real vi = kept ? b2 * v[i] + c2 * (gi * gi) : c2 * (gi * gi);
         if (kept) {
             m[i] = mi;
             v[i] = vi;
         }
         if (kept == LARGEST_TOO)
             top[i] = vi = top[i] > vi ? top[i] : vi;
-        p[i] -= rate * mi / (sqrtf(vi) * root + eps);
+        p[i] -= rate * mi / (sqrt(vi) * root + eps);
     }
 }
 
@@ -117,7 +117,7 @@ static bool is_adam(enum prism_map op)
     return op == PRISM_MAP_ADAM || op == PRISM_MAP_AMSGRAD || op == PRISM_MAP_ADAM_ONCE;
 }
 
-static bool adam_skips(const float *step)
+static bool adam_skips(const real *step)
 {
     return isnan(step[2]);
 }
@@ -126,20 +126,20 @@ static bool adam_skips(const float *step)
 
 static void loss_scale(const struct prism_map_args *a, size_t n)
 {
-    float *state = (float *)a->y[0], *u = (float *)a->y[1];
-    const float *check = (const float *)a->x[0];
+    real *state = (real *)a->y[0], *u = (real *)a->y[1];
+    const real *check = (const real *)a->x[0];
     bool finite = true;
 
     for (size_t i = 0; i < n; i++)
-        finite &= check[i] == 0.f;
-    *u = finite ? 1.f / state[0] : NAN;
-    state[1] = finite ? state[1] + 1.f : 0.f;
+        finite &= check[i] == 0;
+    *u = finite ? 1 / state[0] : NAN;
+    state[1] = finite ? state[1] + 1 : 0;
     if (!finite) {
-        state[0] *= (float)a->s[2];
-        state[2] += 1.f;
-    } else if (state[1] >= (float)a->s[0]) {
-        state[1] = 0.f;
-        state[0] *= isfinite(state[0] * (float)a->s[1]) ? (float)a->s[1] : 1.f;
+        state[0] *= (real)a->s[2];
+        state[2] += 1;
+    } else if (state[1] >= (real)a->s[0]) {
+        state[1] = 0;
+        state[0] *= isfinite(state[0] * (real)a->s[1]) ? (real)a->s[1] : 1;
     }
 }
 
@@ -149,15 +149,15 @@ static void loss_scale(const struct prism_map_args *a, size_t n)
 static void ms_ssim(const struct prism_map_args *a, size_t rows, size_t cols)
 {
     const size_t period = a->period ? a->period : rows;
-    float *y = (float *)a->y[0], *value = (float *)a->y[1], k = (float)a->s[0], least = (float)a->s[1];
-    const float *mean = (const float *)a->x[0], *weight = (const float *)a->x[1], *factor = (const float *)a->x[2];
+    real *y = (real *)a->y[0], *value = (real *)a->y[1], k = (real)a->s[0], least = (real)a->s[1];
+    const real *mean = (const real *)a->x[0], *weight = (const real *)a->x[1], *factor = (const real *)a->x[2];
 
     for (size_t c = 0; c < cols; c++) {
-        float product = 1;
+        real product = 1;
         for (size_t r = 0; r < rows; r++)
-            product *= powf(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r % period]);
+            product *= pow(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r % period]);
         for (size_t r = 0; r < rows; r++) {
-            float m = mean[r * cols + c];
+            real m = mean[r * cols + c];
             y[r * cols + c] = m < least ? 0 : -k * product * weight[r % period] * factor[r % period] / m;
         }
         value[c] = k * (1 - product);
@@ -166,25 +166,25 @@ static void ms_ssim(const struct prism_map_args *a, size_t rows, size_t cols)
 
 CPU_INLINE void ssim_piece(const struct piece *p, bool luminance)
 {
-    float *y0 = p->y[0], *y1 = p->y[1], *y2 = p->y[2], *y3 = p->y[3];
-    const float *x0 = p->x[0], *x1 = p->x[1], *x2 = p->x[2], *x3 = p->x[3], *x4 = p->x[4];
-    const float k1 = p->s[0], k2 = p->s[1];
+    real *y0 = p->y[0], *y1 = p->y[1], *y2 = p->y[2], *y3 = p->y[3];
+    const real *x0 = p->x[0], *x1 = p->x[1], *x2 = p->x[2], *x3 = p->x[3], *x4 = p->x[4];
+    const real k1 = p->s[0], k2 = p->s[1];
 
     CPU_SIMD
     for (size_t i = 0; i < p->n; i++) {
-        float u = x0[i], v = x1[i];
-        float a2 = 2.f * (x4[i] - u * v) + k2, b2 = x2[i] - u * u + x3[i] - v * v + k2;
-        float cs = a2 / b2, cs_u = 2.f * (u * cs - v) / b2;
-        float l = 1.f, l_u = 0.f;
+        real u = x0[i], v = x1[i];
+        real a2 = 2 * (x4[i] - u * v) + k2, b2 = x2[i] - u * u + x3[i] - v * v + k2;
+        real cs = a2 / b2, cs_u = 2 * (u * cs - v) / b2;
+        real l = 1, l_u = 0;
         if (luminance) {
-            float b1 = u * u + v * v + k1;
-            l = (2.f * u * v + k1) / b1;
-            l_u = 2.f * (v - u * l) / b1;
+            real b1 = u * u + v * v + k1;
+            l = (2 * u * v + k1) / b1;
+            l_u = 2 * (v - u * l) / b1;
         }
         y0[i] = l * cs;
         y1[i] = l_u * cs + l * cs_u;
         y2[i] = -l * cs / b2;
-        y3[i] = 2.f * l / b2;
+        y3[i] = 2 * l / b2;
     }
 }
 
@@ -200,13 +200,13 @@ CPU_HOT static void ssim_cs(const struct piece *p)
 
 CPU_HOT static void ssim_grad(const struct piece *p)
 {
-    float *y = p->y[0];
-    const float *x1 = p->x[1], *x2 = p->x[2], *x3 = p->x[3], *x4 = p->x[4], *x5 = p->x[5];
-    const float r0 = p->r[0];
+    real *y = p->y[0];
+    const real *x1 = p->x[1], *x2 = p->x[2], *x3 = p->x[3], *x4 = p->x[4], *x5 = p->x[5];
+    const real r0 = p->r[0];
 
     CPU_SIMD
     for (size_t i = 0; i < p->n; i++)
-        y[i] = r0 * (x1[i] + 2.f * x2[i] * x3[i] + x4[i] * x5[i]);
+        y[i] = r0 * (x1[i] + 2 * x2[i] * x3[i] + x4[i] * x5[i]);
 }
 
 /* ---- complex ---- */
@@ -214,16 +214,16 @@ CPU_HOT static void ssim_grad(const struct piece *p)
 #define RE(z) z[2 * i]
 #define IM(z) z[2 * i + 1]
 
-KERNEL(c_from_r, RE(y0) = x0[i]; IM(y0) = 0.f;)
+KERNEL(c_from_r, RE(y0) = x0[i]; IM(y0) = 0;)
 KERNEL(c_real, y0[i] = s0 * RE(x0);)
-KERNEL(c_abs, y0[i] = sqrtf(RE(x0) * RE(x0) + IM(x0) * IM(x0));)
-KERNEL(c_phase, float re = RE(x1), im = IM(x1), m = sqrtf(re * re + im * im); float s = m == 0.f ? 0.f : x0[i] / m; RE(y0) = s * re;
+KERNEL(c_abs, y0[i] = sqrt(RE(x0) * RE(x0) + IM(x0) * IM(x0));)
+KERNEL(c_phase, real re = RE(x1), im = IM(x1), m = sqrt(re * re + im * im); real s = m == 0 ? 0 : x0[i] / m; RE(y0) = s * re;
        IM(y0) = s * im;)
 KERNEL(c_axpby, RE(y0) = s0 * RE(x0) + s1 * RE(x1); IM(y0) = s0 * IM(x0) + s1 * IM(x1);)
-KERNEL(c_mul, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c - b * d); IM(y0) = s0 * (a * d + b * c);)
-KERNEL(c_mulc, float a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c + b * d); IM(y0) = s0 * (b * c - a * d);)
-KERNEL(c_clamp_abs, float re = RE(x0), im = IM(x0), m = sqrtf(re * re + im * im); float to = m < s0 ? s0 : m;
-       to = to > s1 ? s1 : to; float s = m == 0.f || to == m ? 1.f : to / m; RE(y0) = s * re; IM(y0) = s * im;)
+KERNEL(c_mul, real a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c - b * d); IM(y0) = s0 * (a * d + b * c);)
+KERNEL(c_mulc, real a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c + b * d); IM(y0) = s0 * (b * c - a * d);)
+KERNEL(c_clamp_abs, real re = RE(x0), im = IM(x0), m = sqrt(re * re + im * im); real to = m < s0 ? s0 : m; to = to > s1 ? s1 : to;
+       real s = m == 0 || to == m ? 1 : to / m; RE(y0) = s * re; IM(y0) = s * im;)
 
 /* ---- driver ---- */
 
@@ -288,15 +288,15 @@ static void map_item(const void *arg, size_t item, int thread)
     const struct prism_map_args *a = m->args;
     size_t row = item / m->blocks, col = item % m->blocks * PIECE, at = row * m->cols + col;
     struct piece p = {.n = m->cols - col < PIECE ? m->cols - col : PIECE,
-                      .s = {(float)a->s[0], (float)a->s[1], (float)a->s[2]},
-                      .cols = (float)m->shared,
+                      .s = {(real)a->s[0], (real)a->s[1], (real)a->s[2]},
+                      .cols = (real)m->shared,
                       .d = {a->s[0], a->s[1], a->s[2]}};
 
     (void)thread;
     for (int i = 0; m->op->y[i]; i++)
-        p.y[i] = (float *)a->y[i] + (m->op->y[i] == 'c' ? 2 * at : at);
+        p.y[i] = (real *)a->y[i] + (m->op->y[i] == 'c' ? 2 * at : at);
     for (int i = 0; m->op->x[i]; i++) {
-        const float *x = (const float *)a->x[i];
+        const real *x = (const real *)a->x[i];
         switch (m->op->x[i]) {
         case 'e':
             p.x[i] = x + at;
@@ -344,8 +344,8 @@ static void sweep(struct prism_dev *dev, enum prism_map op, size_t rows, size_t 
     prismi_cpu_for(dev, rows * m.blocks, in_order ? 0 : (double)rows * (double)m.cols, map_item, &m);
 }
 
-int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
-                   const struct prism_map_args *args)
+int R(prismi_cpu_map)(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
+                      const struct prism_map_args *args)
 {
     (void)dtype;
     if (op == PRISM_MAP_LOSS_SCALE)
@@ -354,7 +354,7 @@ int prismi_cpu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dt
         ms_ssim(args, rows, cols);
     else if (op == PRISM_MAP_FROM_U8 || op == PRISM_MAP_TO_U8)
         R(prismi_cpu_bytes)(dev, op, rows * cols, args);
-    else if (!is_adam(op) || !adam_skips((const float *)args->x[1]))
+    else if (!is_adam(op) || !adam_skips((const real *)args->x[1]))
         sweep(dev, op, rows, cols, args);
     return 0;
 }
@@ -370,29 +370,29 @@ struct outer_run {
 };
 
 /* n elements from at of y: values and what moments there are, from gradient g. */
-static void outer_piece(const struct outer_run *o, const prism_mem y[4], size_t at, size_t n, const float *g, const float *step)
+static void outer_piece(const struct outer_run *o, const prism_mem y[4], size_t at, size_t n, const real *g, const real *step)
 {
     struct piece p = {
-        .n = n, .x = {g, step}, .s = {(float)o->d->b1, (float)o->d->b2, (float)o->d->eps}, .d = {o->d->b1, o->d->b2, o->d->eps}};
+        .n = n, .x = {g, step}, .s = {(real)o->d->b1, (real)o->d->b2, (real)o->d->eps}, .d = {o->d->b1, o->d->b2, o->d->eps}};
 
     for (int i = 0; i < 4; i++)
-        p.y[i] = y[i] ? (float *)y[i] + at : NULL;
+        p.y[i] = y[i] ? (real *)y[i] + at : NULL;
     o->run(&p);
 }
 
 /* Up to CPU_POINT_ROWS rows while they are in the cache: the products with b, the vector's elements by them, the rows, and these
  * into the sum. A row's gradient is b scaled by a number: ADAM with another u. */
-static void outer_rows(const struct outer_run *o, size_t row, size_t rows, float *sum)
+static void outer_rows(const struct outer_run *o, size_t row, size_t rows, real *sum)
 {
     const struct prism_adam_outer_args *a = o->a;
     const prism_mem y[4] = {a->p, a->m, a->v, a->vmax}, z[4] = {a->z, a->zm, a->zv, a->zvmax};
     const size_t cols = o->d->cols;
-    const float *p = (const float *)a->p + row * cols, *b = (const float *)a->b, *step = (const float *)a->step;
-    float mine[CPU_POINT_ROWS][3], *ga = a->ga ? (float *)a->ga + row : NULL;
+    const real *p = (const real *)a->p + row * cols, *b = (const real *)a->b, *step = (const real *)a->step;
+    real mine[CPU_POINT_ROWS][3], *ga = a->ga ? (real *)a->ga + row : NULL;
 
     for (size_t i = 0; i < rows; i++) {
         memcpy(mine[i], step, sizeof mine[i]);
-        mine[i][2] *= ((const float *)a->a)[row + i];
+        mine[i][2] *= ((const real *)a->a)[row + i];
         if (ga)
             ga[i] = R(prismi_cpu_dot)(p + i * cols, b, cols);
         if (a->z)
@@ -403,14 +403,14 @@ static void outer_rows(const struct outer_run *o, size_t row, size_t rows, float
         for (size_t i = 0; i < rows; i++)
             outer_piece(o, y, (row + i) * cols + col, n, b + col, mine[i]);
         if (a->z)
-            R(prismi_cpu_point_add)(sum + col, p + col, cols, (const float *)a->z + row, rows, n);
+            R(prismi_cpu_point_add)(sum + col, p + col, cols, (const real *)a->z + row, rows, n);
     }
 }
 
 static void outer_item(const void *arg, size_t item, int thread)
 {
     const struct outer_run *o = arg;
-    float *sum = o->a->z ? R(prismi_cpu_point_sum)(o->a->conv, item) : NULL;
+    real *sum = o->a->z ? R(prismi_cpu_point_sum)(o->a->conv, item) : NULL;
     size_t rows;
 
     (void)thread;
@@ -418,14 +418,14 @@ static void outer_item(const void *arg, size_t item, int thread)
         outer_rows(o, row, rows, sum);
 }
 
-int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
+int R(prismi_cpu_adam_outer)(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
 {
     const struct outer_run o = {d, args, args->vmax ? amsgrad : args->m ? adam : adam_once};
 
-    if (adam_skips((const float *)args->step))
-        return args->z ? prismi_cpu_conv_bwd_x(args->conv, args->y, args->z, args->p) : 0;
+    if (adam_skips((const real *)args->step))
+        return args->z ? R(prismi_cpu_conv_bwd_x)(args->conv, args->y, args->z, args->p) : 0;
     prismi_cpu_for(dev, prismi_cpu_point_items(d->rows), (double)d->rows * (double)d->cols, outer_item, &o);
     if (args->z)
-        R(prismi_cpu_point_finish)(args->conv, (float *)args->y);
+        R(prismi_cpu_point_finish)(args->conv, (real *)args->y);
     return 0;
 }

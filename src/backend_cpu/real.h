@@ -139,6 +139,10 @@ int R(prismi_cpu_norm_act_bwd)(struct prism_dev *dev, const struct prism_norm_de
 int R(prismi_cpu_misfit)(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args);
 int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
                                const struct prism_field_misfit_args *a);
+int R(prismi_cpu_map)(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
+                      const struct prism_map_args *args);
+int R(prismi_cpu_adam_outer)(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
+                             const struct prism_adam_outer_args *args);
 int R(prismi_cpu_reduce)(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
                          prism_mem a, prism_mem b);
 int R(prismi_cpu_fft_create)(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out);

@@ -16,7 +16,7 @@ static int check(struct prism_dev *dev, const struct prism_recon_params *p, cons
     const struct prismi_algorithm *algorithm = prismi_algorithm_of(p);
     const struct prismi_strategy *strategy = prismi_strategy_of(p);
     if (!(dev->caps.dtypes & 1u << real_type(p->precision)))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "%s is fp64, which backend %s lacks; use fp32, or the backend ref",
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "%s is fp64, which backend %s lacks; use fp32, or another backend",
                           PRISMI_RECON_NAME(ctx, precision), prism_dev_backend(dev));
     if (!strategy)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %s, which does not go with %s %s; use joint",

@@ -217,8 +217,8 @@ void prism_dataset_destroy(struct prism_dataset **pds)
 
 static struct prism_key key_of(const struct prism_dataset *ds, int k, enum prism_dtype dtype)
 {
-    const uint64_t parts[] = {ds->hash, ds->version, (uint64_t)k, ds->par.method,
-                              prismi_simulated_dtype(ds->dev, ds->par.in_double), dtype};
+    const uint64_t parts[] = {
+        ds->hash, ds->version, (uint64_t)k, ds->par.method, prismi_simulated_dtype(ds->dev, ds->par.in_double), dtype};
     const char *backend = prism_dev_backend(ds->dev);
     struct prism_key key = prism_key_init("amplitude");
     prism_key_add(&key, parts, sizeof parts);

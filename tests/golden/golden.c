@@ -38,9 +38,10 @@ static double relative(double got, double want)
 static void in_session(struct prism_ctx *ctx, struct prism_dev *dev, enum prism_dtype dtype, const struct golden *g)
 {
     const char *where = prism_dev_backend(dev), *type = dtype == PRISM_F64 ? "f64" : "f32";
-    const struct prism_dataset_params dp = {
-        .grid_size = N, .obj_size = O, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6},
-        .in_double = dtype == PRISM_F64};
+    const struct prism_dataset_params dp = {.grid_size = N,
+                                            .obj_size = O,
+                                            .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6},
+                                            .in_double = dtype == PRISM_F64};
     struct prism_recon_params par = {.precision = dtype == PRISM_F64 ? PRISM_PRECISION_FP64 : PRISM_PRECISION_FP32,
                                      .decoder = {.frame = true}};
     struct prism_dataset *ds;

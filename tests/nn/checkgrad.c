@@ -1,5 +1,5 @@
-/* Gradients of every layer kind and of whole small decoders, in double on ref, against central differences of a random linear
- * functional of the output. A plain program: must exist where check does not.
+/* Gradients of every layer kind and of whole small decoders, in double on the built-in backend argv[1], against central differences
+ * of a random linear functional of the output. A plain program: must exist where check does not.
  *
  * The best of three steps counts: rounding spoils small ones, curvature and crossed kinks large ones, and no step size makes a
  * wrong gradient agree. */
@@ -324,10 +324,11 @@ static void check_decoders(void)
         "decoder with a single-channel tail");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    const char *backend = argc > 1 ? argv[1] : "ref";
     MUST(ctx, prism_ctx_create(NULL, &ctx));
-    dev = nn_open(ctx, "ref", 1);
+    dev = nn_open(ctx, backend, 1);
     check_layers();
     check_graphs();
     check_dense();

@@ -1,5 +1,5 @@
-/* Gradients of every loss and composite through the modulus, the measurement and a small decoder, in double on ref, against
- * central differences along random directions. A plain program: must exist where check does not.
+/* Gradients of every loss and composite through the modulus, the measurement and a small decoder, in double on the built-in backend
+ * argv[1], against central differences along random directions. A plain program: must exist where check does not.
  *
  * The best of four step sizes counts: rounding spoils small ones, kinks (L1, ReLU) and curvature large ones, and no step size makes
  * a wrong gradient agree. */
@@ -272,10 +272,11 @@ static void check_unmeasured(void)
     free(truth);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    const char *backend = argc > 1 ? argv[1] : "ref";
     ctx = open_ctx();
-    dev = open_dev(ctx, "ref", NULL, 1);
+    dev = open_dev(ctx, backend, NULL, 1);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_case(&cases[i]);
     check_init();

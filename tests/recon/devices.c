@@ -5,7 +5,7 @@
 #include "nn/layer.h"
 #include "recon_test.h"
 
-static const double LIMIT = 1e-3, HALF_LIMIT = 0.02, TF32_LIMIT = 0.1 /* beside F32 */;
+static const double LIMIT = 1e-3, DOUBLE_LIMIT = 1e-9, HALF_LIMIT = 0.02, TF32_LIMIT = 0.1 /* beside F32 */;
 enum {
     STEPS = 24,      /* past a look at the loss and a snapshot; before chaos separates the runs */
     COARSE_STEPS = 6 /* the same for fewer bits, which a device rounds elsewhere */
@@ -64,6 +64,31 @@ static const struct kind kinds[] = {
      10,
      false,
      true},
+    {"joint composite fp64",
+     PRISM_ALG_DECODER,
+     PRISM_OBJ_JOINT,
+     {0.4, 0.2, 0.2, 0.2},
+     0,
+     true,
+     false,
+     false,
+     PRISM_PRECISION_FP64,
+     10,
+     false,
+     false},
+    {"progressive l1 fp64",
+     PRISM_ALG_DECODER,
+     PRISM_OBJ_PROGRESSIVE,
+     {1},
+     0,
+     false,
+     false,
+     false,
+     PRISM_PRECISION_FP64,
+     10,
+     false,
+     false},
+    {"mopie fp64", PRISM_ALG_MOPIE, 0, {1}, 0, false, true, true, PRISM_PRECISION_FP64, 10, false, false},
 };
 #define N_KINDS ((int)(sizeof kinds / sizeof kinds[0]))
 
@@ -160,14 +185,15 @@ static void check(struct prism_ctx *ctx, struct prism_dev *const dev[4], const s
     enum { REF, ONE, TWO, PLAIN };
     const char *on = prism_dev_backend(dev[ONE]);
     bool fewer = coarse(dev[ONE], k);
-    int n = k->precision == PRISM_PRECISION_FP32 ? STEPS : COARSE_STEPS;
+    bool fp64 = k->precision == PRISM_PRECISION_FP64;
+    int n = fp64 || k->precision == PRISM_PRECISION_FP32 ? STEPS : COARSE_STEPS;
     struct kind same = *k;
-    if (!fewer && k->precision != PRISM_PRECISION_FP32)
+    if (!fewer && !fp64)
         same.precision = PRISM_PRECISION_FP32;
     struct outcome want = run(ctx, dev[REF], &same, n, false), got = run(ctx, dev[ONE], k, n, false),
                    again = run(ctx, dev[ONE], k, n, false), threads = run(ctx, dev[TWO], k, n, false),
                    anew = run(ctx, dev[ONE], k, n, true), parts = run(ctx, dev[PLAIN], k, n, false);
-    double limit = !fewer ? LIMIT : k->precision == PRISM_PRECISION_TF32 ? TF32_LIMIT : HALF_LIMIT;
+    double limit = fp64 ? DOUBLE_LIMIT : !fewer ? LIMIT : k->precision == PRISM_PRECISION_TF32 ? TF32_LIMIT : HALF_LIMIT;
     tap(difference(&want, &got) < limit, "%s on %s: loss %.6f, ref %.6f, images differ by %.1e", k->name, on, got.loss, want.loss,
         difference(&want, &got));
     tap(got.hash == again.hash, "%s on %s: the same bits twice", k->name, on);
