@@ -1,4 +1,5 @@
-/* PRISM: words that everything trained shares: phases, learning rates, tiers, the segments an optimiser sees. */
+/* PRISM: words that everything trained shares: phases, learning rates, tiers, the segments an
+ * optimiser sees. */
 #ifndef PRISMREC_FIT_H
 #define PRISMREC_FIT_H
 
@@ -20,13 +21,20 @@ enum prism_schedule {
 };
 
 /* How hard a fit is being pushed (see training.enable_adaptive_convergence). */
-enum prism_tier { PRISM_TIER_NORMAL, PRISM_TIER_FAST, PRISM_TIER_AGGRESSIVE, PRISM_TIER_RESCUE, PRISM_TIER_COUNT };
+enum prism_tier {
+    PRISM_TIER_NORMAL,
+    PRISM_TIER_FAST,
+    PRISM_TIER_AGGRESSIVE,
+    PRISM_TIER_RESCUE,
+    PRISM_TIER_COUNT
+};
 
 /* A part of a slab of parameters as an optimiser sees it. Where grad is NULL the
  * part is a matrix [rows,cols] with the gradient a[r] b[c]: a decoder's first
  * convolution, which sees one pixel and has three quarters of all parameters. */
 struct prism_segment {
-    size_t offset, count; /* scalars into the slab, and into any slab of the optimiser of the same layout */
+    /* Scalars into the slab, and into any slab of the optimiser of the same layout. */
+    size_t offset, count;
     prism_mem value, grad;
     prism_mem a, b; /* [rows], [cols] */
     size_t rows, cols;

@@ -1,4 +1,5 @@
-/* Adam over the parameters, segment by segment; what changes from step to step goes through device memory. */
+/* Adam over the parameters, segment by segment; what changes from step to step goes through device
+ * memory. */
 #include "fit/fit.h"
 
 #include <math.h>
@@ -7,7 +8,8 @@
 #define BETA2 0.999
 #define EPS 1e-8
 
-void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model, struct prismi_arena *arena)
+void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model,
+                      struct prismi_arena *arena)
 {
     size_t most = 0;
     adam->model = *model;
@@ -15,16 +17,19 @@ void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model
     adam->dtype = model->dtype;
     if (adam->eps == 0)
         adam->eps = EPS;
-    adam->fusion = model->ops->fuse_first_update ? model->ops->fuse_first_update(model->self) : NULL;
+    adam->fusion =
+        model->ops->fuse_first_update ? model->ops->fuse_first_update(model->self) : NULL;
     adam->n_segments = model->ops->segments(model->self, adam->segment, PRISM_MAX_SEGMENTS);
     for (int i = 0; i < adam->n_segments; i++)
         if (most < adam->segment[i].cols)
             most = adam->segment[i].cols;
     prismi_arena_add(arena, 3 * prism_dtype_size(adam->dtype), &adam->args);
-    prismi_arena_add(arena, PRISM_ADAM_OUTER_ROWS * most * prism_dtype_size(adam->dtype), &adam->tmp);
+    prismi_arena_add(arena, PRISM_ADAM_OUTER_ROWS * most * prism_dtype_size(adam->dtype),
+                     &adam->tmp);
 }
 
-/* t counts steps that loss scaling leaves out too: both corrections are near 1 long before it matters. */
+/* t counts steps that loss scaling leaves out too: both corrections are near 1 long before it
+ * matters. */
 int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, double lr, int64_t t)
 {
     double args[3] = {lr / (1 - pow(BETA1, (double)t)), 1 / sqrt(1 - pow(BETA2, (double)t)), 1};
@@ -42,7 +47,8 @@ static void state_of(const struct prismi_adam *adam, const struct prism_segment 
 }
 
 /* The first layer; fused, the latent before it too, and the product of both. */
-static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_segment *s)
+static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam,
+                        const struct prism_segment *s)
 {
     const struct prism_adam_outer_desc d = {adam->dtype, s->rows, s->cols, BETA1, BETA2, adam->eps};
     const struct prismi_fusion *fused = adam->fusion;
@@ -68,7 +74,8 @@ static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam, c
     return dev->ops->adam_outer(dev, &d, &a);
 }
 
-static int update_stored(struct prism_dev *dev, const struct prismi_adam *adam, const struct prism_segment *s)
+static int update_stored(struct prism_dev *dev, const struct prismi_adam *adam,
+                         const struct prism_segment *s)
 {
     struct prism_map_args a = {.x = {s->grad, adam->args}, .s = {BETA1, BETA2, adam->eps}};
     state_of(adam, s, a.y);
@@ -79,7 +86,8 @@ static int update_stored(struct prism_dev *dev, const struct prismi_adam *adam, 
 int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam)
 {
     for (int i = adam->fusion ? 1 : 0; i < adam->n_segments; i++)
-        PRISM_TRY((adam->segment[i].grad ? update_stored : update_outer)(dev, adam, &adam->segment[i]));
+        PRISM_TRY(
+            (adam->segment[i].grad ? update_stored : update_outer)(dev, adam, &adam->segment[i]));
     if (adam->model.ops->update_done)
         adam->model.ops->update_done(adam->model.self);
     return 0;
@@ -90,6 +98,7 @@ int prismi_adam_reset(struct prism_dev *dev, const struct prismi_adam *adam)
     prism_mem slabs[] = {adam->m, adam->v, adam->vmax};
     for (int i = 0; i < 3; i++)
         if (slabs[i])
-            PRISM_TRY(prismi_map(dev, PRISM_MAP_FILL, adam->dtype, 1, adam->count, slabs[i], 0, 0, 0, 0, 0));
+            PRISM_TRY(prismi_map(dev, PRISM_MAP_FILL, adam->dtype, 1, adam->count, slabs[i], 0, 0,
+                                 0, 0, 0));
     return 0;
 }

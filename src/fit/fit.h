@@ -19,13 +19,15 @@ struct prismi_adam {
     int n_segments;
     size_t count;
     enum prism_dtype dtype;
-    double eps;                         /* 0 at plan: 1e-8 */
-    const struct prismi_fusion *fusion; /* how the update of segment 1 takes segment 0 with it; NULL: each by itself */
-    bool once;                          /* the next update is the only one: moments are neither read nor written */
+    double eps; /* 0 at plan: 1e-8 */
+    /* How the update of segment 1 takes segment 0 with it. NULL: each by itself. */
+    const struct prismi_fusion *fusion;
+    bool once; /* the next update is the only one: moments are neither read nor written */
 };
 /* Lays the optimiser out for the parameters of a model: all but m, v, vmax, which
  * belong to the caller. */
-void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model, struct prismi_arena *arena);
+void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model,
+                      struct prismi_arena *arena);
 /* Writes what the next updates use to device memory. t: 1 at the first update. */
 int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, double lr, int64_t t);
 int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam); /* enqueue only */
@@ -35,20 +37,27 @@ int prismi_adam_reset(struct prism_dev *dev, const struct prismi_adam *adam);
 /* ---- loss scaling, for gradients in F16 ---- */
 
 struct prismi_scaler {
-    bool on;         /* else the calls do nothing */
-    prism_mem state; /* [3]: the scale, finite steps in a row, skipped steps; the caller's, NULL: none is kept */
+    bool on; /* else the calls do nothing */
+    /* [3]: the scale, finite steps in a row, skipped steps. The caller's; NULL: none
+     * is kept. */
+    prism_mem state;
     prism_mem zero;  /* [1] */
     prism_mem check; /* [segments]: 0, or NaN */
 };
-void prismi_scaler_plan(struct prismi_scaler *sc, struct prismi_arena *arena);  /* turns it on */
-int prismi_scaler_start(struct prism_dev *dev, const struct prismi_scaler *sc); /* the state of a new run */
-bool prismi_scaler_plausible(const void *state);                                /* host copy of a state, unaligned */
+void prismi_scaler_plan(struct prismi_scaler *sc, struct prismi_arena *arena); /* turns it on */
+/* Writes the state of a new run. */
+int prismi_scaler_start(struct prism_dev *dev, const struct prismi_scaler *sc);
+bool prismi_scaler_plausible(const void *state); /* host copy of a state, unaligned */
 /* Two calls between the gradient gx [n] of the output and the update. apply()
  * multiplies gx by the scale before the model's backward; judge() then decides
  * whether Adam takes the step, and by how much it divides. Enqueue only. */
-int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, prism_mem gx, size_t n);
-int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, const struct prismi_adam *adam);
-int prismi_scaler_read(struct prism_dev *dev, const struct prismi_scaler *sc, double *scale, int64_t *skipped); /* waits */
+int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, prism_mem gx,
+                        size_t n);
+int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc,
+                        const struct prismi_adam *adam);
+/* Waits. */
+int prismi_scaler_read(struct prism_dev *dev, const struct prismi_scaler *sc, double *scale,
+                       int64_t *skipped);
 
 /* ---- learning rate: plain data ---- */
 
@@ -58,9 +67,12 @@ struct prismi_schedule {
     int64_t bad;   /* plateau: cycles without improvement */
     double base, best, factor;
 };
-void prismi_schedule_init(struct prismi_schedule *s, enum prism_schedule kind, double base, int64_t total);
-double prismi_schedule_lr(const struct prismi_schedule *s, int64_t t); /* at the step with t steps before it */
-void prismi_schedule_cycle(struct prismi_schedule *s, double loss);    /* end of a cycle: the plateau rule */
+void prismi_schedule_init(struct prismi_schedule *s, enum prism_schedule kind, double base,
+                          int64_t total);
+/* The rate of the step with t steps before it. */
+double prismi_schedule_lr(const struct prismi_schedule *s, int64_t t);
+/* A cycle has ended with this loss: the plateau rule. */
+void prismi_schedule_cycle(struct prismi_schedule *s, double loss);
 
 /* ---- convergence monitor: plain data ---- */
 
@@ -84,9 +96,11 @@ void prismi_monitor_init(struct prismi_monitor *m, enum prism_tier tier);
 bool prismi_monitor_plateau(const struct prismi_monitor *m, const struct prismi_monitor_params *p);
 /* Records a loss. ESCALATE: a plateau; monitor->tier is the next tier, whose
  * losses are counted anew. GIVE_UP: a plateau in the last tier. */
-enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct prismi_monitor_params *p, double loss);
-double prismi_tier_lr(const struct prismi_monitor_params *p, enum prism_tier tier); /* factor on the base rate */
-int prismi_tier_extra_steps(enum prism_tier tier);                                  /* added to the budget on entry */
+enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m,
+                                          const struct prismi_monitor_params *p, double loss);
+/* Factor on the base rate, and steps added to the budget on entry. */
+double prismi_tier_lr(const struct prismi_monitor_params *p, enum prism_tier tier);
+int prismi_tier_extra_steps(enum prism_tier tier);
 
 /* ---- order of visits ---- */
 
@@ -100,7 +114,8 @@ struct prismi_order {
     int64_t epoch; /* of at; -1: none */
     int32_t *at;   /* [n] */
 };
-int prismi_order_create(struct prism_ctx *ctx, uint64_t seed, uint64_t stream, int n, struct prismi_order *out);
+int prismi_order_create(struct prism_ctx *ctx, uint64_t seed, uint64_t stream, int n,
+                        struct prismi_order *out);
 void prismi_order_release(struct prismi_order *order);
 const int32_t *prismi_order_epoch(struct prismi_order *order, int64_t epoch);
 /* Visits step * batch to (step + 1) * batch - 1 of all epochs' visits in a row. */
@@ -116,7 +131,8 @@ struct prismi_recorded {
     uint64_t key;
     bool seen; /* enqueued once under this key, so that what a backend makes late exists */
 };
-int prismi_run_recorded(struct prism_dev *dev, struct prismi_recorded *r, uint64_t key, int (*enqueue)(void *), void *arg);
+int prismi_run_recorded(struct prism_dev *dev, struct prismi_recorded *r, uint64_t key,
+                        int (*enqueue)(void *), void *arg);
 void prismi_recorded_release(struct prism_dev *dev, struct prismi_recorded *r);
 
 /* ---- what a model is fitted to ---- */
@@ -168,13 +184,14 @@ struct prismi_mse {
     prism_mem weight, value; /* [1] */
 };
 /* x and t are copied. m must stay where it is. */
-int prismi_mse_create(struct prism_dev *dev, const struct prismi_mse_params *params, const double *x, const double *t,
-                      struct prismi_mse *m);
+int prismi_mse_create(struct prism_dev *dev, const struct prismi_mse_params *params,
+                      const double *x, const double *t, struct prismi_mse *m);
 void prismi_mse_release(struct prismi_mse *m);
 
 /* ---- what advances ---- */
 
-#define PRISMI_CHECK_EVERY 16 /* steps between looks at the loss where no step needs it, and between snapshots */
+/* Steps between looks at the loss where no step needs it, and between snapshots. */
+#define PRISMI_CHECK_EVERY 16
 #define PRISMI_HISTORY_MAX 1024
 #define PRISMI_SCORES 3
 
@@ -237,11 +254,13 @@ struct prismi_trainer_params {
     int n_losses; /* the most values of an objective */
     bool no_adam; /* the owner updates the values itself */
     bool amsgrad;
-    double eps;                     /* Adam's; 0 = 1e-8 */
-    bool scaled;                    /* loss scaling is on */
-    bool scalable;                  /* it may be on where the run is resumed: its state is kept */
-    bool averages;                  /* outputs may be averaged */
-    const struct prismi_comm *comm; /* copied; NULL: alone. Losses and the output's gradient are summed once a step */
+    double eps;    /* Adam's; 0 = 1e-8 */
+    bool scaled;   /* loss scaling is on */
+    bool scalable; /* it may be on where the run is resumed: its state is kept */
+    bool averages; /* outputs may be averaged */
+    /* Losses and the output's gradient are summed over processes once a step. Copied;
+     * NULL: alone. */
+    const struct prismi_comm *comm;
 };
 
 struct prismi_trainer {
@@ -278,16 +297,20 @@ struct prismi_trainer {
      * roll back or, if loaded, after a state was read. NULL: nothing follows. */
     int (*restore)(void *owner, bool loaded);
     void *owner;
-    uint64_t damaged_path_hash; /* the path whose file could not be loaded: the next save there keeps <path>.1. 0: none */
+    /* The path whose file could not be loaded: the next save there keeps <path>.1. 0:
+     * none. */
+    uint64_t damaged_path_hash;
 };
 
 /* Declares what a trainer of the model needs. The model must outlive the trainer. Between
  * init and bind slabs and plain data may be added. */
-int prismi_trainer_init(struct prismi_trainer *t, struct prism_dev *dev, const struct prismi_model *model,
+int prismi_trainer_init(struct prismi_trainer *t, struct prism_dev *dev,
+                        const struct prismi_model *model,
                         const struct prismi_trainer_params *params);
 /* A further slab of the owner's; snapshot: false for what only changes between
  * snapshots. The name must live as long as the trainer. */
-void prismi_trainer_add_slab(struct prismi_trainer *t, const char *name, size_t bytes, prism_mem mem, bool snapshot);
+void prismi_trainer_add_slab(struct prismi_trainer *t, const char *name, size_t bytes,
+                             prism_mem mem, bool snapshot);
 int prismi_trainer_add_plain(struct prismi_trainer *t, const char *name, void *data, size_t bytes);
 int prismi_trainer_bind(struct prismi_trainer *t);
 void prismi_trainer_release(struct prismi_trainer *t);
@@ -331,18 +354,21 @@ struct prismi_lines {
     size_t n;
 };
 void prismi_line(struct prismi_lines *t, const char *fmt, ...) PRISM_PRINTF(2, 3);
-/* The first line that two texts do not share: its name, and the values; "" where a text has no such line. False: they agree. */
+/* The first line that two texts do not share: its name, and the values; "" where a text has no such
+ * line. False: they agree. */
 struct prismi_difference {
     char name[64], mine[128], theirs[128];
 };
-bool prismi_lines_differ(const struct prismi_lines *mine, const char *theirs, size_t bytes, struct prismi_difference *out);
+bool prismi_lines_differ(const struct prismi_lines *mine, const char *theirs, size_t bytes,
+                         struct prismi_difference *out);
 
 /* ---- state in a file ---- */
 
 /* A trainer's whole state read from a file, before any of it is used. */
 struct prismi_loaded {
     struct prismi_state st;
-    const void *history, *plain[PRISMI_PLAIN_MAX], *slabs[PRISMI_SLABS_MAX]; /* unaligned; NULL: void */
+    /* Unaligned; NULL: void. */
+    const void *history, *plain[PRISMI_PLAIN_MAX], *slabs[PRISMI_SLABS_MAX];
 };
 /* What the owner of a state says and adds. */
 struct prismi_state_file {
@@ -363,9 +389,11 @@ static inline bool prismi_within(int64_t v, int64_t low, int64_t high)
     return v >= low && v <= high;
 }
 /* Writes <path> whole or not at all; the previous one stays as <path>.1. */
-int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path);
+int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *f,
+                      const char *path);
 /* Falls back to <path>.1 where <path> is damaged or missing, with a warning. A
  * refusal changes nothing. */
-int prismi_state_load(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path);
+int prismi_state_load(struct prismi_trainer *t, const struct prismi_state_file *f,
+                      const char *path);
 
 #endif

@@ -24,7 +24,8 @@ void prismi_line(struct prismi_lines *t, const char *fmt, ...)
 }
 
 /* The value in the line of this name, NULL where there is none. */
-static const char *find_line(const char *text, size_t bytes, const char *name, size_t length, size_t *n)
+static const char *find_line(const char *text, size_t bytes, const char *name, size_t length,
+                             size_t *n)
 {
     for (const char *end = text + bytes, *next; text < end; text = next) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
@@ -38,10 +39,12 @@ static const char *find_line(const char *text, size_t bytes, const char *name, s
 }
 
 /* Is there a line in a that b lacks or has with another value? Its name and both values. */
-static bool first_difference(const char *a, size_t na, const char *b, size_t nb, char name[64], char of_a[128], char of_b[128])
+static bool first_difference(const char *a, size_t na, const char *b, size_t nb, char name[64],
+                             char of_a[128], char of_b[128])
 {
     for (const char *end = a + na; a < end;) {
-        const char *equals = memchr(a, '=', (size_t)(end - a)), *newline = memchr(a, '\n', (size_t)(end - a));
+        const char *equals = memchr(a, '=', (size_t)(end - a)),
+                   *newline = memchr(a, '\n', (size_t)(end - a));
         const char *stop = newline ? newline : end;
         if (!equals || equals > stop)
             equals = stop;
@@ -58,7 +61,8 @@ static bool first_difference(const char *a, size_t na, const char *b, size_t nb,
     return false;
 }
 
-bool prismi_lines_differ(const struct prismi_lines *mine, const char *theirs, size_t bytes, struct prismi_difference *out)
+bool prismi_lines_differ(const struct prismi_lines *mine, const char *theirs, size_t bytes,
+                         struct prismi_difference *out)
 {
     return first_difference(mine->s, mine->n, theirs, bytes, out->name, out->mine, out->theirs) ||
            first_difference(theirs, bytes, mine->s, mine->n, out->name, out->theirs, out->mine);

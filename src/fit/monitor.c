@@ -1,8 +1,9 @@
 /* Watches the losses of one sample and says when to try harder and when to give up.
  *
- * A plateau is: a full window of losses, no new best within the patience, and less than the threshold gained over the window.
- * Tiers: NORMAL, from `escalation` losses on a plateau leads to AGGRESSIVE (higher rate), its plateau to RESCUE (lower rate), its
- * plateau ends the sample as failed. Every tier is judged on its own losses. FAST is the account of a sample that converged
+ * A plateau is: a full window of losses, no new best within the patience, and less than the
+ * threshold gained over the window. Tiers: NORMAL, from `escalation` losses on a plateau leads to
+ * AGGRESSIVE (higher rate), its plateau to RESCUE (lower rate), its plateau ends the sample as
+ * failed. Every tier is judged on its own losses. FAST is the account of a sample that converged
  * without leaving NORMAL. */
 #include "fit/fit.h"
 
@@ -18,11 +19,13 @@ bool prismi_monitor_plateau(const struct prismi_monitor *m, const struct prismi_
     int window = p->window;
     if (m->count < window || m->since < p->patience)
         return false;
-    double first = m->ring[(m->count - window) % PRISMI_WINDOW_MAX], last = m->ring[(m->count - 1) % PRISMI_WINDOW_MAX];
+    double first = m->ring[(m->count - window) % PRISMI_WINDOW_MAX],
+           last = m->ring[(m->count - 1) % PRISMI_WINDOW_MAX];
     return first == 0 || (first - last) / fabs(first) < p->threshold;
 }
 
-enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct prismi_monitor_params *p, double loss)
+enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m,
+                                          const struct prismi_monitor_params *p, double loss)
 {
     m->ring[m->count++ % PRISMI_WINDOW_MAX] = loss;
     if (loss < m->best * (1 - p->threshold)) {
@@ -49,7 +52,9 @@ enum prismi_verdict prismi_monitor_update(struct prismi_monitor *m, const struct
 
 double prismi_tier_lr(const struct prismi_monitor_params *p, enum prism_tier tier)
 {
-    return tier == PRISM_TIER_AGGRESSIVE ? p->aggressive_lr : tier == PRISM_TIER_RESCUE ? p->rescue_lr : 1;
+    return tier == PRISM_TIER_AGGRESSIVE ? p->aggressive_lr
+           : tier == PRISM_TIER_RESCUE   ? p->rescue_lr
+                                         : 1;
 }
 
 int prismi_tier_extra_steps(enum prism_tier tier)

@@ -6,18 +6,21 @@ void prismi_permutation(uint64_t seed, uint64_t stream, uint64_t epoch, int n, i
     for (int i = 0; i < n; i++)
         out[i] = i;
     for (int i = n - 1; i > 0; i--) {
-        uint32_t j = prismi_rng_below(seed, stream, epoch * (uint64_t)n + (uint64_t)i, (uint32_t)i + 1);
+        uint32_t j =
+            prismi_rng_below(seed, stream, epoch * (uint64_t)n + (uint64_t)i, (uint32_t)i + 1);
         int32_t t = out[i];
         out[i] = out[j];
         out[j] = t;
     }
 }
 
-int prismi_order_create(struct prism_ctx *ctx, uint64_t seed, uint64_t stream, int n, struct prismi_order *out)
+int prismi_order_create(struct prism_ctx *ctx, uint64_t seed, uint64_t stream, int n,
+                        struct prismi_order *out)
 {
     *out = (struct prismi_order){.seed = seed, .stream = stream, .n = n, .epoch = -1};
     out->at = prismi_alloc((size_t)n, sizeof *out->at);
-    return out->at ? 0 : PRISM_FAIL(ctx, PRISM_ENOMEM, "no host memory for the order of %d visits", n);
+    return out->at ? 0
+                   : PRISM_FAIL(ctx, PRISM_ENOMEM, "no host memory for the order of %d visits", n);
 }
 
 void prismi_order_release(struct prismi_order *order)

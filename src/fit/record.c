@@ -1,5 +1,6 @@
-/* Recording a part of a step and playing it back. The first time under a key it is enqueued as it is, so that what a backend makes
- * late exists; the second time it is recorded; from then on a step is one call. */
+/* Recording a part of a step and playing it back. The first time under a key it is enqueued as it
+ * is, so that what a backend makes late exists; the second time it is recorded; from then on a step
+ * is one call. */
 #include "fit/fit.h"
 
 void prismi_recorded_release(struct prism_dev *dev, struct prismi_recorded *r)
@@ -9,7 +10,8 @@ void prismi_recorded_release(struct prism_dev *dev, struct prismi_recorded *r)
     *r = (struct prismi_recorded){.replay = NULL};
 }
 
-static int record(struct prism_dev *dev, struct prismi_recorded *r, int (*enqueue)(void *), void *arg)
+static int record(struct prism_dev *dev, struct prismi_recorded *r, int (*enqueue)(void *),
+                  void *arg)
 {
     const struct prism_ops *ops = dev->ops;
     PRISM_TRY(ops->capture_begin(dev));
@@ -17,7 +19,8 @@ static int record(struct prism_dev *dev, struct prismi_recorded *r, int (*enqueu
     return status ? status : end;
 }
 
-int prismi_run_recorded(struct prism_dev *dev, struct prismi_recorded *r, uint64_t key, int (*enqueue)(void *), void *arg)
+int prismi_run_recorded(struct prism_dev *dev, struct prismi_recorded *r, uint64_t key,
+                        int (*enqueue)(void *), void *arg)
 {
     if (!(dev->caps.flags & PRISM_CAPS_REPLAY))
         return enqueue(arg);

@@ -1,8 +1,9 @@
-/* Dynamic loss scaling: what keeps small gradients out of the bottom of binary16 and large ones below its top.
+/* Dynamic loss scaling: what keeps small gradients out of the bottom of binary16 and large ones
+ * below its top.
  *
- * The output's gradient is multiplied by a scale S before the network's backward; u = 1/S undoes it inside Adam. Where a gradient
- * comes out infinite or NaN the update is left out and S halves; after enough finite steps in a row it doubles. All on the device:
- * a step asks nothing. */
+ * The output's gradient is multiplied by a scale S before the network's backward; u = 1/S undoes it
+ * inside Adam. Where a gradient comes out infinite or NaN the update is left out and S halves;
+ * after enough finite steps in a row it doubles. All on the device: a step asks nothing. */
 #include "fit/fit.h"
 
 #include <string.h>
@@ -29,30 +30,38 @@ bool prismi_scaler_plausible(const void *state)
 {
     float v[3];
     memcpy(v, state, sizeof v);
-    return v[0] > 0 && v[0] <= 0x1p127f && v[1] >= 0 && v[1] < GROWTH_STEPS && v[2] >= 0 && v[2] <= 0x1p24f;
+    return v[0] > 0 && v[0] <= 0x1p127f && v[1] >= 0 && v[1] < GROWTH_STEPS && v[2] >= 0 &&
+           v[2] <= 0x1p24f;
 }
 
-int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, prism_mem gx, size_t n)
+int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, prism_mem gx,
+                        size_t n)
 {
-    return sc->on ? prismi_map(dev, PRISM_MAP_SCALE_SHIFT, PRISM_F32, 1, n, gx, gx, sc->state, sc->zero, 0, 0) : 0;
+    return sc->on ? prismi_map(dev, PRISM_MAP_SCALE_SHIFT, PRISM_F32, 1, n, gx, gx, sc->state,
+                               sc->zero, 0, 0)
+                  : 0;
 }
 
-int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc, const struct prismi_adam *adam)
+int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc,
+                        const struct prismi_adam *adam)
 {
     /* the latent's gradient is the last step's: this one's follows from the second segment's */
     int first = adam->fusion ? 1 : 0, n = adam->n_segments - first;
     for (int i = 0; sc->on && i < n; i++) {
         const struct prism_segment *s = &adam->segment[first + i];
         prism_mem g = s->grad ? s->grad : s->b; /* sum |g - g|: 0, or NaN */
-        PRISM_TRY(dev->ops->reduce(dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1, s->grad ? s->count : s->cols,
+        PRISM_TRY(dev->ops->reduce(dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1,
+                                   s->grad ? s->count : s->cols,
                                    sc->check + (size_t)i * sizeof(float), g, g));
     }
-    const struct prism_map_args a = {
-        .y = {sc->state, adam->args + 2 * sizeof(float)}, .x = {sc->check}, .s = {GROWTH_STEPS, GROWTH, BACKOFF}};
+    const struct prism_map_args a = {.y = {sc->state, adam->args + 2 * sizeof(float)},
+                                     .x = {sc->check},
+                                     .s = {GROWTH_STEPS, GROWTH, BACKOFF}};
     return sc->on ? dev->ops->map(dev, PRISM_MAP_LOSS_SCALE, PRISM_F32, 1, (size_t)n, &a) : 0;
 }
 
-int prismi_scaler_read(struct prism_dev *dev, const struct prismi_scaler *sc, double *scale, int64_t *skipped)
+int prismi_scaler_read(struct prism_dev *dev, const struct prismi_scaler *sc, double *scale,
+                       int64_t *skipped)
 {
     double v[3];
     if (!sc->on)

@@ -20,9 +20,11 @@ const char *prism_phase_name(enum prism_phase phase)
     return phase >= PRISM_PHASE_INIT && phase <= PRISM_PHASE_DONE ? names[phase] : "unknown";
 }
 
-void prismi_schedule_init(struct prismi_schedule *s, enum prism_schedule kind, double base, int64_t total)
+void prismi_schedule_init(struct prismi_schedule *s, enum prism_schedule kind, double base,
+                          int64_t total)
 {
-    *s = (struct prismi_schedule){.kind = kind, .total = total, .base = base, .best = INFINITY, .factor = 1};
+    *s = (struct prismi_schedule){
+        .kind = kind, .total = total, .base = base, .best = INFINITY, .factor = 1};
 }
 
 static double cosine(double high, double low, double x)
@@ -36,12 +38,14 @@ double prismi_schedule_lr(const struct prismi_schedule *s, int64_t t)
     case PRISM_SCHEDULE_PLATEAU:
         return s->base * s->factor;
     case PRISM_SCHEDULE_COSINE:
-        return cosine(s->base, s->base * COSINE_FLOOR, t < s->total ? (double)t / (double)s->total : 1);
+        return cosine(s->base, s->base * COSINE_FLOOR,
+                      t < s->total ? (double)t / (double)s->total : 1);
     case PRISM_SCHEDULE_COSINE_RESTARTS: {
         int64_t period = RESTART_FIRST;
         for (; t >= period; period *= 2)
             t -= period;
-        return cosine(s->base, RESTART_MIN < s->base ? RESTART_MIN : s->base, (double)t / (double)period);
+        return cosine(s->base, RESTART_MIN < s->base ? RESTART_MIN : s->base,
+                      (double)t / (double)period);
     }
     default:
         return s->base;

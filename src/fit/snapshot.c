@@ -13,7 +13,8 @@ static int copy_slabs(struct prismi_trainer *t, const struct prismi_state *st, b
     for (int i = 0; i < t->n_slabs; i++) {
         const struct prismi_slab *slab = &t->slabs[i];
         if (slab->snapshot && !prismi_slab_void(slab, st))
-            PRISM_TRY(t->dev->ops->copy(t->dev, back ? slab->mem : slab->snapshot, back ? slab->snapshot : slab->mem, slab->bytes));
+            PRISM_TRY(t->dev->ops->copy(t->dev, back ? slab->mem : slab->snapshot,
+                                        back ? slab->snapshot : slab->mem, slab->bytes));
     }
     return 0;
 }
@@ -53,8 +54,10 @@ static int diverged(struct prismi_trainer *t, const char *term, double value)
     enum prism_phase phase = t->st.phase;
     PRISM_TRY(roll_back(t));
     return PRISM_FAIL(t->ctx, PRISM_EDIVERGED,
-                      "%s is %g at step %lld (%s); the run is back at step %lld: lower the learning rate or check the data", term,
-                      value, (long long)t->step_at_work, prism_phase_name(phase), (long long)t->st.step);
+                      "%s is %g at step %lld (%s); the run is back at step %lld: lower the "
+                      "learning rate or check the data",
+                      term, value, (long long)t->step_at_work, prism_phase_name(phase),
+                      (long long)t->st.step);
 }
 
 int prismi_trainer_look(struct prismi_trainer *t)
@@ -63,7 +66,8 @@ int prismi_trainer_look(struct prismi_trainer *t)
     double sum = 0;
     char term[48];
     PRISM_TRY(
-        PRISMI_REGION(t->dev, "look at the loss", 0, prismi_dev_get(t->dev, t->host, t->loss_sum, t->model.dtype, (size_t)o->n)));
+        PRISMI_REGION(t->dev, "look at the loss", 0,
+                      prismi_dev_get(t->dev, t->host, t->loss_sum, t->model.dtype, (size_t)o->n)));
     PRISM_TRY(prismi_scaler_read(t->dev, &t->scaler, &t->loss_scale, &t->skipped));
     for (int i = 0; i < o->n; i++) {
         t->host[i] *= o->scale / (double)t->st.pending;
@@ -74,7 +78,8 @@ int prismi_trainer_look(struct prismi_trainer *t)
     }
     t->st.loss = sum;
     t->st.pending = 0;
-    return prismi_map(t->dev, PRISM_MAP_FILL, t->model.dtype, 1, (size_t)t->n_losses, t->loss_sum, 0, 0, 0, 0, 0);
+    return prismi_map(t->dev, PRISM_MAP_FILL, t->model.dtype, 1, (size_t)t->n_losses, t->loss_sum,
+                      0, 0, 0, 0, 0);
 }
 
 int prismi_trainer_output(struct prismi_trainer *t, prism_mem *x)
@@ -88,7 +93,8 @@ static int check_energy(struct prismi_trainer *t, prism_mem x, const char *name)
 {
     enum prism_dtype dtype = t->model.dtype;
     double power;
-    PRISM_TRY(t->dev->ops->reduce(t->dev, PRISM_REDUCE_DOT, dtype, 1, prismi_model_reals(&t->model), t->power, x, x));
+    PRISM_TRY(t->dev->ops->reduce(t->dev, PRISM_REDUCE_DOT, dtype, 1, prismi_model_reals(&t->model),
+                                  t->power, x, x));
     PRISM_TRY(prismi_dev_get(t->dev, &power, t->power, dtype, 1));
     return isfinite(power) ? 0 : diverged(t, name, power);
 }
@@ -98,7 +104,8 @@ int prismi_trainer_finite(struct prismi_trainer *t)
     prism_mem x;
     PRISM_TRY(prismi_trainer_output(t, &x));
     PRISM_TRY(check_energy(t, x, "the energy of the output"));
-    return t->st.averaged > 0 ? check_energy(t, t->average, "the energy of the averaged output") : 0;
+    return t->st.averaged > 0 ? check_energy(t, t->average, "the energy of the averaged output")
+                              : 0;
 }
 
 int prismi_trainer_finish(struct prismi_trainer *t)
@@ -111,7 +118,8 @@ int prismi_trainer_finish(struct prismi_trainer *t)
 int prismi_trainer_sound(struct prismi_trainer *t)
 {
     if (t->st.pending)
-        PRISM_TRY(prismi_dev_get(t->dev, t->host, t->loss_sum, t->model.dtype, (size_t)t->n_losses));
+        PRISM_TRY(
+            prismi_dev_get(t->dev, t->host, t->loss_sum, t->model.dtype, (size_t)t->n_losses));
     for (int i = 0; t->st.pending && i < t->n_losses; i++)
         if (!isfinite(t->host[i]))
             return prismi_trainer_look(t); /* rolls back and fails */

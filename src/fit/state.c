@@ -27,7 +27,8 @@ static int add_all(struct prismi_trainer *t, struct prismi_box *box)
 {
     char name[48];
     PRISM_TRY(prismi_box_add(box, "trainer", &t->st, sizeof t->st));
-    PRISM_TRY(prismi_box_add(box, "history", t->history, (size_t)t->st.n_history * sizeof t->history[0]));
+    PRISM_TRY(
+        prismi_box_add(box, "history", t->history, (size_t)t->st.n_history * sizeof t->history[0]));
     for (int i = 0; i < t->n_plain; i++) {
         snprintf(name, sizeof name, "plain.%s", t->plain[i].name);
         PRISM_TRY(prismi_box_add(box, name, t->plain[i].now, t->plain[i].bytes));
@@ -47,7 +48,8 @@ static uint64_t hash_of(const char *path)
     return prismi_hash64(path, strlen(path), 0);
 }
 
-static int fill_and_save(struct prismi_trainer *t, const struct prismi_state_file *f, struct prismi_box *box, const char *path)
+static int fill_and_save(struct prismi_trainer *t, const struct prismi_state_file *f,
+                         struct prismi_box *box, const char *path)
 {
     bool replaces_damaged = t->damaged_path_hash == hash_of(path);
     struct prismi_lines lines;
@@ -77,7 +79,8 @@ int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *
 /* ---- load ---- */
 
 /* Refuses another run's file, naming the first difference. */
-static int compare(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path, const char *theirs, size_t bytes)
+static int compare(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path,
+                   const char *theirs, size_t bytes)
 {
     struct prismi_lines mine;
     struct prismi_difference d;
@@ -98,28 +101,35 @@ static bool plausible(const struct prismi_trainer *t, const struct prismi_state 
     const struct prismi_monitor *m = &st->monitor;
     const int64_t most = PRISMI_COUNT_MAX;
     bool scheduled = t->adam.n_segments && st->phase != PRISM_PHASE_INIT;
-    return prismi_within(st->phase, PRISM_PHASE_INIT, PRISM_PHASE_DONE) && prismi_within(st->step, 0, most) &&
-           prismi_within(st->phase_step, 0, st->step) && prismi_within(st->adam_t, 0, most) &&
-           prismi_within(st->schedule_t, 0, most) && prismi_within(st->pending, 0, most) &&
-           prismi_within(st->averaged, 0, t->average ? most : 0) && prismi_within(st->n_history, 0, PRISMI_HISTORY_MAX) &&
+    return prismi_within(st->phase, PRISM_PHASE_INIT, PRISM_PHASE_DONE) &&
+           prismi_within(st->step, 0, most) && prismi_within(st->phase_step, 0, st->step) &&
+           prismi_within(st->adam_t, 0, most) && prismi_within(st->schedule_t, 0, most) &&
+           prismi_within(st->pending, 0, most) &&
+           prismi_within(st->averaged, 0, t->average ? most : 0) &&
+           prismi_within(st->n_history, 0, PRISMI_HISTORY_MAX) &&
            prismi_within(st->history_stride, 1, most) && prismi_within(st->history_skip, 0, most) &&
-           prismi_within(c->kind, 0, PRISM_SCHEDULE_COUNT - 1) && prismi_within(c->total, 0, INT64_MAX) &&
-           prismi_within(c->bad, 0, most) && !isnan(c->best) &&
+           prismi_within(c->kind, 0, PRISM_SCHEDULE_COUNT - 1) &&
+           prismi_within(c->total, 0, INT64_MAX) && prismi_within(c->bad, 0, most) &&
+           !isnan(c->best) &&
            (!scheduled || (c->base > 0 && isfinite(c->base) && c->factor > 0 && c->factor <= 1)) &&
-           prismi_within(m->tier, 0, PRISM_TIER_COUNT - 1) && prismi_within(m->count, 0, st->phase_step) &&
-           prismi_within(m->since, 0, m->count) && !isnan(m->best);
+           prismi_within(m->tier, 0, PRISM_TIER_COUNT - 1) &&
+           prismi_within(m->count, 0, st->phase_step) && prismi_within(m->since, 0, m->count) &&
+           !isnan(m->best);
 }
 
-static int get(struct prismi_trainer *t, const struct prismi_box *box, const char *path, const char *name, size_t bytes,
-               const void **out)
+static int get(struct prismi_trainer *t, const struct prismi_box *box, const char *path,
+               const char *name, size_t bytes, const void **out)
 {
     size_t found = bytes;
     *out = prismi_box_get(box, name, &found);
-    return *out && found == bytes ? 0
-                                  : PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: section %s is missing or has a wrong size", path, name);
+    return *out && found == bytes
+               ? 0
+               : PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: section %s is missing or has a wrong size",
+                            path, name);
 }
 
-static int find_slabs(struct prismi_trainer *t, const struct prismi_box *box, const char *path, struct prismi_loaded *out)
+static int find_slabs(struct prismi_trainer *t, const struct prismi_box *box, const char *path,
+                      struct prismi_loaded *out)
 {
     for (int i = 0; i < t->n_slabs; i++) {
         char name[48];
@@ -128,20 +138,22 @@ static int find_slabs(struct prismi_trainer *t, const struct prismi_box *box, co
         snprintf(name, sizeof name, "slab.%s", t->slabs[i].name);
         PRISM_TRY(get(t, box, path, name, t->slabs[i].bytes, &out->slabs[i]));
         if (t->slabs[i].own == &t->scaler.state && !prismi_scaler_plausible(out->slabs[i]))
-            return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: section %s holds impossible numbers", path, name);
+            return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: section %s holds impossible numbers", path,
+                              name);
     }
     return 0;
 }
 
 /* Sections by name, all checked before the first is used. */
-static int find_all(struct prismi_trainer *t, const struct prismi_state_file *f, const struct prismi_box *box, const char *path,
-                    struct prismi_loaded *out)
+static int find_all(struct prismi_trainer *t, const struct prismi_state_file *f,
+                    const struct prismi_box *box, const char *path, struct prismi_loaded *out)
 {
     size_t bytes = 0;
     const void *theirs = prismi_box_get(box, "about", &bytes), *state;
     char name[48];
     if (!theirs)
-        return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: section about is missing or has a wrong size", path);
+        return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: section about is missing or has a wrong size",
+                          path);
     PRISM_TRY(compare(t, f, path, theirs, bytes));
     PRISM_TRY(get(t, box, path, "trainer", sizeof out->st, &state));
     memcpy(&out->st, state, sizeof out->st);
@@ -151,16 +163,19 @@ static int find_all(struct prismi_trainer *t, const struct prismi_state_file *f,
     }
     if (!plausible(t, &out->st) || (f->plausible && !f->plausible(f->owner, out)))
         return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: the state holds impossible numbers", path);
-    PRISM_TRY(get(t, box, path, "history", (size_t)out->st.n_history * sizeof t->history[0], &out->history));
+    PRISM_TRY(get(t, box, path, "history", (size_t)out->st.n_history * sizeof t->history[0],
+                  &out->history));
     return find_slabs(t, box, path, out);
 }
 
-static int write_slabs(struct prismi_trainer *t, const struct prismi_loaded *from, bool with_snapshot)
+static int write_slabs(struct prismi_trainer *t, const struct prismi_loaded *from,
+                       bool with_snapshot)
 {
     prismi_trainer_forget(t);
     for (int i = 0; i < t->n_slabs; i++)
         if (from->slabs[i] && !t->slabs[i].snapshot != with_snapshot)
-            PRISM_TRY(t->dev->ops->write(t->dev, t->slabs[i].mem, from->slabs[i], t->slabs[i].bytes));
+            PRISM_TRY(
+                t->dev->ops->write(t->dev, t->slabs[i].mem, from->slabs[i], t->slabs[i].bytes));
     return 0;
 }
 
@@ -189,7 +204,8 @@ static int load_from(struct prismi_trainer *t, const struct prismi_state_file *f
     if (!status)
         status = adopt(t, &sections);
     if (status == PRISM_EDIVERGED)
-        status = PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: its numbers lead to a loss or an output that is not finite", path);
+        status = PRISM_FAIL(t->ctx, PRISM_EPARSE,
+                            "%s: its numbers lead to a loss or an output that is not finite", path);
     prismi_box_destroy(&box);
     return status;
 }
@@ -210,8 +226,11 @@ int prismi_state_load(struct prismi_trainer *t, const struct prismi_state_file *
     int second = load_from(t, f, previous);
     prismi_free(previous);
     if (second)
-        return prismi_fail(t->ctx, status, first.file, first.line, "%s; no usable %s.1 either", first.text, path);
-    t->damaged_path_hash = hash_of(path); /* the next save must not put it in the place of the good one */
-    prismi_log(t->ctx, PRISM_LOG_WARN, "%s; continuing from %s.1, step %lld", first.text, path, (long long)t->st.step);
+        return prismi_fail(t->ctx, status, first.file, first.line, "%s; no usable %s.1 either",
+                           first.text, path);
+    /* the next save must not put the damaged one in the place of the good one */
+    t->damaged_path_hash = hash_of(path);
+    prismi_log(t->ctx, PRISM_LOG_WARN, "%s; continuing from %s.1, step %lld", first.text, path,
+               (long long)t->st.step);
     return 0;
 }

@@ -6,7 +6,8 @@
 
 /* ---- device memory ---- */
 
-void prismi_trainer_add_slab(struct prismi_trainer *t, const char *name, size_t bytes, prism_mem mem, bool snapshot)
+void prismi_trainer_add_slab(struct prismi_trainer *t, const char *name, size_t bytes,
+                             prism_mem mem, bool snapshot)
 {
     struct prismi_slab *slab = &t->slabs[t->n_slabs++];
     *slab = (struct prismi_slab){.name = name, .mem = mem, .bytes = bytes};
@@ -17,7 +18,8 @@ void prismi_trainer_add_slab(struct prismi_trainer *t, const char *name, size_t 
 }
 
 /* A slab of the trainer's own, also found in *out once it is bound. */
-static void add_own(struct prismi_trainer *t, const char *name, size_t bytes, enum prismi_owner owner, prism_mem *out)
+static void add_own(struct prismi_trainer *t, const char *name, size_t bytes,
+                    enum prismi_owner owner, prism_mem *out)
 {
     struct prismi_slab *slab = &t->slabs[t->n_slabs];
     prismi_trainer_add_slab(t, name, bytes, NULL, true);
@@ -32,8 +34,10 @@ int prismi_trainer_add_plain(struct prismi_trainer *t, const char *name, void *d
 {
     void *snapshot = prismi_alloc(bytes, 1);
     if (!snapshot)
-        return PRISM_FAIL(t->ctx, PRISM_ENOMEM, "no host memory for a snapshot of %s, %zu bytes", name, bytes);
-    t->plain[t->n_plain++] = (struct prismi_plain){.name = name, .now = data, .snapshot = snapshot, .bytes = bytes};
+        return PRISM_FAIL(t->ctx, PRISM_ENOMEM, "no host memory for a snapshot of %s, %zu bytes",
+                          name, bytes);
+    t->plain[t->n_plain++] =
+        (struct prismi_plain){.name = name, .now = data, .snapshot = snapshot, .bytes = bytes};
     return 0;
 }
 
@@ -50,11 +54,12 @@ static void add_adam(struct prismi_trainer *t, const struct prismi_trainer_param
         add_own(t, "adam.vmax", bytes, PRISMI_OWNER_MOMENTS, &t->adam.vmax);
 }
 
-int prismi_trainer_init(struct prismi_trainer *t, struct prism_dev *dev, const struct prismi_model *model,
-                        const struct prismi_trainer_params *p)
+int prismi_trainer_init(struct prismi_trainer *t, struct prism_dev *dev,
+                        const struct prismi_model *model, const struct prismi_trainer_params *p)
 {
     const size_t real = prism_dtype_size(model->dtype), output = prismi_model_reals(model) * real;
-    *t = (struct prismi_trainer){.dev = dev, .ctx = prismi_dev_ctx(dev), .model = *model, .loss_scale = NAN};
+    *t = (struct prismi_trainer){
+        .dev = dev, .ctx = prismi_dev_ctx(dev), .model = *model, .loss_scale = NAN};
     t->n_losses = p->n_losses;
     if (p->comm)
         t->comm = *p->comm;
@@ -76,7 +81,8 @@ int prismi_trainer_init(struct prismi_trainer *t, struct prism_dev *dev, const s
     prismi_arena_add(&t->arena, p->no_adam ? 0 : output, &t->gx);
     prismi_arena_add(&t->arena, real, &t->power);
     t->host = prismi_alloc((size_t)p->n_losses, sizeof *t->host);
-    return t->host ? 0 : PRISM_FAIL(t->ctx, PRISM_ENOMEM, "no host memory for %d losses", p->n_losses);
+    return t->host ? 0
+                   : PRISM_FAIL(t->ctx, PRISM_ENOMEM, "no host memory for %d losses", p->n_losses);
 }
 
 int prismi_trainer_bind(struct prismi_trainer *t)
@@ -163,10 +169,12 @@ int prismi_trainer_loss(struct prismi_trainer *t, bool averaging)
     if (m->ops->ready && m->ops->ready(m->self)) {
         PRISM_TRY(enqueue_loss(t)); /* less to do, and not worth a recording */
     } else {
-        const uint64_t key[] = {(uintptr_t)o, averaging, key_of(o->ops->forward_key, o->self), key_of(m->ops->key, m->self)};
+        const uint64_t key[] = {(uintptr_t)o, averaging, key_of(o->ops->forward_key, o->self),
+                                key_of(m->ops->key, m->self)};
         if (o->ops->forget)
             o->ops->forget(o->self);
-        PRISM_TRY(prismi_run_recorded(t->dev, &t->loss_half, prismi_hash64(key, sizeof key, 0), enqueue_loss, t));
+        PRISM_TRY(prismi_run_recorded(t->dev, &t->loss_half, prismi_hash64(key, sizeof key, 0),
+                                      enqueue_loss, t));
         /* neither knows of it where it was replayed */
         if (m->ops->mark_replayed)
             m->ops->mark_replayed(m->self);

@@ -58,7 +58,8 @@ static int fill(void *owner, struct prismi_box *box)
     struct prismi_lines progress;
     about_progress(&progress, s);
     PRISM_TRY(prismi_box_add(box, "progress", progress.s, progress.n));
-    PRISM_TRY(prismi_box_add(box, "centres", prism_dataset_centres(s->ds), 2 * (size_t)s->n * sizeof(double)));
+    PRISM_TRY(prismi_box_add(box, "centres", prism_dataset_centres(s->ds),
+                             2 * (size_t)s->n * sizeof(double)));
     PRISM_TRY(prism_session_result(s, s->host));
     PRISM_TRY(prismi_box_add(box, "result", s->host, s->pixels * sizeof(double)));
     return c->extra ? prismi_box_add(box, "extra", c->extra, strlen(c->extra)) : 0;
@@ -68,13 +69,18 @@ static int fill(void *owner, struct prismi_box *box)
 static bool plausible(const void *owner, const struct prismi_loaded *state)
 {
     const struct prism_session *s = ((const struct checkpoint *)owner)->s;
-    return (state->st.phase != PRISM_PHASE_INIT || state->st.phase_step < s->init_steps) && s->strategy->plausible(s, state);
+    return (state->st.phase != PRISM_PHASE_INIT || state->st.phase_step < s->init_steps) &&
+           s->strategy->plausible(s, state);
 }
 
 static struct prismi_state_file file_of(struct checkpoint *c)
 {
-    return (struct prismi_state_file){
-        .kind = "PRISMCKP", .owner = c, .about = about, .refuse = prismi_lines_refuse, .fill = fill, .plausible = plausible};
+    return (struct prismi_state_file){.kind = "PRISMCKP",
+                                      .owner = c,
+                                      .about = about,
+                                      .refuse = prismi_lines_refuse,
+                                      .fill = fill,
+                                      .plausible = plausible};
 }
 
 int prism_session_save(struct prism_session *s, const char *path, const char *extra)

@@ -9,18 +9,21 @@ static enum prism_dtype real_type(enum prism_precision p)
 }
 
 /* Checks across parameters; each one's own range is checked by the table (recon/params.c). */
-static int check(struct prism_dev *dev, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
+static int check(struct prism_dev *dev, const struct prism_recon_params *p,
+                 const struct prism_dataset_params *dp)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     PRISM_TRY(prismi_params_check(ctx, p, prismi_params_when(p)));
     const struct prismi_algorithm *algorithm = prismi_algorithm_of(p);
     const struct prismi_strategy *strategy = prismi_strategy_of(p);
     if (!(dev->caps.dtypes & 1u << real_type(p->precision)))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "%s is fp64, which backend %s lacks; use fp32, or another backend",
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP,
+                          "%s is fp64, which backend %s lacks; use fp32, or another backend",
                           PRISMI_RECON_NAME(ctx, precision), prism_dev_backend(dev));
     if (!strategy)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %s, which does not go with %s %s; use joint",
-                          PRISMI_RECON_NAME(ctx, training.objective), PRISMI_NAMES(objective)[p->training.objective],
+                          PRISMI_RECON_NAME(ctx, training.objective),
+                          PRISMI_NAMES(objective)[p->training.objective],
                           PRISMI_RECON_NAME(ctx, algorithm), PRISMI_NAMES(algorithm)[p->algorithm]);
     if (algorithm->check)
         PRISM_TRY(algorithm->check(ctx, p));
@@ -33,7 +36,8 @@ static int check(struct prism_dev *dev, const struct prism_recon_params *p, cons
 static int restore(void *owner, bool loaded)
 {
     struct prism_session *s = owner;
-    s->trainer.objective = s->trainer.st.phase == PRISM_PHASE_INIT ? &s->initial.objective : s->objective;
+    s->trainer.objective =
+        s->trainer.st.phase == PRISM_PHASE_INIT ? &s->initial.objective : s->objective;
     return s->strategy->restore ? s->strategy->restore(s, loaded) : 0;
 }
 
@@ -49,7 +53,8 @@ static int begin(struct prism_session *s)
 
 static int fill_session(struct prism_session *s)
 {
-    struct prismi_trainer_params tp = {.amsgrad = s->par.training.amsgrad, .averages = s->par.training.average > 0};
+    struct prismi_trainer_params tp = {.amsgrad = s->par.training.amsgrad,
+                                       .averages = s->par.training.average > 0};
     PRISM_TRY(prismi_algorithm_of(&s->par)->create(s, &tp));
     s->strategy = prismi_strategy_of(&s->par);
     PRISM_TRY(s->strategy->create(s, &tp));
@@ -61,12 +66,13 @@ static int fill_session(struct prism_session *s)
     s->host = prismi_alloc(s->pixels, sizeof *s->host);
     s->ssim_work = prismi_alloc(prismi_ssim_work(s->obj), sizeof *s->ssim_work);
     if (!s->host || !s->ssim_work)
-        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no host memory for a session of %d x %d pixels", s->obj, s->obj);
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no host memory for a session of %d x %d pixels",
+                          s->obj, s->obj);
     return prismi_planning(s->dev) ? 0 : begin(s);
 }
 
-static int make_session(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
-                        struct prism_session **out)
+static int make_session(struct prism_dev *dev, struct prism_dataset *ds,
+                        const struct prism_recon_params *params, struct prism_session **out)
 {
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
@@ -92,8 +98,10 @@ static int make_session(struct prism_dev *dev, struct prism_dataset *ds, const s
     return status;
 }
 
-/* The same session on a device that only counts: refused with both numbers before anything is allocated. */
-static int check_memory(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params)
+/* The same session on a device that only counts: refused with both numbers before anything is
+ * allocated. */
+static int check_memory(struct prism_dev *dev, struct prism_dataset *ds,
+                        const struct prism_recon_params *params)
 {
     const struct prism_caps *caps = &dev->caps;
     size_t have = caps->mem_free_bytes ? caps->mem_free_bytes : caps->mem_bytes, need;
@@ -107,7 +115,8 @@ static int check_memory(struct prism_dev *dev, struct prism_dataset *ds, const s
     prism_session_destroy(&s);
     prism_dev_close(&plan);
     PRISM_TRY(status);
-    prismi_log(prismi_dev_ctx(dev), PRISM_LOG_DEBUG, "the session needs %.1f MB of device memory", 1e-6 * (double)need);
+    prismi_log(prismi_dev_ctx(dev), PRISM_LOG_DEBUG, "the session needs %.1f MB of device memory",
+               1e-6 * (double)need);
     if (need <= have)
         return 0;
     unsigned when = prismi_params_when(params);
@@ -116,14 +125,18 @@ static int check_memory(struct prism_dev *dev, struct prism_dataset *ds, const s
                           : when & PRISMI_WHEN_PROGRESSIVE ? PRISMI_DATA_NAME(ctx, grid_size)
                                                            : "number of samples";
     return PRISM_FAIL(ctx, PRISM_ENOMEM,
-                      "the session needs %.1f MB of device memory and %.1f MB are free on %s: use a smaller %s, a smaller %s%s or "
+                      "the session needs %.1f MB of device memory and %.1f MB are free on %s: use "
+                      "a smaller %s, a smaller %s%s or "
                       "another backend",
-                      1e-6 * (double)need, 1e-6 * (double)have, caps->device, PRISMI_DATA_NAME(ctx, field_size), smaller,
-                      when & PRISMI_WHEN_DECODER && when & PRISMI_WHEN_JOINT ? ", the progressive objective" : "");
+                      1e-6 * (double)need, 1e-6 * (double)have, caps->device,
+                      PRISMI_DATA_NAME(ctx, field_size), smaller,
+                      when & PRISMI_WHEN_DECODER && when & PRISMI_WHEN_JOINT
+                          ? ", the progressive objective"
+                          : "");
 }
 
-int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
-                         struct prism_session **out)
+int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds,
+                         const struct prism_recon_params *params, struct prism_session **out)
 {
     *out = NULL;
     PRISM_TRY(check(dev, params, prism_dataset_params(ds)));

@@ -20,7 +20,8 @@ static int backward(void *self, prism_mem x, prism_mem gx)
 {
     struct prismi_data *d = self;
     PRISM_TRY(prismi_term_backward(&d->term, gx));
-    return PRISMI_REGION(d->term.dev, "unmeasured", 0, prismi_unmeasured_gradient(&d->unmeasured, x, gx));
+    return PRISMI_REGION(d->term.dev, "unmeasured", 0,
+                         prismi_unmeasured_gradient(&d->unmeasured, x, gx));
 }
 
 static uint64_t forward_key(const void *self)
@@ -66,17 +67,21 @@ static const struct prismi_objective_ops data_ops = {.name = "data",
                                                      .mark_replayed = mark_replayed,
                                                      .describe = describe};
 
-int prismi_data_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params, double unmeasured,
+int prismi_data_create(struct prism_dev *dev, struct prism_dataset *ds,
+                       const struct prismi_term_params *params, double unmeasured,
                        struct prismi_data *out)
 {
     struct prismi_data *d = out;
     *d = (struct prismi_data){.describe = NULL};
     PRISM_TRY(prismi_term_create(dev, ds, params, &d->term));
-    d->objective = (struct prismi_objective){
-        .ops = &data_ops, .self = d, .value = prismi_loss_value(d->term.loss), .n = params->batch, .scale = 1};
+    d->objective = (struct prismi_objective){.ops = &data_ops,
+                                             .self = d,
+                                             .value = prismi_loss_value(d->term.loss),
+                                             .n = params->batch,
+                                             .scale = 1};
     double energy = unmeasured > 0 ? prismi_loss_energy(d->term.loss) : 0;
-    int status = prismi_unmeasured_create(dev, ds, params->dtype, params->complex_object, energy > 0 ? unmeasured / energy : 0,
-                                          &d->unmeasured);
+    int status = prismi_unmeasured_create(dev, ds, params->dtype, params->complex_object,
+                                          energy > 0 ? unmeasured / energy : 0, &d->unmeasured);
     if (status)
         prismi_data_release(d);
     return status;

@@ -53,7 +53,8 @@ static int step(struct prism_session *s)
     struct joint *j = s->strategy_state;
     const struct prism_training_params *t = &s->par.training;
     int64_t at = s->trainer.st.phase_step;
-    bool averaging = t->average > 0 && (double)at >= (1 - t->average) * t->max_steps, last = at + 1 == t->max_steps;
+    bool averaging = t->average > 0 && (double)at >= (1 - t->average) * t->max_steps,
+         last = at + 1 == t->max_steps;
     prismi_order_batch(&j->order, at, j->batch, j->index);
     PRISM_TRY(prismi_trainer_step(&s->trainer, j->index, averaging, last));
     return last ? prismi_trainer_finish(&s->trainer) : 0;
@@ -67,7 +68,8 @@ static int64_t total_steps(const struct prism_session *s)
 static bool plausible(const struct prism_session *s, const struct prismi_loaded *state)
 {
     const struct prismi_state *st = &state->st;
-    return st->phase != PRISM_PHASE_RETRY && (st->phase != PRISM_PHASE_FIT || st->phase_step < total_steps(s)) &&
+    return st->phase != PRISM_PHASE_RETRY &&
+           (st->phase != PRISM_PHASE_FIT || st->phase_step < total_steps(s)) &&
            st->monitor.count == 0 && st->pending < PRISMI_CHECK_EVERY;
 }
 

@@ -39,8 +39,12 @@ static void destroy(void *self)
     prismi_object_destroy(&o);
 }
 
-static const struct prismi_model_ops object_ops = {
-    .name = "object", .output = output, .backward = backward, .segments = segments, .constrain = constrain, .destroy = destroy};
+static const struct prismi_model_ops object_ops = {.name = "object",
+                                                   .output = output,
+                                                   .backward = backward,
+                                                   .segments = segments,
+                                                   .constrain = constrain,
+                                                   .destroy = destroy};
 
 void prismi_object_model(struct prismi_object *o, struct prismi_model *out)
 {
@@ -55,8 +59,8 @@ void prismi_object_model(struct prismi_object *o, struct prismi_model *out)
 
 int prismi_object_constrain(struct prismi_object *o)
 {
-    return prismi_map(o->dev, o->complex_object ? PRISM_MAP_C_CLAMP_ABS : PRISM_MAP_CLAMP, o->dtype, 1, o->pixels, o->value,
-                      o->value, 0, 0, 0, 1);
+    return prismi_map(o->dev, o->complex_object ? PRISM_MAP_C_CLAMP_ABS : PRISM_MAP_CLAMP, o->dtype,
+                      1, o->pixels, o->value, o->value, 0, 0, 0, 1);
 }
 
 /* Ones; of a complex object the real parts, over zeros. */
@@ -64,7 +68,8 @@ static int fill_ones(struct prismi_object *o)
 {
     double *x = prismi_alloc(reals(o), sizeof *x);
     if (!x)
-        return PRISM_FAIL(prismi_dev_ctx(o->dev), PRISM_ENOMEM, "no host memory for an object of %zu pixels", o->pixels);
+        return PRISM_FAIL(prismi_dev_ctx(o->dev), PRISM_ENOMEM,
+                          "no host memory for an object of %zu pixels", o->pixels);
     for (size_t i = 0; i < reals(o); i += o->complex_object ? 2 : 1)
         x[i] = 1;
     int status = prismi_dev_put(o->dev, o->value, o->dtype, x, reals(o));
@@ -72,14 +77,15 @@ static int fill_ones(struct prismi_object *o)
     return status;
 }
 
-int prismi_object_create(struct prism_dev *dev, enum prism_dtype dtype, size_t pixels, bool complex_object, bool with_gradient,
-                         struct prismi_object **out)
+int prismi_object_create(struct prism_dev *dev, enum prism_dtype dtype, size_t pixels,
+                         bool complex_object, bool with_gradient, struct prismi_object **out)
 {
     struct prismi_object *o = prismi_alloc(1, sizeof *o);
     *out = o;
     if (!o)
         return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no memory for an object");
-    *o = (struct prismi_object){.dev = dev, .dtype = dtype, .pixels = pixels, .complex_object = complex_object};
+    *o = (struct prismi_object){
+        .dev = dev, .dtype = dtype, .pixels = pixels, .complex_object = complex_object};
     size_t bytes = reals(o) * prism_dtype_size(dtype);
     o->arena.owner = PRISMI_OWNER_PARAMETERS;
     prismi_arena_add(&o->arena, bytes, &o->value);

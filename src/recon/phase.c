@@ -9,13 +9,15 @@
 static int forward(void *self, prism_mem x)
 {
     struct prismi_initial *in = self;
-    return in->dev->ops->reduce(in->dev, PRISM_REDUCE_ABSDIFF, in->dtype, 1, in->pixels, in->value, x, in->target);
+    return in->dev->ops->reduce(in->dev, PRISM_REDUCE_ABSDIFF, in->dtype, 1, in->pixels, in->value,
+                                x, in->target);
 }
 
 static int backward(void *self, prism_mem x, prism_mem gx)
 {
     struct prismi_initial *in = self;
-    return prismi_map(in->dev, PRISM_MAP_L1_GRAD, in->dtype, 1, in->pixels, gx, x, in->target, in->weight, 0, 0);
+    return prismi_map(in->dev, PRISM_MAP_L1_GRAD, in->dtype, 1, in->pixels, gx, x, in->target,
+                      in->weight, 0, 0);
 }
 
 static void describe(const void *self, int i, char *text, size_t n)
@@ -28,12 +30,14 @@ static void describe(const void *self, int i, char *text, size_t n)
 static const struct prismi_objective_ops initial_ops = {
     .name = "initialisation", .forward = forward, .backward = backward, .describe = describe};
 
-static int load_target(struct prismi_initial *in, struct prism_dataset *ds, const struct prism_recon_params *params)
+static int load_target(struct prismi_initial *in, struct prism_dataset *ds,
+                       const struct prism_recon_params *params)
 {
     double sum = 0, *x = prismi_alloc(in->pixels, sizeof *x);
     int status = 0;
     if (!x)
-        return PRISM_FAIL(prismi_dev_ctx(in->dev), PRISM_ENOMEM, "no host memory for a target of %zu pixels", in->pixels);
+        return PRISM_FAIL(prismi_dev_ctx(in->dev), PRISM_ENOMEM,
+                          "no host memory for a target of %zu pixels", in->pixels);
     PRISM_TRY_OUT(prismi_init_target(in->dev, ds, params, in->dtype, x));
     for (size_t i = 0; i < in->pixels; i++)
         sum += fabs(x[i]);
@@ -45,8 +49,9 @@ out:
     return status;
 }
 
-int prismi_initial_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
-                          enum prism_dtype dtype, struct prismi_initial *out)
+int prismi_initial_create(struct prism_dev *dev, struct prism_dataset *ds,
+                          const struct prism_recon_params *params, enum prism_dtype dtype,
+                          struct prismi_initial *out)
 {
     const size_t obj = (size_t)prism_dataset_params(ds)->obj_size, real = prism_dtype_size(dtype);
     struct prismi_initial *in = out;
@@ -55,7 +60,8 @@ int prismi_initial_create(struct prism_dev *dev, struct prism_dataset *ds, const
     prismi_arena_add(&in->arena, real, &in->weight);
     prismi_arena_add(&in->arena, real, &in->value);
     PRISM_TRY(prismi_arena_bind(&in->arena, dev));
-    in->objective = (struct prismi_objective){.ops = &initial_ops, .self = in, .value = in->value, .n = 1, .scale = 1};
+    in->objective = (struct prismi_objective){
+        .ops = &initial_ops, .self = in, .value = in->value, .n = 1, .scale = 1};
     return prismi_planning(dev) ? 0 : load_target(in, ds, params);
 }
 

@@ -1,8 +1,9 @@
 /* Mo-PIE: alternate between measured amplitudes and the object's constraints.
  *
- * Replacing |u| by d in the field of one aperture and going back moves the object by A^H ((d - |u|) u/|u|), as A A^H = 1 there:
- * a gradient step on sum (|u| - d)^2. An instrument with A A^H = norm2 has its steps divided by that.
- * Updates of a whole pass at once are divided by the largest number of apertures over one frequency, for the same reason. */
+ * Replacing |u| by d in the field of one aperture and going back moves the object by A^H ((d - |u|)
+ * u/|u|), as A A^H = 1 there: a gradient step on sum (|u| - d)^2. An instrument with A A^H = norm2
+ * has its steps divided by that. Updates of a whole pass at once are divided by the largest number
+ * of apertures over one frequency, for the same reason. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 #include "recon/params.h"
@@ -29,7 +30,8 @@ static int largest_overlap(struct prism_ctx *ctx, struct prism_dataset *ds, int 
     size_t pixels = (size_t)g * g;
     int32_t *count = prismi_alloc(pixels, sizeof *count);
     if (!count)
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to count overlaps on a grid of %d x %d", g, g);
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to count overlaps on a grid of %d x %d", g,
+                          g);
     for (int k = 0; k < prism_dataset_count(ds); k++)
         prismi_aperture_cover(&dp->aperture, g, c[2 * k], c[2 * k + 1], count);
     for (size_t i = 0; i < pixels; i++)
@@ -39,22 +41,26 @@ static int largest_overlap(struct prism_ctx *ctx, struct prism_dataset *ds, int 
     return 0;
 }
 
-int prismi_projection_create(struct prism_dev *dev, struct prism_dataset *ds, struct prismi_object *object,
-                             const struct prism_mopie_params *params, struct prismi_projection *out)
+int prismi_projection_create(struct prism_dev *dev, struct prism_dataset *ds,
+                             struct prismi_object *object, const struct prism_mopie_params *params,
+                             struct prismi_projection *out)
 {
     static const double l2[PRISM_LOSS_COUNT] = {[PRISM_LOSS_L2] = 1};
     struct prismi_projection *p = out;
     int n = prism_dataset_count(ds), overlap = 1, status;
     *p = (struct prismi_projection){.dev = dev, .object = object};
     p->batch = params->parallel ? largest_divisor(n, MAX_BATCH) : 1;
-    const struct prismi_term_params tp = {.dtype = object->dtype, .complex_object = object->complex_object, .batch = p->batch};
-    size_t bytes = object->pixels * prism_dtype_size(tp.complex_object ? prism_dtype_complex(tp.dtype) : tp.dtype);
+    const struct prismi_term_params tp = {
+        .dtype = object->dtype, .complex_object = object->complex_object, .batch = p->batch};
+    size_t bytes = object->pixels *
+                   prism_dtype_size(tp.complex_object ? prism_dtype_complex(tp.dtype) : tp.dtype);
     if (params->parallel)
         PRISM_TRY(largest_overlap(prismi_dev_ctx(dev), ds, &overlap));
     PRISM_TRY(prismi_data_create(dev, ds, &tp, 0, &p->data));
     struct prismi_term *term = &p->data.term;
     PRISM_TRY_OUT(prismi_loss_set_weights(term->loss, l2));
-    p->step = params->lr_obj / term->instrument->norm2 / (2 * prismi_loss_l2_weight(term->loss) * overlap);
+    p->step = params->lr_obj / term->instrument->norm2 /
+              (2 * prismi_loss_l2_weight(term->loss) * overlap);
     prismi_arena_add(&p->arena, bytes, &p->grad);
     prismi_arena_add(&p->arena, bytes, &p->part);
     status = prismi_arena_bind(&p->arena, dev);
@@ -70,10 +76,12 @@ void prismi_projection_release(struct prismi_projection *p)
     prismi_data_release(&p->data);
 }
 
-static int axpby(struct prismi_projection *p, prism_mem y, prism_mem a, prism_mem b, double fa, double fb)
+static int axpby(struct prismi_projection *p, prism_mem y, prism_mem a, prism_mem b, double fa,
+                 double fb)
 {
     const struct prismi_object *o = p->object;
-    return prismi_map(p->dev, o->complex_object ? PRISM_MAP_C_AXPBY : PRISM_MAP_AXPBY, o->dtype, 1, o->pixels, y, a, b, 0, fa, fb);
+    return prismi_map(p->dev, o->complex_object ? PRISM_MAP_C_AXPBY : PRISM_MAP_AXPBY, o->dtype, 1,
+                      o->pixels, y, a, b, 0, fa, fb);
 }
 
 int prismi_projection_gradient(struct prismi_projection *p, const int32_t *index, bool first)
@@ -204,8 +212,8 @@ static bool plausible(const struct prism_session *s, const struct prismi_loaded 
 {
     const struct prismi_state *st = &state->st;
     bool fit = st->phase == PRISM_PHASE_FIT;
-    return (fit || st->phase == PRISM_PHASE_DONE) && (!fit || st->phase_step < total_steps(s)) && st->monitor.count == 0 &&
-           st->pending < steps_per_loop(s);
+    return (fit || st->phase == PRISM_PHASE_DONE) && (!fit || st->phase_step < total_steps(s)) &&
+           st->monitor.count == 0 && st->pending < steps_per_loop(s);
 }
 
 const struct prismi_strategy prismi_projections = {.name = "projections",

@@ -12,7 +12,8 @@ static int modulus(struct prism_session *s, prism_mem *x)
 {
     if (!s->model.complex_output)
         return 0;
-    PRISM_TRY(prismi_map(s->dev, PRISM_MAP_C_ABS, s->dtype, 1, s->pixels, s->scratch, *x, 0, 0, 0, 0));
+    PRISM_TRY(
+        prismi_map(s->dev, PRISM_MAP_C_ABS, s->dtype, 1, s->pixels, s->scratch, *x, 0, 0, 0, 0));
     *x = s->scratch;
     return 0;
 }
@@ -33,7 +34,8 @@ int prism_session_result(struct prism_session *s, double *out)
     prism_mem x = t->average;
     bool average = t->st.averaged > 0;
     if (!average)
-        PRISM_TRY(s->display_net ? prism_net_forward(s->display_net, &x) : prismi_trainer_output(t, &x));
+        PRISM_TRY(s->display_net ? prism_net_forward(s->display_net, &x)
+                                 : prismi_trainer_output(t, &x));
     PRISM_TRY(modulus(s, &x));
     PRISM_TRY(prismi_dev_get(s->dev, out, x, s->dtype, s->pixels));
     for (size_t i = 0; average && i < s->pixels; i++)
@@ -49,7 +51,8 @@ int prism_session_evaluate(struct prism_session *s)
     if (!truth)
         return 0;
     PRISM_TRY(prism_session_result(s, s->host));
-    s->trainer.st.score[PRISMI_SCORE_SSIM] = s->obj > 5 ? prismi_ssim(s->host, truth, s->obj, s->obj, s->ssim_work) : NAN;
+    s->trainer.st.score[PRISMI_SCORE_SSIM] =
+        s->obj > 5 ? prismi_ssim(s->host, truth, s->obj, s->obj, s->ssim_work) : NAN;
     s->trainer.st.score[PRISMI_SCORE_PSNR] = prism_psnr_db(s->host, truth, s->pixels);
     s->trainer.st.score[PRISMI_SCORE_RMSE] = prism_rmse_percent(s->host, truth, s->pixels);
     s->evaluated = true;
@@ -65,7 +68,8 @@ int prism_session_step(struct prism_session *s)
         return 0;
     s->evaluated = s->milestone = false;
     PRISM_TRY(prismi_trainer_begin_step(&s->trainer));
-    int (*step)(struct prism_session *) = st->phase == PRISM_PHASE_INIT ? prismi_initial_step : s->strategy->step;
+    int (*step)(struct prism_session *) =
+        st->phase == PRISM_PHASE_INIT ? prismi_initial_step : s->strategy->step;
     PRISM_TRY(PRISMI_REGION(s->dev, prism_phase_name(st->phase), 0, step(s)));
     bool due = s->par.metrics_every && st->step % s->par.metrics_every == 0;
     if (due || s->milestone || st->phase == PRISM_PHASE_DONE) {
@@ -75,7 +79,8 @@ int prism_session_step(struct prism_session *s)
     return 0;
 }
 
-int prism_session_run(struct prism_session *s, bool (*on_progress)(void *user, const struct prism_progress *), void *user)
+int prism_session_run(struct prism_session *s,
+                      bool (*on_progress)(void *user, const struct prism_progress *), void *user)
 {
     struct prism_progress at;
     while (s->trainer.st.phase != PRISM_PHASE_DONE) {
@@ -85,7 +90,8 @@ int prism_session_run(struct prism_session *s, bool (*on_progress)(void *user, c
         if (s->trainer.rolled_back)
             return PRISM_EDIVERGED; /* a save of the caller's found it, and recorded what */
         if (!go_on)
-            return PRISM_FAIL(s->ctx, PRISM_ECANCELED, "stopped by the caller after step %lld", (long long)at.step);
+            return PRISM_FAIL(s->ctx, PRISM_ECANCELED, "stopped by the caller after step %lld",
+                              (long long)at.step);
     }
     return 0;
 }
@@ -95,22 +101,23 @@ void prism_session_progress(const struct prism_session *s, struct prism_progress
     const struct prismi_trainer *t = &s->trainer;
     const struct prismi_state *st = &t->st;
     int64_t total = s->init_steps + s->strategy->total_steps(s);
-    *out = (struct prism_progress){.phase = st->phase,
-                                   .step = st->step,
-                                   .total_steps = st->phase == PRISM_PHASE_DONE || total < st->step ? st->step : total,
-                                   .phase_step = st->phase_step,
-                                   .n_samples = s->n,
-                                   .tier = st->monitor.tier,
-                                   .loss = st->loss,
-                                   .loss_old = NAN,
-                                   .loss_new = NAN,
-                                   .lr = st->lr,
-                                   .ssim = st->score[PRISMI_SCORE_SSIM],
-                                   .psnr_db = st->score[PRISMI_SCORE_PSNR],
-                                   .rmse_percent = st->score[PRISMI_SCORE_RMSE],
-                                   .evaluated = s->evaluated,
-                                   .skipped = t->skipped,
-                                   .loss_scale = t->loss_scale};
+    *out = (struct prism_progress){
+        .phase = st->phase,
+        .step = st->step,
+        .total_steps = st->phase == PRISM_PHASE_DONE || total < st->step ? st->step : total,
+        .phase_step = st->phase_step,
+        .n_samples = s->n,
+        .tier = st->monitor.tier,
+        .loss = st->loss,
+        .loss_old = NAN,
+        .loss_new = NAN,
+        .lr = st->lr,
+        .ssim = st->score[PRISMI_SCORE_SSIM],
+        .psnr_db = st->score[PRISMI_SCORE_PSNR],
+        .rmse_percent = st->score[PRISMI_SCORE_RMSE],
+        .evaluated = s->evaluated,
+        .skipped = t->skipped,
+        .loss_scale = t->loss_scale};
     if (s->strategy->progress)
         s->strategy->progress(s, out);
 }

@@ -54,8 +54,11 @@ static void destroy(void *self)
     (void)self;
 }
 
-static const struct prismi_model_ops model_ops = {
-    .name = "toy", .output = output, .backward = model_backward, .segments = segments, .destroy = destroy};
+static const struct prismi_model_ops model_ops = {.name = "toy",
+                                                  .output = output,
+                                                  .backward = model_backward,
+                                                  .segments = segments,
+                                                  .destroy = destroy};
 
 static int select_rows(void *self, const int32_t *index)
 {
@@ -74,7 +77,8 @@ static int forward(void *self, prism_mem x)
     struct toy *y = self;
     for (int b = 0; b < BATCH; b++) {
         MUST(prismi_map(dev, PRISM_MAP_AXPBY, PRISM_F64, 1, N, y->diff, x, row(y, b), 0, 1, -1));
-        MUST(dev->ops->reduce(dev, PRISM_REDUCE_DOT, PRISM_F64, 1, N, y->value + (size_t)b * sizeof(double), y->diff, y->diff));
+        MUST(dev->ops->reduce(dev, PRISM_REDUCE_DOT, PRISM_F64, 1, N,
+                              y->value + (size_t)b * sizeof(double), y->diff, y->diff));
     }
     return 0;
 }
@@ -94,8 +98,11 @@ static void describe(const void *self, int i, char *text, size_t n)
     snprintf(text, n, "the loss of row %d", i);
 }
 
-static const struct prismi_objective_ops objective_ops = {
-    .name = "rows", .select = select_rows, .forward = forward, .backward = backward, .describe = describe};
+static const struct prismi_objective_ops objective_ops = {.name = "rows",
+                                                          .select = select_rows,
+                                                          .forward = forward,
+                                                          .backward = backward,
+                                                          .describe = describe};
 
 static struct toy *new_toy(const struct prismi_comm *comm)
 {
@@ -110,9 +117,16 @@ static struct toy *new_toy(const struct prismi_comm *comm)
     prismi_arena_add(&y->arena, N * sizeof(double), &y->diff);
     MUST(prismi_arena_bind(&y->arena, dev));
     MUST(prismi_dev_put(dev, y->target, PRISM_F64, target, ROWS * N));
-    y->model = (struct prismi_model){.ops = &model_ops, .self = y, .dtype = PRISM_F64, .n_output = N, .values = y->v, .count = N};
-    y->objective = (struct prismi_objective){.ops = &objective_ops, .self = y, .value = y->value, .n = BATCH, .scale = 1};
-    const struct prismi_trainer_params p = {.n_losses = BATCH, .averages = true, .eps = 1e-7, .comm = comm};
+    y->model = (struct prismi_model){.ops = &model_ops,
+                                     .self = y,
+                                     .dtype = PRISM_F64,
+                                     .n_output = N,
+                                     .values = y->v,
+                                     .count = N};
+    y->objective = (struct prismi_objective){
+        .ops = &objective_ops, .self = y, .value = y->value, .n = BATCH, .scale = 1};
+    const struct prismi_trainer_params p = {
+        .n_losses = BATCH, .averages = true, .eps = 1e-7, .comm = comm};
     MUST(prismi_trainer_init(&y->t, dev, &y->model, &p));
     MUST(prismi_trainer_add_plain(&y->t, "seen", &y->seen, sizeof y->seen));
     MUST(prismi_trainer_bind(&y->t));
@@ -230,7 +244,8 @@ static int refuse(struct prism_ctx *c, const char *file, const struct prismi_dif
 START_TEST(it_resumes_to_the_same_bits)
 {
     int rows = ROWS;
-    const struct prismi_state_file f = {.kind = "TOYSTATE", .owner = &rows, .about = about, .refuse = refuse};
+    const struct prismi_state_file f = {
+        .kind = "TOYSTATE", .owner = &rows, .about = about, .refuse = refuse};
     struct toy *whole = new_toy(NULL);
     double v[N], w[N];
     steps(whole, 50);
@@ -259,12 +274,14 @@ END_TEST
 
 START_TEST(it_stops_early)
 {
-    const struct prismi_monitor_params watch = {.patience = 20, .window = 40, .escalation = 40, .threshold = 0.01, .rescue_lr = 1};
+    const struct prismi_monitor_params watch = {
+        .patience = 20, .window = 40, .escalation = 40, .threshold = 0.01, .rescue_lr = 1};
     struct toy *y = new_toy(NULL);
     int n = 0;
     do
         steps(y, PRISMI_CHECK_EVERY);
-    while (prismi_monitor_update(&y->t.st.monitor, &watch, y->t.st.loss) != PRISMI_GIVE_UP && ++n < 1000);
+    while (prismi_monitor_update(&y->t.st.monitor, &watch, y->t.st.loss) != PRISMI_GIVE_UP &&
+           ++n < 1000);
     ck_assert_int_gt(n, 40);
     ck_assert_int_lt(n, 1000);
     free_toy(y);
@@ -280,7 +297,9 @@ struct fake {
 static int twice(void *user, struct prism_dev *d, prism_mem mem, enum prism_dtype dtype, size_t n)
 {
     struct fake *f = user;
-    return f->calls++ == f->fail_at ? PRISM_EDEVICE : prismi_map(d, PRISM_MAP_AXPBY, dtype, 1, n, mem, mem, mem, 0, 1, 1);
+    return f->calls++ == f->fail_at
+               ? PRISM_EDEVICE
+               : prismi_map(d, PRISM_MAP_AXPBY, dtype, 1, n, mem, mem, mem, 0, 1, 1);
 }
 
 START_TEST(it_sums_once_a_step)

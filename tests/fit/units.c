@@ -23,9 +23,11 @@ START_TEST(schedules_over_time)
     ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 0), 1e-3);
     ck_assert_double_lt(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 49), 3e-6);
     ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 50), 1e-3);
-    ck_assert_double_eq_tol(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 100), (1e-3 + 1e-6) / 2, 1e-12);
+    ck_assert_double_eq_tol(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 100), (1e-3 + 1e-6) / 2,
+                            1e-12);
     ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-3, 0, 150), 1e-3);
-    ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-9, 0, 30), 1e-9); /* below the floor: constant */
+    ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE_RESTARTS, 1e-9, 0, 30),
+                        1e-9); /* below the floor: constant */
 }
 END_TEST
 
@@ -52,8 +54,12 @@ END_TEST
 
 /* ---- monitor ---- */
 
-static const struct prismi_monitor_params watch = {
-    .patience = 10, .window = 50, .threshold = 0.01, .escalation = 200, .aggressive_lr = 2, .rescue_lr = 0.1};
+static const struct prismi_monitor_params watch = {.patience = 10,
+                                                   .window = 50,
+                                                   .threshold = 0.01,
+                                                   .escalation = 200,
+                                                   .aggressive_lr = 2,
+                                                   .rescue_lr = 0.1};
 
 START_TEST(monitor_walks_the_tiers)
 {
@@ -79,7 +85,8 @@ START_TEST(monitor_is_patient_with_progress)
     double loss = 1;
     prismi_monitor_init(&m, PRISM_TIER_NORMAL);
     for (int i = 0; i < 3000; i++)
-        ck_assert_int_eq(prismi_monitor_update(&m, &watch, loss *= 0.999), PRISMI_GO_ON); /* 5 % over a window */
+        ck_assert_int_eq(prismi_monitor_update(&m, &watch, loss *= 0.999),
+                         PRISMI_GO_ON); /* 5 % over a window */
 }
 END_TEST
 
