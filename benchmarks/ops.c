@@ -153,7 +153,7 @@ static int call_adam(void *arg)
 static int call_adam_outer(void *arg)
 {
     struct run *r = arg;
-    return r->dev->ops->adam_outer(r->dev, &r->outer, &r->outer_args);
+    return r->dev->ops->adam_outer(r->dev, &r->outer, NULL, &r->outer_args);
 }
 
 /* Weights, both moments, gradient; rates; with rows: the gradient is the outer product of [rows] and [cols]. */

@@ -237,17 +237,16 @@ struct prism_subaperture_args {
 /* The spectrum of an object in the middle of a grid, and its adjoint:
  *   fwd:  spectrum = F(p) of the transform's sign -1, p[h/2 - oh/2 + i, w/2 - ow/2 + j] = object[i,j], 0 elsewhere
  *   adj:  object[i,j] = q[h/2 - oh/2 + i, w/2 - ow/2 + j], its real part if the object is real, q = F(spectrum) of sign +1
- * The transform's support, if any, holds the object's rows there and its columns back; columns of spectrum that it says are not
- * needed are left as they were, or as anything that is finite. */
+ * fft is one transform of [h,w] without factors. Its support, if any, holds the object's rows there and its columns back; columns
+ * of spectrum that it says are not needed are left as they were, or as anything that is finite. */
 struct prism_spectrum_desc {
     enum prism_dtype dtype; /* of the object, real or cplx; the rest is cplx */
     int h, w, oh, ow;       /* oh <= h, ow <= w */
 };
 struct prism_spectrum_args {
-    prism_mem spectrum;    /* [h,w]; adj: in, contents undefined afterwards */
-    prism_mem object;      /* [oh,ow] */
-    struct prism_fft *fft; /* one transform of [h,w], without factors */
-    prism_mem tmp;         /* real objects: oh ow cplx, contents undefined afterwards */
+    prism_mem spectrum; /* [h,w]; adj: in, contents undefined afterwards */
+    prism_mem object;   /* [oh,ow] */
+    prism_mem tmp;      /* real objects: oh ow cplx, contents undefined afterwards */
 };
 
 /* Separable symmetric FIR on [planes,h,w] with 2 radius + 1 taps along both axes. Outside samples mirror without repeating the
@@ -304,7 +303,8 @@ struct prism_misfit_args {
 /* The misfit of fields behind sub-apertures and its gradient by the spectrum, what these would give one after the other:
  *   subaperture_fwd (u from spectrum);  fft_run(fft, +1, u, u);  misfit (loss, u from u);  fft_run(fft, -1, u, u);
  *   subaperture_adj (gspectrum from u, beta 0)
- * The fields, and so the losses' terms, are those of the separate entries, bit for bit. */
+ * The fields, and so the losses' terms, are those of the separate entries, bit for bit.
+ * fft is batch transforms of [oh,ow] without factors. */
 struct prism_field_misfit_desc {
     struct prism_subaperture_desc aperture;
     enum prism_misfit kind;
@@ -313,12 +313,11 @@ struct prism_field_misfit_args {
     prism_mem loss;      /* [batch] out */
     prism_mem gspectrum; /* [h,w] cplx out; may equal spectrum */
     prism_mem spectrum, pupil, origin, index, open;
-    prism_mem rows;        /* subaperture_adj's */
-    prism_mem target;      /* [A,oh ow] */
-    prism_mem weight;      /* [A] */
-    struct prism_fft *fft; /* batch transforms of [oh,ow], without factors */
-    prism_mem u;           /* [batch,oh,ow] cplx, contents undefined afterwards */
-    prism_mem tmp;         /* misfit's */
+    prism_mem rows;   /* subaperture_adj's */
+    prism_mem target; /* [A,oh ow] */
+    prism_mem weight; /* [A] */
+    prism_mem u;      /* [batch,oh,ow] cplx, contents undefined afterwards */
+    prism_mem tmp;    /* misfit's */
 };
 
 /* Adam, as in map, over a matrix p [rows,cols] whose gradient is the outer product x0[r,c] = a[r] b[c] and is never stored.
@@ -329,18 +328,25 @@ struct prism_adam_outer_desc {
     double b1, b2, eps;
 };
 #define PRISM_ADAM_OUTER_ROWS 32
+/* The rest of a step where a is a copy of the vector z, which is a parameter too:
+ *   ga[r] = sum over c of p[r,c] b[c], p as it was: z's gradient
+ *   z is updated by ga as p is by a b, with moments of its own
+ *   y = conv_bwd_x(conv, y, z, p) of the new z and p, to the bit
+ * A skipped step leaves anything in ga, z and p as they were, and y their product. The
+ * plan conv has cout = rows, cin k k = cols, and one pixel of output that sees all of
+ * x. */
+struct prism_adam_outer_tail {
+    prism_mem ga;               /* [rows] out */
+    prism_mem z, zm, zv, zvmax; /* [rows]; NULL where p has none */
+    prism_mem y;                /* [cols] out */
+};
 struct prism_adam_outer_args {
     prism_mem p, m, v;
-    prism_mem vmax; /* NULL: Adam, else AMSGrad */
-    prism_mem a, b; /* [rows], [cols] */
-    prism_mem step; /* [3]: ADAM's x1 */
-    prism_mem tmp;  /* PRISM_ADAM_OUTER_ROWS cols reals, contents undefined afterwards */
-    prism_mem ga;   /* [rows] out, or NULL: sum over c of p[r,c] b[c], p as it was. Anything where the step is skipped */
-    /* NULL, or the vector that a is a copy of: updated as p is, from ga. The next product, of what was written (or, where the step
-     * is skipped, kept), is then left as well: conv_bwd_x(conv, y, z, p), to the bit. */
-    prism_mem z, zm, zv, zvmax;
-    prism_mem y;             /* [cols] */
-    struct prism_conv *conv; /* cout = rows, cin k k = cols, one pixel of output that sees all of x */
+    prism_mem vmax;                           /* NULL: Adam, else AMSGrad */
+    prism_mem a, b;                           /* [rows], [cols] */
+    prism_mem step;                           /* [3]: ADAM's x1 */
+    prism_mem tmp;                            /* PRISM_ADAM_OUTER_ROWS cols reals, contents undefined afterwards */
+    const struct prism_adam_outer_tail *tail; /* NULL: none, and conv is not used */
 };
 
 /* Adam steps of a small dense network, one after the other. Layer l < layers has
@@ -420,10 +426,14 @@ struct prism_ops {
     int (*norm_act_fwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
     int (*norm_act_bwd)(struct prism_dev *, const struct prism_norm_desc *, const struct prism_norm_args *);
     int (*misfit)(struct prism_dev *, const struct prism_misfit_desc *, const struct prism_misfit_args *);
-    int (*adam_outer)(struct prism_dev *, const struct prism_adam_outer_desc *, const struct prism_adam_outer_args *);
-    int (*field_misfit)(struct prism_dev *, const struct prism_field_misfit_desc *, const struct prism_field_misfit_args *);
-    int (*spectrum_fwd)(struct prism_dev *, const struct prism_spectrum_desc *, const struct prism_spectrum_args *);
-    int (*spectrum_adj)(struct prism_dev *, const struct prism_spectrum_desc *, const struct prism_spectrum_args *);
+    int (*adam_outer)(struct prism_dev *, const struct prism_adam_outer_desc *, struct prism_conv *,
+                      const struct prism_adam_outer_args *);
+    int (*field_misfit)(struct prism_dev *, const struct prism_field_misfit_desc *, struct prism_fft *,
+                        const struct prism_field_misfit_args *);
+    int (*spectrum_fwd)(struct prism_dev *, const struct prism_spectrum_desc *, struct prism_fft *,
+                        const struct prism_spectrum_args *);
+    int (*spectrum_adj)(struct prism_dev *, const struct prism_spectrum_desc *, struct prism_fft *,
+                        const struct prism_spectrum_args *);
     int (*dense_fit)(struct prism_dev *, const struct prism_dense_fit_desc *, const struct prism_dense_fit_args *);
     /* replay; optional, all four or none (then caps.flags lacks PRISM_CAPS_REPLAY). Between begin and end nothing runs: copy and
      * the entries from fft_run on that enqueue are recorded, no other may be called. replay() enqueues what was recorded:

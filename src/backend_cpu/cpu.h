@@ -126,12 +126,15 @@ int prismi_cpu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, pris
 
 int prismi_cpu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
-int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args);
+int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
+                          const struct prism_adam_outer_args *args);
 int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args);
 int prismi_cpu_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a);
-int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
-int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
-int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                            const struct prism_spectrum_args *a);
+int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                            const struct prism_spectrum_args *a);
+int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
                             const struct prism_field_misfit_args *a);
 
 #endif

@@ -103,9 +103,10 @@ int prismi_cpu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc 
     return kernels(d->dtype)->norm_act_bwd(dev, d, args);
 }
 
-int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
+int prismi_cpu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
+                          const struct prism_adam_outer_args *args)
 {
-    return kernels(d->dtype)->adam_outer(dev, d, args);
+    return kernels(d->dtype)->adam_outer(dev, d, conv, args);
 }
 
 int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
@@ -113,20 +114,22 @@ int prismi_cpu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, 
     return kernels(d->dtype)->misfit(dev, d, args);
 }
 
-int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+int prismi_cpu_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
                             const struct prism_field_misfit_args *args)
 {
-    return kernels(d->aperture.dtype)->field_misfit(dev, d, args);
+    return kernels(d->aperture.dtype)->field_misfit(dev, d, fft, args);
 }
 
-int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+int prismi_cpu_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                            const struct prism_spectrum_args *a)
 {
-    return kernels(d->dtype)->spectrum_fwd(dev, d, a);
+    return kernels(d->dtype)->spectrum_fwd(dev, d, fft, a);
 }
 
-int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+int prismi_cpu_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                            const struct prism_spectrum_args *a)
 {
-    return kernels(d->dtype)->spectrum_adj(dev, d, a);
+    return kernels(d->dtype)->spectrum_adj(dev, d, fft, a);
 }
 
 int prismi_cpu_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)

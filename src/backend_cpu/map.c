@@ -365,6 +365,7 @@ enum { OUTER_PIECE = 512 }; /* columns: of some rows and their moments they stay
 
 struct outer_run {
     const struct prism_adam_outer_desc *d;
+    const struct prism_conv *conv;
     const struct prism_adam_outer_args *a;
     piece_fn *run;
 };
@@ -385,32 +386,34 @@ static void outer_piece(const struct outer_run *o, const prism_mem y[4], size_t 
 static void outer_rows(const struct outer_run *o, size_t row, size_t rows, real *sum)
 {
     const struct prism_adam_outer_args *a = o->a;
-    const prism_mem y[4] = {a->p, a->m, a->v, a->vmax}, z[4] = {a->z, a->zm, a->zv, a->zvmax};
+    const struct prism_adam_outer_tail *t = a->tail;
+    const prism_mem y[4] = {a->p, a->m, a->v, a->vmax};
     const size_t cols = o->d->cols;
     const real *p = (const real *)a->p + row * cols, *b = (const real *)a->b, *step = (const real *)a->step;
-    real mine[CPU_POINT_ROWS][3], *ga = a->ga ? (real *)a->ga + row : NULL;
+    real mine[CPU_POINT_ROWS][3];
 
     for (size_t i = 0; i < rows; i++) {
         memcpy(mine[i], step, sizeof mine[i]);
         mine[i][2] *= ((const real *)a->a)[row + i];
-        if (ga)
-            ga[i] = R(prismi_cpu_dot)(p + i * cols, b, cols);
-        if (a->z)
-            outer_piece(o, z, row + i, 1, ga + i, step);
+        if (t) {
+            real *ga = (real *)t->ga + row + i;
+            *ga = R(prismi_cpu_dot)(p + i * cols, b, cols);
+            outer_piece(o, (const prism_mem[]){t->z, t->zm, t->zv, t->zvmax}, row + i, 1, ga, step);
+        }
     }
     for (size_t col = 0; col < cols; col += OUTER_PIECE) {
         const size_t n = cols - col < OUTER_PIECE ? cols - col : OUTER_PIECE;
         for (size_t i = 0; i < rows; i++)
             outer_piece(o, y, (row + i) * cols + col, n, b + col, mine[i]);
-        if (a->z)
-            R(prismi_cpu_point_add)(sum + col, p + col, cols, (const real *)a->z + row, rows, n);
+        if (t)
+            R(prismi_cpu_point_add)(sum + col, p + col, cols, (const real *)t->z + row, rows, n);
     }
 }
 
 static void outer_item(const void *arg, size_t item, int thread)
 {
     const struct outer_run *o = arg;
-    real *sum = o->a->z ? R(prismi_cpu_point_sum)(o->a->conv, item) : NULL;
+    real *sum = o->a->tail ? R(prismi_cpu_point_sum)(o->conv, item) : NULL;
     size_t rows;
 
     (void)thread;
@@ -418,14 +421,16 @@ static void outer_item(const void *arg, size_t item, int thread)
         outer_rows(o, row, rows, sum);
 }
 
-int R(prismi_cpu_adam_outer)(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
+int R(prismi_cpu_adam_outer)(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
+                             const struct prism_adam_outer_args *args)
 {
-    const struct outer_run o = {d, args, args->vmax ? amsgrad : args->m ? adam : adam_once};
+    const struct outer_run o = {d, conv, args, args->vmax ? amsgrad : args->m ? adam : adam_once};
+    const struct prism_adam_outer_tail *t = args->tail;
 
     if (adam_skips((const real *)args->step))
-        return args->z ? R(prismi_cpu_conv_bwd_x)(args->conv, args->y, args->z, args->p) : 0;
+        return t ? R(prismi_cpu_conv_bwd_x)(conv, t->y, t->z, args->p) : 0;
     prismi_cpu_for(dev, prismi_cpu_point_items(d->rows), (double)d->rows * (double)d->cols, outer_item, &o);
-    if (args->z)
-        R(prismi_cpu_point_finish)(args->conv, (real *)args->y);
+    if (t)
+        R(prismi_cpu_point_finish)(conv, (real *)t->y);
     return 0;
 }

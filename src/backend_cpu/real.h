@@ -137,19 +137,21 @@ int R(prismi_cpu_subaperture_adj)(struct prism_dev *dev, const struct prism_suba
 int R(prismi_cpu_norm_act_fwd)(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 int R(prismi_cpu_norm_act_bwd)(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 int R(prismi_cpu_misfit)(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args);
-int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
                                const struct prism_field_misfit_args *a);
 int R(prismi_cpu_map)(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
                       const struct prism_map_args *args);
-int R(prismi_cpu_adam_outer)(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
+int R(prismi_cpu_adam_outer)(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
                              const struct prism_adam_outer_args *args);
 int R(prismi_cpu_reduce)(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
                          prism_mem a, prism_mem b);
 int R(prismi_cpu_fft_create)(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out);
 int R(prismi_cpu_fft_run)(struct prism_fft *f, int sign, prism_mem dst, prism_mem src);
 void R(prismi_cpu_fft_destroy)(struct prism_fft *f);
-int R(prismi_cpu_spectrum_fwd)(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
-int R(prismi_cpu_spectrum_adj)(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
+int R(prismi_cpu_spectrum_fwd)(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                               const struct prism_spectrum_args *a);
+int R(prismi_cpu_spectrum_adj)(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                               const struct prism_spectrum_args *a);
 int R(prismi_cpu_window)(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x);
 int R(prismi_cpu_blur)(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
                        prism_mem taps);

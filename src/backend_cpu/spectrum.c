@@ -101,9 +101,10 @@ static void object_columns(const void *arg, size_t tile, int thread)
     }
 }
 
-static struct spectrum_run spectrum_run(const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+static struct spectrum_run spectrum_run(const struct prism_spectrum_desc *d, const struct prism_fft *fft,
+                                        const struct prism_spectrum_args *a)
 {
-    return (struct spectrum_run){.f = a->fft,
+    return (struct spectrum_run){.f = fft,
                                  .spectrum = (pair *)a->spectrum,
                                  .object = (real *)a->object,
                                  .is_real = d->dtype == prism_dtype_real(d->dtype),
@@ -113,9 +114,10 @@ static struct spectrum_run spectrum_run(const struct prism_spectrum_desc *d, con
                                  .left = (size_t)(d->w / 2 - d->ow / 2)};
 }
 
-int R(prismi_cpu_spectrum_fwd)(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+int R(prismi_cpu_spectrum_fwd)(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                               const struct prism_spectrum_args *a)
 {
-    struct spectrum_run r = spectrum_run(d, a);
+    struct spectrum_run r = spectrum_run(d, fft, a);
     const double work = 16.0 * (double)(r.f->h * r.f->w);
     const int32_t *support = r.f->support;
 
@@ -128,9 +130,10 @@ int R(prismi_cpu_spectrum_fwd)(struct prism_dev *dev, const struct prism_spectru
     return 0;
 }
 
-int R(prismi_cpu_spectrum_adj)(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+int R(prismi_cpu_spectrum_adj)(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                               const struct prism_spectrum_args *a)
 {
-    struct spectrum_run r = spectrum_run(d, a);
+    struct spectrum_run r = spectrum_run(d, fft, a);
     const double work = 16.0 * (double)(r.f->h * r.f->w);
     const int32_t *support = r.f->support ? r.f->support + 4 : NULL;
 

@@ -317,12 +317,12 @@ static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
     }
 }
 
-int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
                                const struct prism_field_misfit_args *a)
 {
     const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index, 0, a->open, NULL};
     const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open, a->rows};
-    struct field_run r = {.d = d, .a = a, .s = aperture_run(&d->aperture, &there), .f = a->fft, .sums = prismi_cpu(dev)->partial};
+    struct field_run r = {.d = d, .a = a, .s = aperture_run(&d->aperture, &there), .f = fft, .sums = prismi_cpu(dev)->partial};
 
     if (prismi_cpu_fft_by_image(r.f))
         prismi_cpu_for(dev, r.f->batch, 32.0 * (double)(r.f->batch * r.f->h * r.f->w), image_item, &r);

@@ -65,23 +65,26 @@ template <class T> int adam(struct prism_dev *dev, const struct prism_adam_outer
 }
 
 /* The vector, then the product of both. */
-int product(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
+int product(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
+            const struct prism_adam_outer_args *args)
 {
     const enum prism_map op = args->vmax ? PRISM_MAP_AMSGRAD : args->m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
+    const struct prism_adam_outer_tail *t = args->tail;
     const struct prism_map_args vector = {
-        {args->z, args->zm, args->zv, args->zvmax}, {args->ga, args->step}, {d->b1, d->b2, d->eps}, PRISM_ACT_NONE, 0};
+        {t->z, t->zm, t->zv, t->zvmax}, {t->ga, args->step}, {d->b1, d->b2, d->eps}, PRISM_ACT_NONE, 0};
     int status = cu_map(dev, op, d->dtype, 1, d->rows, &vector);
 
-    return status ? status : cu_conv_bwd_x(args->conv, args->y, args->z, args->p);
+    return status ? status : cu_conv_bwd_x(conv, t->y, t->z, args->p);
 }
 } // namespace
 
-int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
+int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
+                  const struct prism_adam_outer_args *args)
 {
     const struct prism_gemm_desc back = {d->dtype, (int)d->rows, 1, (int)d->cols, false, false, 1, 0};
-    int status = args->ga ? cu_gemm(dev, &back, args->ga, args->p, args->b) : 0;
+    int status = args->tail ? cu_gemm(dev, &back, args->tail->ga, args->p, args->b) : 0;
 
     if (!status)
         status = d->dtype == PRISM_F64 ? adam<double>(dev, d, args) : adam<float>(dev, d, args);
-    return status || !args->z ? status : product(dev, d, args);
+    return status || !args->tail ? status : product(dev, d, conv, args);
 }

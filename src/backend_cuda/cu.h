@@ -196,7 +196,8 @@ int cu_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_me
 int cu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 int cu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
 int cu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args);
-int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args);
+int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
+                  const struct prism_adam_outer_args *args);
 
 /* replay.cu */
 int cu_capture_begin(struct prism_dev *dev);

@@ -79,7 +79,8 @@ static int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, cons
     return prismi_map(dev, PRISM_MAP_C_PHASE, d->dtype, d->batch, d->cols, a->gu, m, a->u, NULL, 0, 0);
 }
 
-int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, const struct prism_field_misfit_args *a)
+int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
+                        const struct prism_field_misfit_args *a)
 {
     const struct prism_ops *ops = dev->ops;
     const struct prism_subaperture_desc *s = &d->aperture;
@@ -88,9 +89,9 @@ int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_d
     const struct prism_misfit_desc md = {prism_dtype_real(s->dtype), d->kind, (size_t)s->batch, (size_t)s->oh * (size_t)s->ow};
     const struct prism_misfit_args ma = {a->loss, a->u, a->u, a->target, a->weight, a->index, a->tmp};
     PRISM_TRY(ops->subaperture_fwd(dev, s, &there));
-    PRISM_TRY(ops->fft_run(a->fft, +1, a->u, a->u));
+    PRISM_TRY(ops->fft_run(fft, +1, a->u, a->u));
     PRISM_TRY(ops->misfit(dev, &md, &ma));
-    PRISM_TRY(ops->fft_run(a->fft, -1, a->u, a->u));
+    PRISM_TRY(ops->fft_run(fft, -1, a->u, a->u));
     return ops->subaperture_adj(dev, s, &back);
 }
 
@@ -99,7 +100,8 @@ static bool is_real(enum prism_dtype t)
     return t == prism_dtype_real(t);
 }
 
-int prismi_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+int prismi_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                        const struct prism_spectrum_args *a)
 {
     const struct prism_ops *ops = dev->ops;
     const struct prism_window_desc pad = {prism_dtype_complex(d->dtype), 1, d->h, d->w, d->oh, d->ow, d->h / 2 - d->oh / 2,
@@ -108,16 +110,17 @@ int prismi_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc 
     if (is_real(d->dtype))
         PRISM_TRY(prismi_map(dev, PRISM_MAP_C_FROM_R, d->dtype, 1, pixels, a->tmp, a->object, NULL, NULL, 0, 0));
     PRISM_TRY(ops->window(dev, &pad, a->spectrum, is_real(d->dtype) ? a->tmp : a->object));
-    return ops->fft_run(a->fft, -1, a->spectrum, a->spectrum);
+    return ops->fft_run(fft, -1, a->spectrum, a->spectrum);
 }
 
-int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                        const struct prism_spectrum_args *a)
 {
     const struct prism_ops *ops = dev->ops;
     const struct prism_window_desc crop = {prism_dtype_complex(d->dtype), 1, d->oh, d->ow, d->h, d->w, d->oh / 2 - d->h / 2,
                                            d->ow / 2 - d->w / 2};
     size_t pixels = (size_t)d->oh * (size_t)d->ow;
-    PRISM_TRY(ops->fft_run(a->fft, +1, a->spectrum, a->spectrum));
+    PRISM_TRY(ops->fft_run(fft, +1, a->spectrum, a->spectrum));
     if (!is_real(d->dtype))
         return ops->window(dev, &crop, a->object, a->spectrum);
     PRISM_TRY(ops->window(dev, &crop, a->tmp, a->spectrum));
@@ -125,14 +128,16 @@ int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc 
 }
 
 /* A few rows of the gradient at a time. */
-int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *a)
+int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
+                      const struct prism_adam_outer_args *a)
 {
     const struct prism_ops *ops = dev->ops;
+    const struct prism_adam_outer_tail *t = a->tail;
     enum prism_map op = a->vmax ? PRISM_MAP_AMSGRAD : a->m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
     const struct prism_gemm_desc back = {.dtype = d->dtype, .m = (int)d->rows, .n = 1, .k = (int)d->cols, .alpha = 1};
     size_t size = prism_dtype_size(d->dtype);
-    if (a->ga)
-        PRISM_TRY(ops->gemm(dev, &back, a->ga, a->p, a->b));
+    if (t)
+        PRISM_TRY(ops->gemm(dev, &back, t->ga, a->p, a->b));
     for (size_t r = 0; r < d->rows; r += PRISM_ADAM_OUTER_ROWS) {
         size_t n = d->rows - r < PRISM_ADAM_OUTER_ROWS ? d->rows - r : PRISM_ADAM_OUTER_ROWS, at = r * d->cols * size;
         const struct prism_gemm_desc outer = {.dtype = d->dtype, .m = (int)n, .n = (int)d->cols, .k = 1, .alpha = 1};
@@ -143,11 +148,11 @@ int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc 
         PRISM_TRY(ops->gemm(dev, &outer, a->tmp, a->a + r * size, a->b));
         PRISM_TRY(ops->map(dev, op, d->dtype, 1, n * d->cols, &step));
     }
-    if (!a->z)
+    if (!t)
         return 0;
-    const struct prism_map_args vector = {.y = {a->z, a->zm, a->zv, a->zvmax}, .x = {a->ga, a->step}, .s = {d->b1, d->b2, d->eps}};
+    const struct prism_map_args vector = {.y = {t->z, t->zm, t->zv, t->zvmax}, .x = {t->ga, a->step}, .s = {d->b1, d->b2, d->eps}};
     PRISM_TRY(ops->map(dev, op, d->dtype, 1, d->rows, &vector));
-    return ops->conv_bwd_x(a->conv, a->y, a->z, a->p);
+    return ops->conv_bwd_x(conv, t->y, t->z, a->p);
 }
 
 void prismi_compose(struct prism_ops *ops)

@@ -409,7 +409,8 @@ static int timed_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d
     return leave(p, dev, p->inner.misfit(dev, d, a));
 }
 
-static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *a)
+static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
+                            const struct prism_adam_outer_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     static const char *const kinds[] = {"once", "adam", "amsgrad"};
@@ -421,13 +422,10 @@ static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer
         n->bytes = (2 + (kind ? 2 + 2 * kind : 0)) * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
     }
     prismi_profile_enter(p, n);
-    struct prism_adam_outer_args inner = *a;
-    if (!composed && a->z)
-        inner.conv = ((const struct timed_plan *)a->conv)->of.conv;
-    return leave(p, dev, p->inner.adam_outer(dev, d, &inner));
+    return leave(p, dev, p->inner.adam_outer(dev, d, composed || !conv ? conv : ((struct timed_plan *)conv)->of.conv, a));
 }
 
-static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
                               const struct prism_field_misfit_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
@@ -444,19 +442,16 @@ static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_mi
         n->flops = composed ? 0 : 10 * field * log2((double)s->oh * s->ow);
     }
     prismi_profile_enter(p, n);
-    struct prism_field_misfit_args inner = *a;
-    if (!composed)
-        inner.fft = ((const struct timed_plan *)a->fft)->of.fft;
-    return leave(p, dev, p->inner.field_misfit(dev, d, &inner));
+    return leave(p, dev, p->inner.field_misfit(dev, d, composed ? fft : ((struct timed_plan *)fft)->of.fft, a));
 }
 
-typedef int spectrum_entry(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a);
+typedef int spectrum_entry(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                           const struct prism_spectrum_args *a);
 
 static int timed_spectrum(struct prism_dev *dev, const char *name, spectrum_entry *inner, spectrum_entry *composed,
-                          const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+                          const struct prism_spectrum_desc *d, struct prism_fft *fft, const struct prism_spectrum_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    struct prism_spectrum_args args = *a;
     struct prismi_profile_node *n = find(p, name, d->dtype, (size_t)d->h << 32 | (size_t)d->w, (size_t)d->oh << 32 | (size_t)d->ow);
     if (FRESH(n)) {
         const double size = (double)prism_dtype_size(d->dtype), grid = (double)d->h * d->w;
@@ -465,19 +460,19 @@ static int timed_spectrum(struct prism_dev *dev, const char *name, spectrum_entr
         n->flops = inner == composed ? 0 : 5 * grid * log2(grid);
     }
     prismi_profile_enter(p, n);
-    if (inner != composed)
-        args.fft = ((const struct timed_plan *)a->fft)->of.fft;
-    return leave(p, dev, inner(dev, d, &args));
+    return leave(p, dev, inner(dev, d, inner == composed ? fft : ((struct timed_plan *)fft)->of.fft, a));
 }
 
-static int timed_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+static int timed_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                              const struct prism_spectrum_args *a)
 {
-    return timed_spectrum(dev, "spectrum_fwd", prismi_profile_of(dev)->inner.spectrum_fwd, prismi_spectrum_fwd, d, a);
+    return timed_spectrum(dev, "spectrum_fwd", prismi_profile_of(dev)->inner.spectrum_fwd, prismi_spectrum_fwd, d, fft, a);
 }
 
-static int timed_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, const struct prism_spectrum_args *a)
+static int timed_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
+                              const struct prism_spectrum_args *a)
 {
-    return timed_spectrum(dev, "spectrum_adj", prismi_profile_of(dev)->inner.spectrum_adj, prismi_spectrum_adj, d, a);
+    return timed_spectrum(dev, "spectrum_adj", prismi_profile_of(dev)->inner.spectrum_adj, prismi_spectrum_adj, d, fft, a);
 }
 
 /* ---- the table ---- */

@@ -52,10 +52,14 @@ static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam,
 {
     const struct prism_adam_outer_desc d = {adam->dtype, s->rows, s->cols, BETA1, BETA2, adam->eps};
     const struct prismi_fusion *fused = adam->fusion;
-    prism_mem p[4], z[4] = {0};
+    struct prism_adam_outer_tail tail = {0};
+    prism_mem p[4], z[4];
     state_of(adam, s, p);
-    if (fused)
+    if (fused) {
         state_of(adam, &adam->segment[0], z);
+        tail =
+            (struct prism_adam_outer_tail){adam->segment[0].grad, z[0], z[1], z[2], z[3], fused->y};
+    }
     const struct prism_adam_outer_args a = {.p = p[0],
                                             .m = p[1],
                                             .v = p[2],
@@ -64,14 +68,8 @@ static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam,
                                             .b = s->b,
                                             .step = adam->args,
                                             .tmp = adam->tmp,
-                                            .ga = fused ? adam->segment[0].grad : NULL,
-                                            .z = z[0],
-                                            .zm = z[1],
-                                            .zv = z[2],
-                                            .zvmax = z[3],
-                                            .y = fused ? fused->y : NULL,
-                                            .conv = fused ? fused->conv : NULL};
-    return dev->ops->adam_outer(dev, &d, &a);
+                                            .tail = fused ? &tail : NULL};
+    return dev->ops->adam_outer(dev, &d, fused ? fused->conv : NULL, &a);
 }
 
 static int update_stored(struct prism_dev *dev, const struct prismi_adam *adam,

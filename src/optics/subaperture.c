@@ -130,11 +130,11 @@ static prism_mem rows_looked_at(const struct prism_measure *m)
 static int spectrum_of(struct prism_measure *m, prism_mem x)
 {
     const struct prism_spectrum_desc desc = of_object(m);
-    const struct prism_spectrum_args args = {m->spectrum, x, m->grid_fft, m->object};
+    const struct prism_spectrum_args args = {m->spectrum, x, m->object};
 
     if (m->matrix.used)
         return prismi_matrix_forward(&m->matrix, m->spectrum, x);
-    return m->dev->ops->spectrum_fwd(m->dev, &desc, &args);
+    return m->dev->ops->spectrum_fwd(m->dev, &desc, m->grid_fft, &args);
 }
 
 static struct prism_subaperture_args cuts(const struct prism_measure *m, prism_mem u)
@@ -200,11 +200,11 @@ static int misfit_gradient(struct prismi_instrument *in, prism_mem gx)
 {
     struct prism_measure *m = (struct prism_measure *)in;
     const struct prism_spectrum_desc desc = of_object(m);
-    const struct prism_spectrum_args args = {m->spectrum, gx, m->grid_fft, m->object};
+    const struct prism_spectrum_args args = {m->spectrum, gx, m->object};
 
     if (m->matrix.used)
         return prismi_matrix_adjoint(&m->matrix, gx, m->spectrum);
-    return m->dev->ops->spectrum_adj(m->dev, &desc, &args);
+    return m->dev->ops->spectrum_adj(m->dev, &desc, m->grid_fft, &args);
 }
 
 static int adjoint(struct prism_linop *op, prism_mem gx, prism_mem gu)
@@ -229,8 +229,7 @@ static int misfit(struct prismi_instrument *in, prism_mem x, enum prism_misfit k
     args.index = in->index;
     args.open = m->opening;
     args.rows = rows_looked_at(m);
-    args.fft = m->field_fft;
-    return m->dev->ops->field_misfit(m->dev, &desc, &args);
+    return m->dev->ops->field_misfit(m->dev, &desc, m->field_fft, &args);
 }
 
 /* The fields' transforms, there and back, cancel but for normal_scale. */

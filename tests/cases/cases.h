@@ -14,8 +14,8 @@
  *   norm_fwd tanh r4 c77 f32                  norm_bwd likewise; `n3` for a batch
  *   misfit l1 b3 c1001 f32                    add `inplace` for gu == u
  *   field_misfit l1 b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open`, or `inplace` for gspectrum == spectrum
- *   adam_outer amsgrad r33 c77 f32            words as of map adam; add `back` for ga,
- *                                             `next` for the vector and its product too
+ *   adam_outer amsgrad r33 c77 f32            words as of map adam; add `next` for the
+ *                                             vector, its gradient and its product too
  *   pool max n3 h9 w8 k2 s2 p0 f32            both ways; `nan` for some pixels
  *   copy2d r3 c7 ldy9 ldx11 f32
  *   scatter_add n2 hy9 wy8 hx5 wx6 dy2 dx-1 f32

@@ -17,7 +17,7 @@ int main(void)
         printf("1..2 # SKIP the numbers are for 64-bit pointers\n");
         return 77;
     }
-    printf("1..31\n");
+    printf("1..32\n");
     PIN("ABI number", PRISM_BACKEND_ABI, 5);
     PIN("sizeof prism_ops", sizeof(struct prism_ops), 360);
     PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 352);
@@ -38,11 +38,12 @@ int main(void)
     PIN("sizeof prism_norm_args", sizeof(struct prism_norm_args), 72);
     PIN("sizeof prism_misfit_args", sizeof(struct prism_misfit_args), 56);
     PIN("sizeof prism_field_misfit_desc", sizeof(struct prism_field_misfit_desc), 36);
-    PIN("sizeof prism_field_misfit_args", sizeof(struct prism_field_misfit_args), 104);
+    PIN("sizeof prism_field_misfit_args", sizeof(struct prism_field_misfit_args), 96);
     PIN("sizeof prism_spectrum_desc", sizeof(struct prism_spectrum_desc), 20);
-    PIN("sizeof prism_spectrum_args", sizeof(struct prism_spectrum_args), 32);
+    PIN("sizeof prism_spectrum_args", sizeof(struct prism_spectrum_args), 24);
     PIN("sizeof prism_adam_outer_desc", sizeof(struct prism_adam_outer_desc), 48);
-    PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 120);
+    PIN("sizeof prism_adam_outer_args", sizeof(struct prism_adam_outer_args), 72);
+    PIN("sizeof prism_adam_outer_tail", sizeof(struct prism_adam_outer_tail), 48);
     PIN("sizeof prism_pool_desc", sizeof(struct prism_pool_desc), 32);
     PIN("sizeof prism_gather_desc", sizeof(struct prism_gather_desc), 32);
     PIN("sizeof prism_softmax_desc", sizeof(struct prism_softmax_desc), 24);

@@ -167,7 +167,9 @@ static void check_adam_outer(enum prism_map op)
     double *expected[4], *g = reals(M), worst = 0;
     double *v[4], *expected_v[4], *ga = reals(R), *expected_ga = reals(R), *product = reals(C);
     struct prism_conv_desc cd = {.dtype = PRISM_F64, .n = 1, .cin = C, .h = 1, .w = 1, .cout = R, .k = 1, .stride = 1};
-    struct prism_adam_outer_args outer = {.a = MEM(x), .b = MEM(z), .step = MEM(step), .tmp = MEM(tmp)};
+    struct prism_adam_outer_tail tail = {.ga = MEM(ga), .y = MEM(product)};
+    struct prism_adam_outer_args outer = {.a = MEM(x), .b = MEM(z), .step = MEM(step), .tmp = MEM(tmp), .tail = &tail};
+    struct prism_conv *conv;
     struct prism_map_args a = {.x = {MEM(g), MEM(step)}, .s = {d.b1, d.b2, d.eps}};
 
     for (int k = 0; k < 4; k++) {
@@ -195,15 +197,13 @@ static void check_adam_outer(enum prism_map op)
     outer.m = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(y[1]);
     outer.v = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(y[2]);
     outer.vmax = op == PRISM_MAP_AMSGRAD ? MEM(y[3]) : NULL;
-    outer.ga = MEM(ga);
-    outer.z = MEM(v[0]);
-    outer.zm = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(v[1]);
-    outer.zv = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(v[2]);
-    outer.zvmax = op == PRISM_MAP_AMSGRAD ? MEM(v[3]) : NULL;
-    outer.y = MEM(product);
-    ref->ops->conv_create(ref, &cd, &outer.conv);
-    ref->ops->adam_outer(ref, &d, &outer);
-    ref->ops->conv_destroy(outer.conv);
+    tail.z = MEM(v[0]);
+    tail.zm = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(v[1]);
+    tail.zv = op == PRISM_MAP_ADAM_ONCE ? NULL : MEM(v[2]);
+    tail.zvmax = op == PRISM_MAP_AMSGRAD ? MEM(v[3]) : NULL;
+    ref->ops->conv_create(ref, &cd, &conv);
+    ref->ops->adam_outer(ref, &d, conv, &outer);
+    ref->ops->conv_destroy(conv);
     for (int i = 0; i < M; i++)
         product[i % C] -= expected_v[0][i / C] * expected[0][i];
     for (int k = 0; k < 4; k++)

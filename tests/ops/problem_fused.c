@@ -175,20 +175,21 @@ static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *
     const int state = outer_state[p->kind];
     const prism_mem *in = mem + state, *z = in + 5, *y = z + state;
     bool next = case_has(p->text, "next");
-    struct prism_adam_outer_args a = {
-        .p = mem[0], .a = in[0], .b = in[1], .step = in[2], .tmp = in[3], .ga = next || case_has(p->text, "back") ? in[4] : NULL};
-    prism_mem *const moments[] = {&a.m, &a.v, &a.vmax}, *const zmoments[] = {&a.zm, &a.zv, &a.zvmax};
+    struct prism_adam_outer_args a = {.p = mem[0], .a = in[0], .b = in[1], .step = in[2], .tmp = in[3]};
+    struct prism_adam_outer_tail t = {0};
+    prism_mem *const moments[] = {&a.m, &a.v, &a.vmax}, *const zmoments[] = {&t.zm, &t.zv, &t.zvmax};
 
     for (int i = 1; i < state; i++)
         *moments[i - 1] = mem[i];
     if (!next)
-        return dev->ops->adam_outer(dev, &d, &a);
+        return dev->ops->adam_outer(dev, &d, NULL, &a);
     for (int i = 1; i < state; i++)
         *zmoments[i - 1] = z[i];
-    a.z = z[0];
-    a.y = y[0];
-    a.conv = plan;
-    int status = dev->ops->adam_outer(dev, &d, &a);
+    t.ga = in[4];
+    t.z = z[0];
+    t.y = y[0];
+    a.tail = &t;
+    int status = dev->ops->adam_outer(dev, &d, plan, &a);
     if (!status)
         status = dev->ops->conv_bwd_x(plan, y[1], z[0], mem[0]);
     struct prism_map_args minus = {.y = {y[1]}, .x = {y[1], y[0]}, .s = {1, -1}};
@@ -220,9 +221,8 @@ static int adam_outer_build(struct problem *p)
         p->operand[a].value[0] = NAN; /* why a step is skipped */
     operand_adam_step(p);
     operand_add(p, REAL, SCRATCH, PRISM_ADAM_OUTER_ROWS * cols, 0);
-    if (next || case_has(p->text, "back"))
-        operand_add(p, REAL, skip ? SCRATCH : OUT, rows, sum);
     if (next) {
+        operand_add(p, REAL, skip ? SCRATCH : OUT, rows, sum);
         adam_state(p, rows, limit + (skip ? 0 : sum));
         operand_add(p, REAL, OUT, cols, limit + sum + 4 * sqrt((double)rows));
         operand_add(p, REAL, OUT, cols, 0);

@@ -183,13 +183,13 @@ static int spectrum_run(struct prism_dev *dev, const struct problem *p, void *pl
 {
     const struct prism_spectrum_desc d = spectrum_desc(p);
     struct prism_fft *fft = ((struct fft_plan *)plan)->fft;
-    const struct prism_spectrum_args there = {mem[0], mem[1], fft, mem[4]}, back = {mem[3], mem[2], fft, mem[4]};
+    const struct prism_spectrum_args there = {mem[0], mem[1], mem[4]}, back = {mem[3], mem[2], mem[4]};
     const struct prism_map_args wanted = {.y = {mem[0]}, .x = {mem[0], mem[5]}, .s = {1}};
-    int status = dev->ops->spectrum_fwd(dev, &d, &there);
+    int status = dev->ops->spectrum_fwd(dev, &d, fft, &there);
 
     if (!status && has_support(p))
         status = dev->ops->map(dev, PRISM_MAP_C_MUL_COL, p->dtype, (size_t)d.h, (size_t)d.w, &wanted);
-    return status ? status : dev->ops->spectrum_adj(dev, &d, &back);
+    return status ? status : dev->ops->spectrum_adj(dev, &d, fft, &back);
 }
 
 /* Operand 3 is what fft_restrict knows as the second transform's input; operand 5 what it adds. */
@@ -453,10 +453,9 @@ static int field_misfit_run(struct prism_dev *dev, const struct problem *p, void
                                         .pupil = mem[7],
                                         .origin = mem[8],
                                         .index = mem[9],
-                                        .open = case_has(p->text, "open") ? mem[10] : NULL,
-                                        .fft = plan};
+                                        .open = case_has(p->text, "open") ? mem[10] : NULL};
 
-    return dev->ops->field_misfit(dev, &d, &a);
+    return dev->ops->field_misfit(dev, &d, plan, &a);
 }
 
 /* As in misfit, amplitudes keep clear of their targets: pupils are so small that |u| < 2, and targets are 0 or above 3. A phase
