@@ -40,7 +40,7 @@ enum prism_status {
 
 enum prism_log_level { PRISM_LOG_ERROR, PRISM_LOG_WARN, PRISM_LOG_INFO, PRISM_LOG_DEBUG, PRISM_LOG_TRACE };
 
-/* "0.1.0".  Thread-safety: safe. */
+/* "0.2.0".  Thread-safety: safe. */
 PRISM_API const char *prism_version(void);
 
 /* Name of a status code, e.g. "PRISM_EINVAL". Never NULL.  Thread-safety: safe. */

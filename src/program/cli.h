@@ -93,7 +93,7 @@ const char *cli_suggest(const char *word, const char *prefix, const char *const 
 
 void cli_help(FILE *f, const struct cli_command *cmd);
 void cli_synopsis(FILE *f, const struct cli_command *cmd);
-/* "prism 0.1.0 (abc123)" */
+/* "prism 0.2.0 (abc123)" */
 const char *cli_version_line(void);
 /* The last thing a program does: its exit code, where standard output took everything. */
 int cli_end(int code);

@@ -21,7 +21,7 @@ int main(void)
     prism_mem out = NULL;
     float image[32 * 32];
     printf("1..7\n");
-    OK(!strcmp(prism_version(), "0.1.0"));
+    OK(!strcmp(prism_version(), "0.2.0"));
     OK(!prism_ctx_create(NULL, &ctx));
     OK(!prism_dev_open(ctx, &dp, &dev));
     OK(!prism_decoder_create(dev, &np, &net));
