@@ -4,7 +4,8 @@
  * above the seam owns shapes, checks, errors and composition, and names no backend.
  *
  * Rules for every entry
- * - Arguments were validated above the seam when an object was created; entries do not check them again.
+ * - Calls come through the library's front, which refuses absent operands, element types and sizes that are not allowed, and
+ *   outputs that are inputs where they may not be (docs/backend.md). Entries do not check them again.
  * - Work is enqueued on the device's one in-order queue. Only read() and sync() wait; create() calls may, nothing else.
  * - Nothing allocates but alloc() and the *_create() entries.
  * - Arrays are row-major and contiguous. Device addresses may be offset, never dereferenced above the seam. alloc() returns

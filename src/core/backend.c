@@ -1,4 +1,5 @@
 /* Backends: built-in table, plugins, checks, devices. */
+#include "core/front.h"
 #include "core/profile.h"
 #include "prismi_config.h"
 
@@ -171,18 +172,19 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
     d->ctx = ctx;
     d->backend = b;
     d->host = (struct prism_host){PRISM_BACKEND_ABI, sizeof d->host, d, host_log, host_fail, host_planned};
-    d->ops = *b->ops;
+    d->inner = *b->ops;
     if (params->plain) {
-        d->ops.norm_act_fwd = NULL;
-        d->ops.norm_act_bwd = NULL;
-        d->ops.misfit = NULL;
-        d->ops.adam_outer = NULL;
-        d->ops.field_misfit = NULL;
-        d->ops.spectrum_fwd = NULL;
-        d->ops.spectrum_adj = NULL;
-        d->ops.dense_fit = NULL;
+        d->inner.norm_act_fwd = NULL;
+        d->inner.norm_act_bwd = NULL;
+        d->inner.misfit = NULL;
+        d->inner.adam_outer = NULL;
+        d->inner.field_misfit = NULL;
+        d->inner.spectrum_fwd = NULL;
+        d->inner.spectrum_adj = NULL;
+        d->inner.dense_fit = NULL;
     }
-    prismi_compose(&d->ops);
+    prismi_compose(&d->inner);
+    prismi_front(d);
     d->dev.ops = &d->ops;
     d->dev.host = &d->host;
     const struct prism_open open = {params->threads, index, (int)params->plan_effort, params->cache_dir, params->plain};

@@ -19,7 +19,8 @@ struct prismi_device {
     struct prism_dev dev; /* first: a prism_dev is one of these */
     struct prism_ctx *ctx;
     struct prism_host host;
-    struct prism_ops ops; /* the backend's, completed */
+    struct prism_ops inner; /* the backend's, completed */
+    struct prism_ops ops;   /* what callers use: the front's, timed where there is a profile */
     const struct prism_backend *backend;
     struct prism_cache *cache;      /* NULL: none */
     size_t planned_bytes;           /* of a planning device */

@@ -1,5 +1,4 @@
-/* A table of entries that time those of another. Plans know no device, so a plan made here is a small record around the backend's,
- * and carries what its node is to say. */
+/* A table of entries that time those of the front. */
 #include "core/profile_timed.h"
 
 #include <math.h>
@@ -8,20 +7,6 @@
 #include <malloc.h>
 #define HAVE_MALLINFO2
 #endif
-
-struct timed_plan {
-    struct prismi_profile *profile;
-    struct prism_dev *dev;
-    union {
-        struct prism_fft *fft;
-        struct prism_conv *conv;
-    } of;
-    union {
-        struct prism_fft_desc fft;
-        struct prism_conv_desc conv;
-    } desc;
-    size_t heap; /* what making it left on the host's heap */
-};
 
 static const char *const act_names[PRISM_ACT_COUNT] = {"none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh"};
 
@@ -119,31 +104,12 @@ static int timed_sync(struct prism_dev *dev)
 
 /* ---- plans ---- */
 
-static struct timed_plan *plan_new(struct prism_dev *dev)
-{
-    struct timed_plan *t = prismi_alloc(1, sizeof *t);
-    if (!t) {
-        PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no memory for a plan");
-        return NULL;
-    }
-    t->profile = prismi_profile_of(dev);
-    t->dev = dev;
-    t->heap = heap_bytes();
-    return t;
-}
-
-/* What the plan took, before: t->heap. */
-static void plan_made(struct timed_plan *t, enum prismi_owner owner)
+/* before: the heap without the plan. */
+static void plan_made(struct prismi_plan *t, enum prismi_owner owner, size_t before)
 {
     size_t now = heap_bytes();
-    t->heap = now > t->heap ? now - t->heap : 0;
+    t->heap = now > before ? now - before : 0;
     prismi_profile_memory(t->dev, owner, t->heap, true);
-}
-
-static void plan_gone(struct timed_plan *t, enum prismi_owner owner)
-{
-    prismi_profile_memory(t->dev, owner, t->heap, false);
-    prismi_free(t);
 }
 
 static struct prismi_profile_node *find_fft(struct prismi_profile *p, const char *name, const struct prism_fft_desc *d, bool run)
@@ -160,37 +126,34 @@ static struct prismi_profile_node *find_fft(struct prismi_profile *p, const char
 
 static int timed_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
 {
-    struct timed_plan *t = plan_new(dev);
-    *out = NULL;
-    if (!t)
-        return PRISM_ENOMEM;
-    t->desc.fft = *d;
-    prismi_profile_enter(t->profile, find_fft(t->profile, "fft_create", d, false));
-    int status = leave(t->profile, dev, t->profile->inner.fft_create(dev, d, &t->of.fft));
-    if (status) {
-        prismi_free(t);
-        return status;
+    struct prismi_profile *p = prismi_profile_of(dev);
+    const size_t before = heap_bytes();
+    prismi_profile_enter(p, find_fft(p, "fft_create", d, false));
+    int status = leave(p, dev, p->inner.fft_create(dev, d, out));
+    if (!status) {
+        plan_made((struct prismi_plan *)*out, PRISMI_OWNER_FFT, before);
+        return 0;
     }
-    plan_made(t, PRISMI_OWNER_FFT);
-    *out = (struct prism_fft *)t;
-    return 0;
+    p->inner.fft_destroy(*out);
+    *out = NULL;
+    return status;
 }
 
 static int timed_fft_run(struct prism_fft *plan, int sign, prism_mem dst, prism_mem src)
 {
-    struct timed_plan *t = (struct timed_plan *)plan;
-    struct prismi_profile *p = t->profile;
+    const struct prismi_plan *t = (const struct prismi_plan *)plan;
+    struct prismi_profile *p = prismi_profile_of(t->dev);
     prismi_profile_enter(p, find_fft(p, sign < 0 ? "fft" : "ifft", &t->desc.fft, true));
-    return leave(p, t->dev, p->inner.fft_run(t->of.fft, sign, dst, src));
+    return leave(p, t->dev, p->inner.fft_run(plan, sign, dst, src));
 }
 
 static void timed_fft_destroy(struct prism_fft *plan)
 {
-    struct timed_plan *t = (struct timed_plan *)plan;
-    if (!t)
+    if (!plan)
         return;
-    t->profile->inner.fft_destroy(t->of.fft);
-    plan_gone(t, PRISMI_OWNER_FFT);
+    const struct prismi_plan t = *(const struct prismi_plan *)plan;
+    prismi_profile_of(t.dev)->inner.fft_destroy(plan);
+    prismi_profile_memory(t.dev, PRISMI_OWNER_FFT, t.heap, false);
 }
 
 static struct prismi_profile_node *find_conv(struct prismi_profile *p, const char *name, const struct prism_conv_desc *d, bool run)
@@ -213,30 +176,27 @@ static struct prismi_profile_node *find_conv(struct prismi_profile *p, const cha
 
 static int timed_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
 {
-    struct timed_plan *t = plan_new(dev);
-    *out = NULL;
-    if (!t)
-        return PRISM_ENOMEM;
-    t->desc.conv = *d;
-    prismi_profile_enter(t->profile, find_conv(t->profile, "conv_create", d, false));
-    int status = leave(t->profile, dev, t->profile->inner.conv_create(dev, d, &t->of.conv));
-    if (status) {
-        prismi_free(t);
-        return status;
+    struct prismi_profile *p = prismi_profile_of(dev);
+    const size_t before = heap_bytes();
+    prismi_profile_enter(p, find_conv(p, "conv_create", d, false));
+    int status = leave(p, dev, p->inner.conv_create(dev, d, out));
+    if (!status) {
+        plan_made((struct prismi_plan *)*out, PRISMI_OWNER_CONV, before);
+        return 0;
     }
-    plan_made(t, PRISMI_OWNER_CONV);
-    *out = (struct prism_conv *)t;
-    return 0;
+    p->inner.conv_destroy(*out);
+    *out = NULL;
+    return status;
 }
 
 /* The three passes have one signature. */
 #define TIMED_CONV(entry)                                                                                                          \
     static int timed_##entry(struct prism_conv *plan, prism_mem out, prism_mem a, prism_mem b)                                     \
     {                                                                                                                              \
-        struct timed_plan *t = (struct timed_plan *)plan;                                                                          \
-        struct prismi_profile *p = t->profile;                                                                                     \
+        const struct prismi_plan *t = (const struct prismi_plan *)plan;                                                            \
+        struct prismi_profile *p = prismi_profile_of(t->dev);                                                                      \
         prismi_profile_enter(p, find_conv(p, #entry, &t->desc.conv, true));                                                        \
-        return leave(p, t->dev, p->inner.entry(t->of.conv, out, a, b));                                                            \
+        return leave(p, t->dev, p->inner.entry(plan, out, a, b));                                                                  \
     }
 TIMED_CONV(conv_fwd)
 TIMED_CONV(conv_bwd_x)
@@ -244,11 +204,11 @@ TIMED_CONV(conv_bwd_w)
 
 static void timed_conv_destroy(struct prism_conv *plan)
 {
-    struct timed_plan *t = (struct timed_plan *)plan;
-    if (!t)
+    if (!plan)
         return;
-    t->profile->inner.conv_destroy(t->of.conv);
-    plan_gone(t, PRISMI_OWNER_CONV);
+    const struct prismi_plan t = *(const struct prismi_plan *)plan;
+    prismi_profile_of(t.dev)->inner.conv_destroy(plan);
+    prismi_profile_memory(t.dev, PRISMI_OWNER_CONV, t.heap, false);
 }
 
 /* ---- dense, elementwise, stencils ---- */
@@ -414,7 +374,6 @@ static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     static const char *const kinds[] = {"once", "adam", "amsgrad"};
-    const bool composed = p->inner.adam_outer == prismi_adam_outer;
     int kind = a->vmax ? 2 : a->m ? 1 : 0;
     struct prismi_profile_node *n = find(p, "adam_outer", (uint64_t)d->dtype << 32 | (uint32_t)kind, d->rows, d->cols);
     if (FRESH(n)) {
@@ -422,7 +381,7 @@ static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer
         n->bytes = (2 + (kind ? 2 + 2 * kind : 0)) * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
     }
     prismi_profile_enter(p, n);
-    return leave(p, dev, p->inner.adam_outer(dev, d, composed || !conv ? conv : ((struct timed_plan *)conv)->of.conv, a));
+    return leave(p, dev, p->inner.adam_outer(dev, d, conv, a));
 }
 
 static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
@@ -430,7 +389,7 @@ static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_mi
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     const struct prism_subaperture_desc *s = &d->aperture;
-    const bool composed = p->inner.field_misfit == prismi_field_misfit; /* of calls that are timed themselves */
+    const bool composed = prismi_inner(dev)->field_misfit == prismi_field_misfit; /* of calls that are timed themselves */
     struct prismi_profile_node *n =
         find(p, "field_misfit", (uint64_t)s->dtype << 32 | (uint32_t)d->kind,
              (size_t)s->batch << 40 | (size_t)s->ph << 20 | (size_t)s->pw, (size_t)s->oh << 32 | (size_t)s->ow);
@@ -442,37 +401,36 @@ static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_mi
         n->flops = composed ? 0 : 10 * field * log2((double)s->oh * s->ow);
     }
     prismi_profile_enter(p, n);
-    return leave(p, dev, p->inner.field_misfit(dev, d, composed ? fft : ((struct timed_plan *)fft)->of.fft, a));
+    return leave(p, dev, p->inner.field_misfit(dev, d, fft, a));
 }
 
-typedef int spectrum_entry(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
-                           const struct prism_spectrum_args *a);
-
-static int timed_spectrum(struct prism_dev *dev, const char *name, spectrum_entry *inner, spectrum_entry *composed,
-                          const struct prism_spectrum_desc *d, struct prism_fft *fft, const struct prism_spectrum_args *a)
+static struct prismi_profile_node *find_spectrum(struct prismi_profile *p, const char *name, bool composed,
+                                                 const struct prism_spectrum_desc *d)
 {
-    struct prismi_profile *p = prismi_profile_of(dev);
     struct prismi_profile_node *n = find(p, name, d->dtype, (size_t)d->h << 32 | (size_t)d->w, (size_t)d->oh << 32 | (size_t)d->ow);
     if (FRESH(n)) {
         const double size = (double)prism_dtype_size(d->dtype), grid = (double)d->h * d->w;
         LABEL(n, "%s h%d w%d oh%d ow%d %s", name, d->h, d->w, d->oh, d->ow, dtype_names[d->dtype]);
-        n->bytes = inner == composed ? 0 : size * d->oh * d->ow + (double)prism_dtype_size(prism_dtype_complex(d->dtype)) * grid;
-        n->flops = inner == composed ? 0 : 5 * grid * log2(grid);
+        n->bytes = composed ? 0 : size * d->oh * d->ow + (double)prism_dtype_size(prism_dtype_complex(d->dtype)) * grid;
+        n->flops = composed ? 0 : 5 * grid * log2(grid);
     }
-    prismi_profile_enter(p, n);
-    return leave(p, dev, inner(dev, d, inner == composed ? fft : ((struct timed_plan *)fft)->of.fft, a));
+    return n;
 }
 
 static int timed_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
                               const struct prism_spectrum_args *a)
 {
-    return timed_spectrum(dev, "spectrum_fwd", prismi_profile_of(dev)->inner.spectrum_fwd, prismi_spectrum_fwd, d, fft, a);
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_spectrum(p, "spectrum_fwd", prismi_inner(dev)->spectrum_fwd == prismi_spectrum_fwd, d));
+    return leave(p, dev, p->inner.spectrum_fwd(dev, d, fft, a));
 }
 
 static int timed_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
                               const struct prism_spectrum_args *a)
 {
-    return timed_spectrum(dev, "spectrum_adj", prismi_profile_of(dev)->inner.spectrum_adj, prismi_spectrum_adj, d, fft, a);
+    struct prismi_profile *p = prismi_profile_of(dev);
+    prismi_profile_enter(p, find_spectrum(p, "spectrum_adj", prismi_inner(dev)->spectrum_adj == prismi_spectrum_adj, d));
+    return leave(p, dev, p->inner.spectrum_adj(dev, d, fft, a));
 }
 
 /* ---- the table ---- */

@@ -90,13 +90,7 @@ static int timed_argmax(struct prism_dev *dev, const struct prism_softmax_desc *
     return leave(p, dev, p->inner.argmax(dev, d, y, x));
 }
 
-/* ---- gather: a plan knows no device, so this one is a record around the backend's ---- */
-
-struct timed_gather {
-    struct prism_dev *dev;
-    struct prism_gather *of;
-    struct prism_gather_desc desc;
-};
+/* ---- gather ---- */
 
 static struct prismi_profile_node *find_gather(struct prismi_profile *p, const char *name, const struct prism_gather_desc *d,
                                                bool run)
@@ -116,44 +110,29 @@ static int timed_gather_create(struct prism_dev *dev, const struct prism_gather_
                                struct prism_gather **out)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    struct timed_gather *t = prismi_alloc(1, sizeof *t);
-    *out = NULL;
-    if (!t)
-        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no memory for a plan");
-    *t = (struct timed_gather){dev, NULL, *d};
     prismi_profile_enter(p, find_gather(p, "gather_create", d, false));
-    int status = leave(p, dev, p->inner.gather_create(dev, d, index, weight, &t->of));
+    int status = leave(p, dev, p->inner.gather_create(dev, d, index, weight, out));
     if (status) {
-        prismi_free(t);
-        return status;
+        p->inner.gather_destroy(*out);
+        *out = NULL;
     }
-    *out = (struct prism_gather *)t;
-    return 0;
+    return status;
 }
 
 static int timed_gather_fwd(struct prism_gather *g, prism_mem y, prism_mem x)
 {
-    struct timed_gather *t = (struct timed_gather *)g;
+    const struct prismi_plan *t = (const struct prismi_plan *)g;
     struct prismi_profile *p = prismi_profile_of(t->dev);
-    prismi_profile_enter(p, find_gather(p, "gather_fwd", &t->desc, true));
-    return leave(p, t->dev, p->inner.gather_fwd(t->of, y, x));
+    prismi_profile_enter(p, find_gather(p, "gather_fwd", &t->desc.gather, true));
+    return leave(p, t->dev, p->inner.gather_fwd(g, y, x));
 }
 
 static int timed_gather_adj(struct prism_gather *g, prism_mem gx, prism_mem gy)
 {
-    struct timed_gather *t = (struct timed_gather *)g;
+    const struct prismi_plan *t = (const struct prismi_plan *)g;
     struct prismi_profile *p = prismi_profile_of(t->dev);
-    prismi_profile_enter(p, find_gather(p, "gather_adj", &t->desc, true));
-    return leave(p, t->dev, p->inner.gather_adj(t->of, gx, gy));
-}
-
-static void timed_gather_destroy(struct prism_gather *g)
-{
-    struct timed_gather *t = (struct timed_gather *)g;
-    if (!t)
-        return;
-    prismi_profile_of(t->dev)->inner.gather_destroy(t->of);
-    prismi_free(t);
+    prismi_profile_enter(p, find_gather(p, "gather_adj", &t->desc.gather, true));
+    return leave(p, t->dev, p->inner.gather_adj(g, gx, gy));
 }
 
 /* ---- dense ---- */
@@ -169,7 +148,7 @@ static uint64_t hash_widths(const struct prism_dense_fit_desc *d)
 static int timed_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    const bool composed = p->inner.dense_fit == prismi_dense_fit; /* the calls inside are timed themselves */
+    const bool composed = prismi_inner(dev)->dense_fit == prismi_dense_fit; /* the calls inside are timed themselves */
     struct prismi_profile_node *n =
         find(p, "dense_fit", (uint64_t)d->dtype << 40 | (uint64_t)d->layers << 32 | (uint32_t)d->batch, d->steps, hash_widths(d));
     if (FRESH(n)) {
@@ -195,6 +174,5 @@ void prismi_profile_wrap_planes(struct prism_ops *ops)
     ops->gather_create = timed_gather_create;
     ops->gather_fwd = timed_gather_fwd;
     ops->gather_adj = timed_gather_adj;
-    ops->gather_destroy = timed_gather_destroy;
     ops->dense_fit = timed_dense_fit;
 }

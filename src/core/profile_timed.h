@@ -2,6 +2,7 @@
 #ifndef PRISMI_PROFILE_TIMED_H
 #define PRISMI_PROFILE_TIMED_H
 
+#include "core/front.h"
 #include "core/profile.h"
 
 #include <stdio.h>
