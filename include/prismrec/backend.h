@@ -281,7 +281,7 @@ struct prism_norm_args {
  *   L2: loss[b] = weight[a] sum (m - d)^2,  gu[b] = 2 weight[a] (m - d) u/|u|;   gu = 0 where u = 0
  * m is what map C_ABS gives, bit for bit: a field against its own modulus has loss 0 and gradient 0. */
 enum prism_misfit {
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD) PRISM_MISFIT_##NAME,
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) PRISM_MISFIT_##NAME,
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
     PRISM_MISFIT_COUNT

@@ -252,7 +252,7 @@ struct misfit_run {
 
 /* A row of misfit.def. One element: writes the cotangent, returns the term of the loss without its weight. Their sum, and that of
  * the terms where the field is 0. */
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD)                                                              \
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
     CPU_INLINE real name##_term(real w, real *gu, const real *u, real d)                                                           \
     {                                                                                                                              \
         real re = u[0], im = u[1], m = sqrt(re * re + im * im), off = m - d;                                                       \
@@ -308,7 +308,7 @@ static const struct {
     double (*terms)(real w, real *gu, const real *u, const real *target, size_t n);
     double (*zeros)(const real *target, size_t n);
 } misfits[PRISM_MISFIT_COUNT] = {
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD) {name##_terms, name##_zeros},
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) {name##_terms, name##_zeros},
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 };

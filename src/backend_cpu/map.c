@@ -16,11 +16,11 @@ struct piece {
 #define KERNEL(name, ...)                                                                                                          \
     CPU_HOT static void name(const struct piece *p)                                                                                \
     {                                                                                                                              \
-        real *y0 = p->y[0];                                                                                                        \
+        real *y0 = p->y[0], *y1 = p->y[1];                                                                                         \
         const real *x0 = p->x[0], *x1 = p->x[1], *r = p->r;                                                                        \
         const real s0 = p->s[0], s1 = p->s[1], r1 = r[1], r2 = r[2];                                                               \
         const size_t n = p->n;                                                                                                     \
-        (void)x0, (void)x1, (void)s0, (void)s1, (void)r1, (void)r2;                                                                \
+        (void)y1, (void)x0, (void)x1, (void)s0, (void)s1, (void)r1, (void)r2;                                                      \
         CPU_SIMD                                                                                                                   \
         for (size_t i = 0; i < n; i++) {                                                                                           \
             __VA_ARGS__                                                                                                            \
@@ -37,6 +37,11 @@ KERNEL(rsqrt, y0[i] = 1 / sqrt(x0[i] + s0);)
 KERNEL(gather, y0[i] = x0[i];)
 KERNEL(l1_grad, real a = x0[i], b = x1[i]; y0[i] = a > b ? r2 : a < b ? -r2 : 0;)
 KERNEL(l2_grad, y0[i] = 2 * r2 * (x0[i] - x1[i]);)
+
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
+    KERNEL(misfit_##name, const real m = x0[i], d = x1[i], w = r2, off = m - d; y0[i] = slope; y1[i] = term;)
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
 
 CPU_HOT static void norm_bwd(const struct piece *p)
 {
@@ -264,6 +269,9 @@ static piece_fn *const kernels[PRISM_MAP_COUNT] = {
     [PRISM_MAP_C_CLAMP_ABS] = c_clamp_abs,
     [PRISM_MAP_C_MUL] = c_mul,
     [PRISM_MAP_C_MULC] = c_mulc,
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) [PRISM_MAP_MISFIT_##NAME] = misfit_##name,
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
 };
 
 static piece_fn *const *const act_kernels[PRISM_MAP_COUNT] = {

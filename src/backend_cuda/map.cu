@@ -243,6 +243,19 @@ OP(L1_GRAD, l1_grad, f.x[2][e.r] * T((e.x0 > e.x[0]) - (e.x0 < e.x[0])))
 OP(L2_GRAD, l2_grad, 2 * f.x[2][e.r] * (e.x0 - e.x[0]))
 OP(SSIM_GRAD, ssim_grad, f.x[0][e.r] * (e.x0 + 2 * e.x[0] * e.x[1] + e.x[2] * e.x[3]))
 
+/* The rows of misfit.def: slope and term. */
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
+    template <class T> struct op_misfit_##name : op_shape<T, PRISM_MAP_MISFIT_##NAME> {                                            \
+        __device__ static void apply(const fixed<T> &f, const element<op_misfit_##name> &e, T *y)                                  \
+        {                                                                                                                          \
+            const T m = e.x0, d = e.x[0], w = f.x[2][e.r], off = m - d;                                                            \
+            y[0] = slope;                                                                                                          \
+            y[1] = term;                                                                                                           \
+        }                                                                                                                          \
+    };
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
+
 /* whole: with the luminance, else contrast and structure only */
 template <class T, bool whole> __device__ __forceinline__ void ssim(const fixed<T> &f, T p, T q, T xx, T yy, T xy, T *y)
 {

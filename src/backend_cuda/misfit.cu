@@ -23,7 +23,7 @@ template <class T, class C> struct misfit_run {
 template <class T> struct misfit_pixel {
     T term, slope;
 };
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD)                                                              \
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
     struct misfit_##name {                                                                                                         \
         template <class T> static __device__ __forceinline__ misfit_pixel<T> at(T w, T m, T d)                                     \
         {                                                                                                                          \
@@ -114,7 +114,7 @@ int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struc
 int cu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
 {
     switch (d->kind) {
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD)                                                              \
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
     case PRISM_MISFIT_##NAME:                                                                                                      \
         return d->dtype == PRISM_F64 ? misfit<misfit_##name, double, struct cu_cf64>(dev, d, args)                                 \
                                      : misfit<misfit_##name, float, struct cu_cf32>(dev, d, args);

@@ -12,6 +12,12 @@ static const bool has_complex[PRISM_MAP_COUNT] = {
 #undef PRISM_MAP_ROW
 };
 
+static const bool is_misfit[PRISM_MAP_COUNT] = {
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) [PRISM_MAP_MISFIT_##NAME] = true,
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
+};
+
 static size_t period_of(size_t rows, const struct prism_map_args *a)
 {
     return a->period ? a->period : rows;

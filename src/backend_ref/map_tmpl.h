@@ -96,6 +96,29 @@ static void T(map_simple)(enum prism_map op, size_t rows, size_t cols, const str
     }
 }
 
+/* The rows of misfit.def. */
+static void T(map_misfit)(enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *a)
+{
+    REAL *slopes = (void *)a->y[0], *terms = (void *)a->y[1];
+    const REAL *x0 = (void *)a->x[0], *x1 = (void *)a->x[1], *x2 = (void *)a->x[2];
+
+    EACH
+    {
+        const REAL m = x0[i], d = x1[i], w = x2[r], off = m - d;
+        switch (op) {
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
+    case PRISM_MAP_MISFIT_##NAME:                                                                                                  \
+        slopes[i] = slope;                                                                                                         \
+        terms[i] = term;                                                                                                           \
+        break;
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
+        default:
+            break;
+        }
+    }
+}
+
 static void T(map_norm_bwd)(size_t rows, size_t cols, const struct prism_map_args *a)
 {
     REAL *y = (void *)a->y[0];
@@ -290,6 +313,8 @@ static void T(map)(enum prism_map op, size_t rows, size_t cols, const struct pri
         T(map_bytes)(op, rows * cols, a);
     else if (op == PRISM_MAP_GATHER_ROW)
         T(map_gather_row)(rows, cols, a);
+    else if (is_misfit[op])
+        T(map_misfit)(op, rows, cols, a);
     else if (op == PRISM_MAP_NORM_BWD)
         T(map_norm_bwd)(rows, cols, a);
     else

@@ -56,11 +56,8 @@ static int norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, 
     return ops->map(dev, PRISM_MAP_NORM_BWD, d->dtype, rows, d->cols, &bwd);
 }
 
-static const struct {
-    enum prism_reduce sum;
-    enum prism_map slopes;
-} misfits[PRISM_MISFIT_COUNT] = {
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD) {PRISM_REDUCE_##REDUCE, PRISM_MAP_##GRAD},
+static const enum prism_map misfit_maps[PRISM_MISFIT_COUNT] = {
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) PRISM_MAP_MISFIT_##NAME,
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 };
@@ -69,13 +66,14 @@ static int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, cons
 {
     const struct prism_ops *ops = dev->ops;
     size_t image = d->batch * d->cols * prism_dtype_size(d->dtype);
-    prism_mem m = a->tmp, t = m + image, w = t + image;
+    prism_mem m = a->tmp, t = m + image, w = t + image; /* the map leaves slopes in m and terms in t */
+    const struct prism_map_args pixels = {.y = {m, t}, .x = {m, t, w}};
     PRISM_TRY(prismi_map(dev, PRISM_MAP_C_ABS, d->dtype, d->batch, d->cols, m, a->u, NULL, NULL, 0, 0));
     PRISM_TRY(prismi_map(dev, PRISM_MAP_GATHER_ROW, d->dtype, d->batch, d->cols, t, a->target, a->index, NULL, 0, 0));
     PRISM_TRY(prismi_map(dev, PRISM_MAP_GATHER_ROW, d->dtype, d->batch, 1, w, a->weight, a->index, NULL, 0, 0));
-    PRISM_TRY(ops->reduce(dev, misfits[d->kind].sum, d->dtype, d->batch, d->cols, a->loss, m, t));
+    PRISM_TRY(ops->map(dev, misfit_maps[d->kind], d->dtype, d->batch, d->cols, &pixels));
+    PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_SUM, d->dtype, d->batch, d->cols, a->loss, t, NULL));
     PRISM_TRY(prismi_map(dev, PRISM_MAP_MUL, d->dtype, 1, d->batch, a->loss, a->loss, w, NULL, 1, 0));
-    PRISM_TRY(prismi_map(dev, misfits[d->kind].slopes, d->dtype, d->batch, d->cols, m, m, t, w, 0, 0));
     return prismi_map(dev, PRISM_MAP_C_PHASE, d->dtype, d->batch, d->cols, a->gu, m, a->u, NULL, 0, 0);
 }
 

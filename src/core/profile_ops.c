@@ -13,7 +13,7 @@ static const char *const act_names[PRISM_ACT_COUNT] = {"none", "relu", "leaky", 
 static const char *const reduce_names[PRISM_REDUCE_COUNT] = {"sum", "mean", "var", "dot", "absdiff", "sqdiff", "max", "min"};
 
 static const char *const misfit_names[PRISM_MISFIT_COUNT] = {
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD) #name,
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) #name,
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 };

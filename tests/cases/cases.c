@@ -11,7 +11,7 @@ const char *const case_map_names[PRISM_MAP_COUNT] = {
 };
 
 const char *const case_misfit_names[PRISM_MISFIT_COUNT] = {
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero, REDUCE, GRAD) #name,
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) #name,
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 };
@@ -117,12 +117,6 @@ static const char *const shapes[] = {
     "spectrum h20 w18 oh7 ow6 top15 rows19 left17 cols17 cplx",
     "spectrum h64 w70 oh33 ow40 cplx",
     "spectrum h300 w256 oh100 ow129 top90 rows130 left60 cols137",
-    "field_misfit l1 b1 h1 w1 oh1 ow1 ph1 pw1",
-    "field_misfit l1 b3 h16 w20 oh8 ow9 ph7 pw5",
-    "field_misfit l2 b3 h16 w20 oh8 ow9 ph7 pw5 open inplace",
-    "field_misfit l2 b4 h12 w9 oh12 ow10 ph12 pw9",
-    "field_misfit l1 b20 h64 w64 oh32 ow32 ph21 pw21 open",
-    "field_misfit l1 b2 h40 w40 oh300 ow250 ph31 pw40 inplace",
     "blur n1 h1 w1 radius0",
     "blur n2 h9 w8 radius3",
     "blur n2 h9 w8 radius3 adjoint",
@@ -135,11 +129,6 @@ static const char *const shapes[] = {
     "norm_bwd relu r3 c20001",
     "norm_fwd tanh r2 c150000",
     "norm_bwd tanh r2 c150000",
-    "misfit l1 b1 c1",
-    "misfit l1 b3 c1001",
-    "misfit l2 b3 c1001",
-    "misfit l1 b2 c9001 inplace",
-    "misfit l2 b7 c64 inplace",
     /* optimiser steps under a loss scale, and skipped ones */
     "map adam r3 c1001 scaled",
     "map adam r3 c1001 skip",
@@ -260,6 +249,10 @@ static const char *const conv_shapes[] = {
 static const char *const map_shapes[] = {"r1 c1", "r3 c1001", "r65 c16", "r2 c9001", "r3 c1001 inplace", "r6 c35 period3"};
 static const char *const reduce_shapes[] = {"r1 c1", "r3 c1001", "r100 c7", "r7 c5000", "r2 c100003"};
 static const char *const norm_shapes[] = {"r1 c2", "r4 c77", "r16 c256", "r2 c5000", "n3 r5 c77", "n2 r3 c5000"};
+static const char *const misfit_shapes[] = {"b1 c1", "b3 c1001", "b2 c9001 inplace", "b7 c64 inplace"};
+static const char *const field_misfit_shapes[] = {
+    "b1 h1 w1 oh1 ow1 ph1 pw1",     "b3 h16 w20 oh8 ow9 ph7 pw5",           "b3 h16 w20 oh8 ow9 ph7 pw5 open inplace",
+    "b4 h12 w9 oh12 ow10 ph12 pw9", "b20 h64 w64 oh32 ow32 ph21 pw21 open", "b2 h40 w40 oh300 ow250 ph31 pw40 inplace"};
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
@@ -318,10 +311,22 @@ static void add_reductions(struct list *l)
     add(l, "reduce", "min", "r3 c1001 nan");
 }
 
+static void add_misfits(struct list *l)
+{
+    for (int kind = 0; kind < PRISM_MISFIT_COUNT; kind++) {
+        for (size_t i = 0; i < COUNT(misfit_shapes); i++)
+            add(l, "misfit", case_misfit_names[kind], misfit_shapes[i]);
+        for (size_t i = 0; i < COUNT(field_misfit_shapes); i++)
+            add(l, "field_misfit", case_misfit_names[kind], field_misfit_shapes[i]);
+    }
+}
+
 char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT]
 {
     size_t most = COUNT(shapes) + COUNT(conv_shapes) + (PRISM_MAP_COUNT + 3 * PRISM_ACT_COUNT) * COUNT(map_shapes) +
-                  2 * PRISM_REDUCE_COUNT * COUNT(reduce_shapes) + 2 * PRISM_ACT_COUNT * COUNT(norm_shapes);
+                  2 * PRISM_REDUCE_COUNT * COUNT(reduce_shapes) +
+                  PRISM_MISFIT_COUNT * (COUNT(misfit_shapes) + COUNT(field_misfit_shapes)) +
+                  2 * PRISM_ACT_COUNT * COUNT(norm_shapes);
     struct list l = {calloc(most, CASE_TEXT), 0, dtype_names[dtype]};
     bool half = case_half(dtype);
 
@@ -336,6 +341,7 @@ char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT]
     add_maps(&l, half);
     if (!half) {
         add_reductions(&l);
+        add_misfits(&l);
     }
     add_acts(&l, "norm_fwd", norm_shapes, COUNT(norm_shapes));
     add_acts(&l, "norm_bwd", norm_shapes, COUNT(norm_shapes));

@@ -486,6 +486,19 @@ static void check_norm(enum prism_act kind)
                case_act_names[kind], (const char *[]){"gx", "ggamma", "gbeta"}[which]);
 }
 
+/* A pixel's term, as its definition has it. */
+static double misfit_term(enum prism_misfit kind, double m, double d)
+{
+    switch (kind) {
+    case PRISM_MISFIT_L1:
+        return fabs(m - d);
+    case PRISM_MISFIT_L2:
+        return (m - d) * (m - d);
+    default:
+        return NAN;
+    }
+}
+
 static void check_misfit(enum prism_misfit kind)
 {
     enum { B = 2, A = 3, M = 40 };
@@ -511,15 +524,13 @@ static void check_misfit(enum prism_misfit kind)
     a.u = MEM(u);
     ref->ops->misfit(ref, &d, &a);
     for (int b = 0; b < B; b++) {
-        for (int i = 0; i < M; i++) {
-            double r = cabs(u[b * M + i]) - target[index[b] * M + i];
-            sum[b] += weight[index[b]] * (kind == PRISM_MISFIT_L1 ? fabs(r) : r * r);
-        }
+        for (int i = 0; i < M; i++)
+            sum[b] += weight[index[b]] * misfit_term(kind, cabs(u[b * M + i]), target[index[b] * M + i]);
         double along = dot((double *)(gu + b * M), (double *)(v + b * M), 2 * M);
-        expect(fabs(loss[b] - sum[b]), 1e-12, "misfit l%d loss %d", kind + 1, b);
-        expect(fabs(along - slope[b]), 1e-6, "misfit l%d gradient %d by central differences", kind + 1, b);
+        expect(fabs(loss[b] - sum[b]), 1e-12, "misfit %s loss %d", case_misfit_names[kind], b);
+        expect(fabs(along - slope[b]), 1e-6, "misfit %s gradient %d by central differences", case_misfit_names[kind], b);
     }
-    expect(cabs(gu[5]), 0, "misfit l%d gradient at 0", kind + 1);
+    expect(cabs(gu[5]), 0, "misfit %s gradient at 0", case_misfit_names[kind]);
 }
 
 void check_elementwise(void)
@@ -542,6 +553,6 @@ void check_elementwise(void)
     check_reduce();
     for (int k = 0; k < PRISM_ACT_COUNT; k++)
         check_norm((enum prism_act)k);
-    check_misfit(PRISM_MISFIT_L1);
-    check_misfit(PRISM_MISFIT_L2);
+    for (int k = 0; k < PRISM_MISFIT_COUNT; k++)
+        check_misfit((enum prism_misfit)k);
 }

@@ -52,6 +52,9 @@ static const struct map_spec {
     [PRISM_MAP_FROM_U8] = {"rb", 4, {1 / 255.0, -0.5}},
     [PRISM_MAP_TO_U8] = {"rq", 0, {2, 0.5}},
     [PRISM_MAP_MS_SSIM] = {"rrppp", 64, {0.7, 0.25}}, /* a product of up to 65 powers */
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) [PRISM_MAP_MISFIT_##NAME] = {"rrppr", 16, {0}},
+#include "prismrec/misfit.def"
+#undef PRISM_MISFIT_ROW
 };
 
 static const struct {
@@ -203,7 +206,8 @@ static int map_build(struct problem *p)
     if (p->kind == PRISM_MAP_NARROW || p->kind == PRISM_MAP_WIDEN || p->kind == PRISM_MAP_LOSS_SCALE)
         p->oracle = p->dtype; /* what is rounded, and what overflows, is the precision's */
     /* equal operands, NaN */
-    for (size_t k = 0; k < p->operand[0].n && (p->kind == PRISM_MAP_L1_GRAD || p->kind == PRISM_MAP_CLAMP); k += 5)
+    bool equal = p->kind == PRISM_MAP_L1_GRAD || p->kind == PRISM_MAP_MISFIT_L1;
+    for (size_t k = 0; k < p->operand[0].n && (equal || p->kind == PRISM_MAP_CLAMP); k += 5)
         p->operand[outputs].value[k] = p->kind == PRISM_MAP_CLAMP ? NAN : p->operand[outputs + 1].value[k];
     p->run = map_run;
     return 0;
