@@ -77,7 +77,12 @@ enum prism_init_target {
     PRISM_TARGET_PROJECTION,         /* a few serial projection loops (params.mopie.init_loops), real object */
     PRISM_TARGET_COUNT
 };
-enum prism_loss_kind { PRISM_LOSS_L1, PRISM_LOSS_L2, PRISM_LOSS_SSIM, PRISM_LOSS_MS_SSIM, PRISM_LOSS_COUNT };
+enum prism_loss_kind {
+#define PRISM_LOSS_ROW(NAME, name, misfit, power, scales) PRISM_LOSS_##NAME,
+#include "prismrec/loss.def"
+#undef PRISM_LOSS_ROW
+    PRISM_LOSS_COUNT
+};
 /* Of a decoder's arithmetic; mopie takes fp64 for double and all else for single. */
 enum prism_precision {
     PRISM_PRECISION_FP32,
@@ -92,7 +97,7 @@ enum prism_precision {
 struct prism_training_params {
     enum prism_objective objective;
     double loss_weights[PRISM_LOSS_COUNT]; /* one 1 and zeros: a plain loss; several, summing to 1: a composite */
-    bool no_normalize;                     /* L1 and L2: leave the division by the target's own norm out */
+    bool no_normalize;                     /* misfits: leave the division by the target's own norm out */
     double lr;
     enum prism_schedule schedule;
     bool amsgrad;

@@ -26,14 +26,15 @@ uint64_t prismi_dataset_hash(const struct prism_dataset *ds);
 struct prismi_loss_params {
     enum prism_dtype dtype;
     int n_targets, batch, h, w;
-    bool ssim, ms_ssim; /* which structural terms set_weights may ask for */
-    bool composite;     /* whether it may ask for several at once */
-    bool no_normalize;  /* L1, L2: plain means */
-    bool shared;        /* one normaliser for all targets and a mean over the batch, else each target its own and a sum */
+    bool kinds[PRISM_LOSS_COUNT]; /* which structural losses set_weights may ask for; of the others it may ask for any */
+    bool composite;               /* whether it may ask for several at once */
+    bool no_normalize;            /* misfits: plain means */
+    bool shared;                  /* one normaliser for all targets and a mean over the batch, else each target its own and a sum */
 };
 
 /* value[b] = sum over kinds of weight[kind] L_kind(|u[b]|, target[index[b]]):
- *   L1 = sum|m - t|/(sum|t| + 1e-8 n),  L2 = sum(m - t)^2/(sum t^2 + 1e-8 n),  (1 - SSIM)/2,  (1 - MS-SSIM)/2 */
+ *   a misfit: the sum of its terms/(sum t^power + 1e-8 n), rows of misfit.def and loss.def
+ *   structural: (1 - SSIM)/2,  (1 - MS-SSIM)/2 */
 struct prismi_loss;
 int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *params, struct prismi_loss **out);
 void prismi_loss_destroy(struct prismi_loss **loss);
@@ -43,9 +44,10 @@ prism_mem prismi_loss_value(const struct prismi_loss *loss);         /* [batch] 
 int prismi_loss_weigh(struct prismi_loss *loss);
 /* Which loss, from the norms last measured. */
 int prismi_loss_set_weights(struct prismi_loss *loss, const double weights[PRISM_LOSS_COUNT]);
-double prismi_loss_l2_weight(const struct prismi_loss *loss); /* shared: the factor of sum (m - t)^2 */
-uint64_t prismi_loss_key(const struct prismi_loss *loss);     /* changes with the weights: of what run() enqueues */
-double prismi_loss_energy(const struct prismi_loss *loss);    /* largest sum t^2 of a target, as last weighed */
+/* Of a misfit that is shared: the factor of the sum of its terms. */
+double prismi_loss_factor(const struct prismi_loss *loss, enum prism_loss_kind kind);
+uint64_t prismi_loss_key(const struct prismi_loss *loss);  /* changes with the weights: of what run() enqueues */
+double prismi_loss_energy(const struct prismi_loss *loss); /* largest sum t^2 of a target, as last weighed */
 /* Values, and u [batch,h,w] cplx replaced by its cotangent. Enqueue only. */
 int prismi_loss_run(struct prismi_loss *loss, prism_mem u, prism_mem index);
 /* Is it nothing but one amplitude misfit? Then of which kind, and its part of the arguments for fields and misfit in one. */
@@ -68,7 +70,7 @@ struct prismi_term_params {
     bool complex_object;
     bool masks; /* a table of two masks over the whole grid (union, new aperture), else every sample's own aperture */
     int batch;
-    bool ssim, ms_ssim, composite, no_normalize; /* as in struct prismi_loss_params */
+    bool kinds[PRISM_LOSS_COUNT], composite, no_normalize; /* as in struct prismi_loss_params */
 };
 /* Without masks all targets are loaded and weighed, once; weights must be set by the caller. */
 int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params,

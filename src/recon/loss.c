@@ -1,7 +1,7 @@
 /* Misfit of amplitudes and its cotangent.
  *
- * Each kind is a term that reads the fields u and writes values and a cotangent. One term writes straight over u; several are
- * added up beside it. L1 and L2 are the table's misfit entry. The structural terms work on m = |u|:
+ * Each kind is a row of loss.def: a term that reads the fields u and writes values and a cotangent. One term writes straight over
+ * u; several are added up beside it. Those with a misfit are the device's misfit entry. The structural terms work on m = |u|:
  *
  *   SSIM, with W the Gaussian window, S the map and y1..y3 its derivatives by W x, W x^2, W xy (PRISM_MAP_SSIM):
  *     d(mean S)/dx = (W^T y1 + 2 x W^T y2 + y W^T y3)/n
@@ -19,6 +19,16 @@
 #define RADIUS PRISMI_SSIM_RADIUS
 #define TAPS PRISMI_SSIM_TAPS
 #define NORM_EPS 1e-8
+#define PRISM_MISFIT_NONE PRISM_MISFIT_COUNT
+
+static const struct loss_kind {
+    enum prism_misfit misfit; /* PRISM_MISFIT_NONE: structural */
+    int power, scales;
+} loss_kinds[PRISM_LOSS_COUNT] = {
+#define PRISM_LOSS_ROW(NAME, name, misfit, power, scales) {PRISM_MISFIT_##misfit, power, scales},
+#include "prismrec/loss.def"
+#undef PRISM_LOSS_ROW
+};
 
 struct scale {
     int h, w;
@@ -33,14 +43,14 @@ struct prismi_loss {
     struct prismi_loss_params par;
     size_t cols, real;
     double weights[PRISM_LOSS_COUNT];
-    double *norm1, *norm2; /* [n_targets] sum t, sum t^2 */
-    double l2_weight;
+    double *norm[2]; /* [n_targets] sum t, sum t^2 */
+    double factor[PRISM_LOSS_COUNT];
     struct prismi_arena arena;
     prism_mem target, value;
-    prism_mem weight[2];  /* [n_targets] of L1, L2 */
-    prism_mem tmp;        /* misfit's */
-    prism_mem sum, part;  /* cotangents of several terms: [batch,cols] cplx */
-    prism_mem part_value; /* [batch] */
+    prism_mem weight[PRISM_LOSS_COUNT]; /* [n_targets] of misfits */
+    prism_mem tmp;                      /* misfit's */
+    prism_mem sum, part;                /* cotangents of several terms: [batch,cols] cplx */
+    prism_mem part_value;               /* [batch] */
     struct scale scales[PRISMI_MS_SCALES];
     int n_scales;
     bool keep, kept; /* constants; and those of these targets are there */
@@ -66,14 +76,14 @@ static void plan_constants(struct prismi_loss *l)
             prismi_arena_add(&l->arena, l->scales[j].n * targets, &l->scales[j].constant[i]);
 }
 
-static int structural_create(struct prismi_loss *l)
+static int structural_create(struct prismi_loss *l, int scales)
 {
     const struct prismi_loss_params *p = &l->par;
     if (p->h <= RADIUS || p->w <= RADIUS)
         return PRISM_FAIL(prismi_dev_ctx(l->dev), PRISM_EINVAL,
                           "field of %d x %d pixels is too small for an SSIM loss: at least %d", p->h, p->w, RADIUS + 1);
     size_t image = (size_t)p->batch * l->cols * l->real, vec = (size_t)p->batch * l->real;
-    l->n_scales = p->ms_ssim ? prismi_ms_ssim_scales(p->h, p->w, l->scale_weight) : 1;
+    l->n_scales = scales > 1 ? prismi_ms_ssim_scales(p->h, p->w, l->scale_weight) : 1;
     for (int i = 0; i < 5; i++)
         prismi_arena_add(&l->arena, image, &l->moment[i]);
     prismi_arena_add(&l->arena, image, &l->product);
@@ -119,6 +129,16 @@ static int structural_fill(struct prismi_loss *l)
     return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, (size_t)l->par.batch, l->ones, 0, 0, 0, 1, 0);
 }
 
+/* The most scales that set_weights may ask for. */
+static int most_scales(const struct prismi_loss_params *p)
+{
+    int most = 0;
+    for (int k = 0; k < PRISM_LOSS_COUNT; k++)
+        if (p->kinds[k] && loss_kinds[k].scales > most)
+            most = loss_kinds[k].scales;
+    return most;
+}
+
 int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *params, struct prismi_loss **out)
 {
     *out = NULL;
@@ -132,19 +152,20 @@ int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *p
     l->cols = (size_t)params->h * params->w;
     l->real = prism_dtype_size(params->dtype);
     size_t batch = (size_t)params->batch, n = (size_t)params->n_targets, image = batch * l->cols * l->real;
-    bool structural = params->ssim || params->ms_ssim;
-    l->norm1 = prismi_alloc(n, sizeof(double));
-    l->norm2 = prismi_alloc(n, sizeof(double));
+    int scales = most_scales(params);
+    l->norm[0] = prismi_alloc(n, sizeof(double));
+    l->norm[1] = prismi_alloc(n, sizeof(double));
     l->host = prismi_alloc(n, sizeof(double));
-    if (!l->norm1 || !l->norm2 || !l->host) {
+    if (!l->norm[0] || !l->norm[1] || !l->host) {
         status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for the norms of %zu targets", n);
         goto out;
     }
     l->arena.owner = PRISMI_OWNER_TARGETS;
     prismi_arena_add(&l->arena, n * l->cols * l->real, &l->target);
     l->arena.owner = PRISMI_OWNER_LOSS;
-    prismi_arena_add(&l->arena, n * l->real, &l->weight[0]);
-    prismi_arena_add(&l->arena, n * l->real, &l->weight[1]);
+    for (int k = 0; k < PRISM_LOSS_COUNT; k++)
+        if (loss_kinds[k].misfit != PRISM_MISFIT_NONE)
+            prismi_arena_add(&l->arena, n * l->real, &l->weight[k]);
     prismi_arena_add(&l->arena, batch * l->real, &l->value);
     prismi_arena_add(&l->arena, 2 * image + batch * l->real, &l->tmp);
     if (params->composite) {
@@ -152,10 +173,10 @@ int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *p
         prismi_arena_add(&l->arena, 2 * image, &l->part);
         prismi_arena_add(&l->arena, batch * l->real, &l->part_value);
     }
-    if (structural)
-        PRISM_TRY_OUT(structural_create(l));
+    if (scales)
+        PRISM_TRY_OUT(structural_create(l, scales));
     PRISM_TRY_OUT(prismi_arena_bind(&l->arena, dev));
-    if (structural)
+    if (scales)
         PRISM_TRY_OUT(structural_fill(l));
 out:
     if (status)
@@ -172,8 +193,8 @@ void prismi_loss_destroy(struct prismi_loss **loss)
     for (int j = 0; j < l->n_scales; j++)
         l->dev->ops->conv_destroy(l->scales[j].pool);
     prismi_arena_release(&l->arena);
-    prismi_free(l->norm1);
-    prismi_free(l->norm2);
+    prismi_free(l->norm[0]);
+    prismi_free(l->norm[1]);
     prismi_free(l->host);
     prismi_free(l);
     *loss = NULL;
@@ -189,9 +210,9 @@ prism_mem prismi_loss_value(const struct prismi_loss *l)
     return l->value;
 }
 
-double prismi_loss_l2_weight(const struct prismi_loss *l)
+double prismi_loss_factor(const struct prismi_loss *l, enum prism_loss_kind kind)
 {
-    return l->l2_weight;
+    return l->factor[kind];
 }
 
 uint64_t prismi_loss_key(const struct prismi_loss *l)
@@ -203,7 +224,7 @@ double prismi_loss_energy(const struct prismi_loss *l)
 {
     double most = 0;
     for (int a = 0; a < l->par.n_targets; a++)
-        most = l->norm2[a] > most ? l->norm2[a] : most;
+        most = l->norm[1][a] > most ? l->norm[1][a] : most;
     return most;
 }
 
@@ -265,43 +286,49 @@ int prismi_loss_weigh(struct prismi_loss *l)
 {
     const struct prism_ops *ops = l->dev->ops;
     size_t n = (size_t)l->par.n_targets;
-    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_SUM, l->par.dtype, n, l->cols, l->weight[0], l->target, NULL));
-    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_DOT, l->par.dtype, n, l->cols, l->weight[1], l->target, l->target));
-    PRISM_TRY(prismi_dev_get(l->dev, l->norm1, l->weight[0], l->par.dtype, n));
-    PRISM_TRY(prismi_dev_get(l->dev, l->norm2, l->weight[1], l->par.dtype, n));
+    prism_mem sum = l->weight[PRISM_LOSS_L1], square = l->weight[PRISM_LOSS_L2]; /* until the weights lie there */
+    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_SUM, l->par.dtype, n, l->cols, sum, l->target, NULL));
+    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_DOT, l->par.dtype, n, l->cols, square, l->target, l->target));
+    PRISM_TRY(prismi_dev_get(l->dev, l->norm[0], sum, l->par.dtype, n));
+    PRISM_TRY(prismi_dev_get(l->dev, l->norm[1], square, l->par.dtype, n));
     l->kept = false;
     return prismi_loss_set_weights(l, l->weights);
 }
 
-static int put_weights(struct prismi_loss *l, prism_mem dst, const double *norm, double weight, double *last)
+static int put_weights(struct prismi_loss *l, enum prism_loss_kind kind)
 {
+    const double *norm = l->norm[loss_kinds[kind].power - 1];
     int n = l->par.n_targets;
     double mean = 0;
     for (int a = 0; a < n; a++)
         mean += norm[a] / n;
     for (int a = 0; a < n; a++) {
         double total = l->par.no_normalize ? (double)l->cols : (l->par.shared ? mean : norm[a]) + NORM_EPS * (double)l->cols;
-        *last = l->host[a] = weight / (total * (l->par.shared ? l->par.batch : 1));
+        l->factor[kind] = l->host[a] = l->weights[kind] / (total * (l->par.shared ? l->par.batch : 1));
     }
-    return prismi_dev_put(l->dev, dst, l->par.dtype, l->host, (size_t)n);
+    return prismi_dev_put(l->dev, l->weight[kind], l->par.dtype, l->host, (size_t)n);
 }
 
 int prismi_loss_set_weights(struct prismi_loss *l, const double weights[PRISM_LOSS_COUNT])
 {
-    double last;
-    for (int i = 0; i < PRISM_LOSS_COUNT; i++)
-        l->weights[i] = weights[i];
-    if (l->keep && !l->kept && (weights[PRISM_LOSS_SSIM] != 0 || weights[PRISM_LOSS_MS_SSIM] != 0))
+    bool structural = false;
+    for (int k = 0; k < PRISM_LOSS_COUNT; k++) {
+        l->weights[k] = weights[k];
+        structural |= weights[k] != 0 && loss_kinds[k].scales;
+    }
+    if (l->keep && !l->kept && structural)
         PRISM_TRY(make_constants(l));
-    PRISM_TRY(put_weights(l, l->weight[0], l->norm1, weights[PRISM_LOSS_L1], &last));
-    return put_weights(l, l->weight[1], l->norm2, weights[PRISM_LOSS_L2], &l->l2_weight);
+    for (int k = 0; k < PRISM_LOSS_COUNT; k++)
+        if (loss_kinds[k].power)
+            PRISM_TRY(put_weights(l, k));
+    return 0;
 }
 
 /* ---- terms ---- */
 
-static int misfit(struct prismi_loss *l, enum prism_misfit kind, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
+static int misfit(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
 {
-    const struct prism_misfit_desc d = {l->par.dtype, kind, (size_t)l->par.batch, l->cols};
+    const struct prism_misfit_desc d = {l->par.dtype, loss_kinds[kind].misfit, (size_t)l->par.batch, l->cols};
     const struct prism_misfit_args a = {value, gu, u, l->target, l->weight[kind], index, l->tmp};
     return l->dev->ops->misfit(l->dev, &d, &a);
 }
@@ -362,13 +389,14 @@ static int ms_ssim_factors(struct prismi_loss *l, double k, prism_mem value)
     return l->dev->ops->map(l->dev, PRISM_MAP_MS_SSIM, l->par.dtype, (size_t)l->n_scales, (size_t)l->par.batch, &a);
 }
 
-static int structural(struct prismi_loss *l, bool multi, double weight, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
+static int structural(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
 {
+    const bool multi = loss_kinds[kind].scales > 1;
     enum prism_dtype t = l->par.dtype;
     struct scale *s = l->scales;
     size_t rows = (size_t)l->par.batch;
     int n = multi ? l->n_scales : 1;
-    double k = weight / 2 / (l->par.shared ? l->par.batch : 1);
+    double k = l->weights[kind] / 2 / (l->par.shared ? l->par.batch : 1);
     PRISM_TRY(prismi_map(l->dev, PRISM_MAP_C_ABS, t, rows, l->cols, s->x, u, 0, 0, 0, 0));
     PRISM_TRY(gather(l, s, s->y, l->target, index));
     for (int j = 0; j < n; j++) {
@@ -393,23 +421,30 @@ static int structural(struct prismi_loss *l, bool multi, double weight, prism_me
 
 static int term(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
 {
-    switch (kind) {
-    case PRISM_LOSS_L1:
-        return misfit(l, PRISM_MISFIT_L1, u, index, gu, value);
-    case PRISM_LOSS_L2:
-        return misfit(l, PRISM_MISFIT_L2, u, index, gu, value);
-    default:
-        return structural(l, kind == PRISM_LOSS_MS_SSIM, l->weights[kind], u, index, gu, value);
-    }
+    return loss_kinds[kind].misfit == PRISM_MISFIT_NONE ? structural(l, kind, u, index, gu, value)
+                                                        : misfit(l, kind, u, index, gu, value);
+}
+
+/* How many kinds the weights ask for; returns the last of them. */
+static int used(const struct prismi_loss *l, int *n)
+{
+    int last = 0;
+    *n = 0;
+    for (int k = 0; k < PRISM_LOSS_COUNT; k++)
+        if (l->weights[k] != 0) {
+            ++*n;
+            last = k;
+        }
+    return last;
 }
 
 bool prismi_loss_is_misfit(const struct prismi_loss *l, enum prism_misfit *kind, struct prism_field_misfit_args *a)
 {
-    *kind = l->weights[PRISM_LOSS_L1] != 0 ? PRISM_MISFIT_L1 : PRISM_MISFIT_L2;
-    for (int k = 0, n = 0; k < PRISM_LOSS_COUNT; k++)
-        if (l->weights[k] != 0 && (n++ || (k != PRISM_LOSS_L1 && k != PRISM_LOSS_L2)))
-            return false;
-    *a = (struct prism_field_misfit_args){.loss = l->value, .target = l->target, .weight = l->weight[*kind], .tmp = l->tmp};
+    int n, only = used(l, &n);
+    *kind = loss_kinds[only].misfit;
+    if (n > 1 || *kind == PRISM_MISFIT_NONE)
+        return false;
+    *a = (struct prism_field_misfit_args){.loss = l->value, .target = l->target, .weight = l->weight[only], .tmp = l->tmp};
     return true;
 }
 
@@ -417,12 +452,7 @@ int prismi_loss_run(struct prismi_loss *l, prism_mem u, prism_mem index)
 {
     enum prism_dtype t = l->par.dtype;
     size_t rows = (size_t)l->par.batch;
-    int n = 0, done = 0, last = 0;
-    for (int k = 0; k < PRISM_LOSS_COUNT; k++)
-        if (l->weights[k] != 0) {
-            n++;
-            last = k;
-        }
+    int n, done = 0, last = used(l, &n);
     if (n == 1)
         return term(l, last, u, index, u, l->value);
     for (int k = 0; k < PRISM_LOSS_COUNT; k++) {

@@ -18,7 +18,11 @@ const char *const PRISMI_NAMES(propagator)[] = {"fraunhofer", "fresnel", "angula
 const char *const PRISMI_NAMES(activation)[] = {"none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh", NULL};
 const char *const PRISMI_NAMES(init)[] = {"torch", "xavier", "orthogonal", NULL};
 const char *const PRISMI_NAMES(objective)[] = {"joint", "progressive", NULL};
-const char *const PRISMI_NAMES(loss)[] = {"l1", "l2", "ssim", "ms-ssim", NULL};
+const char *const PRISMI_NAMES(loss)[] = {
+#define PRISM_LOSS_ROW(NAME, name, misfit, power, scales) name,
+#include "prismrec/loss.def"
+#undef PRISM_LOSS_ROW
+    NULL};
 const char *const PRISMI_NAMES(schedule)[] = {"constant", "plateau", "cosine", "cosine_restarts", NULL};
 const char *const PRISMI_NAMES(target)[] = {"circle", "measurement", "synthetic_aperture", "projection", NULL};
 const char *const PRISMI_NAMES(precision)[] = {"fp32", "fp64", "tf32", "bf16", "fp16", NULL};

@@ -60,7 +60,7 @@ int prismi_projection_create(struct prism_dev *dev, struct prism_dataset *ds,
     struct prismi_term *term = &p->data.term;
     PRISM_TRY_OUT(prismi_loss_set_weights(term->loss, l2));
     p->step = params->lr_obj / term->instrument->norm2 /
-              (2 * prismi_loss_l2_weight(term->loss) * overlap);
+              (2 * prismi_loss_factor(term->loss, PRISM_LOSS_L2) * overlap);
     prismi_arena_add(&p->arena, bytes, &p->grad);
     prismi_arena_add(&p->arena, bytes, &p->part);
     status = prismi_arena_bind(&p->arena, dev);

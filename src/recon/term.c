@@ -2,6 +2,8 @@
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 
+#include <string.h>
+
 static int table_own_apertures(struct prismi_term *term, struct prism_dataset *ds, enum prism_dtype dtype)
 {
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
@@ -28,16 +30,15 @@ int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const st
     ip.n_frames = params->masks ? 2 : prism_dataset_count(ds);
     ip.batch = params->batch;
     ip.masks = params->masks;
-    const struct prismi_loss_params lp = {.dtype = params->dtype,
-                                          .n_targets = ip.n_frames,
-                                          .batch = params->batch,
-                                          .h = field,
-                                          .w = field,
-                                          .ssim = params->ssim,
-                                          .ms_ssim = params->ms_ssim,
-                                          .composite = params->composite,
-                                          .no_normalize = params->no_normalize,
-                                          .shared = !params->masks};
+    struct prismi_loss_params lp = {.dtype = params->dtype,
+                                    .n_targets = ip.n_frames,
+                                    .batch = params->batch,
+                                    .h = field,
+                                    .w = field,
+                                    .composite = params->composite,
+                                    .no_normalize = params->no_normalize,
+                                    .shared = !params->masks};
+    memcpy(lp.kinds, params->kinds, sizeof lp.kinds);
     PRISM_TRY_OUT(prismi_instrument_create(dev, &ip, &term->instrument));
     PRISM_TRY_OUT(prismi_loss_create(dev, &lp, &term->loss));
     term->arena.owner = PRISMI_OWNER_FFT;
@@ -112,15 +113,11 @@ int prismi_term_backward(struct prismi_term *term, prism_mem gx)
 struct prismi_term_params prismi_term_params_of(const struct prism_session *s, int batch)
 {
     const struct prism_training_params *t = &s->par.training;
-    struct prismi_term_params tp = {.dtype = s->dtype,
-                                    .complex_object = s->model.complex_output,
-                                    .batch = batch,
-                                    .ssim = t->loss_weights[PRISM_LOSS_SSIM] > 0,
-                                    .ms_ssim = t->loss_weights[PRISM_LOSS_MS_SSIM] > 0,
-                                    .no_normalize = t->no_normalize};
+    struct prismi_term_params tp = {
+        .dtype = s->dtype, .complex_object = s->model.complex_output, .batch = batch, .no_normalize = t->no_normalize};
     int kinds = 0;
     for (int i = 0; i < PRISM_LOSS_COUNT; i++)
-        kinds += t->loss_weights[i] > 0;
+        kinds += tp.kinds[i] = t->loss_weights[i] > 0;
     tp.composite = kinds > 1;
     return tp;
 }

@@ -106,7 +106,8 @@ static void make_parts(struct prism_ctx *ctx, struct parts *p)
     const struct prism_decoder_params dec = {.dtype = p->dtype, .grid_size = N, .obj_size = O, .frame = true};
     const struct prism_measure_params mp = {
         .dtype = p->dtype, .grid_h = N, .grid_w = N, .obj_h = ROLLED, .obj_w = ROLLED, .n_apertures = 1, .batch = 1};
-    const struct prismi_loss_params lp = {.dtype = p->dtype, .n_targets = 1, .batch = 1, .h = N, .w = N, .ssim = true};
+    const struct prismi_loss_params lp = {
+        .dtype = p->dtype, .n_targets = 1, .batch = 1, .h = N, .w = N, .kinds = {[PRISM_LOSS_SSIM] = true}};
     const struct prism_aperture disc = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6};
     struct prismi_model model;
     size_t real = prism_dtype_size(p->dtype);

@@ -23,7 +23,7 @@ floors() {
     floor image 'core|image' 'image'
     floor data 'core|optics|image|data' 'data|optics|image'
     floor fit 'core|fit' 'fit'
-    floor recon 'core|fit|nn|optics|data|recon' 'fit|net|optics|data|metrics|recon'
+    floor recon 'core|fit|nn|optics|data|recon' 'fit|net|optics|data|metrics|loss|recon'
     floor interp 'core|fit|nn|data|interp' 'fit|net|data|interp'
     floor fundus 'core|fit|nn|data|image|fundus' 'fit|net|data|image|fundus'
     floor config 'core|recon|interp|fundus|config' 'config|fit|recon|optics|image'

@@ -99,14 +99,14 @@ static double error_along(struct function *f, const double *p, const double *g, 
 static struct function make_function(const struct problem_grad *c, struct prism_dataset *ds)
 {
     struct function f = {.batch = c->batch, .pixels = (size_t)c->obj * c->obj};
-    const struct prismi_term_params tp = {.dtype = PRISM_F64,
-                                          .complex_object = c->complex_object,
-                                          .masks = c->masks,
-                                          .batch = c->batch,
-                                          .ssim = c->weights[PRISM_LOSS_SSIM] > 0,
-                                          .ms_ssim = c->weights[PRISM_LOSS_MS_SSIM] > 0,
-                                          .composite = true,
-                                          .no_normalize = c->no_normalize};
+    const struct prismi_term_params tp = {
+        .dtype = PRISM_F64,
+        .complex_object = c->complex_object,
+        .masks = c->masks,
+        .batch = c->batch,
+        .kinds = {[PRISM_LOSS_SSIM] = c->weights[PRISM_LOSS_SSIM] > 0, [PRISM_LOSS_MS_SSIM] = c->weights[PRISM_LOSS_MS_SSIM] > 0},
+        .composite = true,
+        .no_normalize = c->no_normalize};
     const struct prism_decoder_params dp = {.dtype = PRISM_F64, .grid_size = c->grid, .obj_size = c->obj};
     MUST(ctx, prismi_term_create(dev, ds, &tp, &f.term));
     MUST(ctx, prismi_loss_set_weights(f.term.loss, c->weights));

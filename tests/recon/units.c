@@ -86,7 +86,8 @@ END_TEST
 
 START_TEST(retries_change_the_loss_in_turn)
 {
-    static const double l1[4] = {1}, ssim[4] = {0, 0, 1}, l2[4] = {0, 1}, mixed[4] = {0.5, 0, 0.5};
+    static const double l1[PRISM_LOSS_COUNT] = {1}, l2[PRISM_LOSS_COUNT] = {0, 1}, ssim[PRISM_LOSS_COUNT] = {0, 0, 1},
+                        mixed[PRISM_LOSS_COUNT] = {0.5, 0, 0.5};
     ck_assert_int_eq(prismi_retry_kind(l1, 1), PRISM_LOSS_SSIM);
     ck_assert_int_eq(prismi_retry_kind(l1, 2), PRISM_LOSS_L2);
     ck_assert_int_eq(prismi_retry_kind(l1, 3), PRISM_LOSS_MS_SSIM);
@@ -268,8 +269,7 @@ static void loss_values(const double weights[PRISM_LOSS_COUNT], bool shared, boo
                                           .batch = 2,
                                           .h = SIDE,
                                           .w = SIDE,
-                                          .ssim = true,
-                                          .ms_ssim = true,
+                                          .kinds = {[PRISM_LOSS_SSIM] = true, [PRISM_LOSS_MS_SSIM] = true},
                                           .composite = true,
                                           .shared = shared,
                                           .no_normalize = no_normalize};
