@@ -231,24 +231,25 @@ static const struct {
     {"algorithm=builtin:mopie", "algorithm: 'builtin:mopie' is unknown; expected one of decoder, mopie, object"},
     {"obj_name=Europe",
      "physics.obj_name: 'Europe' is unknown; expected one of none, europa, titan, betelgeuse, neptune; did you mean europa?"},
-    {"loss_type=l3",
-     "training.loss_type: 'l3' is unknown; expected one of l1, l2, ssim, ms-ssim, or a weighted sum like 0.7*l1+0.3*ssim; did you "
-     "mean l1?"},
-    {"loss_type=l1+ssim", "training.loss_type: 'l1+ssim' has weights that do not sum to 1; expected one of l1, l2, ssim, ms-ssim, "
-                          "or a weighted sum like "
-                          "0.7*l1+0.3*ssim"},
-    {"loss_type=0.5*l1+0.5*l1",
-     "training.loss_type: '0.5*l1+0.5*l1' names one term twice; expected one of l1, l2, ssim, ms-ssim, or a weighted sum like "
+    {"loss_type=l3", "training.loss_type: 'l3' is unknown; expected one of l1, l2, ssim, ms-ssim, poisson, or a weighted sum like "
+                     "0.7*l1+0.3*ssim; did you "
+                     "mean l1?"},
+    {"loss_type=l1+ssim",
+     "training.loss_type: 'l1+ssim' has weights that do not sum to 1; expected one of l1, l2, ssim, ms-ssim, poisson, "
+     "or a weighted sum like "
      "0.7*l1+0.3*ssim"},
-    {"loss_type=1.5*l1+-0.5*l2",
-     "training.loss_type: '1.5*l1+-0.5*l2' has a weight that is not positive; expected one of l1, l2, ssim, ms-ssim, or a weighted "
-     "sum like 0.7*l1+0.3*ssim"},
-    {"loss_type=0.5 l1",
-     "training.loss_type: '0.5 l1' lacks a '*' between weight and name; expected one of l1, l2, ssim, ms-ssim, or a weighted sum "
-     "like 0.7*l1+0.3*ssim"},
-    {"loss_type=0.5*l1 0.5*l2",
-     "training.loss_type: '0.5*l1 0.5*l2' lacks a '+' between terms; expected one of l1, l2, ssim, ms-ssim, or a weighted sum like "
-     "0.7*l1+0.3*ssim"},
+    {"loss_type=0.5*l1+0.5*l1", "training.loss_type: '0.5*l1+0.5*l1' names one term twice; expected one of l1, l2, ssim, ms-ssim, "
+                                "poisson, or a weighted sum like "
+                                "0.7*l1+0.3*ssim"},
+    {"loss_type=1.5*l1+-0.5*l2", "training.loss_type: '1.5*l1+-0.5*l2' has a weight that is not positive; expected one of l1, l2, "
+                                 "ssim, ms-ssim, poisson, or a weighted "
+                                 "sum like 0.7*l1+0.3*ssim"},
+    {"loss_type=0.5 l1", "training.loss_type: '0.5 l1' lacks a '*' between weight and name; expected one of l1, l2, ssim, ms-ssim, "
+                         "poisson, or a weighted sum "
+                         "like 0.7*l1+0.3*ssim"},
+    {"loss_type=0.5*l1 0.5*l2", "training.loss_type: '0.5*l1 0.5*l2' lacks a '+' between terms; expected one of l1, l2, ssim, "
+                                "ms-ssim, poisson, or a weighted sum like "
+                                "0.7*l1+0.3*ssim"},
     {"channels=8,x",
      "model.channels: '8,x' is not a list of integers; expected a list of at most 32 integers, each from 1 to 32768"},
     {"channels=8,0",

@@ -28,7 +28,7 @@ int main(void)
     PIN("sizeof prism_open", sizeof(struct prism_open), 32);
     PIN("sizeof prism_map_args", sizeof(struct prism_map_args), 120);
     PIN("element types", PRISM_DTYPE_COUNT, 8);
-    PIN("maps", PRISM_MAP_COUNT, 38);
+    PIN("maps", PRISM_MAP_COUNT, 39);
     PIN("reductions", PRISM_REDUCE_COUNT, 8);
     PIN("activations", PRISM_ACT_COUNT, 7);
     PIN("sizeof prism_fft_desc", sizeof(struct prism_fft_desc), 32);

@@ -494,6 +494,10 @@ static double misfit_term(enum prism_misfit kind, double m, double d)
         return fabs(m - d);
     case PRISM_MISFIT_L2:
         return (m - d) * (m - d);
+    case PRISM_MISFIT_POISSON: {
+        const double r = 1e-4f, i = m * m + r, n = d * d + r;
+        return i - n * log(i) - (n - n * log(n));
+    }
     default:
         return NAN;
     }

@@ -31,6 +31,10 @@ static const struct problem_grad cases[] = {
     {"l1 and ssim", {0.7, 0, 0.3, 0}, true, false, false, 32, 16, 0, 2},
     {"l1 and l2", {0.4, 0.6, 0, 0}, false, false, false, 32, 16, 0, 3},
     {"all four", {0.3, 0.2, 0.3, 0.2}, false, false, false, 32, 16, 0, 3},
+    {"poisson", {[PRISM_LOSS_POISSON] = 1}, false, false, false, 32, 16, 0, 3},
+    {"poisson union and new", {[PRISM_LOSS_POISSON] = 1}, true, false, false, 32, 16, 0, 2},
+    {"poisson plain mean of a complex object", {[PRISM_LOSS_POISSON] = 1}, false, true, true, 32, 16, 0, 3},
+    {"poisson and ssim", {[PRISM_LOSS_SSIM] = 0.3, [PRISM_LOSS_POISSON] = 0.7}, false, false, false, 32, 16, 0, 3},
     {"all four on a complex object", {0.3, 0.2, 0.3, 0.2}, false, false, true, 32, 16, 0, 3},
 };
 

@@ -87,7 +87,7 @@ END_TEST
 START_TEST(retries_change_the_loss_in_turn)
 {
     static const double l1[PRISM_LOSS_COUNT] = {1}, l2[PRISM_LOSS_COUNT] = {0, 1}, ssim[PRISM_LOSS_COUNT] = {0, 0, 1},
-                        mixed[PRISM_LOSS_COUNT] = {0.5, 0, 0.5};
+                        mixed[PRISM_LOSS_COUNT] = {0.5, 0, 0.5}, poisson[PRISM_LOSS_COUNT] = {[PRISM_LOSS_POISSON] = 1};
     ck_assert_int_eq(prismi_retry_kind(l1, 1), PRISM_LOSS_SSIM);
     ck_assert_int_eq(prismi_retry_kind(l1, 2), PRISM_LOSS_L2);
     ck_assert_int_eq(prismi_retry_kind(l1, 3), PRISM_LOSS_MS_SSIM);
@@ -95,6 +95,8 @@ START_TEST(retries_change_the_loss_in_turn)
     ck_assert_int_eq(prismi_retry_kind(ssim, 1), PRISM_LOSS_L2);
     ck_assert_int_eq(prismi_retry_kind(l2, 1), PRISM_LOSS_MS_SSIM);
     ck_assert_int_eq(prismi_retry_kind(mixed, 1), PRISM_LOSS_SSIM);
+    ck_assert_int_eq(prismi_retry_kind(poisson, 1), PRISM_LOSS_SSIM);
+    ck_assert_int_eq(prismi_retry_kind(poisson, 4), PRISM_LOSS_L1);
 }
 END_TEST
 
