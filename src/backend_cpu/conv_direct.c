@@ -201,7 +201,7 @@ static void fwd_item(const void *arg, size_t item, int thread)
                                           y + (size_t)(first + i) * (size_t)g->ow, (size_t)g->oh * (size_t)g->ow, false);
 }
 
-/* Of all images. */
+/* Multiply-adds over all images of the batch. */
 static double macs(const struct direct_run *r)
 {
     return (double)r->c->d.n * r->g.cout * r->g.taps * r->g.oh * r->g.ow;

@@ -111,7 +111,8 @@ template <class T_, enum prism_map OP> struct op_shape {
     }
 };
 
-/* Of one element: row as operands of a row count it, first input, other inputs, element of the line. */
+/* The operands of one element: the row that per-row operands count, first input, other
+ * inputs, element of the line. */
 template <class S> struct element {
     size_t r;
     typename S::X0 x0;

@@ -102,7 +102,7 @@ static void add_noise(struct simulated *s, int k)
     }
 }
 
-/* Into s->amplitude, without noise. */
+/* Simulates the amplitude of a sample into s->amplitude, without noise. */
 static int measure(struct simulated *s, int k)
 {
     PRISM_TRY(set_aperture(s, k));

@@ -44,7 +44,7 @@ prism_mem prismi_loss_value(const struct prismi_loss *loss);         /* [batch] 
 int prismi_loss_weigh(struct prismi_loss *loss);
 /* Which loss, from the norms last measured. */
 int prismi_loss_set_weights(struct prismi_loss *loss, const double weights[PRISM_LOSS_COUNT]);
-/* Of a misfit that is shared: the factor of the sum of its terms. */
+/* The factor of the sum of terms of a misfit that is shared. */
 double prismi_loss_factor(const struct prismi_loss *loss, enum prism_loss_kind kind);
 uint64_t prismi_loss_key(const struct prismi_loss *loss);  /* changes with the weights: of what run() enqueues */
 double prismi_loss_energy(const struct prismi_loss *loss); /* largest sum t^2 of a target, as last weighed */
