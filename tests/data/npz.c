@@ -22,8 +22,8 @@ struct archive {
 
 static void put(uint8_t *to, size_t *at, uint64_t v, int bytes)
 {
-    for (int i = 0; i < bytes; i++)
-        to[(*at)++] = (uint8_t)(v >> 8 * i);
+    for (int i = 0; i < bytes; i++, v >>= 8)
+        to[(*at)++] = (uint8_t)v;
 }
 
 static uint32_t crc_of(const uint8_t *p, size_t n)
