@@ -125,7 +125,11 @@ static void save_all(const struct dense *n, const struct prism_dense_fit_args *a
 #define T(name) name##_avx2
 #include "backend_cpu/dense_tmpl.h"
 
+#if defined(__clang__) /* knows no preferred width in a target */
+#define TARGET __attribute__((target("avx512f,avx512vl,avx512dq")))
+#else
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512dq,prefer-vector-width=512")))
+#endif
 #define BYTES 64
 #define ROWS 8
 #define T(name) name##_avx512
