@@ -1,4 +1,5 @@
-/* Source document C: the whole step, every call waited for, in each precision that the device has. */
+/* Source document C: the whole step, every call waited for, in each precision
+ * that the device has. */
 #include "bench.h"
 #include "draw/svg.h"
 #include "prismrec/metrics.h"
@@ -43,7 +44,9 @@ static int run(struct bench *b, const struct bench_workload *w, int kind, struct
     struct prism_progress at;
     double *image = malloc(pixels * sizeof *image);
     char name[BENCH_NAME];
-    int status = image ? 0 : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for an image of %zu pixels", pixels);
+    int status =
+        image ? 0
+              : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for an image of %zu pixels", pixels);
     if (status)
         goto out;
     snprintf(name, sizeof name, "amp/%d/%d/%s", w->grid, w->obj, kinds[kind].name);
@@ -66,7 +69,9 @@ static int run(struct bench *b, const struct bench_workload *w, int kind, struct
     const struct prism_decoder_params *made = prism_net_params(prism_session_net(s));
     bool half = kinds[kind].store != PRISM_F32;
     if (half && made->store == PRISM_F32)
-        bench_print(b, "%-36s runs in fp32: a network of this size is not faster with it on this device\n", name);
+        bench_print(
+            b, "%-36s runs in fp32: a network of this size is not faster with it on this device\n",
+            name);
     if (at.skipped > 0)
         bench_print(b, "%-36s %lld updates skipped\n", name, (long long)at.skipped);
 out:
@@ -76,13 +81,15 @@ out:
     return status;
 }
 
-static void compare(struct bench *b, const struct bench_workload *w, const char *kind, const struct outcome *now,
-                    const struct outcome *fp32)
+static void compare(struct bench *b, const struct bench_workload *w, const char *kind,
+                    const struct outcome *now, const struct outcome *fp32)
 {
     char name[BENCH_NAME];
     double loss = fabs(now->loss / fp32->loss - 1);
     if (now->loss == fp32->loss && now->ssim == fp32->ssim) {
-        bench_print(b, "amp/%d/%d/%s: the same bits as fp32: this device computes nothing in it here\n", w->grid, w->obj, kind);
+        bench_print(
+            b, "amp/%d/%d/%s: the same bits as fp32: this device computes nothing in it here\n",
+            w->grid, w->obj, kind);
         return;
     }
     snprintf(name, sizeof name, "amp/%d/%d/%s/speed", w->grid, w->obj, kind);
@@ -94,8 +101,9 @@ static void compare(struct bench *b, const struct bench_workload *w, const char 
     snprintf(name, sizeof name, "amp/%d/%d/%s/loss", w->grid, w->obj, kind);
     bench_add_fact(b, name, 100 * loss, "% apart from fp32's");
     if (bench_standard(b)) /* few weights go their own ways: small networks say little */
-        bench_judge(b, name, loss < 0.05, "steps %d to %d: %.4g, fp32 %.4g: %.2f %% apart, at most 5", QUALITY_STEPS - QUALITY_LAST,
-                    QUALITY_STEPS, now->loss, fp32->loss, 100 * loss);
+        bench_judge(b, name, loss < 0.05,
+                    "steps %d to %d: %.4g, fp32 %.4g: %.2f %% apart, at most 5",
+                    QUALITY_STEPS - QUALITY_LAST, QUALITY_STEPS, now->loss, fp32->loss, 100 * loss);
 }
 
 static int run_size(struct bench *b, int grid, int obj)
@@ -134,8 +142,12 @@ int bench_amp(struct bench *b)
             ms[i][k] = outcomes[i][k].median_ms;
         lines[i] = (struct prismi_svg_series){kinds[i].name, grids, ms[i], (size_t)n_sizes};
     }
-    const struct prismi_svg_panel panel = {
-        .title = "one step", .x_label = "grid", .y_label = "ms", .log_y = true, .series = lines, .n_series = CLI_COUNT(kinds)};
+    const struct prismi_svg_panel panel = {.title = "one step",
+                                           .x_label = "grid",
+                                           .y_label = "ms",
+                                           .log_y = true,
+                                           .series = lines,
+                                           .n_series = CLI_COUNT(kinds)};
     PRISM_TRY(bench_plot(b, "amp", "Precisions", &panel, 1));
     return bench_report(b, "amp", "amp", mark);
 }

@@ -1,4 +1,5 @@
-/* Source document A: transforms, decoder and training at 1024, object 512. As there, calls are counted from the very first one. */
+/* Source document A: transforms, decoder and training at 1024, object 512. As
+ * there, calls are counted from the very first one. */
 #include "bench.h"
 #include "nn/layer.h"
 #include "optics/subaperture.h"
@@ -66,8 +67,9 @@ static int prepare(struct bench *b, int side, struct transform *t)
 {
     const struct prism_grid grid = {side, side, 1, 1, 1};
     *t = (struct transform){.dev = b->dev, .n = (size_t)side * (size_t)side};
-    PRISM_TRY(
-        b->dev->ops->fft_create(b->dev, &(struct prism_fft_desc){.dtype = PRISM_CF32, .batch = 1, .h = side, .w = side}, &t->plan));
+    PRISM_TRY(b->dev->ops->fft_create(
+        b->dev, &(struct prism_fft_desc){.dtype = PRISM_CF32, .batch = 1, .h = side, .w = side},
+        &t->plan));
     PRISM_TRY(prism_propagator_create(b->dev, PRISM_FRAUNHOFER, &grid, 1, PRISM_CF32, &t->centred));
     PRISM_TRY(bench_random(b->dev, 2 * t->n, &t->x));
     return bench_random(b->dev, 2 * t->n, &t->y);
@@ -85,10 +87,12 @@ static int growth(struct bench *b, const char *name, int (*call)(void *), void *
         PRISM_TRY(call(arg));
     PRISM_TRY(b->dev->ops->sync(b->dev));
     struct bench_counts after = bench_counts(b->dev);
-    double host = (double)bench_heap_bytes() - (double)heap, device = (double)after.live_bytes - (double)before.live_bytes;
+    double host = (double)bench_heap_bytes() - (double)heap,
+           device = (double)after.live_bytes - (double)before.live_bytes;
     snprintf(full, sizeof full, "baseline/growth/%s", name);
     bench_add_fact(b, full, host + device, "bytes");
-    bench_judge(b, full, host == 0 && device == 0, "%d calls leave %.0f bytes on the host and %.0f on the device", calls, host,
+    bench_judge(b, full, host == 0 && device == 0,
+                "%d calls leave %.0f bytes on the host and %.0f on the device", calls, host,
                 device);
     return 0;
 }
@@ -100,14 +104,20 @@ static int fft_cases(struct bench *b, struct transform *t)
     const struct bench_case cases[] = {
         {.name = "baseline/fft/forward", .call = forward, .arg = t, .cost = one, .repeats = 99},
         {.name = "baseline/fft/inverse", .call = inverse, .arg = t, .cost = one, .repeats = 99},
-        {.name = "baseline/fft/round-trip", .call = round_trip, .arg = t, .cost = two, .repeats = 99},
+        {.name = "baseline/fft/round-trip",
+         .call = round_trip,
+         .arg = t,
+         .cost = two,
+         .repeats = 99},
         {.name = "baseline/fft/centred", .call = centred, .arg = t, .cost = one, .repeats = 99},
     };
     for (int i = 0; i < CLI_COUNT(cases); i++)
         PRISM_TRY(bench_measure(b, &cases[i]));
-    const struct bench_time *plain = bench_time_of(b, cases[0].name), *shifted = bench_time_of(b, cases[3].name);
+    const struct bench_time *plain = bench_time_of(b, cases[0].name),
+                            *shifted = bench_time_of(b, cases[3].name);
     if (plain && shifted)
-        add(b, "fft/centred-ratio", shifted->median_ms / plain->median_ms, "times the plain transform");
+        add(b, "fft/centred-ratio", shifted->median_ms / plain->median_ms,
+            "times the plain transform");
     return 0;
 }
 
@@ -120,12 +130,14 @@ static int fft_part(struct bench *b, int grid)
     int status = prepare(b, grid, &t);
     add(b, "fft/setup", bench_now_ms() - start, "ms for the plans and both buffers");
     if (!status)
-        add(b, "fft/memory", (double)(bench_counts(b->dev).live_bytes - live) / mib, "MiB with the factors of the centred one");
+        add(b, "fft/memory", (double)(bench_counts(b->dev).live_bytes - live) / mib,
+            "MiB with the factors of the centred one");
     status = status ? status : fft_cases(b, &t);
     release(&t);
     if (!status && bench_wanted(b, "growth")) {
         status = prepare(b, 256, &t);
-        status = status ? status : growth(b, "transforms", round_trip, &t, bench_standard(b) ? 10000 : 1000);
+        status = status ? status
+                        : growth(b, "transforms", round_trip, &t, bench_standard(b) ? 10000 : 1000);
         release(&t);
     }
     return status;
@@ -189,7 +201,8 @@ static int misfit(void *arg)
 {
     struct trainee *t = arg;
     const struct prism_measure_params *p = prism_measure_params(t->measure);
-    const struct prism_misfit_desc d = {PRISM_F32, PRISM_MISFIT_L1, 2, (size_t)p->field_h * (size_t)p->field_w};
+    const struct prism_misfit_desc d = {PRISM_F32, PRISM_MISFIT_L1, 2,
+                                        (size_t)p->field_h * (size_t)p->field_w};
     const struct prism_misfit_args a = {.loss = t->loss,
                                         .gu = t->u,
                                         .u = t->u,
@@ -204,7 +217,8 @@ static int all_backward(void *arg)
 {
     struct trainee *t = arg;
     PRISM_TRY(prism_measure_adjoint(t->measure, t->gx, t->u));
-    PRISM_TRY(prism_net_forward(t->net, &t->x)); /* a backward pass needs one; its time is taken off below */
+    PRISM_TRY(prism_net_forward(
+        t->net, &t->x)); /* a backward pass needs one; its time is taken off below */
     return net_backward(t);
 }
 
@@ -220,9 +234,16 @@ static int prepare_training(struct bench *b, int grid, int obj, struct trainee *
     const float weights[2] = {1e-6f, 1e-6f};
     size_t plane = (size_t)grid * (size_t)grid * sizeof(float);
     const struct prism_aperture aperture = {.radius_px = grid / 12.0};
-    const struct prism_measure_params mp = {
-        .dtype = PRISM_F32, .grid_h = grid, .grid_w = grid, .obj_h = obj, .obj_w = obj, .n_apertures = 2, .batch = 2};
-    *t = (struct trainee){.dev = b->dev, .params = {.dtype = PRISM_F32, .store = PRISM_F32, .grid_size = grid, .obj_size = obj}};
+    const struct prism_measure_params mp = {.dtype = PRISM_F32,
+                                            .grid_h = grid,
+                                            .grid_w = grid,
+                                            .obj_h = obj,
+                                            .obj_w = obj,
+                                            .n_apertures = 2,
+                                            .batch = 2};
+    *t = (struct trainee){
+        .dev = b->dev,
+        .params = {.dtype = PRISM_F32, .store = PRISM_F32, .grid_size = grid, .obj_size = obj}};
     struct prismi_model model;
     PRISM_TRY(prism_decoder_create(b->dev, &t->params, &t->net));
     PRISM_TRY(prism_net_init(t->net, 1));
@@ -267,9 +288,11 @@ static int net_memory(struct bench *b, const struct trainee *t)
     PRISM_TRY(status);
     add(b, "model/parameters", (double)prism_net_param_total(t->net), "");
     add(b, "model/weights", weights / mib, "MiB");
-    add(b, "model/gradients", (double)grads / mib, "MiB stored; the first layer's is applied as it is made");
+    add(b, "model/gradients", (double)grads / mib,
+        "MiB stored; the first layer's is applied as it is made");
     add(b, "model/moments", 2 * weights / mib, "MiB");
-    add(b, "model/activations", (all - weights - (double)grads) / mib, "MiB with their gradients and the rest");
+    add(b, "model/activations", (all - weights - (double)grads) / mib,
+        "MiB with their gradients and the rest");
     add(b, "model/inference", inference / mib, "MiB, activations in memory they share");
     return 0;
 }
@@ -292,19 +315,23 @@ static int model_part(struct bench *b, int grid, int obj)
     PRISM_TRY_OUT(prism_net_fold(t.net, &folded));
     struct trainee inference = t;
     inference.net = folded;
-    status = bench_measure(
-        b, &(struct bench_case){.name = "baseline/model/folded", .call = net_forward, .arg = &inference, .repeats = 49});
+    status = bench_measure(b, &(struct bench_case){.name = "baseline/model/folded",
+                                                   .call = net_forward,
+                                                   .arg = &inference,
+                                                   .repeats = 49});
     prism_net_destroy(&folded);
-    const struct bench_time *plain = bench_time_of(b, "baseline/model/forward"), *flat = bench_time_of(b, "baseline/model/folded");
+    const struct bench_time *plain = bench_time_of(b, "baseline/model/forward"),
+                            *flat = bench_time_of(b, "baseline/model/folded");
     if (plain && flat)
-        add(b, "model/folded-gain", plain->median_ms / flat->median_ms, "times the speed of the unfolded");
+        add(b, "model/folded-gain", plain->median_ms / flat->median_ms,
+            "times the speed of the unfolded");
     status = status ? status : net_memory(b, &t);
 out:
     destroy(&t);
     return status;
 }
 
-/* ---- training: the five parts of a step, the batched telescope, growth ---- */
+/* ---- training: the five parts of a step, the batched telescope, growth --- */
 
 static int split_part(struct bench *b, int grid, int obj)
 {
@@ -321,7 +348,8 @@ static int split_part(struct bench *b, int grid, int obj)
     };
     for (int i = 0; i < CLI_COUNT(cases); i++)
         PRISM_TRY_OUT(bench_measure(b, &cases[i]));
-    const struct bench_time *both = bench_time_of(b, cases[3].name), *one = bench_time_of(b, cases[0].name);
+    const struct bench_time *both = bench_time_of(b, cases[3].name),
+                            *one = bench_time_of(b, cases[0].name);
     if (both && one)
         add(b, "split/backward", both->median_ms - one->median_ms, "ms");
 out:
@@ -361,13 +389,15 @@ static int point_loop_back(void *arg)
 {
     struct points *p = arg;
     const struct prism_misfit_desc d = {PRISM_F32, PRISM_MISFIT_L1, 1, p->plane};
-    const struct prism_misfit_args a = {p->loss, p->u, p->u, p->target, p->weight, prism_measure_index(p->one), p->tmp};
+    const struct prism_misfit_args a = {
+        p->loss, p->u, p->u, p->target, p->weight, prism_measure_index(p->one), p->tmp};
     for (int32_t i = 0; i < p->n; i++) {
         PRISM_TRY(prism_measure_set_index(p->one, &i));
         PRISM_TRY(prism_measure_forward(p->one, p->u, p->x));
         PRISM_TRY(p->dev->ops->misfit(p->dev, &d, &a));
         PRISM_TRY(prism_measure_adjoint(p->one, p->part, p->u));
-        PRISM_TRY(prismi_map(p->dev, PRISM_MAP_AXPBY, PRISM_F32, 1, p->pixels, p->gx, p->gx, p->part, 0, i > 0, 1));
+        PRISM_TRY(prismi_map(p->dev, PRISM_MAP_AXPBY, PRISM_F32, 1, p->pixels, p->gx, p->gx,
+                             p->part, 0, i > 0, 1));
     }
     return 0;
 }
@@ -375,7 +405,8 @@ static int point_loop_back(void *arg)
 static int batched_back(void *arg)
 {
     struct points *p = arg;
-    const struct prism_field_misfit_args a = {.loss = p->loss, .target = p->target, .weight = p->weight, .u = p->u, .tmp = p->tmp};
+    const struct prism_field_misfit_args a = {
+        .loss = p->loss, .target = p->target, .weight = p->weight, .u = p->u, .tmp = p->tmp};
     PRISM_TRY(p->many->in.ops->misfit(&p->many->in, p->x, PRISM_MISFIT_L1, &a));
     return p->many->in.ops->misfit_gradient(&p->many->in, p->gx);
 }
@@ -389,7 +420,8 @@ static void points_gain(struct bench *b, const char *loop, const char *batch, co
 
 static int points_memory(struct bench *b, struct points *p)
 {
-    const size_t n = (size_t)p->n, image = p->pixels * sizeof(float), plane = p->plane * sizeof(float);
+    const size_t n = (size_t)p->n, image = p->pixels * sizeof(float),
+                 plane = p->plane * sizeof(float);
     prismi_arena_add(&p->arena, image, &p->x);
     prismi_arena_add(&p->arena, image, &p->gx);
     prismi_arena_add(&p->arena, image, &p->part);
@@ -406,7 +438,10 @@ static int points_memory(struct bench *b, struct points *p)
 /* [telescope(p) for p in points] against one batch. */
 static int points_part(struct bench *b, int grid, int obj)
 {
-    struct points p = {.dev = b->dev, .n = 16, .pixels = (size_t)obj * (size_t)obj, .plane = (size_t)grid * (size_t)grid};
+    struct points p = {.dev = b->dev,
+                       .n = 16,
+                       .pixels = (size_t)obj * (size_t)obj,
+                       .plane = (size_t)grid * (size_t)grid};
     const struct prism_aperture aperture = {.radius_px = grid / 12.0};
     int box = prism_aperture_box(&aperture), status;
     struct prism_measure_params mp = {.dtype = PRISM_F32,
@@ -422,7 +457,8 @@ static int points_part(struct bench *b, int grid, int obj)
         mp.batch = i ? p.n : 1;
         PRISM_TRY_OUT(prism_measure_create(b->dev, &mp, both[i]));
         for (int a = 0; a < p.n; a++)
-            PRISM_TRY_OUT(prism_measure_set_aperture(*both[i], a, &aperture, 0, (a - p.n / 2) * grid / 40.0, NULL));
+            PRISM_TRY_OUT(prism_measure_set_aperture(*both[i], a, &aperture, 0,
+                                                     (a - p.n / 2) * grid / 40.0, NULL));
     }
     PRISM_TRY_OUT(points_memory(b, &p));
     const struct bench_case cases[] = {
@@ -453,7 +489,8 @@ static int growth_of_steps(struct bench *b)
     struct prism_dataset *ds = NULL;
     struct prism_session *s = NULL;
     int status;
-    PRISM_TRY_OUT(bench_workload_create(b, 64, 32, 8, 200, 100, &w)); /* samples are opened and closed on the way */
+    PRISM_TRY_OUT(bench_workload_create(b, 64, 32, 8, 200, 100,
+                                        &w)); /* samples are opened and closed on the way */
     struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
     PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
@@ -483,9 +520,12 @@ int bench_baseline(struct bench *b)
     while (operation && names[which] && strcmp(names[which], operation))
         which++;
     if (!names[which])
-        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--operation is '%s'; it can be all, fft, model, training or full", operation);
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL,
+                          "--operation is '%s'; it can be all, fft, model, training or full",
+                          operation);
     if (b->sizes && sscanf(b->sizes, "%d/%d", &grid, &obj) != 2)
-        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128", b->sizes);
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128",
+                          b->sizes);
     int (*const parts[])(struct bench *, int, int) = {model_part, training_part, bench_full};
     if (which <= 1)
         PRISM_TRY(fft_part(b, grid));

@@ -1,5 +1,6 @@
-/* What each kind of cache saves: the same work in turns with everything switched off and on; then the 20 x 50 workload, which asks
- * for its sample's measurement in every step. */
+/* What each kind of cache saves: the same work in turns with everything
+ * switched off and on; then the 20 x 50 workload, which asks for its sample's
+ * measurement in every step. */
 #include "bench.h"
 #include "optics/optics_internal.h"
 
@@ -30,7 +31,8 @@ static void add(struct bench *b, const char *name, const char *what, double valu
 }
 
 /* Times of both ways, n each; then what the cache has counted. */
-static int add_pair(struct bench *b, const char *name, enum prism_cache_kind kind, double *ms[2], int n)
+static int add_pair(struct bench *b, const char *name, enum prism_cache_kind kind, double *ms[2],
+                    int n)
 {
     static const char *const ways[] = {"without", "with"};
     const struct bench_time *t[2];
@@ -64,8 +66,11 @@ static int timed(struct bench *b, const struct twice *t, int with, double *ms)
 
 static int compare(struct bench *b, const struct twice *t)
 {
-    double *ms[2] = {malloc(ROUNDS_MAX * sizeof **ms), malloc(ROUNDS_MAX * sizeof **ms)}, first, spent = 0;
-    int n = 0, status = ms[0] && ms[1] ? 0 : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %d times", ROUNDS_MAX);
+    double *ms[2] = {malloc(ROUNDS_MAX * sizeof **ms), malloc(ROUNDS_MAX * sizeof **ms)}, first,
+           spent = 0;
+    int n = 0, status = ms[0] && ms[1] ? 0
+                                       : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %d times",
+                                                    ROUNDS_MAX);
     prism_cache_clear(b->cache, PRISM_CACHE_ALL);
     for (int with = 0; with < 2 && !status; with++) /* fills the cache */
         status = timed(b, t, with, &first);
@@ -92,9 +97,11 @@ struct optics {
 static int make_propagator(void *arg)
 {
     const struct optics *o = arg;
-    const double far = o->grid.nx * o->grid.dx_m * o->grid.dx_m / o->grid.wavelength_m; /* the most that is sampled well */
+    const double far = o->grid.nx * o->grid.dx_m * o->grid.dx_m /
+                       o->grid.wavelength_m; /* the most that is sampled well */
     struct prism_linop *op;
-    PRISM_TRY(prism_propagator_create(o->b->dev, PRISM_ANGULAR_SPECTRUM, &o->grid, far, PRISM_CF32, &op));
+    PRISM_TRY(
+        prism_propagator_create(o->b->dev, PRISM_ANGULAR_SPECTRUM, &o->grid, far, PRISM_CF32, &op));
     prism_linop_destroy(&op);
     return 0;
 }
@@ -115,7 +122,8 @@ static int plans(struct bench *b, int grid)
     prism_cache_clear(b->cache, PRISM_CACHE_ALL);
     for (int i = 0; i < LENGTHS; i++)
         for (int with = 0; with < 2; with++) { /* the second finds what the first found out */
-            const struct prism_fft_desc d = {PRISM_CF32, 1, grid * (15 - i) / 16, grid * (15 - i) / 16, NULL, NULL};
+            const struct prism_fft_desc d = {PRISM_CF32,           1,    grid * (15 - i) / 16,
+                                             grid * (15 - i) / 16, NULL, NULL};
             struct prism_fft *plan;
             double start = bench_now_ms();
             PRISM_TRY(b->dev->ops->fft_create(b->dev, &d, &plan));
@@ -124,7 +132,8 @@ static int plans(struct bench *b, int grid)
         }
     if (prism_cache_get_stats(b->cache, PRISM_CACHE_PLANS).misses == LENGTHS)
         return add_pair(b, "plans", PRISM_CACHE_PLANS, ms, LENGTHS);
-    bench_print(b, "plans: this backend times no candidates, or these lengths were planned before in this process\n");
+    bench_print(b, "plans: this backend times no candidates, or these lengths were planned before "
+                   "in this process\n");
     return 0;
 }
 
@@ -145,8 +154,9 @@ static int render_all(void *arg)
     int box = prism_aperture_box(&m->aperture);
     for (int k = 0; k < m->w->n_samples; k++) {
         const double *c = m->w->centres + 2 * k;
-        prismi_aperture_mask(prismi_dev_cache(m->b->dev), &m->aperture, c[0], c[1], (int)round(c[0]) - box / 2,
-                             (int)round(c[1]) - box / 2, box, box, m->mask, (size_t)box);
+        prismi_aperture_mask(prismi_dev_cache(m->b->dev), &m->aperture, c[0], c[1],
+                             (int)round(c[0]) - box / 2, (int)round(c[1]) - box / 2, box, box,
+                             m->mask, (size_t)box);
     }
     return 0;
 }
@@ -163,10 +173,12 @@ static int apertures(struct bench *b, const struct bench_workload *w)
 {
     struct masks m = {.b = b, .w = w, .aperture = {.radius_px = w->radius}};
     const struct twice render = {"apertures", PRISM_CACHE_APERTURES, render_all, &m, {100, 100}};
-    const struct twice data = {"apertures/data-set", PRISM_CACHE_APERTURES, make_dataset, &m, {1, 1}};
+    const struct twice data = {
+        "apertures/data-set", PRISM_CACHE_APERTURES, make_dataset, &m, {1, 1}};
     size_t box = (size_t)prism_aperture_box(&m.aperture);
     m.mask = malloc(box * box);
-    int status = m.mask ? compare(b, &render) : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for a mask");
+    int status =
+        m.mask ? compare(b, &render) : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for a mask");
     free(m.mask);
     return status ? status : compare(b, &data);
 }
@@ -199,9 +211,12 @@ static int measurements(struct bench *b, const struct bench_workload *w)
     const struct bench_time *hit = bench_time_of(b, "cache/measurements/with");
     double gain = bench_fact_of(b, "cache/measurements/gain");
     bench_add_fact(b, "cache/entry", (double)s.bytes / (double)s.entries, "bytes");
-    bench_judge(b, "cache/same", !memcmp(fresh, m.amplitude, bytes), "a hit is what was simulated, bit for bit");
-    bench_judge(b, "cache/gain", gain >= 16, "a repeat is %.0f times as fast as a measurement; the target is 16", gain);
-    bench_judge(b, "cache/hit-time", hit->median_ms < 1e-3, "a hit takes %.3f us; the target is 1", 1e3 * hit->median_ms);
+    bench_judge(b, "cache/same", !memcmp(fresh, m.amplitude, bytes),
+                "a hit is what was simulated, bit for bit");
+    bench_judge(b, "cache/gain", gain >= 16,
+                "a repeat is %.0f times as fast as a measurement; the target is 16", gain);
+    bench_judge(b, "cache/hit-time", hit->median_ms < 1e-3, "a hit takes %.3f us; the target is 1",
+                1e3 * hit->median_ms);
 out:
     prism_dataset_destroy(&m.ds);
     free(fresh);
@@ -242,9 +257,10 @@ out:
     return status;
 }
 
-/* ---- all of them: two progressive sessions on one data set, from nothing ---- */
+/* ---- all of them: two progressive sessions on one data set, from nothing - */
 
-static int two_sessions(struct bench *b, const struct bench_workload *w, struct prism_cache *cache, double *image, double *ms)
+static int two_sessions(struct bench *b, const struct bench_workload *w, struct prism_cache *cache,
+                        double *image, double *ms)
 {
     struct prism_recon_params p = bench_workload_params(w, PRISM_PRECISION_FP32);
     struct prism_dataset *ds = NULL;
@@ -286,18 +302,22 @@ static int whole_runs(struct bench *b, const struct bench_workload *w)
     PRISM_TRY(add_pair(b, "run", PRISM_CACHE_ALL, ms, ROUNDS_MIN));
     for (int i = 0; i < PRISM_CACHE_KINDS; i++) {
         const struct prism_cache_stats s = prism_cache_get_stats(b->cache, i);
-        bench_print(b, "  %-12s %llu hits, %llu misses, %zu bytes\n", prism_cache_kind_name(i), (unsigned long long)s.hits,
-                    (unsigned long long)s.misses, s.bytes);
+        bench_print(b, "  %-12s %llu hits, %llu misses, %zu bytes\n", prism_cache_kind_name(i),
+                    (unsigned long long)s.hits, (unsigned long long)s.misses, s.bytes);
     }
-    bench_judge(b, "cache/run/same", same,
-                "two sessions of %d samples give the same picture with every cache off and on, bit for bit", w->n_samples);
+    bench_judge(
+        b, "cache/run/same", same,
+        "two sessions of %d samples give the same picture with every cache off and on, bit for bit",
+        w->n_samples);
     return 0;
 }
 
 /* ---- the document's workload ---- */
 
-/* The library's step, with a measurement asked for before each, into ms [n_samples n_epochs]. */
-static int cached_steps(struct bench *b, const struct bench_workload *w, double *ms, struct prism_cache_stats *stats)
+/* The library's step, with a measurement asked for before each, into ms
+ * [n_samples n_epochs]. */
+static int cached_steps(struct bench *b, const struct bench_workload *w, double *ms,
+                        struct prism_cache_stats *stats)
 {
     const struct prism_recon_params p = bench_workload_params(w, PRISM_PRECISION_FP32);
     struct prism_dataset *ds = NULL;
@@ -322,7 +342,8 @@ out:
     return status;
 }
 
-/* The naive step measures anew every time; n steps of the first sample are enough to know its time. */
+/* The naive step measures anew every time; n steps of the first sample are
+ * enough to know its time. */
 static int naive_steps(struct bench *b, const struct bench_workload *w, double *ms, int n)
 {
     struct naive *naive = NULL;
@@ -361,10 +382,13 @@ static int workload(struct bench *b, const struct bench_workload *w)
     bench_add_fact(b, "cache/workload/hits", (double)s.hits, "");
     bench_add_fact(b, "cache/workload/misses", (double)s.misses, "");
     bench_add_fact(b, "cache/workload/bytes", (double)s.bytes, "bytes held");
-    bench_judge(b, "cache/workload/rate", rate >= possible, "%.2f %% hits over %d samples x %d steps; %.2f %% is what can hit",
-                rate, w->n_samples, w->n_epochs, possible);
-    bench_print(b, "The session itself asks once a sample and keeps the answer on the device: without the question before every\n"
-                   "step, as here and in the document's workload, no run of distinct samples has anything to hit.\n");
+    bench_judge(b, "cache/workload/rate", rate >= possible,
+                "%.2f %% hits over %d samples x %d steps; %.2f %% is what can hit", rate,
+                w->n_samples, w->n_epochs, possible);
+    bench_print(b, "The session itself asks once a sample and keeps the answer on the device: "
+                   "without the question before every\n"
+                   "step, as here and in the document's workload, no run of distinct samples has "
+                   "anything to hit.\n");
     return 0;
 }
 
@@ -394,10 +418,12 @@ int bench_cache(struct bench *b)
     struct bench_workload w;
     int grid = 512, obj = 128;
     if (b->sizes && sscanf(b->sizes, "%d/%d", &grid, &obj) != 2)
-        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128", b->sizes);
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128",
+                          b->sizes);
     bench_heading(b, "caches");
-    int status = bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12, b->n_samples ? b->n_samples : 20,
-                                       b->n_epochs ? b->n_epochs : 50, &w);
+    int status =
+        bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12,
+                              b->n_samples ? b->n_samples : 20, b->n_epochs ? b->n_epochs : 50, &w);
     status = status ? status : prism_cache_create(&(struct prism_cache_params){{0}}, &off);
     prism_dev_set_cache(b->dev, b->cache);
     status = status ? status : parts(b, &w);

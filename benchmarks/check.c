@@ -18,7 +18,11 @@ static const struct prismi_json *entry_of(const struct prismi_json *list, const 
 static double old_ms(const struct prismi_json *entry)
 {
     const char *unit = prismi_json_member_string(entry, "time_unit");
-    double factor = !unit ? NAN : !strcmp(unit, "ms") ? 1 : !strcmp(unit, "us") ? 1e-3 : !strcmp(unit, "ns") ? 1e-6 : NAN;
+    double factor = !unit                 ? NAN
+                    : !strcmp(unit, "ms") ? 1
+                    : !strcmp(unit, "us") ? 1e-3
+                    : !strcmp(unit, "ns") ? 1e-6
+                                          : NAN;
     if (unit && !strcmp(unit, "s"))
         factor = 1e3;
     return prismi_json_member_number(entry, "real_time") * factor;
@@ -27,7 +31,8 @@ static double old_ms(const struct prismi_json *entry)
 static int compare(struct bench *b, const struct prismi_json *list, double tolerance, int *worse)
 {
     int compared = 0;
-    bench_print(b, "\n%-36s %10s %10s %8s\n", "compared with the earlier run", "then ms", "now ms", "change");
+    bench_print(b, "\n%-36s %10s %10s %8s\n", "compared with the earlier run", "then ms", "now ms",
+                "change");
     for (int i = 0; i < b->n_times; i++) {
         const struct bench_time *t = &b->times[i];
         double then = old_ms(entry_of(list, t->name)), change = t->median_ms / then - 1;
@@ -36,11 +41,14 @@ static int compare(struct bench *b, const struct prismi_json *list, double toler
         bool slower = change > tolerance;
         compared++;
         *worse += slower;
-        bench_print(b, "%-36s %10.4g %10.4g %+7.1f %%%s\n", t->name, then, t->median_ms, 100 * change, slower ? "  SLOWER" : "");
+        bench_print(b, "%-36s %10.4g %10.4g %+7.1f %%%s\n", t->name, then, t->median_ms,
+                    100 * change, slower ? "  SLOWER" : "");
     }
     if (!compared)
-        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--check: none of the %d times of this run is in the file", b->n_times);
-    bench_print(b, "%d compared, %d slower by more than %g %%\n", compared, *worse, 100 * tolerance);
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL,
+                          "--check: none of the %d times of this run is in the file", b->n_times);
+    bench_print(b, "%d compared, %d slower by more than %g %%\n", compared, *worse,
+                100 * tolerance);
     return 0;
 }
 
@@ -54,7 +62,8 @@ int bench_check(struct bench *b, const char *path, double tolerance, int *worse)
     const struct prismi_json *list = prismi_json_member(root, "benchmarks");
     int status = list && list->type == PRISMI_JSON_ARRAY
                      ? compare(b, list, tolerance, worse)
-                     : PRISM_FAIL(b->ctx, PRISM_EPARSE, "%s is not a file that 'prism bench --json' writes", path);
+                     : PRISM_FAIL(b->ctx, PRISM_EPARSE,
+                                  "%s is not a file that 'prism bench --json' writes", path);
     prismi_json_free(root);
     prismi_free(data);
     return status;

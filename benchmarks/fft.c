@@ -1,4 +1,5 @@
-/* Transforms by size, powers of two and others: making the plan, the first call, the steady state, and what a plan saves. */
+/* Transforms by size, powers of two and others: making the plan, the first
+ * call, the steady state, and what a plan saves. */
 #include "bench.h"
 #include "draw/svg.h"
 
@@ -41,9 +42,12 @@ static int round_trip_error(struct transform *t, double *out)
     PRISM_TRY(ops->alloc(t->b->dev, 2 * sizeof(float), &sums));
     PRISM_TRY_OUT(ops->fft_run(t->plan, -1, t->y, t->x));
     PRISM_TRY_OUT(ops->fft_run(t->plan, +1, t->y, t->y));
-    PRISM_TRY_OUT(prismi_map(t->b->dev, PRISM_MAP_AXPBY, PRISM_F32, 1, t->floats, t->y, t->y, t->x, 0, 1 / n, -1));
-    PRISM_TRY_OUT(ops->reduce(t->b->dev, PRISM_REDUCE_DOT, PRISM_F32, 1, t->floats, sums, t->y, t->y));
-    PRISM_TRY_OUT(ops->reduce(t->b->dev, PRISM_REDUCE_DOT, PRISM_F32, 1, t->floats, sums + sizeof(float), t->x, t->x));
+    PRISM_TRY_OUT(prismi_map(t->b->dev, PRISM_MAP_AXPBY, PRISM_F32, 1, t->floats, t->y, t->y, t->x,
+                             0, 1 / n, -1));
+    PRISM_TRY_OUT(
+        ops->reduce(t->b->dev, PRISM_REDUCE_DOT, PRISM_F32, 1, t->floats, sums, t->y, t->y));
+    PRISM_TRY_OUT(ops->reduce(t->b->dev, PRISM_REDUCE_DOT, PRISM_F32, 1, t->floats,
+                              sums + sizeof(float), t->x, t->x));
     PRISM_TRY_OUT(prismi_dev_get(t->b->dev, sum, sums, PRISM_F32, 2));
     *out = sqrt(sum[0] / sum[1]);
 out:
@@ -67,7 +71,8 @@ static int run_size(struct bench *b, int batch, int side, bool replan, double *m
         .name = name,
         .call = forward,
         .arg = &t,
-        .cost = {.bytes = 16 * (double)points, .flops = bench_fft_flops((size_t)batch, (size_t)side, (size_t)side)}};
+        .cost = {.bytes = 16 * (double)points,
+                 .flops = bench_fft_flops((size_t)batch, (size_t)side, (size_t)side)}};
     double start = bench_now_ms();
     PRISM_TRY_OUT(b->dev->ops->fft_create(b->dev, &t.d, &t.plan));
     double plan_ms = bench_now_ms() - start;
@@ -77,7 +82,8 @@ static int run_size(struct bench *b, int batch, int side, bool replan, double *m
     *median_ms = bench_time_of(b, name)->median_ms;
     PRISM_TRY_OUT(round_trip_error(&t, &error));
     snprintf(label, sizeof label, "%s/error", name);
-    bench_judge(b, label, error <= 1e-6, "there and back within %.1e; the first plan took %.3g ms", error, plan_ms);
+    bench_judge(b, label, error <= 1e-6, "there and back within %.1e; the first plan took %.3g ms",
+                error, plan_ms);
     if (!replan)
         goto out;
     snprintf(label, sizeof label, "%s/replan", name);
@@ -96,7 +102,8 @@ out:
     return status;
 }
 
-/* A side that is no power of two costs at most twice as much per point as the next one that is. */
+/* A side that is no power of two costs at most twice as much per point as the
+ * next one that is. */
 static void judge_sides(struct bench *b, const int *sides, const double *ms, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -120,8 +127,11 @@ int bench_fft(struct bench *b)
     if (b->sizes) {
         n = 0;
         for (const char *p = b->sizes; *p && n < MOST; p += strcspn(p, ","), p += *p == ',')
-            if (sscanf(p, "%d%n", &sides[n++], &used) != 1 || sides[n - 1] < 1 || !strchr(",/", p[used])) /* "/": of other suites */
-                return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not a list of sides such as 512,1000", b->sizes);
+            if (sscanf(p, "%d%n", &sides[n++], &used) != 1 || sides[n - 1] < 1 ||
+                !strchr(",/", p[used])) /* "/": of other suites */
+                return PRISM_FAIL(b->ctx, PRISM_EINVAL,
+                                  "--sizes: '%s' is not a list of sides such as 512,1000",
+                                  b->sizes);
     }
     for (int i = 0; i < n; i++) {
         PRISM_TRY(run_size(b, 1, sides[i], true, &ms[i]));
@@ -133,7 +143,11 @@ int bench_fft(struct bench *b)
     if (!b->sizes)
         PRISM_TRY(bench_matrix(b));
     const struct prismi_svg_series line = {.label = "median", .x = x, .y = ms, .n = (size_t)n};
-    const struct prismi_svg_panel panel = {
-        .title = "forward transform", .x_label = "side, pixels", .y_label = "ms", .log_y = true, .series = &line, .n_series = 1};
+    const struct prismi_svg_panel panel = {.title = "forward transform",
+                                           .x_label = "side, pixels",
+                                           .y_label = "ms",
+                                           .log_y = true,
+                                           .series = &line,
+                                           .n_series = 1};
     return bench_plot(b, "fft", "Complex transforms", &panel, 1);
 }

@@ -1,5 +1,5 @@
-/* Source document A's whole run: every sample in turn, a checkpoint half way, memory, and whether samples take longer as they go.
- */
+/* Source document A's whole run: every sample in turn, a checkpoint half way,
+ * memory, and whether samples take longer as they go. */
 #include "bench.h"
 #include "prismrec/recon.h"
 
@@ -20,7 +20,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int timed_sample(struct bench *b, const struct bench_workload *w, struct prism_session *s, double *ms)
+static int timed_sample(struct bench *b, const struct bench_workload *w, struct prism_session *s,
+                        double *ms)
 {
     double start = bench_now_ms();
     for (int e = 0; e < w->n_epochs; e++)
@@ -42,7 +43,8 @@ static int save_time(struct bench *b, struct prism_session *s, const char *path)
 }
 
 /* The whole run; how it stands half way is left at path. */
-static int run_samples(struct bench *b, const struct bench_workload *w, struct prism_session *s, const char *path, double *ms)
+static int run_samples(struct bench *b, const struct bench_workload *w, struct prism_session *s,
+                       const char *path, double *ms)
 {
     double total = 0;
     for (int k = 0; k < w->n_samples; k++) {
@@ -54,17 +56,20 @@ static int run_samples(struct bench *b, const struct bench_workload *w, struct p
     PRISM_TRY(bench_add_times(b, "baseline/full/sample", ms, w->n_samples));
     add(b, "steps", w->n_epochs, "steps a sample");
     add(b, "total", 1e-3 * total, "s");
-    add(b, "240x100", total / w->n_samples / w->n_epochs * 24000e-3, "s that 240 samples x 100 steps take at this rate");
+    add(b, "240x100", total / w->n_samples / w->n_epochs * 24000e-3,
+        "s that 240 samples x 100 steps take at this rate");
     add(b, "device", (double)bench_counts(b->dev).peak_bytes / 0x1p20, "MiB on the device");
     add(b, "resident", bench_rss_peak_mib(), "MiB resident at most");
     return 0;
 }
 
-/* Change over the run in percent. Samples come in the pattern's order, from the centre outwards, so that the union of apertures
- * grows all the way. A machine's own speed changes by more within minutes, so samples of the first half and of the second, from a
- * session that goes on at path, take turns, and what counts is the median of the ratios. */
-static int drift(struct bench *b, const struct bench_workload *w, struct prism_session *early, struct prism_session *late,
-                 const char *path, double *ratio)
+/* Change over the run in percent. Samples come in the pattern's order, from the
+ * centre outwards, so that the union of apertures grows all the way. A
+ * machine's own speed changes by more within minutes, so samples of the first
+ * half and of the second, from a session that goes on at path, take turns, and
+ * what counts is the median of the ratios. */
+static int drift(struct bench *b, const struct bench_workload *w, struct prism_session *early,
+                 struct prism_session *late, const char *path, double *ratio)
 {
     int half = w->n_samples / 2, pairs = half - 1;
     double first, second;
@@ -83,7 +88,8 @@ static int drift(struct bench *b, const struct bench_workload *w, struct prism_s
 }
 
 /* One session for the whole run, then two for its halves. */
-static int full_runs(struct bench *b, const struct bench_workload *w, struct prism_dataset *ds, const char *path, double *ms)
+static int full_runs(struct bench *b, const struct bench_workload *w, struct prism_dataset *ds,
+                     const char *path, double *ms)
 {
     const struct prism_recon_params p = bench_workload_params(w, PRISM_PRECISION_FP32);
     struct prism_session *s = NULL, *late = NULL;

@@ -8,7 +8,8 @@
 /* ---- options ---- */
 
 /* A number in [low, high], or `unset` where the option is not given. */
-static bool number(const struct cli *cli, const char *name, double low, double high, double unset, double *out)
+static bool number(const struct cli *cli, const char *name, double low, double high, double unset,
+                   double *out)
 {
     const char *text = cli_get(cli, name);
     char *end;
@@ -16,7 +17,8 @@ static bool number(const struct cli *cli, const char *name, double low, double h
     if (!text)
         return true;
     *out = strtod(text, &end);
-    if (end != text && (!*end || (!strcmp(end, "%") && !strcmp(name, "tolerance"))) && *out >= low && *out <= high)
+    if (end != text && (!*end || (!strcmp(end, "%") && !strcmp(name, "tolerance"))) &&
+        *out >= low && *out <= high)
         return true;
     cli_error("--%s is '%s'; expected a number from %g to %g", name, text, low, high);
     return false;
@@ -24,7 +26,8 @@ static bool number(const struct cli *cli, const char *name, double low, double h
 
 static bool precision(struct bench *b)
 {
-    static const char *const names[] = {"fp32", "fp64", "tf32", "bf16", "fp16", NULL}; /* enum prism_precision */
+    static const char *const names[] = {"fp32", "fp64", "tf32",
+                                        "bf16", "fp16", NULL}; /* enum prism_precision */
     const char *name = cli_get(b->cli, "precision");
     int i = 0;
     while (name && names[i] && strcmp(names[i], name))
@@ -40,8 +43,10 @@ static bool options(struct bench *b, double *tolerance)
 {
     double threads, n_samples, n_epochs;
     const struct cli *cli = b->cli;
-    if (!number(cli, "threads", 0, 4096, 0, &threads) || !number(cli, "seconds", 0, 3600, 0.3, &b->seconds) ||
-        !number(cli, "n-samples", 1, 100000, 0, &n_samples) || !number(cli, "n-epochs", 1, 100000, 0, &n_epochs) ||
+    if (!number(cli, "threads", 0, 4096, 0, &threads) ||
+        !number(cli, "seconds", 0, 3600, 0.3, &b->seconds) ||
+        !number(cli, "n-samples", 1, 100000, 0, &n_samples) ||
+        !number(cli, "n-epochs", 1, 100000, 0, &n_epochs) ||
         !number(cli, "tolerance", 0, 1e6, 10, tolerance) || !precision(b))
         return false;
     *tolerance /= 100;
@@ -60,7 +65,8 @@ static bool options(struct bench *b, double *tolerance)
 
 /* ---- suites ---- */
 
-static const char *const phase5_parts[] = {"baseline", "optimized", "compare", "profile", "all", NULL};
+static const char *const phase5_parts[] = {"baseline", "optimized", "compare",
+                                           "profile",  "all",       NULL};
 
 struct suite {
     const char *name, *doc;
@@ -78,10 +84,12 @@ static const struct suite suites[] = {
     {"phase5", "100 samples the naive way and the library's way", bench_phase5, phase5_parts},
     {"cache", "repeated measurements: one sample, and 20 samples x 50 epochs", bench_cache, NULL},
     {"amp", "steps in fp32, tf32, bf16, fp16", bench_amp, NULL},
-    {"table", "baseline, phase5, cache and amp as one table of the documents' rows", bench_table, NULL},
+    {"table", "baseline, phase5, cache and amp as one table of the documents' rows", bench_table,
+     NULL},
 };
 
-/* NULL and EXIT_USAGE's error line where the command line names nothing that there is. */
+/* NULL and EXIT_USAGE's error line where the command line names nothing that
+ * there is. */
 static const struct suite *choose(struct bench *b)
 {
     const struct cli *cli = b->cli;
@@ -93,7 +101,8 @@ static const struct suite *choose(struct bench *b)
             s = &suites[i];
     }
     if (!s) {
-        cli_error("unknown suite '%s'%s ('prism-bench --help' lists them)", cli->args[0], cli_suggest(cli->args[0], "", names, -1));
+        cli_error("unknown suite '%s'%s ('prism-bench --help' lists them)", cli->args[0],
+                  cli_suggest(cli->args[0], "", names, -1));
         return NULL;
     }
     for (int i = 0; s->parts && s->parts[i]; i++)
@@ -113,14 +122,16 @@ static int measure(struct bench *b, const struct suite *suite, double tolerance,
     const struct bench_mark start = {0};
     int worse = 0;
     double began = bench_now_ms();
-    const struct prism_cache_params cache = {.budget = {[PRISM_CACHE_GRIDS] = (size_t)64 << 20,
-                                                        [PRISM_CACHE_APERTURES] = (size_t)16 << 20,
-                                                        [PRISM_CACHE_CONSTANTS] = (size_t)64 << 20,
-                                                        [PRISM_CACHE_MEASUREMENTS] = (size_t)64 << 20}};
+    const struct prism_cache_params cache = {
+        .budget = {[PRISM_CACHE_GRIDS] = (size_t)64 << 20,
+                   [PRISM_CACHE_APERTURES] = (size_t)16 << 20,
+                   [PRISM_CACHE_CONSTANTS] = (size_t)64 << 20,
+                   [PRISM_CACHE_MEASUREMENTS] = (size_t)64 << 20}};
     PRISM_TRY(prism_cache_create(&cache, &b->cache));
     PRISM_TRY(prism_dev_open(b->ctx, &b->dev_params, &b->dev));
     PRISM_TRY(bench_watch(b->ctx, b->dev));
-    bench_print(b, "%s\n%s: %s\n", cli_version_line(), prism_dev_backend(b->dev), b->dev->caps.device);
+    bench_print(b, "%s\n%s: %s\n", cli_version_line(), prism_dev_backend(b->dev),
+                b->dev->caps.device);
     bench_add_fact(b, "device/open", bench_now_ms() - began, "ms");
     PRISM_TRY(bench_roofs(b));
     PRISM_TRY(suite->run(b));
@@ -154,35 +165,62 @@ static int run(struct cli *cli)
     prism_cache_destroy(&b.cache);
     prism_ctx_destroy(&b.ctx);
     bench_release(&b);
-    return status == PRISM_EINVAL || status == PRISM_ENOTSUP ? EXIT_USAGE : status || !passed ? EXIT_FAILED : EXIT_DONE;
+    return status == PRISM_EINVAL || status == PRISM_ENOTSUP ? EXIT_USAGE
+           : status || !passed                               ? EXIT_FAILED
+                                                             : EXIT_DONE;
 }
 
 /* ---- the program ---- */
 
 static char text[4096], words[256];
 static const struct cli_opt opts[] = {
-    {.name = "backend", .letter = 'b', .arg = "NAME", .words = "auto ref cpu cuda", .doc = "what computes; default: auto"},
-    {.name = "plugin-path", .arg = "DIR", .words = "@dir", .doc = "folder of backend plugins; default as in 'prism info'"},
+    {.name = "backend",
+     .letter = 'b',
+     .arg = "NAME",
+     .words = "auto ref cpu cuda",
+     .doc = "what computes; default: auto"},
+    {.name = "plugin-path",
+     .arg = "DIR",
+     .words = "@dir",
+     .doc = "folder of backend plugins; default as in 'prism info'"},
     {.name = "threads", .letter = 't', .arg = "N", .doc = "threads; 0, the default: all cores"},
     {.name = "plain",
-     .doc = "general methods only: fused operations composed, no kernels for particular shapes; to find a faulty one"},
-    {.name = "seconds", .arg = "S", .doc = "how long to repeat a case, at least 5 times; default: 0.3"},
+     .doc = "general methods only: fused operations composed, no kernels for particular shapes; to "
+            "find a faulty one"},
+    {.name = "seconds",
+     .arg = "S",
+     .doc = "how long to repeat a case, at least 5 times; default: 0.3"},
     {.name = "only", .arg = "TEXT", .doc = "only cases whose name contains it"},
-    {.name = "sizes", .arg = "N/O,...", .doc = "grids and objects in pixels, instead of a suite's own"},
-    {.name = "precision", .arg = "NAME", .words = "fp32 tf32 bf16 fp16 fp64", .doc = "step: of the arithmetic; default: fp32"},
+    {.name = "sizes",
+     .arg = "N/O,...",
+     .doc = "grids and objects in pixels, instead of a suite's own"},
+    {.name = "precision",
+     .arg = "NAME",
+     .words = "fp32 tf32 bf16 fp16 fp64",
+     .doc = "step: of the arithmetic; default: fp32"},
     {.name = "operation",
      .arg = "WHAT",
      .words = "all fft model training full",
      .doc = "baseline: fft, model, training, full or all; default: all"},
     {.name = "n-samples", .arg = "N", .doc = "apertures, instead of a workload's own number"},
     {.name = "n-epochs", .arg = "N", .doc = "steps a sample, instead of a workload's own number"},
-    {.name = "json", .letter = 'j', .arg = "FILE", .words = "@file", .doc = "write all results in Google Benchmark's layout"},
-    {.name = "output", .letter = 'o', .arg = "DIR", .words = "@dir", .doc = "write reports (.json, .txt, .svg) into this folder"},
+    {.name = "json",
+     .letter = 'j',
+     .arg = "FILE",
+     .words = "@file",
+     .doc = "write all results in Google Benchmark's layout"},
+    {.name = "output",
+     .letter = 'o',
+     .arg = "DIR",
+     .words = "@dir",
+     .doc = "write reports (.json, .txt, .svg) into this folder"},
     {.name = "check",
      .arg = "FILE",
      .words = "@file",
      .doc = "compare medians with an earlier --json file; exit 1 where one is worse"},
-    {.name = "tolerance", .arg = "P%", .doc = "how much slower is worse, for --check; default: 10%"},
+    {.name = "tolerance",
+     .arg = "P%",
+     .doc = "how much slower is worse, for --check; default: 10%"},
 };
 
 static const struct cli_command command = {
@@ -197,28 +235,35 @@ static const struct cli_command command = {
     .run = run,
 };
 static const struct cli_command *const commands[] = {&command, NULL};
-const struct cli_program cli_program = {
-    .name = "prism-bench", .doc = "time operations, steps and whole workloads of PRISM", .commands = commands};
+const struct cli_program cli_program = {.name = "prism-bench",
+                                        .doc =
+                                            "time operations, steps and whole workloads of PRISM",
+                                        .commands = commands};
 
 /* The texts that list the suites. */
 static void describe(void)
 {
-    size_t n = (size_t)snprintf(
-        text, sizeof text,
-        "Time a suite and check its results in the same run. Times are of calls that end with a wait for the device: the first "
-        "call, then minimum, median and 95th percentile, and the share of what the measured memory rate and matrix product "
-        "allow.\n\n");
+    size_t n = (size_t)snprintf(text, sizeof text,
+                                "Time a suite and check its results in the same run. Times are of "
+                                "calls that end with a wait for the device: the first "
+                                "call, then minimum, median and 95th percentile, and the share of "
+                                "what the measured memory rate and matrix product "
+                                "allow.\n\n");
     for (int i = 0; i < CLI_COUNT(suites); i++) {
         const struct suite *s = &suites[i];
         n += (size_t)snprintf(text + n, sizeof text - n, "  %-10s %s\n", s->name, s->doc);
         if (s->parts) {
             n += (size_t)snprintf(text + n, sizeof text - n, "  %-10s parts:", "");
             for (int k = 0; s->parts[k]; k++)
-                n += (size_t)snprintf(text + n, sizeof text - n, " %s%s", s->parts[k], s->parts[k + 1] ? "" : " (the default)\n");
+                n += (size_t)snprintf(text + n, sizeof text - n, " %s%s", s->parts[k],
+                                      s->parts[k + 1] ? "" : " (the default)\n");
         }
-        snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", i ? " " : "", s->name);
+        snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", i ? " " : "",
+                 s->name);
     }
-    snprintf(text + n, sizeof text - n, "\nExit status 1: a result was wrong, a target missed, or --check found a slower median.");
+    snprintf(
+        text + n, sizeof text - n,
+        "\nExit status 1: a result was wrong, a target missed, or --check found a slower median.");
 }
 
 static int dump(const char *what)

@@ -1,4 +1,5 @@
-/* A measurement and its adjoint with the object's spectrum by FFT, by matrix products, and by what is chosen; in turns. */
+/* A measurement and its adjoint with the object's spectrum by FFT, by matrix
+ * products, and by what is chosen; in turns. */
 #include "bench.h"
 #include "optics/subaperture.h"
 
@@ -33,7 +34,8 @@ static int create(struct operators *o, const struct prism_measure_params *p)
     for (int way = 0; way < WAYS; way++) {
         q.method = (enum prism_measure_method)way;
         PRISM_TRY(prism_measure_create(o->b->dev, &q, &o->m[way]));
-        PRISM_TRY(prism_measure_set_aperture(o->m[way], 0, &a, p->grid_h / 8, -p->grid_w / 6, NULL));
+        PRISM_TRY(
+            prism_measure_set_aperture(o->m[way], 0, &a, p->grid_h / 8, -p->grid_w / 6, NULL));
     }
     PRISM_TRY(bench_random(o->b->dev, object, &o->mem[0]));
     PRISM_TRY(bench_random(o->b->dev, object, &o->mem[1]));
@@ -42,7 +44,8 @@ static int create(struct operators *o, const struct prism_measure_params *p)
 
 static int run_case(struct bench *b, int grid, int obj, int box, int field)
 {
-    const struct prism_measure_params p = {PRISM_F32, grid, grid, obj, obj, false, field, field, box, box, 1, 1, 0};
+    const struct prism_measure_params p = {PRISM_F32, grid, grid, obj, obj, false, field,
+                                           field,     box,  box,  1,   1,   0};
     struct operators *o;
     char name[BENCH_NAME], label[BENCH_NAME + 16];
     int status = 0, n = 0;
@@ -57,7 +60,8 @@ static int run_case(struct bench *b, int grid, int obj, int box, int field)
     PRISM_TRY_OUT(create(o, &p));
     for (int way = 0; way < WAYS; way++)
         PRISM_TRY_OUT(there_and_back(o, way, &ignored));
-    for (double start = bench_now_ms(); n < ROUNDS && (n < 5 || bench_now_ms() - start < WAYS * 1e3 * b->seconds); n++)
+    for (double start = bench_now_ms();
+         n < ROUNDS && (n < 5 || bench_now_ms() - start < WAYS * 1e3 * b->seconds); n++)
         for (int way = 0; way < WAYS; way++)
             PRISM_TRY_OUT(there_and_back(o, way, &o->ms[way][n]));
     for (int way = 0; way < WAYS; way++) {
@@ -67,8 +71,9 @@ static int run_case(struct bench *b, int grid, int obj, int box, int field)
     }
     snprintf(label, sizeof label, "%s/gain", name);
     bench_add_fact(b, label, median[PRISM_MEASURE_FFT] / median[PRISM_MEASURE_MATRIX],
-                   o->m[PRISM_MEASURE_AUTO]->matrix.used ? "times as fast by matrices, which are chosen"
-                                                         : "times as fast by matrices; FFT is chosen");
+                   o->m[PRISM_MEASURE_AUTO]->matrix.used
+                       ? "times as fast by matrices, which are chosen"
+                       : "times as fast by matrices; FFT is chosen");
 out:
     for (int way = 0; way < WAYS; way++)
         prism_measure_destroy(&o->m[way]);
@@ -81,8 +86,9 @@ out:
 
 int bench_matrix(struct bench *b)
 {
-    static const int cases[][4] = {{1024, 73, 41, 1024}, {1024, 512, 173, 1024}, {1024, 128, 41, 64},
-                                   {512, 128, 41, 512},  {256, 128, 40, 256},    {2048, 128, 33, 64}};
+    static const int cases[][4] = {{1024, 73, 41, 1024}, {1024, 512, 173, 1024},
+                                   {1024, 128, 41, 64},  {512, 128, 41, 512},
+                                   {256, 128, 40, 256},  {2048, 128, 33, 64}};
     bench_heading(b, "measurement and adjoint: grid, object, pupil box, field");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         PRISM_TRY(run_case(b, cases[i][0], cases[i][1], cases[i][2], cases[i][3]));

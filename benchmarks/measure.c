@@ -54,11 +54,13 @@ double bench_floor_ms(const struct bench *b, struct bench_cost cost)
 {
     if (cost.floor_ms > 0)
         return cost.floor_ms;
-    return 1e3 * fmax(b->triad > 0 ? cost.bytes / b->triad : 0, b->gemm > 0 ? cost.flops / b->gemm : 0);
+    return 1e3 *
+           fmax(b->triad > 0 ? cost.bytes / b->triad : 0, b->gemm > 0 ? cost.flops / b->gemm : 0);
 }
 
 /* ms is sorted. */
-static int keep(struct bench *b, const char *name, double first_ms, const double *ms, int n, double cpu_ms, struct bench_cost cost)
+static int keep(struct bench *b, const char *name, double first_ms, const double *ms, int n,
+                double cpu_ms, struct bench_cost cost)
 {
     struct bench_time *t = new_time(b);
     double sum = 0;
@@ -82,7 +84,8 @@ static int keep(struct bench *b, const char *name, double first_ms, const double
     snprintf(t->name, sizeof t->name, "%s", name);
     double floor_ms = bench_floor_ms(b, cost);
     t->roof_percent = floor_ms > 0 ? 100 * floor_ms / t->median_ms : NAN;
-    bench_print(b, "%-36s %6d %10.4g %10.4g %10.4g %10.4g", name, n, first_ms, t->min_ms, t->median_ms, t->p95_ms);
+    bench_print(b, "%-36s %6d %10.4g %10.4g %10.4g %10.4g", name, n, first_ms, t->min_ms,
+                t->median_ms, t->p95_ms);
     if (!isnan(t->roof_percent))
         bench_print(b, " %6.1f %%", t->roof_percent);
     bench_print(b, "\n");
@@ -150,7 +153,8 @@ int bench_random(struct prism_dev *dev, size_t n, prism_mem *out)
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     float *host = malloc(n * sizeof *host);
     uint32_t s = 1;
-    int status = host ? dev->ops->alloc(dev, n * sizeof *host, out) : PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for %zu floats", n);
+    int status = host ? dev->ops->alloc(dev, n * sizeof *host, out)
+                      : PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for %zu floats", n);
     for (size_t i = 0; !status && i < n; i++) {
         s = 1664525u * s + 1013904223u;
         host[i] = (float)(s >> 8) / 8388608.f - 1.f;
@@ -178,13 +182,15 @@ struct roof {
 static int triad(void *arg)
 {
     struct roof *r = arg;
-    return prismi_map(r->dev, PRISM_MAP_AXPBY, PRISM_F32, 1, r->n, r->m[0], r->m[1], r->m[2], 0, 0.5, 0.25);
+    return prismi_map(r->dev, PRISM_MAP_AXPBY, PRISM_F32, 1, r->n, r->m[0], r->m[1], r->m[2], 0,
+                      0.5, 0.25);
 }
 
 static int product(void *arg)
 {
     struct roof *r = arg;
-    const struct prism_gemm_desc d = {PRISM_F32, (int)r->n, (int)r->n, (int)r->n, false, false, 1, 0};
+    const struct prism_gemm_desc d = {PRISM_F32, (int)r->n, (int)r->n, (int)r->n,
+                                      false,     false,     1,         0};
     return r->dev->ops->gemm(r->dev, &d, r->m[0], r->m[1], r->m[2]);
 }
 
@@ -204,7 +210,8 @@ static int best_ms(struct roof *r, int (*call)(void *), double *out)
 
 int bench_roofs(struct bench *b)
 {
-    /* larger than the caches of a host; on a device, large enough to hide a launch */
+    /* larger than the caches of a host; on a device, large enough to hide a
+     * launch */
     size_t n = b->dev->caps.flags & PRISM_CAPS_HOST_VISIBLE ? (size_t)16 << 20 : (size_t)64 << 20;
     struct roof r = {.dev = b->dev, .n = n};
     const double bytes_each = 12; /* two read, one written */
@@ -228,27 +235,30 @@ int bench_roofs(struct bench *b)
         if (r.m[i])
             b->dev->ops->release(b->dev, r.m[i]);
     if (!status)
-        bench_print(b, "roofs: triad %.1f GB/s (%zu floats), matrix product %.1f GFLOP/s (up to %zu)\n", b->triad * 1e-9, n,
-                    b->gemm * 1e-9, side);
+        bench_print(
+            b, "roofs: triad %.1f GB/s (%zu floats), matrix product %.1f GFLOP/s (up to %zu)\n",
+            b->triad * 1e-9, n, b->gemm * 1e-9, side);
     return status;
 }
 
 /* ---- what a step costs at least ---- */
 
-int bench_shapes(struct bench *b, int grid, int obj, struct prism_dev **plan, struct prism_net **net)
+int bench_shapes(struct bench *b, int grid, int obj, struct prism_dev **plan,
+                 struct prism_net **net)
 {
-    const struct prism_decoder_params p = {.dtype = PRISM_F32, .store = PRISM_F32, .grid_size = grid, .obj_size = obj};
+    const struct prism_decoder_params p = {
+        .dtype = PRISM_F32, .store = PRISM_F32, .grid_size = grid, .obj_size = obj};
     *net = NULL;
     *plan = NULL;
     PRISM_TRY(prismi_planning_dev_open(b->dev, plan));
     return prism_decoder_create(*plan, &p, net);
 }
 
-/* The parts of a step, which follow each other:
- * weights read by the forward pass, then weights and both moments read and written by Adam;
- * convolutions forward and twice backward, their outputs and those of the norms written and read forward, and read, written and
- * read backward;
- * six transforms, two of them of real images, a plane read and written by each. */
+/* The parts of a step, which follow each other: weights read by the forward
+ * pass, then weights and both moments read and written by Adam; convolutions
+ * forward and twice backward, their outputs and those of the norms written and
+ * read forward, and read, written and read backward; six transforms, two of
+ * them of real images, a plane read and written by each. */
 int bench_step_cost(struct bench *b, int grid, int obj, struct bench_cost *out)
 {
     struct prism_dev *plan;
@@ -256,7 +266,8 @@ int bench_step_cost(struct bench *b, int grid, int obj, struct bench_cost *out)
     struct bench_cost part[] = {
         {.bytes = 0},
         {.bytes = 0},
-        {.bytes = 96 * (double)grid * grid, .flops = 5 * bench_fft_flops(1, (size_t)grid, (size_t)grid)},
+        {.bytes = 96 * (double)grid * grid,
+         .flops = 5 * bench_fft_flops(1, (size_t)grid, (size_t)grid)},
     };
     int status = bench_shapes(b, grid, obj, &plan, &net);
     if (!status)

@@ -1,5 +1,7 @@
-/* The progressive step as the original arranges it; see bench.h. Centred full transforms, one branch after the other:
- *   x = D(theta);  s = F^-1(M F x);  m = |s|;  L = sum|m - t|/(sum|t| + 1e-8 n);  dx = Re F^-1(M F(sign(m - t) s/|s|)) */
+/* The progressive step as the original arranges it; see bench.h. Centred full
+ * transforms, one branch after the other:
+ *   x = D(theta);  s = F^-1(M F x);  m = |s|;  L = sum|m - t|/(sum|t| + 1e-8
+ *                  n);  dx = Re F^-1(M F(sign(m - t) s/|s|)) */
 #include "bench.h"
 
 #include <math.h>
@@ -38,13 +40,19 @@ static size_t plane_of(const struct naive *n)
 static int window(struct naive *n, prism_mem y, prism_mem x, bool pad)
 {
     int grid = n->w->grid, obj = n->w->obj, shift = grid / 2 - obj / 2;
-    const struct prism_window_desc d = {
-        PRISM_F32,           1, pad ? grid : obj, pad ? grid : obj, pad ? obj : grid, pad ? obj : grid, pad ? shift : -shift,
-        pad ? shift : -shift};
+    const struct prism_window_desc d = {PRISM_F32,
+                                        1,
+                                        pad ? grid : obj,
+                                        pad ? grid : obj,
+                                        pad ? obj : grid,
+                                        pad ? obj : grid,
+                                        pad ? shift : -shift,
+                                        pad ? shift : -shift};
     return n->dev->ops->window(n->dev, &d, y, x);
 }
 
-static int map(struct naive *n, enum prism_map op, prism_mem y, prism_mem x0, prism_mem x1, prism_mem x2, double s0)
+static int map(struct naive *n, enum prism_map op, prism_mem y, prism_mem x0, prism_mem x1,
+               prism_mem x2, double s0)
 {
     return prismi_map(n->dev, op, PRISM_F32, 1, plane_of(n), y, x0, x1, x2, s0, 0);
 }
@@ -71,10 +79,12 @@ static int loss_of(struct naive *n, struct branch *b, double *out)
     const struct prism_ops *ops = n->dev->ops;
     double norm, sum;
     size_t pixels = plane_of(n);
-    PRISM_TRY(ops->reduce(n->dev, PRISM_REDUCE_SUM, PRISM_F32, 1, pixels, n->value, b->target, NULL));
+    PRISM_TRY(
+        ops->reduce(n->dev, PRISM_REDUCE_SUM, PRISM_F32, 1, pixels, n->value, b->target, NULL));
     PRISM_TRY(read_one(n, n->value, &norm));
     double weight = 1 / (norm + 1e-8 * (double)pixels);
-    PRISM_TRY(ops->reduce(n->dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1, pixels, n->value, b->m, b->target));
+    PRISM_TRY(
+        ops->reduce(n->dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1, pixels, n->value, b->m, b->target));
     PRISM_TRY(read_one(n, n->value, &sum));
     *out = sum * weight;
     PRISM_TRY(prismi_dev_put(n->dev, n->weight, PRISM_F32, &weight, 1));
@@ -101,8 +111,9 @@ static int adam(struct naive *n)
         size_t at = offset * sizeof(float);
         PRISM_TRY(prism_net_param(n->net, i, &p));
         PRISM_TRY(prism_net_gradient(n->net, i, n->grad + at));
-        const struct prism_map_args a = {
-            .y = {p.value, n->m + at, n->v + at}, .x = {n->grad + at, n->args}, .s = {0.9, 0.999, 1e-8}};
+        const struct prism_map_args a = {.y = {p.value, n->m + at, n->v + at},
+                                         .x = {n->grad + at, n->args},
+                                         .s = {0.9, 0.999, 1e-8}};
         PRISM_TRY(n->dev->ops->map(n->dev, PRISM_MAP_ADAM, PRISM_F32, 1, p.count, &a));
         offset += p.count;
     }
@@ -120,7 +131,8 @@ int naive_step(struct naive *n, double loss[2])
     PRISM_TRY(loss_of(n, &n->new, &loss[1]));
     PRISM_TRY(backward(n, &n->old));
     PRISM_TRY(backward(n, &n->new));
-    PRISM_TRY(prismi_map(n->dev, PRISM_MAP_AXPBY, PRISM_F32, 1, pixels, n->old.gx, n->old.gx, n->new.gx, 0, 1, 1));
+    PRISM_TRY(prismi_map(n->dev, PRISM_MAP_AXPBY, PRISM_F32, 1, pixels, n->old.gx, n->old.gx,
+                         n->new.gx, 0, 1, 1));
     PRISM_TRY(prism_net_backward(n->net, n->old.gx));
     PRISM_TRY(adam(n));
     return n->dev->ops->sync(n->dev);
@@ -163,15 +175,18 @@ int naive_sample(struct naive *n, int k)
     PRISM_TRY(put_mask(n, &n->new, mask));
     PRISM_TRY(put_mask(n, &n->old, n->first ? mask : n->covered));
     for (size_t i = 0; i < 2; i++)
-        PRISM_TRY(prismi_map(n->dev, PRISM_MAP_FILL, PRISM_F32, 1, total, i ? n->m : n->v, 0, 0, 0, 0, 0));
+        PRISM_TRY(prismi_map(n->dev, PRISM_MAP_FILL, PRISM_F32, 1, total, i ? n->m : n->v, 0, 0, 0,
+                             0, 0));
     PRISM_TRY(prism_net_forward(n->net, &x));
-    return n->dev->ops->copy(n->dev, n->x_prev, x, (size_t)n->w->obj * (size_t)n->w->obj * sizeof(float));
+    return n->dev->ops->copy(n->dev, n->x_prev, x,
+                             (size_t)n->w->obj * (size_t)n->w->obj * sizeof(float));
 }
 
 int naive_targets(struct naive *n)
 {
     size_t bytes = plane_of(n) * sizeof(float);
-    PRISM_TRY(prismi_dev_put(n->dev, n->object, PRISM_F32, n->w->truth, (size_t)n->w->obj * (size_t)n->w->obj));
+    PRISM_TRY(prismi_dev_put(n->dev, n->object, PRISM_F32, n->w->truth,
+                             (size_t)n->w->obj * (size_t)n->w->obj));
     PRISM_TRY(measure(n, &n->new, n->object));
     PRISM_TRY(n->dev->ops->copy(n->dev, n->new.target, n->new.m, bytes));
     PRISM_TRY(measure(n, &n->old, n->first ? n->object : n->x_prev));
@@ -232,7 +247,8 @@ static void declare_branch(struct naive *n, struct branch *b)
 
 static int allocate(struct naive *n)
 {
-    size_t image = (size_t)n->w->obj * (size_t)n->w->obj * sizeof(float), slab = prism_net_param_total(n->net) * sizeof(float);
+    size_t image = (size_t)n->w->obj * (size_t)n->w->obj * sizeof(float),
+           slab = prism_net_param_total(n->net) * sizeof(float);
     declare_branch(n, &n->old);
     declare_branch(n, &n->new);
     prismi_arena_add(&n->arena, plane_of(n) * sizeof(float), &n->plane);
@@ -255,7 +271,8 @@ static int allocate(struct naive *n)
 
 int naive_create(struct bench *b, const struct bench_workload *w, bool plain, struct naive **out)
 {
-    const struct prism_decoder_params dp = {.dtype = PRISM_F32, .store = PRISM_F32, .grid_size = w->grid, .obj_size = w->obj};
+    const struct prism_decoder_params dp = {
+        .dtype = PRISM_F32, .store = PRISM_F32, .grid_size = w->grid, .obj_size = w->obj};
     const struct prism_grid grid = {w->grid, w->grid, 1, 1, 1};
     struct prism_dev_params open = b->dev_params;
     int status;
@@ -267,8 +284,10 @@ int naive_create(struct bench *b, const struct bench_workload *w, bool plain, st
     PRISM_TRY_OUT(prism_dev_open(b->ctx, &open, &n->dev));
     PRISM_TRY_OUT(prism_decoder_create(n->dev, &dp, &n->net));
     PRISM_TRY_OUT(prism_net_init(n->net, w->seed));
-    PRISM_TRY_OUT(prism_propagator_create(n->dev, PRISM_FRAUNHOFER, &grid, 1, PRISM_CF32, &n->to_k));
-    PRISM_TRY_OUT(prism_propagator_create(n->dev, PRISM_FRAUNHOFER, &grid, -1, PRISM_CF32, &n->from_k));
+    PRISM_TRY_OUT(
+        prism_propagator_create(n->dev, PRISM_FRAUNHOFER, &grid, 1, PRISM_CF32, &n->to_k));
+    PRISM_TRY_OUT(
+        prism_propagator_create(n->dev, PRISM_FRAUNHOFER, &grid, -1, PRISM_CF32, &n->from_k));
     status = allocate(n);
 out:
     if (status)

@@ -1,4 +1,5 @@
-/* The operations a training step is made of, with the shapes that decoders give them. Transforms are in fft.c. */
+/* The operations a training step is made of, with the shapes that decoders give
+ * them. Transforms are in fft.c. */
 #include "bench.h"
 #include "nn/layer.h"
 
@@ -18,9 +19,11 @@ struct run {
     size_t n;
 };
 
-static int measure(struct bench *b, const char *name, int (*call)(void *), struct run *r, double bytes, double flops)
+static int measure(struct bench *b, const char *name, int (*call)(void *), struct run *r,
+                   double bytes, double flops)
 {
-    const struct bench_case c = {.name = name, .call = call, .arg = r, .cost = {.bytes = bytes, .flops = flops}};
+    const struct bench_case c = {
+        .name = name, .call = call, .arg = r, .cost = {.bytes = bytes, .flops = flops}};
     return bench_measure(b, &c);
 }
 
@@ -67,7 +70,8 @@ static int call_bwd_w(void *arg)
 }
 
 /* The three passes are one trilinear form: <gy, fwd> = <gx, x> = <gw, w>. */
-static int verify_conv(struct bench *b, struct run *r, const char *label, size_t nx, size_t nw, size_t ny)
+static int verify_conv(struct bench *b, struct run *r, const char *label, size_t nx, size_t nw,
+                       size_t ny)
 {
     double form[3], size[2];
     PRISM_TRY(call_fwd(r));
@@ -79,7 +83,8 @@ static int verify_conv(struct bench *b, struct run *r, const char *label, size_t
     PRISM_TRY(dot(r, r->m[3], r->m[3], ny, &size[0]));
     PRISM_TRY(dot(r, r->m[2], r->m[2], ny, &size[1]));
     double error = fmax(fabs(form[1] - form[0]), fabs(form[2] - form[0])) / sqrt(size[0] * size[1]);
-    bench_judge(b, label, error < 1e-5, "forward and both backward passes are one form within %.1e", error);
+    bench_judge(b, label, error < 1e-5, "forward and both backward passes are one form within %.1e",
+                error);
     return 0;
 }
 
@@ -90,11 +95,13 @@ static int run_conv(struct bench *b, const char *layer, const struct prism_conv_
         int (*call)(void *);
     } pass[3] = {{"fwd", call_fwd}, {"bwd_x", call_bwd_x}, {"bwd_w", call_bwd_w}};
     size_t oh = (size_t)prism_conv_out(d, d->h), ow = (size_t)prism_conv_out(d, d->w);
-    size_t nw = (size_t)(d->cin * d->cout * d->k * d->k), nx = (size_t)(d->cin * d->h * d->w), ny = (size_t)d->cout * oh * ow;
+    size_t nw = (size_t)(d->cin * d->cout * d->k * d->k), nx = (size_t)(d->cin * d->h * d->w),
+           ny = (size_t)d->cout * oh * ow;
     struct run r = {.dev = b->dev};
     char label[BENCH_NAME - 8], name[BENCH_NAME];
     int status;
-    snprintf(label, sizeof label, "conv %s %d-%d k%ds%dp%d %zux%zu", layer, d->cin, d->cout, d->k, d->stride, d->pad, oh, ow);
+    snprintf(label, sizeof label, "conv %s %d-%d k%ds%dp%d %zux%zu", layer, d->cin, d->cout, d->k,
+             d->stride, d->pad, oh, ow);
     if (b->only && !strstr(label, b->only))
         return 0;
     PRISM_TRY_OUT(b->dev->ops->conv_create(b->dev, d, &r.conv));
@@ -103,7 +110,8 @@ static int run_conv(struct bench *b, const char *layer, const struct prism_conv_
         PRISM_TRY_OUT(make(&r, i, sizes[i]));
     for (int i = 0; i < 3; i++) {
         snprintf(name, sizeof name, "%s %s", label, pass[i].name);
-        PRISM_TRY_OUT(measure(b, name, pass[i].call, &r, 4 * (double)(nx + nw + ny), 2 * (double)nw * (double)(oh * ow)));
+        PRISM_TRY_OUT(measure(b, name, pass[i].call, &r, 4 * (double)(nx + nw + ny),
+                              2 * (double)nw * (double)(oh * ow)));
     }
     status = verify_conv(b, &r, label, nx, nw, ny);
 out:
@@ -112,7 +120,8 @@ out:
     return status;
 }
 
-/* The convolutions of a decoder; a transposed one is the plan that runs from its output to its input. */
+/* The convolutions of a decoder; a transposed one is the plan that runs from
+ * its output to its input. */
 static int run_decoder(struct bench *b, int grid, int obj)
 {
     struct prism_dev *plan;
@@ -156,11 +165,13 @@ static int call_adam_outer(void *arg)
     return r->dev->ops->adam_outer(r->dev, &r->outer, NULL, &r->outer_args);
 }
 
-/* Weights, both moments, gradient; rates; with rows: the gradient is the outer product of [rows] and [cols]. */
+/* Weights, both moments, gradient; rates; with rows: the gradient is the outer
+ * product of [rows] and [cols]. */
 static int run_adam(struct bench *b, size_t rows, size_t cols)
 {
     const float rate[3] = {1e-6f, 1.f, 1.f};
-    struct run r = {.dev = b->dev, .n = rows * cols, .outer = {PRISM_F32, rows, cols, 0.9, 0.999, 1e-8}};
+    struct run r = {
+        .dev = b->dev, .n = rows * cols, .outer = {PRISM_F32, rows, cols, 0.9, 0.999, 1e-8}};
     char name[BENCH_NAME];
     double size;
     int status;
@@ -170,14 +181,22 @@ static int run_adam(struct bench *b, size_t rows, size_t cols)
     PRISM_TRY_OUT(make(&r, 5, rows + cols + PRISM_ADAM_OUTER_ROWS * cols));
     PRISM_TRY_OUT(b->dev->ops->write(b->dev, r.m[4], rate, sizeof rate));
     const struct prism_map_args square = {.y = {r.m[2]}, .x = {r.m[2], r.m[2]}, .s = {1}};
-    PRISM_TRY_OUT(b->dev->ops->map(b->dev, PRISM_MAP_MUL, PRISM_F32, 1, r.n, &square)); /* second moments >= 0 */
-    r.map = (struct prism_map_args){
-        .y = {r.m[0], r.m[1], r.m[2]}, .x = {r.m[3], r.m[4]}, .s = {0.9, 0.999, 1e-8}, .act = PRISM_ACT_NONE};
+    PRISM_TRY_OUT(b->dev->ops->map(b->dev, PRISM_MAP_MUL, PRISM_F32, 1, r.n,
+                                   &square)); /* second moments >= 0 */
+    r.map = (struct prism_map_args){.y = {r.m[0], r.m[1], r.m[2]},
+                                    .x = {r.m[3], r.m[4]},
+                                    .s = {0.9, 0.999, 1e-8},
+                                    .act = PRISM_ACT_NONE};
     snprintf(name, sizeof name, "adam %zu", r.n);
     PRISM_TRY_OUT(measure(b, name, call_adam, &r, 28 * (double)r.n, 0));
     prism_mem rest = r.m[5] + (rows + cols) * sizeof(float);
-    r.outer_args = (struct prism_adam_outer_args){
-        .p = r.m[0], .m = r.m[1], .v = r.m[2], .a = r.m[5], .b = r.m[5] + rows * sizeof(float), .step = r.m[4], .tmp = rest};
+    r.outer_args = (struct prism_adam_outer_args){.p = r.m[0],
+                                                  .m = r.m[1],
+                                                  .v = r.m[2],
+                                                  .a = r.m[5],
+                                                  .b = r.m[5] + rows * sizeof(float),
+                                                  .step = r.m[4],
+                                                  .tmp = rest};
     snprintf(name, sizeof name, "adam outer %zux%zu", rows, cols);
     PRISM_TRY_OUT(measure(b, name, call_adam_outer, &r, 24 * (double)r.n, 0));
     PRISM_TRY_OUT(dot(&r, r.m[0], r.m[0], r.n, &size));
@@ -213,9 +232,11 @@ static int run_norm(struct bench *b, size_t rows, size_t cols)
     for (size_t i = 0; i < 7; i++)
         vec[i] = r.m[3] + i * rows * sizeof(float);
     ones = r.m[4];
-    PRISM_TRY_OUT(prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, rows, vec[3], 0, 0, 0, 1, 0)); /* scale 1, shift 0 */
+    PRISM_TRY_OUT(prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, rows, vec[3], 0, 0, 0, 1,
+                             0)); /* scale 1, shift 0 */
     PRISM_TRY_OUT(prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, rows, vec[4], 0, 0, 0, 0, 0));
-    PRISM_TRY_OUT(prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, rows * cols, ones, 0, 0, 0, 1, 0));
+    PRISM_TRY_OUT(
+        prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, rows * cols, ones, 0, 0, 0, 1, 0));
     r.norm_args = (struct prism_norm_args){.x = r.m[0],
                                            .y = r.m[1],
                                            .gy = r.m[1],
@@ -229,7 +250,8 @@ static int run_norm(struct bench *b, size_t rows, size_t cols)
     PRISM_TRY_OUT(dot(&r, r.m[1], ones, rows * cols, &sum));
     PRISM_TRY_OUT(dot(&r, r.m[1], r.m[1], rows * cols, &power));
     snprintf(name, sizeof name, "norm %zux%zu", rows, cols);
-    bench_judge(b, name, fabs(sum / n) < 1e-4 && fabs(power / n - 1) < 1e-3, "mean %.1e, variance 1%+.1e", sum / n, power / n - 1);
+    bench_judge(b, name, fabs(sum / n) < 1e-4 && fabs(power / n - 1) < 1e-3,
+                "mean %.1e, variance 1%+.1e", sum / n, power / n - 1);
     r.norm.act = PRISM_ACT_RELU;
     snprintf(name, sizeof name, "norm %zux%zu fwd", rows, cols);
     PRISM_TRY_OUT(measure(b, name, call_norm_fwd, &r, 8 * n, 0));

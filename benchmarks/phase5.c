@@ -1,6 +1,7 @@
-/* Source document B: 100 samples of one step each, object 128 on a grid of 512, apertures of 20 pixels on a Fermat spiral.
- * `baseline` is the naive way on a device with general methods only, `optimized` a session of the library; both on the same backend
- * and data. */
+/* Source document B: 100 samples of one step each, object 128 on a grid of 512,
+ * apertures of 20 pixels on a Fermat spiral. `baseline` is the naive way on a
+ * device with general methods only, `optimized` a session of the library; both
+ * on the same backend and data. */
 #include "bench.h"
 #include "draw/svg.h"
 #include "prismrec/metrics.h"
@@ -13,8 +14,9 @@ enum { RUNS = 5 };
 
 /* One way to do the workload. */
 struct way {
-    double *runs;        /* [RUNS,n_samples] */
-    double *ms;          /* [n_samples], in order: of the run being done, then of the one whose total is the median */
+    double *runs; /* [RUNS,n_samples] */
+    double *ms; /* [n_samples], in order: of the run being done, then of the one whose total is the
+                   median */
     double *image;       /* [O,O] of the last run */
     double total_ms;     /* of ms */
     double spread, psnr; /* standard deviation of the runs' medians in percent; dB */
@@ -115,7 +117,8 @@ static void add(struct bench *b, const char *way, const char *name, double value
 }
 
 /* The sorted times go into the results, way->ms keeps the order. */
-static int results(struct bench *b, const struct bench_workload *w, struct way *way, const char *which, double peak_mib)
+static int results(struct bench *b, const struct bench_workload *w, struct way *way,
+                   const char *which, double peak_mib)
 {
     size_t pixels = (size_t)w->obj * (size_t)w->obj;
     char name[BENCH_NAME], report[64];
@@ -157,7 +160,8 @@ static int optimized(struct bench *b, const struct bench_workload *w, struct way
     PRISM_TRY(repeat(b, w, way, session_run));
     PRISM_TRY(results(b, w, way, "optimized", bench_rss_peak_mib()));
     bench_judge(b, "phase5/optimized/reads", way->cache.misses == (uint64_t)w->n_samples,
-                "%llu hits: a session reads each of the %d distinct samples once, so that a cache has nothing to hit here",
+                "%llu hits: a session reads each of the %d distinct samples once, so that a cache "
+                "has nothing to hit here",
                 (unsigned long long)way->cache.hits, w->n_samples);
     return bench_report(b, "phase5_optimized_performance", "phase5_optimized_performance", mark);
 }
@@ -177,7 +181,8 @@ static double correlation(const double *x, const double *y, size_t n)
     return xy / sqrt(xx * yy);
 }
 
-static int plot(struct bench *b, const struct bench_workload *w, const struct way *slow, const struct way *fast)
+static int plot(struct bench *b, const struct bench_workload *w, const struct way *slow,
+                const struct way *fast)
 {
     double *x = malloc((size_t)w->n_samples * sizeof *x);
     if (!x)
@@ -186,8 +191,12 @@ static int plot(struct bench *b, const struct bench_workload *w, const struct wa
         x[i] = i;
     const struct prismi_svg_series lines[] = {{"baseline", x, slow->ms, (size_t)w->n_samples},
                                               {"optimized", x, fast->ms, (size_t)w->n_samples}};
-    const struct prismi_svg_panel panel = {
-        .title = "time of each sample", .x_label = "sample", .y_label = "ms", .log_y = true, .series = lines, .n_series = 2};
+    const struct prismi_svg_panel panel = {.title = "time of each sample",
+                                           .x_label = "sample",
+                                           .y_label = "ms",
+                                           .log_y = true,
+                                           .series = lines,
+                                           .n_series = 2};
     int status = bench_plot(b, "phase5_comparison", "Phase 5", &panel, 1);
     free(x);
     return status;
@@ -199,9 +208,11 @@ static double psnr_gap(const struct bench_workload *w, const double *x, const do
     return fabs(prism_psnr_db(x, w->truth, pixels) - prism_psnr_db(y, w->truth, pixels));
 }
 
-/* The naive way from the session's own weights at every sample: the same losses through two steps, and as good a picture. The two
- * runs above cannot be compared so: Adam's first step moves every weight by the same length, whatever its gradient, and so makes
- * differences in the last bits grow from sample to sample. */
+/* The naive way from the session's own weights at every sample: the same losses
+ * through two steps, and as good a picture. The two runs above cannot be
+ * compared so: Adam's first step moves every weight by the same length,
+ * whatever its gradient, and so makes differences in the last bits grow from
+ * sample to sample. */
 static int verify(struct bench *b, const struct bench_workload *whole)
 {
     struct bench_workload w = *whole;
@@ -238,10 +249,13 @@ static int verify(struct bench *b, const struct bench_workload *whole)
         PRISM_TRY_OUT(prism_session_result(s, image + pixels));
         gap = fmax(gap, psnr_gap(&w, image, image + pixels));
     }
-    bench_add_fact(b, "phase5/psnr-change", gap, "dB between the pictures of either way, from the same weights");
-    bench_judge(b, "phase5/psnr", gap <= 0.1, "%d samples from the same weights: PSNR within %.2g dB; at most 0.1", w.n_samples,
+    bench_add_fact(b, "phase5/psnr-change", gap,
+                   "dB between the pictures of either way, from the same weights");
+    bench_judge(b, "phase5/psnr", gap <= 0.1,
+                "%d samples from the same weights: PSNR within %.2g dB; at most 0.1", w.n_samples,
                 gap);
-    bench_judge(b, "phase5/losses", error < 1e-3, "%d samples x 2 steps from the same weights: both losses agree within %.1e",
+    bench_judge(b, "phase5/losses", error < 1e-3,
+                "%d samples x 2 steps from the same weights: both losses agree within %.1e",
                 w.n_samples, error);
 out:
     free(image);
@@ -251,42 +265,49 @@ out:
     return status;
 }
 
-/* How much of the gain is the arrangement's: the naive one on the library's own kernels, once. */
+/* How much of the gain is the arrangement's: the naive one on the library's own
+ * kernels, once. */
 static int arrangement(struct bench *b, const struct bench_workload *w, const struct way *fast)
 {
     size_t pixels = (size_t)w->obj * (size_t)w->obj, n = (size_t)w->n_samples;
     double *memory = malloc((pixels + n) * sizeof *memory), total = 0;
     struct way way = {.image = memory, .ms = memory + pixels};
-    int status = memory ? naive_on(b, w, false, &way) : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %zu times", n);
+    int status = memory ? naive_on(b, w, false, &way)
+                        : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %zu times", n);
     for (size_t k = 0; k < n && !status; k++)
         total += way.ms[k];
     free(memory);
     PRISM_TRY(status);
-    bench_add_fact(b, "phase5/arrangement", total / fast->total_ms, "times, the naive arrangement on the library's own kernels");
+    bench_add_fact(b, "phase5/arrangement", total / fast->total_ms,
+                   "times, the naive arrangement on the library's own kernels");
     return 0;
 }
 
-static int compare(struct bench *b, const struct bench_workload *w, const struct way *slow, const struct way *fast)
+static int compare(struct bench *b, const struct bench_workload *w, const struct way *slow,
+                   const struct way *fast)
 {
     struct bench_mark mark = bench_mark(b);
     double gain = slow->total_ms / fast->total_ms;
     double alike = correlation(slow->image, fast->image, (size_t)w->obj * (size_t)w->obj);
-    bench_print(b, "\nphase 5, both ways: %d samples x %d steps, object %d on %d, apertures of radius %d, Fermat, seed %llu\n",
+    bench_print(b,
+                "\nphase 5, both ways: %d samples x %d steps, object %d on %d, apertures of radius "
+                "%d, Fermat, seed %llu\n",
                 w->n_samples, w->n_epochs, w->obj, w->grid, w->radius, (unsigned long long)w->seed);
     bench_add_fact(b, "phase5/speed-up", gain, "times");
     PRISM_TRY(arrangement(b, w, fast));
     bench_add_fact(b, "phase5/correlation", alike, "of the two reconstructions");
     PRISM_TRY(verify(b, w));
     if (bench_standard(b)) /* the document's own workload */
-        bench_judge(
-            b, "phase5/target", gain >= 5,
-            "%.2f times the speed of the naive way on general kernels, which the target of 5 is for; %.2f on the library's own",
-            gain, bench_fact_of(b, "phase5/arrangement"));
+        bench_judge(b, "phase5/target", gain >= 5,
+                    "%.2f times the speed of the naive way on general kernels, which the target of "
+                    "5 is for; %.2f on the library's own",
+                    gain, bench_fact_of(b, "phase5/arrangement"));
     PRISM_TRY(plot(b, w, slow, fast));
     return bench_report(b, "phase5_comparison", "phase5_comparison_report", mark);
 }
 
-static int parts(struct bench *b, const char *part, const struct bench_workload *w, struct way *slow, struct way *fast)
+static int parts(struct bench *b, const char *part, const struct bench_workload *w,
+                 struct way *slow, struct way *fast)
 {
     bool all = !strcmp(part, "all"), both = all || !strcmp(part, "compare");
     if (both || !strcmp(part, "baseline"))
@@ -305,9 +326,11 @@ int bench_phase5(struct bench *b)
     const char *part = b->part;
     struct bench_mark mark = bench_mark(b);
     struct bench_workload w;
-    int grid = 512, obj = 128, n = b->n_samples ? b->n_samples : 100, epochs = b->n_epochs ? b->n_epochs : 1;
+    int grid = 512, obj = 128, n = b->n_samples ? b->n_samples : 100,
+        epochs = b->n_epochs ? b->n_epochs : 1;
     if (b->sizes && sscanf(b->sizes, "%d/%d", &grid, &obj) != 2)
-        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128", b->sizes);
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128",
+                          b->sizes);
     int status = bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12, n, epochs, &w);
     size_t pixels = (size_t)obj * (size_t)obj, count = (size_t)w.n_samples;
     double *memory = status ? NULL : calloc(2 * (pixels + RUNS * count), sizeof *memory);
@@ -321,6 +344,7 @@ int bench_phase5(struct bench *b)
     free(memory);
     bench_workload_release(&w);
     if (!status && !strcmp(part, "all") && b->output)
-        status = bench_write_text(b, "phase5_master_summary.txt", b->text.text ? b->text.text + mark.text : "");
+        status = bench_write_text(b, "phase5_master_summary.txt",
+                                  b->text.text ? b->text.text + mark.text : "");
     return status;
 }

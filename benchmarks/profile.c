@@ -1,5 +1,6 @@
-/* Where the time goes: the library's own profile of document B's workload with 20 samples, waiting after every call, with the files
- * that the document names. */
+/* Where the time goes: the library's own profile of document B's workload
+ * with 20 samples, waiting after every call, with the files that the
+ * document names. */
 #include "program/profile.h"
 #include "bench.h"
 
@@ -15,13 +16,15 @@ static int print_kinds(struct bench *b, const struct profile *p)
     double total = 0;
     for (int i = 0; i < p->n_kinds; i++)
         total += p->kinds[i].self_s;
-    bench_print(b, "%-36s %10s %10s %10s %7s\n", "by kind, of all samples", "calls", "ms", "us a call", "share");
+    bench_print(b, "%-36s %10s %10s %10s %7s\n", "by kind, of all samples", "calls", "ms",
+                "us a call", "share");
     for (int i = 0; i < p->n_kinds; i++) {
         const struct profile_kind *k = &p->kinds[i];
         bench_print(b, "%-36s %10.0f %10.3f %10.2f %6.1f%%\n", k->name, k->count, 1e3 * k->self_s,
                     k->count > 0 ? 1e6 * k->self_s / k->count : 0, 100 * k->self_s / total);
     }
-    return bench_write_text(b, "profiling/cpu_time_summary.txt", b->text.failed ? "" : b->text.text + mark.text);
+    return bench_write_text(b, "profiling/cpu_time_summary.txt",
+                            b->text.failed ? "" : b->text.text + mark.text);
 }
 
 static int print_memory(struct bench *b, const struct profile *p)
@@ -29,11 +32,13 @@ static int print_memory(struct bench *b, const struct profile *p)
     struct bench_mark mark = bench_mark(b);
     bench_print(b, "%-36s %14s %14s\n", "memory of the device", "bytes", "at most");
     for (int i = 0; i < p->n_memory; i++)
-        bench_print(b, "%-36s %14.0f %14.0f\n", p->memory[i].owner, p->memory[i].bytes, p->memory[i].peak_bytes);
+        bench_print(b, "%-36s %14.0f %14.0f\n", p->memory[i].owner, p->memory[i].bytes,
+                    p->memory[i].peak_bytes);
     bench_print(b, "%-36s %14.0f %14.0f\n", "all", p->device_bytes, p->device_peak_bytes);
-    PRISM_TRY(bench_write_text(b, "profiling/cuda_memory_summary.txt", b->text.failed ? "" : b->text.text + mark.text));
-    bench_judge(b, "profile/growth", p->step_growth_bytes == 0, "%.0f bytes of device memory more after %d samples",
-                p->step_growth_bytes, SAMPLES);
+    PRISM_TRY(bench_write_text(b, "profiling/cuda_memory_summary.txt",
+                               b->text.failed ? "" : b->text.text + mark.text));
+    bench_judge(b, "profile/growth", p->step_growth_bytes == 0,
+                "%.0f bytes of device memory more after %d samples", p->step_growth_bytes, SAMPLES);
     return 0;
 }
 
@@ -53,8 +58,10 @@ static int write_breakdown(struct bench *b, const struct profile *p)
     return profile_write_folded(b->ctx, p, path);
 }
 
-/* Through a file, as the forms are made from what is read from one: <output>/profiling/profile.json, else a temporary one. */
-static int read_back(struct bench *b, struct prism_dev *dev, const struct prism_profile_info *info, struct profile *out)
+/* Through a file, as the forms are made from what is read from one:
+ * <output>/profiling/profile.json, else a temporary one. */
+static int read_back(struct bench *b, struct prism_dev *dev, const struct prism_profile_info *info,
+                     struct profile *out)
 {
     char dir[512], path[1024];
     uint8_t *text;
@@ -93,7 +100,9 @@ static int report(struct bench *b, struct prism_dev *dev)
     if (!status && b->output)
         status = write_breakdown(b, &p);
     profile_release(&p);
-    return status ? status : bench_report(b, "profiling/profiling_summary", "profiling/profiling_summary", mark);
+    return status ? status
+                  : bench_report(b, "profiling/profiling_summary", "profiling/profiling_summary",
+                                 mark);
 }
 
 int bench_profile(struct bench *b)
@@ -106,9 +115,11 @@ int bench_profile(struct bench *b)
     struct prism_session *session = NULL;
     int grid = 512, obj = 128, status;
     if (b->sizes && sscanf(b->sizes, "%d/%d", &grid, &obj) != 2)
-        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128", b->sizes);
+        return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128",
+                          b->sizes);
     params.profile = &whole;
-    PRISM_TRY_OUT(bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12, SAMPLES, 1, &w));
+    PRISM_TRY_OUT(
+        bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12, SAMPLES, 1, &w));
     struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
     PRISM_TRY_OUT(prism_dev_open(b->ctx, &params, &dev));
     PRISM_TRY_OUT(bench_workload_dataset(dev, &w, &ds));

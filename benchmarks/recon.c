@@ -11,11 +11,13 @@ struct goal {
 static bool go_on(void *user, const struct prism_progress *at)
 {
     const struct goal *goal = user;
-    bool looked = at->phase == PRISM_PHASE_FIT && at->phase_step > PRISMI_CHECK_EVERY; /* before, it is the initialisation's loss */
+    bool looked = at->phase == PRISM_PHASE_FIT &&
+                  at->phase_step > PRISMI_CHECK_EVERY; /* before, it is the initialisation's loss */
     return !(looked && at->loss < goal->loss);
 }
 
-static int reconstruct(struct bench *b, const struct bench_workload *w, double goal_loss, struct prism_progress *at)
+static int reconstruct(struct bench *b, const struct bench_workload *w, double goal_loss,
+                       struct prism_progress *at)
 {
     struct goal goal = {goal_loss};
     struct prism_recon_params p;
@@ -50,7 +52,8 @@ static int run_size(struct bench *b, int grid, int obj)
     snprintf(name, sizeof name, "recon/%d/%d", grid, obj);
     if (!bench_wanted(b, name))
         return 0;
-    int status = bench_workload_create(b, grid, obj, grid / 12, b->n_samples ? b->n_samples : 60, 1, &w);
+    int status =
+        bench_workload_create(b, grid, obj, grid / 12, b->n_samples ? b->n_samples : 60, 1, &w);
     for (int i = 0; i < RUNS && !status; i++) {
         double start = bench_now_ms();
         status = reconstruct(b, &w, goal, &at);
@@ -59,8 +62,8 @@ static int run_size(struct bench *b, int grid, int obj)
     if (!status)
         status = bench_add_times(b, name, ms, RUNS);
     if (!status) {
-        bench_judge(b, name, at.loss < goal, "loss %.4g after %lld steps; the goal is %g within %d", at.loss, (long long)at.step,
-                    goal, STEPS_MAX);
+        bench_judge(b, name, at.loss < goal, "loss %.4g after %lld steps; the goal is %g within %d",
+                    at.loss, (long long)at.step, goal, STEPS_MAX);
         snprintf(fact, sizeof fact, "%s/ssim", name);
         bench_add_fact(b, fact, at.ssim, "");
     }

@@ -28,7 +28,8 @@ void bench_print(struct bench *b, const char *fmt, ...)
 
 void bench_heading(struct bench *b, const char *title)
 {
-    bench_print(b, "\n%-36s %6s %10s %10s %10s %10s %8s\n", title, "n", "first ms", "min ms", "median ms", "p95 ms", "roof");
+    bench_print(b, "\n%-36s %6s %10s %10s %10s %10s %8s\n", title, "n", "first ms", "min ms",
+                "median ms", "p95 ms", "roof");
 }
 
 /* ---- facts and verdicts ---- */
@@ -112,7 +113,8 @@ static void context(const struct bench *b, struct prismi_json_out *j)
     prismi_json_string(j, "cpu_model", cpu);
     prismi_json_string(j, "library_version", prism_version());
     prismi_json_string(j, "git_version", git);
-    prismi_json_string(j, "library_build_type", strstr(PRISMI_BUILD_OPTIONS, "buildtype=debug") ? "debug" : "release");
+    prismi_json_string(j, "library_build_type",
+                       strstr(PRISMI_BUILD_OPTIONS, "buildtype=debug") ? "debug" : "release");
     prismi_json_string(j, "build", PRISMI_BUILD_OPTIONS);
     prismi_json_string(j, "backend", prism_dev_backend(b->dev));
     prismi_json_string(j, "device", b->dev->caps.device);
@@ -208,8 +210,11 @@ int bench_place(struct bench *b, const char *name, const char *suffix, char *out
 int bench_scratch(struct bench *b, char *dir, size_t n)
 {
     const char *top = getenv("TMPDIR");
-    if (snprintf(dir, n, "%s/prism-bench-XXXXXX", top && *top ? top : "/tmp") >= (int)n || !mkdtemp(dir))
-        return PRISM_FAIL(b->ctx, PRISM_EIO, "cannot make a folder in %s; TMPDIR can name another one", top && *top ? top : "/tmp");
+    if (snprintf(dir, n, "%s/prism-bench-XXXXXX", top && *top ? top : "/tmp") >= (int)n ||
+        !mkdtemp(dir))
+        return PRISM_FAIL(b->ctx, PRISM_EIO,
+                          "cannot make a folder in %s; TMPDIR can name another one",
+                          top && *top ? top : "/tmp");
     return 0;
 }
 
@@ -221,7 +226,8 @@ int bench_report(struct bench *b, const char *json, const char *text, struct ben
     PRISM_TRY(bench_place(b, json, ".json", path, sizeof path));
     PRISM_TRY(bench_write_json(b, path, since));
     PRISM_TRY(bench_place(b, text, ".txt", path, sizeof path));
-    return prismi_file_text(b->ctx, path, b->text.failed || !b->text.text ? NULL : b->text.text + since.text);
+    return prismi_file_text(b->ctx, path,
+                            b->text.failed || !b->text.text ? NULL : b->text.text + since.text);
 }
 
 int bench_write_text(struct bench *b, const char *name, const char *text)
@@ -233,7 +239,8 @@ int bench_write_text(struct bench *b, const char *name, const char *text)
     return prismi_file_text(b->ctx, path, text);
 }
 
-int bench_plot(struct bench *b, const char *name, const char *title, const struct prismi_svg_panel *panels, int n)
+int bench_plot(struct bench *b, const char *name, const char *title,
+               const struct prismi_svg_panel *panels, int n)
 {
     char path[1024];
     if (!b->output)

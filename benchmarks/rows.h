@@ -1,4 +1,5 @@
-/* The rows of the documents' table: what is asked, and the answer to a number. */
+/* The rows of the documents' table: what is asked, and the answer to a
+ * number. */
 #ifndef PRISM_BENCH_ROWS_H
 #define PRISM_BENCH_ROWS_H
 

@@ -1,10 +1,13 @@
-/* One training step as the original defines it: network forward, measurement through the union mask and the new aperture,
- * normalised L1, backward, Adam, both losses read back. A session's own step: replayed where the device can. */
+/* One training step as the original defines it: network forward, measurement
+ * through the union mask and the new aperture, normalised L1, backward,
+ * Adam, both losses read back. A session's own step: replayed where the
+ * device can. */
 #include "bench.h"
 
 #include <math.h>
 
-/* The naive way on the same weights and data must see the same losses, before the first update and after it. */
+/* The naive way on the same weights and data must see the same losses, before
+ * the first update and after it. */
 static int verify(struct bench *b, const struct bench_workload *w, const double loss[2])
 {
     struct naive *naive = NULL;
@@ -20,7 +23,8 @@ static int verify(struct bench *b, const struct bench_workload *w, const double 
     }
     snprintf(name, sizeof name, "step/%d/%d/losses", w->grid, w->obj);
     bench_judge(b, name, error < (b->precision == PRISM_PRECISION_FP32 ? 1e-3 : 5e-2),
-                "losses %.6g, %.6g of two steps are the naive step's within %.1e", loss[0], loss[1], error);
+                "losses %.6g, %.6g of two steps are the naive step's within %.1e", loss[0], loss[1],
+                error);
 out:
     naive_destroy(&naive);
     return status;
@@ -40,11 +44,13 @@ static int run_size(struct bench *b, int grid, int obj)
     char name[BENCH_NAME];
     double loss[2];
     bool plain = b->precision == PRISM_PRECISION_FP32;
-    snprintf(name, sizeof name, "step/%d/%d%s%s", grid, obj, plain ? "" : "/", plain ? "" : cli_get(b->cli, "precision"));
+    snprintf(name, sizeof name, "step/%d/%d%s%s", grid, obj, plain ? "" : "/",
+             plain ? "" : cli_get(b->cli, "precision"));
     struct bench_case c = {.name = name, .call = one_step};
     if (!bench_wanted(b, name))
         return 0;
-    int status = bench_workload_create(b, grid, obj, grid / 12, 2, 1000000, &w); /* stays within one sample */
+    int status = bench_workload_create(b, grid, obj, grid / 12, 2, 1000000,
+                                       &w); /* stays within one sample */
     if (status)
         goto out;
     struct prism_recon_params p = bench_workload_params(&w, b->precision);

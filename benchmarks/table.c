@@ -1,4 +1,5 @@
-/* The documents' numbers and ours beside each other: a table in Markdown, and its verdict. */
+/* The documents' numbers and ours beside each other: a table in Markdown, and
+ * its verdict. */
 #include "bench.h"
 #include "rows.h"
 
@@ -64,14 +65,16 @@ static void judge(struct bench *b)
         enum bench_answer a = bench_row_answer(r, ours);
         count[a]++;
         if (a == BENCH_MISSED)
-            bench_print(b, "missed: %s %s: %.4g, %s %.4g\n", r->id, r->what, ours, r->rule == AT_LEAST ? "at least" : "at most",
-                        r->limit);
+            bench_print(b, "missed: %s %s: %.4g, %s %.4g\n", r->id, r->what, ours,
+                        r->rule == AT_LEAST ? "at least" : "at most", r->limit);
         if (a == BENCH_OWED || a == BENCH_OWED_MET)
             bench_print(b, "%s: %s %s: %.4g, %s %.4g\n", bench_answer_name(a), r->id, r->what, ours,
                         r->rule == AT_LEAST ? "at least" : "at most", r->limit);
     }
-    bench_judge(b, "table/rows", !count[BENCH_MISSED], "%d met, %d missed, %d owed, %d owed but met here, %d not measured here",
-                count[BENCH_MET], count[BENCH_MISSED], count[BENCH_OWED], count[BENCH_OWED_MET], count[BENCH_OPEN]);
+    bench_judge(b, "table/rows", !count[BENCH_MISSED],
+                "%d met, %d missed, %d owed, %d owed but met here, %d not measured here",
+                count[BENCH_MET], count[BENCH_MISSED], count[BENCH_OWED], count[BENCH_OWED_MET],
+                count[BENCH_OPEN]);
 }
 
 /* Line by line: what prints takes lines of a bounded length. */
@@ -92,10 +95,12 @@ int bench_table(struct bench *b)
     b->part = "all";
     PRISM_TRY(bench_phase5(b));
     PRISM_TRY(bench_amp(b));
-    prismi_text_add(&t, "| row | what | document | ours | required | |\n|---|---|---|---|---|---|\n");
+    prismi_text_add(&t,
+                    "| row | what | document | ours | required | |\n|---|---|---|---|---|---|\n");
     for (int i = 0; i < bench_n_rows; i++)
         write_row(&t, b, &bench_rows[i]);
-    int status = t.failed ? PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for a table") : bench_write_text(b, "table.md", t.text);
+    int status = t.failed ? PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for a table")
+                          : bench_write_text(b, "table.md", t.text);
     if (!status)
         print_lines(b, t.text);
     if (!status && bench_standard(b))

@@ -1,5 +1,6 @@
-/* A device's table with counting entries in front of the memory group. Memory is counted exactly, not sampled: growth of 0 bytes
- * means that no byte was asked for and kept. */
+/* A device's table with counting entries in front of the memory group. Memory
+ * is counted exactly, not sampled: growth of 0 bytes means that no byte was
+ * asked for and kept. */
 #include "bench.h"
 
 #include <malloc.h>

@@ -25,15 +25,16 @@ static inline struct prism_ctx *support_ctx(void)
     return ctx;
 }
 
-/* Exit status of a suite whose backend would not open: 77 with the reason, or 1 where the comma-separated list
- * PRISMREC_TEST_REQUIRE names it. */
+/* Exit status of a suite whose backend would not open: 77 with the reason, or 1
+ * where the comma-separated list PRISMREC_TEST_REQUIRE names it. */
 static inline int support_missing(const struct prism_ctx *ctx, const char *backend)
 {
     const char *list = getenv("PRISMREC_TEST_REQUIRE"), *at = list;
     size_t n = strlen(backend);
     while (at && (at = strstr(at, backend))) {
         if ((at == list || at[-1] == ',') && (!at[n] || at[n] == ',')) {
-            printf("Bail out! PRISMREC_TEST_REQUIRE asks for %s: %s\n", backend, prism_ctx_error(ctx)->text);
+            printf("Bail out! PRISMREC_TEST_REQUIRE asks for %s: %s\n", backend,
+                   prism_ctx_error(ctx)->text);
             return 1;
         }
         at += n;
@@ -42,8 +43,9 @@ static inline int support_missing(const struct prism_ctx *ctx, const char *backe
     return 77;
 }
 
-/* Path of a file of the shared folder that lies beside some checkouts, PRISM_SHARED; false, and the reason for a skip printed,
- * where there is none. */
+/* Path of a file of the shared folder that lies beside some checkouts,
+ * PRISM_SHARED; false, and the reason for a skip printed, where there is
+ * none. */
 static inline bool support_shared(const char *name, char *out, size_t n)
 {
     const char *shared = getenv("PRISM_SHARED");

@@ -1,7 +1,8 @@
 /* PRISM: status codes, log levels, element types, version.
  *
- * Every fallible function returns int: 0, or one of the negative PRISM_E* below. The sentence that explains it is in the context:
- * prism_ctx_error(). The library never aborts, exits or prints. */
+ * Every fallible function returns int: 0, or one of the negative PRISM_E*
+ * below. The sentence that explains it is in the context: prism_ctx_error().
+ * The library never aborts, exits or prints. */
 #ifndef PRISMREC_BASE_H
 #define PRISMREC_BASE_H
 
@@ -27,7 +28,8 @@ extern "C" {
 
 enum prism_status {
     PRISM_OK = 0,
-    PRISM_EINVAL = -1,    /* an argument, configuration value or file content breaks its stated contract; nothing changed */
+    PRISM_EINVAL = -1,    /* an argument, configuration value or file content breaks its stated
+                             contract; nothing changed */
     PRISM_ENOMEM = -2,    /* host or device memory is exhausted; nothing changed */
     PRISM_ENOTSUP = -3,   /* valid, but this build or device cannot do it */
     PRISM_EIO = -4,       /* the operating system refused a read or write */
@@ -38,12 +40,19 @@ enum prism_status {
     PRISM_EDIVERGED = -9  /* a loss became NaN or infinite; the last good state is kept */
 };
 
-enum prism_log_level { PRISM_LOG_ERROR, PRISM_LOG_WARN, PRISM_LOG_INFO, PRISM_LOG_DEBUG, PRISM_LOG_TRACE };
+enum prism_log_level {
+    PRISM_LOG_ERROR,
+    PRISM_LOG_WARN,
+    PRISM_LOG_INFO,
+    PRISM_LOG_DEBUG,
+    PRISM_LOG_TRACE
+};
 
 /* "0.2.0".  Thread-safety: safe. */
 PRISM_API const char *prism_version(void);
 
-/* Name of a status code, e.g. "PRISM_EINVAL". Never NULL.  Thread-safety: safe. */
+/* Name of a status code, e.g. "PRISM_EINVAL". Never NULL.  Thread-safety:
+ * safe. */
 PRISM_API const char *prism_status_name(int status);
 
 #ifdef __cplusplus

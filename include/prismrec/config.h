@@ -1,4 +1,5 @@
-/* PRISM: configuration: one table of keys drives the YAML reader, --set, validation, `prism keys` and the documentation. */
+/* PRISM: configuration: one table of keys drives the YAML reader, --set,
+ * validation, `prism keys` and the documentation. */
 #ifndef PRISMREC_CONFIG_H
 #define PRISMREC_CONFIG_H
 
@@ -10,12 +11,14 @@ extern "C" {
 
 #define PRISM_PATH_MAX 1024
 
-/* Every setting of a run. Plain data; filled by prism_config_default() and the functions below. */
+/* Every setting of a run. Plain data; filled by prism_config_default() and the
+ * functions below. */
 struct prism_config {
     char name[128], comment[512];
     struct {
         char input[PRISM_PATH_MAX]; /* a file, or a built-in object's name */
-        char data[PRISM_PATH_MAX];  /* a file of measurements of an unknown object, in the place of input; empty: none */
+        char data[PRISM_PATH_MAX];  /* a file of measurements of an unknown object, in the place of
+                                       input; empty: none */
         int obj_size;               /* 0 = from physics */
         bool invert;
     } image;
@@ -25,7 +28,8 @@ struct prism_config {
         double sample_diameter; /* px; 0 = from physics */
         double inner_diameter;  /* px; annulus, obscured */
     } telescope;
-    struct prism_dataset_params data; /* image.image_size and telescope.*; object, radii and seed follow from other settings */
+    struct prism_dataset_params data; /* image.image_size and telescope.*; object, radii and seed
+                                         follow from other settings */
     struct {
         double wavelength, dxf, obj_diameter, obj_distance; /* m; 0 = the named object's */
         char obj_name[32];                                  /* "none" = only the numbers above */
@@ -44,7 +48,8 @@ struct prism_config {
     struct {
         double checkpoint_seconds; /* 0 = none by the clock */
         int checkpoint_every;      /* steps, 0 = none by steps */
-        int metrics_every;         /* steps between lines of metrics.jsonl; the same number as recon.metrics_every */
+        int metrics_every;         /* steps between lines of metrics.jsonl; the same number as
+                                      recon.metrics_every */
     } output;
 };
 
@@ -57,7 +62,8 @@ enum prism_key_type {
     PRISM_KEY_ENUM,     /* enum, index into choices */
     PRISM_KEY_BOOL_NOT, /* bool that says the opposite of the key: use_bn is stored as no_norm */
     PRISM_KEY_INT_LIST, /* int[], zeros after the last: "64,32,16,1" or a YAML list */
-    PRISM_KEY_WEIGHTS   /* double[], a weight per choice: "l1" or "0.7*l1+0.3*ssim", summing to 1 within 0.01 */
+    PRISM_KEY_WEIGHTS   /* double[], a weight per choice: "l1" or "0.7*l1+0.3*ssim", summing to 1
+                           within 0.01 */
 };
 
 /* One setting. Static data. */
@@ -65,35 +71,44 @@ struct prism_config_key {
     const char *key; /* "section.name" or "name" */
     enum prism_key_type type;
     size_t offset, size; /* of the field in struct prism_config, bytes */
-    double min, max;     /* numbers and list entries: inclusive range; INT_MAX and DBL_MAX mean no limit */
+    double min,
+        max; /* numbers and list entries: inclusive range; INT_MAX and DBL_MAX mean no limit */
     bool exclusive_min;
     const char *def;            /* default, as one would write it */
     const char *const *choices; /* names, NULL-terminated (enums: in enum order), or NULL */
     const char *unit, *doc;     /* unit may be "" */
 };
 PRISM_API const struct prism_config_key *prism_config_keys(size_t *n);
-/* The key of a parameter of the library, e.g. "training.loss_type" of "training.loss_weights", or NULL: for
- * prism_ctx_params.spell. */
+/* The key of a parameter of the library, e.g. "training.loss_type" of
+ * "training.loss_weights", or NULL: for prism_ctx_params.spell. */
 PRISM_API const char *prism_config_spell(const char *name);
 
-/* A configuration with the source of every value. Thread-safety: one thread at a time. */
+/* A configuration with the source of every value. Thread-safety: one thread at
+ * a time. */
 struct prism_config_set;
-PRISM_API int prism_config_set_create(struct prism_ctx *ctx, struct prism_config_set **out); /* defaults */
+PRISM_API int prism_config_set_create(struct prism_ctx *ctx,
+                                      struct prism_config_set **out); /* defaults */
 PRISM_API void prism_config_set_destroy(struct prism_config_set **set);
 
-/* Each overrides what came before. Errors are PRISM_EINVAL or PRISM_EPARSE with file:line:column (or the option's text), the value,
- * what is allowed and, for an unknown key, the nearest one. Unchanged on failure. */
-/* PRISM_EIO for a file that cannot be read, PRISM_ENOTSUP in a build without libyaml. */
+/* Each overrides what came before. Errors are PRISM_EINVAL or PRISM_EPARSE with
+ * file:line:column (or the option's text), the value, what is allowed and, for
+ * an unknown key, the nearest one. Unchanged on failure. */
+/* PRISM_EIO for a file that cannot be read, PRISM_ENOTSUP in a build without
+ * libyaml. */
 PRISM_API int prism_config_load_yaml(struct prism_config_set *set, const char *path);
 PRISM_API int prism_config_load_preset(struct prism_config_set *set, const char *name);
-/* "section.key=value"; the section may be left out, '-' may stand for '_'. source: how the user said it, e.g. "--set"; errors begin
- * with it and the assignment, the dump shows it. */
-PRISM_API int prism_config_assign(struct prism_config_set *set, const char *assignment, const char *source);
-/* Derived values (physics, auto sizes) and checks across keys; call last (again after a later change). *out lives in set. */
+/* "section.key=value"; the section may be left out, '-' may stand for '_'.
+ * source: how the user said it, e.g. "--set"; errors begin with it and the
+ * assignment, the dump shows it. */
+PRISM_API int prism_config_assign(struct prism_config_set *set, const char *assignment,
+                                  const char *source);
+/* Derived values (physics, auto sizes) and checks across keys; call last (again
+ * after a later change). *out lives in set. */
 PRISM_API int prism_config_finish(struct prism_config_set *set, const struct prism_config **out);
 
-/* The effective configuration (after prism_config_finish: with what it derived) as YAML, each line with "# source", to a malloc'ed
- * text; loading it gives the same values. */
+/* The effective configuration (after prism_config_finish: with what it derived)
+ * as YAML, each line with "# source", to a malloc'ed text; loading it gives the
+ * same values. */
 PRISM_API int prism_config_dump(const struct prism_config_set *set, char **out);
 
 struct prism_preset {

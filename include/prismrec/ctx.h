@@ -8,7 +8,8 @@
 extern "C" {
 #endif
 
-/* Root of everything. Must outlive what is made with it.  Thread-safety: one thread at a time; contexts are independent. */
+/* Root of everything. Must outlive what is made with it.  Thread-safety: one
+ * thread at a time; contexts are independent. */
 struct prism_ctx;
 
 struct prism_ctx_params {
@@ -16,9 +17,11 @@ struct prism_ctx_params {
     void (*log)(void *user, enum prism_log_level level, const char *text);
     void *user;
     enum prism_log_level level; /* messages above it are not formatted; {0} = errors only */
-    /* What the user calls a parameter, for messages. name: the parameter's path in struct prism_recon_params or struct
-     * prism_dataset_params, e.g. "training.lr". Returns a text that stays, or NULL for the name as it is; the callback itself may
-     * be NULL. A program whose users write configurations sets prism_config_spell here. */
+    /* What the user calls a parameter, for messages. name: the parameter's path
+     * in struct prism_recon_params or struct prism_dataset_params, e.g.
+     * "training.lr". Returns a text that stays, or NULL for the name as it is;
+     * the callback itself may be NULL. A program whose users write
+     * configurations sets prism_config_spell here. */
     const char *(*spell)(const char *name);
 };
 
@@ -32,37 +35,47 @@ struct prism_error {
 /* params may be NULL. Returns 0, PRISM_ENOMEM (then *out is NULL). */
 PRISM_API int prism_ctx_create(const struct prism_ctx_params *params, struct prism_ctx **out);
 
-/* NULL ok; sets *ctx to NULL. Everything made with it must be destroyed before; what was not is logged as an error. */
+/* NULL ok; sets *ctx to NULL. Everything made with it must be destroyed before;
+ * what was not is logged as an error. */
 PRISM_API void prism_ctx_destroy(struct prism_ctx **ctx);
 
-/* The last failure's record; a success does not clear it. Never NULL; valid until the next call with this context. */
+/* The last failure's record; a success does not clear it. Never NULL; valid
+ * until the next call with this context. */
 PRISM_API const struct prism_error *prism_ctx_error(const struct prism_ctx *ctx);
 
 struct prism_profile_params;
 
 struct prism_dev_params {
-    const char *backend;     /* "auto" or NULL, "ref", "cpu", "cuda", "cuda:1", or any plugin's name */
-    const char *plugin_path; /* folder of prismrec_backend_<name>.so; NULL = $PRISMREC_BACKEND_PATH, else the installed one */
+    const char *backend; /* "auto" or NULL, "ref", "cpu", "cuda", "cuda:1", or any plugin's name */
+    const char *plugin_path; /* folder of prismrec_backend_<name>.so; NULL = $PRISMREC_BACKEND_PATH,
+                                else the installed one */
     int threads;             /* 0 = all cores the process may use */
     enum prism_plan_effort plan_effort;
     const char *cache_dir; /* for transform plans; NULL = keep none */
-    /* One general method for every operation: fused entries composed, and no kernels for particular shapes (bisecting, and what
-     * the special ones gain). Half storage, which has no composition, is then missing. */
+    /* One general method for every operation: fused entries composed, and no
+     * kernels for particular shapes (bisecting, and what the special ones
+     * gain). Half storage, which has no composition, is then missing. */
     bool plain;
-    const struct prism_profile_params *profile; /* time what the device does (prismrec/profile.h); NULL = do not */
+    const struct prism_profile_params
+        *profile; /* time what the device does (prismrec/profile.h); NULL = do not */
 };
 
-/* Open a device. "auto" takes the first usable backend in the build's order and logs at INFO why each other was passed over; a
- * named backend is taken or fails. Returns 0, PRISM_ENOTSUP (no such backend, or it is unusable here: the text says why),
- * PRISM_EABI, PRISM_ENOMEM, PRISM_EDEVICE.  Thread-safety: a device is used by one thread at a time. */
-PRISM_API int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params, struct prism_dev **out);
+/* Open a device. "auto" takes the first usable backend in the build's order and
+ * logs at INFO why each other was passed over; a named backend is taken or
+ * fails. Returns 0, PRISM_ENOTSUP (no such backend, or it is unusable here: the
+ * text says why),
+ * PRISM_EABI, PRISM_ENOMEM, PRISM_EDEVICE.  Thread-safety: a device is used by
+ *                                           one thread at a time. */
+PRISM_API int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params,
+                             struct prism_dev **out);
 
 /* NULL ok; sets *dev to NULL. Objects made on it must be destroyed before. */
 PRISM_API void prism_dev_close(struct prism_dev **dev);
 
-/* From now on, what is made on the device looks in cache (prismrec/cache.h) before it computes what others may have computed, and
- * keeps it there; plans are counted there. NULL, as at first: nothing is kept. cache must stay until another one is set or the
- * device is closed, and may serve several devices. */
+/* From now on, what is made on the device looks in cache (prismrec/cache.h)
+ * before it computes what others may have computed, and keeps it there; plans
+ * are counted there. NULL, as at first: nothing is kept. cache must stay until
+ * another one is set or the device is closed, and may serve several devices. */
 struct prism_cache;
 PRISM_API void prism_dev_set_cache(struct prism_dev *dev, struct prism_cache *cache);
 
@@ -75,8 +88,10 @@ struct prism_backend_info {
     char why[256]; /* where not usable: the reason; else the device it would use, or "" */
 };
 
-/* What "auto" would consider, in order. Fills at most n entries; returns how many there are. Opens nothing. */
-PRISM_API int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path, struct prism_backend_info *out, int n);
+/* What "auto" would consider, in order. Fills at most n entries; returns how
+ * many there are. Opens nothing. */
+PRISM_API int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path,
+                                 struct prism_backend_info *out, int n);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
-/* PRISM: words that everything trained shares: phases, learning rates, tiers, the segments an
- * optimiser sees. */
+/* PRISM: words that everything trained shares: phases, learning rates, tiers,
+ * the segments an optimiser sees. */
 #ifndef PRISMREC_FIT_H
 #define PRISMREC_FIT_H
 
@@ -29,11 +29,13 @@ enum prism_tier {
     PRISM_TIER_COUNT
 };
 
-/* A part of a slab of parameters as an optimiser sees it. Where grad is NULL the
- * part is a matrix [rows,cols] with the gradient a[r] b[c]: a decoder's first
- * convolution, which sees one pixel and has three quarters of all parameters. */
+/* A part of a slab of parameters as an optimiser sees it. Where grad is NULL
+ * the part is a matrix [rows,cols] with the gradient a[r] b[c]: a decoder's
+ * first convolution, which sees one pixel and has three quarters of all
+ * parameters. */
 struct prism_segment {
-    /* Scalars into the slab, and into any slab of the optimiser of the same layout. */
+    /* Scalars into the slab, and into any slab of the optimiser of the same
+     * layout. */
     size_t offset, count;
     prism_mem value, grad;
     prism_mem a, b; /* [rows], [cols] */

@@ -1,7 +1,9 @@
-/* PRISM: the generative decoder: a latent vector, transposed and plain convolutions, per-channel normalisation, activations.
+/* PRISM: the generative decoder: a latent vector, transposed and plain
+ * convolutions, per-channel normalisation, activations.
  *
- * A static list of layers with hand-written backward passes over a few slabs of device memory; nothing is allocated after create.
- * Architecture and formulas: docs/decoder.md. */
+ * A static list of layers with hand-written backward passes over a few slabs of
+ * device memory; nothing is allocated after create. Architecture and formulas:
+ * docs/decoder.md. */
 #ifndef PRISMREC_NET_H
 #define PRISMREC_NET_H
 
@@ -14,73 +16,94 @@ extern "C" {
 struct prism_net; /* Thread-safety: one thread at a time */
 
 #define PRISM_MAX_CHANNELS 32
-/* How a convolution starts; its weight is [d0,d1,k,k], a dense layer's [d0,d1] with k = 1. Gamma starts at 1, beta at 0, the latent
- * as N(0,1), whichever is chosen. */
+/* How a convolution starts; its weight is [d0,d1,k,k], a dense layer's [d0,d1]
+ * with k = 1. Gamma starts at 1, beta at 0, the latent as N(0,1), whichever is
+ * chosen. */
 enum prism_init {
     PRISM_INIT_TORCH,      /* weight, bias uniform in +-1/sqrt(d1 k^2), as torch does */
     PRISM_INIT_XAVIER,     /* weight N(0, 2/((d0 + d1) k^2)), bias 0 */
-    PRISM_INIT_ORTHOGONAL, /* weight as a [d0, d1 k^2] matrix has orthonormal rows, or columns where it is taller; bias 0 */
-    PRISM_INIT_GLOROT,     /* weight uniform in +-sqrt(6/((d0 + d1) k^2)), bias 0 (Glorot, Bengio 2010, eq. 16) */
+    PRISM_INIT_ORTHOGONAL, /* weight as a [d0, d1 k^2] matrix has orthonormal rows, or columns where
+                              it is taller; bias 0 */
+    PRISM_INIT_GLOROT, /* weight uniform in +-sqrt(6/((d0 + d1) k^2)), bias 0 (Glorot, Bengio 2010,
+                          eq. 16) */
     PRISM_INIT_COUNT
 };
 
 struct prism_decoder_params {
-    enum prism_dtype dtype;           /* PRISM_F32; PRISM_F64 where the device has it */
-    enum prism_dtype store;           /* PRISM_F16 or PRISM_BF16, over PRISM_F32 and with normalisation: activations from the second
-                                         convolution to the one before the last; else PRISM_F32 */
-    bool tf32;                        /* convolutions in F32 may round their operands to 10 bits of mantissa */
-    int grid_size;                    /* N, a power of two: sets the automatic latent size */
-    int obj_size;                     /* O <= N: the output is [O,O] */
-    int latent_channels;              /* 0 = N */
-    int n_upsample;                   /* x2 stages; 0 = smallest L with 4 2^L >= O */
-    int n_channels;                   /* 0 = automatic progression: half the latent, halved at every layer down to 1 */
-    int min_channels;                 /* automatic: no layer but the last narrower than this; 0 = 1, as in the original */
-    int channels[PRISM_MAX_CHANNELS]; /* user progression: first..last, last = 1, at least 2 entries */
-    bool no_norm;                     /* leave the normalisation out (convolutions then have a bias; activations stay) */
-    bool frame;                       /* the original's unpadded last convolution: a zero frame of one pixel */
+    enum prism_dtype dtype; /* PRISM_F32; PRISM_F64 where the device has it */
+    enum prism_dtype
+        store; /* PRISM_F16 or PRISM_BF16, over PRISM_F32 and with normalisation: activations from
+                  the second convolution to the one before the last; else PRISM_F32 */
+    bool tf32; /* convolutions in F32 may round their operands to 10 bits of mantissa */
+    int grid_size;       /* N, a power of two: sets the automatic latent size */
+    int obj_size;        /* O <= N: the output is [O,O] */
+    int latent_channels; /* 0 = N */
+    int n_upsample;      /* x2 stages; 0 = smallest L with 4 2^L >= O */
+    int n_channels;   /* 0 = automatic progression: half the latent, halved at every layer down to 1
+                       */
+    int min_channels; /* automatic: no layer but the last narrower than this; 0 = 1, as in the
+                         original */
+    int channels[PRISM_MAX_CHANNELS]; /* user progression: first..last, last = 1, at least 2 entries
+                                       */
+    bool
+        no_norm; /* leave the normalisation out (convolutions then have a bias; activations stay) */
+    bool frame;  /* the original's unpadded last convolution: a zero frame of one pixel */
     enum prism_act output_activation;
     enum prism_init init;
 };
 
-/* Returns 0, PRISM_EINVAL (N not a power of two, O > N, a channel count that reaches 0, ...), PRISM_ENOMEM, PRISM_ENOTSUP (a type
- * that the device lacks). */
-PRISM_API int prism_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params, struct prism_net **out);
+/* Returns 0, PRISM_EINVAL (N not a power of two, O > N, a channel count that
+ * reaches 0, ...), PRISM_ENOMEM, PRISM_ENOTSUP (a type that the device
+ * lacks). */
+PRISM_API int prism_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params,
+                                   struct prism_net **out);
 PRISM_API void prism_net_destroy(struct prism_net **net); /* NULL ok */
 
-/* Weights from one seed, as params.init says: counter-based generator, the same values on every backend and thread count. */
+/* Weights from one seed, as params.init says: counter-based generator, the same
+ * values on every backend and thread count. */
 PRISM_API int prism_net_init(struct prism_net *net, uint64_t seed);
 
-/* Output [O,O] of the current weights, device memory owned by the net, overwritten by the next forward. Normalisation uses the
- * image's own statistics and updates the running ones. Enqueue only. */
+/* Output [O,O] of the current weights, device memory owned by the net,
+ * overwritten by the next forward. Normalisation uses the image's own
+ * statistics and updates the running ones. Enqueue only. */
 PRISM_API int prism_net_forward(struct prism_net *net, prism_mem *out);
-/* Parameter gradients for dL/dout [O,O] after a forward; gout's contents are kept. Overwrites all gradients; they hold until the
- * next forward. Enqueue only. */
+/* Parameter gradients for dL/dout [O,O] after a forward; gout's contents are
+ * kept. Overwrites all gradients; they hold until the next forward. Enqueue
+ * only. */
 PRISM_API int prism_net_backward(struct prism_net *net, prism_mem gout);
-/* The same network with the running statistics folded into the convolutions: inference only (backward fails with PRISM_EINVAL). */
+/* The same network with the running statistics folded into the convolutions:
+ * inference only (backward fails with PRISM_EINVAL). */
 PRISM_API int prism_net_fold(const struct prism_net *net, struct prism_net **out);
 
 struct prism_param_info {
-    char name[48]; /* "input_vec", "decoder.0.weight", "decoder.1.gamma", "decoder.1.beta", "decoder.15.bias", ... */
+    char name[48]; /* "input_vec", "decoder.0.weight", "decoder.1.gamma", "decoder.1.beta",
+                      "decoder.15.bias", ... */
     int nd, dim[4];
     size_t count;
-    prism_mem value, grad; /* grad is NULL in a folded net, and where it is never stored: see prism_net_gradient */
+    prism_mem value, grad; /* grad is NULL in a folded net, and where it is never stored: see
+                              prism_net_gradient */
 };
-PRISM_API int prism_net_param_count(const struct prism_net *net);                                /* tensors */
-PRISM_API size_t prism_net_param_total(const struct prism_net *net);                             /* scalars */
-PRISM_API int prism_net_param(const struct prism_net *net, int i, struct prism_param_info *out); /* PRISM_EINVAL out of range */
-/* The last backward's gradient of the i-th parameter into out. Enqueue only. PRISM_EINVAL out of range and in a folded net. */
+PRISM_API int prism_net_param_count(const struct prism_net *net);    /* tensors */
+PRISM_API size_t prism_net_param_total(const struct prism_net *net); /* scalars */
+PRISM_API int prism_net_param(const struct prism_net *net, int i,
+                              struct prism_param_info *out); /* PRISM_EINVAL out of range */
+/* The last backward's gradient of the i-th parameter into out. Enqueue only.
+ * PRISM_EINVAL out of range and in a folded net. */
 PRISM_API int prism_net_gradient(const struct prism_net *net, int i, prism_mem out);
-/* All parameters in one slab: what a checkpoint needs, with the running statistics. count scalars include padding between tensors,
- * which stays zero. */
+/* All parameters in one slab: what a checkpoint needs, with the running
+ * statistics. count scalars include padding between tensors, which stays
+ * zero. */
 PRISM_API void prism_net_values(const struct prism_net *net, prism_mem *values, size_t *count);
-/* The parts of that slab. Fills at most n segments, in order; returns how many there are: up to PRISM_MAX_SEGMENTS, none in a
- * folded net. */
+/* The parts of that slab. Fills at most n segments, in order; returns how many
+ * there are: up to PRISM_MAX_SEGMENTS, none in a folded net. */
 PRISM_API int prism_net_segments(const struct prism_net *net, struct prism_segment *out, int n);
 /* Running statistics [mean, var per channel] slab. */
 PRISM_API void prism_net_running(const struct prism_net *net, prism_mem *stats, size_t *count);
-PRISM_API const struct prism_decoder_params *prism_net_params(const struct prism_net *net); /* with zeros resolved */
+PRISM_API const struct prism_decoder_params *
+prism_net_params(const struct prism_net *net); /* with zeros resolved */
 
-/* Weights and running statistics to and from a file (docs/formats.md): PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (another network). */
+/* Weights and running statistics to and from a file (docs/formats.md):
+ * PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (another network). */
 PRISM_API int prism_net_save(const struct prism_net *net, const char *path);
 PRISM_API int prism_net_load(struct prism_net *net, const char *path);
 

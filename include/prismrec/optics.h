@@ -1,8 +1,11 @@
-/* PRISM: grids, apertures, sampling patterns, propagators and the measurement operator.
+/* PRISM: grids, apertures, sampling patterns, propagators and the measurement
+ * operator.
  *
- * Conventions (docs/conventions.md): images are row-major [y][x]; positions are (y, x); the centre pixel of n samples is n/2
- * (integer division) in both spaces; k-space positions are in pixels relative to DC, and may be fractional; k-space pixel p is
- * the spatial frequency p/(n dx). Phases are computed in double. */
+ * Conventions (docs/conventions.md): images are row-major [y][x]; positions are
+ * (y, x); the centre pixel of n samples is n/2 (integer division) in both
+ * spaces; k-space positions are in pixels relative to DC, and may be
+ * fractional; k-space pixel p is the spatial frequency p/(n dx). Phases are
+ * computed in double. */
 #ifndef PRISMREC_OPTICS_H
 #define PRISMREC_OPTICS_H
 
@@ -12,7 +15,7 @@
 extern "C" {
 #endif
 
-/* ---- grid ------------------------------------------------------------------------------------------------------------ */
+/* ---- grid ---------------------------------------------------------------- */
 
 /* A sampled plane. Value type, immutable by convention. */
 struct prism_grid {
@@ -20,29 +23,34 @@ struct prism_grid {
     double dy_m, dx_m, wavelength_m;
 };
 
-/* Returns 0 or PRISM_EINVAL (a size, pitch or wavelength that is not positive and finite). Logs a warning for sides that are
- * not a power of two. */
-PRISM_API int prism_grid_create(struct prism_ctx *ctx, int ny, int nx, double dy_m, double dx_m, double wavelength_m,
-                                struct prism_grid *out);
+/* Returns 0 or PRISM_EINVAL (a size, pitch or wavelength that is not positive
+ * and finite). Logs a warning for sides that are not a power of two. */
+PRISM_API int prism_grid_create(struct prism_ctx *ctx, int ny, int nx, double dy_m, double dx_m,
+                                double wavelength_m, struct prism_grid *out);
 PRISM_API double prism_grid_y(const struct prism_grid *g, int i); /* (i - ny/2) dy, metres */
 PRISM_API double prism_grid_x(const struct prism_grid *g, int j);
-PRISM_API double prism_grid_ky(const struct prism_grid *g, int i); /* (i - ny/2)/(ny dy), cycles per metre */
+PRISM_API double prism_grid_ky(const struct prism_grid *g,
+                               int i); /* (i - ny/2)/(ny dy), cycles per metre */
 PRISM_API double prism_grid_kx(const struct prism_grid *g, int j);
-PRISM_API struct prism_grid prism_grid_pad(const struct prism_grid *g, int factor);      /* same pitch, more samples */
-PRISM_API struct prism_grid prism_grid_upsample(const struct prism_grid *g, int factor); /* same field, finer pitch */
-/* Focal plane of a lens (or a Fresnel step) of length_m: dx' = wavelength length/(nx dx). */
+PRISM_API struct prism_grid prism_grid_pad(const struct prism_grid *g,
+                                           int factor); /* same pitch, more samples */
+PRISM_API struct prism_grid prism_grid_upsample(const struct prism_grid *g,
+                                                int factor); /* same field, finer pitch */
+/* Focal plane of a lens (or a Fresnel step) of length_m: dx' = wavelength
+ * length/(nx dx). */
 PRISM_API struct prism_grid prism_grid_lens(const struct prism_grid *g, double length_m);
 /* a^2/(wavelength z): the one definition used here; a is the half width. */
 PRISM_API double prism_fresnel_number(double half_width_m, double distance_m, double wavelength_m);
 
-/* ---- apertures ------------------------------------------------------------------------------------------------------- */
+/* ---- apertures ----------------------------------------------------------- */
 
 enum prism_aperture_shape {
-    PRISM_APERTURE_CIRCLE,   /* d <= radius */
-    PRISM_APERTURE_ANNULUS,  /* inner <= d <= radius */
-    PRISM_APERTURE_HEXAGON,  /* regular, side = circumradius = radius; flats at +-x, vertices on +-y:
-                                max(|x|, |x|/2 + sqrt(3)|y|/2) <= radius sqrt(3)/2 */
-    PRISM_APERTURE_OBSCURED, /* annulus minus n_spiders diameter lines at angles i pi/n, |x sin - y cos| <= width/2 blocked */
+    PRISM_APERTURE_CIRCLE,  /* d <= radius */
+    PRISM_APERTURE_ANNULUS, /* inner <= d <= radius */
+    PRISM_APERTURE_HEXAGON, /* regular, side = circumradius = radius; flats at +-x, vertices on +-y:
+                               max(|x|, |x|/2 + sqrt(3)|y|/2) <= radius sqrt(3)/2 */
+    PRISM_APERTURE_OBSCURED, /* annulus minus n_spiders diameter lines at angles i pi/n, |x sin - y
+                                cos| <= width/2 blocked */
     PRISM_APERTURE_COUNT
 };
 struct prism_aperture {
@@ -52,22 +60,30 @@ struct prism_aperture {
     int n_spiders;
 };
 
-/* Returns 0 or PRISM_EINVAL, naming the field. Logs a warning where inner/outer > 0.5. */
+/* Returns 0 or PRISM_EINVAL, naming the field. Logs a warning where inner/outer
+ * > 0.5. */
 PRISM_API int prism_aperture_check(struct prism_ctx *ctx, const struct prism_aperture *a);
-/* mask[i][j] = 1 where k-space position (y0 + i - cy, x0 + j - cx) is open; evaluated in double, edges included. a was checked. */
-PRISM_API void prism_aperture_render(const struct prism_aperture *a, double cy, double cx, int y0, int x0, int h, int w,
-                                     uint8_t *mask);
-/* Side of a square box with its centre at box/2 that holds the aperture for any sub-pixel centre: 2 ceil(radius) + 3. */
+/* mask[i][j] = 1 where k-space position (y0 + i - cy, x0 + j - cx) is open;
+ * evaluated in double, edges included. a was checked. */
+PRISM_API void prism_aperture_render(const struct prism_aperture *a, double cy, double cx, int y0,
+                                     int x0, int h, int w, uint8_t *mask);
+/* Side of a square box with its centre at box/2 that holds the aperture for any
+ * sub-pixel centre: 2 ceil(radius) + 3. */
 PRISM_API int prism_aperture_box(const struct prism_aperture *a);
 
-/* ---- sampling patterns ----------------------------------------------------------------------------------------------- */
+/* ---- sampling patterns --------------------------------------------------- */
 
 enum prism_pattern_kind {
-    PRISM_PATTERN_FERMAT, /* r_i = (R/sqrt(n)) sqrt(i), phi_i = 137.508 deg i, centre (r sin, r cos), i = 0..n-1, r <= cutoff */
-    PRISM_PATTERN_RANDOM, /* uniform in the disc, seeded; the largest radius is moved to the origin; sorted by radius */
-    PRISM_PATTERN_STAR,   /* the origin, then n_angles diameters with points equally spaced out to R, sorted by radius */
-    PRISM_PATTERN_RASTER, /* square lattice over the disc, sorted by radius: the n points nearest to the origin */
-    PRISM_PATTERN_CSV,    /* rows "y,x" in k-space pixels; '#' comments and one header line are skipped */
+    PRISM_PATTERN_FERMAT, /* r_i = (R/sqrt(n)) sqrt(i), phi_i = 137.508 deg i, centre (r sin, r
+                             cos), i = 0..n-1, r <= cutoff */
+    PRISM_PATTERN_RANDOM, /* uniform in the disc, seeded; the largest radius is moved to the origin;
+                             sorted by radius */
+    PRISM_PATTERN_STAR, /* the origin, then n_angles diameters with points equally spaced out to R,
+                           sorted by radius */
+    PRISM_PATTERN_RASTER, /* square lattice over the disc, sorted by radius: the n points nearest to
+                             the origin */
+    PRISM_PATTERN_CSV, /* rows "y,x" in k-space pixels; '#' comments and one header line are skipped
+                        */
     PRISM_PATTERN_COUNT
 };
 struct prism_pattern_params {
@@ -79,24 +95,30 @@ struct prism_pattern_params {
     uint64_t seed;          /* random */
     const char *csv_path;
 };
-/* centres_yx: [n][2], malloc'ed, owned by the caller (free()). Returns 0, PRISM_EINVAL, PRISM_ENOMEM, PRISM_EIO, PRISM_EPARSE
- * (file:line:column of the value). The same parameters give the same points up to the last bits of the C library's sines. */
-PRISM_API int prism_pattern_create(struct prism_ctx *ctx, const struct prism_pattern_params *params, double **centres_yx, int *n);
+/* centres_yx: [n][2], malloc'ed, owned by the caller (free()). Returns 0,
+ * PRISM_EINVAL, PRISM_ENOMEM, PRISM_EIO, PRISM_EPARSE (file:line:column of the
+ * value). The same parameters give the same points up to the last bits of the C
+ * library's sines. */
+PRISM_API int prism_pattern_create(struct prism_ctx *ctx, const struct prism_pattern_params *params,
+                                   double **centres_yx, int *n);
 
 struct prism_pattern_stats {
     int n;
     double radius_mean_px, radius_std_px, radius_min_px, radius_max_px; /* std with n-1 */
-    double neighbour_mean_px, neighbour_std_px;                         /* distance to the nearest other centre */
-    double coverage;    /* open pixels of the union within the ROI disc / pixels of the disc, on the [grid,grid] k-space */
-    double overlap;     /* mean over centres of (shared pixels with the nearest neighbour)/(pixels of one aperture) */
-    double redundancy;  /* sum of aperture pixels / pixels of the union */
+    double neighbour_mean_px, neighbour_std_px; /* distance to the nearest other centre */
+    double coverage;   /* open pixels of the union within the ROI disc / pixels of the disc, on the
+                          [grid,grid] k-space */
+    double overlap;    /* mean over centres of (shared pixels with the nearest neighbour)/(pixels of
+                          one aperture) */
+    double redundancy; /* sum of aperture pixels / pixels of the union */
     int pixels_outside; /* aperture pixels lost beyond the grid, over all centres */
 };
 /* Returns 0, PRISM_EINVAL, PRISM_ENOMEM. */
-PRISM_API int prism_pattern_statistics(struct prism_ctx *ctx, const double *centres_yx, int n, const struct prism_aperture *a,
-                                       int grid, double roi_diameter_px, struct prism_pattern_stats *out);
+PRISM_API int prism_pattern_statistics(struct prism_ctx *ctx, const double *centres_yx, int n,
+                                       const struct prism_aperture *a, int grid,
+                                       double roi_diameter_px, struct prism_pattern_stats *out);
 
-/* ---- linear operators ------------------------------------------------------------------------------------------------ */
+/* ---- linear operators ---------------------------------------------------- */
 
 /* y = A x on device memory, with its exact adjoint. Real arrays are allowed on
  * either side (then the adjoint takes the real part). Contents of the adjoint's
@@ -108,25 +130,30 @@ struct prism_linop_shape {
     enum prism_dtype dtype;
     size_t count; /* elements */
 };
-PRISM_API void prism_linop_shapes(const struct prism_linop *op, struct prism_linop_shape *x, struct prism_linop_shape *y);
+PRISM_API void prism_linop_shapes(const struct prism_linop *op, struct prism_linop_shape *x,
+                                  struct prism_linop_shape *y);
 PRISM_API void prism_linop_destroy(struct prism_linop **op); /* NULL ok */
 
 enum prism_propagator {
-    PRISM_FRAUNHOFER,       /* centred orthonormal DFT; inverse for distance < 0 */
-    PRISM_FRESNEL,          /* single transform (Goodman 4-17), output pitch prism_grid_lens(g, |z|); z < 0 is the exact inverse */
-    PRISM_ANGULAR_SPECTRUM, /* exact transfer function exp(2 pi i z sqrt(1/lambda^2 - k^2)), evanescent frequencies set to 0 */
+    PRISM_FRAUNHOFER, /* centred orthonormal DFT; inverse for distance < 0 */
+    PRISM_FRESNEL, /* single transform (Goodman 4-17), output pitch prism_grid_lens(g, |z|); z < 0
+                      is the exact inverse */
+    PRISM_ANGULAR_SPECTRUM, /* exact transfer function exp(2 pi i z sqrt(1/lambda^2 - k^2)),
+                               evanescent frequencies set to 0 */
     PRISM_PROPAGATOR_COUNT,
     /* in a data set: prism_propagator_select by the object's Fresnel number */
     PRISM_PROPAGATOR_AUTO = PRISM_PROPAGATOR_COUNT
 };
-/* [ny,nx] cplx to [ny,nx] cplx, object centre at (ny/2, nx/2), any parity. dtype: PRISM_CF32 or PRISM_CF64.
- * Returns 0, PRISM_EINVAL (|z| < wavelength for Fresnel), PRISM_ENOMEM, PRISM_ENOTSUP (dtype), PRISM_EDEVICE. */
-PRISM_API int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method, const struct prism_grid *grid,
-                                      double distance_m, enum prism_dtype dtype, struct prism_linop **out);
+/* [ny,nx] cplx to [ny,nx] cplx, object centre at (ny/2, nx/2), any parity.
+ * dtype: PRISM_CF32 or PRISM_CF64. Returns 0, PRISM_EINVAL (|z| < wavelength
+ * for Fresnel), PRISM_ENOMEM, PRISM_ENOTSUP (dtype), PRISM_EDEVICE. */
+PRISM_API int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
+                                      const struct prism_grid *grid, double distance_m,
+                                      enum prism_dtype dtype, struct prism_linop **out);
 /* Fraunhofer below Fresnel number 0.1, else angular spectrum. */
 PRISM_API enum prism_propagator prism_propagator_select(double fresnel_number);
 
-/* ---- instruments ------------------------------------------------------------------------ */
+/* ---- instruments --------------------------------------------------------- */
 
 /* What stands between object and detector. A frame is what one aperture lets
  * through. */
@@ -143,18 +170,23 @@ enum prism_instrument {
     PRISM_INSTRUMENT_COUNT
 };
 
-/* ---- measurement: sub-apertures of one object's spectrum ------------------------------------------------------------------ */
+/* ---- measurement: sub-apertures of one object's spectrum ----------------- */
 
-/* u_b = F^-1_m[ P_b . crop_b( F_n x ) ], b = 0..batch-1: the complex field a detector behind aperture index[b] sees; the measured
- * amplitude is |u_b|. x: object [obj_h,obj_w], real or complex, its centre placed on the centre of the [grid_h,grid_w] plane.
- * u: [batch,field_h,field_w] cplx. With field == grid this is F^-1(M F x) with orthonormal centred transforms; with a smaller
- * field the k-space window moves with the aperture and pixel values keep their scale (a constant object keeps its amplitude).
- * Fields are exact up to a phase ramp for apertures off DC, which the modulus removes. */
+/* u_b = F^-1_m[ P_b . crop_b( F_n x ) ], b = 0..batch-1: the complex field a
+ * detector behind aperture index[b] sees; the measured amplitude is |u_b|. x:
+ * object [obj_h,obj_w], real or complex, its centre placed on the centre of the
+ * [grid_h,grid_w] plane. u: [batch,field_h,field_w] cplx. With field == grid
+ * this is F^-1(M F x) with orthonormal centred transforms; with a smaller field
+ * the k-space window moves with the aperture and pixel values keep their scale
+ * (a constant object keeps its amplitude). Fields are exact up to a phase ramp
+ * for apertures off DC, which the modulus removes. */
 struct prism_measure;
 
-/* How the object's spectrum is computed where apertures look at it: the same up to rounding. A transform takes as long as the grid
- * is large. Products with parts of DFT matrices depend on object, box and batch alone, and are faster where object and box are
- * small. From k-space to the field it is always a transform. */
+/* How the object's spectrum is computed where apertures look at it: the same up
+ * to rounding. A transform takes as long as the grid is large. Products with
+ * parts of DFT matrices depend on object, box and batch alone, and are faster
+ * where object and box are small. From k-space to the field it is always a
+ * transform. */
 enum prism_measure_method {
     PRISM_MEASURE_AUTO,   /* what an estimate from the shapes says is faster */
     PRISM_MEASURE_FFT,    /* transform */
@@ -172,23 +204,33 @@ struct prism_measure_params {
     int batch;            /* fields per call, at most n_apertures unless indices repeat */
     enum prism_measure_method method;
 };
-/* Returns 0, PRISM_EINVAL, PRISM_ENOMEM, PRISM_ENOTSUP, PRISM_EDEVICE. index starts as 0, 1, ..., batch-1. */
-PRISM_API int prism_measure_create(struct prism_dev *dev, const struct prism_measure_params *params, struct prism_measure **out);
+/* Returns 0, PRISM_EINVAL, PRISM_ENOMEM, PRISM_ENOTSUP, PRISM_EDEVICE. index
+ * starts as 0, 1, ..., batch-1. */
+PRISM_API int prism_measure_create(struct prism_dev *dev, const struct prism_measure_params *params,
+                                   struct prism_measure **out);
 PRISM_API void prism_measure_destroy(struct prism_measure **m); /* NULL ok */
-/* Entry a of the table: a shape centred at (cy, cx); the box origin is round(c). phase_rad: NULL, or [box_h,box_w] pupil phase
- * about the box centre (complex pupil). Returns 0 or PRISM_EINVAL (index out of range, aperture larger than the box, centre whose
- * aperture lies entirely outside the grid). Parts outside the grid are lost, never wrapped. */
-PRISM_API int prism_measure_set_aperture(struct prism_measure *m, int a, const struct prism_aperture *shape, double cy, double cx,
+/* Entry a of the table: a shape centred at (cy, cx); the box origin is
+ * round(c). phase_rad: NULL, or [box_h,box_w] pupil phase about the box centre
+ * (complex pupil). Returns 0 or PRISM_EINVAL (index out of range, aperture
+ * larger than the box, centre whose aperture lies entirely outside the grid).
+ * Parts outside the grid are lost, never wrapped. */
+PRISM_API int prism_measure_set_aperture(struct prism_measure *m, int a,
+                                         const struct prism_aperture *shape, double cy, double cx,
                                          const double *phase_rad);
-/* Entry a: any mask, [box_h,box_w] in centred order about DC; needs box == grid. */
+/* Entry a: any mask, [box_h,box_w] in centred order about DC; needs box ==
+ * grid. */
 PRISM_API int prism_measure_set_mask(struct prism_measure *m, int a, const uint8_t *mask);
-/* Which table entries the next calls use; [batch], each in 0..n_apertures-1. Enqueues a write; ok between steps. */
+/* Which table entries the next calls use; [batch], each in 0..n_apertures-1.
+ * Enqueues a write; ok between steps. */
 PRISM_API int prism_measure_set_index(struct prism_measure *m, const int32_t *index);
 PRISM_API int prism_measure_forward(struct prism_measure *m, prism_mem u, prism_mem x);
-/* gx = A^H gu (real part for a real object). gu's contents are undefined afterwards. */
+/* gx = A^H gu (real part for a real object). gu's contents are undefined
+ * afterwards. */
 PRISM_API int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu);
-PRISM_API prism_mem prism_measure_index(const struct prism_measure *m); /* device [batch] I32: what misfit() wants */
-PRISM_API const struct prism_measure_params *prism_measure_params(const struct prism_measure *m); /* with zeros resolved */
+PRISM_API prism_mem
+prism_measure_index(const struct prism_measure *m); /* device [batch] I32: what misfit() wants */
+PRISM_API const struct prism_measure_params *
+prism_measure_params(const struct prism_measure *m); /* with zeros resolved */
 /* m as the linear operator that it is; destroyed with m. */
 PRISM_API struct prism_linop *prism_measure_linop(struct prism_measure *m);
 

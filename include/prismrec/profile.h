@@ -1,8 +1,10 @@
 /* PRISM: where the time and the memory of a device go.
  *
- * A device opened with prism_dev_params.profile times every operation and every named region, as a tree: a node is a region or an
- * operation of one shape inside the regions around it. Results are the same bits as without. Nothing is allocated after opening
- * but with objects that are created, so a step stays free of allocations. */
+ * A device opened with prism_dev_params.profile times every operation and every
+ * named region, as a tree: a node is a region or an operation of one shape
+ * inside the regions around it. Results are the same bits as without. Nothing
+ * is allocated after opening but with objects that are created, so a step stays
+ * free of allocations. */
 #ifndef PRISMREC_PROFILE_H
 #define PRISMREC_PROFILE_H
 
@@ -15,33 +17,43 @@ extern "C" {
 #define PRISM_PROFILE_EVENTS 131072 /* max_events where 0 is given: 3 MiB */
 
 struct prism_profile_params {
-    bool regions_only;             /* leave operations alone; recorded steps are played back, and count as one piece */
-    bool sync;                     /* wait for the device wherever something timed begins or ends: true times, slower runs */
-    size_t max_events;             /* kept for a timeline; what comes later is counted in the tree only */
-    int64_t first_step, last_step; /* of whose events; 0, 0 = all, with what comes before the first step */
+    bool regions_only; /* leave operations alone; recorded steps are played back, and count as one
+                          piece */
+    bool sync; /* wait for the device wherever something timed begins or ends: true times, slower
+                  runs */
+    size_t max_events; /* kept for a timeline; what comes later is counted in the tree only */
+    int64_t first_step,
+        last_step; /* of whose events; 0, 0 = all, with what comes before the first step */
 };
 
 struct prism_profile_info {
-    uint64_t wall_ns;  /* since the device was opened; the sum of all self_ns where no region is open */
-    bool asynchronous; /* the device works behind the host's back and sync was not asked for: the times of operations are what
-                          enqueueing takes, and waiting shows up in read and sync */
+    uint64_t
+        wall_ns; /* since the device was opened; the sum of all self_ns where no region is open */
+    bool asynchronous; /* the device works behind the host's back and sync was not asked for: the
+                          times of operations are what enqueueing takes, and waiting shows up in
+                          read and sync */
     bool regions_only, sync;
-    bool replay_off; /* steps would have been recorded and played back, and are not while operations are timed */
+    bool replay_off; /* steps would have been recorded and played back, and are not while operations
+                        are timed */
     int n_nodes, n_owners;
     size_t n_events, n_dropped;
     int64_t n_steps;
-    size_t device_bytes, device_peak_bytes; /* allocated through the device; what plans keep for themselves is not seen here */
-    size_t step_growth_bytes;               /* of device_bytes since the first step began: not 0 is a leak */
+    size_t device_bytes, device_peak_bytes; /* allocated through the device; what plans keep for
+                                               themselves is not seen here */
+    size_t step_growth_bytes; /* of device_bytes since the first step began: not 0 is a leak */
 };
 
-/* Node 0 is everything, up to the last prism_profile_read(). Parents come before children. */
+/* Node 0 is everything, up to the last prism_profile_read(). Parents come
+ * before children. */
 struct prism_profile_node {
-    const char *label; /* "conv_fwd cin64 h8 w8 cout32 k4 s2 p1 f32", as in tests and benchmarks; a region's name */
+    const char *label; /* "conv_fwd cin64 h8 w8 cout32 k4 s2 p1 f32", as in tests and benchmarks; a
+                          region's name */
     int parent;        /* -1: none */
     bool op;
     uint64_t count, total_ns, self_ns;       /* self: less what is inside */
     uint64_t min_ns, p50_ns, p95_ns, max_ns; /* of a call; percentiles to 6 % */
-    double flops, bytes;                     /* of a call: arithmetic, and operands read and written once; 0 = not known */
+    double flops,
+        bytes; /* of a call: arithmetic, and operands read and written once; 0 = not known */
 };
 
 struct prism_profile_event {
@@ -54,15 +66,19 @@ struct prism_profile_memory {
     size_t bytes, peak_bytes;
 };
 
-/* All return 0, or PRISM_EINVAL for a device that is not profiled or an index out of range. Texts live as long as the device. */
+/* All return 0, or PRISM_EINVAL for a device that is not profiled or an index
+ * out of range. Texts live as long as the device. */
 PRISM_API int prism_profile_read(const struct prism_dev *dev, struct prism_profile_info *out);
-PRISM_API int prism_profile_node(const struct prism_dev *dev, int i, struct prism_profile_node *out);
+PRISM_API int prism_profile_node(const struct prism_dev *dev, int i,
+                                 struct prism_profile_node *out);
 PRISM_API int prism_profile_event(const struct prism_dev *dev, size_t i,
                                   struct prism_profile_event *out); /* in order of their ends */
-PRISM_API int prism_profile_memory(const struct prism_dev *dev, int i, struct prism_profile_memory *out);
+PRISM_API int prism_profile_memory(const struct prism_dev *dev, int i,
+                                   struct prism_profile_memory *out);
 
-/* A region, around what is done until its end; they nest. name: lives as long as the device; number: told apart and shown where it
- * is not 0. Without a profile both do nothing. */
+/* A region, around what is done until its end; they nest. name: lives as long
+ * as the device; number: told apart and shown where it is not 0. Without a
+ * profile both do nothing. */
 PRISM_API void prism_region_begin(struct prism_dev *dev, const char *name, int number);
 PRISM_API void prism_region_end(struct prism_dev *dev);
 

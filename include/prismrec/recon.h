@@ -10,9 +10,10 @@
 extern "C" {
 #endif
 
-/* ---- data ---------------------------------------------------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------- */
 
-/* Amplitudes of sub-aperture measurements and where they were taken.  Thread-safety: one thread at a time. */
+/* Amplitudes of sub-aperture measurements and where they were taken.
+ * Thread-safety: one thread at a time. */
 struct prism_dataset;
 
 struct prism_dataset_params {
@@ -20,61 +21,76 @@ struct prism_dataset_params {
     int obj_size;   /* O */
     int field_size; /* detector pixels per side; 0 = N */
     struct prism_aperture aperture;
-    double snr_db; /* 0 = no noise. Gaussian noise on each amplitude image, sigma^2 = mean(a^2)/10^(snr/10); negative values
-                      become 0 */
+    double snr_db; /* 0 = no noise. Gaussian noise on each amplitude image, sigma^2 =
+                      mean(a^2)/10^(snr/10); negative values become 0 */
     uint64_t seed; /* of the noise; sample k's noise depends on seed and k only */
     /* what stands between object and detector, in simulation and fit */
     enum prism_instrument instrument;
-    /* PRISM_INSTRUMENT_PROPAGATED: from the object to the plane of the apertures.
-     * The lengths are not read for PRISM_FRAUNHOFER; pitch_m is the side of a
-     * pixel of the object. The field is as large as the grid. */
+    /* PRISM_INSTRUMENT_PROPAGATED: from the object to the plane of the
+     * apertures. The lengths are not read for PRISM_FRAUNHOFER; pitch_m is the
+     * side of a pixel of the object. The field is as large as the grid. */
     enum prism_propagator propagator;
     double distance_m, pitch_m, wavelength_m;
     /* PRISM_INSTRUMENT_SUBAPERTURE: */
-    enum prism_measure_method method; /* of simulating the data and of a session's fit to them; results agree up to rounding */
-    bool in_double; /* simulate in double precision where the device has it; for sessions of PRISM_PRECISION_FP64 */
+    enum prism_measure_method method; /* of simulating the data and of a session's fit to them;
+                                         results agree up to rounding */
+    bool in_double; /* simulate in double precision where the device has it; for sessions of
+                       PRISM_PRECISION_FP64 */
 };
 
-/* Measurements of a known object, made when first asked for and kept in the device's cache (without one made anew every time; the
- * noise of a sample is the same every time). truth: amplitude [O,O], copied. centres_yx [n][2], copied. */
-PRISM_API int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_params *params, const double *truth,
+/* Measurements of a known object, made when first asked for and kept in the
+ * device's cache (without one made anew every time; the noise of a sample is
+ * the same every time). truth: amplitude [O,O], copied. centres_yx [n][2],
+ * copied. */
+PRISM_API int prism_dataset_simulate(struct prism_dev *dev,
+                                     const struct prism_dataset_params *params, const double *truth,
                                      const double *centres_yx, int n, struct prism_dataset **out);
-/* Given amplitudes [n,field,field] (row-major, object centre at field/2), copied. Both return 0, PRISM_EINVAL (naming the value: a
- * grid above 32768, more than 1000000 samples, a centre whose aperture opens no pixel of the grid, ...), PRISM_ENOMEM,
- * PRISM_EDEVICE. */
-PRISM_API int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_params *params, const float *amplitudes,
-                                     const double *centres_yx, int n, struct prism_dataset **out);
+/* Given amplitudes [n,field,field] (row-major, object centre at field/2),
+ * copied. Both return 0, PRISM_EINVAL (naming the value: a grid above 32768,
+ * more than 1000000 samples, a centre whose aperture opens no pixel of the
+ * grid, ...), PRISM_ENOMEM, PRISM_EDEVICE. */
+PRISM_API int prism_dataset_measured(struct prism_ctx *ctx,
+                                     const struct prism_dataset_params *params,
+                                     const float *amplitudes, const double *centres_yx, int n,
+                                     struct prism_dataset **out);
 PRISM_API void prism_dataset_destroy(struct prism_dataset **ds); /* NULL ok */
 PRISM_API int prism_dataset_count(const struct prism_dataset *ds);
-/* Amplitude image of sample k, [field,field]; valid until the next call with this data set or another one that
- * uses the same cache, and until that is cleared. */
+/* Amplitude image of sample k, [field,field]; valid until the next call with
+ * this data set or another one that uses the same cache, and until that is
+ * cleared. */
 PRISM_API int prism_dataset_amplitude(struct prism_dataset *ds, int k, const float **out);
 PRISM_API const double *prism_dataset_truth(const struct prism_dataset *ds);   /* [O,O] or NULL */
 PRISM_API const double *prism_dataset_centres(const struct prism_dataset *ds); /* [n][2] */
 PRISM_API const struct prism_dataset_params *prism_dataset_params(const struct prism_dataset *ds);
-/* Replace the object of a simulation by truth [O,O], copied. What is cached of the one before is never used again. Sessions made
- * before keep the measurements they have read: make them anew. Returns 0, PRISM_EINVAL (measured data, or a value that is not
- * finite; nothing changed), PRISM_EDEVICE. */
+/* Replace the object of a simulation by truth [O,O], copied. What is cached of
+ * the one before is never used again. Sessions made before keep the
+ * measurements they have read: make them anew. Returns 0, PRISM_EINVAL
+ * (measured data, or a value that is not finite; nothing changed),
+ * PRISM_EDEVICE. */
 PRISM_API int prism_dataset_set_truth(struct prism_dataset *ds, const double *truth);
 
-/* ---- reconstruction ------------------------------------------------------------------------------------------------------- */
+/* ---- reconstruction ------------------------------------------------------ */
 
 enum prism_algorithm {
     PRISM_ALG_DECODER, /* a network makes the object; its weights are fitted */
     PRISM_ALG_MOPIE,   /* projections of the object itself */
-    PRISM_ALG_OBJECT,  /* the pixels of the object are fitted with the joint objective, as weights would be */
+    PRISM_ALG_OBJECT,  /* the pixels of the object are fitted with the joint objective, as weights
+                          would be */
     PRISM_ALG_COUNT
 };
 enum prism_objective {
-    PRISM_OBJ_JOINT,       /* every step fits a random mini-batch of apertures against their measured amplitudes */
-    PRISM_OBJ_PROGRESSIVE, /* sample after sample: the new aperture's data and self-consistency through all earlier ones */
+    PRISM_OBJ_JOINT, /* every step fits a random mini-batch of apertures against their measured
+                        amplitudes */
+    PRISM_OBJ_PROGRESSIVE, /* sample after sample: the new aperture's data and self-consistency
+                              through all earlier ones */
     PRISM_OBJ_COUNT
 };
 enum prism_init_target {
     PRISM_TARGET_CIRCLE,             /* disc of diameter O */
     PRISM_TARGET_MEASUREMENT,        /* the first sample's amplitude */
     PRISM_TARGET_SYNTHETIC_APERTURE, /* mean over samples of the measured amplitudes */
-    PRISM_TARGET_PROJECTION,         /* a few serial projection loops (params.mopie.init_loops), real object */
+    PRISM_TARGET_PROJECTION, /* a few serial projection loops (params.mopie.init_loops), real object
+                              */
     PRISM_TARGET_COUNT
 };
 enum prism_loss_kind {
@@ -83,21 +99,26 @@ enum prism_loss_kind {
 #undef PRISM_LOSS_ROW
     PRISM_LOSS_COUNT
 };
-/* Of a decoder's arithmetic; mopie takes fp64 for double and all else for single. */
+/* Of a decoder's arithmetic; mopie takes fp64 for double and all else for
+ * single. */
 enum prism_precision {
     PRISM_PRECISION_FP32,
     PRISM_PRECISION_FP64, /* where the device has it */
-    PRISM_PRECISION_TF32, /* fp32, where a device may round what convolutions multiply to 10 bits of mantissa */
-    PRISM_PRECISION_BF16, /* fp32, but between the first and the last convolution activations are stored as bfloat16; fp32 where
-                             the device lacks it or is not faster with it for a network of this size, which is logged */
-    PRISM_PRECISION_FP16, /* the same with binary16, and with gradients scaled by a factor that follows what fits */
+    PRISM_PRECISION_TF32, /* fp32, where a device may round what convolutions multiply to 10 bits of
+                             mantissa */
+    PRISM_PRECISION_BF16, /* fp32, but between the first and the last convolution activations are
+                             stored as bfloat16; fp32 where the device lacks it or is not faster
+                             with it for a network of this size, which is logged */
+    PRISM_PRECISION_FP16, /* the same with binary16, and with gradients scaled by a factor that
+                             follows what fits */
     PRISM_PRECISION_COUNT
 };
 
 struct prism_training_params {
     enum prism_objective objective;
-    double loss_weights[PRISM_LOSS_COUNT]; /* one 1 and zeros: a plain loss; several, summing to 1: a composite */
-    bool no_normalize;                     /* misfits: leave the division by the target's own norm out */
+    double loss_weights[PRISM_LOSS_COUNT]; /* one 1 and zeros: a plain loss; several, summing to 1:
+                                              a composite */
+    bool no_normalize; /* misfits: leave the division by the target's own norm out */
     double lr;
     enum prism_schedule schedule;
     bool amsgrad;
@@ -108,8 +129,9 @@ struct prism_training_params {
     double init_threshold; /* stop below; 0 = never */
     /* joint */
     int max_steps, batch;
-    double unmeasured_weight; /* weight of the energy at k-space positions that no aperture saw, relative to the brightest
-                                 measurement's; 0 = leave them to the network, which may put anything there */
+    double unmeasured_weight; /* weight of the energy at k-space positions that no aperture saw,
+                                 relative to the brightest measurement's; 0 = leave them to the
+                                 network, which may put anything there */
     /* progressive: at most n_epochs * max_epochs steps a sample */
     int n_epochs, max_epochs;
     double loss_threshold;
@@ -121,8 +143,8 @@ struct prism_training_params {
     int max_retries; /* passes over samples that failed */
     bool retry_switch_loss;
     /* both */
-    double average; /* share of the last steps (progressive: samples) whose outputs are averaged into the result; 0 = the last
-                       output. Retries discard the average */
+    double average; /* share of the last steps (progressive: samples) whose outputs are averaged
+                       into the result; 0 = the last output. Retries discard the average */
 };
 
 struct prism_mopie_params {
@@ -137,7 +159,8 @@ struct prism_mopie_params {
 struct prism_recon_params {
     enum prism_algorithm algorithm;
     enum prism_precision precision;
-    struct prism_decoder_params decoder; /* types and sizes are taken from the precision above and the data set */
+    struct prism_decoder_params
+        decoder; /* types and sizes are taken from the precision above and the data set */
     struct prism_training_params training;
     struct prism_mopie_params mopie;
     uint64_t seed;
@@ -147,64 +170,85 @@ struct prism_recon_params {
 /* Fills every field with its documented default (docs/configuration.md). */
 PRISM_API void prism_recon_params_default(struct prism_recon_params *params);
 
-/* What a progress callback sees, and the final account. NaN where a value is not known. */
+/* What a progress callback sees, and the final account. NaN where a value is
+ * not known. */
 struct prism_progress {
     enum prism_phase phase;
     int64_t step, total_steps; /* over all phases; total is the budget */
     int64_t phase_step;
-    int sample, n_samples; /* progressive: the current sample and their number; mopie: the current loop and their number */
-    const char *unit; /* what is counted by sample and n_samples: "sample", "loop"; NULL: nothing is done one after the other */
+    int sample, n_samples; /* progressive: the current sample and their number; mopie: the current
+                              loop and their number */
+    const char *unit; /* what is counted by sample and n_samples: "sample", "loop"; NULL: nothing is
+                         done one after the other */
     enum prism_tier tier;
     double loss, loss_old, loss_new, lr; /* loss: the mean since it was last looked at */
     double ssim, psnr_db, rmse_percent;  /* of the last evaluation; NaN without truth */
     bool evaluated;                      /* the three above are of this very step */
     bool sample_done, sample_converged;  /* progressive: this call closes a sample */
     int n_failed;
-    int64_t skipped;   /* fp16: updates left out so far, as a gradient did not fit; like the loss as of when it was looked at */
+    int64_t skipped;   /* fp16: updates left out so far, as a gradient did not fit; like the loss as
+                          of when it was looked at */
     double loss_scale; /* fp16: the factor on gradients; NaN where there is none */
 };
 
-/* A reconstruction in progress. Bit-identical for the same data, parameters and backend, whatever the thread count, and across
- * save and load at any step.  Thread-safety: one thread at a time. */
+/* A reconstruction in progress. Bit-identical for the same data, parameters and
+ * backend, whatever the thread count, and across save and load at any step.
+ * Thread-safety: one thread at a time. */
 struct prism_session;
 
-/* ds must outlive the session. Returns 0, PRISM_EINVAL (naming the field), PRISM_ENOMEM (with the bytes needed), PRISM_ENOTSUP,
- * PRISM_EDEVICE. */
-PRISM_API int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *params,
+/* ds must outlive the session. Returns 0, PRISM_EINVAL (naming the field),
+ * PRISM_ENOMEM (with the bytes needed), PRISM_ENOTSUP, PRISM_EDEVICE. */
+PRISM_API int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds,
+                                   const struct prism_recon_params *params,
                                    struct prism_session **out);
 PRISM_API void prism_session_destroy(struct prism_session **s); /* NULL ok */
 
-/* One unit of work: an optimiser step, a projection of one sample, or a parallel pass over all. Losses are looked at every step
- * where one decides something (progressive, init_threshold), once a loop (mopie), else every 16 steps; between looks a step waits
- * for nothing and allocates nothing, but for a progressive step that opens a sample: it measures it, which waits and may allocate
- * in the device's cache. Returns 0, PRISM_EDIVERGED (step and term are in the text; everything goes back to the last state whose
- * losses were seen to be finite), PRISM_EDEVICE. Does nothing once phase is PRISM_PHASE_DONE. */
+/* One unit of work: an optimiser step, a projection of one sample, or a
+ * parallel pass over all. Losses are looked at every step where one decides
+ * something (progressive, init_threshold), once a loop (mopie), else every 16
+ * steps; between looks a step waits for nothing and allocates nothing, but for
+ * a progressive step that opens a sample: it measures it, which waits and may
+ * allocate in the device's cache. Returns 0, PRISM_EDIVERGED (step and term are
+ * in the text; everything goes back to the last state whose losses were seen to
+ * be finite), PRISM_EDEVICE. Does nothing once phase is PRISM_PHASE_DONE. */
 PRISM_API int prism_session_step(struct prism_session *s);
 PRISM_API void prism_session_progress(const struct prism_session *s, struct prism_progress *out);
 
-/* Steps until done. on_progress (may be NULL) runs after every step; false stops with PRISM_ECANCELED. It may call
- * prism_session_save, prism_session_result and prism_session_evaluate; where its save fails with PRISM_EDIVERGED, so does the run.
- */
-PRISM_API int prism_session_run(struct prism_session *s, bool (*on_progress)(void *user, const struct prism_progress *),
+/* Steps until done. on_progress (may be NULL) runs after every step; false
+ * stops with PRISM_ECANCELED. It may call prism_session_save,
+ * prism_session_result and prism_session_evaluate; where its save fails with
+ * PRISM_EDIVERGED, so does the run. */
+PRISM_API int prism_session_run(struct prism_session *s,
+                                bool (*on_progress)(void *user, const struct prism_progress *),
                                 void *user);
 
-/* The current reconstruction [O,O] (modulus for a complex object), whatever the precision from weights and activations in single
- * or double; an average of outputs is of the outputs as they were. Measured amplitudes do not tell a real object from its negative,
- * and a decoder without an output activation may find either; as an object is itself an amplitude, the one with the positive sum
- * is given once initialisation is over. Waits. */
+/* The current reconstruction [O,O] (modulus for a complex object), whatever the
+ * precision from weights and activations in single or double; an average of
+ * outputs is of the outputs as they were. Measured amplitudes do not tell a
+ * real object from its negative, and a decoder without an output activation may
+ * find either; as an object is itself an amplitude, the one with the positive
+ * sum is given once initialisation is over. Waits. */
 PRISM_API int prism_session_result(struct prism_session *s, double *out);
-/* SSIM, PSNR and RMSE of the current reconstruction against the truth, into the progress record. */
+/* SSIM, PSNR and RMSE of the current reconstruction against the truth, into the
+ * progress record. */
 PRISM_API int prism_session_evaluate(struct prism_session *s);
-/* Network of a decoder session (weights can be saved from it; its output may be the negative of the result), NULL for mopie. */
+/* Network of a decoder session (weights can be saved from it; its output may be
+ * the negative of the result), NULL for mopie. */
 PRISM_API struct prism_net *prism_session_net(struct prism_session *s);
 
-/* Whole state to and from a checkpoint (docs/formats.md; a container of kind PRISMCKP whose sections "about" and "progress" are
- * lines key=value, "result" the reconstruction as doubles). save: written to a unique temporary name, fsync'ed, renamed, directory
- * fsync'ed; the previous one is kept as <path>.1. load: falls back to <path>.1 with a warning where <path> is damaged or missing;
- * the next save there then replaces the damaged one and leaves <path>.1. Device independent. extra: NULL, or a text kept with it.
- * save returns 0, PRISM_EIO, PRISM_ENOMEM, PRISM_EDEVICE, PRISM_EDIVERGED (a pending loss or the output is not finite: nothing is
- * written, and the session goes back as in prism_session_step). load returns 0, PRISM_EIO, PRISM_EPARSE (damaged, or of a state no
- * run can be in), PRISM_EINVAL (other data or parameters), PRISM_ENOMEM, PRISM_EDEVICE; but for the last, nothing has changed. */
+/* Whole state to and from a checkpoint (docs/formats.md; a container of kind
+ * PRISMCKP whose sections "about" and "progress" are lines key=value, "result"
+ * the reconstruction as doubles). save: written to a unique temporary name,
+ * fsync'ed, renamed, directory fsync'ed; the previous one is kept as <path>.1.
+ * load: falls back to <path>.1 with a warning where <path> is damaged or
+ * missing; the next save there then replaces the damaged one and leaves
+ * <path>.1. Device independent. extra: NULL, or a text kept with it. save
+ * returns 0, PRISM_EIO, PRISM_ENOMEM, PRISM_EDEVICE, PRISM_EDIVERGED (a pending
+ * loss or the output is not finite: nothing is written, and the session goes
+ * back as in prism_session_step). load returns 0, PRISM_EIO, PRISM_EPARSE
+ * (damaged, or of a state no run can be in), PRISM_EINVAL (other data or
+ * parameters), PRISM_ENOMEM, PRISM_EDEVICE; but for the last, nothing has
+ * changed. */
 PRISM_API int prism_session_save(struct prism_session *s, const char *path, const char *extra);
 PRISM_API int prism_session_load(struct prism_session *s, const char *path);
 

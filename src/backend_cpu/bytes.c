@@ -42,7 +42,8 @@ static void bytes_item(const void *arg, size_t item, int thread)
         to_bytes(r->a->y[0] + at, (const real *)r->a->x[0] + at, s0, s1, n);
 }
 
-void R(prismi_cpu_bytes)(struct prism_dev *dev, enum prism_map op, size_t n, const struct prism_map_args *args)
+void R(prismi_cpu_bytes)(struct prism_dev *dev, enum prism_map op, size_t n,
+                         const struct prism_map_args *args)
 {
     const struct bytes_run r = {op, args, n};
 

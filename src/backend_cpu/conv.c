@@ -28,8 +28,9 @@ void R(prismi_cpu_take)(real *y, const real *x, size_t s, size_t n)
         take_some(y, x, s, n);
 }
 
-/* Measured: the direct rows win while both channel counts are small enough to keep an item's rows in the second-level cache and a
- * row fills the register tiles. */
+/* Measured: the direct rows win while both channel counts are small enough to
+ * keep an item's rows in the second-level cache and a row fills the register
+ * tiles. */
 static const struct conv_method *choose(const struct prism_conv *c)
 {
     const struct prism_conv_desc *d = &c->d;
@@ -38,10 +39,13 @@ static const struct conv_method *choose(const struct prism_conv *c)
         return &R(prismi_cpu_conv_gemm);
     if (c->oh == 1 && c->ow == 1 && d->pad == 0 && d->h == d->k && d->w == d->k)
         return &R(prismi_cpu_conv_point);
-    return c->ow >= 32 && d->stride <= 4 && d->cin <= 64 && d->cout <= 64 ? &R(prismi_cpu_conv_direct) : &R(prismi_cpu_conv_gemm);
+    return c->ow >= 32 && d->stride <= 4 && d->cin <= 64 && d->cout <= 64
+               ? &R(prismi_cpu_conv_direct)
+               : &R(prismi_cpu_conv_gemm);
 }
 
-int R(prismi_cpu_conv_create)(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
+int R(prismi_cpu_conv_create)(struct prism_dev *dev, const struct prism_conv_desc *d,
+                              struct prism_conv **out)
 {
     struct prism_conv *c = calloc(1, sizeof *c);
     size_t work = 0, scratch = 0;
@@ -57,16 +61,20 @@ int R(prismi_cpu_conv_create)(struct prism_dev *dev, const struct prism_conv_des
     c->method = choose(c);
     c->method->sizes(c, &work, &scratch);
     c->nscratch = (scratch + 15) / 16 * 16;
-    const double megabytes = (double)(work + c->nscratch * (size_t)dev->caps.threads) * sizeof(real) / 1e6;
+    const double megabytes =
+        (double)(work + c->nscratch * (size_t)dev->caps.threads) * sizeof(real) / 1e6;
     c->work = prismi_cpu_alloc(work, sizeof(real));
     c->scratch = prismi_cpu_alloc(c->nscratch * (size_t)dev->caps.threads, sizeof(real));
     if (!c->work || !c->scratch) {
         R(prismi_cpu_conv_destroy)(c);
         return CPU_FAIL(dev, PRISM_ENOMEM,
-                        "no memory for the scratch of a convolution (%.1f MB); use fewer threads or a smaller grid", megabytes);
+                        "no memory for the scratch of a convolution (%.1f MB); use fewer threads "
+                        "or a smaller grid",
+                        megabytes);
     }
-    prismi_cpu_log(dev, PRISM_LOG_DEBUG, "conv n%d %d->%d %dx%d k%ds%dp%d: %s, %.1f MB of scratch", d->n, d->cin, d->cout, d->h,
-                   d->w, d->k, d->stride, d->pad, c->method->name, megabytes);
+    prismi_cpu_log(dev, PRISM_LOG_DEBUG, "conv n%d %d->%d %dx%d k%ds%dp%d: %s, %.1f MB of scratch",
+                   d->n, d->cin, d->cout, d->h, d->w, d->k, d->stride, d->pad, c->method->name,
+                   megabytes);
     *out = c;
     return 0;
 }

@@ -1,16 +1,20 @@
 /* Convolution for few channels and long rows, without unrolling patches.
  *
- * A row of the result is a small dense product: rows of the operand, shifted, times weights that are constant along the row.
- * An item is a band of rows of an image. It copies the rows it needs, padded and split by column
- * modulo the stride, into its thread's scratch, so that every tap is a contiguous row, and runs the
- * register tiles over pointers to them. Nothing is scattered.
+ * A row of the result is a small dense product: rows of the operand, shifted,
+ * times weights that are constant along the row. An item is a band of rows of
+ * an image. It copies the rows it needs, padded and split by column modulo the
+ * stride, into its thread's scratch, so that every tap is a contiguous row, and
+ * runs the register tiles over pointers to them. Nothing is scattered.
  *
- * fwd: y[co,i,:] takes tap (ci,ky,kx) from row i s + ky, split kx mod s, shift kx div s.
+ * fwd: y[co,i,:] takes tap (ci,ky,kx) from row i s + ky, split kx mod s, shift
+ * kx div s.
  *
- * bwd_x: gx at Y + pad = s V + a, X + pad = s U + b takes only the taps ky = a + s qy, kx = b + s qx, from gy[V - qy, U - qx]:
- * a plain convolution for each of the s s pairs (a,b), whose rows are then interleaved.
+ * bwd_x: gx at Y + pad = s V + a, X + pad = s U + b takes only the taps ky = a
+ * + s qy, kx = b + s qx, from gy[V - qy, U - qx]: a plain convolution for each
+ * of the s s pairs (a,b), whose rows are then interleaved.
  *
- * bwd_w: dot products of gy with the rows of fwd; bands leave partial sums, added in order of the images and their bands. */
+ * bwd_w: dot products of gy with the rows of fwd; bands leave partial sums,
+ * added in order of the images and their bands. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
@@ -39,8 +43,15 @@ static size_t up16(size_t n)
 static struct direct direct_of(const struct prism_conv *c)
 {
     const struct prism_conv_desc *d = &c->d;
-    struct direct g = {
-        .k = d->k, .s = d->stride, .p = d->pad, .cin = d->cin, .cout = d->cout, .h = d->h, .w = d->w, .oh = c->oh, .ow = c->ow};
+    struct direct g = {.k = d->k,
+                       .s = d->stride,
+                       .p = d->pad,
+                       .cin = d->cin,
+                       .cout = d->cout,
+                       .h = d->h,
+                       .w = d->w,
+                       .oh = c->oh,
+                       .ow = c->ow};
 
     g.taps = g.cin * g.k * g.k;
     g.rows = (c->wband - 1) * g.s + g.k;
@@ -74,7 +85,8 @@ static size_t row_reals(const struct direct *g)
 
 static size_t pointer_reals(const struct direct *g)
 {
-    return up16(max_size((size_t)g->cin, (size_t)g->cout) * (size_t)(g->k * g->k) * sizeof(real *) / sizeof(real));
+    return up16(max_size((size_t)g->cin, (size_t)g->cout) * (size_t)(g->k * g->k) * sizeof(real *) /
+                sizeof(real));
 }
 
 static struct lines lines_of(const struct prism_conv *c, const struct direct *g, int thread)
@@ -98,13 +110,16 @@ static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
     c->band = (c->oh + BANDS - 1) / BANDS;
     c->band = c->band < 4 ? 4 : c->band > BAND_MAX ? BAND_MAX : c->band;
     c->bands = (c->oh + c->band - 1) / c->band;
-    c->wband = (1024 + c->ow - 1) / c->ow; /* bwd_w: enough products to pay for adding up the lanes */
+    c->wband =
+        (1024 + c->ow - 1) / c->ow; /* bwd_w: enough products to pay for adding up the lanes */
     c->wband = c->wband < c->band ? c->band : c->wband > BAND_MAX ? BAND_MAX : c->wband;
     struct direct g = direct_of(c);
-    size_t interleave = (size_t)g.cin * (size_t)g.s * g.wz, gy = (size_t)g.cout * (size_t)c->wband * g.wy;
+    size_t interleave = (size_t)g.cin * (size_t)g.s * g.wz,
+           gy = (size_t)g.cout * (size_t)c->wband * g.wy;
     *scratch = pointer_reals(&g) + up16(row_reals(&g)) + max_size(interleave, gy);
     /* fwd, bwd_x: weights by tile; bwd_w: partial sums */
-    const size_t weights = (size_t)g.cout * (size_t)g.taps, parts = (size_t)wbands(c) * weights, images = PARTS / parts;
+    const size_t weights = (size_t)g.cout * (size_t)g.taps, parts = (size_t)wbands(c) * weights,
+                 images = PARTS / parts;
     c->wimages = images < 1 ? 1 : images < (size_t)c->d.n ? (int)images : c->d.n;
     *work = (size_t)c->wimages * parts;
 }
@@ -118,7 +133,8 @@ struct direct_run {
 
 /* ---- the rows fwd and bwd_w read ---- */
 
-/* Zeros before and behind n elements that are written next. Rows are short: calls would cost more than a store of constant size. */
+/* Zeros before and behind n elements that are written next. Rows are short:
+ * calls would cost more than a store of constant size. */
 static void clear_ends(real *out, size_t lead, size_t n, size_t total)
 {
     const size_t tail = total - lead - n;
@@ -141,7 +157,8 @@ static void copy_row(real *out, const real *x, size_t n)
         memcpy(out, x, n * sizeof *out);
 }
 
-/* One row of x (NULL: outside) as s rows of every s-th column, starting at column -pad. */
+/* One row of x (NULL: outside) as s rows of every s-th column, starting at
+ * column -pad. */
 static void split_row(const struct direct *g, real *out, const real *x)
 {
     if (!x) {
@@ -177,7 +194,9 @@ static void point_taps(const struct direct *g, const real **in, const real *rows
     for (int ci = 0; ci < g->cin; ci++)
         for (int ky = 0; ky < g->k; ky++)
             for (int kx = 0; kx < g->k; kx++)
-                *in++ = rows + ((size_t)(ci * g->rows + ky) * (size_t)g->s + (size_t)(kx % g->s)) * g->wp + kx / g->s;
+                *in++ = rows +
+                        ((size_t)(ci * g->rows + ky) * (size_t)g->s + (size_t)(kx % g->s)) * g->wp +
+                        kx / g->s;
 }
 
 static size_t row_step(const struct direct *g)
@@ -192,13 +211,15 @@ static void fwd_item(const void *arg, size_t item, int thread)
     struct lines l = lines_of(r->c, g, thread);
     const size_t image = item / (size_t)r->c->bands;
     real *y = r->out + image * prismi_cpu_conv_y(r->c);
-    int first = (int)(item % (size_t)r->c->bands) * r->c->band, count = g->oh - first < r->c->band ? g->oh - first : r->c->band;
+    int first = (int)(item % (size_t)r->c->bands) * r->c->band,
+        count = g->oh - first < r->c->band ? g->oh - first : r->c->band;
 
     load_rows(g, l.rows, r->x + image * prismi_cpu_conv_x(r->c), first, (count - 1) * g->s + g->k);
     point_taps(g, l.in, l.rows);
     for (int i = 0; i < count; i++)
-        prismi_cpu_tiles(r->c->dev)->rows(g->cout, g->taps, (size_t)g->ow, r->w, l.in, (size_t)i * row_step(g),
-                                          y + (size_t)(first + i) * (size_t)g->ow, (size_t)g->oh * (size_t)g->ow, false);
+        prismi_cpu_tiles(r->c->dev)->rows(
+            g->cout, g->taps, (size_t)g->ow, r->w, l.in, (size_t)i * row_step(g),
+            y + (size_t)(first + i) * (size_t)g->ow, (size_t)g->oh * (size_t)g->ow, false);
 }
 
 /* Multiply-adds over all images of the batch. */
@@ -236,7 +257,8 @@ static void pack_backward(const struct direct_run *r, real *out, const real *w)
                 for (int ky = phase / g->s; ky < g->k; ky += g->s)
                     for (int kx = phase % g->s; kx < g->k; kx += g->s)
                         for (int i = 0; i < tile; i++)
-                            *out++ = w[(size_t)(co * g->cin + ci + i) * square + (size_t)(ky * g->k + kx)];
+                            *out++ = w[(size_t)(co * g->cin + ci + i) * square +
+                                       (size_t)(ky * g->k + kx)];
         }
     }
 }
@@ -259,8 +281,10 @@ CPU_HOT static void interleave2(real *y, const real *even, const real *odd, size
     }
 }
 
-/* One row of gx from the rows of its phases: column first[b] + s u from z[b][u], count[b] of them. */
-static void interleave(const struct direct *g, real *y, const real *z, const int *first, const int *count)
+/* One row of gx from the rows of its phases: column first[b] + s u from
+ * z[b][u], count[b] of them. */
+static void interleave(const struct direct *g, real *y, const real *z, const int *first,
+                       const int *count)
 {
     if (g->s == 2) {
         int e = first[1] == 0, n = count[!e]; /* phase of column 0; the other has no more columns */
@@ -274,10 +298,13 @@ static void interleave(const struct direct *g, real *y, const real *z, const int
             y[first[b] + g->s * u] = z[(size_t)b * g->wz + (size_t)u];
 }
 
-/* Rows of gy around those of V, shifted right by q - 1 so that no tap starts before its row. */
+/* Rows of gy around those of V, shifted right by q - 1 so that no tap starts
+ * before its row. */
 static void load_gradient(const struct direct *g, real *rows, const real *gy, int v0, int count)
 {
-    size_t n = (size_t)g->ow < g->wq - (size_t)(g->q - 1) ? (size_t)g->ow : g->wq - (size_t)(g->q - 1), lead = (size_t)(g->q - 1);
+    size_t n = (size_t)g->ow < g->wq - (size_t)(g->q - 1) ? (size_t)g->ow
+                                                          : g->wq - (size_t)(g->q - 1),
+           lead = (size_t)(g->q - 1);
 
     for (int co = 0; co < g->cout; co++) {
         for (int r = 0; r < count; r++) {
@@ -306,12 +333,13 @@ static void point_gradient(const struct direct *g, const real **in, const real *
         for (int co = 0; co < g->cout; co++)
             for (int qy = 0; qy < taps_of(g, phase / g->s); qy++)
                 for (int qx = 0; qx < taps_of(g, phase % g->s); qx++)
-                    *in++ = rows + (size_t)(co * (g->vband + g->q - 1) - qy + g->q - 1) * g->wq + first_column(g, phase % g->s) -
-                            qx + g->q - 1;
+                    *in++ = rows + (size_t)(co * (g->vband + g->q - 1) - qy + g->q - 1) * g->wq +
+                            first_column(g, phase % g->s) - qx + g->q - 1;
 }
 
 /* All channels of the row Y = s V + a - pad of an image, v = V - V0. */
-static void gradient_row(const struct direct_run *r, const struct lines *l, real *gx, int v, int a, int row)
+static void gradient_row(const struct direct_run *r, const struct lines *l, real *gx, int v, int a,
+                         int row)
 {
     const struct direct *g = &r->g;
     size_t plane = (size_t)g->h * (size_t)g->w;
@@ -322,9 +350,11 @@ static void gradient_row(const struct direct_run *r, const struct lines *l, real
         size_t before = (size_t)taps_before(g, a * g->s + b) * (size_t)g->cout;
         first[b] = g->s * first_column(g, b) + b - g->p;
         count[b] = first[b] < g->w ? (g->w - 1 - first[b]) / g->s + 1 : 0;
-        prismi_cpu_tiles(r->c->dev)->rows(
-            g->cin, g->cout * taps_of(g, a) * taps_of(g, b), (size_t)count[b], r->w + before * (size_t)g->cin, l->in + before,
-            (size_t)v * g->wq, g->s == 1 ? y : l->extra + (size_t)b * g->wz, g->s == 1 ? plane : (size_t)g->s * g->wz, false);
+        prismi_cpu_tiles(r->c->dev)->rows(g->cin, g->cout * taps_of(g, a) * taps_of(g, b),
+                                          (size_t)count[b], r->w + before * (size_t)g->cin,
+                                          l->in + before, (size_t)v * g->wq,
+                                          g->s == 1 ? y : l->extra + (size_t)b * g->wz,
+                                          g->s == 1 ? plane : (size_t)g->s * g->wz, false);
     }
     for (int ci = 0; g->s > 1 && ci < g->cin; ci++)
         interleave(g, y + (size_t)ci * plane, l->extra + (size_t)(ci * g->s) * g->wz, first, count);
@@ -342,7 +372,8 @@ static void bwd_x_item(const void *arg, size_t item, int thread)
     struct lines l = lines_of(r->c, g, thread);
     const size_t image = item / vbands(g);
     real *gx = r->out + image * prismi_cpu_conv_x(r->c);
-    int v0 = (int)(item % vbands(g)) * g->vband, count = g->vs - v0 < g->vband ? g->vs - v0 : g->vband;
+    int v0 = (int)(item % vbands(g)) * g->vband,
+        count = g->vs - v0 < g->vband ? g->vs - v0 : g->vband;
 
     load_gradient(g, l.rows, r->x + image * prismi_cpu_conv_y(r->c), v0, count + g->q - 1);
     point_gradient(g, l.in, l.rows);
@@ -366,13 +397,15 @@ static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
 /* ---- gradient of the weights ---- */
 
 /* Rows of gy filled up with zeros to whole vectors. */
-static void pad_gradient(const struct direct *g, real *out, size_t channel, const real *gy, int count)
+static void pad_gradient(const struct direct *g, real *out, size_t channel, const real *gy,
+                         int count)
 {
     for (int co = 0; co < g->cout; co++) {
         for (int i = 0; i < count; i++) {
             real *row = out + (size_t)co * channel + (size_t)i * g->wy;
             clear_ends(row, 0, (size_t)g->ow, g->wy);
-            copy_row(row, gy + ((size_t)co * (size_t)g->oh + (size_t)i) * (size_t)g->ow, (size_t)g->ow);
+            copy_row(row, gy + ((size_t)co * (size_t)g->oh + (size_t)i) * (size_t)g->ow,
+                     (size_t)g->ow);
         }
     }
 }
@@ -400,8 +433,9 @@ static void bwd_w_item(const void *arg, size_t item, int thread)
     }
     memset(sums, 0, results * sizeof *sums);
     for (int i = 0; i < count; i += step)
-        prismi_cpu_tiles(r->c->dev)->dots(g->cout, g->taps, count - i < step ? count - i : step, g->wy, sums, (size_t)g->taps,
-                                          gy + (size_t)i * g->wy, channel, g->wy, l.in, (size_t)i * row_step(g), row_step(g));
+        prismi_cpu_tiles(r->c->dev)->dots(
+            g->cout, g->taps, count - i < step ? count - i : step, g->wy, sums, (size_t)g->taps,
+            gy + (size_t)i * g->wy, channel, g->wy, l.in, (size_t)i * row_step(g), row_step(g));
 }
 
 CPU_HOT static void add(real *y, const real *x, size_t n)

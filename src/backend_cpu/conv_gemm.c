@@ -1,6 +1,8 @@
-/* Convolution of any shape as matrix products over unrolled patches: cols[pixels of the tile, cin k k], tile by tile of output
- * rows. A patch lies as a row of the weights does, so that every product reads and writes weights and their gradient as they are.
- * Images and their tiles run in order, each split over channels and over the product's own tiles. */
+/* Convolution of any shape as matrix products over unrolled patches:
+ * cols[pixels of the tile, cin k k], tile by tile of output rows. A patch lies
+ * as a row of the weights does, so that every product reads and writes weights
+ * and their gradient as they are. Images and their tiles run in order, each
+ * split over channels and over the product's own tiles. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
@@ -14,7 +16,8 @@ struct gemm_conv {
     const struct prism_conv *c;
     real *cols, *gx;
     const real *x;
-    size_t ld;       /* elements from patch to patch: lines, and no power of two that would crowd a cache set */
+    size_t ld; /* elements from patch to patch: lines, and no power of two that would crowd a cache
+                  set */
     int first, rows; /* output rows of the tile */
     size_t n;        /* its pixels */
     size_t wp;       /* columns that patches cover */
@@ -48,7 +51,8 @@ static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
     *scratch = tile_at(c, 0).wp * (size_t)tile_at(c, 0).hp;
 }
 
-/* Where the part of a plane begins that a row of the tile's patches covers; it is n elements, from column `at` of that row on. */
+/* Where the part of a plane begins that a row of the tile's patches covers; it
+ * is n elements, from column `at` of that row on. */
 static size_t covered(const struct gemm_conv *g, int row, size_t *at, size_t *n)
 {
     const struct prism_conv_desc *d = &g->c->d;
@@ -76,14 +80,18 @@ CPU_INLINE void take_patches(const struct gemm_conv *g, real *out, const real *p
     for (int i = 0; i < g->rows; i++) {
         for (int j = 0; j < g->c->ow; j++, out += g->ld)
             for (int ky = 0; ky < k; ky++)
-                memcpy(out + ky * k, pad + (size_t)(i * s + ky) * g->wp + (size_t)(j * s), (size_t)k * sizeof *out);
+                memcpy(out + ky * k, pad + (size_t)(i * s + ky) * g->wp + (size_t)(j * s),
+                       (size_t)k * sizeof *out);
     }
 }
 
-CPU_INLINE void add_patches(const struct gemm_conv *g, real *restrict pad, const real *restrict in, int k)
+CPU_INLINE void add_patches(const struct gemm_conv *g, real *restrict pad, const real *restrict in,
+                            int k)
 {
     const int s = g->c->d.stride,
-              apart = (k + s - 1) / s; /* patches so far from each other share no column: no store is waited for */
+              apart =
+                  (k + s - 1) /
+                  s; /* patches so far from each other share no column: no store is waited for */
 
     for (int i = 0; i < g->rows; i++) {
         for (int first = 0; first < apart; first++) {
@@ -145,7 +153,8 @@ static void col2im_item(const void *arg, size_t item, int thread)
 
 static void by_channels(const struct gemm_conv *t, prismi_cpu_item *run)
 {
-    prismi_cpu_for(t->c->dev, ((size_t)t->c->d.cin + GROUP - 1) / GROUP, (double)patch(t->c) * (double)t->n, run, t);
+    prismi_cpu_for(t->c->dev, ((size_t)t->c->d.cin + GROUP - 1) / GROUP,
+                   (double)patch(t->c) * (double)t->n, run, t);
 }
 
 static void fwd_image(struct prism_conv *c, real *y, const real *x, const real *w)

@@ -1,6 +1,6 @@
-/* Convolution with a single output pixel that sees all of an image: y[cout] = W[cout,n] x[n] for each
- * image. The decoder's first layer, where the weights are most of the network and every pass runs at
- * the speed of memory. */
+/* Convolution with a single output pixel that sees all of an image: y[cout] =
+ * W[cout,n] x[n] for each image. The decoder's first layer, where the weights
+ * are most of the network and every pass runs at the speed of memory. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
@@ -14,7 +14,8 @@ struct point_run {
     const real *a, *b;
 };
 
-static struct point_run point_run(const struct prism_conv *c, real *out, const real *a, const real *b)
+static struct point_run point_run(const struct prism_conv *c, real *out, const real *a,
+                                  const real *b)
 {
     return (struct point_run){c, (size_t)c->d.cin * (size_t)c->d.k * (size_t)c->d.k, out, a, b};
 }
@@ -52,13 +53,15 @@ static void fwd_item(const void *arg, size_t channel, int thread)
     const struct point_run *r = arg;
     (void)thread;
     for (size_t i = 0; i < (size_t)r->c->d.n; i++)
-        r->out[i * (size_t)r->c->d.cout + channel] = dot(r->a + channel * r->n, r->b + i * r->n, r->n);
+        r->out[i * (size_t)r->c->d.cout + channel] =
+            dot(r->a + channel * r->n, r->b + i * r->n, r->n);
 }
 
 static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
 {
     const struct point_run r = point_run(c, y, w, x);
-    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.n * c->d.cout * (double)r.n, fwd_item, &r);
+    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.n * c->d.cout * (double)r.n, fwd_item,
+                   &r);
 }
 
 CPU_HOT static void add4(real *y, const real *w, size_t ld, const real *g, size_t n)
@@ -83,7 +86,8 @@ real *R(prismi_cpu_point_sum)(const struct prism_conv *c, size_t item)
     return memset(c->work + item * n, 0, n * sizeof(real));
 }
 
-void R(prismi_cpu_point_add)(real *sum, const real *w, size_t ld, const real *g, size_t rows, size_t n)
+void R(prismi_cpu_point_add)(real *sum, const real *w, size_t ld, const real *g, size_t rows,
+                             size_t n)
 {
     if (rows == CPU_POINT_ROWS)
         add4(sum, w, ld, g, n);
@@ -107,7 +111,8 @@ static void bwd_x_item(const void *arg, size_t item, int thread)
     size_t rows;
 
     (void)thread;
-    for (size_t c = item * CPU_POINT_ITEM; (rows = prismi_cpu_point_rows(item, c, (size_t)r->c->d.cout)); c += rows)
+    for (size_t c = item * CPU_POINT_ITEM;
+         (rows = prismi_cpu_point_rows(item, c, (size_t)r->c->d.cout)); c += rows)
         R(prismi_cpu_point_add)(sum, r->a + c * r->n, r->n, r->b + c, rows, r->n);
 }
 
@@ -116,7 +121,8 @@ static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
     struct point_run r = point_run(c, gx, w, gy);
 
     for (int i = 0; i < c->d.n; i++, gx += r.n, r.b += c->d.cout) {
-        prismi_cpu_for(c->dev, prismi_cpu_point_items((size_t)c->d.cout), (double)c->d.cout * (double)r.n, bwd_x_item, &r);
+        prismi_cpu_for(c->dev, prismi_cpu_point_items((size_t)c->d.cout),
+                       (double)c->d.cout * (double)r.n, bwd_x_item, &r);
         R(prismi_cpu_point_finish)(c, gx);
     }
 }
@@ -142,7 +148,9 @@ static void bwd_w_item(const void *arg, size_t channel, int thread)
 static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
 {
     const struct point_run r = point_run(c, gw, gy, x);
-    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.n * c->d.cout * (double)r.n, bwd_w_item, &r);
+    prismi_cpu_for(c->dev, (size_t)c->d.cout, (double)c->d.n * c->d.cout * (double)r.n, bwd_w_item,
+                   &r);
 }
 
-const struct conv_method R(prismi_cpu_conv_point) = {"matrix times vector", sizes, fwd, bwd_x, bwd_w};
+const struct conv_method R(prismi_cpu_conv_point) = {"matrix times vector", sizes, fwd, bwd_x,
+                                                     bwd_w};

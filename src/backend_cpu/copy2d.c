@@ -17,10 +17,12 @@ static void copy_piece(const void *arg, size_t item, int thread)
     const size_t r = item / c->pieces, at = item % c->pieces * PIECE;
 
     (void)thread;
-    memcpy(c->y + r * c->ldy + at, c->x + r * c->ldx + at, c->row - at < PIECE ? c->row - at : PIECE);
+    memcpy(c->y + r * c->ldy + at, c->x + r * c->ldx + at,
+           c->row - at < PIECE ? c->row - at : PIECE);
 }
 
-int prismi_cpu_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
+int prismi_cpu_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y,
+                      prism_mem x)
 {
     const size_t size = prism_dtype_size(d->dtype), row = d->cols * size;
     const struct copy_run c = {y, x, row, d->ldy * size, d->ldx * size, (row + PIECE - 1) / PIECE};

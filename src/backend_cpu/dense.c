@@ -1,8 +1,12 @@
-/* Adam steps of a small dense network on one core: a step needs the one before, and all that a step touches lies in the first and
- * second level of cache. For the time of a call the weights, their moments and their transpose lie in tmp, rows padded with zeros
- * to PAD elements: every product then runs over whole vectors, and forward, backward and gradient are one kernel
+/* Adam steps of a small dense network on one core: a step needs the one
+ * before, and all that a step touches lies in the first and second level of
+ * cache. For the time of a call the weights, their moments and their
+ * transpose lie in tmp, rows padded with zeros to PAD elements: every
+ * product then runs over whole vectors, and forward, backward and gradient
+ * are one kernel
  *   c[i,:] = sum over t of a[i,t] b[t,:]
- * with a walked along rows or columns. Padding stays zero: its gradient is 0. */
+ * with a walked along rows or columns. Padding stays zero: its gradient is
+ * 0. */
 #include "backend_cpu/vmath.h"
 
 #include <string.h>
@@ -50,7 +54,8 @@ static void lay_out(struct dense *n, const struct prism_dense_fit_desc *d, prism
         y->pin = (y->in + PAD - 1) / PAD * PAD;
         y->pout = (y->out + PAD - 1) / PAD * PAD;
         y->act = d->act[l];
-        real **const weights[] = {&y->w, &y->m, &y->v, &y->g}, **const biases[] = {&y->b, &y->bm, &y->bv, &y->bg};
+        real **const weights[] = {&y->w, &y->m, &y->v, &y->g},
+                     **const biases[] = {&y->b, &y->bm, &y->bv, &y->bg};
         for (int k = 0; k < 4; k++) {
             *weights[k] = take(&at, y->out * y->pin);
             *biases[k] = take(&at, y->pout);
@@ -136,7 +141,8 @@ static void save_all(const struct dense *n, const struct prism_dense_fit_args *a
 #include "backend_cpu/dense_tmpl.h"
 #endif
 
-int R(prismi_cpu_dense_fit)(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a)
+int R(prismi_cpu_dense_fit)(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
+                            const struct prism_dense_fit_args *a)
 {
     void (*run)(struct dense *, const struct prism_dense_fit_args *) = run_base;
     struct dense n;

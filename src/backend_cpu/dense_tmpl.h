@@ -1,11 +1,12 @@
-/* The steps of dense_fit for one instruction set: TARGET (attribute), BYTES of a vector, ROWS of a tile, T(name). */
+/* The steps of dense_fit for one instruction set: TARGET (attribute), BYTES of
+ * a vector, ROWS of a tile, T(name). */
 
 typedef real T(vec) __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));
 enum { T(LANES) = BYTES / sizeof(real) };
 
 /* One tile: rows x (nv vectors). bias NULL: 0. */
-TARGET CPU_INLINE void T(tile)(int rows, int nv, size_t k, const real *a, size_t lda, size_t step, const real *b, size_t ldb,
-                               real *c, size_t ldc, const real *bias)
+TARGET CPU_INLINE void T(tile)(int rows, int nv, size_t k, const real *a, size_t lda, size_t step,
+                               const real *b, size_t ldb, real *c, size_t ldc, const real *bias)
 {
     T(vec) acc[8][2];
 
@@ -26,9 +27,10 @@ TARGET CPU_INLINE void T(tile)(int rows, int nv, size_t k, const real *a, size_t
             ((T(vec) *)(c + (size_t)i * ldc))[v] = acc[i][v];
 }
 
-/* c [m,n] = bias + sum over t < k of a[i lda + t step] b[t,:]; n a multiple of PAD. */
-TARGET static void T(product)(size_t m, size_t n, size_t k, const real *a, size_t lda, size_t step, const real *b, size_t ldb,
-                              real *c, size_t ldc, const real *bias)
+/* c [m,n] = bias + sum over t < k of a[i lda + t step] b[t,:]; n a multiple of
+ * PAD. */
+TARGET static void T(product)(size_t m, size_t n, size_t k, const real *a, size_t lda, size_t step,
+                              const real *b, size_t ldb, real *c, size_t ldc, const real *bias)
 {
     for (size_t j = 0; j < n;) {
         const int nv = n - j >= 2 * T(LANES) ? 2 : 1;
@@ -49,7 +51,8 @@ TARGET static void T(product)(size_t m, size_t n, size_t k, const real *a, size_
 /* ---- elementwise ---- */
 
 /* y = act(z) on rows x width elements of rows of ld. */
-TARGET CPU_INLINE void T(act_rows)(enum prism_act act, size_t rows, size_t width, size_t ld, real *y, const real *z)
+TARGET CPU_INLINE void T(act_rows)(enum prism_act act, size_t rows, size_t width, size_t ld,
+                                   real *y, const real *z)
 {
     for (size_t r = 0; r < rows; r++) {
         CPU_SIMD
@@ -59,7 +62,8 @@ TARGET CPU_INLINE void T(act_rows)(enum prism_act act, size_t rows, size_t width
 }
 
 /* g = g act'(z) on the same. */
-TARGET CPU_INLINE void T(slope_rows)(enum prism_act act, size_t rows, size_t width, size_t ld, real *g, const real *z)
+TARGET CPU_INLINE void T(slope_rows)(enum prism_act act, size_t rows, size_t width, size_t ld,
+                                     real *g, const real *z)
 {
     for (size_t r = 0; r < rows; r++) {
         CPU_SIMD
@@ -68,18 +72,19 @@ TARGET CPU_INLINE void T(slope_rows)(enum prism_act act, size_t rows, size_t wid
     }
 }
 
-#define EACH(run)                                                                                                                  \
-    switch (y->act) {                                                                                                              \
-        run(PRISM_ACT_NONE) run(PRISM_ACT_RELU) run(PRISM_ACT_LEAKY) run(PRISM_ACT_SIGMOID) run(PRISM_ACT_HARDSIGMOID)             \
-            run(PRISM_ACT_SCALESIGMOID) run(PRISM_ACT_TANH) case PRISM_ACT_COUNT : break;                                          \
+#define EACH(run)                                                                                  \
+    switch (y->act) {                                                                              \
+        run(PRISM_ACT_NONE) run(PRISM_ACT_RELU) run(PRISM_ACT_LEAKY) run(PRISM_ACT_SIGMOID)        \
+            run(PRISM_ACT_HARDSIGMOID) run(PRISM_ACT_SCALESIGMOID)                                 \
+                run(PRISM_ACT_TANH) case PRISM_ACT_COUNT : break;                                  \
     }
 
 /* A layer's activation, and the way back through it. */
 TARGET static void T(activate)(const struct layer *y, size_t batch, real *a)
 {
-#define RUN(act)                                                                                                                   \
-    case act:                                                                                                                      \
-        T(act_rows)(act, batch, y->out, y->pout, a, y->z);                                                                         \
+#define RUN(act)                                                                                   \
+    case act:                                                                                      \
+        T(act_rows)(act, batch, y->out, y->pout, a, y->z);                                         \
         break;
     EACH(RUN)
 #undef RUN
@@ -87,19 +92,20 @@ TARGET static void T(activate)(const struct layer *y, size_t batch, real *a)
 
 TARGET static void T(activate_back)(const struct layer *y, size_t batch, real *g)
 {
-#define RUN(act)                                                                                                                   \
-    case act:                                                                                                                      \
-        T(slope_rows)(act, batch, y->out, y->pout, g, y->z);                                                                       \
+#define RUN(act)                                                                                   \
+    case act:                                                                                      \
+        T(slope_rows)(act, batch, y->out, y->pout, g, y->z);                                       \
         break;
     EACH(RUN)
 #undef RUN
 }
 #undef EACH
 
-TARGET static void T(adam)(const struct prism_dense_fit_desc *d, const real *step, real *p, real *m, real *v, const real *g,
-                           size_t n)
+TARGET static void T(adam)(const struct prism_dense_fit_desc *d, const real *step, real *p, real *m,
+                           real *v, const real *g, size_t n)
 {
-    const real rate = step[0], root = step[1], u = step[2], b1 = (real)d->b1, b2 = (real)d->b2, eps = (real)d->eps;
+    const real rate = step[0], root = step[1], u = step[2], b1 = (real)d->b1, b2 = (real)d->b2,
+               eps = (real)d->eps;
     const real c1 = (real)(1 - d->b1), c2 = (real)(1 - d->b2);
 
     CPU_SIMD
@@ -124,7 +130,8 @@ TARGET static void T(transpose)(const struct layer *y)
 TARGET static void T(forward)(struct dense *n, const real *x, const int32_t *index)
 {
     for (size_t r = 0; r < n->batch; r++)
-        memcpy(n->layer[0].a + r * n->layer[0].pin, x + (size_t)index[r] * n->layer[0].in, n->layer[0].in * sizeof *x);
+        memcpy(n->layer[0].a + r * n->layer[0].pin, x + (size_t)index[r] * n->layer[0].in,
+               n->layer[0].in * sizeof *x);
     for (int l = 0; l < n->layers; l++) {
         const struct layer *y = &n->layer[l];
         T(product)(n->batch, y->pout, y->in, y->a, y->pin, 1, y->wt, y->pout, y->z, y->pout, y->b);
@@ -132,8 +139,10 @@ TARGET static void T(forward)(struct dense *n, const real *x, const int32_t *ind
     }
 }
 
-/* The loss, and its gradient by the last layer's output in g, padding included. */
-TARGET static real T(misfit)(const struct dense *n, real *g, const real *t, const int32_t *index, const real *weight)
+/* The loss, and its gradient by the last layer's output in g, padding
+ * included. */
+TARGET static real T(misfit)(const struct dense *n, real *g, const real *t, const int32_t *index,
+                             const real *weight)
 {
     const struct layer *y = &n->layer[n->layers - 1];
     double loss = 0;
@@ -150,8 +159,10 @@ TARGET static real T(misfit)(const struct dense *n, real *g, const real *t, cons
     return (real)loss;
 }
 
-/* Layer l from g = dL/dz, [batch,pout]: dL/da of what went in into next (l > 0), then the update. */
-TARGET static void T(backward)(const struct dense *n, int l, const real *g, real *next, const real *step)
+/* Layer l from g = dL/dz, [batch,pout]: dL/da of what went in into next (l >
+ * 0), then the update. */
+TARGET static void T(backward)(const struct dense *n, int l, const real *g, real *next,
+                               const real *step)
 {
     const struct layer *y = &n->layer[l];
 
@@ -179,7 +190,8 @@ TARGET static void T(run)(struct dense *n, const struct prism_dense_fit_args *a)
         const int32_t *index = (const int32_t *)a->index + s * n->batch;
         const real *step = (const real *)a->step + 3 * s;
         T(forward)(n, (const real *)a->x, index);
-        ((real *)a->loss)[s] = T(misfit)(n, n->g[0], (const real *)a->t, index, (const real *)a->weight + s * n->batch);
+        ((real *)a->loss)[s] = T(misfit)(n, n->g[0], (const real *)a->t, index,
+                                         (const real *)a->weight + s * n->batch);
         for (int l = n->layers - 1, k = 0; l >= 0; l--, k = !k) {
             T(activate_back)(&n->layer[l], n->batch, n->g[k]);
             T(backward)(n, l, n->g[k], n->g[!k], step);

@@ -1,4 +1,5 @@
-/* CPU backend: memory, threads and the descriptor. Everything runs at once, so the queue is always empty. */
+/* CPU backend: memory, threads and the descriptor. Everything runs at once, so
+ * the queue is always empty. */
 #include "backend_cpu/cpu.h"
 
 #include <cblas.h>
@@ -37,7 +38,8 @@ static void want_huge_pages(void *p, size_t bytes)
 {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     if (alignment_of(bytes) == HUGE_PAGE)
-        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* fewer page faults and TLB misses; only a hint */
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE,
+                      MADV_HUGEPAGE); /* fewer page faults and TLB misses; only a hint */
 #else
     (void)p, (void)bytes;
 #endif
@@ -45,9 +47,11 @@ static void want_huge_pages(void *p, size_t bytes)
 
 void *prismi_cpu_alloc(size_t n, size_t size)
 {
-    size_t bytes = size && n > PTRDIFF_MAX / size ? PTRDIFF_MAX : n * size, align = alignment_of(bytes);
+    size_t bytes = size && n > PTRDIFF_MAX / size ? PTRDIFF_MAX : n * size,
+           align = alignment_of(bytes);
     size_t rounded = (bytes + align - 1) / align * align;
-    void *p = bytes > PTRDIFF_MAX - HUGE_PAGE ? NULL : aligned_alloc(align, rounded ? rounded : align);
+    void *p =
+        bytes > PTRDIFF_MAX - HUGE_PAGE ? NULL : aligned_alloc(align, rounded ? rounded : align);
 
     if (!p)
         return NULL;
@@ -55,16 +59,18 @@ void *prismi_cpu_alloc(size_t n, size_t size)
     return memset(p, 0, bytes);
 }
 
-/* Zeros. calloc knows of fresh pages that they are, so that what nobody writes takes no memory. Its own address lies just before
- * the block. */
+/* Zeros. calloc knows of fresh pages that they are, so that what nobody writes
+ * takes no memory. Its own address lies just before the block. */
 static int cpu_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
 {
     size_t align = alignment_of(bytes), rounded = (bytes + align - 1) / align * align;
-    void *base = bytes > PTRDIFF_MAX - 3 * HUGE_PAGE ? NULL : calloc(1, rounded + align + sizeof base);
+    void *base =
+        bytes > PTRDIFF_MAX - 3 * HUGE_PAGE ? NULL : calloc(1, rounded + align + sizeof base);
 
     *out = NULL;
     if (!base)
-        return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes; use a smaller grid or batch", bytes);
+        return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes; use a smaller grid or batch",
+                        bytes);
     *out = (prism_mem)(((uintptr_t)base + sizeof base + align - 1) / align * align);
     memcpy(*out - sizeof base, &base, sizeof base);
     want_huge_pages(*out, rounded);
@@ -155,7 +161,8 @@ static void fft_version(char *version, size_t n)
 /* Makes OpenBLAS single-threaded. Returns whether it knows this processor. */
 static bool blas_open(char *version, size_t n)
 {
-    const char *config = openblas_get_config(), *core = openblas_get_corename(); /* "OpenBLAS 0.3.21 NO_LAPACK ..." */
+    const char *config = openblas_get_config(),
+               *core = openblas_get_corename(); /* "OpenBLAS 0.3.21 NO_LAPACK ..." */
     int number = 0;
 
     openblas_set_num_threads(1);
@@ -191,11 +198,12 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
     cpu->plan_effort = params->plan_effort;
     cpu->plain = params->plain;
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_CF32 | 1u << PRISM_F64 | 1u << PRISM_CF64,
-                                    .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC | PRISM_CAPS_ZEROED,
-                                    .align = CPU_ALIGN,
-                                    .mem_bytes = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0,
-                                    .threads = params->threads > 0 ? params->threads : prismi_cpu_count()};
+    dev->caps = (struct prism_caps){
+        .dtypes = 1u << PRISM_F32 | 1u << PRISM_CF32 | 1u << PRISM_F64 | 1u << PRISM_CF64,
+        .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC | PRISM_CAPS_ZEROED,
+        .align = CPU_ALIGN,
+        .mem_bytes = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0,
+        .threads = params->threads > 0 ? params->threads : prismi_cpu_count()};
     int status = prismi_cpu_pool_create(dev, dev->caps.threads);
     if (status) {
         cpu_close(dev);
@@ -205,10 +213,12 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
     fft_version(fft, sizeof fft);
     cpu->isa = machine_isa();
     cpu->use_blas = blas_open(blas, sizeof blas) || cpu->isa == CPU_BASELINE;
-    snprintf(dev->caps.device, sizeof dev->caps.device, "%.40s, %d thread%s, %.20s, %.30s", machine, dev->caps.threads,
-             dev->caps.threads == 1 ? "" : "s", fft, blas);
-    prismi_cpu_log(dev, PRISM_LOG_INFO, "cpu: %s, dense products on %s, tiles for %s", dev->caps.device,
-                   cpu->use_blas ? "OpenBLAS" : "our tiles (this OpenBLAS does not know the processor)", isa_names[cpu->isa]);
+    snprintf(dev->caps.device, sizeof dev->caps.device, "%.40s, %d thread%s, %.20s, %.30s", machine,
+             dev->caps.threads, dev->caps.threads == 1 ? "" : "s", fft, blas);
+    prismi_cpu_log(
+        dev, PRISM_LOG_INFO, "cpu: %s, dense products on %s, tiles for %s", dev->caps.device,
+        cpu->use_blas ? "OpenBLAS" : "our tiles (this OpenBLAS does not know the processor)",
+        isa_names[cpu->isa]);
     prismi_cpu_fft_open_f32(dev);
     prismi_cpu_fft_open_f64(dev);
     return 0;

@@ -1,13 +1,17 @@
 /* Transforms on FFTW.
  *
- * FFTW's own threads would tie the result to their number, and its plans for many lines work in place or transpose by themselves,
- * both slower than what is done here: one single-threaded plan per length and direction, for one line, from one aligned place to
- * another. An item is a chunk of rows, each transformed into scratch and copied back while it is in the nearest cache, or a chunk
- * of columns, transposed into scratch and back. Factors are multiplied by on these ways. So a line's result depends on nothing but
- * the line, and rows and columns that the support rules out are left out at no cost.
+ * FFTW's own threads would tie the result to their number, and its plans for
+ * many lines work in place or transpose by themselves, both slower than what is
+ * done here: one single-threaded plan per length and direction, for one line,
+ * from one aligned place to another. An item is a chunk of rows, each
+ * transformed into scratch and copied back while it is in the nearest cache, or
+ * a chunk of columns, transposed into scratch and back. Factors are multiplied
+ * by on these ways. So a line's result depends on nothing but the line, and
+ * rows and columns that the support rules out are left out at no cost.
  *
- * Planning measures on scratch of its own, under a process-wide lock (FFTW's planner is global), and what was measured is kept as
- * wisdom, in the process and in <cache_dir>/fftw-wisdom-f32 and -f64. */
+ * Planning measures on scratch of its own, under a process-wide lock (FFTW's
+ * planner is global), and what was measured is kept as wisdom, in the process
+ * and in <cache_dir>/fftw-wisdom-f32 and -f64. */
 #include "backend_cpu/fft.h"
 
 #include <errno.h>
@@ -48,7 +52,9 @@ static void load_wisdom(const struct prism_dev *dev)
     if (FFTW(import_wisdom_from_filename)(path))
         prismi_cpu_log(dev, PRISM_LOG_DEBUG, "fft: wisdom loaded from %s", path);
     else
-        prismi_cpu_log(dev, PRISM_LOG_WARN, "fft: %s is not FFTW wisdom; it will be replaced when something new is planned", path);
+        prismi_cpu_log(
+            dev, PRISM_LOG_WARN,
+            "fft: %s is not FFTW wisdom; it will be replaced when something new is planned", path);
 }
 
 /* Whole or not at all: a temporary, flushed, takes the old file's place. */
@@ -77,7 +83,8 @@ static int write_whole(const char *path, const char *text)
     return -1;
 }
 
-/* With the lock held. Another process may have saved since: its wisdom is merged first. */
+/* With the lock held. Another process may have saved since: its wisdom is
+ * merged first. */
 static void save_wisdom(const struct prism_dev *dev)
 {
     char path[PATH_MAX];
@@ -88,7 +95,8 @@ static void save_wisdom(const struct prism_dev *dev)
     (void)FFTW(import_wisdom_from_filename)(path);
     char *text = FFTW(export_wisdom_to_string)();
     if (!text || write_whole(path, text))
-        prismi_cpu_log(dev, PRISM_LOG_WARN, "fft: cannot save wisdom to %s (%s); plans will be measured again", path,
+        prismi_cpu_log(dev, PRISM_LOG_WARN,
+                       "fft: cannot save wisdom to %s (%s); plans will be measured again", path,
                        strerror(errno));
     free(text);
 }
@@ -114,7 +122,8 @@ static void plan_line(struct planning *p, size_t n, void *plan[2])
     for (int inverse = 0; inverse < 2; inverse++) {
         const int sign = inverse ? FFTW_BACKWARD : FFTW_FORWARD;
         if (p->effort != FFTW_ESTIMATE)
-            plan[inverse] = FFTW(plan_dft_1d)((int)n, p->a, p->b, sign, p->effort | FFTW_WISDOM_ONLY);
+            plan[inverse] =
+                FFTW(plan_dft_1d)((int)n, p->a, p->b, sign, p->effort | FFTW_WISDOM_ONLY);
         if (!plan[inverse]) {
             plan[inverse] = FFTW(plan_dft_1d)((int)n, p->a, p->b, sign, p->effort);
             p->fresh |= p->effort != FFTW_ESTIMATE;
@@ -129,7 +138,8 @@ static size_t padded(size_t n)
     return (n + CPU_FFT_COLS - 1) / CPU_FFT_COLS * CPU_FFT_COLS;
 }
 
-int R(prismi_cpu_fft_create)(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
+int R(prismi_cpu_fft_create)(struct prism_dev *dev, const struct prism_fft_desc *d,
+                             struct prism_fft **out)
 {
     static const unsigned efforts[] = {FFTW_ESTIMATE, FFTW_MEASURE, FFTW_PATIENT};
     const size_t h = (size_t)d->h, w = (size_t)d->w, longest = padded(h > w ? h : w);
@@ -146,8 +156,10 @@ int R(prismi_cpu_fft_create)(struct prism_dev *dev, const struct prism_fft_desc 
                                 .w = w,
                                 .factors = (const real *)d->factors};
         f->support = prismi_cpu(dev)->plain ? NULL : (const int32_t *)d->support;
-        f->pitch = padded(h) + CPU_FFT_COLS; /* lines at a power of two would share their place in the cache */
-        f->nscratch = 2 * (CPU_FFT_COLS * f->pitch > padded(w) ? CPU_FFT_COLS * f->pitch : padded(w));
+        f->pitch = padded(h) +
+                   CPU_FFT_COLS; /* lines at a power of two would share their place in the cache */
+        f->nscratch =
+            2 * (CPU_FFT_COLS * f->pitch > padded(w) ? CPU_FFT_COLS * f->pitch : padded(w));
         f->scratch = prismi_cpu_alloc((size_t)dev->caps.threads * f->nscratch, sizeof *f->scratch);
     }
     bool good = f && f->scratch && p.a;
@@ -200,7 +212,8 @@ struct fft_run {
     real sign;
 };
 
-/* What one transform is about: input rows and output columns, both modulo the side. */
+/* What one transform is about: input rows and output columns, both modulo the
+ * side. */
 struct region {
     size_t row0, rows, col0, cols;
 };
@@ -239,7 +252,8 @@ void R(prismi_cpu_fft_line)(void *plan, pair *out, pair *in)
     FFTW(execute_dft)(plan, (FFTW(complex) *)in, (FFTW(complex) *)out);
 }
 
-/* Before the transform: rows by the factors along x, columns on their way into scratch by those along y. */
+/* Before the transform: rows by the factors along x, columns on their way into
+ * scratch by those along y. */
 static void row(const struct fft_run *r, const struct region *g, size_t at, pair *scratch)
 {
     const size_t w = r->f->w;
@@ -268,7 +282,8 @@ static void row(const struct fft_run *r, const struct region *g, size_t at, pair
 static void rows_item(const void *arg, size_t item, int thread)
 {
     const struct fft_run *r = arg;
-    const size_t h = r->f->h, w = r->f->w, n = row_items(r->f), image = item / n, end = least(h, (item % n + 1) * CPU_FFT_ROWS);
+    const size_t h = r->f->h, w = r->f->w, n = row_items(r->f), image = item / n,
+                 end = least(h, (item % n + 1) * CPU_FFT_ROWS);
     const struct region g = region_of(r, image);
 
     for (size_t i = item % n * CPU_FFT_ROWS; i < end; i++) {
@@ -283,7 +298,8 @@ static void rows_item(const void *arg, size_t item, int thread)
 static void cols_item(const void *arg, size_t item, int thread)
 {
     const struct fft_run *r = arg;
-    const size_t h = r->f->h, w = r->f->w, pitch = r->f->pitch, n = col_items(r->f), image = item / n, at = item % n * CPU_FFT_COLS;
+    const size_t h = r->f->h, w = r->f->w, pitch = r->f->pitch, n = col_items(r->f),
+                 image = item / n, at = item % n * CPU_FFT_COLS;
     const size_t count = least(CPU_FFT_COLS, w - at);
     const struct region g = region_of(r, image);
 
@@ -295,9 +311,9 @@ static void cols_item(const void *arg, size_t item, int thread)
     for (size_t j = 0; j < count; j++)
         R(prismi_cpu_fft_line)(r->cols, out + j * pitch, in + j * pitch);
     if (r->after)
-        R(prismi_cpu_transpose_scaled)(data, w, out, pitch, count, h, r->after + 2 * (h + at), r->after, r->sign);
-    else
-        R(prismi_cpu_transpose)(data, w, out, pitch, count, h);
+        R(prismi_cpu_transpose_scaled)
+    (data, w, out, pitch, count, h, r->after + 2 * (h + at), r->after, r->sign);
+    else R(prismi_cpu_transpose)(data, w, out, pitch, count, h);
 }
 
 /* A whole transform, while it is in the cache. */

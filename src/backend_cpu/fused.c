@@ -42,32 +42,33 @@ struct affine {
 
 static struct affine affine_of(const struct norm_run *s, size_t row)
 {
-    return (struct affine){.mean = s->mean[row], .rstd = s->rstd[row], .gamma = s->gamma[row], .beta = s->beta[row]};
+    return (struct affine){
+        .mean = s->mean[row], .rstd = s->rstd[row], .gamma = s->gamma[row], .beta = s->beta[row]};
 }
 
 /* The statement for a constant activation, so that its loop has no branch. */
-#define ACT_SWITCH(act, BODY)                                                                                                      \
-    switch (act) {                                                                                                                 \
-    case PRISM_ACT_RELU:                                                                                                           \
-        BODY(PRISM_ACT_RELU);                                                                                                      \
-        break;                                                                                                                     \
-    case PRISM_ACT_LEAKY:                                                                                                          \
-        BODY(PRISM_ACT_LEAKY);                                                                                                     \
-        break;                                                                                                                     \
-    case PRISM_ACT_SIGMOID:                                                                                                        \
-        BODY(PRISM_ACT_SIGMOID);                                                                                                   \
-        break;                                                                                                                     \
-    case PRISM_ACT_HARDSIGMOID:                                                                                                    \
-        BODY(PRISM_ACT_HARDSIGMOID);                                                                                               \
-        break;                                                                                                                     \
-    case PRISM_ACT_SCALESIGMOID:                                                                                                   \
-        BODY(PRISM_ACT_SCALESIGMOID);                                                                                              \
-        break;                                                                                                                     \
-    case PRISM_ACT_TANH:                                                                                                           \
-        BODY(PRISM_ACT_TANH);                                                                                                      \
-        break;                                                                                                                     \
-    default:                                                                                                                       \
-        BODY(PRISM_ACT_NONE);                                                                                                      \
+#define ACT_SWITCH(act, BODY)                                                                      \
+    switch (act) {                                                                                 \
+    case PRISM_ACT_RELU:                                                                           \
+        BODY(PRISM_ACT_RELU);                                                                      \
+        break;                                                                                     \
+    case PRISM_ACT_LEAKY:                                                                          \
+        BODY(PRISM_ACT_LEAKY);                                                                     \
+        break;                                                                                     \
+    case PRISM_ACT_SIGMOID:                                                                        \
+        BODY(PRISM_ACT_SIGMOID);                                                                   \
+        break;                                                                                     \
+    case PRISM_ACT_HARDSIGMOID:                                                                    \
+        BODY(PRISM_ACT_HARDSIGMOID);                                                               \
+        break;                                                                                     \
+    case PRISM_ACT_SCALESIGMOID:                                                                   \
+        BODY(PRISM_ACT_SCALESIGMOID);                                                              \
+        break;                                                                                     \
+    case PRISM_ACT_TANH:                                                                           \
+        BODY(PRISM_ACT_TANH);                                                                      \
+        break;                                                                                     \
+    default:                                                                                       \
+        BODY(PRISM_ACT_NONE);                                                                      \
     }
 
 /* Sum, and sum of squares about this block's own mean. */
@@ -110,7 +111,8 @@ static void moments_block(const void *arg, size_t row, size_t at, size_t n, doub
     moments(s->x + at, n, sums);
 }
 
-static void moments_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block)
+static void moments_row(const void *arg, size_t row, const double *sums, size_t blocks,
+                        size_t block)
 {
     const struct norm_run *s = arg;
     const size_t per_image = blocks / s->images;
@@ -120,7 +122,8 @@ static void moments_row(const void *arg, size_t row, const double *sums, size_t 
         sum += sums[2 * i];
     for (size_t i = 0; i < blocks; i++) {
         size_t before = i % per_image * block;
-        double len = (double)(s->cols - before < block ? s->cols - before : block), off = sums[2 * i] / len - sum / n;
+        double len = (double)(s->cols - before < block ? s->cols - before : block),
+               off = sums[2 * i] / len - sum / n;
         sq += sums[2 * i + 1] + len * off * off;
     }
     s->mean[row] = (real)(sum / n);
@@ -130,9 +133,9 @@ static void moments_row(const void *arg, size_t row, const double *sums, size_t 
 
 CPU_HOT static void apply(real *y, const real *x, struct affine p, enum prism_act act, size_t n)
 {
-#define BODY(kind)                                                                                                                 \
-    CPU_SIMD                                                                                                                       \
-    for (size_t i = 0; i < n; i++)                                                                                                 \
+#define BODY(kind)                                                                                 \
+    CPU_SIMD                                                                                       \
+    for (size_t i = 0; i < n; i++)                                                                 \
     y[i] = cpu_act(kind, (x[i] - p.mean) * p.rstd * p.gamma + p.beta)
     ACT_SWITCH(act, BODY)
 #undef BODY
@@ -145,7 +148,8 @@ static void apply_block(const void *arg, size_t row, size_t at, size_t n, double
     apply(s->y + at, s->x + at, affine_of(s, row), s->act, n);
 }
 
-int R(prismi_cpu_norm_act_fwd)(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+int R(prismi_cpu_norm_act_fwd)(struct prism_dev *dev, const struct prism_norm_desc *d,
+                               const struct prism_norm_args *args)
 {
     const struct norm_run s = norm_run(d, args);
 
@@ -155,25 +159,27 @@ int R(prismi_cpu_norm_act_fwd)(struct prism_dev *dev, const struct prism_norm_de
 }
 
 /* Sum of g = gy act'() and of g times the normalised input. */
-CPU_HOT static void slopes(const real *x, const real *gy, struct affine p, enum prism_act act, size_t n, double out[2])
+CPU_HOT static void slopes(const real *x, const real *gy, struct affine p, enum prism_act act,
+                           size_t n, double out[2])
 {
     real sum[LANES] = {0}, dot[LANES] = {0};
     double tail[2] = {0};
     const size_t whole = n / LANES * LANES;
 
-#define TERM(kind, i, to_sum, to_dot)                                                                                              \
-    do {                                                                                                                           \
-        real xhat = (x[i] - p.mean) * p.rstd, g = gy[i] * cpu_act_slope(kind, xhat * p.gamma + p.beta);                            \
-        to_sum += g;                                                                                                               \
-        to_dot += g * xhat;                                                                                                        \
+#define TERM(kind, i, to_sum, to_dot)                                                              \
+    do {                                                                                           \
+        real xhat = (x[i] - p.mean) * p.rstd,                                                      \
+             g = gy[i] * cpu_act_slope(kind, xhat * p.gamma + p.beta);                             \
+        to_sum += g;                                                                               \
+        to_dot += g * xhat;                                                                        \
     } while (0)
-#define BODY(kind)                                                                                                                 \
-    for (size_t i = 0; i < whole; i += LANES) {                                                                                    \
-        CPU_SIMD                                                                                                                   \
-        for (size_t l = 0; l < LANES; l++)                                                                                         \
-            TERM(kind, i + l, sum[l], dot[l]);                                                                                     \
-    }                                                                                                                              \
-    for (size_t i = whole; i < n; i++)                                                                                             \
+#define BODY(kind)                                                                                 \
+    for (size_t i = 0; i < whole; i += LANES) {                                                    \
+        CPU_SIMD                                                                                   \
+        for (size_t l = 0; l < LANES; l++)                                                         \
+            TERM(kind, i + l, sum[l], dot[l]);                                                     \
+    }                                                                                              \
+    for (size_t i = whole; i < n; i++)                                                             \
     TERM(kind, i, tail[0], tail[1])
     ACT_SWITCH(act, BODY)
 #undef BODY
@@ -206,15 +212,17 @@ static void slopes_row(const void *arg, size_t row, const double *sums, size_t b
     s->ggamma[row] = (real)dot;
 }
 
-CPU_HOT static void gradient(real *gx, const real *x, const real *gy, struct affine p, enum prism_act act, size_t n)
+CPU_HOT static void gradient(real *gx, const real *x, const real *gy, struct affine p,
+                             enum prism_act act, size_t n)
 {
     const real scale = p.gamma * p.rstd;
 
-#define BODY(kind)                                                                                                                 \
-    CPU_SIMD                                                                                                                       \
-    for (size_t i = 0; i < n; i++) {                                                                                               \
-        real xhat = (x[i] - p.mean) * p.rstd;                                                                                      \
-        gx[i] = scale * (gy[i] * cpu_act_slope(kind, xhat * p.gamma + p.beta) - (p.sum + xhat * p.dot));                           \
+#define BODY(kind)                                                                                 \
+    CPU_SIMD                                                                                       \
+    for (size_t i = 0; i < n; i++) {                                                               \
+        real xhat = (x[i] - p.mean) * p.rstd;                                                      \
+        gx[i] = scale *                                                                            \
+                (gy[i] * cpu_act_slope(kind, xhat * p.gamma + p.beta) - (p.sum + xhat * p.dot));   \
     }
     ACT_SWITCH(act, BODY)
 #undef BODY
@@ -231,7 +239,8 @@ static void gradient_block(const void *arg, size_t row, size_t at, size_t n, dou
     gradient(s->gx + at, s->x + at, s->gy + at, p, s->act, n);
 }
 
-int R(prismi_cpu_norm_act_bwd)(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+int R(prismi_cpu_norm_act_bwd)(struct prism_dev *dev, const struct prism_norm_desc *d,
+                               const struct prism_norm_args *args)
 {
     const struct norm_run s = norm_run(d, args);
 
@@ -250,56 +259,58 @@ struct misfit_run {
     const int32_t *index;
 };
 
-/* A row of misfit.def. One element: writes the cotangent, returns the term of the loss without its weight. Their sum, and that of
- * the terms where the field is 0. */
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
-    CPU_INLINE real name##_term(real w, real *gu, const real *u, real d)                                                           \
-    {                                                                                                                              \
-        real re = u[0], im = u[1], m = sqrt(re * re + im * im), off = m - d;                                                       \
-        real s = slope;                                                                                                            \
-        real scale = m == 0 ? 0 : s / m;                                                                                           \
-                                                                                                                                   \
-        gu[0] = scale * re;                                                                                                        \
-        gu[1] = scale * im;                                                                                                        \
-        return term;                                                                                                               \
-    }                                                                                                                              \
-    CPU_HOT static double name##_terms(real w, real *gu, const real *u, const real *target, size_t n)                              \
-    {                                                                                                                              \
-        real lane[LANES] = {0};                                                                                                    \
-        double sum = 0;                                                                                                            \
-        const size_t whole = n / LANES * LANES;                                                                                    \
-                                                                                                                                   \
-        for (size_t i = 0; i < whole; i += LANES) {                                                                                \
-            CPU_SIMD                                                                                                               \
-            for (size_t l = 0; l < LANES; l++)                                                                                     \
-                lane[l] += name##_term(w, gu + 2 * (i + l), u + 2 * (i + l), target[i + l]);                                       \
-        }                                                                                                                          \
-        for (size_t i = whole; i < n; i++)                                                                                         \
-            sum += name##_term(w, gu + 2 * i, u + 2 * i, target[i]);                                                               \
-        for (size_t l = 0; l < LANES; l++)                                                                                         \
-            sum += lane[l];                                                                                                        \
-        return sum;                                                                                                                \
-    }                                                                                                                              \
-    CPU_INLINE real name##_zero(real d)                                                                                            \
-    {                                                                                                                              \
-        return zero;                                                                                                               \
-    }                                                                                                                              \
-    CPU_HOT static double name##_zeros(const real *target, size_t n)                                                               \
-    {                                                                                                                              \
-        real lane[LANES] = {0};                                                                                                    \
-        double sum = 0;                                                                                                            \
-        const size_t whole = n / LANES * LANES;                                                                                    \
-                                                                                                                                   \
-        for (size_t i = 0; i < whole; i += LANES) {                                                                                \
-            CPU_SIMD                                                                                                               \
-            for (size_t l = 0; l < LANES; l++)                                                                                     \
-                lane[l] += name##_zero(target[i + l]);                                                                             \
-        }                                                                                                                          \
-        for (size_t i = whole; i < n; i++)                                                                                         \
-            sum += name##_zero(target[i]);                                                                                         \
-        for (size_t l = 0; l < LANES; l++)                                                                                         \
-            sum += lane[l];                                                                                                        \
-        return sum;                                                                                                                \
+/* A row of misfit.def. One element: writes the cotangent, returns the term of
+ * the loss without its weight. Their sum, and that of the terms where the field
+ * is 0. */
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
+    CPU_INLINE real name##_term(real w, real *gu, const real *u, real d)                           \
+    {                                                                                              \
+        real re = u[0], im = u[1], m = sqrt(re * re + im * im), off = m - d;                       \
+        real s = slope;                                                                            \
+        real scale = m == 0 ? 0 : s / m;                                                           \
+                                                                                                   \
+        gu[0] = scale * re;                                                                        \
+        gu[1] = scale * im;                                                                        \
+        return term;                                                                               \
+    }                                                                                              \
+    CPU_HOT static double name##_terms(real w, real *gu, const real *u, const real *target,        \
+                                       size_t n)                                                   \
+    {                                                                                              \
+        real lane[LANES] = {0};                                                                    \
+        double sum = 0;                                                                            \
+        const size_t whole = n / LANES * LANES;                                                    \
+                                                                                                   \
+        for (size_t i = 0; i < whole; i += LANES) {                                                \
+            CPU_SIMD                                                                               \
+            for (size_t l = 0; l < LANES; l++)                                                     \
+                lane[l] += name##_term(w, gu + 2 * (i + l), u + 2 * (i + l), target[i + l]);       \
+        }                                                                                          \
+        for (size_t i = whole; i < n; i++)                                                         \
+            sum += name##_term(w, gu + 2 * i, u + 2 * i, target[i]);                               \
+        for (size_t l = 0; l < LANES; l++)                                                         \
+            sum += lane[l];                                                                        \
+        return sum;                                                                                \
+    }                                                                                              \
+    CPU_INLINE real name##_zero(real d)                                                            \
+    {                                                                                              \
+        return zero;                                                                               \
+    }                                                                                              \
+    CPU_HOT static double name##_zeros(const real *target, size_t n)                               \
+    {                                                                                              \
+        real lane[LANES] = {0};                                                                    \
+        double sum = 0;                                                                            \
+        const size_t whole = n / LANES * LANES;                                                    \
+                                                                                                   \
+        for (size_t i = 0; i < whole; i += LANES) {                                                \
+            CPU_SIMD                                                                               \
+            for (size_t l = 0; l < LANES; l++)                                                     \
+                lane[l] += name##_zero(target[i + l]);                                             \
+        }                                                                                          \
+        for (size_t i = whole; i < n; i++)                                                         \
+            sum += name##_zero(target[i]);                                                         \
+        for (size_t l = 0; l < LANES; l++)                                                         \
+            sum += lane[l];                                                                        \
+        return sum;                                                                                \
     }
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
@@ -313,7 +324,8 @@ static const struct {
 #undef PRISM_MISFIT_ROW
 };
 
-double R(prismi_cpu_misfit_terms)(enum prism_misfit kind, real weight, real *gu, const real *u, const real *target, size_t n)
+double R(prismi_cpu_misfit_terms)(enum prism_misfit kind, real weight, real *gu, const real *u,
+                                  const real *target, size_t n)
 {
     return misfits[kind].terms(weight, gu, u, target, n);
 }
@@ -329,7 +341,8 @@ static void misfit_block(const void *arg, size_t row, size_t at, size_t n, doubl
     size_t a = (size_t)s->index[row];
     const real *target = s->target + a * s->cols + (at - row * s->cols);
 
-    sums[0] = R(prismi_cpu_misfit_terms)(s->kind, s->weight[a], s->gu + 2 * at, s->u + 2 * at, target, n);
+    sums[0] =
+        R(prismi_cpu_misfit_terms)(s->kind, s->weight[a], s->gu + 2 * at, s->u + 2 * at, target, n);
 }
 
 static void misfit_row(const void *arg, size_t row, const double *sums, size_t blocks, size_t block)
@@ -343,7 +356,8 @@ static void misfit_row(const void *arg, size_t row, const double *sums, size_t b
     s->loss[row] = (real)(s->weight[s->index[row]] * sum);
 }
 
-int R(prismi_cpu_misfit)(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
+int R(prismi_cpu_misfit)(struct prism_dev *dev, const struct prism_misfit_desc *d,
+                         const struct prism_misfit_args *args)
 {
     const struct misfit_run s = {d->kind,
                                  d->cols,

@@ -1,5 +1,6 @@
-/* Weighted gather: both directions gather, the adjoint through the transposed table, whose terms stand in order of y. Tables lie so
- * that neighbouring outputs read neighbouring entries. */
+/* Weighted gather: both directions gather, the adjoint through the transposed
+ * table, whose terms stand in order of y. Tables lie so that neighbouring
+ * outputs read neighbouring entries. */
 #include "backend_cpu/real.h"
 
 #include <stdlib.h>
@@ -34,12 +35,14 @@ static void transpose_table(struct prism_gather *g, const int32_t *index, const 
             g->from[at] = (int32_t)(t / (size_t)g->d.k);
             g->share[at] = (real)weight[t];
         }
-    memmove(g->start + 1, g->start, g->d.nx * sizeof *g->start); /* each start has moved to the next one's place */
+    memmove(g->start + 1, g->start,
+            g->d.nx * sizeof *g->start); /* each start has moved to the next one's place */
     g->start[0] = 0;
 }
 
-int R(prismi_cpu_gather_create)(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index,
-                                const double *weight, struct prism_gather **out)
+int R(prismi_cpu_gather_create)(struct prism_dev *dev, const struct prism_gather_desc *d,
+                                const int32_t *index, const double *weight,
+                                struct prism_gather **out)
 {
     const size_t ny = d->ny, k = (size_t)d->k;
     struct prism_gather *g = prismi_cpu_alloc(1, sizeof *g);
@@ -55,7 +58,8 @@ int R(prismi_cpu_gather_create)(struct prism_dev *dev, const struct prism_gather
     }
     if (!g || !g->index || !g->weight || !g->start || !g->from || !g->share) {
         R(prismi_cpu_gather_destroy)(g);
-        return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for the tables of a gather of %zu terms", ny * k);
+        return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for the tables of a gather of %zu terms",
+                        ny * k);
     }
     for (size_t t = 0; t < ny * k; t++) {
         g->index[t % k * ny + t / k] = index[t];
@@ -74,7 +78,8 @@ struct gather_run {
 };
 
 /* y += w x[index], where there is an index. */
-CPU_HOT static void add_terms(real *y, const real *x, const int32_t *index, const real *weight, size_t n)
+CPU_HOT static void add_terms(real *y, const real *x, const int32_t *index, const real *weight,
+                              size_t n)
 {
     CPU_SIMD
     for (size_t i = 0; i < n; i++) {
@@ -94,7 +99,8 @@ static void fwd_item(const void *arg, size_t item, int thread)
     (void)thread;
     memset(y, 0, n * sizeof *y);
     for (size_t k = 0; k < (size_t)g->d.k; k++)
-        add_terms(y, r->x + plane * g->d.nx, g->index + k * g->d.ny + at, g->weight + k * g->d.ny + at, n);
+        add_terms(y, r->x + plane * g->d.nx, g->index + k * g->d.ny + at,
+                  g->weight + k * g->d.ny + at, n);
 }
 
 static void adj_item(const void *arg, size_t item, int thread)
@@ -114,7 +120,8 @@ static void adj_item(const void *arg, size_t item, int thread)
     }
 }
 
-static void run(const struct prism_gather *g, prismi_cpu_item *item, size_t outputs, prism_mem y, prism_mem x)
+static void run(const struct prism_gather *g, prismi_cpu_item *item, size_t outputs, prism_mem y,
+                prism_mem x)
 {
     const struct gather_run r = {g, (real *)y, (const real *)x, (outputs + BLOCK - 1) / BLOCK};
     const double terms = (double)g->d.planes * (double)g->d.ny * g->d.k;
@@ -166,16 +173,20 @@ static void scatter_row(const void *arg, size_t item, int thread)
     const struct scatter_run *r = arg;
     const struct prism_window_desc *d = r->d;
     const size_t plane = item / (size_t)d->hx, i = item % (size_t)d->hx;
-    const int row = (int)i + d->dy, from = d->dx < 0 ? -d->dx : 0, to = d->wx + d->dx > d->wy ? d->wy - d->dx : d->wx;
+    const int row = (int)i + d->dy, from = d->dx < 0 ? -d->dx : 0,
+              to = d->wx + d->dx > d->wy ? d->wy - d->dx : d->wx;
 
     (void)thread;
     if (row < 0 || row >= d->hy || from >= to)
         return;
-    add_product(r->y + (plane * (size_t)d->hy + (size_t)row) * (size_t)d->wy + (size_t)(from + d->dx),
-                r->x + item * (size_t)d->wx + (size_t)from, r->weight + i * (size_t)d->wx + (size_t)from, (size_t)(to - from));
+    add_product(r->y + (plane * (size_t)d->hy + (size_t)row) * (size_t)d->wy +
+                    (size_t)(from + d->dx),
+                r->x + item * (size_t)d->wx + (size_t)from,
+                r->weight + i * (size_t)d->wx + (size_t)from, (size_t)(to - from));
 }
 
-int R(prismi_cpu_scatter_add)(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)
+int R(prismi_cpu_scatter_add)(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                              prism_mem x, prism_mem weight)
 {
     const struct scatter_run r = {d, (real *)y, (const real *)x, (const real *)weight};
     const size_t rows = (size_t)d->planes * (size_t)d->hx;

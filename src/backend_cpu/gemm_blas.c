@@ -1,7 +1,9 @@
-/* Dense products on OpenBLAS. OpenBLAS runs single-threaded (set once at open, for the whole process); we cut the result into tiles
- * whose size depends on the shape alone, so that threads never change a bit.
+/* Dense products on OpenBLAS. OpenBLAS runs single-threaded (set once at open,
+ * for the whole process); we cut the result into tiles whose size depends on
+ * the shape alone, so that threads never change a bit.
  *
- * An OpenBLAS older than the processor falls back to kernels of 2004, five times slower than ours; then ours are used. */
+ * An OpenBLAS older than the processor falls back to kernels of 2004, five
+ * times slower than ours; then ours are used. */
 #include "backend_cpu/real.h"
 
 #include <cblas.h>
@@ -22,7 +24,8 @@ static void gemm_tile(const void *arg, size_t item, int thread)
 {
     const struct gemm_run *r = arg;
     struct prismi_cpu_gemm g = *r->g;
-    size_t i = item / (size_t)r->across * (size_t)r->tm, j = item % (size_t)r->across * (size_t)r->tn;
+    size_t i = item / (size_t)r->across * (size_t)r->tm,
+           j = item % (size_t)r->across * (size_t)r->tn;
 
     (void)thread;
     g.m = g.m - (int)i < r->tm ? g.m - (int)i : r->tm;
@@ -33,17 +36,19 @@ static void gemm_tile(const void *arg, size_t item, int thread)
     if (!prismi_cpu(r->dev)->use_blas)
         prismi_cpu_tiles(r->dev)->product(&g);
     else
-        GEMM(CblasRowMajor, g.ta ? CblasTrans : CblasNoTrans, g.tb ? CblasTrans : CblasNoTrans, g.m, g.n, g.k, g.alpha, g.a,
-             (int)g.lda, g.b, (int)g.ldb, g.beta, g.c, (int)g.ldc);
+        GEMM(CblasRowMajor, g.ta ? CblasTrans : CblasNoTrans, g.tb ? CblasTrans : CblasNoTrans, g.m,
+             g.n, g.k, g.alpha, g.a, (int)g.lda, g.b, (int)g.ldb, g.beta, g.c, (int)g.ldc);
 }
 
-/* Halve the longer side until there are enough tiles for many cores or a tile is not worth a thread. */
+/* Halve the longer side until there are enough tiles for many cores or a tile
+ * is not worth a thread. */
 void R(prismi_cpu_gemm)(const struct prism_dev *dev, const struct prismi_cpu_gemm *g)
 {
     struct gemm_run r = {g, dev, g->m, g->n, 1};
     double work = (double)g->m * g->n * g->k;
 
-    for (int tiles = 1; tiles < 32 && work / tiles > 1 << 21 && (r.tm > 32 || r.tn > 32); tiles *= 2) {
+    for (int tiles = 1; tiles < 32 && work / tiles > 1 << 21 && (r.tm > 32 || r.tn > 32);
+         tiles *= 2) {
         int *side = r.tm >= r.tn ? &r.tm : &r.tn;
         *side = ((*side + 1) / 2 + 15) / 16 * 16;
     }
@@ -51,7 +56,8 @@ void R(prismi_cpu_gemm)(const struct prism_dev *dev, const struct prismi_cpu_gem
     prismi_cpu_for(dev, (size_t)((g->m + r.tm - 1) / r.tm) * (size_t)r.across, work, gemm_tile, &r);
 }
 
-int R(prismi_cpu_gemm_entry)(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
+int R(prismi_cpu_gemm_entry)(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c,
+                             prism_mem a, prism_mem b)
 {
     R(prismi_cpu_gemm)
     (dev, &(struct prismi_cpu_gemm){.m = d->m,

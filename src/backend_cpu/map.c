@@ -1,9 +1,11 @@
-/* Elementwise operations: one loop per operation over a piece of a row, and one driver that cuts arrays into such pieces. */
+/* Elementwise operations: one loop per operation over a piece of a row, and one
+ * driver that cuts arrays into such pieces. */
 #include "backend_cpu/vmath.h"
 
 #include <string.h>
 
-/* A piece of one row. Per-row operands are in r, all others point at the piece's first element. */
+/* A piece of one row. Per-row operands are in r, all others point at the
+ * piece's first element. */
 struct piece {
     size_t n;
     real *y[4];
@@ -13,18 +15,18 @@ struct piece {
     double d[3];
 };
 
-#define KERNEL(name, ...)                                                                                                          \
-    CPU_HOT static void name(const struct piece *p)                                                                                \
-    {                                                                                                                              \
-        real *y0 = p->y[0], *y1 = p->y[1];                                                                                         \
-        const real *x0 = p->x[0], *x1 = p->x[1], *r = p->r;                                                                        \
-        const real s0 = p->s[0], s1 = p->s[1], r1 = r[1], r2 = r[2];                                                               \
-        const size_t n = p->n;                                                                                                     \
-        (void)y1, (void)x0, (void)x1, (void)s0, (void)s1, (void)r1, (void)r2;                                                      \
-        CPU_SIMD                                                                                                                   \
-        for (size_t i = 0; i < n; i++) {                                                                                           \
-            __VA_ARGS__                                                                                                            \
-        }                                                                                                                          \
+#define KERNEL(name, ...)                                                                          \
+    CPU_HOT static void name(const struct piece *p)                                                \
+    {                                                                                              \
+        real *y0 = p->y[0], *y1 = p->y[1];                                                         \
+        const real *x0 = p->x[0], *x1 = p->x[1], *r = p->r;                                        \
+        const real s0 = p->s[0], s1 = p->s[1], r1 = r[1], r2 = r[2];                               \
+        const size_t n = p->n;                                                                     \
+        (void)y1, (void)x0, (void)x1, (void)s0, (void)s1, (void)r1, (void)r2;                      \
+        CPU_SIMD                                                                                   \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
     }
 
 KERNEL(fill, y0[i] = s0;)
@@ -38,8 +40,9 @@ KERNEL(gather, y0[i] = x0[i];)
 KERNEL(l1_grad, real a = x0[i], b = x1[i]; y0[i] = a > b ? r2 : a < b ? -r2 : 0;)
 KERNEL(l2_grad, y0[i] = 2 * r2 * (x0[i] - x1[i]);)
 
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
-    KERNEL(misfit_##name, const real m = x0[i], d = x1[i], w = r2, off = m - d; y0[i] = slope; y1[i] = term;)
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
+    KERNEL(misfit_##name, const real m = x0[i], d = x1[i], w = r2, off = m - d; y0[i] = slope;     \
+           y1[i] = term;)
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 
@@ -56,9 +59,9 @@ CPU_HOT static void norm_bwd(const struct piece *p)
 
 /* ---- activations ---- */
 
-#define ACT_KERNELS(name, act)                                                                                                     \
-    KERNEL(name##_fwd, y0[i] = cpu_act(act, x0[i]);)                                                                               \
-    KERNEL(name##_row, y0[i] = cpu_act(act, x0[i] + r1);)                                                                          \
+#define ACT_KERNELS(name, act)                                                                     \
+    KERNEL(name##_fwd, y0[i] = cpu_act(act, x0[i]);)                                               \
+    KERNEL(name##_row, y0[i] = cpu_act(act, x0[i] + r1);)                                          \
     KERNEL(name##_bwd, y0[i] = x0[i] * cpu_act_slope(act, x1[i]);)
 ACT_KERNELS(none, PRISM_ACT_NONE)
 ACT_KERNELS(relu, PRISM_ACT_RELU)
@@ -69,12 +72,12 @@ ACT_KERNELS(scalesigmoid, PRISM_ACT_SCALESIGMOID)
 ACT_KERNELS(tanh, PRISM_ACT_TANH)
 
 typedef void piece_fn(const struct piece *p);
-static piece_fn *const act_fwd[PRISM_ACT_COUNT] = {none_fwd,        relu_fwd,         leaky_fwd, sigmoid_fwd,
-                                                   hardsigmoid_fwd, scalesigmoid_fwd, tanh_fwd};
-static piece_fn *const act_row[PRISM_ACT_COUNT] = {none_row,        relu_row,         leaky_row, sigmoid_row,
-                                                   hardsigmoid_row, scalesigmoid_row, tanh_row};
-static piece_fn *const act_bwd[PRISM_ACT_COUNT] = {none_bwd,        relu_bwd,         leaky_bwd, sigmoid_bwd,
-                                                   hardsigmoid_bwd, scalesigmoid_bwd, tanh_bwd};
+static piece_fn *const act_fwd[PRISM_ACT_COUNT] = {
+    none_fwd, relu_fwd, leaky_fwd, sigmoid_fwd, hardsigmoid_fwd, scalesigmoid_fwd, tanh_fwd};
+static piece_fn *const act_row[PRISM_ACT_COUNT] = {
+    none_row, relu_row, leaky_row, sigmoid_row, hardsigmoid_row, scalesigmoid_row, tanh_row};
+static piece_fn *const act_bwd[PRISM_ACT_COUNT] = {
+    none_bwd, relu_bwd, leaky_bwd, sigmoid_bwd, hardsigmoid_bwd, scalesigmoid_bwd, tanh_bwd};
 
 /* ---- optimiser ---- */
 
@@ -84,7 +87,8 @@ CPU_INLINE void adam_piece(const struct piece *s, enum moments kept)
 {
     real *p = s->y[0], *m = s->y[1], *v = s->y[2], *top = s->y[3];
     const real *g = s->x[0];
-    const real rate = s->x[1][0], root = s->x[1][1], u = s->x[1][2], b1 = s->s[0], b2 = s->s[1], eps = s->s[2];
+    const real rate = s->x[1][0], root = s->x[1][1], u = s->x[1][2], b1 = s->s[0], b2 = s->s[1],
+               eps = s->s[2];
     const real c1 = (real)(1 - s->d[0]), c2 = (real)(1 - s->d[1]);
 
     CPU_SIMD
@@ -155,15 +159,18 @@ static void ms_ssim(const struct prism_map_args *a, size_t rows, size_t cols)
 {
     const size_t period = a->period ? a->period : rows;
     real *y = (real *)a->y[0], *value = (real *)a->y[1], k = (real)a->s[0], least = (real)a->s[1];
-    const real *mean = (const real *)a->x[0], *weight = (const real *)a->x[1], *factor = (const real *)a->x[2];
+    const real *mean = (const real *)a->x[0], *weight = (const real *)a->x[1],
+               *factor = (const real *)a->x[2];
 
     for (size_t c = 0; c < cols; c++) {
         real product = 1;
         for (size_t r = 0; r < rows; r++)
-            product *= pow(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r % period]);
+            product *=
+                pow(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r % period]);
         for (size_t r = 0; r < rows; r++) {
             real m = mean[r * cols + c];
-            y[r * cols + c] = m < least ? 0 : -k * product * weight[r % period] * factor[r % period] / m;
+            y[r * cols + c] =
+                m < least ? 0 : -k * product * weight[r % period] * factor[r % period] / m;
         }
         value[c] = k * (1 - product);
     }
@@ -222,13 +229,16 @@ CPU_HOT static void ssim_grad(const struct piece *p)
 KERNEL(c_from_r, RE(y0) = x0[i]; IM(y0) = 0;)
 KERNEL(c_real, y0[i] = s0 * RE(x0);)
 KERNEL(c_abs, y0[i] = sqrt(RE(x0) * RE(x0) + IM(x0) * IM(x0));)
-KERNEL(c_phase, real re = RE(x1), im = IM(x1), m = sqrt(re * re + im * im); real s = m == 0 ? 0 : x0[i] / m; RE(y0) = s * re;
-       IM(y0) = s * im;)
+KERNEL(c_phase, real re = RE(x1), im = IM(x1), m = sqrt(re * re + im * im);
+       real s = m == 0 ? 0 : x0[i] / m; RE(y0) = s * re; IM(y0) = s * im;)
 KERNEL(c_axpby, RE(y0) = s0 * RE(x0) + s1 * RE(x1); IM(y0) = s0 * IM(x0) + s1 * IM(x1);)
-KERNEL(c_mul, real a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c - b * d); IM(y0) = s0 * (a * d + b * c);)
-KERNEL(c_mulc, real a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c + b * d); IM(y0) = s0 * (b * c - a * d);)
-KERNEL(c_clamp_abs, real re = RE(x0), im = IM(x0), m = sqrt(re * re + im * im); real to = m < s0 ? s0 : m; to = to > s1 ? s1 : to;
-       real s = m == 0 || to == m ? 1 : to / m; RE(y0) = s * re; IM(y0) = s * im;)
+KERNEL(c_mul, real a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c - b * d);
+       IM(y0) = s0 * (a * d + b * c);)
+KERNEL(c_mulc, real a = RE(x0), b = IM(x0), c = RE(x1), d = IM(x1); RE(y0) = s0 * (a * c + b * d);
+       IM(y0) = s0 * (b * c - a * d);)
+KERNEL(c_clamp_abs, real re = RE(x0), im = IM(x0), m = sqrt(re * re + im * im);
+       real to = m < s0 ? s0 : m; to = to > s1 ? s1 : to; real s = m == 0 || to == m ? 1 : to / m;
+       RE(y0) = s * re; IM(y0) = s * im;)
 
 /* ---- driver ---- */
 
@@ -336,9 +346,11 @@ static bool per_element(const char *kinds)
     return true;
 }
 
-static void sweep(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *args)
+static void sweep(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols,
+                  const struct prism_map_args *args)
 {
-    struct map_run m = {.op = &table[op], .args = args, .cols = cols, .period = args->period ? args->period : rows};
+    struct map_run m = {
+        .op = &table[op], .args = args, .cols = cols, .period = args->period ? args->period : rows};
 
     m.shared = cols * (rows / m.period);
     m.run = act_kernels[op] ? act_kernels[op][args->act] : kernels[op];
@@ -347,13 +359,15 @@ static void sweep(struct prism_dev *dev, enum prism_map op, size_t rows, size_t 
         rows = 1;
     }
     m.blocks = (m.cols + PIECE - 1) / PIECE;
-    /* real from complex in place: a piece overwrites the one before it, so they run in order */
+    /* real from complex in place: a piece overwrites the one before it, so they
+     * run in order */
     bool in_order = m.op->y[0] == 'e' && m.op->x[0] == 'c' && args->y[0] == args->x[0];
-    prismi_cpu_for(dev, rows * m.blocks, in_order ? 0 : (double)rows * (double)m.cols, map_item, &m);
+    prismi_cpu_for(dev, rows * m.blocks, in_order ? 0 : (double)rows * (double)m.cols, map_item,
+                   &m);
 }
 
-int R(prismi_cpu_map)(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
-                      const struct prism_map_args *args)
+int R(prismi_cpu_map)(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows,
+                      size_t cols, const struct prism_map_args *args)
 {
     (void)dtype;
     if (op == PRISM_MAP_LOSS_SCALE)
@@ -369,7 +383,9 @@ int R(prismi_cpu_map)(struct prism_dev *dev, enum prism_map op, enum prism_dtype
 
 /* ---- the optimiser on an outer product ---- */
 
-enum { OUTER_PIECE = 512 }; /* columns: of some rows and their moments they stay in the nearest cache */
+enum {
+    OUTER_PIECE = 512
+}; /* columns: of some rows and their moments they stay in the nearest cache */
 
 struct outer_run {
     const struct prism_adam_outer_desc *d;
@@ -378,26 +394,32 @@ struct outer_run {
     piece_fn *run;
 };
 
-/* n elements from at of y: values and what moments there are, from gradient g. */
-static void outer_piece(const struct outer_run *o, const prism_mem y[4], size_t at, size_t n, const real *g, const real *step)
+/* n elements from at of y: values and what moments there are, from gradient
+ * g. */
+static void outer_piece(const struct outer_run *o, const prism_mem y[4], size_t at, size_t n,
+                        const real *g, const real *step)
 {
-    struct piece p = {
-        .n = n, .x = {g, step}, .s = {(real)o->d->b1, (real)o->d->b2, (real)o->d->eps}, .d = {o->d->b1, o->d->b2, o->d->eps}};
+    struct piece p = {.n = n,
+                      .x = {g, step},
+                      .s = {(real)o->d->b1, (real)o->d->b2, (real)o->d->eps},
+                      .d = {o->d->b1, o->d->b2, o->d->eps}};
 
     for (int i = 0; i < 4; i++)
         p.y[i] = y[i] ? (real *)y[i] + at : NULL;
     o->run(&p);
 }
 
-/* Up to CPU_POINT_ROWS rows while they are in the cache: the products with b, the vector's elements by them, the rows, and these
- * into the sum. A row's gradient is b scaled by a number: ADAM with another u. */
+/* Up to CPU_POINT_ROWS rows while they are in the cache: the products with b,
+ * the vector's elements by them, the rows, and these into the sum. A row's
+ * gradient is b scaled by a number: ADAM with another u. */
 static void outer_rows(const struct outer_run *o, size_t row, size_t rows, real *sum)
 {
     const struct prism_adam_outer_args *a = o->a;
     const struct prism_adam_outer_tail *t = a->tail;
     const prism_mem y[4] = {a->p, a->m, a->v, a->vmax};
     const size_t cols = o->d->cols;
-    const real *p = (const real *)a->p + row * cols, *b = (const real *)a->b, *step = (const real *)a->step;
+    const real *p = (const real *)a->p + row * cols, *b = (const real *)a->b,
+               *step = (const real *)a->step;
     real mine[CPU_POINT_ROWS][3];
 
     for (size_t i = 0; i < rows; i++) {
@@ -425,19 +447,21 @@ static void outer_item(const void *arg, size_t item, int thread)
     size_t rows;
 
     (void)thread;
-    for (size_t row = item * CPU_POINT_ITEM; (rows = prismi_cpu_point_rows(item, row, o->d->rows)); row += rows)
+    for (size_t row = item * CPU_POINT_ITEM; (rows = prismi_cpu_point_rows(item, row, o->d->rows));
+         row += rows)
         outer_rows(o, row, rows, sum);
 }
 
-int R(prismi_cpu_adam_outer)(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
-                             const struct prism_adam_outer_args *args)
+int R(prismi_cpu_adam_outer)(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
+                             struct prism_conv *conv, const struct prism_adam_outer_args *args)
 {
     const struct outer_run o = {d, conv, args, args->vmax ? amsgrad : args->m ? adam : adam_once};
     const struct prism_adam_outer_tail *t = args->tail;
 
     if (adam_skips((const real *)args->step))
         return t ? R(prismi_cpu_conv_bwd_x)(conv, t->y, t->z, args->p) : 0;
-    prismi_cpu_for(dev, prismi_cpu_point_items(d->rows), (double)d->rows * (double)d->cols, outer_item, &o);
+    prismi_cpu_for(dev, prismi_cpu_point_items(d->rows), (double)d->rows * (double)d->cols,
+                   outer_item, &o);
     if (t)
         R(prismi_cpu_point_finish)(conv, (real *)t->y);
     return 0;

@@ -1,8 +1,11 @@
 /* A pool of threads that park quickly.
  *
- * The calling thread takes items like any other and waits only for workers that hold one; a worker that the system has not
- * scheduled yet is not waited for. A barrier over a team (OpenMP's parallel region) would wait for it, and on a busy machine every
- * region then costs a time slice (docs/decisions/005-threads.md). A forked child has no workers and runs everything itself. */
+ * The calling thread takes items like any other and waits only for workers that
+ * hold one; a worker that the system has not scheduled yet is not waited for. A
+ * barrier over a team (OpenMP's parallel region) would wait for it, and on a
+ * busy machine every region then costs a time slice
+ * (docs/decisions/005-threads.md). A forked child has no workers and runs
+ * everything itself. */
 #include "backend_cpu/cpu.h"
 
 #include <pthread.h>
@@ -13,7 +16,8 @@
 
 enum {
     SERIAL_BELOW = 32768, /* element operations: what handing out work costs */
-    SPIN = 4000,          /* pauses before a worker sleeps: longer than the gap between two operations of a step */
+    SPIN = 4000, /* pauses before a worker sleeps: longer than the gap between two operations of a
+                    step */
 };
 
 struct prismi_cpu_pool {
@@ -48,7 +52,8 @@ static void relax(void)
 
 static void take_items(struct prismi_cpu_pool *p, int thread)
 {
-    /* its own share first, which the same core had in the last operation; then what others have not begun */
+    /* its own share first, which the same core had in the last operation; then
+     * what others have not begun */
     for (int k = 0; k < p->n_threads; k++) {
         struct member *m = &p->members[(thread + k) % p->n_threads];
         for (size_t i; (i = atomic_fetch_add(&m->next, 1)) < m->end;)
@@ -64,7 +69,8 @@ static void await_job(struct prismi_cpu_pool *p, unsigned seen)
         relax();
     }
     pthread_mutex_lock(&p->mutex);
-    atomic_fetch_add(&p->sleepers, 1); /* before looking: the poster looks at sleepers after raising epoch */
+    atomic_fetch_add(&p->sleepers,
+                     1); /* before looking: the poster looks at sleepers after raising epoch */
     while (atomic_load(&p->epoch) == seen && !atomic_load(&p->quit))
         pthread_cond_wait(&p->wake, &p->mutex);
     atomic_fetch_sub(&p->sleepers, 1);
@@ -95,7 +101,8 @@ static void wake_sleepers(struct prismi_cpu_pool *p)
     pthread_mutex_unlock(&p->mutex);
 }
 
-void prismi_cpu_for(const struct prism_dev *dev, size_t n, double cost, prismi_cpu_item *run, const void *arg)
+void prismi_cpu_for(const struct prism_dev *dev, size_t n, double cost, prismi_cpu_item *run,
+                    const void *arg)
 {
     struct prismi_cpu_pool *p = prismi_cpu(dev)->pool;
     if (!p || n < 2 || cost < SERIAL_BELOW || p->owner != getpid()) {
@@ -118,7 +125,8 @@ void prismi_cpu_for(const struct prism_dev *dev, size_t n, double cost, prismi_c
         if (spin < SPIN)
             relax();
         else
-            sched_yield(); /* a worker lost its core in the middle of an item: let it have this one */
+            sched_yield(); /* a worker lost its core in the middle of an item: let it have this one
+                            */
     }
 }
 
@@ -145,7 +153,8 @@ int prismi_cpu_pool_create(struct prism_dev *dev, int threads)
     struct cpu *cpu = prismi_cpu(dev);
     if (threads < 2)
         return 0;
-    struct prismi_cpu_pool *p = prismi_cpu_alloc(1, sizeof *p + (size_t)threads * sizeof *p->members);
+    struct prismi_cpu_pool *p =
+        prismi_cpu_alloc(1, sizeof *p + (size_t)threads * sizeof *p->members);
     if (!p)
         return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for %d threads", threads);
     cpu->pool = p;
@@ -158,7 +167,9 @@ int prismi_cpu_pool_create(struct prism_dev *dev, int threads)
         w->pool = p;
         w->thread = t;
         if (pthread_create(&w->id, NULL, work, w))
-            return CPU_FAIL(dev, PRISM_ENOMEM, "the system refused thread %d of %d; set fewer threads", t + 1, threads);
+            return CPU_FAIL(dev, PRISM_ENOMEM,
+                            "the system refused thread %d of %d; set fewer threads", t + 1,
+                            threads);
         p->n_workers++;
     }
     return 0;

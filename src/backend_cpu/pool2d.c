@@ -1,5 +1,6 @@
-/* Pooling. A row of outputs is made one offset of the window at a time, so that the inner loop runs along the row; a row of
- * gradients collects from the rows of windows that hold it, in order. */
+/* Pooling. A row of outputs is made one offset of the window at a time, so that
+ * the inner loop runs along the row; a row of gradients collects from the rows
+ * of windows that hold it, in order. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
@@ -24,7 +25,8 @@ static struct range window_range(const struct prism_pool_desc *d, int o, int n)
     return (struct range){first > 0 ? first : 0, first + d->k < n ? first + d->k : n};
 }
 
-/* Outputs of an axis of n, of `outs` in all, whose window's pixel at offset dj exists. */
+/* Outputs of an axis of n, of `outs` in all, whose window's pixel at offset dj
+ * exists. */
 static struct range output_range(const struct prism_pool_desc *d, int dj, int n, int outs)
 {
     int shift = d->pad - dj; /* output o meets pixel o stride - shift */
@@ -46,7 +48,8 @@ CPU_INLINE void take_larger(real *y, int32_t *index, const real *x, int32_t at, 
     }
 }
 
-CPU_HOT static void take_larger_row(real *y, int32_t *index, const real *x, int32_t at, int stride, int n)
+CPU_HOT static void take_larger_row(real *y, int32_t *index, const real *x, int32_t at, int stride,
+                                    int n)
 {
     if (stride == 2)
         take_larger(y, index, x, at, 2, n);
@@ -61,7 +64,8 @@ CPU_HOT static void add_row(real *y, const real *x, int stride, int n)
         y[o] += x[o * stride];
 }
 
-static void max_row(const struct prism_pool_desc *d, int oy, int ow, real *y, int32_t *index, const real *x)
+static void max_row(const struct prism_pool_desc *d, int oy, int ow, real *y, int32_t *index,
+                    const real *x)
 {
     const struct range rows = window_range(d, oy, d->h);
 
@@ -87,7 +91,8 @@ static void mean_row(const struct prism_pool_desc *d, int oy, int ow, real *y, c
         for (int dj = 0; dj < d->k; dj++) {
             const struct range r = output_range(d, dj, d->w, ow);
             if (r.from < r.to)
-                add_row(y + r.from, x + i * d->w + r.from * d->stride - d->pad + dj, d->stride, r.to - r.from);
+                add_row(y + r.from, x + i * d->w + r.from * d->stride - d->pad + dj, d->stride,
+                        r.to - r.from);
         }
     for (int o = 0; o < ow; o++) {
         const struct range r = window_range(d, o, d->w);
@@ -110,17 +115,21 @@ static void fwd_item(const void *arg, size_t item, int thread)
         mean_row(r->d, oy, r->ow, y, x);
 }
 
-int R(prismi_cpu_pool_fwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x)
+int R(prismi_cpu_pool_fwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y,
+                           prism_mem index, prism_mem x)
 {
-    const struct pool_run r = {d, prism_pool_out(d, d->h), prism_pool_out(d, d->w), (real *)y, (const real *)x, (int32_t *)index};
+    const struct pool_run r = {d,         prism_pool_out(d, d->h), prism_pool_out(d, d->w),
+                               (real *)y, (const real *)x,         (int32_t *)index};
     const size_t rows = (size_t)d->planes * (size_t)r.oh;
 
     prismi_cpu_for(dev, rows, (double)rows * r.ow * d->k * d->k, fwd_item, &r);
     return 0;
 }
 
-/* The gradients gy of output row oy that fall on row i; chosen: what index says of them. */
-static void max_row_back(const struct pool_run *r, int i, real *gx, const real *gy, const int32_t *chosen)
+/* The gradients gy of output row oy that fall on row i; chosen: what index says
+ * of them. */
+static void max_row_back(const struct pool_run *r, int i, real *gx, const real *gy,
+                         const int32_t *chosen)
 {
     const int32_t first = i * r->d->w, end = first + r->d->w;
 
@@ -151,7 +160,8 @@ static void bwd_item(const void *arg, size_t item, int thread)
 
     (void)thread;
     memset(gx, 0, (size_t)d->w * sizeof *gx);
-    for (int oy = above > 0 ? (above + d->stride - 1) / d->stride : 0; oy < r->oh && oy * d->stride - d->pad <= i; oy++) {
+    for (int oy = above > 0 ? (above + d->stride - 1) / d->stride : 0;
+         oy < r->oh && oy * d->stride - d->pad <= i; oy++) {
         const size_t at = (plane * (size_t)r->oh + (size_t)oy) * (size_t)r->ow;
         if (d->kind == PRISM_POOL_MAX)
             max_row_back(r, i, gx, r->in + at, r->index + at);
@@ -160,9 +170,11 @@ static void bwd_item(const void *arg, size_t item, int thread)
     }
 }
 
-int R(prismi_cpu_pool_bwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index)
+int R(prismi_cpu_pool_bwd)(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx,
+                           prism_mem gy, prism_mem index)
 {
-    const struct pool_run r = {d, prism_pool_out(d, d->h), prism_pool_out(d, d->w), (real *)gx, (const real *)gy, (int32_t *)index};
+    const struct pool_run r = {d,          prism_pool_out(d, d->h), prism_pool_out(d, d->w),
+                               (real *)gx, (const real *)gy,        (int32_t *)index};
     const size_t rows = (size_t)d->planes * (size_t)d->h;
 
     prismi_cpu_for(dev, rows, (double)rows * d->w * d->k, bwd_item, &r);

@@ -1,4 +1,5 @@
-/* Row reductions: blocks of a size that the shape fixes, in lanes of the element; block sums in double, combined in order. */
+/* Row reductions: blocks of a size that the shape fixes, in lanes of the
+ * element; block sums in double, combined in order. */
 #include "backend_cpu/real.h"
 
 #include <tgmath.h>
@@ -6,23 +7,23 @@
 enum { LANES = 32 };
 
 /* sum over i of term(i), in LANES interleaved sums. */
-#define BLOCK(name, term)                                                                                                          \
-    CPU_HOT static double name(const real *a, const real *b, real mean, size_t n)                                                  \
-    {                                                                                                                              \
-        real lane[LANES] = {0};                                                                                                    \
-        double sum = 0;                                                                                                            \
-        size_t i = 0;                                                                                                              \
-        (void)b, (void)mean;                                                                                                       \
-        for (; i + LANES <= n; i += LANES) {                                                                                       \
-            CPU_SIMD                                                                                                               \
-            for (size_t l = 0; l < LANES; l++)                                                                                     \
-                lane[l] += term(a[i + l], b[i + l], mean);                                                                         \
-        }                                                                                                                          \
-        for (; i < n; i++)                                                                                                         \
-            sum += term(a[i], b[i], mean);                                                                                         \
-        for (size_t l = 0; l < LANES; l++)                                                                                         \
-            sum += lane[l];                                                                                                        \
-        return sum;                                                                                                                \
+#define BLOCK(name, term)                                                                          \
+    CPU_HOT static double name(const real *a, const real *b, real mean, size_t n)                  \
+    {                                                                                              \
+        real lane[LANES] = {0};                                                                    \
+        double sum = 0;                                                                            \
+        size_t i = 0;                                                                              \
+        (void)b, (void)mean;                                                                       \
+        for (; i + LANES <= n; i += LANES) {                                                       \
+            CPU_SIMD                                                                               \
+            for (size_t l = 0; l < LANES; l++)                                                     \
+                lane[l] += term(a[i + l], b[i + l], mean);                                         \
+        }                                                                                          \
+        for (; i < n; i++)                                                                         \
+            sum += term(a[i], b[i], mean);                                                         \
+        for (size_t l = 0; l < LANES; l++)                                                         \
+            sum += lane[l];                                                                        \
+        return sum;                                                                                \
     }
 #define TERM_SUM(x, y, m) (x)
 #define TERM_VAR(x, y, m) (((x) - (m)) * ((x) - (m)))
@@ -71,10 +72,12 @@ CPU_HOT static double block_min(const real *a, const real *b, real mean, size_t 
     return block_extremum(a, -1, n);
 }
 
-static double (*const block_fn[PRISM_REDUCE_COUNT])(const real *a, const real *b, real mean, size_t n) = {
-    [PRISM_REDUCE_SUM] = block_sum, [PRISM_REDUCE_MEAN] = block_sum,    [PRISM_REDUCE_VAR] = block_var,
-    [PRISM_REDUCE_DOT] = block_dot, [PRISM_REDUCE_ABSDIFF] = block_abs, [PRISM_REDUCE_SQDIFF] = block_sq,
-    [PRISM_REDUCE_MAX] = block_max, [PRISM_REDUCE_MIN] = block_min,
+static double (*const block_fn[PRISM_REDUCE_COUNT])(const real *a, const real *b, real mean,
+                                                    size_t n) = {
+    [PRISM_REDUCE_SUM] = block_sum,     [PRISM_REDUCE_MEAN] = block_sum,
+    [PRISM_REDUCE_VAR] = block_var,     [PRISM_REDUCE_DOT] = block_dot,
+    [PRISM_REDUCE_ABSDIFF] = block_abs, [PRISM_REDUCE_SQDIFF] = block_sq,
+    [PRISM_REDUCE_MAX] = block_max,     [PRISM_REDUCE_MIN] = block_min,
 };
 
 struct reduce_run {
@@ -100,13 +103,17 @@ static void reduce_row(const void *arg, size_t row, const double *sums, size_t b
     (void)block;
     for (size_t i = 1; i < blocks; i++) {
         double v = sums[2 * i];
-        total = r->op == PRISM_REDUCE_MAX ? LARGER(v, total) : r->op == PRISM_REDUCE_MIN ? -LARGER(-v, -total) : total + v;
+        total = r->op == PRISM_REDUCE_MAX   ? LARGER(v, total)
+                : r->op == PRISM_REDUCE_MIN ? -LARGER(-v, -total)
+                                            : total + v;
     }
-    r->y[row] = (real)(r->op == PRISM_REDUCE_MEAN || r->op == PRISM_REDUCE_VAR ? total / (double)r->cols : total);
+    r->y[row] =
+        (real)(r->op == PRISM_REDUCE_MEAN || r->op == PRISM_REDUCE_VAR ? total / (double)r->cols
+                                                                       : total);
 }
 
-int R(prismi_cpu_reduce)(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
-                         prism_mem a, prism_mem b)
+int R(prismi_cpu_reduce)(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype,
+                         size_t rows, size_t cols, prism_mem y, prism_mem a, prism_mem b)
 {
     const struct reduce_run r = {op, cols, (const real *)a, (const real *)b, (real *)y};
 

@@ -1,4 +1,5 @@
-/* Softmax over classes: a block of pixels stays in the first-level cache while the classes pass. */
+/* Softmax over classes: a block of pixels stays in the first-level cache while
+ * the classes pass. */
 #include "backend_cpu/vmath.h"
 
 enum { BLOCK = 256 }; /* pixels of an item */
@@ -20,7 +21,8 @@ static struct block block_of(const struct softmax_run *r, size_t item)
     const size_t pixels = r->d->pixels, first = item % r->blocks * BLOCK;
 
     return (struct block){item / r->blocks * (size_t)r->d->classes * pixels + first,
-                          pixels - first < BLOCK ? pixels - first : BLOCK, item / r->blocks * pixels + first};
+                          pixels - first < BLOCK ? pixels - first : BLOCK,
+                          item / r->blocks * pixels + first};
 }
 
 /* The larger; NaN is larger than any number. */
@@ -120,13 +122,16 @@ static void bwd_item(const void *arg, size_t item, int thread)
     }
 }
 
-static void run(const struct prism_dev *dev, struct softmax_run *r, double work, prismi_cpu_item *item)
+static void run(const struct prism_dev *dev, struct softmax_run *r, double work,
+                prismi_cpu_item *item)
 {
     r->blocks = (r->d->pixels + BLOCK - 1) / BLOCK;
-    prismi_cpu_for(dev, (size_t)r->d->n * r->blocks, work * r->d->n * r->d->classes * (double)r->d->pixels, item, r);
+    prismi_cpu_for(dev, (size_t)r->d->n * r->blocks,
+                   work * r->d->n * r->d->classes * (double)r->d->pixels, item, r);
 }
 
-int R(prismi_cpu_softmax_fwd)(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+int R(prismi_cpu_softmax_fwd)(struct prism_dev *dev, const struct prism_softmax_desc *d,
+                              prism_mem y, prism_mem x)
 {
     struct softmax_run r = {.d = d, .y = (real *)y, .x = (const real *)x};
 
@@ -134,7 +139,8 @@ int R(prismi_cpu_softmax_fwd)(struct prism_dev *dev, const struct prism_softmax_
     return 0;
 }
 
-int R(prismi_cpu_softmax_bwd)(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y)
+int R(prismi_cpu_softmax_bwd)(struct prism_dev *dev, const struct prism_softmax_desc *d,
+                              prism_mem gx, prism_mem gy, prism_mem y)
 {
     struct softmax_run r = {.d = d, .y = (real *)gx, .x = (const real *)y, .g = (const real *)gy};
 
@@ -142,7 +148,8 @@ int R(prismi_cpu_softmax_bwd)(struct prism_dev *dev, const struct prism_softmax_
     return 0;
 }
 
-int R(prismi_cpu_argmax)(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+int R(prismi_cpu_argmax)(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y,
+                         prism_mem x)
 {
     struct softmax_run r = {.d = d, .place = (int32_t *)y, .x = (const real *)x};
 

@@ -1,6 +1,7 @@
-/* The spectrum of an object in the middle of a larger grid, and the way back. The grid around the object is never written nor read:
- * the object's rows are transformed from where they lie, columns are filled up with zeros in scratch, and of what comes back only
- * the object's part leaves it. */
+/* The spectrum of an object in the middle of a larger grid, and the way back.
+ * The grid around the object is never written nor read: the object's rows are
+ * transformed from where they lie, columns are filled up with zeros in scratch,
+ * and of what comes back only the object's part leaves it. */
 #include "backend_cpu/fft.h"
 
 #include <string.h>
@@ -101,7 +102,8 @@ static void object_columns(const void *arg, size_t tile, int thread)
     }
 }
 
-static struct spectrum_run spectrum_run(const struct prism_spectrum_desc *d, const struct prism_fft *fft,
+static struct spectrum_run spectrum_run(const struct prism_spectrum_desc *d,
+                                        const struct prism_fft *fft,
                                         const struct prism_spectrum_args *a)
 {
     return (struct spectrum_run){.f = fft,
@@ -114,8 +116,8 @@ static struct spectrum_run spectrum_run(const struct prism_spectrum_desc *d, con
                                  .left = (size_t)(d->w / 2 - d->ow / 2)};
 }
 
-int R(prismi_cpu_spectrum_fwd)(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
-                               const struct prism_spectrum_args *a)
+int R(prismi_cpu_spectrum_fwd)(struct prism_dev *dev, const struct prism_spectrum_desc *d,
+                               struct prism_fft *fft, const struct prism_spectrum_args *a)
 {
     struct spectrum_run r = spectrum_run(d, fft, a);
     const double work = 16.0 * (double)(r.f->h * r.f->w);
@@ -130,8 +132,8 @@ int R(prismi_cpu_spectrum_fwd)(struct prism_dev *dev, const struct prism_spectru
     return 0;
 }
 
-int R(prismi_cpu_spectrum_adj)(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
-                               const struct prism_spectrum_args *a)
+int R(prismi_cpu_spectrum_adj)(struct prism_dev *dev, const struct prism_spectrum_desc *d,
+                               struct prism_fft *fft, const struct prism_spectrum_args *a)
 {
     struct spectrum_run r = spectrum_run(d, fft, a);
     const double work = 16.0 * (double)(r.f->h * r.f->w);

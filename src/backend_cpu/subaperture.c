@@ -1,5 +1,6 @@
-/* Sub-apertures of a spectrum: cut out and put back; and the whole way from a spectrum to the misfit of its fields and back, where
- * a field is only ever seen a few columns at a time. */
+/* Sub-apertures of a spectrum: cut out and put back; and the whole way from a
+ * spectrum to the misfit of its fields and back, where a field is only ever
+ * seen a few columns at a time. */
 #include "backend_cpu/fft.h"
 
 #include <string.h>
@@ -12,7 +13,8 @@ struct aperture_run {
     double beta;
 };
 
-static struct aperture_run aperture_run(const struct prism_subaperture_desc *d, const struct prism_subaperture_args *a)
+static struct aperture_run aperture_run(const struct prism_subaperture_desc *d,
+                                        const struct prism_subaperture_args *a)
 {
     return (struct aperture_run){d,
                                  (real *)a->field,
@@ -34,7 +36,8 @@ static struct opening opening(const struct aperture_run *s, size_t a)
 {
     const int32_t *o = s->open ? s->open + 4 * a : NULL;
 
-    return o ? (struct opening){o[0], o[1], o[2], o[3]} : (struct opening){0, s->d->ph, 0, s->d->pw};
+    return o ? (struct opening){o[0], o[1], o[2], o[3]}
+             : (struct opening){0, s->d->ph, 0, s->d->pw};
 }
 
 /* a mod n in [0,n) */
@@ -65,9 +68,10 @@ CPU_HOT static void mulc_add(real *y, const real *p, const real *x, size_t n)
     }
 }
 
-/* `cols` of one pupil row: columns of field and spectrum both wrap, so it runs in pieces. */
-static void pupil_row(int cols, real *y, int yx, int yw, const real *p, const real *x, int xx, int xw,
-                      void (*run)(real *y, const real *p, const real *x, size_t n))
+/* `cols` of one pupil row: columns of field and spectrum both wrap, so it runs
+ * in pieces. */
+static void pupil_row(int cols, real *y, int yx, int yw, const real *p, const real *x, int xx,
+                      int xw, void (*run)(real *y, const real *p, const real *x, size_t n))
 {
     for (int j = 0, n; j < cols; j += n) {
         n = cols - j;
@@ -90,9 +94,11 @@ static void aperture_row(const struct aperture_run *s, size_t b, int row, real *
     memset(y, 0, 2 * (size_t)d->ow * sizeof *y);
     if (i < o.row0 || i >= o.row0 + o.rows)
         return;
-    const real *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
+    const real *p =
+        s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
     const real *x = s->spectrum + 2 * (size_t)wrap(s->origin[2 * a] + i, d->h) * (size_t)d->w;
-    pupil_row(o.cols, y, wrap(o.col0 - d->pw / 2, d->ow), d->ow, p, x, wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, mul_to);
+    pupil_row(o.cols, y, wrap(o.col0 - d->pw / 2, d->ow), d->ow, p, x,
+              wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, mul_to);
 }
 
 static void fwd_row(const void *arg, size_t r, int thread)
@@ -121,10 +127,13 @@ static void adj_row(const void *arg, size_t r, int thread)
         int i = wrap((int)r - s->origin[2 * a], d->h);
         if (i < o.row0 || i >= o.row0 + o.rows)
             continue;
-        const real *p = s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
-        const real *x = s->field + 2 * ((size_t)b * (size_t)d->oh + (size_t)wrap(i - d->ph / 2, d->oh)) * (size_t)d->ow;
-        pupil_row(o.cols, y, wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, p, x, wrap(o.col0 - d->pw / 2, d->ow), d->ow,
-                  mulc_add);
+        const real *p =
+            s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
+        const real *x =
+            s->field +
+            2 * ((size_t)b * (size_t)d->oh + (size_t)wrap(i - d->ph / 2, d->oh)) * (size_t)d->ow;
+        pupil_row(o.cols, y, wrap(s->origin[2 * a + 1] + o.col0, d->w), d->w, p, x,
+                  wrap(o.col0 - d->pw / 2, d->ow), d->ow, mulc_add);
     }
 }
 
@@ -145,15 +154,18 @@ int R(prismi_cpu_subaperture_adj)(struct prism_dev *dev, const struct prism_suba
 
     if (prismi_cpu(dev)->plain) /* transforms read every row */
         s.rows = NULL;
-    prismi_cpu_for(dev, (size_t)d->h, 2.0 * d->h * d->w + 4.0 * d->batch * d->ph * d->pw, adj_row, &s);
+    prismi_cpu_for(dev, (size_t)d->h, 2.0 * d->h * d->w + 4.0 * d->batch * d->ph * d->pw, adj_row,
+                   &s);
     return 0;
 }
 
 /* ---- misfit of fields ----
  *
- * Of a field's inverse transform only the rows with an open pixel are not zero before the columns are transformed, and of its
- * gradient's transform no others are needed after. So rows are transformed in their place in u, then a few columns at a time are
- * gathered, transformed, compared with the target, transformed back, and put into the same rows. */
+ * Of a field's inverse transform only the rows with an open pixel are not zero
+ * before the columns are transformed, and of its gradient's transform no others
+ * are needed after. So rows are transformed in their place in u, then a few
+ * columns at a time are gathered, transformed, compared with the target,
+ * transformed back, and put into the same rows. */
 
 struct field_run {
     const struct prism_field_misfit_desc *d;
@@ -212,26 +224,32 @@ static void row_back(const struct field_run *r, size_t image, size_t k, int thre
     memcpy(at, out, w * sizeof *out);
 }
 
-/* Columns of a field up to the rows of its gradient's; returns the sum of the misfit's terms. */
+/* Columns of a field up to the rows of its gradient's; returns the sum of the
+ * misfit's terms. */
 static double columns(const struct field_run *r, size_t image, size_t tile, int thread)
 {
     const struct prism_fft *f = r->f;
-    const size_t h = f->h, w = f->w, pitch = f->pitch, at = tile * CPU_FFT_COLS, n = w - at < CPU_FFT_COLS ? w - at : CPU_FFT_COLS;
+    const size_t h = f->h, w = f->w, pitch = f->pitch, at = tile * CPU_FFT_COLS,
+                 n = w - at < CPU_FFT_COLS ? w - at : CPU_FFT_COLS;
     const size_t a = (size_t)r->s.index[image];
-    const real weight = ((const real *)r->a->weight)[a], *target = (const real *)r->a->target + a * h * w + at;
-    pair *in = scratch_of(r, thread), *out = in + CPU_FFT_COLS * pitch, *data = row_of(r, image, 0) + at;
+    const real weight = ((const real *)r->a->weight)[a],
+               *target = (const real *)r->a->target + a * h * w + at;
+    pair *in = scratch_of(r, thread), *out = in + CPU_FFT_COLS * pitch,
+         *data = row_of(r, image, 0) + at;
     size_t first, count;
     double sum = 0;
 
     open_rows(r, image, &first, &count);
-    const size_t end = first + count < h ? first + count : h, rest = first + count - end; /* rest: from row 0 on */
+    const size_t end = first + count < h ? first + count : h,
+                 rest = first + count - end; /* rest: from row 0 on */
     R(prismi_cpu_fft_gather)(f, in, data, first, count, n, NULL, 1);
     for (size_t j = 0; j < n; j++)
         R(prismi_cpu_fft_line)(f->cols[1], out + j * pitch, in + j * pitch);
     R(prismi_cpu_transpose_reals)((real *)in, 2 * pitch, target, w, h, n);
     for (size_t j = 0; j < n; j++) {
         real *u = (real *)(out + j * pitch);
-        sum += R(prismi_cpu_misfit_terms)(r->d->kind, weight, u, u, (const real *)(in + j * pitch), h);
+        sum +=
+            R(prismi_cpu_misfit_terms)(r->d->kind, weight, u, u, (const real *)(in + j * pitch), h);
         R(prismi_cpu_fft_line)(f->cols[0], in + j * pitch, out + j * pitch);
     }
     R(prismi_cpu_transpose)(data + first * w, w, in + first, pitch, n, end - first);
@@ -317,15 +335,22 @@ static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
     }
 }
 
-int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
-                               const struct prism_field_misfit_args *a)
+int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+                               struct prism_fft *fft, const struct prism_field_misfit_args *a)
 {
-    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index, 0, a->open, NULL};
-    const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open, a->rows};
-    struct field_run r = {.d = d, .a = a, .s = aperture_run(&d->aperture, &there), .f = fft, .sums = prismi_cpu(dev)->partial};
+    const struct prism_subaperture_args there = {a->u,     a->spectrum, a->pupil, a->origin,
+                                                 a->index, 0,           a->open,  NULL};
+    const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index,
+                                                0,    a->open,      a->rows};
+    struct field_run r = {.d = d,
+                          .a = a,
+                          .s = aperture_run(&d->aperture, &there),
+                          .f = fft,
+                          .sums = prismi_cpu(dev)->partial};
 
     if (prismi_cpu_fft_by_image(r.f))
-        prismi_cpu_for(dev, r.f->batch, 32.0 * (double)(r.f->batch * r.f->h * r.f->w), image_item, &r);
+        prismi_cpu_for(dev, r.f->batch, 32.0 * (double)(r.f->batch * r.f->h * r.f->w), image_item,
+                       &r);
     else
         by_rows_and_columns(dev, &r);
     return R(prismi_cpu_subaperture_adj)(dev, &d->aperture, &back);

@@ -1,4 +1,5 @@
-/* Register tiles for convolution and dense products, once per instruction set. */
+/* Register tiles for convolution and dense products, once per instruction
+ * set. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
@@ -6,11 +7,14 @@
 /* out[j ld + i] = alpha a[i lda + j], four by four. */
 CPU_INLINE void transpose4(real *out, size_t ld, const real *a, size_t lda, real alpha)
 {
-    typedef real quad __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
-    const quad r0 = *(const quad *)a, r1 = *(const quad *)(a + lda), r2 = *(const quad *)(a + 2 * lda),
-               r3 = *(const quad *)(a + 3 * lda);
-    const quad lo01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), hi01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7),
-               lo23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5), hi23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+    typedef real quad
+        __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
+    const quad r0 = *(const quad *)a, r1 = *(const quad *)(a + lda),
+               r2 = *(const quad *)(a + 2 * lda), r3 = *(const quad *)(a + 3 * lda);
+    const quad lo01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5),
+               hi01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7),
+               lo23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5),
+               hi23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
 
     *(quad *)out = alpha * __builtin_shufflevector(lo01, lo23, 0, 1, 4, 5);
     *(quad *)(out + ld) = alpha * __builtin_shufflevector(lo01, lo23, 2, 3, 6, 7);

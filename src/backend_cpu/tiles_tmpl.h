@@ -1,8 +1,11 @@
-/* Register tiles for one instruction set: TARGET (attribute), LANES elements to a vector, T(name); TILE rows of a tile at most (a
- * power of two) and ACC accumulators, enough of them to hide the latency of a fused multiply-add. A tile of fewer rows takes more
- * vectors instead. Each tile shape is unrolled from constants. */
+/* Register tiles for one instruction set: TARGET (attribute), LANES elements to
+ * a vector, T(name); TILE rows of a tile at most (a power of two) and ACC
+ * accumulators, enough of them to hide the latency of a fused multiply-add. A
+ * tile of fewer rows takes more vectors instead. Each tile shape is unrolled
+ * from constants. */
 
-typedef real T(vec) __attribute__((vector_size(sizeof(real) * LANES), aligned(sizeof(real)), may_alias));
+typedef real T(vec)
+    __attribute__((vector_size(sizeof(real) * LANES), aligned(sizeof(real)), may_alias));
 
 /* ---- rows ---- */
 
@@ -25,8 +28,8 @@ TARGET CPU_INLINE void T(store)(real *y, const T(vec) * acc, int nv, size_t n, b
 }
 
 /* n: columns that exist. */
-TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const real *w, const real *const *x, size_t at, real *y,
-                                    size_t ldy, bool add)
+TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const real *w,
+                                    const real *const *x, size_t at, real *y, size_t ldy, bool add)
 {
     T(vec) acc[8][8];
 
@@ -54,15 +57,16 @@ TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const real 
         T(store)(y + (size_t)a * ldy, acc[a], nv, n, add);
 }
 
-#define CASE(nv)                                                                                                                   \
-    case nv:                                                                                                                       \
-        if (nv <= max)                                                                                                             \
-            T(rows_tile)(m, nv, nt, n - j, wa, x, at + j, ya + j, ldy, add);                                                       \
+#define CASE(nv)                                                                                   \
+    case nv:                                                                                       \
+        if (nv <= max)                                                                             \
+            T(rows_tile)(m, nv, nt, n - j, wa, x, at + j, ya + j, ldy, add);                       \
         break;
 
-/* count tiles of m rows, m a constant. The vectors of a row are dealt evenly. */
-TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const real *w, const real *const *x, size_t at, real *y,
-                                  size_t ldy, bool add)
+/* count tiles of m rows, m a constant. The vectors of a row are dealt
+ * evenly. */
+TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const real *w,
+                                  const real *const *x, size_t at, real *y, size_t ldy, bool add)
 {
     const int max = ACC / m < 8 ? ACC / m : 8;
     int left = (int)((n + LANES - 1) / LANES), steps = (left + max - 1) / max;
@@ -89,7 +93,8 @@ TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const real
 }
 #undef CASE
 
-TARGET static void T(rows)(int m, int nt, size_t n, const real *w, const real *const *x, size_t at, real *y, size_t ldy, bool add)
+TARGET static void T(rows)(int m, int nt, size_t n, const real *w, const real *const *x, size_t at,
+                           real *y, size_t ldy, bool add)
 {
     int a = m / TILE * TILE;
 
@@ -107,30 +112,42 @@ TARGET static void T(rows)(int m, int nt, size_t n, const real *w, const real *c
 
 /* ---- dot products ---- */
 
-/* Pairs of half vectors added: the even and the odd runs of `run` lanes of a and b side by side. */
+/* Pairs of half vectors added: the even and the odd runs of `run` lanes of a
+ * and b side by side. */
 TARGET CPU_INLINE T(vec) T(fold)(T(vec) a, T(vec) b, int run)
 {
 #if LANES == 16
     if (run == 8)
-        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
-               __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22,
+                                       23) +
+               __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29,
+                                       30, 31);
     if (run == 4)
-        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
-               __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26,
+                                       27) +
+               __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30,
+                                       31);
     if (run == 2)
-        return __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29) +
-               __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+        return __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28,
+                                       29) +
+               __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30,
+                                       31);
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28,
+                                   30) +
            __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 #elif LANES == 8
     if (run == 4)
-        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+               __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
     if (run == 2)
-        return __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13) + __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14) + __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+        return __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13) +
+               __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14) +
+           __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
 #elif LANES == 4
     if (run == 2)
-        return __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+        return __builtin_shufflevector(a, b, 0, 1, 4, 5) +
+               __builtin_shufflevector(a, b, 2, 3, 6, 7);
     return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
 #else
     (void)run;
@@ -138,7 +155,8 @@ TARGET CPU_INLINE T(vec) T(fold)(T(vec) a, T(vec) b, int run)
 #endif
 }
 
-/* Lane i < n of the result: the sum of v[i]'s lanes. n, a power of two up to LANES; v is used up. */
+/* Lane i < n of the result: the sum of v[i]'s lanes. n, a power of two up to
+ * LANES; v is used up. */
 TARGET CPU_INLINE T(vec) T(sums)(T(vec) * v, int n)
 {
     for (int run = LANES / 2; run > 0; run /= 2) {
@@ -149,8 +167,9 @@ TARGET CPU_INLINE T(vec) T(sums)(T(vec) * v, int n)
     return v[0];
 }
 
-TARGET CPU_INLINE void T(dots_tile)(int m, int nt, int rows, size_t n, real *g, size_t ldg, const real *y, size_t dy, size_t ldy,
-                                    const real *const *x, size_t at, size_t ldx)
+TARGET CPU_INLINE void T(dots_tile)(int m, int nt, int rows, size_t n, real *g, size_t ldg,
+                                    const real *y, size_t dy, size_t ldy, const real *const *x,
+                                    size_t at, size_t ldx)
 {
     T(vec) acc[4 * 8];
 
@@ -179,15 +198,16 @@ TARGET CPU_INLINE void T(dots_tile)(int m, int nt, int rows, size_t n, real *g, 
             g[(size_t)a * ldg + (size_t)t] += sum[a * nt + t];
 }
 
-#define CASE(now)                                                                                                                  \
-    case now:                                                                                                                      \
-        if (now <= max)                                                                                                            \
-            T(dots_tile)(m, now, rows, n, g + t, ldg, y, dy, ldy, x + t, at, ldx);                                                 \
+#define CASE(now)                                                                                  \
+    case now:                                                                                      \
+        if (now <= max)                                                                            \
+            T(dots_tile)(m, now, rows, n, g + t, ldg, y, dy, ldy, x + t, at, ldx);                 \
         break;
 
 /* m rows of g, a constant. */
-TARGET CPU_INLINE void T(dots_of)(int m, int nt, int rows, size_t n, real *g, size_t ldg, const real *y, size_t dy, size_t ldy,
-                                  const real *const *x, size_t at, size_t ldx)
+TARGET CPU_INLINE void T(dots_of)(int m, int nt, int rows, size_t n, real *g, size_t ldg,
+                                  const real *y, size_t dy, size_t ldy, const real *const *x,
+                                  size_t at, size_t ldx)
 {
     const int max = ACC / m < 8 ? ACC / m : 8;
 
@@ -208,8 +228,8 @@ TARGET CPU_INLINE void T(dots_of)(int m, int nt, int rows, size_t n, real *g, si
 }
 #undef CASE
 
-TARGET static void T(dots)(int m, int nt, int rows, size_t n, real *g, size_t ldg, const real *y, size_t dy, size_t ldy,
-                           const real *const *x, size_t at, size_t ldx)
+TARGET static void T(dots)(int m, int nt, int rows, size_t n, real *g, size_t ldg, const real *y,
+                           size_t dy, size_t ldy, const real *const *x, size_t at, size_t ldx)
 {
     for (int tile; m > 0; m -= tile, g += (size_t)tile * ldg, y += (size_t)tile * dy) {
         tile = prismi_cpu_tile(4, m);
@@ -225,7 +245,8 @@ TARGET static void T(dots)(int m, int nt, int rows, size_t n, real *g, size_t ld
 /* ---- dense products ---- */
 
 /* alpha A as rows() takes its weights: [k][tile of m] tile by tile. */
-TARGET CPU_INLINE void T(pack_tile)(real *out, const real *a, int m, int k, size_t lda, bool ta, real alpha)
+TARGET CPU_INLINE void T(pack_tile)(real *out, const real *a, int m, int k, size_t lda, bool ta,
+                                    real alpha)
 {
     int t = 0;
 
@@ -252,7 +273,8 @@ TARGET static void T(pack)(real *out, const real *a, int m, int k, size_t lda, b
 }
 
 /* Rows of op(B) [k,n], filled up with zeros to whole vectors. */
-TARGET static void T(pack_b)(real *out, size_t ld, const real *b, int k, size_t n, size_t ldb, bool tb)
+TARGET static void T(pack_b)(real *out, size_t ld, const real *b, int k, size_t n, size_t ldb,
+                             bool tb)
 {
     const size_t width = (n + LANES - 1) / LANES * LANES;
     int t = 0;
@@ -281,7 +303,8 @@ TARGET static void T(pack_b)(real *out, size_t ld, const real *b, int k, size_t 
         memset(out + (size_t)t * ld + n, 0, (width - n) * sizeof *out);
 }
 
-/* A B^T over long rows: both are read as they lie, and C gets sums of dot products. */
+/* A B^T over long rows: both are read as they lie, and C gets sums of dot
+ * products. */
 TARGET static void T(product_dots)(const struct prismi_cpu_gemm *g)
 {
     enum { DEPTH = 1024, COLS = 256 }; /* a tile of A's rows stays in the first-level cache */
@@ -307,12 +330,19 @@ TARGET static void T(product_dots)(const struct prismi_cpu_gemm *g)
 
 TARGET static void T(product)(const struct prismi_cpu_gemm *g)
 {
-    enum { DEPTH = 192, ROWS = 64, COLS = 48, PANEL = DEPTH * COLS }; /* a panel of B stays in the first-level cache */
+    enum {
+        DEPTH = 192,
+        ROWS = 64,
+        COLS = 48,
+        PANEL = DEPTH * COLS
+    }; /* a panel of B stays in the first-level cache */
     real a[DEPTH * ROWS] __attribute__((aligned(64))), b[PANEL] __attribute__((aligned(64)));
     const real *row[DEPTH];
-    const int cols = g->m > 32 ? COLS : DEPTH, depth = PANEL / cols; /* where little is done with it, B is read in longer runs */
+    const int cols = g->m > 32 ? COLS : DEPTH,
+              depth = PANEL / cols; /* where little is done with it, B is read in longer runs */
 
-    if (!g->ta && g->tb && g->k >= 256 && g->k % LANES == 0 && g->alpha == 1 && (g->beta == 0 || g->beta == 1)) {
+    if (!g->ta && g->tb && g->k >= 256 && g->k % LANES == 0 && g->alpha == 1 &&
+        (g->beta == 0 || g->beta == 1)) {
         T(product_dots)(g);
         return;
     }
@@ -325,13 +355,16 @@ TARGET static void T(product)(const struct prismi_cpu_gemm *g)
         const int k = g->k - t < depth ? g->k - t : depth;
         for (int i = 0; i < g->m; i += ROWS) {
             const int m = g->m - i < ROWS ? g->m - i : ROWS;
-            const real *from = g->a + (g->ta ? (size_t)t * g->lda + (size_t)i : (size_t)i * g->lda + (size_t)t);
+            const real *from =
+                g->a + (g->ta ? (size_t)t * g->lda + (size_t)i : (size_t)i * g->lda + (size_t)t);
             T(pack)(a, from, m, k, g->lda, g->ta, g->alpha);
             for (int j = 0; j < g->n; j += cols) {
                 const size_t n = (size_t)(g->n - j < cols ? g->n - j : cols);
-                const real *at = g->b + (g->tb ? (size_t)j * g->ldb + (size_t)t : (size_t)t * g->ldb + (size_t)j);
+                const real *at = g->b + (g->tb ? (size_t)j * g->ldb + (size_t)t
+                                               : (size_t)t * g->ldb + (size_t)j);
                 T(pack_b)(b, (size_t)cols, at, k, n, g->ldb, g->tb);
-                T(rows)(m, k, n, a, row, 0, g->c + (size_t)i * g->ldc + j, g->ldc, t > 0 || g->beta != 0);
+                T(rows)
+                (m, k, n, a, row, 0, g->c + (size_t)i * g->ldc + j, g->ldc, t > 0 || g->beta != 0);
             }
         }
     }

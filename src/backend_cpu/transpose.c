@@ -1,7 +1,10 @@
-/* Transposes: 4 x 4 elements at a time in registers, in tiles of 16 x 16 so that no cache line is fetched twice. Between a few
- * columns of an image and scratch it is the image that is far, the side with many rows: its rows of a tile are read, or written,
- * one after the other, so that whole lines go to memory. Factors cost next to nothing on the way, as long as it is memory that a
- * transpose waits for: reading columns it can bear one of them, for more keeps loads from being issued, and writing them both. */
+/* Transposes: 4 x 4 elements at a time in registers, in tiles of 16 x 16 so
+ * that no cache line is fetched twice. Between a few columns of an image and
+ * scratch it is the image that is far, the side with many rows: its rows of a
+ * tile are read, or written, one after the other, so that whole lines go to
+ * memory. Factors cost next to nothing on the way, as long as it is memory that
+ * a transpose waits for: reading columns it can bear one of them, for more
+ * keeps loads from being issued, and writing them both. */
 #include "backend_cpu/fft.h"
 
 #include <string.h>
@@ -9,52 +12,58 @@
 #define ONE_UNIT(a, b, c, d) a, b, c, d
 #define TWO_UNITS(a, b, c, d) 2 * a, 2 * a + 1, 2 * b, 2 * b + 1, 2 * c, 2 * c + 1, 2 * d, 2 * d + 1
 
-/* 4 x 4: blocks of 2 x 2 change places, then what is in them. An element is one unit of a vector, or two: PICK names the units of
- * four elements. */
-#define TRANSPOSE(name, element, unit, PICK)                                                                                       \
-    typedef unit name##_vec __attribute__((vector_size(4 * sizeof(element)), aligned(sizeof(unit)), may_alias));                   \
-                                                                                                                                   \
-    CPU_INLINE void name##_4x4(element *y, size_t ldy, const element *x, size_t ldx)                                               \
-    {                                                                                                                              \
-        name##_vec s[4];                                                                                                           \
-        for (size_t k = 0; k < 2; k++) {                                                                                           \
-            const name##_vec a = *(const name##_vec *)(x + k * ldx), b = *(const name##_vec *)(x + (k + 2) * ldx);                 \
-            s[k] = __builtin_shufflevector(a, b, PICK(0, 1, 4, 5));                                                                \
-            s[k + 2] = __builtin_shufflevector(a, b, PICK(2, 3, 6, 7));                                                            \
-        }                                                                                                                          \
-        for (size_t k = 0; k < 4; k += 2) {                                                                                        \
-            *(name##_vec *)(y + k * ldy) = __builtin_shufflevector(s[k], s[k + 1], PICK(0, 4, 2, 6));                              \
-            *(name##_vec *)(y + (k + 1) * ldy) = __builtin_shufflevector(s[k], s[k + 1], PICK(1, 5, 3, 7));                        \
-        }                                                                                                                          \
-    }                                                                                                                              \
-                                                                                                                                   \
-    CPU_INLINE void name##_tile(element *y, size_t ldy, const element *x, size_t ldx, size_t n, size_t m, bool by_y)               \
-    {                                                                                                                              \
-        const size_t n4 = n / 4 * 4, m4 = m / 4 * 4;                                                                               \
-        if (by_y) {                                                                                                                \
-            for (size_t j = 0; j < m4; j += 4)                                                                                     \
-                for (size_t i = 0; i < n4; i += 4)                                                                                 \
-                    name##_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);                                                        \
-        } else {                                                                                                                   \
-            for (size_t i = 0; i < n4; i += 4)                                                                                     \
-                for (size_t j = 0; j < m4; j += 4)                                                                                 \
-                    name##_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);                                                        \
-        }                                                                                                                          \
-        for (size_t i = 0; i < n; i++)                                                                                             \
-            for (size_t j = i < n4 ? m4 : 0; j < m; j++)                                                                           \
-                y[j * ldy + i] = x[i * ldx + j];                                                                                   \
-    }                                                                                                                              \
-                                                                                                                                   \
-    CPU_HOT static void name(element *y, size_t ldy, const element *x, size_t ldx, size_t n, size_t m)                             \
-    {                                                                                                                              \
-        const bool by_y = n < m;                                                                                                   \
-        for (size_t i = 0; i < n; i += TILE)                                                                                       \
-            for (size_t j = 0; j < m; j += TILE)                                                                                   \
-                if (i + TILE <= n && j + TILE <= m)                                                                                \
-                    name##_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, TILE, TILE, by_y);                                     \
-                else                                                                                                               \
-                    name##_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, n - i < TILE ? n - i : TILE,                           \
-                                m - j < TILE ? m - j : TILE, by_y);                                                                \
+/* 4 x 4: blocks of 2 x 2 change places, then what is in them. An element is one
+ * unit of a vector, or two: PICK names the units of four elements. */
+#define TRANSPOSE(name, element, unit, PICK)                                                       \
+    typedef unit name##_vec                                                                        \
+        __attribute__((vector_size(4 * sizeof(element)), aligned(sizeof(unit)), may_alias));       \
+                                                                                                   \
+    CPU_INLINE void name##_4x4(element *y, size_t ldy, const element *x, size_t ldx)               \
+    {                                                                                              \
+        name##_vec s[4];                                                                           \
+        for (size_t k = 0; k < 2; k++) {                                                           \
+            const name##_vec a = *(const name##_vec *)(x + k * ldx),                               \
+                             b = *(const name##_vec *)(x + (k + 2) * ldx);                         \
+            s[k] = __builtin_shufflevector(a, b, PICK(0, 1, 4, 5));                                \
+            s[k + 2] = __builtin_shufflevector(a, b, PICK(2, 3, 6, 7));                            \
+        }                                                                                          \
+        for (size_t k = 0; k < 4; k += 2) {                                                        \
+            *(name##_vec *)(y + k * ldy) =                                                         \
+                __builtin_shufflevector(s[k], s[k + 1], PICK(0, 4, 2, 6));                         \
+            *(name##_vec *)(y + (k + 1) * ldy) =                                                   \
+                __builtin_shufflevector(s[k], s[k + 1], PICK(1, 5, 3, 7));                         \
+        }                                                                                          \
+    }                                                                                              \
+                                                                                                   \
+    CPU_INLINE void name##_tile(element *y, size_t ldy, const element *x, size_t ldx, size_t n,    \
+                                size_t m, bool by_y)                                               \
+    {                                                                                              \
+        const size_t n4 = n / 4 * 4, m4 = m / 4 * 4;                                               \
+        if (by_y) {                                                                                \
+            for (size_t j = 0; j < m4; j += 4)                                                     \
+                for (size_t i = 0; i < n4; i += 4)                                                 \
+                    name##_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);                        \
+        } else {                                                                                   \
+            for (size_t i = 0; i < n4; i += 4)                                                     \
+                for (size_t j = 0; j < m4; j += 4)                                                 \
+                    name##_4x4(y + j * ldy + i, ldy, x + i * ldx + j, ldx);                        \
+        }                                                                                          \
+        for (size_t i = 0; i < n; i++)                                                             \
+            for (size_t j = i < n4 ? m4 : 0; j < m; j++)                                           \
+                y[j * ldy + i] = x[i * ldx + j];                                                   \
+    }                                                                                              \
+                                                                                                   \
+    CPU_HOT static void name(element *y, size_t ldy, const element *x, size_t ldx, size_t n,       \
+                             size_t m)                                                             \
+    {                                                                                              \
+        const bool by_y = n < m;                                                                   \
+        for (size_t i = 0; i < n; i += TILE)                                                       \
+            for (size_t j = 0; j < m; j += TILE)                                                   \
+                if (i + TILE <= n && j + TILE <= m)                                                \
+                    name##_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx, TILE, TILE, by_y);     \
+                else                                                                               \
+                    name##_tile(y + j * ldy + i, ldy, x + i * ldx + j, ldx,                        \
+                                n - i < TILE ? n - i : TILE, m - j < TILE ? m - j : TILE, by_y);   \
     }
 
 enum { TILE = CPU_FFT_COLS };
@@ -70,7 +79,8 @@ void R(prismi_cpu_transpose)(pair *y, size_t ldy, const pair *x, size_t ldx, siz
     pairs(y, ldy, x, ldx, n, m);
 }
 
-void R(prismi_cpu_transpose_reals)(real *y, size_t ldy, const real *x, size_t ldx, size_t n, size_t m)
+void R(prismi_cpu_transpose_reals)(real *y, size_t ldy, const real *x, size_t ldx, size_t n,
+                                   size_t m)
 {
     reals(y, ldy, x, ldx, n, m);
 }
@@ -90,14 +100,18 @@ CPU_HOT static void multiply(pair *y, const pair *x, const real *f, size_t n, re
     }
 }
 
-typedef real quad __attribute__((vector_size(4 * sizeof(pair)), aligned(sizeof(real)), may_alias)); /* of complex numbers */
+typedef real quad __attribute__((vector_size(4 * sizeof(pair)), aligned(sizeof(real)),
+                                 may_alias)); /* of complex numbers */
 
 #define SWAPPED(z) __builtin_shufflevector(z, z, 1, 0, 3, 2, 5, 4, 7, 6)
 
-/* Four rows of x up to a tile's m columns, both multiples of 4. g NULL: all 1 */
-CPU_INLINE void scaled_rows(pair *y, size_t ldy, const pair *x, size_t ldx, size_t m, const real *f, const real *g, real sign)
+/* Four rows of x up to a tile's m columns, both multiples of 4. g NULL: all
+ * 1 */
+CPU_INLINE void scaled_rows(pair *y, size_t ldy, const pair *x, size_t ldx, size_t m, const real *f,
+                            const real *g, real sign)
 {
-    const quad signs = {-sign, sign, -sign, sign, -sign, sign, -sign, sign}, each = *(const quad *)f,
+    const quad signs = {-sign, sign, -sign, sign, -sign, sign, -sign, sign},
+               each = *(const quad *)f,
                re = __builtin_shufflevector(each, each, 0, 0, 2, 2, 4, 4, 6, 6),
                im = signs * __builtin_shufflevector(each, each, 1, 1, 3, 3, 5, 5, 7, 7);
 
@@ -115,14 +129,15 @@ CPU_INLINE void scaled_rows(pair *y, size_t ldy, const pair *x, size_t ldx, size
     }
 }
 
-CPU_INLINE void scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const real *f, const real *g, real sign)
+CPU_INLINE void scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m,
+                       const real *f, const real *g, real sign)
 {
     const size_t n4 = n / 4 * 4, m4 = m / 4 * 4, strip = n < m ? 4 : TILE;
 
     for (size_t j = 0; j < m4; j += strip)
         for (size_t i = 0; i < n4; i += 4)
-            scaled_rows(y + j * ldy + i, ldy, x + i * ldx + j, ldx, m4 - j < strip ? m4 - j : strip, f + 2 * i,
-                        g ? g + 2 * j : NULL, sign);
+            scaled_rows(y + j * ldy + i, ldy, x + i * ldx + j, ldx, m4 - j < strip ? m4 - j : strip,
+                        f + 2 * i, g ? g + 2 * j : NULL, sign);
     for (size_t i = 0; i < n; i++)
         for (size_t j = i < n4 ? m4 : 0; j < m; j++) {
             pair *to = y + j * ldy + i;
@@ -132,8 +147,8 @@ CPU_INLINE void scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n,
         }
 }
 
-CPU_HOT static void transpose_scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const real *f,
-                                     const real *g, real sign)
+CPU_HOT static void transpose_scaled(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n,
+                                     size_t m, const real *f, const real *g, real sign)
 {
     if (g)
         scaled(y, ldy, x, ldx, n, m, f, g, sign);
@@ -146,25 +161,26 @@ void R(prismi_cpu_multiply)(pair *y, const pair *x, const real *f, size_t n, rea
     multiply(y, x, f, n, sign);
 }
 
-void R(prismi_cpu_transpose_scaled)(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n, size_t m, const real *f,
-                                    const real *g, real sign)
+void R(prismi_cpu_transpose_scaled)(pair *y, size_t ldy, const pair *x, size_t ldx, size_t n,
+                                    size_t m, const real *f, const real *g, real sign)
 {
     transpose_scaled(y, ldy, x, ldx, n, m, f, g, sign);
 }
 
-static void take(const struct prism_fft *f, pair *in, const pair *data, size_t row, size_t rows, size_t n, const real *factors,
-                 real sign)
+static void take(const struct prism_fft *f, pair *in, const pair *data, size_t row, size_t rows,
+                 size_t n, const real *factors, real sign)
 {
     if (factors)
-        R(prismi_cpu_transpose_scaled)(in + row, f->pitch, data + row * f->w, f->w, rows, n, factors + 2 * row, NULL, sign);
-    else
-        pairs(in + row, f->pitch, data + row * f->w, f->w, rows, n);
+        R(prismi_cpu_transpose_scaled)
+    (in + row, f->pitch, data + row * f->w, f->w, rows, n, factors + 2 * row, NULL, sign);
+    else pairs(in + row, f->pitch, data + row * f->w, f->w, rows, n);
 }
 
-void R(prismi_cpu_fft_gather)(const struct prism_fft *f, pair *in, const pair *data, size_t first, size_t count, size_t n,
-                              const real *factors, real sign)
+void R(prismi_cpu_fft_gather)(const struct prism_fft *f, pair *in, const pair *data, size_t first,
+                              size_t count, size_t n, const real *factors, real sign)
 {
-    const size_t end = first + count < f->h ? first + count : f->h, rest = first + count - end; /* rest: from row 0 on */
+    const size_t end = first + count < f->h ? first + count : f->h,
+                 rest = first + count - end; /* rest: from row 0 on */
 
     take(f, in, data, first, end - first, n, factors, sign);
     take(f, in, data, 0, rest, n, factors, sign);

@@ -9,7 +9,8 @@
 
 #ifdef CPU_F64
 
-/* exp to 2 ulp, as Cephes has it: x = n ln 2 + r, e^r = 1 + 2 r P(r^2)/(Q(r^2) - r P(r^2)). Saturates as the other does. */
+/* exp to 2 ulp, as Cephes has it: x = n ln 2 + r, e^r = 1 + 2 r P(r^2)/(Q(r^2)
+ * - r P(r^2)). Saturates as the other does. */
 CPU_INLINE double cpu_exp(double x)
 {
     const double round = 6755399441055744.0; /* 1.5 2^52 */
@@ -46,7 +47,8 @@ CPU_INLINE double cpu_tanh_odd(double z)
 
 #else
 
-/* exp to 1.5 ulp: x = n ln 2 + r, a polynomial for e^r. Saturates at the ends of the normal range; NaN stays. */
+/* exp to 1.5 ulp: x = n ln 2 + r, a polynomial for e^r. Saturates at the ends
+ * of the normal range; NaN stays. */
 CPU_INLINE float cpu_exp(float x)
 {
     const float round = 12582912.f; /* 1.5 2^23: adding it leaves the integer in the low bits */

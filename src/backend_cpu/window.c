@@ -16,7 +16,8 @@ static void window_row(const void *arg, size_t r, int thread)
 {
     const struct window_run *w = arg;
     const struct prism_window_desc *d = w->d;
-    int left = d->dx > 0 ? d->dx : 0, right = d->wx + d->dx < d->wy ? d->wx + d->dx : d->wy; /* columns with data */
+    int left = d->dx > 0 ? d->dx : 0,
+        right = d->wx + d->dx < d->wy ? d->wx + d->dx : d->wy; /* columns with data */
     int i = (int)(r % (size_t)d->hy) - d->dy;
     size_t wy = (size_t)d->wy;
     unsigned char *y = w->y + r * wy * w->size;
@@ -26,13 +27,16 @@ static void window_row(const void *arg, size_t r, int thread)
         memset(y, 0, wy * w->size);
         return;
     }
-    const unsigned char *x = w->x + (r / (size_t)d->hy * (size_t)d->hx + (size_t)i) * (size_t)d->wx * w->size;
+    const unsigned char *x =
+        w->x + (r / (size_t)d->hy * (size_t)d->hx + (size_t)i) * (size_t)d->wx * w->size;
     memset(y, 0, (size_t)left * w->size);
-    memcpy(y + (size_t)left * w->size, x + (size_t)(left - d->dx) * w->size, (size_t)(right - left) * w->size);
+    memcpy(y + (size_t)left * w->size, x + (size_t)(left - d->dx) * w->size,
+           (size_t)(right - left) * w->size);
     memset(y + (size_t)right * w->size, 0, (wy - (size_t)right) * w->size);
 }
 
-int R(prismi_cpu_window)(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
+int R(prismi_cpu_window)(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                         prism_mem x)
 {
     struct window_run w = {d, y, x, prism_dtype_size(d->dtype)};
     size_t rows = (size_t)d->planes * (size_t)d->hy;
@@ -49,9 +53,11 @@ struct blur_run {
     const real *x, *taps;
 };
 
-/* The samples that make up sample c of an axis of n, as runs of taps: sample at + t step times tap[t], t in [first,end).
- * Forward, sample c reads mirrored neighbours; the adjoint collects c from every neighbour that read it: c itself and its images
- * in the two mirrors. Returns the number of runs, at most 3. */
+/* The samples that make up sample c of an axis of n, as runs of taps: sample at
+ * + t step times tap[t], t in [first,end). Forward, sample c reads mirrored
+ * neighbours; the adjoint collects c from every neighbour that read it: c
+ * itself and its images in the two mirrors. Returns the number of runs, at most
+ * 3. */
 struct tap_run {
     int first, end, at, step;
 };
@@ -92,7 +98,8 @@ static void blur_along_row(const void *arg, size_t row, int thread)
 {
     const struct blur_run *b = arg;
     const struct prism_blur_desc *d = b->d;
-    /* columns of plain neighbours: further from an edge than any tap reaches, in the adjoint also than any mirrored tap */
+    /* columns of plain neighbours: further from an edge than any tap reaches,
+     * in the adjoint also than any mirrored tap */
     int r = d->radius, edge = r + d->adjoint, inner = d->w - 2 * edge > 0 ? d->w - 2 * edge : 0;
     real *y = b->y + row * (size_t)d->w;
     const real *x = b->x + row * (size_t)d->w;
@@ -129,8 +136,8 @@ static void blur_along_col(const void *arg, size_t row, int thread)
             add_scaled(y, plane + (size_t)(run[k].at + t * run[k].step) * w, b->taps[t], w);
 }
 
-int R(prismi_cpu_blur)(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
-                       prism_mem taps)
+int R(prismi_cpu_blur)(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y,
+                       prism_mem x, prism_mem tmp, prism_mem taps)
 {
     size_t rows = (size_t)d->planes * (size_t)d->h;
     double work = (double)rows * d->w * (2 * d->radius + 1);

@@ -1,6 +1,8 @@
-/* Adam over a matrix whose gradient is an outer product: it is never stored, so a step costs its floor, parameter and moments read
- * and written once: 24 bytes a parameter (F32; AMSGrad 32), where Adam over a stored gradient costs 28 and the product before it
- * 4 more. One launch; a thread takes 16 bytes of each array; a and b stay in the caches. */
+/* Adam over a matrix whose gradient is an outer product: it is never stored, so
+ * a step costs its floor, parameter and moments read and written once: 24 bytes
+ * a parameter (F32; AMSGrad 32), where Adam over a stored gradient costs 28 and
+ * the product before it 4 more. One launch; a thread takes 16 bytes of each
+ * array; a and b stay in the caches. */
 #include "backend_cuda/block.h"
 #include "backend_cuda/vmath.h"
 
@@ -51,12 +53,15 @@ template <class T, int N> __global__ void adam_kernel(struct adam_run<T> s)
         *(pack *)(s.vmax + first) = second;
 }
 
-template <class T> int adam(struct prism_dev *dev, const struct prism_adam_outer_desc *d, const struct prism_adam_outer_args *args)
+template <class T>
+int adam(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
+         const struct prism_adam_outer_args *args)
 {
     enum { THREADS = 256, N = 16 / sizeof(T) };
     const struct adam_run<T> s = {
-        d->rows * d->cols, d->cols, (T)d->b1, (T)(1 - d->b1), (T)d->b2, (T)(1 - d->b2), (T)d->eps, (T *)args->p, (T *)args->m,
-            (T *)args->v, (T *)args->vmax, (const T *)args->a, (const T *)args->b, (const T *)args->step
+        d->rows * d->cols, d->cols, (T)d->b1, (T)(1 - d->b1), (T)d->b2, (T)(1 - d->b2), (T)d->eps,
+            (T *)args->p, (T *)args->m, (T *)args->v, (T *)args->vmax, (const T *)args->a,
+            (const T *)args->b, (const T *)args->step
     };
 
     if (s.n % N == 0 && cu_wide(s.p) && cu_wide(s.m) && cu_wide(s.v) && cu_wide(s.vmax))
@@ -68,20 +73,26 @@ template <class T> int adam(struct prism_dev *dev, const struct prism_adam_outer
 int product(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
             const struct prism_adam_outer_args *args)
 {
-    const enum prism_map op = args->vmax ? PRISM_MAP_AMSGRAD : args->m ? PRISM_MAP_ADAM : PRISM_MAP_ADAM_ONCE;
+    const enum prism_map op = args->vmax ? PRISM_MAP_AMSGRAD
+                              : args->m  ? PRISM_MAP_ADAM
+                                         : PRISM_MAP_ADAM_ONCE;
     const struct prism_adam_outer_tail *t = args->tail;
-    const struct prism_map_args vector = {
-        {t->z, t->zm, t->zv, t->zvmax}, {t->ga, args->step}, {d->b1, d->b2, d->eps}, PRISM_ACT_NONE, 0};
+    const struct prism_map_args vector = {{t->z, t->zm, t->zv, t->zvmax},
+                                          {t->ga, args->step},
+                                          {d->b1, d->b2, d->eps},
+                                          PRISM_ACT_NONE,
+                                          0};
     int status = cu_map(dev, op, d->dtype, 1, d->rows, &vector);
 
     return status ? status : cu_conv_bwd_x(conv, t->y, t->z, args->p);
 }
 } // namespace
 
-int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
-                  const struct prism_adam_outer_args *args)
+int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
+                  struct prism_conv *conv, const struct prism_adam_outer_args *args)
 {
-    const struct prism_gemm_desc back = {d->dtype, (int)d->rows, 1, (int)d->cols, false, false, 1, 0};
+    const struct prism_gemm_desc back = {d->dtype, (int)d->rows, 1, (int)d->cols,
+                                         false,    false,        1, 0};
     int status = args->tail ? cu_gemm(dev, &back, args->tail->ga, args->p, args->b) : 0;
 
     if (!status)

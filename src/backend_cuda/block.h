@@ -1,4 +1,5 @@
-/* What kernels do together: runs of 16 bytes, sums over a block, the last block of a row. Blocks are whole warps. */
+/* What kernels do together: runs of 16 bytes, sums over a block, the last block
+ * of a row. Blocks are whole warps. */
 #ifndef PRISMI_CU_BLOCK_H
 #define PRISMI_CU_BLOCK_H
 
@@ -15,10 +16,12 @@ static inline bool cu_wide(const void *p)
     return (uintptr_t)p % 16 == 0;
 }
 
-/* Sum each v[k] over the block, in thread 0; undefined in the others. Warps sum in A, the block in double, in an order that only
- * the block's size decides. part: shared, N doubles for each of up to 32 warps. Begins with a barrier, so that calls may follow
- * each other. */
-template <int N, class A> __device__ __forceinline__ void cu_block_sums(const A (&v)[N], double (&sum)[N], double *part)
+/* Sum each v[k] over the block, in thread 0; undefined in the others. Warps sum
+ * in A, the block in double, in an order that only the block's size decides.
+ * part: shared, N doubles for each of up to 32 warps. Begins with a barrier, so
+ * that calls may follow each other. */
+template <int N, class A>
+__device__ __forceinline__ void cu_block_sums(const A (&v)[N], double (&sum)[N], double *part)
 {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
 
@@ -44,8 +47,9 @@ template <int N, class A> __device__ __forceinline__ void cu_block_sums(const A 
     }
 }
 
-/* Whether this block is the last of `blocks` to come here; it sees what the others' threads 0 wrote to memory before. The ticket
- * is 0 before the first and after the last. flag: shared. */
+/* Whether this block is the last of `blocks` to come here; it sees what the
+ * others' threads 0 wrote to memory before. The ticket is 0 before the first
+ * and after the last. flag: shared. */
 __device__ __forceinline__ bool cu_last_block(unsigned *ticket, unsigned blocks, bool *flag)
 {
     if (threadIdx.x == 0) {

@@ -1,23 +1,29 @@
-/* Separable symmetric FIR with mirrored edges: along lines, then along columns, through tmp.
+/* Separable symmetric FIR with mirrored edges: along lines, then along columns,
+ * through tmp.
  *
- * Floor: read and write once per pass, 4 passes of the image; 2 (2 radius + 1) FMA a sample. The taps of neighbours overlap in the
- * L1 cache, so samples are read straight from memory. A thread makes ROWS outputs that lie across the axis of the pass: each tap
- * and each mirrored position is found once for all of them, and their loads are in flight together.
+ * Floor: read and write once per pass, 4 passes of the image; 2 (2 radius + 1)
+ * FMA a sample. The taps of neighbours overlap in the L1 cache, so samples are
+ * read straight from memory. A thread makes ROWS outputs that lie across the
+ * axis of the pass: each tap and each mirrored position is found once for all
+ * of them, and their loads are in flight together.
  *
- * The adjoint is a gather as well: sample c collects what it gave to every output, by itself and by its image in either mirror. */
+ * The adjoint is a gather as well: sample c collects what it gave to every
+ * output, by itself and by its image in either mirror. */
 #include "backend_cuda/cu.h"
 
 namespace
 {
 enum { ROWS = 4, BLOCK_W = 32, BLOCK_H = 8 };
 
-/* Reflection at both ends without repeating the edge; one is enough, for |overshoot| < n. */
+/* Reflection at both ends without repeating the edge; one is enough, for
+ * |overshoot| < n. */
 __device__ inline int mirror(int i, int n)
 {
     return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
 }
 
-/* One axis of n samples, `step` elements apart, seen by a thread that makes sample c of several lines: x + at[k]. */
+/* One axis of n samples, `step` elements apart, seen by a thread that makes
+ * sample c of several lines: x + at[k]. */
 template <class T> struct axis {
     const T *x, *taps;
     int n, c, radius;
@@ -51,7 +57,8 @@ template <class T> struct axis {
 };
 
 template <class T, bool ALONG_ROWS>
-__global__ void blur_kernel(struct prism_blur_desc d, T *__restrict__ y, const T *__restrict__ x, const T *__restrict__ taps)
+__global__ void blur_kernel(struct prism_blur_desc d, T *__restrict__ y, const T *__restrict__ x,
+                            const T *__restrict__ taps)
 {
     const size_t plane = (size_t)blockIdx.z * d.h * d.w;
     const int j = blockIdx.x * BLOCK_W * (ALONG_ROWS ? 1 : ROWS) + threadIdx.x;
@@ -68,7 +75,8 @@ __global__ void blur_kernel(struct prism_blur_desc d, T *__restrict__ y, const T
     s.c = ALONG_ROWS ? j : i;
     s.step = ALONG_ROWS ? 1 : d.w;
     for (int k = 0; k < ROWS; k++) /* lines that do not exist repeat the last */
-        s.at[k] = ALONG_ROWS ? (size_t)min(i + k * BLOCK_H, d.h - 1) * d.w : (size_t)min(j + k * BLOCK_W, d.w - 1);
+        s.at[k] = ALONG_ROWS ? (size_t)min(i + k * BLOCK_H, d.h - 1) * d.w
+                             : (size_t)min(j + k * BLOCK_W, d.w - 1);
     if (d.adjoint)
         s.adjoint(sum);
     else
@@ -79,18 +87,23 @@ __global__ void blur_kernel(struct prism_blur_desc d, T *__restrict__ y, const T
 }
 
 template <class T>
-int blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps)
+int blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x,
+         prism_mem tmp, prism_mem taps)
 {
     const dim3 block(BLOCK_W, BLOCK_H);
     const dim3 rows(cu_blocks(d->w, BLOCK_W), cu_blocks(d->h, BLOCK_H * ROWS), d->planes);
     const dim3 cols(cu_blocks(d->w, BLOCK_W * ROWS), cu_blocks(d->h, BLOCK_H), d->planes);
 
-    CU_TRY(cu_launch(dev, "blur along rows", blur_kernel<T, true>, rows, block, *d, (T *)tmp, (const T *)x, (const T *)taps));
-    return cu_launch(dev, "blur along columns", blur_kernel<T, false>, cols, block, *d, (T *)y, (const T *)tmp, (const T *)taps);
+    CU_TRY(cu_launch(dev, "blur along rows", blur_kernel<T, true>, rows, block, *d, (T *)tmp,
+                     (const T *)x, (const T *)taps));
+    return cu_launch(dev, "blur along columns", blur_kernel<T, false>, cols, block, *d, (T *)y,
+                     (const T *)tmp, (const T *)taps);
 }
 } // namespace
 
-int cu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps)
+int cu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x,
+            prism_mem tmp, prism_mem taps)
 {
-    return d->dtype == PRISM_F64 ? blur<double>(dev, d, y, x, tmp, taps) : blur<float>(dev, d, y, x, tmp, taps);
+    return d->dtype == PRISM_F64 ? blur<double>(dev, d, y, x, tmp, taps)
+                                 : blur<float>(dev, d, y, x, tmp, taps);
 }

@@ -1,4 +1,5 @@
-/* CUDA backend: convolution plans. The choice of a method, its scratch, and the entries. */
+/* CUDA backend: convolution plans. The choice of a method, its scratch, and the
+ * entries. */
 #include "backend_cuda/conv.h"
 
 #include <stdio.h>
@@ -6,27 +7,34 @@
 
 enum { FEW_CHANNELS = 32 };
 
-/* point   One output pixel that sees all of x: a matrix times a vector. Every weight is used once, so that its bytes are the floor;
- *         one launch.
- * direct  Few channels: 2 FLOP for each of k k cout cin products a pixel, against (cin s s + cout) values moved for it. Columns
- *         would move k k cin values twice, ten times as much, through memory once they outgrow the cache; one launch (bwd_w: two)
- *         with each value read about once is bound by the arithmetic alone. Written for the decoder's two shapes.
- * gemm    Many channels on few pixels: columns are small beside the arithmetic (at most 2 MB in the decoder), and a product
- *         spreads a long sum over all processors and uses tensor cores where it may; two launches. Any other shape too.
+/* point   One output pixel that sees all of x: a matrix times a vector. Every
+ *         weight is used once, so that its bytes are the floor; one launch.
+ * direct  Few channels: 2 FLOP for each of k k cout cin products a pixel,
+ *         against (cin s s + cout) values moved for it. Columns would move k k
+ *         cin values twice, ten times as much, through memory once they outgrow
+ *         the cache; one launch (bwd_w: two) with each value read about once is
+ *         bound by the arithmetic alone. Written for the decoder's two shapes.
+ * gemm    Many channels on few pixels: columns are small beside the arithmetic
+ *         (at most 2 MB in the decoder), and a product spreads a long sum over
+ *         all processors and uses tensor cores where it may; two launches. Any
+ *         other shape too.
  *
  * Where columns of many channels outgrow CONV_COLS, direct reads less again. */
 static const struct conv_method *choose(const struct prism_conv *c)
 {
     const struct prism_conv_desc *d = &c->d;
     const bool few = d->cin <= FEW_CHANNELS && d->cout <= FEW_CHANNELS;
-    const bool written = (d->k == 4 && d->stride == 2 && d->pad == 1) || (d->k == 3 && d->stride == 1 && d->pad <= 2);
-    const bool fits = (size_t)d->n * (size_t)(d->cin > d->cout ? d->cin : d->cout) <= 65535; /* blocks along z */
+    const bool written = (d->k == 4 && d->stride == 2 && d->pad == 1) ||
+                         (d->k == 3 && d->stride == 1 && d->pad <= 2);
+    const bool fits =
+        (size_t)d->n * (size_t)(d->cin > d->cout ? d->cin : d->cout) <= 65535; /* blocks along z */
 
     if (cu(c->dev)->plain)
         return cu_conv_gemm(d->dtype);
     if (conv_pixels(c) == 1 && d->pad == 0 && d->h == d->k && d->w == d->k)
         return cu_conv_point(d->dtype);
-    if (d->dtype != PRISM_F64 && written && fits && (few || conv_patch(c) * conv_pixels(c) > CONV_COLS))
+    if (d->dtype != PRISM_F64 && written && fits &&
+        (few || conv_patch(c) * conv_pixels(c) > CONV_COLS))
         return cu_conv_direct(d->dtype);
     return cu_conv_gemm(d->dtype);
 }
@@ -44,10 +52,12 @@ static int prepare(struct prism_conv *c)
     if (bytes) {
         CU_TRY(cu_alloc(c->dev, bytes, "the scratch of a convolution", &scratch));
         c->scratch = (unsigned char *)scratch;
-        CU_TRY(CU_CHECK(c->dev, cudaMemsetAsync(scratch, 0, bytes, cu(c->dev)->stream), "clearing the scratch of a convolution"));
+        CU_TRY(CU_CHECK(c->dev, cudaMemsetAsync(scratch, 0, bytes, cu(c->dev)->stream),
+                        "clearing the scratch of a convolution"));
     }
-    snprintf(text, sizeof text, "conv n%d %d->%d %dx%d k%ds%dp%d: %s, %.1f MB of scratch", d->n, d->cin, d->cout, d->h, d->w, d->k,
-             d->stride, d->pad, c->method->name, 1e-6 * (double)bytes);
+    snprintf(text, sizeof text, "conv n%d %d->%d %dx%d k%ds%dp%d: %s, %.1f MB of scratch", d->n,
+             d->cin, d->cout, d->h, d->w, d->k, d->stride, d->pad, c->method->name,
+             1e-6 * (double)bytes);
     host->log(host->user, PRISM_LOG_DEBUG, text);
     return 0;
 }

@@ -26,8 +26,8 @@ const struct conv_method *cu_conv_point(enum prism_dtype t);
 const struct conv_method *cu_conv_gemm(enum prism_dtype t);
 const struct conv_method *cu_conv_direct(enum prism_dtype t);
 
-/* Elements of the columns that gemm makes at once, unless one row of pixels or one channel needs more: what stays in the L2 cache
- * of the larger cards. */
+/* Elements of the columns that gemm makes at once, unless one row of pixels or
+ * one channel needs more: what stays in the L2 cache of the larger cards. */
 enum { CONV_COLS = 1 << 22 };
 
 static inline size_t conv_patch(const struct prism_conv *c)

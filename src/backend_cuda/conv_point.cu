@@ -1,13 +1,15 @@
-/* Convolution with a single output pixel that sees all of an image: y[rows] = W[rows,n] x[n] for each of them, the decoder's first
- * layer.
+/* Convolution with a single output pixel that sees all of an image: y[rows] =
+ * W[rows,n] x[n] for each of them, the decoder's first layer.
  *
- * Floor: the bytes of W, 34 MB at 1024 x 8192 in F32: 10 us at 3.3 TB/s, 175 us at 192 GB/s. To reach it, about 20 KB have to be
- * in flight on each processor: every thread has DEEP 16-byte loads of W at once, and there are some 4 blocks of 8 warps for each
- * processor. W is passed over once an image, in one launch:
+ * Floor: the bytes of W, 34 MB at 1024 x 8192 in F32: 10 us at 3.3 TB/s, 175 us
+ * at 192 GB/s. To reach it, about 20 KB have to be in flight on each processor:
+ * every thread has DEEP 16-byte loads of W at once, and there are some 4 blocks
+ * of 8 warps for each processor. W is passed over once an image, in one launch:
  *
  * fwd    a block for each row; x stays in the first-level cache.
- * bwd_x  a block for 32 runs of 16 bytes of columns and a chunk of rows, a warp for each 8th of them. The blocks of a column leave
- *        partial sums, which the last one adds up in order.
+ * bwd_x  a block for 32 runs of 16 bytes of columns and a chunk of rows, a warp
+ *        for each 8th of them. The blocks of a column leave partial sums, which
+ *        the last one adds up in order.
  * bwd_w  an outer product; a thread keeps its run of x for OUTER_ROWS rows. */
 #include "backend_cuda/block.h"
 #include "backend_cuda/conv.h"
@@ -38,7 +40,9 @@ template <int V, class A> __device__ __forceinline__ void add(A (&sum)[V], A g, 
         sum[j] += g * v[j];
 }
 
-template <class T, int V> static __global__ void __launch_bounds__(THREADS) conv_point_fwd(T *y, const T *w, const T *x, size_t n)
+template <class T, int V>
+static __global__ void __launch_bounds__(THREADS)
+    conv_point_fwd(T *y, const T *w, const T *x, size_t n)
 {
     typedef typename cu_acc<T>::type A;
     __shared__ double part[32];
@@ -73,12 +77,15 @@ template <class T, int V> static __global__ void __launch_bounds__(THREADS) conv
 /* part: [gridDim.y,n]; tickets: [gridDim.x], zero */
 template <class T, int V, class A>
 static __global__ void __launch_bounds__(THREADS)
-    conv_point_bwd_x(T *gx, const T *w, const T *gy, A *part, unsigned *tickets, int rows, int chunk, size_t n)
+    conv_point_bwd_x(T *gx, const T *w, const T *gy, A *part, unsigned *tickets, int rows,
+                     int chunk, size_t n)
 {
     __shared__ A sums[WARPS][32 * V];
     __shared__ bool last;
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, to = min(rows, (int)(blockIdx.y + 1) * chunk);
-    const size_t first = (size_t)blockIdx.x * 32 * V, run = first + lane * V, column = first + threadIdx.x;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32,
+              to = min(rows, (int)(blockIdx.y + 1) * chunk);
+    const size_t first = (size_t)blockIdx.x * 32 * V, run = first + lane * V,
+                 column = first + threadIdx.x;
     A sum[V] = {};
 
     if (run < n) {
@@ -120,7 +127,8 @@ static __global__ void __launch_bounds__(THREADS)
 }
 
 template <class T, int V, class A>
-static __global__ void __launch_bounds__(THREADS) conv_point_bwd_w(A *gw, const T *gy, const T *x, int rows, size_t n, bool add)
+static __global__ void __launch_bounds__(THREADS)
+    conv_point_bwd_w(A *gw, const T *gy, const T *x, int rows, size_t n, bool add)
 {
     const size_t column = ((size_t)blockIdx.x * THREADS + threadIdx.x) * V;
     const int from = blockIdx.y * OUTER_ROWS, to = min(rows, from + OUTER_ROWS);
@@ -147,7 +155,8 @@ static __global__ void __launch_bounds__(THREADS) conv_point_bwd_w(A *gw, const 
 static int row_chunk(const struct prism_conv *c, size_t bytes)
 {
     const int rows = c->d.cout, columns = (int)cu_blocks(conv_patch(c) * bytes, 32 * 16);
-    int chunks = BLOCKS_PER_SM * cu(c->dev)->sm_count / columns, most = (int)cu_blocks((size_t)rows, DEEP * WARPS);
+    int chunks = BLOCKS_PER_SM * cu(c->dev)->sm_count / columns,
+        most = (int)cu_blocks((size_t)rows, DEEP * WARPS);
 
     chunks = chunks < 1 ? 1 : chunks > most ? most : chunks;
     return (rows + chunks - 1) / chunks;
@@ -157,7 +166,8 @@ static int row_chunk(const struct prism_conv *c, size_t bytes)
 template <class T> static size_t part_bytes(const struct prism_conv *c)
 {
     const int chunk = row_chunk(c, sizeof(T));
-    return cu_blocks((size_t)c->d.cout, (size_t)chunk) * conv_patch(c) * sizeof(typename cu_acc<T>::type);
+    return cu_blocks((size_t)c->d.cout, (size_t)chunk) * conv_patch(c) *
+           sizeof(typename cu_acc<T>::type);
 }
 
 template <class T> static size_t point_scratch(const struct prism_conv *c)
@@ -172,12 +182,15 @@ template <class T> static int point_fwd(struct prism_conv *c, prism_mem y, prism
     const bool wide = n % V == 0 && cu_wide(x) && cu_wide(w);
 
     for (int i = 0; i < c->d.n; i++)
-        CU_TRY(cu_launch(c->dev, "a convolution", wide ? conv_point_fwd<T, V> : conv_point_fwd<T, 1>, dim3(c->d.cout),
-                         dim3(THREADS), (T *)y + i * conv_y(c), (const T *)w, (const T *)x + i * n, n));
+        CU_TRY(cu_launch(c->dev, "a convolution",
+                         wide ? conv_point_fwd<T, V> : conv_point_fwd<T, 1>, dim3(c->d.cout),
+                         dim3(THREADS), (T *)y + i * conv_y(c), (const T *)w, (const T *)x + i * n,
+                         n));
     return 0;
 }
 
-template <class T> static int point_bwd_x(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w)
+template <class T>
+static int point_bwd_x(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w)
 {
     typedef typename cu_acc<T>::type A;
     enum { V = 16 / sizeof(T) };
@@ -187,23 +200,28 @@ template <class T> static int point_bwd_x(struct prism_conv *c, prism_mem gx, pr
     const dim3 grid(cu_blocks(n, wide ? 32 * V : 32), cu_blocks((size_t)c->d.cout, (size_t)chunk));
 
     for (int i = 0; i < c->d.n; i++)
-        CU_TRY(cu_launch(c->dev, "a convolution", wide ? conv_point_bwd_x<T, V, A> : conv_point_bwd_x<T, 1, A>, grid, dim3(THREADS),
-                         (T *)gx + i * n, (const T *)w, (const T *)gy + i * conv_y(c), (A *)c->scratch,
-                         (unsigned *)(c->scratch + part_bytes<T>(c)), c->d.cout, chunk, n));
+        CU_TRY(cu_launch(
+            c->dev, "a convolution", wide ? conv_point_bwd_x<T, V, A> : conv_point_bwd_x<T, 1, A>,
+            grid, dim3(THREADS), (T *)gx + i * n, (const T *)w, (const T *)gy + i * conv_y(c),
+            (A *)c->scratch, (unsigned *)(c->scratch + part_bytes<T>(c)), c->d.cout, chunk, n));
     return 0;
 }
 
-template <class T> static int point_bwd_w(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x)
+template <class T>
+static int point_bwd_w(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x)
 {
     typedef typename cu_acc<T>::type A;
     enum { V = 16 / sizeof(A) };
     const size_t n = conv_patch(c);
     const bool wide = n % V == 0 && cu_wide(gw);
-    const dim3 grid(cu_blocks(n, wide ? THREADS * V : THREADS), cu_blocks((size_t)c->d.cout, OUTER_ROWS));
+    const dim3 grid(cu_blocks(n, wide ? THREADS * V : THREADS),
+                    cu_blocks((size_t)c->d.cout, OUTER_ROWS));
 
     for (int i = 0; i < c->d.n; i++)
-        CU_TRY(cu_launch(c->dev, "a convolution", wide ? conv_point_bwd_w<T, V, A> : conv_point_bwd_w<T, 1, A>, grid, dim3(THREADS),
-                         (A *)gw, (const T *)gy + i * conv_y(c), (const T *)x + i * n, c->d.cout, n, i > 0));
+        CU_TRY(cu_launch(c->dev, "a convolution",
+                         wide ? conv_point_bwd_w<T, V, A> : conv_point_bwd_w<T, 1, A>, grid,
+                         dim3(THREADS), (A *)gw, (const T *)gy + i * conv_y(c),
+                         (const T *)x + i * n, c->d.cout, n, i > 0));
     return 0;
 }
 

@@ -1,5 +1,6 @@
-/* Strided copy: neighbouring threads copy neighbouring elements of a row, so that rows of any length and offset stay coalesced.
- * (The runtime's own copy takes no pitch above 2 GiB.) */
+/* Strided copy: neighbouring threads copy neighbouring elements of a row, so
+ * that rows of any length and offset stay coalesced. (The runtime's own copy
+ * takes no pitch above 2 GiB.) */
 #include "backend_cuda/cu.h"
 
 namespace
@@ -8,7 +9,8 @@ enum { THREADS = 256 };
 const size_t GRID_ROWS = 65535;
 
 template <class T>
-__global__ void copy2d_kernel(size_t rows, size_t cols, size_t ldy, size_t ldx, T *__restrict__ y, const T *__restrict__ x)
+__global__ void copy2d_kernel(size_t rows, size_t cols, size_t ldy, size_t ldx, T *__restrict__ y,
+                              const T *__restrict__ x)
 {
     const size_t c = (size_t)blockIdx.x * THREADS + threadIdx.x;
 
@@ -18,12 +20,14 @@ __global__ void copy2d_kernel(size_t rows, size_t cols, size_t ldy, size_t ldx, 
         y[r * ldy + c] = x[r * ldx + c];
 }
 
-template <class T> int copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
+template <class T>
+int copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
 {
-    const dim3 grid(cu_blocks(d->cols, THREADS), (unsigned)(d->rows < GRID_ROWS ? d->rows : GRID_ROWS));
+    const dim3 grid(cu_blocks(d->cols, THREADS),
+                    (unsigned)(d->rows < GRID_ROWS ? d->rows : GRID_ROWS));
 
-    return cu_launch(dev, "a strided copy", copy2d_kernel<T>, grid, dim3(THREADS), d->rows, d->cols, d->ldy, d->ldx, (T *)y,
-                     (const T *)x);
+    return cu_launch(dev, "a strided copy", copy2d_kernel<T>, grid, dim3(THREADS), d->rows, d->cols,
+                     d->ldy, d->ldx, (T *)y, (const T *)x);
 }
 } // namespace
 

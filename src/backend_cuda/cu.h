@@ -1,4 +1,5 @@
-/* CUDA backend: what its files share. C++17; the host language model under tests/cuda_model compiles the same files. */
+/* CUDA backend: what its files share. C++17; the host language model under
+ * tests/cuda_model compiles the same files. */
 #ifndef PRISMI_CU_H
 #define PRISMI_CU_H
 
@@ -9,7 +10,8 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
-/* Pinned memory in pieces that are handed out in turn: a piece is used again once the copy that last read it is done. */
+/* Pinned memory in pieces that are handed out in turn: a piece is used again
+ * once the copy that last read it is done. */
 struct cu_stage {
     enum { PIECES = 8, BYTES = 1 << 16 };
     unsigned char *base;
@@ -23,10 +25,12 @@ struct cu_dev {
     int index, sm_count;
     cudaStream_t stream;
     struct cu_stage stage;
-    cublasHandle_t blas; /* made by the first plan or product that wants it; its workspace is ours, so that replay may use it */
+    cublasHandle_t blas; /* made by the first plan or product that wants it; its workspace is ours,
+                            so that replay may use it */
     void *blas_workspace;
-    /* reductions over more than a block: CU_PARTIALS partial results, and tickets by which the last block of a row is known; the
-     * block that used a ticket sets it back to 0 */
+    /* reductions over more than a block: CU_PARTIALS partial results, and
+     * tickets by which the last block of a row is known; the block that used a
+     * ticket sets it back to 0 */
     double *partials;
     unsigned *tickets;
     bool plain;     /* no methods for particular shapes */
@@ -40,38 +44,43 @@ static inline struct cu_dev *cu(struct prism_dev *dev)
 }
 
 /* Record an error on a device and evaluate to its status. */
-#define CU_FAIL(dev, status, ...) (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
+#define CU_FAIL(dev, status, ...)                                                                  \
+    (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
 
-/* Status of a CUDA call: 0, or PRISM_EDEVICE (PRISM_ENOMEM where memory ran out) with a sentence. what: the operation, as a user
- * would name it. */
+/* Status of a CUDA call: 0, or PRISM_EDEVICE (PRISM_ENOMEM where memory ran
+ * out) with a sentence. what: the operation, as a user would name it. */
 int cu_check(struct prism_dev *dev, cudaError_t e, const char *what, const char *file, int line);
-int cu_check_blas(struct prism_dev *dev, cublasStatus_t e, const char *what, const char *file, int line);
+int cu_check_blas(struct prism_dev *dev, cublasStatus_t e, const char *what, const char *file,
+                  int line);
 #define CU_CHECK(dev, call, what) cu_check(dev, call, what, __FILE__, __LINE__)
 #define CU_CHECK_BLAS(dev, call, what) cu_check_blas(dev, call, what, __FILE__, __LINE__)
-#define CU_TRY(call)                                                                                                               \
-    do {                                                                                                                           \
-        int cu_status_ = (call);                                                                                                   \
-        if (cu_status_)                                                                                                            \
-            return cu_status_;                                                                                                     \
+#define CU_TRY(call)                                                                               \
+    do {                                                                                           \
+        int cu_status_ = (call);                                                                   \
+        if (cu_status_)                                                                            \
+            return cu_status_;                                                                     \
     } while (0)
 
 /* Device memory a plan keeps; waits. */
 int cu_alloc(struct prism_dev *dev, size_t bytes, const char *what, void **out);
 void cu_free(struct prism_dev *dev, void *p);
-/* cu(dev)->blas, made where it is not there yet: it may wait, so that it fails while a step is recorded. For create entries, and
- * for the first product. */
+/* cu(dev)->blas, made where it is not there yet: it may wait, so that it fails
+ * while a step is recorded. For create entries, and for the first product. */
 int cu_need_blas(struct prism_dev *dev);
 void cu_drop_blas(struct prism_dev *dev);
 
-/* Make the device the calling thread's current one; a compare where it is. Errors come back from the call that follows. */
+/* Make the device the calling thread's current one; a compare where it is.
+ * Errors come back from the call that follows. */
 static inline void cu_use(struct prism_dev *dev)
 {
     (void)cudaSetDevice(cu(dev)->index);
 }
 
-/* Enqueue a kernel on the device's stream. kernel: a __global__ function, template arguments given. */
+/* Enqueue a kernel on the device's stream. kernel: a __global__ function,
+ * template arguments given. */
 template <class... P, class... A>
-static int cu_launch(struct prism_dev *dev, const char *what, void (*kernel)(P...), dim3 grid, dim3 block, A... args)
+static int cu_launch(struct prism_dev *dev, const char *what, void (*kernel)(P...), dim3 grid,
+                     dim3 block, A... args)
 {
     cu_use(dev);
 #ifdef __CUDACC__
@@ -97,7 +106,8 @@ struct alignas(16) cu_cf64 {
     double re, im;
 };
 
-/* What sums of T are kept in where F32 is enough, and conversion from and to it. */
+/* What sums of T are kept in where F32 is enough, and conversion from and to
+ * it. */
 template <class T> struct cu_acc {
     typedef T type;
 };
@@ -164,40 +174,52 @@ int cu_conv_bwd_w(struct prism_conv *plan, prism_mem gw, prism_mem gy, prism_mem
 void cu_conv_destroy(struct prism_conv *plan);
 
 /* gemm.cu */
-int cu_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b);
+int cu_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a,
+            prism_mem b);
 
 /* map.cu, reduce.cu */
-int cu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
-           const struct prism_map_args *args);
-int cu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
-              prism_mem a, prism_mem b);
+int cu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows,
+           size_t cols, const struct prism_map_args *args);
+int cu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows,
+              size_t cols, prism_mem y, prism_mem a, prism_mem b);
 
 /* window.cu, subaperture.cu, blur.cu */
 int cu_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x);
-int cu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d, const struct prism_subaperture_args *args);
-int cu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d, const struct prism_subaperture_args *args);
-int cu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps);
+int cu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                       const struct prism_subaperture_args *args);
+int cu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                       const struct prism_subaperture_args *args);
+int cu_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x,
+            prism_mem tmp, prism_mem taps);
 
 /* pool2d.cu, copy2d.cu, gather.cu, softmax.cu */
-int cu_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight);
-int cu_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
-int cu_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y);
+int cu_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                   prism_mem x, prism_mem weight);
+int cu_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y,
+                   prism_mem x);
+int cu_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx,
+                   prism_mem gy, prism_mem y);
 int cu_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x);
-int cu_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
-                     struct prism_gather **out);
+int cu_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index,
+                     const double *weight, struct prism_gather **out);
 int cu_gather_fwd(struct prism_gather *g, prism_mem y, prism_mem x);
 int cu_gather_adj(struct prism_gather *g, prism_mem gx, prism_mem gy);
 void cu_gather_destroy(struct prism_gather *g);
-int cu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x);
-int cu_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index);
+int cu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y,
+                prism_mem index, prism_mem x);
+int cu_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy,
+                prism_mem index);
 int cu_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x);
 
 /* norm.cu, misfit.cu, adam.cu */
-int cu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
-int cu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args);
-int cu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args);
-int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
-                  const struct prism_adam_outer_args *args);
+int cu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                    const struct prism_norm_args *args);
+int cu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                    const struct prism_norm_args *args);
+int cu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d,
+              const struct prism_misfit_args *args);
+int cu_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
+                  struct prism_conv *conv, const struct prism_adam_outer_args *args);
 
 /* replay.cu */
 int cu_capture_begin(struct prism_dev *dev);

@@ -1,8 +1,10 @@
 /* CUDA backend: memory and order, errors, cuBLAS's handle.
  *
- * Host memory goes to and from the device through a ring of pinned pieces, each with an event that says when the copy that used
- * it is done: a write returns as soon as its last piece is enqueued, and waits only where the ring has come round to a piece
- * still in flight. 64 KiB is about 5 us of PCIe, as long as the calls that enqueue it take. */
+ * Host memory goes to and from the device through a ring of pinned pieces, each
+ * with an event that says when the copy that used it is done: a write returns
+ * as soon as its last piece is enqueued, and waits only where the ring has come
+ * round to a piece still in flight. 64 KiB is about 5 us of PCIe, as long as
+ * the calls that enqueue it take. */
 #include "backend_cuda/cu.h"
 
 #include <stdlib.h>
@@ -10,7 +12,8 @@
 
 /* ---- errors ---- */
 
-/* After these every later call on the device fails, and what it held is gone. */
+/* After these every later call on the device fails, and what it held is
+ * gone. */
 static bool is_sticky(cudaError_t e)
 {
     switch (e) {
@@ -41,27 +44,32 @@ int cu_check(struct prism_dev *dev, cudaError_t e, const char *what, const char 
     (void)cudaGetLastError(); /* or the next launch would report this one */
     if (e == cudaErrorMemoryAllocation)
         return host->fail(host->user, PRISM_ENOMEM, file, line,
-                          "%s: no memory left on %s (%s); use a smaller grid, field or batch, or close what else uses it", what,
-                          dev->caps.device, cudaGetErrorName(e));
+                          "%s: no memory left on %s (%s); use a smaller grid, field or batch, or "
+                          "close what else uses it",
+                          what, dev->caps.device, cudaGetErrorName(e));
     if (!is_sticky(e))
-        return host->fail(host->user, PRISM_EDEVICE, file, line, "%s failed on %s: %s, %s", what, dev->caps.device,
-                          cudaGetErrorName(e), cudaGetErrorString(e));
+        return host->fail(host->user, PRISM_EDEVICE, file, line, "%s failed on %s: %s, %s", what,
+                          dev->caps.device, cudaGetErrorName(e), cudaGetErrorString(e));
     return host->fail(host->user, PRISM_EDEVICE, file, line,
-                      "%s, or work enqueued before it, failed on %s: %s, %s; what the device held is lost: close it, and go on "
+                      "%s, or work enqueued before it, failed on %s: %s, %s; what the device held "
+                      "is lost: close it, and go on "
                       "from a checkpoint",
                       what, dev->caps.device, cudaGetErrorName(e), cudaGetErrorString(e));
 }
 
-int cu_check_blas(struct prism_dev *dev, cublasStatus_t e, const char *what, const char *file, int line)
+int cu_check_blas(struct prism_dev *dev, cublasStatus_t e, const char *what, const char *file,
+                  int line)
 {
     const struct prism_host *host = dev->host;
 
     if (e == CUBLAS_STATUS_SUCCESS)
         return 0;
     cu_use(dev);
-    CU_TRY(cu_check(dev, cudaPeekAtLastError(), what, file, line)); /* what CUDA says is nearer to the cause */
-    return host->fail(host->user, e == CUBLAS_STATUS_ALLOC_FAILED ? PRISM_ENOMEM : PRISM_EDEVICE, file, line,
-                      "%s failed on %s: cuBLAS says %s", what, dev->caps.device, cublasGetStatusString(e));
+    CU_TRY(cu_check(dev, cudaPeekAtLastError(), what, file,
+                    line)); /* what CUDA says is nearer to the cause */
+    return host->fail(host->user, e == CUBLAS_STATUS_ALLOC_FAILED ? PRISM_ENOMEM : PRISM_EDEVICE,
+                      file, line, "%s failed on %s: cuBLAS says %s", what, dev->caps.device,
+                      cublasGetStatusString(e));
 }
 
 /* ---- memory ---- */
@@ -81,8 +89,10 @@ int cu_alloc(struct prism_dev *dev, size_t bytes, const char *what, void **out)
     CU_TRY(CU_CHECK(dev, cudaMemGetInfo(&available, &total), what));
     double unit = bytes < 1000000000 ? 1e6 : 1e9;
     const char *name = bytes < 1000000000 ? "MB" : "GB";
-    return CU_FAIL(dev, PRISM_ENOMEM, "%s needs %.1f %s, %.1f %s are free on %s; use a smaller grid, field or batch", what,
-                   (double)bytes / unit, name, (double)available / unit, name, dev->caps.device);
+    return CU_FAIL(dev, PRISM_ENOMEM,
+                   "%s needs %.1f %s, %.1f %s are free on %s; use a smaller grid, field or batch",
+                   what, (double)bytes / unit, name, (double)available / unit, name,
+                   dev->caps.device);
 }
 
 void cu_free(struct prism_dev *dev, void *p)
@@ -124,10 +134,12 @@ static int stage_take(struct prism_dev *dev, int *piece)
     return 0;
 }
 
-static int stage_copy(struct prism_dev *dev, int piece, void *dst, const void *src, size_t bytes, cudaMemcpyKind kind)
+static int stage_copy(struct prism_dev *dev, int piece, void *dst, const void *src, size_t bytes,
+                      cudaMemcpyKind kind)
 {
     struct cu_stage *s = &cu(dev)->stage;
-    const char *what = kind == cudaMemcpyHostToDevice ? "a copy to the device" : "a copy from the device";
+    const char *what =
+        kind == cudaMemcpyHostToDevice ? "a copy to the device" : "a copy from the device";
 
     CU_TRY(CU_CHECK(dev, cudaMemcpyAsync(dst, src, bytes, kind, cu(dev)->stream), what));
     CU_TRY(CU_CHECK(dev, cudaEventRecord(s->done[piece], cu(dev)->stream), what));
@@ -175,11 +187,13 @@ int cu_device_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes
             int *piece = &pieces[(first + in_flight) % AHEAD];
             size_t n = piece_bytes(bytes - asked);
             CU_TRY(stage_take(dev, piece));
-            CU_TRY(stage_copy(dev, *piece, piece_at(dev, *piece), src + asked, n, cudaMemcpyDeviceToHost));
+            CU_TRY(stage_copy(dev, *piece, piece_at(dev, *piece), src + asked, n,
+                              cudaMemcpyDeviceToHost));
             asked += n;
         }
         size_t n = piece_bytes(bytes - got);
-        CU_TRY(CU_CHECK(dev, cudaEventSynchronize(s->done[pieces[first]]), "reading from the device"));
+        CU_TRY(
+            CU_CHECK(dev, cudaEventSynchronize(s->done[pieces[first]]), "reading from the device"));
         memcpy(to + got, piece_at(dev, pieces[first]), n);
         got += n;
         first = (first + 1) % AHEAD;
@@ -193,7 +207,9 @@ int cu_device_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_t b
     if (!bytes)
         return 0;
     cu_use(dev);
-    return CU_CHECK(dev, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, cu(dev)->stream), "a copy on the device");
+    return CU_CHECK(dev,
+                    cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, cu(dev)->stream),
+                    "a copy on the device");
 }
 
 int cu_device_sync(struct prism_dev *dev)

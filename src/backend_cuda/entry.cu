@@ -1,13 +1,16 @@
 /* CUDA backend: the descriptor, and how a device is found, opened and closed.
  *
- * The CUDA runtime is linked in, and finds the driver when it is first called: the plugin loads on a machine without one, where
- * probe() says what is missing. */
+ * The CUDA runtime is linked in, and finds the driver when it is first called:
+ * the plugin loads on a machine without one, where probe() says what is
+ * missing. */
 #include "backend_cuda/cu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OLDEST = 75 }; /* compute capability 7.5, Turing: the oldest that today's toolkits compile for */
+enum {
+    OLDEST = 75
+}; /* compute capability 7.5, Turing: the oldest that today's toolkits compile for */
 
 /* 0 where there is a driver and a device, else a sentence. Makes no context. */
 static int count_devices(int *count, char *why, size_t n)
@@ -20,7 +23,8 @@ static int count_devices(int *count, char *why, size_t n)
     (void)cudaDriverGetVersion(&driver);
     (void)cudaRuntimeGetVersion(&runtime);
     if (!driver) {
-        snprintf(why, n, "no NVIDIA driver is installed; this build needs one for CUDA %d.%d", runtime / 1000, runtime % 1000 / 10);
+        snprintf(why, n, "no NVIDIA driver is installed; this build needs one for CUDA %d.%d",
+                 runtime / 1000, runtime % 1000 / 10);
         return -1;
     }
     e = cudaGetDeviceCount(count);
@@ -28,12 +32,16 @@ static int count_devices(int *count, char *why, size_t n)
         return 0;
     (void)cudaGetLastError();
     if (e == cudaErrorInsufficientDriver)
-        snprintf(why, n, "the NVIDIA driver is made for CUDA %d.%d, this build needs %d.%d; update the driver", driver / 1000,
-                 driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+        snprintf(
+            why, n,
+            "the NVIDIA driver is made for CUDA %d.%d, this build needs %d.%d; update the driver",
+            driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
     else if (e != cudaErrorNoDevice && e != cudaSuccess)
-        snprintf(why, n, "the NVIDIA driver does not answer: %s, %s", cudaGetErrorName(e), cudaGetErrorString(e));
+        snprintf(why, n, "the NVIDIA driver does not answer: %s, %s", cudaGetErrorName(e),
+                 cudaGetErrorString(e));
     else if (visible)
-        snprintf(why, n, "no NVIDIA device is visible; CUDA_VISIBLE_DEVICES is set to \"%.60s\"", visible);
+        snprintf(why, n, "no NVIDIA device is visible; CUDA_VISIBLE_DEVICES is set to \"%.60s\"",
+                 visible);
     else
         snprintf(why, n, "no NVIDIA device is visible");
     return -1;
@@ -59,8 +67,9 @@ static int cuda_probe(char *why, size_t n)
         best = capability(i) > best ? capability(i) : best;
     if (best >= OLDEST)
         return 0;
-    snprintf(why, n, "no NVIDIA device of compute capability %d.%d or later; the best one here has %d.%d", OLDEST / 10, OLDEST % 10,
-             best / 10, best % 10);
+    snprintf(why, n,
+             "no NVIDIA device of compute capability %d.%d or later; the best one here has %d.%d",
+             OLDEST / 10, OLDEST % 10, best / 10, best % 10);
     return -1;
 }
 
@@ -69,12 +78,14 @@ static void describe(struct prism_dev *dev, int sm)
     struct prism_caps *caps = &dev->caps;
     cudaDeviceProp prop;
     int driver = 0, runtime = 0;
-    const char *name = cudaGetDeviceProperties(&prop, cu(dev)->index) == cudaSuccess ? prop.name : "NVIDIA device";
+    const char *name =
+        cudaGetDeviceProperties(&prop, cu(dev)->index) == cudaSuccess ? prop.name : "NVIDIA device";
 
     (void)cudaDriverGetVersion(&driver);
     (void)cudaRuntimeGetVersion(&runtime);
-    snprintf(caps->device, sizeof caps->device, "%.60s, %.0f GB, sm_%d, driver %d.%d, CUDA %d.%d", name,
-             (double)caps->mem_bytes / (1 << 30), sm, driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+    snprintf(caps->device, sizeof caps->device, "%.60s, %.0f GB, sm_%d, driver %d.%d, CUDA %d.%d",
+             name, (double)caps->mem_bytes / (1 << 30), sm, driver / 1000, driver % 1000 / 10,
+             runtime / 1000, runtime % 1000 / 10);
 }
 
 static int fill_caps(struct prism_dev *dev, int sm)
@@ -82,16 +93,19 @@ static int fill_caps(struct prism_dev *dev, int sm)
     struct prism_caps *caps = &dev->caps;
 
     *caps = prism_caps();
-    caps->dtypes = 1u << PRISM_F32 | 1u << PRISM_F64 | 1u << PRISM_CF32 | 1u << PRISM_CF64 | 1u << PRISM_F16;
+    caps->dtypes =
+        1u << PRISM_F32 | 1u << PRISM_F64 | 1u << PRISM_CF32 | 1u << PRISM_CF64 | 1u << PRISM_F16;
     if (sm >= 80) /* before it BF16 has no tensor cores */
         caps->dtypes |= 1u << PRISM_BF16;
     caps->flags = PRISM_CAPS_DETERMINISTIC;
     caps->align = 256;
-    /* as in the source documents' measurements, where mixed precision pays from pictures of 1024 x 1024 on */
+    /* as in the source documents' measurements, where mixed precision pays from
+     * pictures of 1024 x 1024 on */
     caps->half_pays_from = (size_t)1 << 20;
     caps->threads = 1;
     snprintf(caps->device, sizeof caps->device, "device %d", cu(dev)->index);
-    CU_TRY(CU_CHECK(dev, cudaMemGetInfo(&caps->mem_free_bytes, &caps->mem_bytes), "asking for the device's memory"));
+    CU_TRY(CU_CHECK(dev, cudaMemGetInfo(&caps->mem_free_bytes, &caps->mem_bytes),
+                    "asking for the device's memory"));
     describe(dev, sm);
     return 0;
 }
@@ -100,9 +114,12 @@ static int make_stage(struct prism_dev *dev)
 {
     struct cu_stage *s = &cu(dev)->stage;
 
-    CU_TRY(CU_CHECK(dev, cudaMallocHost((void **)&s->base, (size_t)cu_stage::PIECES * cu_stage::BYTES), "pinned memory"));
+    CU_TRY(CU_CHECK(dev,
+                    cudaMallocHost((void **)&s->base, (size_t)cu_stage::PIECES * cu_stage::BYTES),
+                    "pinned memory"));
     for (int i = 0; i < cu_stage::PIECES; i++)
-        CU_TRY(CU_CHECK(dev, cudaEventCreateWithFlags(&s->done[i], cudaEventDisableTiming), "opening the device"));
+        CU_TRY(CU_CHECK(dev, cudaEventCreateWithFlags(&s->done[i], cudaEventDisableTiming),
+                        "opening the device"));
     return 0;
 }
 
@@ -112,15 +129,22 @@ static int make_queue(struct prism_dev *dev, int sm)
 
     CU_TRY(CU_CHECK(dev, cudaSetDevice(d->index), "opening the device"));
     CU_TRY(fill_caps(dev, sm));
-    CU_TRY(CU_CHECK(dev, cudaDeviceGetAttribute(&d->sm_count, cudaDevAttrMultiProcessorCount, d->index), "opening the device"));
-    CU_TRY(CU_CHECK(dev, cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking), "opening the device"));
+    CU_TRY(CU_CHECK(dev,
+                    cudaDeviceGetAttribute(&d->sm_count, cudaDevAttrMultiProcessorCount, d->index),
+                    "opening the device"));
+    CU_TRY(CU_CHECK(dev, cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking),
+                    "opening the device"));
     CU_TRY(make_stage(dev));
-    CU_TRY(cu_alloc(dev, CU_PARTIALS * sizeof *d->partials, "room for reductions", (void **)&d->partials));
-    CU_TRY(cu_alloc(dev, CU_TICKETS * sizeof *d->tickets, "room for reductions", (void **)&d->tickets));
-    return CU_CHECK(dev, cudaMemsetAsync(d->tickets, 0, CU_TICKETS * sizeof *d->tickets, d->stream), "opening the device");
+    CU_TRY(cu_alloc(dev, CU_PARTIALS * sizeof *d->partials, "room for reductions",
+                    (void **)&d->partials));
+    CU_TRY(cu_alloc(dev, CU_TICKETS * sizeof *d->tickets, "room for reductions",
+                    (void **)&d->tickets));
+    return CU_CHECK(dev, cudaMemsetAsync(d->tickets, 0, CU_TICKETS * sizeof *d->tickets, d->stream),
+                    "opening the device");
 }
 
-/* Of a device that was opened in part, too, and of one that is lost: what fails then has nothing left to free. */
+/* Of a device that was opened in part, too, and of one that is lost: what fails
+ * then has nothing left to free. */
 static void cuda_close(struct prism_dev *dev)
 {
     struct cu_dev *d = cu(dev);
@@ -151,12 +175,15 @@ static int cuda_open(struct prism_dev *dev, const struct prism_open *params)
     if (count_devices(&count, why, sizeof why))
         return CU_FAIL(dev, PRISM_ENOTSUP, "%s", why);
     if (params->index >= count)
-        return CU_FAIL(dev, PRISM_ENOTSUP, "cuda:%d does not exist; %d device%s here, from cuda:0 on", params->index, count,
-                       count == 1 ? " is" : "s are");
+        return CU_FAIL(dev, PRISM_ENOTSUP,
+                       "cuda:%d does not exist; %d device%s here, from cuda:0 on", params->index,
+                       count, count == 1 ? " is" : "s are");
     sm = capability(params->index);
     if (sm < OLDEST)
-        return CU_FAIL(dev, PRISM_ENOTSUP, "cuda:%d has compute capability %d.%d, which is below %d.%d; name another device",
-                       params->index, sm / 10, sm % 10, OLDEST / 10, OLDEST % 10);
+        return CU_FAIL(
+            dev, PRISM_ENOTSUP,
+            "cuda:%d has compute capability %d.%d, which is below %d.%d; name another device",
+            params->index, sm / 10, sm % 10, OLDEST / 10, OLDEST % 10);
     dev->impl = calloc(1, sizeof(struct cu_dev));
     if (!dev->impl)
         return CU_FAIL(dev, PRISM_ENOMEM, "no memory for a device record");
@@ -217,7 +244,13 @@ static constexpr struct prism_ops ops = [] {
 }();
 
 static const struct prism_backend backend = {
-    PRISM_BACKEND_ABI, sizeof(struct prism_backend), "cuda", cuda_probe, cuda_open, cuda_close, &ops,
+    PRISM_BACKEND_ABI,
+    sizeof(struct prism_backend),
+    "cuda",
+    cuda_probe,
+    cuda_open,
+    cuda_close,
+    &ops,
 };
 
 extern "C" PRISM_API const struct prism_backend *prism_backend_entry(void);

@@ -1,7 +1,9 @@
-/* CUDA backend: transforms by cuFFT. One plan per size and batch, on the device's stream, in a work area of ours: cuFFT allocates
- * nothing afterwards, so that a plan may run while a step is recorded. Its floor is two passes over the data, 32 bytes per F32
- * element, where a dimension's line fits in shared memory. Factors are a pass more before and after, of which the first moves the
- * data to its place. */
+/* CUDA backend: transforms by cuFFT. One plan per size and batch, on the
+ * device's stream, in a work area of ours: cuFFT allocates nothing afterwards,
+ * so that a plan may run while a step is recorded. Its floor is two passes over
+ * the data, 32 bytes per F32 element, where a dimension's line fits in shared
+ * memory. Factors are a pass more before and after, of which the first moves
+ * the data to its place. */
 #include "backend_cuda/cu.h"
 
 #include <cufft.h>
@@ -18,8 +20,11 @@ struct prism_fft {
 
 namespace
 {
-/* y = x times the factors of its row and its column; sign > 0: times their conjugates. y may be x. */
-template <class T> __global__ void scale_kernel(int h, int w, int sign, T *y, const T *x, const T *__restrict__ factors)
+/* y = x times the factors of its row and its column; sign > 0: times their
+ * conjugates. y may be x. */
+template <class T>
+__global__ void scale_kernel(int h, int w, int sign, T *y, const T *x,
+                             const T *__restrict__ factors)
 {
     const int j = blockIdx.x * 32 + threadIdx.x, i = blockIdx.y * 8 + threadIdx.y;
     const size_t at = ((size_t)blockIdx.z * h + i) * w + j;
@@ -32,19 +37,21 @@ template <class T> __global__ void scale_kernel(int h, int w, int sign, T *y, co
 }
 
 /* after: which side of the transform's factors, as sign -1 counts them */
-template <class T> int scale(const struct prism_fft *p, int sign, bool after, prism_mem y, prism_mem x)
+template <class T>
+int scale(const struct prism_fft *p, int sign, bool after, prism_mem y, prism_mem x)
 {
     const struct prism_fft_desc *d = &p->desc;
     const T *factors = (const T *)d->factors + (after ? d->h + d->w : 0);
     const dim3 grid(cu_blocks(d->w, 32), cu_blocks(d->h, 8), d->batch);
 
-    return cu_launch(p->dev, "the factors of a transform", scale_kernel<T>, grid, dim3(32, 8), d->h, d->w, sign, (T *)y,
-                     (const T *)x, factors);
+    return cu_launch(p->dev, "the factors of a transform", scale_kernel<T>, grid, dim3(32, 8), d->h,
+                     d->w, sign, (T *)y, (const T *)x, factors);
 }
 
 int scale_by_type(const struct prism_fft *p, int sign, bool after, prism_mem y, prism_mem x)
 {
-    return p->desc.dtype == PRISM_CF64 ? scale<struct cu_cf64>(p, sign, after, y, x) : scale<struct cu_cf32>(p, sign, after, y, x);
+    return p->desc.dtype == PRISM_CF64 ? scale<struct cu_cf64>(p, sign, after, y, x)
+                                       : scale<struct cu_cf32>(p, sign, after, y, x);
 }
 } // namespace
 
@@ -73,14 +80,19 @@ static const char *status_name(cufftResult e)
 static int check(const struct prism_fft *p, cufftResult e)
 {
     const struct prism_fft_desc *d = &p->desc;
-    int status = e == CUFFT_ALLOC_FAILED                                                          ? PRISM_ENOMEM
-                 : e == CUFFT_INVALID_SIZE || e == CUFFT_INVALID_TYPE || e == CUFFT_INVALID_VALUE ? PRISM_ENOTSUP
-                                                                                                  : PRISM_EDEVICE;
+    int status = e == CUFFT_ALLOC_FAILED ? PRISM_ENOMEM
+                 : e == CUFFT_INVALID_SIZE || e == CUFFT_INVALID_TYPE || e == CUFFT_INVALID_VALUE
+                     ? PRISM_ENOTSUP
+                     : PRISM_EDEVICE;
     if (e == CUFFT_SUCCESS)
         return 0;
-    CU_TRY(CU_CHECK(p->dev, cudaPeekAtLastError(), "a transform")); /* what CUDA says is nearer to the cause */
-    return CU_FAIL(p->dev, status, "cuFFT gives %s (%d) for %d transforms of %d x %d in %s; use another grid or a smaller batch",
-                   status_name(e), (int)e, d->batch, d->h, d->w, d->dtype == PRISM_CF64 ? "F64" : "F32");
+    CU_TRY(CU_CHECK(p->dev, cudaPeekAtLastError(),
+                    "a transform")); /* what CUDA says is nearer to the cause */
+    return CU_FAIL(p->dev, status,
+                   "cuFFT gives %s (%d) for %d transforms of %d x %d in %s; use another grid or a "
+                   "smaller batch",
+                   status_name(e), (int)e, d->batch, d->h, d->w,
+                   d->dtype == PRISM_CF64 ? "F64" : "F32");
 }
 
 static int make_plan(struct prism_fft *p)
@@ -100,7 +112,8 @@ static int make_plan(struct prism_fft *p)
     p->planned = true;
     CU_TRY(check(p, cufftSetAutoAllocation(p->plan, 0)));
     CU_TRY(check(p, cufftMakePlanMany(p->plan, rank, n, NULL, 1, d->h * d->w, NULL, 1, d->h * d->w,
-                                      d->dtype == PRISM_CF64 ? CUFFT_Z2Z : CUFFT_C2C, d->batch, &bytes)));
+                                      d->dtype == PRISM_CF64 ? CUFFT_Z2Z : CUFFT_C2C, d->batch,
+                                      &bytes)));
     CU_TRY(cu_alloc(p->dev, bytes, "the work area of a transform", &p->work));
     CU_TRY(check(p, cufftSetWorkArea(p->plan, p->work)));
     return check(p, cufftSetStream(p->plan, cu(p->dev)->stream));
@@ -113,7 +126,8 @@ int cu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct 
 
     *out = NULL;
     if (!p)
-        return CU_FAIL(dev, PRISM_ENOMEM, "no memory for the plan of a %d x %d transform", d->h, d->w);
+        return CU_FAIL(dev, PRISM_ENOMEM, "no memory for the plan of a %d x %d transform", d->h,
+                       d->w);
     p->dev = dev;
     p->desc = *d;
     status = make_plan(p);
@@ -130,9 +144,12 @@ static int transform(struct prism_fft *p, int sign, prism_mem dst, prism_mem src
 
     cu_use(p->dev);
     if (!p->planned)
-        return dst == src ? 0 : cu_device_copy(p->dev, dst, src, (size_t)p->desc.batch * prism_dtype_size(p->desc.dtype));
+        return dst == src ? 0
+                          : cu_device_copy(p->dev, dst, src,
+                                           (size_t)p->desc.batch * prism_dtype_size(p->desc.dtype));
     if (p->desc.dtype == PRISM_CF64)
-        return check(p, cufftExecZ2Z(p->plan, (cufftDoubleComplex *)src, (cufftDoubleComplex *)dst, direction));
+        return check(p, cufftExecZ2Z(p->plan, (cufftDoubleComplex *)src, (cufftDoubleComplex *)dst,
+                                     direction));
     return check(p, cufftExecC2C(p->plan, (cufftComplex *)src, (cufftComplex *)dst, direction));
 }
 

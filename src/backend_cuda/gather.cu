@@ -1,6 +1,8 @@
-/* Weighted gather: both directions gather, the adjoint through the transposed table, so that no thread waits for another and sums
- * keep their order. A thread makes one output of several planes: the tables, as large as a few planes, are then read once for all
- * of them. scatter_add: one thread an element of x. */
+/* Weighted gather: both directions gather, the adjoint through the transposed
+ * table, so that no thread waits for another and sums keep their order. A
+ * thread makes one output of several planes: the tables, as large as a few
+ * planes, are then read once for all of them. scatter_add: one thread an
+ * element of x. */
 #include "backend_cuda/cu.h"
 
 #include <stdlib.h>
@@ -19,8 +21,9 @@ enum { THREADS = 256 };
 const int GRID_PLANES = 1024;
 
 template <class T>
-__global__ void gather_fwd_kernel(int planes, size_t nx, size_t ny, int k, T *__restrict__ y, const T *__restrict__ x,
-                                  const int *__restrict__ index, const T *__restrict__ weight)
+__global__ void gather_fwd_kernel(int planes, size_t nx, size_t ny, int k, T *__restrict__ y,
+                                  const T *__restrict__ x, const int *__restrict__ index,
+                                  const T *__restrict__ weight)
 {
     const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
 
@@ -36,8 +39,9 @@ __global__ void gather_fwd_kernel(int planes, size_t nx, size_t ny, int k, T *__
 }
 
 template <class T>
-__global__ void gather_adj_kernel(int planes, size_t nx, size_t ny, T *__restrict__ gx, const T *__restrict__ gy,
-                                  const int *__restrict__ start, const int *__restrict__ from, const T *__restrict__ share)
+__global__ void gather_adj_kernel(int planes, size_t nx, size_t ny, T *__restrict__ gx,
+                                  const T *__restrict__ gy, const int *__restrict__ start,
+                                  const int *__restrict__ from, const T *__restrict__ share)
 {
     const size_t j = (size_t)blockIdx.x * THREADS + threadIdx.x;
 
@@ -50,37 +54,47 @@ __global__ void gather_adj_kernel(int planes, size_t nx, size_t ny, T *__restric
 }
 
 template <class T>
-__global__ void scatter_kernel(struct prism_window_desc d, T *__restrict__ y, const T *__restrict__ x, const T *__restrict__ weight)
+__global__ void scatter_kernel(struct prism_window_desc d, T *__restrict__ y,
+                               const T *__restrict__ x, const T *__restrict__ weight)
 {
     const int j = blockIdx.x * 32 + threadIdx.x, i = blockIdx.y * 8 + threadIdx.y;
     const int row = i + d.dy, col = j + d.dx;
     const bool there = j < d.wx && i < d.hx && row >= 0 && row < d.hy && col >= 0 && col < d.wy;
 
     for (int p = blockIdx.z; p < d.planes && there; p += gridDim.z)
-        y[((size_t)p * d.hy + row) * d.wy + col] += weight[i * d.wx + j] * x[((size_t)p * d.hx + i) * d.wx + j];
+        y[((size_t)p * d.hy + row) * d.wy + col] +=
+            weight[i * d.wx + j] * x[((size_t)p * d.hx + i) * d.wx + j];
 }
 
 template <class T> int fwd(struct prism_gather *g, prism_mem y, prism_mem x)
 {
-    const dim3 grid(cu_blocks(g->d.ny, THREADS), g->d.planes < GRID_PLANES ? g->d.planes : GRID_PLANES);
+    const dim3 grid(cu_blocks(g->d.ny, THREADS),
+                    g->d.planes < GRID_PLANES ? g->d.planes : GRID_PLANES);
 
-    return cu_launch(g->dev, "a gather", gather_fwd_kernel<T>, grid, dim3(THREADS), g->d.planes, g->d.nx, g->d.ny, g->d.k, (T *)y,
-                     (const T *)x, g->index, (const T *)g->weight);
+    return cu_launch(g->dev, "a gather", gather_fwd_kernel<T>, grid, dim3(THREADS), g->d.planes,
+                     g->d.nx, g->d.ny, g->d.k, (T *)y, (const T *)x, g->index,
+                     (const T *)g->weight);
 }
 
 template <class T> int adj(struct prism_gather *g, prism_mem gx, prism_mem gy)
 {
-    const dim3 grid(cu_blocks(g->d.nx, THREADS), g->d.planes < GRID_PLANES ? g->d.planes : GRID_PLANES);
+    const dim3 grid(cu_blocks(g->d.nx, THREADS),
+                    g->d.planes < GRID_PLANES ? g->d.planes : GRID_PLANES);
 
-    return cu_launch(g->dev, "the adjoint of a gather", gather_adj_kernel<T>, grid, dim3(THREADS), g->d.planes, g->d.nx, g->d.ny,
-                     (T *)gx, (const T *)gy, g->start, g->from, (const T *)g->share);
+    return cu_launch(g->dev, "the adjoint of a gather", gather_adj_kernel<T>, grid, dim3(THREADS),
+                     g->d.planes, g->d.nx, g->d.ny, (T *)gx, (const T *)gy, g->start, g->from,
+                     (const T *)g->share);
 }
 
-template <class T> int scatter(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)
+template <class T>
+int scatter(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x,
+            prism_mem weight)
 {
-    const dim3 grid(cu_blocks(d->wx, 32), cu_blocks(d->hx, 8), d->planes < GRID_PLANES ? d->planes : GRID_PLANES);
+    const dim3 grid(cu_blocks(d->wx, 32), cu_blocks(d->hx, 8),
+                    d->planes < GRID_PLANES ? d->planes : GRID_PLANES);
 
-    return cu_launch(dev, "adding a window", scatter_kernel<T>, grid, dim3(32, 8), *d, (T *)y, (const T *)x, (const T *)weight);
+    return cu_launch(dev, "adding a window", scatter_kernel<T>, grid, dim3(32, 8), *d, (T *)y,
+                     (const T *)x, (const T *)weight);
 }
 
 size_t table_bytes(const struct prism_gather_desc *d)
@@ -102,7 +116,8 @@ void lay_out(struct prism_gather *g)
     g->index = g->from + terms;
 }
 
-template <class T> void fill(const struct prism_gather *g, const int32_t *index, const double *weight)
+template <class T>
+void fill(const struct prism_gather *g, const int32_t *index, const double *weight)
 {
     const size_t ny = g->d.ny, k = g->d.k, terms = ny * k;
     T *share = (T *)g->share, *own = (T *)g->weight;
@@ -136,7 +151,8 @@ int make_tables(struct prism_gather *g, const int32_t *index, const double *weig
 
     host.tables = (unsigned char *)calloc(1, bytes);
     if (!host.tables)
-        return CU_FAIL(g->dev, PRISM_ENOMEM, "no memory for the tables of a gather of %zu terms", g->d.ny * (size_t)g->d.k);
+        return CU_FAIL(g->dev, PRISM_ENOMEM, "no memory for the tables of a gather of %zu terms",
+                       g->d.ny * (size_t)g->d.k);
     lay_out(&host);
     if (g->d.dtype == PRISM_F64)
         fill<double>(&host, index, weight);
@@ -153,8 +169,8 @@ int make_tables(struct prism_gather *g, const int32_t *index, const double *weig
 }
 } // namespace
 
-int cu_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
-                     struct prism_gather **out)
+int cu_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index,
+                     const double *weight, struct prism_gather **out)
 {
     struct prism_gather *g = (struct prism_gather *)calloc(1, sizeof *g);
     int status;
@@ -190,7 +206,9 @@ void cu_gather_destroy(struct prism_gather *g)
     free(g);
 }
 
-int cu_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)
+int cu_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                   prism_mem x, prism_mem weight)
 {
-    return d->dtype == PRISM_F64 ? scatter<double>(dev, d, y, x, weight) : scatter<float>(dev, d, y, x, weight);
+    return d->dtype == PRISM_F64 ? scatter<double>(dev, d, y, x, weight)
+                                 : scatter<float>(dev, d, y, x, weight);
 }

@@ -1,13 +1,17 @@
 /* CUDA backend: dense products by cuBLAS, in true F32 and F64.
  *
- * cuBLAS is column-major, so a row-major C = op(A) op(B) is what it calls C^T = op(B)^T op(A)^T: the operands change places and
- * nothing is transposed. Its matrix-vector shapes (the decoder's first layer) are a pass over the matrix, which its products with
- * n = 1 already are.
+ * cuBLAS is column-major, so a row-major C = op(A) op(B) is what it calls C^T =
+ * op(B)^T op(A)^T: the operands change places and nothing is transposed. Its
+ * matrix-vector shapes (the decoder's first layer) are a pass over the matrix,
+ * which its products with n = 1 already are.
  *
- * The handle is made by the first product, which waits and allocates: whoever records a step enqueues it once before. */
+ * The handle is made by the first product, which waits and allocates: whoever
+ * records a step enqueues it once before. */
 #include "backend_cuda/cu.h"
 
-enum { WORKSPACE = 32 << 20 }; /* bytes; what cuBLAS wants on sm_90, elsewhere it is content with less */
+enum {
+    WORKSPACE = 32 << 20
+}; /* bytes; what cuBLAS wants on sm_90, elsewhere it is content with less */
 
 /* The workspace after the stream: setting a stream resets it. */
 static int configure(struct prism_dev *dev)
@@ -16,7 +20,8 @@ static int configure(struct prism_dev *dev)
 
     CU_TRY(CU_CHECK_BLAS(dev, cublasSetStream(d->blas, d->stream), "preparing cuBLAS"));
     CU_TRY(cu_alloc(dev, WORKSPACE, "the workspace of cuBLAS", &d->blas_workspace));
-    CU_TRY(CU_CHECK_BLAS(dev, cublasSetWorkspace(d->blas, d->blas_workspace, WORKSPACE), "preparing cuBLAS"));
+    CU_TRY(CU_CHECK_BLAS(dev, cublasSetWorkspace(d->blas, d->blas_workspace, WORKSPACE),
+                         "preparing cuBLAS"));
     return CU_CHECK_BLAS(dev, cublasSetMathMode(d->blas, CUBLAS_DEFAULT_MATH), "preparing cuBLAS");
 }
 
@@ -28,7 +33,9 @@ int cu_need_blas(struct prism_dev *dev)
     if (d->blas)
         return 0;
     if (d->capturing)
-        return CU_FAIL(dev, PRISM_EINVAL, "the first matrix product of a device cannot be recorded: run one step before");
+        return CU_FAIL(
+            dev, PRISM_EINVAL,
+            "the first matrix product of a device cannot be recorded: run one step before");
     cu_use(dev);
     CU_TRY(CU_CHECK_BLAS(dev, cublasCreate(&d->blas), "starting cuBLAS"));
     status = configure(dev);
@@ -49,21 +56,23 @@ void cu_drop_blas(struct prism_dev *dev)
     d->blas_workspace = NULL;
 }
 
-int cu_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
+int cu_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a,
+            prism_mem b)
 {
-    cublasOperation_t op_a = d->ta ? CUBLAS_OP_T : CUBLAS_OP_N, op_b = d->tb ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasOperation_t op_a = d->ta ? CUBLAS_OP_T : CUBLAS_OP_N,
+                      op_b = d->tb ? CUBLAS_OP_T : CUBLAS_OP_N;
     int lda = d->ta ? d->m : d->k, ldb = d->tb ? d->k : d->n;
     cublasStatus_t e;
 
     CU_TRY(cu_need_blas(dev));
     cu_use(dev);
     if (d->dtype == PRISM_F64) {
-        e = cublasDgemm(cu(dev)->blas, op_b, op_a, d->n, d->m, d->k, &d->alpha, (const double *)b, ldb, (const double *)a, lda,
-                        &d->beta, (double *)c, d->n);
+        e = cublasDgemm(cu(dev)->blas, op_b, op_a, d->n, d->m, d->k, &d->alpha, (const double *)b,
+                        ldb, (const double *)a, lda, &d->beta, (double *)c, d->n);
     } else {
         float alpha = (float)d->alpha, beta = (float)d->beta;
-        e = cublasSgemm(cu(dev)->blas, op_b, op_a, d->n, d->m, d->k, &alpha, (const float *)b, ldb, (const float *)a, lda, &beta,
-                        (float *)c, d->n);
+        e = cublasSgemm(cu(dev)->blas, op_b, op_a, d->n, d->m, d->k, &alpha, (const float *)b, ldb,
+                        (const float *)a, lda, &beta, (float *)c, d->n);
     }
     return CU_CHECK_BLAS(dev, e, "a matrix product");
 }

@@ -1,9 +1,11 @@
 /* CUDA backend: elementwise operations.
  *
- * All are bound by memory: 4 bytes per real operand and element, and 7 of them for Adam. One kernel serves every shape of
- * operands: a thread takes a pack of W contiguous elements, in 16-byte pieces where the operands' addresses allow, and applies the
- * operation to each. All of a pack is read before any is written, so that outputs may be inputs. The row is found by one division
- * per pack; operations that do not ask for it do not pay it. */
+ * All are bound by memory: 4 bytes per real operand and element, and 7 of them
+ * for Adam. One kernel serves every shape of operands: a thread takes a pack of
+ * W contiguous elements, in 16-byte pieces where the operands' addresses allow,
+ * and applies the operation to each. All of a pack is read before any is
+ * written, so that outputs may be inputs. The row is found by one division per
+ * pack; operations that do not ask for it do not pay it. */
 #include "backend_cuda/vmath.h"
 
 namespace
@@ -13,7 +15,8 @@ enum { THREADS = 128 };
 
 /* ---- one operation is a struct made of these parts ---- */
 
-/* What is the same for all elements. x: the operands as given, for rows and tables. */
+/* What is the same for all elements. x: the operands as given, for rows and
+ * tables. */
 template <class T> struct fixed {
     T s[3], rest[3]; /* rest: 1 - s, subtracted in double */
     enum prism_act act;
@@ -48,7 +51,8 @@ constexpr bool one_of(char kind, const char *kinds)
     return false;
 }
 
-/* How many operands are one of kinds; the first and the last of them, or fallback. */
+/* How many operands are one of kinds; the first and the last of them, or
+ * fallback. */
 constexpr int count_of(const char *operands, const char *kinds)
 {
     int n = 0;
@@ -84,35 +88,36 @@ template <class T> struct kind_type<T, 'f'> {
     typedef float type;
 };
 
-/* T real; Y output; X0 first elementwise input, X the others; IN, OUT: how many there are, FIRST: number of the first; W: elements
- * per pack; LINE: -1, or the operand that has rows of Xs, of which every element reads one of its column; line() says which row. */
-template <class T_, enum prism_map OP> struct op_shape {
-    static constexpr const char *y = map_rows[OP].y, *x = map_rows[OP].x;
-    enum {
-        OUT = count_of(y, "ecEhf"),
-        IN = count_of(x, "echf"),
-        W = sizeof(T_) == 2 ? 8 : 4,
-        FIRST = first_of(x, "echf", 0),
-        LINE = first_of(x, "kg", -1),
+/* T real; Y output; X0 first elementwise input, X the others; IN, OUT: how many
+ * there are, FIRST: number of the first; W: elements per pack; LINE: -1, or the
+ * operand that has rows of Xs, of which every element reads one of its column;
+ * line() says which row. */
+template <class T_, enum prism_map OP>
+struct op_shape {
+    static constexpr const char *y = map_rows[OP].y, *x = map_rows[OP].x; enum {
+        OUT = count_of(y, "ecEhf"), IN = count_of(x, "echf"), W = sizeof(T_) == 2 ? 8 : 4,
+        FIRST = first_of(x, "echf", 0), LINE = first_of(x, "kg", -1),
         NAMED = count_of(x, "g") /* the next operand says which row */
     };
-    typedef typename cu_acc<T_>::type T;
-    typedef typename kind_type<T_, y[0]>::type Y;
+    typedef typename cu_acc<T_>::type T; typedef typename kind_type<T_, y[0]>::type Y;
     typedef typename kind_type<T_, x[FIRST]>::type X0;
     typedef typename kind_type<T_, x[last_of(x, "echfkg", 0)]>::type X;
-    __device__ static const X *line(const fixed<T> &f, size_t r)
-    {
-        if constexpr (LINE < 0) {
-            return nullptr;
-        } else {
-            const X *at = reinterpret_cast<const X *>(f.x[LINE]);
-            return NAMED ? at + (size_t) reinterpret_cast<const int32_t *>(f.x[LINE + NAMED])[r % f.period] * f.cols : at;
-        }
-    }
-};
+    __device__ static const X *
+    line(const fixed<T> &f, size_t r){if constexpr (LINE < 0){return nullptr;}
+else
+{
+    const X *at = reinterpret_cast<const X *>(f.x[LINE]);
+    return NAMED
+               ? at + (size_t) reinterpret_cast<const int32_t *>(f.x[LINE + NAMED])[r % f.period] *
+                          f.cols
+               : at;
+}
+} // namespace
+}
+;
 
-/* The operands of one element: the row that per-row operands count, first input, other
- * inputs, element of the line. */
+/* The operands of one element: the row that per-row operands count, first
+ * input, other inputs, element of the line. */
 template <class S> struct element {
     size_t r;
     typename S::X0 x0;
@@ -121,7 +126,8 @@ template <class S> struct element {
 
 /* ---- reading and writing packs ---- */
 
-template <int W, class T> __device__ __forceinline__ void load(T *v, const T *p, int count, bool whole)
+template <int W, class T>
+__device__ __forceinline__ void load(T *v, const T *p, int count, bool whole)
 {
     if (whole) {
         uint4 raw[W * sizeof(T) / sizeof(uint4)];
@@ -136,7 +142,8 @@ template <int W, class T> __device__ __forceinline__ void load(T *v, const T *p,
         v[j] = j < count ? p[j] : T();
 }
 
-template <int W, class T> __device__ __forceinline__ void store(T *p, const T *v, int count, bool whole)
+template <int W, class T>
+__device__ __forceinline__ void store(T *p, const T *v, int count, bool whole)
 {
     if (whole) {
         uint4 raw[W * sizeof(T) / sizeof(uint4)];
@@ -152,10 +159,11 @@ template <int W, class T> __device__ __forceinline__ void store(T *p, const T *v
             p[j] = v[j];
 }
 
-/* The elements of the line that belong to a pack, which may reach into the next rows. */
+/* The elements of the line that belong to a pack, which may reach into the next
+ * rows. */
 template <class S>
-__device__ __forceinline__ void load_line(typename S::X *v, const fixed<typename S::T> &f, size_t r, size_t c, int count,
-                                          bool whole)
+__device__ __forceinline__ void load_line(typename S::X *v, const fixed<typename S::T> &f, size_t r,
+                                          size_t c, int count, bool whole)
 {
     if (whole && c + S::W <= f.cols && f.cols % S::W == 0) {
         load<S::W>(v, S::line(f, r) + c, count, true);
@@ -171,15 +179,19 @@ __device__ __forceinline__ void load_line(typename S::X *v, const fixed<typename
     }
 }
 
-/* Whole packs are in order where `aligned`: every elementwise operand and every line starts at 16 bytes. */
-template <class S> __global__ void __launch_bounds__(THREADS) each(fixed<typename S::T> f, size_t n, bool aligned)
+/* Whole packs are in order where `aligned`: every elementwise operand and every
+ * line starts at 16 bytes. */
+template <class S>
+__global__ void __launch_bounds__(THREADS) each(fixed<typename S::T> f, size_t n, bool aligned)
 {
     size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * S::W;
     if (i >= n)
         return;
     int count = n - i < (size_t)S::W ? (int)(n - i) : (int)S::W;
-    bool whole = aligned && count == S::W, once = f.period * f.cols >= n; /* no row's operand is read again */
-    /* 32 bits where they do: a 64-bit division is slower than the rest of the kernel */
+    bool whole = aligned && count == S::W,
+         once = f.period * f.cols >= n; /* no row's operand is read again */
+    /* 32 bits where they do: a 64-bit division is slower than the rest of the
+     * kernel */
     size_t r = n <= UINT32_MAX ? (uint32_t)i / (uint32_t)f.cols : i / f.cols, c = i - r * f.cols;
     typename S::X0 x0[S::W] = {};
     typename S::X x[S::IN > 1 ? S::IN - 1 : 1][S::W] = {}, line[S::W] = {};
@@ -189,7 +201,8 @@ template <class S> __global__ void __launch_bounds__(THREADS) each(fixed<typenam
         load<S::W>(x0, reinterpret_cast<const typename S::X0 *>(f.x[S::FIRST]) + i, count, whole);
 #pragma unroll
     for (int k = 1; k < S::IN; k++)
-        load<S::W>(x[k - 1], reinterpret_cast<const typename S::X *>(f.x[S::FIRST + k]) + i, count, whole);
+        load<S::W>(x[k - 1], reinterpret_cast<const typename S::X *>(f.x[S::FIRST + k]) + i, count,
+                   whole);
     if (S::LINE >= 0)
         load_line<S>(line, f, r, c, count, whole);
 #pragma unroll
@@ -219,14 +232,15 @@ template <class S> __global__ void __launch_bounds__(THREADS) each(fixed<typenam
 
 /* ---- real ---- */
 
-#define OP(NAME, name, value)                                                                                                      \
-    template <class T> struct op_##name : op_shape<T, PRISM_MAP_##NAME> {                                                          \
-        typedef cplx<T> C;                                                                                                         \
-        __device__ static void apply(const fixed<T> &f, const element<op_##name> &e, typename op_##name::Y *y)                     \
-        {                                                                                                                          \
-            (void)f, (void)e;                                                                                                      \
-            y[0] = value;                                                                                                          \
-        }                                                                                                                          \
+#define OP(NAME, name, value)                                                                      \
+    template <class T> struct op_##name : op_shape<T, PRISM_MAP_##NAME> {                          \
+        typedef cplx<T> C;                                                                         \
+        __device__ static void apply(const fixed<T> &f, const element<op_##name> &e,               \
+                                     typename op_##name::Y *y)                                     \
+        {                                                                                          \
+            (void)f, (void)e;                                                                      \
+            y[0] = value;                                                                          \
+        }                                                                                          \
     };
 OP(FILL, fill, f.s[0])
 OP(AXPBY, axpby, f.s[0] * e.x0 + f.s[1] * e.x[0])
@@ -235,7 +249,8 @@ OP(CLAMP, clamp, e.x0<f.s[0] ? f.s[0] : e.x0> f.s[1] ? f.s[1] : e.x0)
 OP(ADD_ROW, add_row, cu_act(f.act, e.x0 + f.x[1][e.r]))
 OP(SCALE_SHIFT, scale_shift, e.x0 *f.x[1][e.r] + f.x[2][e.r])
 OP(NORMALIZE, normalize, (e.x0 - f.x[1][e.r]) * f.x[2][e.r])
-OP(NORM_BWD, norm_bwd, f.x[2][e.r] * f.x[3][e.r] * (e.x0 - (f.x[4][e.r] + e.x[0] * f.x[5][e.r]) / T(f.shared)))
+OP(NORM_BWD, norm_bwd,
+   f.x[2][e.r] * f.x[3][e.r] * (e.x0 - (f.x[4][e.r] + e.x[0] * f.x[5][e.r]) / T(f.shared)))
 OP(RSQRT, rsqrt, 1 / cu_sqrt(e.x0 + f.s[0]))
 OP(ACT, act, cu_act(f.act, e.x0))
 OP(ACT_BWD, act_bwd, e.x0 *cu_act_slope(f.act, e.x[0]))
@@ -245,20 +260,21 @@ OP(L2_GRAD, l2_grad, 2 * f.x[2][e.r] * (e.x0 - e.x[0]))
 OP(SSIM_GRAD, ssim_grad, f.x[0][e.r] * (e.x0 + 2 * e.x[0] * e.x[1] + e.x[2] * e.x[3]))
 
 /* The rows of misfit.def: slope and term. */
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
-    template <class T> struct op_misfit_##name : op_shape<T, PRISM_MAP_MISFIT_##NAME> {                                            \
-        __device__ static void apply(const fixed<T> &f, const element<op_misfit_##name> &e, T *y)                                  \
-        {                                                                                                                          \
-            const T m = e.x0, d = e.x[0], w = f.x[2][e.r], off = m - d;                                                            \
-            y[0] = slope;                                                                                                          \
-            y[1] = term;                                                                                                           \
-        }                                                                                                                          \
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
+    template <class T> struct op_misfit_##name : op_shape<T, PRISM_MAP_MISFIT_##NAME> {            \
+        __device__ static void apply(const fixed<T> &f, const element<op_misfit_##name> &e, T *y)  \
+        {                                                                                          \
+            const T m = e.x0, d = e.x[0], w = f.x[2][e.r], off = m - d;                            \
+            y[0] = slope;                                                                          \
+            y[1] = term;                                                                           \
+        }                                                                                          \
     };
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 
 /* whole: with the luminance, else contrast and structure only */
-template <class T, bool whole> __device__ __forceinline__ void ssim(const fixed<T> &f, T p, T q, T xx, T yy, T xy, T *y)
+template <class T, bool whole>
+__device__ __forceinline__ void ssim(const fixed<T> &f, T p, T q, T xx, T yy, T xy, T *y)
 {
     T a1 = 2 * p * q + f.s[0], a2 = 2 * (xy - p * q) + f.s[1];
     T b1 = p * p + q * q + f.s[0], b2 = xx - p * p + yy - q * q + f.s[1];
@@ -284,31 +300,31 @@ template <class T> struct op_ssim_cs : op_shape<T, PRISM_MAP_SSIM_CS> {
     }
 };
 
-/* The optimiser reads its outputs too: inputs are gradient, p, m, v, largest v, and operand 5 is the step's three numbers. A
- * skipped step stores what it read. */
-template <class T, enum prism_map OP> struct op_optimiser : op_shape<T, OP> {
-    enum { IN = 1 + op_optimiser::OUT };
+/* The optimiser reads its outputs too: inputs are gradient, p, m, v, largest v,
+ * and operand 5 is the step's three numbers. A skipped step stores what it
+ * read. */
+template <class T, enum prism_map OP>
+struct op_optimiser : op_shape<T, OP> {
+    enum {IN = 1 + op_optimiser::OUT};
 };
 
-template <class T, bool amsgrad, enum prism_map OP> struct op_moments : op_optimiser<T, OP> {
-    __device__ static void apply(const fixed<T> &f, const element<op_moments> &e, T *y)
-    {
-        T rate = f.x[5][0], root = f.x[5][1], u = f.x[5][2], g = u * e.x0;
+template <class T, bool amsgrad, enum prism_map OP>
+struct op_moments : op_optimiser<T, OP> {
+    __device__ static void apply(const fixed<T> &f, const element<op_moments> &e, T *y){
+        T rate = f.x[5][0], root = f.x[5][1], u = f.x[5][2], g = u *e.x0;
         T p = e.x[0], m = e.x[1], v = e.x[2], top = amsgrad ? e.x[amsgrad ? 3 : 0] : T(0);
 
-        if (!isnan(u)) {
-            m = f.s[0] * m + f.rest[0] * g;
-            v = f.s[1] * v + f.rest[1] * g * g;
-            top = amsgrad && top > v ? top : v;
-            p -= rate * m / (cu_sqrt(top) * root + f.s[2]);
-        }
-        y[0] = p;
-        y[1] = m;
-        y[2] = v;
-        if (amsgrad)
-            y[amsgrad ? 3 : 0] = top;
-    }
-};
+        if (!isnan(u)){m = f.s[0] * m + f.rest[0] * g; v = f.s[1] * v + f.rest[1] * g * g;
+                       top = amsgrad && top > v ? top : v;
+                       p -= rate * m / (cu_sqrt(top) * root + f.s[2]);}
+y[0] = p;
+y[1] = m;
+y[2] = v;
+if (amsgrad)
+    y[amsgrad ? 3 : 0] = top;
+}
+}
+;
 template <class T> using op_adam = op_moments<T, false, PRISM_MAP_ADAM>;
 template <class T> using op_amsgrad = op_moments<T, true, PRISM_MAP_AMSGRAD>;
 
@@ -317,7 +333,9 @@ template <class T> struct op_adam_once : op_optimiser<T, PRISM_MAP_ADAM_ONCE> {
     {
         T rate = f.x[5][0], root = f.x[5][1], u = f.x[5][2], g = u * e.x0;
 
-        y[0] = isnan(u) ? e.x[0] : e.x[0] - rate * (f.rest[0] * g) / (cu_sqrt(f.rest[1] * g * g) * root + f.s[2]);
+        y[0] = isnan(u)
+                   ? e.x[0]
+                   : e.x[0] - rate * (f.rest[0] * g) / (cu_sqrt(f.rest[1] * g * g) * root + f.s[2]);
     }
 };
 
@@ -349,7 +367,8 @@ OP(C_FROM_R, c_from_r, (C{e.x0, 0}))
 OP(C_REAL, c_real, f.s[0] * e.x0.re)
 OP(C_ABS, c_abs, cu_abs(e.x0.re, e.x0.im))
 OP(C_PHASE, c_phase, with_phase<T>(e.x0, e.x[0]))
-OP(C_AXPBY, c_axpby, (C{f.s[0] * e.x0.re + f.s[1] * e.x[0].re, f.s[0] * e.x0.im + f.s[1] * e.x[0].im}))
+OP(C_AXPBY, c_axpby,
+   (C{f.s[0] * e.x0.re + f.s[1] * e.x[0].re, f.s[0] * e.x0.im + f.s[1] * e.x[0].im}))
 OP(C_MUL_COL, c_mul_col, (product<1, T>(f.s[0], e.x0, e.line)))
 OP(C_MULC_COL, c_mulc_col, (product<-1, T>(f.s[0], e.x0, e.line)))
 OP(C_MUL, c_mul, (product<1, T>(f.s[0], e.x0, e.x[0])))
@@ -414,7 +433,8 @@ template <class T> __global__ void __launch_bounds__(THREADS) ms_ssim(fixed<T> f
         product *= pow(mean[r * f.cols] < least ? least : mean[r * f.cols], weight[r % f.period]);
     for (size_t r = 0; r < rows; r++) {
         const T m = mean[r * f.cols];
-        f.y[0][r * f.cols + c] = m < least ? T(0) : -k * product * weight[r % f.period] * factor[r % f.period] / m;
+        f.y[0][r * f.cols + c] =
+            m < least ? T(0) : -k * product * weight[r % f.period] * factor[r % f.period] / m;
     }
     f.y[1][c] = k * (1 - product);
 }
@@ -436,7 +456,8 @@ template <class T> __global__ void __launch_bounds__(THREADS) to_bytes(fixed<T> 
     if (i >= n)
         return;
     const T v = f.s[0] * f.x[0][i] + f.s[1];
-    reinterpret_cast<unsigned char *>(f.y[0])[i] = v > 0 ? (unsigned char)rint(v < 255 ? v : T(255)) : 0;
+    reinterpret_cast<unsigned char *>(f.y[0])[i] =
+        v > 0 ? (unsigned char)rint(v < 255 ? v : T(255)) : 0;
 }
 
 /* ---- host ---- */
@@ -460,7 +481,8 @@ template <class T> fixed<T> make_fixed(size_t rows, size_t cols, const struct pr
     return f;
 }
 
-template <class S> int run(struct prism_dev *dev, size_t rows, size_t cols, const fixed<typename S::T> &f)
+template <class S>
+int run(struct prism_dev *dev, size_t rows, size_t cols, const fixed<typename S::T> &f)
 {
     size_t n = rows * cols;
     uintptr_t address = 0;
@@ -471,11 +493,13 @@ template <class S> int run(struct prism_dev *dev, size_t rows, size_t cols, cons
         address |= reinterpret_cast<uintptr_t>(f.x[S::FIRST + i]);
     if (S::LINE >= 0)
         address |= reinterpret_cast<uintptr_t>(f.x[S::LINE < 0 ? 0 : S::LINE]);
-    return cu_launch(dev, "an elementwise operation", each<S>, dim3(cu_blocks(n, THREADS * S::W)), dim3(THREADS), f, n,
-                     address % sizeof(uint4) == 0);
+    return cu_launch(dev, "an elementwise operation", each<S>, dim3(cu_blocks(n, THREADS * S::W)),
+                     dim3(THREADS), f, n, address % sizeof(uint4) == 0);
 }
 
-template <class S> int run_optimiser(struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+template <class S>
+int run_optimiser(struct prism_dev *dev, size_t rows, size_t cols,
+                  const struct prism_map_args *args)
 {
     struct prism_map_args a = *args;
 
@@ -495,71 +519,84 @@ template <class T> struct op_from_u8 {
 template <class T> struct op_to_u8 {
 };
 
-template <class S> int launch(S, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+template <class S>
+int launch(S, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
 {
     return run<S>(dev, rows, cols, make_fixed<typename S::T>(rows, cols, args));
 }
 template <class T, bool amsgrad, enum prism_map OP>
-int launch(op_moments<T, amsgrad, OP>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+int launch(op_moments<T, amsgrad, OP>, struct prism_dev *dev, size_t rows, size_t cols,
+           const struct prism_map_args *args)
 {
     return run_optimiser<op_moments<T, amsgrad, OP>>(dev, rows, cols, args);
 }
 template <class T>
-int launch(op_adam_once<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+int launch(op_adam_once<T>, struct prism_dev *dev, size_t rows, size_t cols,
+           const struct prism_map_args *args)
 {
     return run_optimiser<op_adam_once<T>>(dev, rows, cols, args);
 }
 template <class T>
-int launch(op_loss_scale<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+int launch(op_loss_scale<T>, struct prism_dev *dev, size_t rows, size_t cols,
+           const struct prism_map_args *args)
 {
-    return cu_launch(dev, "loss scaling", loss_scale<T>, dim3(1), dim3(THREADS), make_fixed<T>(rows, cols, args));
+    return cu_launch(dev, "loss scaling", loss_scale<T>, dim3(1), dim3(THREADS),
+                     make_fixed<T>(rows, cols, args));
 }
 template <class T>
-int launch(op_ms_ssim<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+int launch(op_ms_ssim<T>, struct prism_dev *dev, size_t rows, size_t cols,
+           const struct prism_map_args *args)
 {
-    return cu_launch(dev, "MS-SSIM", ms_ssim<T>, dim3(cu_blocks(cols, THREADS)), dim3(THREADS), make_fixed<T>(rows, cols, args), rows);
+    return cu_launch(dev, "MS-SSIM", ms_ssim<T>, dim3(cu_blocks(cols, THREADS)), dim3(THREADS),
+                     make_fixed<T>(rows, cols, args), rows);
 }
 
 template <class T>
-int launch(op_from_u8<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+int launch(op_from_u8<T>, struct prism_dev *dev, size_t rows, size_t cols,
+           const struct prism_map_args *args)
 {
-    return cu_launch(dev, "conversion from bytes", from_bytes<T>, dim3(cu_blocks(rows * cols, THREADS)), dim3(THREADS),
+    return cu_launch(dev, "conversion from bytes", from_bytes<T>,
+                     dim3(cu_blocks(rows * cols, THREADS)), dim3(THREADS),
                      make_fixed<T>(rows, cols, args), rows * cols);
 }
 template <class T>
-int launch(op_to_u8<T>, struct prism_dev *dev, size_t rows, size_t cols, const struct prism_map_args *args)
+int launch(op_to_u8<T>, struct prism_dev *dev, size_t rows, size_t cols,
+           const struct prism_map_args *args)
 {
-    return cu_launch(dev, "conversion to bytes", to_bytes<T>, dim3(cu_blocks(rows * cols, THREADS)), dim3(THREADS),
-                     make_fixed<T>(rows, cols, args), rows * cols);
+    return cu_launch(dev, "conversion to bytes", to_bytes<T>, dim3(cu_blocks(rows * cols, THREADS)),
+                     dim3(THREADS), make_fixed<T>(rows, cols, args), rows * cols);
 }
 
-/* Whether an operation is one of T: those with a half operand are of half, all others of real numbers. */
+/* Whether an operation is one of T: those with a half operand are of half, all
+ * others of real numbers. */
 template <class T> constexpr bool is_of(const char *y, const char *x)
 {
     return (count_of(y, "h") + count_of(x, "h") > 0) == (sizeof(T) == 2);
 }
 
 template <class T>
-int run_map(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *args)
+int run_map(struct prism_dev *dev, enum prism_map op, size_t rows, size_t cols,
+            const struct prism_map_args *args)
 {
     switch (op) {
-#define PRISM_MAP_ROW(NAME, name, y, x, acts)                                                                                      \
-    case PRISM_MAP_##NAME:                                                                                                         \
-        if constexpr (is_of<T>(y, x))                                                                                              \
-            return launch(op_##name<T>(), dev, rows, cols, args);                                                                  \
+#define PRISM_MAP_ROW(NAME, name, y, x, acts)                                                      \
+    case PRISM_MAP_##NAME:                                                                         \
+        if constexpr (is_of<T>(y, x))                                                              \
+            return launch(op_##name<T>(), dev, rows, cols, args);                                  \
         break;
 #include "prismrec/maps.def"
 #undef PRISM_MAP_ROW
     default:
         break;
     }
-    return CU_FAIL(dev, PRISM_ENOTSUP, "elementwise operation %d has no kernel for this type", (int)op);
+    return CU_FAIL(dev, PRISM_ENOTSUP, "elementwise operation %d has no kernel for this type",
+                   (int)op);
 }
 
 } // namespace
 
-int cu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
-           const struct prism_map_args *args)
+int cu_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows,
+           size_t cols, const struct prism_map_args *args)
 {
     if (!rows || !cols)
         return 0;

@@ -1,6 +1,8 @@
-/* Amplitude misfit and its cotangent in one pass: field and target read, cotangent written, 20 bytes a pixel (F32), which is the
- * floor. A block takes a stretch of one image, each thread PIXELS at a time so that their loads are in flight together (the output
- * may be the input, so the compiler may not move loads past stores); the last block of an image adds up the blocks' sums. */
+/* Amplitude misfit and its cotangent in one pass: field and target read,
+ * cotangent written, 20 bytes a pixel (F32), which is the floor. A block takes
+ * a stretch of one image, each thread PIXELS at a time so that their loads are
+ * in flight together (the output may be the input, so the compiler may not move
+ * loads past stores); the last block of an image adds up the blocks' sums. */
 #include "backend_cuda/block.h"
 #include "backend_cuda/vmath.h"
 
@@ -19,23 +21,25 @@ template <class T, class C> struct misfit_run {
     unsigned *tickets;
 };
 
-/* The rows of misfit.def: what a pixel adds to the loss before weighting, and the slope of its modulus. */
+/* The rows of misfit.def: what a pixel adds to the loss before weighting, and
+ * the slope of its modulus. */
 template <class T> struct misfit_pixel {
     T term, slope;
 };
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
-    struct misfit_##name {                                                                                                         \
-        template <class T> static __device__ __forceinline__ misfit_pixel<T> at(T w, T m, T d)                                     \
-        {                                                                                                                          \
-            const T off = m - d;                                                                                                   \
-            return {term, slope};                                                                                                  \
-        }                                                                                                                          \
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
+    struct misfit_##name {                                                                         \
+        template <class T> static __device__ __forceinline__ misfit_pixel<T> at(T w, T m, T d)     \
+        {                                                                                          \
+            const T off = m - d;                                                                   \
+            return {term, slope};                                                                  \
+        }                                                                                          \
     };
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 
 /* Returns the loss before weighting, and replaces u by its cotangent. */
-template <class M, class T, class C> __device__ __forceinline__ T misfit_term(T weight, C *u, T target)
+template <class M, class T, class C>
+__device__ __forceinline__ T misfit_term(T weight, C *u, T target)
 {
     const T m = cu_abs(u->re, u->im);
     const misfit_pixel<T> p = M::at(weight, m, target);
@@ -45,11 +49,13 @@ template <class M, class T, class C> __device__ __forceinline__ T misfit_term(T 
     return p.term;
 }
 
-template <class M, class T, class C> __global__ void __launch_bounds__(THREADS) misfit_kernel(struct misfit_run<T, C> s)
+template <class M, class T, class C>
+__global__ void __launch_bounds__(THREADS) misfit_kernel(struct misfit_run<T, C> s)
 {
     __shared__ double part[32];
     __shared__ bool last;
-    const size_t row = blockIdx.y, a = s.index[row], begin = blockIdx.x * s.span, end = min(s.cols, begin + s.span);
+    const size_t row = blockIdx.y, a = s.index[row], begin = blockIdx.x * s.span,
+                 end = min(s.cols, begin + s.span);
     const C *u = s.u + row * s.cols;
     C *gu = s.gu + row * s.cols;
     const T *target = s.target + a * s.cols, weight = s.weight[a];
@@ -91,10 +97,12 @@ template <class M, class T, class C> __global__ void __launch_bounds__(THREADS) 
 }
 
 template <class M, class T, class C>
-int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
+int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d,
+           const struct prism_misfit_args *args)
 {
     misfit_run<T, C> s = {};
-    const size_t most = CU_PARTIALS / d->batch < BLOCKS_MAX ? CU_PARTIALS / d->batch : (size_t)BLOCKS_MAX;
+    const size_t most =
+        CU_PARTIALS / d->batch < BLOCKS_MAX ? CU_PARTIALS / d->batch : (size_t)BLOCKS_MAX;
 
     s.cols = d->cols;
     s.span = (size_t)cu_blocks(cu_blocks(d->cols, TILE), most) * TILE;
@@ -106,17 +114,18 @@ int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struc
     s.index = (const int32_t *)args->index;
     s.partials = cu(dev)->partials;
     s.tickets = cu(dev)->tickets;
-    return cu_launch(dev, "amplitude misfit", misfit_kernel<M, T, C>, dim3(cu_blocks(d->cols, s.span), (unsigned)d->batch), THREADS,
-                     s);
+    return cu_launch(dev, "amplitude misfit", misfit_kernel<M, T, C>,
+                     dim3(cu_blocks(d->cols, s.span), (unsigned)d->batch), THREADS, s);
 }
 } // namespace
 
-int cu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *args)
+int cu_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d,
+              const struct prism_misfit_args *args)
 {
     switch (d->kind) {
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
-    case PRISM_MISFIT_##NAME:                                                                                                      \
-        return d->dtype == PRISM_F64 ? misfit<misfit_##name, double, struct cu_cf64>(dev, d, args)                                 \
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
+    case PRISM_MISFIT_##NAME:                                                                      \
+        return d->dtype == PRISM_F64 ? misfit<misfit_##name, double, struct cu_cf64>(dev, d, args) \
                                      : misfit<misfit_##name, float, struct cu_cf32>(dev, d, args);
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW

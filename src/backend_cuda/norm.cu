@@ -1,11 +1,15 @@
-/* Per-channel normalisation with scale, shift and activation, and its backward pass.
+/* Per-channel normalisation with scale, shift and activation, and its backward
+ * pass.
  *
- * Floor: forward x read and y written; backward x and gy read, gx written. Rows of up to a block's registers (1024 threads of 16
- * elements, F64 8) run at it in one launch: a block keeps its row, takes mean, then variance about the mean,
- * and writes. Longer rows are few and take two launches: blocks over stretches of a row, whose last finishes the row's sums, and a
- * second pass that walks backwards, so that what the first read last is still in the L2 cache. Sums: float in a warp, double
- * between warps and blocks (double is slow on small cards, so that only one warp of a block does it); variances are combined from
- * each stretch's own mean, never from mean squares. */
+ * Floor: forward x read and y written; backward x and gy read, gx written. Rows
+ * of up to a block's registers (1024 threads of 16 elements, F64 8) run at it
+ * in one launch: a block keeps its row, takes mean, then variance about the
+ * mean, and writes. Longer rows are few and take two launches: blocks over
+ * stretches of a row, whose last finishes the row's sums, and a second pass
+ * that walks backwards, so that what the first read last is still in the L2
+ * cache. Sums: float in a warp, double between warps and blocks (double is slow
+ * on small cards, so that only one warp of a block does it); variances are
+ * combined from each stretch's own mean, never from mean squares. */
 #include "backend_cuda/block.h"
 #include "backend_cuda/vmath.h"
 
@@ -13,8 +17,9 @@ namespace
 {
 enum { ROW_THREADS = 1024, TILE_THREADS = 256 };
 
-/* Up to RUNS runs of 16 bytes a thread, of consecutive elements p[0..left); as numbers v, 0 where there is no element. wide: p is
- * aligned to 16 bytes, and left a multiple of a run. */
+/* Up to RUNS runs of 16 bytes a thread, of consecutive elements p[0..left); as
+ * numbers v, 0 where there is no element. wide: p is aligned to 16 bytes, and
+ * left a multiple of a run. */
 template <class T> struct tile {
     typedef typename cu_acc<T>::type A;
     enum { RUN = 16 / sizeof(T), RUNS = sizeof(T) == 2 ? 2 : 4, N = RUNS * RUN };
@@ -87,13 +92,16 @@ template <class A> struct affine {
     A mean, rstd, gamma, beta;
 };
 
-template <class T> __device__ __forceinline__ struct affine<typename cu_acc<T>::type> affine_of(const norm_run<T> &s, size_t row) {
+template <class T>
+__device__ __forceinline__ struct affine<typename cu_acc<T>::type> affine_of(const norm_run<T> &s,
+                                                                             size_t row) {
     return {s.mean[row], s.rstd[row], s.gamma[row], s.beta[row]};
 }
 
 /* x -> act(...) */
 template <class T>
-__device__ __forceinline__ void normalize(tile<T> &x, struct affine<typename cu_acc<T>::type> p, enum prism_act act)
+__device__ __forceinline__ void normalize(tile<T> &x, struct affine<typename cu_acc<T>::type> p,
+                                          enum prism_act act)
 {
     cu_with_act(act, [&](auto is) {
 #pragma unroll
@@ -104,7 +112,8 @@ __device__ __forceinline__ void normalize(tile<T> &x, struct affine<typename cu_
 
 /* x -> normalised x;  gy -> g = gy act'(...) */
 template <class T>
-__device__ __forceinline__ void slopes(tile<T> &x, tile<T> &g, struct affine<typename cu_acc<T>::type> p, enum prism_act act)
+__device__ __forceinline__ void
+slopes(tile<T> &x, tile<T> &g, struct affine<typename cu_acc<T>::type> p, enum prism_act act)
 {
     cu_with_act(act, [&](auto is) {
 #pragma unroll
@@ -117,17 +126,19 @@ __device__ __forceinline__ void slopes(tile<T> &x, tile<T> &g, struct affine<typ
 
 /* g -> gx, with the means over the row of g and of g times x */
 template <class T, class A>
-__device__ __forceinline__ void gradient(const tile<T> &x, tile<T> &g, struct affine<A> p, A mean_g, A mean_gx)
+__device__ __forceinline__ void gradient(const tile<T> &x, tile<T> &g, struct affine<A> p, A mean_g,
+                                         A mean_gx)
 {
 #pragma unroll
     for (int k = 0; k < tile<T>::N; k++)
         g.v[k] = p.gamma * p.rstd * (g.v[k] - (mean_g + x.v[k] * mean_gx));
 }
 
-/* Mean, and sum of squares about it, of a tile's first `left` elements, in thread 0. shared_mean also leaves the rounded mean. */
+/* Mean, and sum of squares about it, of a tile's first `left` elements, in
+ * thread 0. shared_mean also leaves the rounded mean. */
 template <class T>
-__device__ __forceinline__ double2 moments(const tile<T> &x, int left, double inv_left, double *part,
-                                           typename cu_acc<T>::type *shared_mean)
+__device__ __forceinline__ double2 moments(const tile<T> &x, int left, double inv_left,
+                                           double *part, typename cu_acc<T>::type *shared_mean)
 {
     typedef typename cu_acc<T>::type A;
     A sum[1] = {0};
@@ -153,7 +164,9 @@ __device__ __forceinline__ double2 moments(const tile<T> &x, int left, double in
 }
 
 /* A row's statistics from its mean and its sum of squares about it. */
-template <class T> __device__ __forceinline__ void put_stats(const norm_run<T> &s, size_t row, double mean, double squares)
+template <class T>
+__device__ __forceinline__ void put_stats(const norm_run<T> &s, size_t row, double mean,
+                                          double squares)
 {
     typedef typename cu_acc<T>::type A;
     const A var = (A)(squares * s.inv_n);
@@ -210,14 +223,17 @@ template <class T> __global__ void __launch_bounds__(ROW_THREADS) bwd_row(norm_r
     g.store(s.gx + row * s.cols, cols, s.wide);
 }
 
-/* ---- longer rows, and batches: block (b, row) takes columns [b span, (b + 1) span) of an image, those of one after those of the
+/* ---- longer rows, and batches: block (b, row) takes columns [b span, (b + 1)
  * other ---- */
 
-/* A pass over the tiles of a block's stretch of a row: f(first element, columns left). */
-template <class T, class F> __device__ __forceinline__ void each_tile(const norm_run<T> &s, size_t row, size_t block, F f)
+/* A pass over the tiles of a block's stretch of a row: f(first element, columns
+ * left). */
+template <class T, class F>
+__device__ __forceinline__ void each_tile(const norm_run<T> &s, size_t row, size_t block, F f)
 {
     const int size = TILE_THREADS * tile<T>::N;
-    const size_t image = block / s.per_image, begin = block % s.per_image * s.span, end = min(s.cols, begin + s.span);
+    const size_t image = block / s.per_image, begin = block % s.per_image * s.span,
+                 end = min(s.cols, begin + s.span);
 
     for (size_t c = begin; c < end; c += size)
         f((image * s.rows + row) * s.cols + c, (int)min((size_t)size, end - c));
@@ -257,7 +273,8 @@ template <class T> __global__ void __launch_bounds__(TILE_THREADS) fwd_sums(norm
     sum[0] = 0;
     for (unsigned b = threadIdx.x; b < blocks; b += TILE_THREADS) {
         const double2 own = partials[b];
-        sum[0] += own.y + (own.x - row_mean) * (own.x - row_mean) * (double)min(s.span, s.cols - b % s.per_image * s.span);
+        sum[0] += own.y + (own.x - row_mean) * (own.x - row_mean) *
+                              (double)min(s.span, s.cols - b % s.per_image * s.span);
     }
     cu_block_sums(sum, total, part);
     if (threadIdx.x == 0)
@@ -335,13 +352,16 @@ template <class T> __global__ void __launch_bounds__(TILE_THREADS) bwd_apply(nor
 
 /* ---- launches ---- */
 
-template <class T> norm_run<T> norm_args(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+template <class T>
+norm_run<T> norm_args(struct prism_dev *dev, const struct prism_norm_desc *d,
+                      const struct prism_norm_args *a)
 {
     typedef typename cu_acc<T>::type A;
     norm_run<T> s = {};
 
     s.act = d->act;
-    s.wide = d->cols % tile<T>::RUN == 0 && cu_wide(a->x) && cu_wide(a->y) && cu_wide(a->gy) && cu_wide(a->gx);
+    s.wide = d->cols % tile<T>::RUN == 0 && cu_wide(a->x) && cu_wide(a->y) && cu_wide(a->gy) &&
+             cu_wide(a->gx);
     s.rows = d->rows;
     s.cols = d->cols;
     s.inv_n = 1.0 / ((double)d->n * (double)d->cols);
@@ -364,16 +384,19 @@ template <class T> norm_run<T> norm_args(struct prism_dev *dev, const struct pri
 
 /* row_kernel for rows that fit a block, else sums and apply. */
 template <class T>
-int launch(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args, const char *what,
-           void (*row_kernel)(norm_run<T>), void (*sums)(norm_run<T>), void (*apply)(norm_run<T>))
+int launch(struct prism_dev *dev, const struct prism_norm_desc *d,
+           const struct prism_norm_args *args, const char *what, void (*row_kernel)(norm_run<T>),
+           void (*sums)(norm_run<T>), void (*apply)(norm_run<T>))
 {
     const size_t size = (size_t)TILE_THREADS * tile<T>::N; /* of a tile */
-    const size_t tiles = cu_blocks(d->cols, size), share = CU_PARTIALS / 2 / d->rows / d->n, blocks_max = share ? share : 1;
+    const size_t tiles = cu_blocks(d->cols, size), share = CU_PARTIALS / 2 / d->rows / d->n,
+                 blocks_max = share ? share : 1;
     norm_run<T> s = norm_args<T>(dev, d, args);
 
     if (d->n == 1 && d->cols <= (size_t)ROW_THREADS * tile<T>::N) {
         const unsigned threads = 32 * cu_blocks(d->cols, 32 * tile<T>::RUN);
-        return cu_launch(dev, what, row_kernel, (unsigned)d->rows, threads < ROW_THREADS ? threads : (unsigned)ROW_THREADS, s);
+        return cu_launch(dev, what, row_kernel, (unsigned)d->rows,
+                         threads < ROW_THREADS ? threads : (unsigned)ROW_THREADS, s);
     }
     s.span = (tiles + blocks_max - 1) / blocks_max * size;
     s.per_image = cu_blocks(d->cols, s.span);
@@ -382,18 +405,22 @@ int launch(struct prism_dev *dev, const struct prism_norm_desc *d, const struct 
     return cu_launch(dev, what, apply, grid, TILE_THREADS, s);
 }
 
-template <class T> int fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+template <class T>
+int fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
 {
     return launch<T>(dev, d, args, "normalisation", fwd_row<T>, fwd_sums<T>, fwd_apply<T>);
 }
 
-template <class T> int bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+template <class T>
+int bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
 {
-    return launch<T>(dev, d, args, "normalisation, backward", bwd_row<T>, bwd_sums<T>, bwd_apply<T>);
+    return launch<T>(dev, d, args, "normalisation, backward", bwd_row<T>, bwd_sums<T>,
+                     bwd_apply<T>);
 }
 } // namespace
 
-int cu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+int cu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                    const struct prism_norm_args *args)
 {
     switch (d->dtype) {
     case PRISM_F64:
@@ -407,7 +434,8 @@ int cu_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, cons
     }
 }
 
-int cu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+int cu_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                    const struct prism_norm_args *args)
 {
     switch (d->dtype) {
     case PRISM_F64:

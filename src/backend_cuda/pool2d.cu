@@ -1,5 +1,7 @@
-/* Pooling, one result a thread: forward a window's, backward a pixel's, which collects from the windows that hold it in their
- * order. Floor: x is read about once (windows of neighbours share lines in the cache), y and index are written once. */
+/* Pooling, one result a thread: forward a window's, backward a pixel's, which
+ * collects from the windows that hold it in their order. Floor: x is read about
+ * once (windows of neighbours share lines in the cache), y and index are
+ * written once. */
 #include "backend_cuda/cu.h"
 
 namespace
@@ -25,15 +27,16 @@ __device__ static inline int end_window(const struct prism_pool_desc &d, int i, 
 
 const int GRID_PLANES = 65535;
 
-/* One block of threads for 8 x 32 of h x w results, in as many planes as a grid holds. */
+/* One block of threads for 8 x 32 of h x w results, in as many planes as a grid
+ * holds. */
 static dim3 grid_of(int h, int w, int planes)
 {
     return dim3(cu_blocks(w, 32), cu_blocks(h, 8), planes < GRID_PLANES ? planes : GRID_PLANES);
 }
 
 template <class T>
-__global__ void pool_fwd_kernel(struct prism_pool_desc d, int oh, int ow, T *__restrict__ y, int *__restrict__ index,
-                                const T *__restrict__ x)
+__global__ void pool_fwd_kernel(struct prism_pool_desc d, int oh, int ow, T *__restrict__ y,
+                                int *__restrict__ index, const T *__restrict__ x)
 {
     const int ox = blockIdx.x * 32 + threadIdx.x, oy = blockIdx.y * 8 + threadIdx.y;
     const int i0 = highest(oy * d.stride - d.pad, 0), i1 = lowest(oy * d.stride - d.pad + d.k, d.h);
@@ -59,8 +62,10 @@ __global__ void pool_fwd_kernel(struct prism_pool_desc d, int oh, int ow, T *__r
     }
 }
 
-/* What window (oy,ox) of a plane, whose gradient is g, hands to each of its pixels. */
-template <class T> __device__ static inline T mean_share(const struct prism_pool_desc &d, int oy, int ox, T g)
+/* What window (oy,ox) of a plane, whose gradient is g, hands to each of its
+ * pixels. */
+template <class T>
+__device__ static inline T mean_share(const struct prism_pool_desc &d, int oy, int ox, T g)
 {
     const int rows = lowest(oy * d.stride - d.pad + d.k, d.h) - highest(oy * d.stride - d.pad, 0);
     const int cols = lowest(ox * d.stride - d.pad + d.k, d.w) - highest(ox * d.stride - d.pad, 0);
@@ -69,8 +74,8 @@ template <class T> __device__ static inline T mean_share(const struct prism_pool
 }
 
 template <class T>
-__global__ void pool_bwd_kernel(struct prism_pool_desc d, int oh, int ow, T *__restrict__ gx, const T *__restrict__ gy,
-                                const int *__restrict__ index)
+__global__ void pool_bwd_kernel(struct prism_pool_desc d, int oh, int ow, T *__restrict__ gx,
+                                const T *__restrict__ gy, const int *__restrict__ index)
 {
     const int j = blockIdx.x * 32 + threadIdx.x, i = blockIdx.y * 8 + threadIdx.y;
 
@@ -88,29 +93,38 @@ __global__ void pool_bwd_kernel(struct prism_pool_desc d, int oh, int ow, T *__r
     }
 }
 
-template <class T> int pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x)
+template <class T>
+int pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index,
+             prism_mem x)
 {
     const int oh = prism_pool_out(d, d->h), ow = prism_pool_out(d, d->w);
 
-    return cu_launch(dev, "pooling", pool_fwd_kernel<T>, grid_of(oh, ow, d->planes), dim3(32, 8), *d, oh, ow, (T *)y, (int *)index,
-                     (const T *)x);
+    return cu_launch(dev, "pooling", pool_fwd_kernel<T>, grid_of(oh, ow, d->planes), dim3(32, 8),
+                     *d, oh, ow, (T *)y, (int *)index, (const T *)x);
 }
 
-template <class T> int pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index)
+template <class T>
+int pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy,
+             prism_mem index)
 {
     const int oh = prism_pool_out(d, d->h), ow = prism_pool_out(d, d->w);
 
-    return cu_launch(dev, "the gradient of pooling", pool_bwd_kernel<T>, grid_of(d->h, d->w, d->planes), dim3(32, 8), *d, oh, ow,
-                     (T *)gx, (const T *)gy, (const int *)index);
+    return cu_launch(dev, "the gradient of pooling", pool_bwd_kernel<T>,
+                     grid_of(d->h, d->w, d->planes), dim3(32, 8), *d, oh, ow, (T *)gx,
+                     (const T *)gy, (const int *)index);
 }
 } // namespace
 
-int cu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x)
+int cu_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y,
+                prism_mem index, prism_mem x)
 {
-    return d->dtype == PRISM_F64 ? pool_fwd<double>(dev, d, y, index, x) : pool_fwd<float>(dev, d, y, index, x);
+    return d->dtype == PRISM_F64 ? pool_fwd<double>(dev, d, y, index, x)
+                                 : pool_fwd<float>(dev, d, y, index, x);
 }
 
-int cu_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index)
+int cu_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy,
+                prism_mem index)
 {
-    return d->dtype == PRISM_F64 ? pool_bwd<double>(dev, d, gx, gy, index) : pool_bwd<float>(dev, d, gx, gy, index);
+    return d->dtype == PRISM_F64 ? pool_bwd<double>(dev, d, gx, gy, index)
+                                 : pool_bwd<float>(dev, d, gx, gy, index);
 }

@@ -1,8 +1,10 @@
 /* CUDA backend: row reductions.
  *
- * Bound by memory: 4 or 8 bytes per element. Short rows take a warp each; a long row takes as many blocks as it has CHUNKs, whose
- * partial results the row's last block joins: one launch in every case, and a shape that only rows and cols decide, so that the
- * same bits come out on every device. A thread joins BATCH elements in T, batches and threads in double. */
+ * Bound by memory: 4 or 8 bytes per element. Short rows take a warp each; a
+ * long row takes as many blocks as it has CHUNKs, whose partial results the
+ * row's last block joins: one launch in every case, and a shape that only rows
+ * and cols decide, so that the same bits come out on every device. A thread
+ * joins BATCH elements in T, batches and threads in double. */
 #include "backend_cuda/block.h"
 
 namespace
@@ -13,7 +15,8 @@ enum { THREADS = 256, WARP = 32, BATCH = 8, CHUNK = 4 * THREADS * BATCH, SHORT =
 /* What an operation takes of an element, and how results are joined. */
 template <enum prism_reduce OP> struct kind {
     static constexpr bool EXTREMUM = OP == PRISM_REDUCE_MAX || OP == PRISM_REDUCE_MIN;
-    static constexpr bool PAIRS = OP == PRISM_REDUCE_DOT || OP == PRISM_REDUCE_ABSDIFF || OP == PRISM_REDUCE_SQDIFF;
+    static constexpr bool PAIRS =
+        OP == PRISM_REDUCE_DOT || OP == PRISM_REDUCE_ABSDIFF || OP == PRISM_REDUCE_SQDIFF;
     static constexpr bool MEAN = OP == PRISM_REDUCE_MEAN || OP == PRISM_REDUCE_VAR;
 
     template <class T> __device__ __forceinline__ static T none()
@@ -37,9 +40,11 @@ template <enum prism_reduce OP> struct kind {
     }
 };
 
-/* Elements begin, begin + step, ... below end of a row. b: a row of as many, or one value. */
+/* Elements begin, begin + step, ... below end of a row. b: a row of as many, or
+ * one value. */
 template <enum prism_reduce OP, class T>
-__device__ __forceinline__ double thread_part(const T *a, const T *b, size_t begin, size_t end, unsigned step)
+__device__ __forceinline__ double thread_part(const T *a, const T *b, size_t begin, size_t end,
+                                              unsigned step)
 {
     typedef kind<OP> K;
     T value = OP == PRISM_REDUCE_VAR ? *b : T(0);
@@ -84,7 +89,8 @@ template <enum prism_reduce OP> __device__ __forceinline__ double block_join(dou
     return v;
 }
 
-template <enum prism_reduce OP, class T> __device__ __forceinline__ const T *row_of(const T *b, size_t r, size_t cols)
+template <enum prism_reduce OP, class T>
+__device__ __forceinline__ const T *row_of(const T *b, size_t r, size_t cols)
 {
     return kind<OP>::PAIRS ? b + r * cols : OP == PRISM_REDUCE_VAR ? b + r : b;
 }
@@ -95,13 +101,15 @@ template <enum prism_reduce OP, class T> __device__ __forceinline__ T finish(dou
 }
 
 template <enum prism_reduce OP, class T>
-__global__ void __launch_bounds__(THREADS) short_rows(T *y, const T *a, const T *b, size_t rows, size_t cols)
+__global__ void __launch_bounds__(THREADS)
+    short_rows(T *y, const T *a, const T *b, size_t rows, size_t cols)
 {
     size_t r = (size_t)blockIdx.x * (THREADS / WARP) + threadIdx.x / WARP;
 
     if (r >= rows) /* a whole warp */
         return;
-    double v = warp_join<OP>(thread_part<OP>(a + r * cols, row_of<OP>(b, r, cols), threadIdx.x % WARP, cols, WARP));
+    double v = warp_join<OP>(
+        thread_part<OP>(a + r * cols, row_of<OP>(b, r, cols), threadIdx.x % WARP, cols, WARP));
     if (threadIdx.x % WARP == 0)
         y[r] = finish<OP, T>(v, cols);
 }
@@ -109,12 +117,14 @@ __global__ void __launch_bounds__(THREADS) short_rows(T *y, const T *a, const T 
 /* `parts` blocks to a row, each with `chunk` of its elements */
 template <enum prism_reduce OP, class T>
 __global__ void __launch_bounds__(THREADS)
-    long_rows(T *y, const T *a, const T *b, size_t cols, unsigned parts, size_t chunk, double *partials, unsigned *tickets)
+    long_rows(T *y, const T *a, const T *b, size_t cols, unsigned parts, size_t chunk,
+              double *partials, unsigned *tickets)
 {
     __shared__ bool last;
     unsigned r = blockIdx.x / parts, p = blockIdx.x % parts;
     size_t begin = p * chunk, end = begin + chunk < cols ? begin + chunk : cols;
-    double v = block_join<OP>(thread_part<OP>(a + r * cols, row_of<OP>(b, r, cols), begin + threadIdx.x, end, THREADS));
+    double v = block_join<OP>(
+        thread_part<OP>(a + r * cols, row_of<OP>(b, r, cols), begin + threadIdx.x, end, THREADS));
 
     if (parts > 1) {
         if (threadIdx.x == 0)
@@ -137,17 +147,20 @@ int run(struct prism_dev *dev, size_t rows, size_t cols, prism_mem y, prism_mem 
     const T *ta = reinterpret_cast<const T *>(a), *tb = reinterpret_cast<const T *>(b);
 
     if (cols <= SHORT || rows > CU_TICKETS)
-        return cu_launch(dev, "a reduction", short_rows<OP, T>, dim3(cu_blocks(rows, THREADS / WARP)), dim3(THREADS), ty, ta, tb,
-                         rows, cols);
+        return cu_launch(dev, "a reduction", short_rows<OP, T>,
+                         dim3(cu_blocks(rows, THREADS / WARP)), dim3(THREADS), ty, ta, tb, rows,
+                         cols);
     size_t parts = (cols + CHUNK - 1) / CHUNK, most = CU_PARTIALS / rows;
     parts = parts < most ? parts : most;
     size_t chunk = (cols + parts - 1) / parts;
-    return cu_launch(dev, "a reduction", long_rows<OP, T>, dim3((unsigned)(rows * parts)), dim3(THREADS), ty, ta, tb, cols,
-                     (unsigned)parts, chunk, cu(dev)->partials, cu(dev)->tickets);
+    return cu_launch(dev, "a reduction", long_rows<OP, T>, dim3((unsigned)(rows * parts)),
+                     dim3(THREADS), ty, ta, tb, cols, (unsigned)parts, chunk, cu(dev)->partials,
+                     cu(dev)->tickets);
 }
 
 template <class T>
-int run_op(struct prism_dev *dev, enum prism_reduce op, size_t rows, size_t cols, prism_mem y, prism_mem a, prism_mem b)
+int run_op(struct prism_dev *dev, enum prism_reduce op, size_t rows, size_t cols, prism_mem y,
+           prism_mem a, prism_mem b)
 {
     switch (op) {
     case PRISM_REDUCE_SUM:
@@ -171,10 +184,11 @@ int run_op(struct prism_dev *dev, enum prism_reduce op, size_t rows, size_t cols
 
 } // namespace
 
-int cu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
-              prism_mem a, prism_mem b)
+int cu_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows,
+              size_t cols, prism_mem y, prism_mem a, prism_mem b)
 {
     if (!rows)
         return 0;
-    return dtype == PRISM_F64 ? run_op<double>(dev, op, rows, cols, y, a, b) : run_op<float>(dev, op, rows, cols, y, a, b);
+    return dtype == PRISM_F64 ? run_op<double>(dev, op, rows, cols, y, a, b)
+                              : run_op<float>(dev, op, rows, cols, y, a, b);
 }

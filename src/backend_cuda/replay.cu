@@ -1,5 +1,6 @@
-/* CUDA backend: a recorded step is a graph of what was enqueued between begin and end. One launch replays it, instead of some
- * microseconds for each of its hundreds of kernels. */
+/* CUDA backend: a recorded step is a graph of what was enqueued between begin
+ * and end. One launch replays it, instead of some microseconds for each of its
+ * hundreds of kernels. */
 #include "backend_cuda/cu.h"
 
 #include <stdlib.h>
@@ -12,7 +13,8 @@ struct prism_replay {
 int cu_capture_begin(struct prism_dev *dev)
 {
     cu_use(dev);
-    CU_TRY(CU_CHECK(dev, cudaStreamBeginCapture(cu(dev)->stream, cudaStreamCaptureModeThreadLocal), "recording a step"));
+    CU_TRY(CU_CHECK(dev, cudaStreamBeginCapture(cu(dev)->stream, cudaStreamCaptureModeThreadLocal),
+                    "recording a step"));
     cu(dev)->capturing = true;
     return 0;
 }

@@ -1,5 +1,7 @@
-/* Softmax over classes, one pixel a thread: neighbouring threads read neighbouring pixels of a class. Floor: x is read twice (the
- * second time mostly from the cache) and y is written twice, for a few classes of large pictures. */
+/* Softmax over classes, one pixel a thread: neighbouring threads read
+ * neighbouring pixels of a class. Floor: x is read twice (the second time
+ * mostly from the cache) and y is written twice, for a few classes of large
+ * pictures. */
 #include "backend_cuda/vmath.h"
 
 namespace
@@ -7,8 +9,10 @@ namespace
 enum { THREADS = 256 };
 const int GRID_PICTURES = 65535;
 
-/* The largest of the classes of a pixel, x its class 0; NaN is larger than any number. */
-template <class T> __device__ static inline int largest(const struct prism_softmax_desc &d, const T *x)
+/* The largest of the classes of a pixel, x its class 0; NaN is larger than any
+ * number. */
+template <class T>
+__device__ static inline int largest(const struct prism_softmax_desc &d, const T *x)
 {
     int best = 0;
     T top = x[0];
@@ -43,7 +47,8 @@ template <class T> __global__ void fwd_kernel(struct prism_softmax_desc d, T *y,
 }
 
 /* gx may be gy. */
-template <class T> __global__ void bwd_kernel(struct prism_softmax_desc d, T *gx, const T *gy, const T *__restrict__ y)
+template <class T>
+__global__ void bwd_kernel(struct prism_softmax_desc d, T *gx, const T *gy, const T *__restrict__ y)
 {
     const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
 
@@ -57,7 +62,9 @@ template <class T> __global__ void bwd_kernel(struct prism_softmax_desc d, T *gx
     }
 }
 
-template <class T> __global__ void argmax_kernel(struct prism_softmax_desc d, int *__restrict__ y, const T *__restrict__ x)
+template <class T>
+__global__ void argmax_kernel(struct prism_softmax_desc d, int *__restrict__ y,
+                              const T *__restrict__ x)
 {
     const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
 
@@ -70,29 +77,37 @@ dim3 grid_of(const struct prism_softmax_desc *d)
     return dim3(cu_blocks(d->pixels, THREADS), d->n < GRID_PICTURES ? d->n : GRID_PICTURES);
 }
 
-template <class T> int fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+template <class T>
+int fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
 {
-    return cu_launch(dev, "softmax", fwd_kernel<T>, grid_of(d), dim3(THREADS), *d, (T *)y, (const T *)x);
+    return cu_launch(dev, "softmax", fwd_kernel<T>, grid_of(d), dim3(THREADS), *d, (T *)y,
+                     (const T *)x);
 }
 
-template <class T> int bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y)
+template <class T>
+int bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy,
+        prism_mem y)
 {
-    return cu_launch(dev, "the gradient of softmax", bwd_kernel<T>, grid_of(d), dim3(THREADS), *d, (T *)gx, (const T *)gy,
-                     (const T *)y);
+    return cu_launch(dev, "the gradient of softmax", bwd_kernel<T>, grid_of(d), dim3(THREADS), *d,
+                     (T *)gx, (const T *)gy, (const T *)y);
 }
 
-template <class T> int argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+template <class T>
+int argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
 {
-    return cu_launch(dev, "the largest class", argmax_kernel<T>, grid_of(d), dim3(THREADS), *d, (int *)y, (const T *)x);
+    return cu_launch(dev, "the largest class", argmax_kernel<T>, grid_of(d), dim3(THREADS), *d,
+                     (int *)y, (const T *)x);
 }
 } // namespace
 
-int cu_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+int cu_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y,
+                   prism_mem x)
 {
     return d->dtype == PRISM_F64 ? fwd<double>(dev, d, y, x) : fwd<float>(dev, d, y, x);
 }
 
-int cu_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y)
+int cu_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx,
+                   prism_mem gy, prism_mem y)
 {
     return d->dtype == PRISM_F64 ? bwd<double>(dev, d, gx, gy, y) : bwd<float>(dev, d, gx, gy, y);
 }

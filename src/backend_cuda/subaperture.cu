@@ -1,12 +1,16 @@
 /* Sub-apertures of one spectrum.
  *
- * Forward: one launch over field pixels, each of which knows its one pupil sample or none. Floor: the field written, and pupil and
- * spectrum read inside the boxes.
+ * Forward: one launch over field pixels, each of which knows its one pupil
+ * sample or none. Floor: the field written, and pupil and spectrum read inside
+ * the boxes.
  *
- * Adjoint: one launch over spectrum pixels, which add up the boxes that cover them in order of b: no atomics, the same bits each
- * time. Floor: the spectrum written (and read where beta is 1), field and pupil read inside the boxes. What could cost more is
- * asking every box at every pixel, where boxes are many and small: so a block first marks the boxes that touch its tile, and its
- * threads take several pixels each, whose loads are in flight together. Where a box is the whole grid every tile is touched. */
+ * Adjoint: one launch over spectrum pixels, which add up the boxes that cover
+ * them in order of b: no atomics, the same bits each time. Floor: the spectrum
+ * written (and read where beta is 1), field and pupil read inside the boxes.
+ * What could cost more is asking every box at every pixel, where boxes are many
+ * and small: so a block first marks the boxes that touch its tile, and its
+ * threads take several pixels each, whose loads are in flight together. Where a
+ * box is the whole grid every tile is touched. */
 #include "backend_cuda/cu.h"
 
 namespace
@@ -37,7 +41,8 @@ template <class C> struct aperture {
 template <class C> __global__ void fwd_kernel(struct aperture<C> s)
 {
     const struct prism_subaperture_desc &d = s.d;
-    const int x = blockIdx.x * TILE_W + threadIdx.x, y = blockIdx.y * STEP + threadIdx.y, b = blockIdx.z;
+    const int x = blockIdx.x * TILE_W + threadIdx.x, y = blockIdx.y * STEP + threadIdx.y,
+              b = blockIdx.z;
 
     if (x >= d.ow || y >= d.oh)
         return;
@@ -46,7 +51,8 @@ template <class C> __global__ void fwd_kernel(struct aperture<C> s)
     if (i < d.ph && j < d.pw) {
         const int a = s.index[b], oy = s.origin[2 * a], ox = s.origin[2 * a + 1];
         const C p = s.pupil[((size_t)a * d.ph + i) * d.pw + j];
-        const C z = s.spectrum[(size_t)fold(wrap(oy, d.h) + i, d.h) * d.w + fold(wrap(ox, d.w) + j, d.w)];
+        const C z =
+            s.spectrum[(size_t)fold(wrap(oy, d.h) + i, d.h) * d.w + fold(wrap(ox, d.w) + j, d.w)];
         v.re = p.re * z.re - p.im * z.im;
         v.im = p.re * z.im + p.im * z.re;
     }
@@ -63,7 +69,8 @@ template <class C> __global__ void __launch_bounds__(BOXES) adj_kernel(struct ap
 {
     __shared__ int box_a[BOXES], box_y[BOXES], box_x[BOXES]; /* a < 0: does not touch the tile */
     const struct prism_subaperture_desc &d = s.d;
-    const int left = blockIdx.x * TILE_W, top = blockIdx.y * TILE_H, t = threadIdx.y * TILE_W + threadIdx.x;
+    const int left = blockIdx.x * TILE_W, top = blockIdx.y * TILE_H,
+              t = threadIdx.y * TILE_W + threadIdx.x;
     const int x = left + threadIdx.x, y = top + threadIdx.y;
     C sum[ROWS] = {};
 
@@ -77,7 +84,8 @@ template <class C> __global__ void __launch_bounds__(BOXES) adj_kernel(struct ap
         if (t < n) {
             const int a = s.index[first + t], oy = wrap(s.origin[2 * a], d.h);
             const int ox = wrap(s.origin[2 * a + 1], d.w);
-            box_a[t] = meet(oy, d.ph, top, TILE_H, d.h) && meet(ox, d.pw, left, TILE_W, d.w) ? a : -1;
+            box_a[t] =
+                meet(oy, d.ph, top, TILE_H, d.h) && meet(ox, d.pw, left, TILE_W, d.w) ? a : -1;
             box_y[t] = oy;
             box_x[t] = ox;
         }
@@ -107,34 +115,49 @@ template <class C> __global__ void __launch_bounds__(BOXES) adj_kernel(struct ap
             s.spectrum[(size_t)(y + k * STEP) * d.w + x] = sum[k];
 }
 
-template <class C> struct aperture<C> on_device(const struct prism_subaperture_desc *d, const struct prism_subaperture_args *a) {
-    return {
-        *d,          (C *)a->field, (C *)a->spectrum, (const C *)a->pupil, (const int32_t *)a->origin, (const int32_t *)a->index,
-        a->beta != 0};
+template <class C>
+struct aperture<C> on_device(const struct prism_subaperture_desc *d,
+                             const struct prism_subaperture_args *a) {
+    return {*d,
+            (C *)a->field,
+            (C *)a->spectrum,
+            (const C *)a->pupil,
+            (const int32_t *)a->origin,
+            (const int32_t *)a->index,
+            a->beta != 0};
 }
 
 template <class C>
-int fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d, const struct prism_subaperture_args *args)
+int fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+        const struct prism_subaperture_args *args)
 {
     const dim3 grid(cu_blocks(d->ow, TILE_W), cu_blocks(d->oh, STEP), d->batch);
 
-    return cu_launch(dev, "sub-apertures", fwd_kernel<C>, grid, dim3(TILE_W, STEP), on_device<C>(d, args));
+    return cu_launch(dev, "sub-apertures", fwd_kernel<C>, grid, dim3(TILE_W, STEP),
+                     on_device<C>(d, args));
 }
 
-template <class C> int adj(struct prism_dev *dev, const struct prism_subaperture_desc *d, const struct prism_subaperture_args *args)
+template <class C>
+int adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+        const struct prism_subaperture_args *args)
 {
     const dim3 grid(cu_blocks(d->w, TILE_W), cu_blocks(d->h, TILE_H));
 
-    return cu_launch(dev, "sub-apertures, adjoint", adj_kernel<C>, grid, dim3(TILE_W, STEP), on_device<C>(d, args));
+    return cu_launch(dev, "sub-apertures, adjoint", adj_kernel<C>, grid, dim3(TILE_W, STEP),
+                     on_device<C>(d, args));
 }
 } // namespace
 
-int cu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d, const struct prism_subaperture_args *args)
+int cu_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                       const struct prism_subaperture_args *args)
 {
-    return d->dtype == PRISM_CF64 ? fwd<struct cu_cf64>(dev, d, args) : fwd<struct cu_cf32>(dev, d, args);
+    return d->dtype == PRISM_CF64 ? fwd<struct cu_cf64>(dev, d, args)
+                                  : fwd<struct cu_cf32>(dev, d, args);
 }
 
-int cu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d, const struct prism_subaperture_args *args)
+int cu_subaperture_adj(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                       const struct prism_subaperture_args *args)
 {
-    return d->dtype == PRISM_CF64 ? adj<struct cu_cf64>(dev, d, args) : adj<struct cu_cf32>(dev, d, args);
+    return d->dtype == PRISM_CF64 ? adj<struct cu_cf64>(dev, d, args)
+                                  : adj<struct cu_cf32>(dev, d, args);
 }

@@ -1,5 +1,6 @@
-/* Scalar functions that several kernels share, with the reference's rules for NaN: float and double. (Not math.h: with this folder
- * on the include path it would hide the C library's.) */
+/* Scalar functions that several kernels share, with the reference's rules for
+ * NaN: float and double. (Not math.h: with this folder on the include path it
+ * would hide the C library's.) */
 #ifndef PRISMI_CU_VMATH_H
 #define PRISMI_CU_VMATH_H
 
@@ -7,7 +8,8 @@
 
 #include <cmath>
 
-/* Modulus without overflow. The one every kernel uses: a field against its own modulus has misfit 0. */
+/* Modulus without overflow. The one every kernel uses: a field against its own
+ * modulus has misfit 0. */
 __device__ __forceinline__ float cu_abs(float re, float im)
 {
     return hypotf(re, im);
@@ -97,8 +99,10 @@ template <class T> __device__ __forceinline__ T cu_act_slope(enum prism_act act,
     }
 }
 
-/* Call f with the activation as a type whose ::value is it, so that a loop in f has no branch:
- *   cu_with_act(act, [&](auto is) { for (...) v[k] = cu_act(is.value, v[k]); }); */
+/* Call f with the activation as a type whose ::value is it, so that a loop in f
+ * has no branch:
+ *   cu_with_act(act, [&](auto is) { for (...) v[k] = cu_act(is.value, v[k]);
+ *       }); */
 template <enum prism_act ACT> struct cu_act_is {
     static constexpr enum prism_act value = ACT;
 };

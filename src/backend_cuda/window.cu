@@ -1,10 +1,13 @@
-/* Pad and crop: a copy of rectangles with zeros around. Floor: what exists is read once and y is written once. One element a
- * thread in tiles of 32 x 8, so that lines of any length and offset stay coalesced and no thread divides. */
+/* Pad and crop: a copy of rectangles with zeros around. Floor: what exists is
+ * read once and y is written once. One element a thread in tiles of 32 x 8, so
+ * that lines of any length and offset stay coalesced and no thread divides. */
 #include "backend_cuda/cu.h"
 
 namespace
 {
-template <class T> __global__ void window_kernel(struct prism_window_desc d, T *__restrict__ y, const T *__restrict__ x)
+template <class T>
+__global__ void window_kernel(struct prism_window_desc d, T *__restrict__ y,
+                              const T *__restrict__ x)
 {
     const int j = blockIdx.x * 32 + threadIdx.x, i = blockIdx.y * 8 + threadIdx.y, p = blockIdx.z;
     const int from_j = j - d.dx, from_i = i - d.dy;
@@ -17,11 +20,13 @@ template <class T> __global__ void window_kernel(struct prism_window_desc d, T *
     y[((size_t)p * d.hy + i) * d.wy + j] = v;
 }
 
-template <class T> int window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
+template <class T>
+int window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
 {
     const dim3 grid(cu_blocks(d->wy, 32), cu_blocks(d->hy, 8), d->planes);
 
-    return cu_launch(dev, "pad or crop", window_kernel<T>, grid, dim3(32, 8), *d, (T *)y, (const T *)x);
+    return cu_launch(dev, "pad or crop", window_kernel<T>, grid, dim3(32, 8), *d, (T *)y,
+                     (const T *)x);
 }
 } // namespace
 

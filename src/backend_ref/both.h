@@ -1,5 +1,6 @@
-/* Compile the file named by TMPL for both precisions: REAL is the element, CPLX its interleaved pair, T(name) a name of that
- * precision. No include guard: included once per kernel file, after ref.h. */
+/* Compile the file named by TMPL for both precisions: REAL is the element, CPLX
+ * its interleaved pair, T(name) a name of that precision. No include guard:
+ * included once per kernel file, after ref.h. */
 typedef struct {
     float re, im;
 } cplx_f32;

@@ -1,4 +1,5 @@
-/* Reference backend: cross-correlation and its two gradients, by their definition. */
+/* Reference backend: cross-correlation and its two gradients, by their
+ * definition. */
 #include "ref.h"
 
 #include <stdlib.h>
@@ -11,7 +12,8 @@ struct prism_conv {
     size_t nx, ny, nw;
 };
 
-/* Along one line and for one kernel column: n samples, the first ones being `out` and `in`. */
+/* Along one line and for one kernel column: n samples, the first ones being
+ * `out` and `in`. */
 struct range {
     int out, in, n;
 };
@@ -37,7 +39,8 @@ static bool is_half(const struct prism_conv_desc *d)
     return d->dtype == PRISM_F16 || d->dtype == PRISM_BF16;
 }
 
-int prismi_ref_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
+int prismi_ref_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d,
+                           struct prism_conv **out)
 {
     struct prism_conv *plan = malloc(sizeof *plan);
 
@@ -49,12 +52,14 @@ int prismi_ref_conv_create(struct prism_dev *dev, const struct prism_conv_desc *
         plan->desc.dtype = PRISM_F32;
         plan->half = d->dtype;
         plan->nx = (size_t)d->n * (size_t)d->cin * (size_t)d->h * (size_t)d->w;
-        plan->ny = (size_t)d->n * (size_t)d->cout * (size_t)prism_conv_out(d, d->h) * (size_t)prism_conv_out(d, d->w);
+        plan->ny = (size_t)d->n * (size_t)d->cout * (size_t)prism_conv_out(d, d->h) *
+                   (size_t)prism_conv_out(d, d->w);
         plan->nw = (size_t)d->cout * (size_t)d->cin * (size_t)d->k * (size_t)d->k;
         plan->x = malloc((plan->nx + plan->ny + plan->nw) * sizeof *plan->x);
         if (!plan->x) {
             free(plan);
-            return REF_FAIL(dev, PRISM_ENOMEM, "no memory for the operands of a convolution as floats");
+            return REF_FAIL(dev, PRISM_ENOMEM,
+                            "no memory for the operands of a convolution as floats");
         }
         plan->y = plan->x + plan->nx;
         plan->w = plan->y + plan->ny;

@@ -1,8 +1,11 @@
-/* All three directions visit the same products: output sample (oy, ox) of channel co meets input sample
- * (oy stride + ky - pad, ox stride + kx - pad) of channel ci under weight (co, ci, ky, kx). The innermost loop runs along x, over
- * the ox whose input sample exists. Images are told apart by their planes: channel co of image i is plane i cout + co. */
+/* All three directions visit the same products: output sample (oy, ox) of
+ * channel co meets input sample (oy stride + ky - pad, ox stride + kx - pad) of
+ * channel ci under weight (co, ci, ky, kx). The innermost loop runs along x,
+ * over the ox whose input sample exists. Images are told apart by their planes:
+ * channel co of image i is plane i cout + co. */
 
-static void T(conv_fwd)(const struct prism_conv_desc *d, REAL *restrict y, const REAL *restrict x, const REAL *restrict w)
+static void T(conv_fwd)(const struct prism_conv_desc *d, REAL *restrict y, const REAL *restrict x,
+                        const REAL *restrict w)
 {
     int oh = prism_conv_out(d, d->h), ow = prism_conv_out(d, d->w), s = d->stride;
 
@@ -27,7 +30,8 @@ static void T(conv_fwd)(const struct prism_conv_desc *d, REAL *restrict y, const
         }
 }
 
-static void T(conv_bwd_x)(const struct prism_conv_desc *d, REAL *restrict gx, const REAL *restrict gy, const REAL *restrict w)
+static void T(conv_bwd_x)(const struct prism_conv_desc *d, REAL *restrict gx,
+                          const REAL *restrict gy, const REAL *restrict w)
 {
     int oh = prism_conv_out(d, d->h), ow = prism_conv_out(d, d->w), s = d->stride;
 
@@ -51,7 +55,8 @@ static void T(conv_bwd_x)(const struct prism_conv_desc *d, REAL *restrict gx, co
                 }
 }
 
-static void T(conv_bwd_w)(const struct prism_conv_desc *d, REAL *restrict gw, const REAL *restrict gy, const REAL *restrict x)
+static void T(conv_bwd_w)(const struct prism_conv_desc *d, REAL *restrict gw,
+                          const REAL *restrict gy, const REAL *restrict x)
 {
     int oh = prism_conv_out(d, d->h), ow = prism_conv_out(d, d->w), s = d->stride;
 

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-int prismi_ref_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
+int prismi_ref_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y,
+                      prism_mem x)
 {
     size_t size = prism_dtype_size(d->dtype);
 

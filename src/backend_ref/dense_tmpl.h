@@ -1,4 +1,5 @@
-/* Layer l reads a[l] and leaves z[l + 1] and a[l + 1] = act(z[l + 1]), all [batch,width]; g[l] is dL/dz[l]. */
+/* Layer l reads a[l] and leaves z[l + 1] and a[l + 1] = act(z[l + 1]), all
+ * [batch,width]; g[l] is dL/dz[l]. */
 struct T(dense) {
     REAL *z[PRISM_DENSE_LAYERS + 1], *a[PRISM_DENSE_LAYERS + 1], *g[2];
 };
@@ -21,7 +22,8 @@ static struct T(dense) T(dense_lay_out)(const struct prism_dense_fit_desc *d, RE
     return n;
 }
 
-static void T(dense_forward)(const struct prism_dense_fit_desc *d, const struct T(dense) * n, const REAL *p)
+static void T(dense_forward)(const struct prism_dense_fit_desc *d, const struct T(dense) * n,
+                             const REAL *p)
 {
     for (int l = 0; l < d->layers; l++) {
         size_t in = (size_t)d->width[l], out = (size_t)d->width[l + 1];
@@ -36,10 +38,12 @@ static void T(dense_forward)(const struct prism_dense_fit_desc *d, const struct 
     }
 }
 
-static void T(dense_adam)(const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a, size_t at, double gradient,
+static void T(dense_adam)(const struct prism_dense_fit_desc *d,
+                          const struct prism_dense_fit_args *a, size_t at, double gradient,
                           const REAL *step)
 {
-    REAL *p = (REAL *)(void *)a->p + at, *m = (REAL *)(void *)a->m + at, *v = (REAL *)(void *)a->v + at;
+    REAL *p = (REAL *)(void *)a->p + at, *m = (REAL *)(void *)a->m + at,
+         *v = (REAL *)(void *)a->v + at;
     REAL g = step[2] * (REAL)gradient;
 
     if (isnan(step[2]))
@@ -49,9 +53,12 @@ static void T(dense_adam)(const struct prism_dense_fit_desc *d, const struct pri
     *p -= step[0] * *m / ((REAL)sqrt(*v) * step[1] + (REAL)d->eps);
 }
 
-/* From g = dL/dz[l + 1] to dL/dz[l] in next (l > 0), then the layer's update. */
-static void T(dense_backward)(const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *args, int l,
-                              const struct T(dense) * n, const REAL *g, REAL *next, const REAL *step)
+/* From g = dL/dz[l + 1] to dL/dz[l] in next (l > 0), then the layer's
+ * update. */
+static void T(dense_backward)(const struct prism_dense_fit_desc *d,
+                              const struct prism_dense_fit_args *args, int l,
+                              const struct T(dense) * n, const REAL *g, REAL *next,
+                              const REAL *step)
 {
     size_t in = (size_t)d->width[l], out = (size_t)d->width[l + 1], batch = (size_t)d->batch;
     const REAL *w = (REAL *)(void *)args->p + d->w[l];
@@ -61,7 +68,8 @@ static void T(dense_backward)(const struct prism_dense_fit_desc *d, const struct
             double sum = 0;
             for (size_t o = 0; o < out; o++)
                 sum += (double)w[o * in + i] * g[r * out + o];
-            next[r * in + i] = (REAL)sum * T(prismi_ref_act_derivative)(d->act[l - 1], n->z[l][r * in + i]);
+            next[r * in + i] =
+                (REAL)sum * T(prismi_ref_act_derivative)(d->act[l - 1], n->z[l][r * in + i]);
         }
     for (size_t o = 0; o < out; o++) {
         double bias = 0;
@@ -77,12 +85,14 @@ static void T(dense_backward)(const struct prism_dense_fit_desc *d, const struct
     }
 }
 
-static void T(dense_step)(const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *args, const struct T(dense) * n,
+static void T(dense_step)(const struct prism_dense_fit_desc *d,
+                          const struct prism_dense_fit_args *args, const struct T(dense) * n,
                           size_t s)
 {
     size_t in = (size_t)d->width[0], out = (size_t)d->width[d->layers], batch = (size_t)d->batch;
     const int32_t *index = (const int32_t *)(void *)args->index + s * batch;
-    const REAL *weight = (REAL *)(void *)args->weight + s * batch, *x = (void *)args->x, *t = (void *)args->t;
+    const REAL *weight = (REAL *)(void *)args->weight + s * batch, *x = (void *)args->x,
+               *t = (void *)args->t;
     double loss = 0;
 
     for (size_t r = 0; r < batch; r++)
@@ -94,7 +104,8 @@ static void T(dense_step)(const struct prism_dense_fit_desc *d, const struct pri
             size_t at = r * out + o;
             REAL e = n->a[d->layers][at] - t[(size_t)index[r] * out + o];
             loss += (double)weight[r] * e * e / (double)out;
-            n->g[0][at] = 2 * weight[r] / (REAL)out * e * T(prismi_ref_act_derivative)(d->act[d->layers - 1], n->z[d->layers][at]);
+            n->g[0][at] = 2 * weight[r] / (REAL)out * e *
+                          T(prismi_ref_act_derivative)(d->act[d->layers - 1], n->z[d->layers][at]);
         }
     ((REAL *)(void *)args->loss)[s] = (REAL)loss;
     for (int l = d->layers - 1, k = 0; l >= 0; l--, k = !k)

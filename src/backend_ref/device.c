@@ -1,4 +1,5 @@
-/* Reference backend: memory, order and the descriptor. Everything runs at once, so the queue is always empty. */
+/* Reference backend: memory, order and the descriptor. Everything runs at once,
+ * so the queue is always empty. */
 #include "ref.h"
 
 #include <stdio.h>
@@ -12,7 +13,9 @@ static int ref_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
     size_t rounded = (bytes + ALIGN - 1) / ALIGN * ALIGN;
 
     *out = rounded < bytes ? NULL : aligned_alloc(ALIGN, rounded ? rounded : ALIGN);
-    return *out ? 0 : REF_FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes; use a smaller grid or batch", bytes);
+    return *out ? 0
+                : REF_FAIL(dev, PRISM_ENOMEM,
+                           "no memory for %zu bytes; use a smaller grid or batch", bytes);
 }
 
 static void ref_release(struct prism_dev *dev, prism_mem mem)
@@ -56,8 +59,8 @@ static int ref_open(struct prism_dev *dev, const struct prism_open *params)
 {
     (void)params;
     dev->impl = NULL;
-    dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_F64 | 1u << PRISM_CF32 | 1u << PRISM_CF64 |
-                                              1u << PRISM_F16 | 1u << PRISM_BF16,
+    dev->caps = (struct prism_caps){.dtypes = 1u << PRISM_F32 | 1u << PRISM_F64 | 1u << PRISM_CF32 |
+                                              1u << PRISM_CF64 | 1u << PRISM_F16 | 1u << PRISM_BF16,
                                     .flags = PRISM_CAPS_HOST_VISIBLE | PRISM_CAPS_DETERMINISTIC,
                                     .align = ALIGN,
                                     .threads = 1};

@@ -1,4 +1,5 @@
-/* Reference backend: two-dimensional discrete Fourier transforms of any size. */
+/* Reference backend: two-dimensional discrete Fourier transforms of any
+ * size. */
 #include "ref.h"
 
 #include <math.h>
@@ -28,7 +29,8 @@ static int small_factor(int n)
 #define TMPL "fft_tmpl.h"
 #include "both.h"
 
-int prismi_ref_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
+int prismi_ref_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
+                          struct prism_fft **out)
 {
     struct prism_fft *plan = calloc(1, sizeof *plan);
     size_t size = prism_dtype_size(d->dtype);
@@ -43,7 +45,8 @@ int prismi_ref_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
     }
     if (!plan || !plan->table_h || !plan->table_w || !plan->scratch) {
         prismi_ref_fft_destroy(plan);
-        return REF_FAIL(dev, PRISM_ENOMEM, "no memory for the plan of a %d x %d transform", d->h, d->w);
+        return REF_FAIL(dev, PRISM_ENOMEM, "no memory for the plan of a %d x %d transform", d->h,
+                        d->w);
     }
     REF_CALL(d->dtype, fill_table, d->h, plan->table_h);
     REF_CALL(d->dtype, fill_table, d->w, plan->table_w);

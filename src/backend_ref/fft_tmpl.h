@@ -1,6 +1,8 @@
-/* One transform of n samples x[0], x[step], ..., into y, by decimation in time: split n = p m by a small factor, transform the p
- * interleaved subsequences, combine. w[k] = exp(-2 pi i k/N) of the whole length, N = n * step_w. For sign +1 the table's
- * imaginary part changes sign. t: room for the largest prime factor. */
+/* One transform of n samples x[0], x[step], ..., into y, by decimation in time:
+ * split n = p m by a small factor, transform the p interleaved subsequences,
+ * combine. w[k] = exp(-2 pi i k/N) of the whole length, N = n * step_w. For
+ * sign +1 the table's imaginary part changes sign. t: room for the largest
+ * prime factor. */
 
 static inline CPLX T(twiddle)(const CPLX *w, int k, int sign)
 {
@@ -57,7 +59,8 @@ static void T(combine4)(int n, CPLX *y, const CPLX *w, int step_w, int sign)
         CPLX c = T(mul)(y[k + 2 * m], T(twiddle)(w, 2 * k * step_w, sign));
         CPLX d = T(mul)(y[k + 3 * m], T(twiddle)(w, 3 * k * step_w, sign));
         CPLX ac = {a.re + c.re, a.im + c.im}, a_c = {a.re - c.re, a.im - c.im};
-        CPLX bd = {b.re + d.re, b.im + d.im}, i_b_d = {-s * (b.im - d.im), s * (b.re - d.re)}; /* sign i (b - d) */
+        CPLX bd = {b.re + d.re, b.im + d.im},
+             i_b_d = {-s * (b.im - d.im), s * (b.re - d.re)}; /* sign i (b - d) */
         y[k] = (CPLX){ac.re + bd.re, ac.im + bd.im};
         y[k + m] = (CPLX){a_c.re + i_b_d.re, a_c.im + i_b_d.im};
         y[k + 2 * m] = (CPLX){ac.re - bd.re, ac.im - bd.im};
@@ -65,7 +68,8 @@ static void T(combine4)(int n, CPLX *y, const CPLX *w, int step_w, int sign)
     }
 }
 
-static void T(fft)(int n, const CPLX *x, int step_x, CPLX *y, const CPLX *w, int step_w, int sign, CPLX *t)
+static void T(fft)(int n, const CPLX *x, int step_x, CPLX *y, const CPLX *w, int step_w, int sign,
+                   CPLX *t)
 {
     int p = small_factor(n), m = n / p;
 
@@ -88,7 +92,8 @@ static void T(fill_table)(int n, CPLX *w)
         w[k] = (CPLX){(REAL)cos(2 * PI * k / n), (REAL)-sin(2 * PI * k / n)};
 }
 
-/* A line times its own factor and those of its samples; sign +1: by their conjugates. */
+/* A line times its own factor and those of its samples; sign +1: by their
+ * conjugates. */
 static void T(scale)(int n, CPLX *x, CPLX own, const CPLX *each, int sign)
 {
     for (int k = 0; k < n; k++) {
@@ -101,7 +106,8 @@ static void T(run)(const struct prism_fft *plan, int sign, CPLX *dst, const CPLX
 {
     int h = plan->desc.h, w = plan->desc.w;
     const CPLX *factors = (const CPLX *)plan->desc.factors;
-    const CPLX *before = factors && sign > 0 ? factors + h + w : factors, *after = factors && sign < 0 ? factors + h + w : factors;
+    const CPLX *before = factors && sign > 0 ? factors + h + w : factors,
+               *after = factors && sign < 0 ? factors + h + w : factors;
     CPLX *in = plan->scratch, *out = in + plan->longest, *t = out + plan->longest;
 
     for (int b = 0; b < plan->desc.batch; b++, src += (size_t)h * w, dst += (size_t)h * w) {

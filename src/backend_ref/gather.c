@@ -1,4 +1,5 @@
-/* Reference backend: weighted gather and its adjoint, weighted scatter-add, by their definitions. */
+/* Reference backend: weighted gather and its adjoint, weighted scatter-add, by
+ * their definitions. */
 #include "ref.h"
 
 #include <stdlib.h>
@@ -13,8 +14,8 @@ struct prism_gather {
 #define TMPL "gather_tmpl.h"
 #include "both.h"
 
-int prismi_ref_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
-                             struct prism_gather **out)
+int prismi_ref_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d,
+                             const int32_t *index, const double *weight, struct prism_gather **out)
 {
     size_t n = d->ny * (size_t)d->k;
     struct prism_gather *g = calloc(1, sizeof *g);
@@ -56,7 +57,8 @@ void prismi_ref_gather_destroy(struct prism_gather *g)
     free(g);
 }
 
-int prismi_ref_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)
+int prismi_ref_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                           prism_mem x, prism_mem weight)
 {
     (void)dev;
     REF_CALL(d->dtype, scatter_add, d, (void *)y, (void *)x, (void *)weight);

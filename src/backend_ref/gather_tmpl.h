@@ -24,7 +24,8 @@ static void T(gather_adj)(const struct prism_gather *g, REAL *gx, const REAL *gy
                     gx[g->index[t]] += (REAL)g->weight[t] * *gy;
 }
 
-static void T(scatter_add)(const struct prism_window_desc *d, REAL *y, const REAL *x, const REAL *weight)
+static void T(scatter_add)(const struct prism_window_desc *d, REAL *y, const REAL *x,
+                           const REAL *weight)
 {
     for (int p = 0; p < d->planes; p++, y += (size_t)d->hy * d->wy)
         for (int i = 0; i < d->hx; i++)

@@ -1,4 +1,5 @@
-static void T(gemm)(const struct prism_gemm_desc *d, REAL *restrict c, const REAL *restrict a, const REAL *restrict b)
+static void T(gemm)(const struct prism_gemm_desc *d, REAL *restrict c, const REAL *restrict a,
+                    const REAL *restrict b)
 {
     size_t m = (size_t)d->m, n = (size_t)d->n, k = (size_t)d->k;
     REAL alpha = (REAL)d->alpha, beta = (REAL)d->beta;

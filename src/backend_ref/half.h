@@ -1,4 +1,5 @@
-/* Half-precision storage: IEEE binary16 and bfloat16, to and from float, rounding to nearest even. */
+/* Half-precision storage: IEEE binary16 and bfloat16, to and from float,
+ * rounding to nearest even. */
 #ifndef PRISMI_REF_HALF_H
 #define PRISMI_REF_HALF_H
 

@@ -38,7 +38,8 @@ void prismi_ref_widen(enum prism_dtype half, size_t n, float *y, const uint16_t 
         y[i] = half == PRISM_F16 ? f16_to_float(x[i]) : bf16_to_float(x[i]);
 }
 
-static void convert(enum prism_map op, enum prism_dtype half, size_t n, const struct prism_map_args *a)
+static void convert(enum prism_map op, enum prism_dtype half, size_t n,
+                    const struct prism_map_args *a)
 {
     if (op == PRISM_MAP_NARROW)
         prismi_ref_narrow(half, n, (void *)a->y[0], (const void *)a->x[0]);
@@ -46,8 +47,8 @@ static void convert(enum prism_map op, enum prism_dtype half, size_t n, const st
         prismi_ref_widen(half, n, (void *)a->y[0], (const void *)a->x[0]);
 }
 
-int prismi_ref_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
-                   const struct prism_map_args *args)
+int prismi_ref_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows,
+                   size_t cols, const struct prism_map_args *args)
 {
     (void)dev;
     if (op == PRISM_MAP_NARROW || op == PRISM_MAP_WIDEN)

@@ -1,7 +1,8 @@
-/* One loop per operation; c is the column, i the element, r the row as operands of a row count it. */
-#define EACH                                                                                                                       \
-    for (size_t group = 0, i = 0; group < rows; group += period_of(rows, a))                                                       \
-        for (size_t r = 0; r < period_of(rows, a); r++)                                                                            \
+/* One loop per operation; c is the column, i the element, r the row as operands
+ * of a row count it. */
+#define EACH                                                                                       \
+    for (size_t group = 0, i = 0; group < rows; group += period_of(rows, a))                       \
+        for (size_t r = 0; r < period_of(rows, a); r++)                                            \
             for (size_t c = 0; c < cols; c++, i++)
 
 REAL T(prismi_ref_act)(enum prism_act act, REAL x)
@@ -49,7 +50,8 @@ REAL T(prismi_ref_act_derivative)(enum prism_act act, REAL x)
     }
 }
 
-static void T(map_simple)(enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *a)
+static void T(map_simple)(enum prism_map op, size_t rows, size_t cols,
+                          const struct prism_map_args *a)
 {
     REAL *y = (void *)a->y[0], s0 = (REAL)a->s[0], s1 = (REAL)a->s[1];
     const REAL *x0 = (void *)a->x[0], *x1 = (void *)a->x[1], *x2 = (void *)a->x[2];
@@ -97,7 +99,8 @@ static void T(map_simple)(enum prism_map op, size_t rows, size_t cols, const str
 }
 
 /* The rows of misfit.def. */
-static void T(map_misfit)(enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *a)
+static void T(map_misfit)(enum prism_map op, size_t rows, size_t cols,
+                          const struct prism_map_args *a)
 {
     REAL *slopes = (void *)a->y[0], *terms = (void *)a->y[1];
     const REAL *x0 = (void *)a->x[0], *x1 = (void *)a->x[1], *x2 = (void *)a->x[2];
@@ -106,10 +109,10 @@ static void T(map_misfit)(enum prism_map op, size_t rows, size_t cols, const str
     {
         const REAL m = x0[i], d = x1[i], w = x2[r], off = m - d;
         switch (op) {
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                                                            \
-    case PRISM_MAP_MISFIT_##NAME:                                                                                                  \
-        slopes[i] = slope;                                                                                                         \
-        terms[i] = term;                                                                                                           \
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
+    case PRISM_MAP_MISFIT_##NAME:                                                                  \
+        slopes[i] = slope;                                                                         \
+        terms[i] = term;                                                                           \
         break;
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
@@ -122,10 +125,12 @@ static void T(map_misfit)(enum prism_map op, size_t rows, size_t cols, const str
 static void T(map_norm_bwd)(size_t rows, size_t cols, const struct prism_map_args *a)
 {
     REAL *y = (void *)a->y[0];
-    const REAL *x0 = (void *)a->x[0], *x1 = (void *)a->x[1], *gamma = (void *)a->x[2], *rstd = (void *)a->x[3];
+    const REAL *x0 = (void *)a->x[0], *x1 = (void *)a->x[1], *gamma = (void *)a->x[2],
+               *rstd = (void *)a->x[3];
     const REAL *sum = (void *)a->x[4], *dot = (void *)a->x[5];
 
-    EACH y[i] = gamma[r] * rstd[r] * (x0[i] - (sum[r] + x1[i] * dot[r]) / (REAL)(cols * (rows / period_of(rows, a))));
+    EACH y[i] = gamma[r] * rstd[r] *
+                (x0[i] - (sum[r] + x1[i] * dot[r]) / (REAL)(cols * (rows / period_of(rows, a))));
 }
 
 static void T(map_bytes)(enum prism_map op, size_t n, const struct prism_map_args *a)
@@ -156,8 +161,8 @@ static void T(map_adam)(enum prism_map op, size_t rows, size_t cols, const struc
 {
     REAL *p = (void *)a->y[0], *m = (void *)a->y[1], *v = (void *)a->y[2], *vmax = (void *)a->y[3];
     const REAL *g = (void *)a->x[0], *rate = (void *)a->x[1];
-    REAL u = rate[2], b1 = (REAL)a->s[0], c1 = (REAL)(1 - a->s[0]), b2 = (REAL)a->s[1], c2 = (REAL)(1 - a->s[1]),
-         eps = (REAL)a->s[2];
+    REAL u = rate[2], b1 = (REAL)a->s[0], c1 = (REAL)(1 - a->s[0]), b2 = (REAL)a->s[1],
+         c2 = (REAL)(1 - a->s[1]), eps = (REAL)a->s[2];
 
     if (isnan(u))
         return;
@@ -202,10 +207,13 @@ static void T(map_ms_ssim)(size_t rows, size_t cols, const struct prism_map_args
     for (size_t c = 0; c < cols; c++) {
         REAL product = 1;
         for (size_t r = 0; r < rows; r++)
-            product *= pow(mean[r * cols + c] < least ? least : mean[r * cols + c], weight[r % period_of(rows, a)]);
+            product *= pow(mean[r * cols + c] < least ? least : mean[r * cols + c],
+                           weight[r % period_of(rows, a)]);
         for (size_t r = 0; r < rows; r++) {
             REAL m = mean[r * cols + c];
-            y[r * cols + c] = m < least ? 0 : -k * product * weight[r % period_of(rows, a)] * factor[r % period_of(rows, a)] / m;
+            y[r * cols + c] = m < least ? 0
+                                        : -k * product * weight[r % period_of(rows, a)] *
+                                              factor[r % period_of(rows, a)] / m;
         }
         value[c] = k * (1 - product);
     }
@@ -213,8 +221,10 @@ static void T(map_ms_ssim)(size_t rows, size_t cols, const struct prism_map_args
 
 static void T(map_ssim)(enum prism_map op, size_t rows, size_t cols, const struct prism_map_args *a)
 {
-    REAL *s = (void *)a->y[0], *s_mu1 = (void *)a->y[1], *s_xx = (void *)a->y[2], *s_xy = (void *)a->y[3];
-    const REAL *mu1 = (void *)a->x[0], *mu2 = (void *)a->x[1], *xx = (void *)a->x[2], *yy = (void *)a->x[3], *xy = (void *)a->x[4];
+    REAL *s = (void *)a->y[0], *s_mu1 = (void *)a->y[1], *s_xx = (void *)a->y[2],
+         *s_xy = (void *)a->y[3];
+    const REAL *mu1 = (void *)a->x[0], *mu2 = (void *)a->x[1], *xx = (void *)a->x[2],
+               *yy = (void *)a->x[3], *xy = (void *)a->x[4];
     REAL k1 = (REAL)a->s[0], k2 = (REAL)a->s[1];
 
     EACH
@@ -223,7 +233,8 @@ static void T(map_ssim)(enum prism_map op, size_t rows, size_t cols, const struc
         REAL a1 = 2 * p * q + k1, a2 = 2 * (xy[i] - p * q) + k2;
         REAL b1 = p * p + q * q + k1, b2 = xx[i] - p * p + yy[i] - q * q + k2;
         REAL cs = a2 / b2, l = op == PRISM_MAP_SSIM ? a1 / b1 : 1; /* luminance */
-        REAL l_mu1 = op == PRISM_MAP_SSIM ? 2 * (q - p * l) / b1 : 0, cs_mu1 = 2 * (p * cs - q) / b2;
+        REAL l_mu1 = op == PRISM_MAP_SSIM ? 2 * (q - p * l) / b1 : 0,
+             cs_mu1 = 2 * (p * cs - q) / b2;
         s[i] = l * cs;
         s_mu1[i] = l_mu1 * cs + l * cs_mu1;
         s_xx[i] = -l * cs / b2;
@@ -234,7 +245,8 @@ static void T(map_ssim)(enum prism_map op, size_t rows, size_t cols, const struc
 static void T(map_ssim_grad)(size_t rows, size_t cols, const struct prism_map_args *a)
 {
     REAL *y = (void *)a->y[0];
-    const REAL *x0 = (void *)a->x[0], *x1 = (void *)a->x[1], *x2 = (void *)a->x[2], *x3 = (void *)a->x[3];
+    const REAL *x0 = (void *)a->x[0], *x1 = (void *)a->x[1], *x2 = (void *)a->x[2],
+               *x3 = (void *)a->x[3];
     const REAL *x4 = (void *)a->x[4], *x5 = (void *)a->x[5];
 
     EACH y[i] = x0[r] * (x1[i] + 2 * x2[i] * x3[i] + x4[i] * x5[i]);
@@ -269,23 +281,28 @@ static void T(map_cplx)(enum prism_map op, size_t rows, size_t cols, const struc
         EACH
         {
             REAL m = hypot(x1[i].re, x1[i].im);
-            y[i] = m == 0 ? (CPLX){0, 0} : (CPLX){real_x0[i] * (x1[i].re / m), real_x0[i] * (x1[i].im / m)};
+            y[i] = m == 0 ? (CPLX){0, 0}
+                          : (CPLX){real_x0[i] * (x1[i].re / m), real_x0[i] * (x1[i].im / m)};
         }
         break;
     case PRISM_MAP_C_AXPBY:
         EACH y[i] = (CPLX){s0 * x0[i].re + s1 * x1[i].re, s0 * x0[i].im + s1 * x1[i].im};
         break;
     case PRISM_MAP_C_MUL_COL:
-        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[c].re - x0[i].im * x1[c].im), s0 * (x0[i].re * x1[c].im + x0[i].im * x1[c].re)};
+        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[c].re - x0[i].im * x1[c].im),
+                           s0 * (x0[i].re * x1[c].im + x0[i].im * x1[c].re)};
         break;
     case PRISM_MAP_C_MULC_COL:
-        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[c].re + x0[i].im * x1[c].im), s0 * (x0[i].im * x1[c].re - x0[i].re * x1[c].im)};
+        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[c].re + x0[i].im * x1[c].im),
+                           s0 * (x0[i].im * x1[c].re - x0[i].re * x1[c].im)};
         break;
     case PRISM_MAP_C_MUL:
-        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[i].re - x0[i].im * x1[i].im), s0 * (x0[i].re * x1[i].im + x0[i].im * x1[i].re)};
+        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[i].re - x0[i].im * x1[i].im),
+                           s0 * (x0[i].re * x1[i].im + x0[i].im * x1[i].re)};
         break;
     case PRISM_MAP_C_MULC:
-        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[i].re + x0[i].im * x1[i].im), s0 * (x0[i].im * x1[i].re - x0[i].re * x1[i].im)};
+        EACH y[i] = (CPLX){s0 * (x0[i].re * x1[i].re + x0[i].im * x1[i].im),
+                           s0 * (x0[i].im * x1[i].re - x0[i].re * x1[i].im)};
         break;
     case PRISM_MAP_C_CLAMP_ABS:
         EACH y[i] = T(clamp_abs)(x0[i], s0, s1);

@@ -1,4 +1,5 @@
-/* Reference backend: normalisation of each row by its own statistics, scale, shift, activation, and the gradients. */
+/* Reference backend: normalisation of each row by its own statistics, scale,
+ * shift, activation, and the gradients. */
 #include "ref.h"
 
 #include "half.h"
@@ -49,20 +50,26 @@
 
 typedef void norm_fn(const struct prism_norm_desc *d, const struct prism_norm_args *a);
 
-int prismi_ref_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+int prismi_ref_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                            const struct prism_norm_args *a)
 {
-    static norm_fn *const run[PRISM_DTYPE_COUNT] = {
-        [PRISM_F32] = norm_fwd_f32, [PRISM_F64] = norm_fwd_f64, [PRISM_F16] = norm_fwd_f16, [PRISM_BF16] = norm_fwd_bf16};
+    static norm_fn *const run[PRISM_DTYPE_COUNT] = {[PRISM_F32] = norm_fwd_f32,
+                                                    [PRISM_F64] = norm_fwd_f64,
+                                                    [PRISM_F16] = norm_fwd_f16,
+                                                    [PRISM_BF16] = norm_fwd_bf16};
 
     (void)dev;
     run[d->dtype](d, a);
     return 0;
 }
 
-int prismi_ref_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+int prismi_ref_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                            const struct prism_norm_args *a)
 {
-    static norm_fn *const run[PRISM_DTYPE_COUNT] = {
-        [PRISM_F32] = norm_bwd_f32, [PRISM_F64] = norm_bwd_f64, [PRISM_F16] = norm_bwd_f16, [PRISM_BF16] = norm_bwd_bf16};
+    static norm_fn *const run[PRISM_DTYPE_COUNT] = {[PRISM_F32] = norm_bwd_f32,
+                                                    [PRISM_F64] = norm_bwd_f64,
+                                                    [PRISM_F16] = norm_bwd_f16,
+                                                    [PRISM_BF16] = norm_bwd_bf16};
 
     (void)dev;
     run[d->dtype](d, a);

@@ -1,9 +1,10 @@
-/* Normalisation with activation, per stored type: ELEM in memory, REAL in arithmetic and in the parameters, LOAD and STORE between
- * them, T(name), ACT(name) the activation's functions. */
+/* Normalisation with activation, per stored type: ELEM in memory, REAL in
+ * arithmetic and in the parameters, LOAD and STORE between them, T(name),
+ * ACT(name) the activation's functions. */
 
 /* The elements i of row r, image by image. */
-#define EACH                                                                                                                       \
-    for (size_t image = 0; image < d->n; image++)                                                                                  \
+#define EACH                                                                                       \
+    for (size_t image = 0; image < d->n; image++)                                                  \
         for (size_t i = (image * d->rows + r) * d->cols, end = i + d->cols; i < end; i++)
 
 static void T(norm_fwd)(const struct prism_norm_desc *d, const struct prism_norm_args *a)

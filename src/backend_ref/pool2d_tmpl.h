@@ -39,7 +39,8 @@ static void T(pool_fwd)(const struct prism_pool_desc *d, REAL *y, int32_t *index
             }
 }
 
-static void T(pool_bwd)(const struct prism_pool_desc *d, REAL *gx, const REAL *gy, const int32_t *index)
+static void T(pool_bwd)(const struct prism_pool_desc *d, REAL *gx, const REAL *gy,
+                        const int32_t *index)
 {
     int oh = prism_pool_out(d, d->h), ow = prism_pool_out(d, d->w);
 

@@ -1,4 +1,5 @@
-static double T(reduce_sum)(enum prism_reduce op, size_t cols, double mean, const REAL *a, const REAL *b)
+static double T(reduce_sum)(enum prism_reduce op, size_t cols, double mean, const REAL *a,
+                            const REAL *b)
 {
     double sum = 0;
 
@@ -36,7 +37,8 @@ static REAL T(reduce_extremum)(enum prism_reduce op, size_t cols, const REAL *a)
     return best;
 }
 
-static void T(reduce)(enum prism_reduce op, size_t rows, size_t cols, REAL *y, const REAL *a, const REAL *b)
+static void T(reduce)(enum prism_reduce op, size_t rows, size_t cols, REAL *y, const REAL *a,
+                      const REAL *b)
 {
     for (size_t r = 0; r < rows; r++, a += cols) {
         if (op == PRISM_REDUCE_MAX || op == PRISM_REDUCE_MIN)

@@ -1,4 +1,5 @@
-/* Reference backend: softmax over classes, its gradient, and the largest class. */
+/* Reference backend: softmax over classes, its gradient, and the largest
+ * class. */
 #include "ref.h"
 
 #include <math.h>
@@ -6,21 +7,24 @@
 #define TMPL "softmax_tmpl.h"
 #include "both.h"
 
-int prismi_ref_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+int prismi_ref_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y,
+                           prism_mem x)
 {
     (void)dev;
     REF_CALL(d->dtype, softmax_fwd, d, (void *)y, (void *)x);
     return 0;
 }
 
-int prismi_ref_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y)
+int prismi_ref_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx,
+                           prism_mem gy, prism_mem y)
 {
     (void)dev;
     REF_CALL(d->dtype, softmax_bwd, d, (void *)gx, (void *)gy, (void *)y);
     return 0;
 }
 
-int prismi_ref_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+int prismi_ref_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y,
+                      prism_mem x)
 {
     (void)dev;
     REF_CALL(d->dtype, argmax, d, (void *)y, (void *)x);

@@ -22,11 +22,13 @@ static void T(softmax_fwd)(const struct prism_softmax_desc *d, REAL *y, const RE
             for (int c = 0; c < d->classes; c++)
                 sum += exp(x[i + (size_t)c * d->pixels] - top);
             for (int c = 0; c < d->classes; c++)
-                y[i + (size_t)c * d->pixels] = (REAL)(exp(x[i + (size_t)c * d->pixels] - top) / sum);
+                y[i + (size_t)c * d->pixels] =
+                    (REAL)(exp(x[i + (size_t)c * d->pixels] - top) / sum);
         }
 }
 
-static void T(softmax_bwd)(const struct prism_softmax_desc *d, REAL *gx, const REAL *gy, const REAL *y)
+static void T(softmax_bwd)(const struct prism_softmax_desc *d, REAL *gx, const REAL *gy,
+                           const REAL *y)
 {
     size_t image = (size_t)d->classes * d->pixels;
 

@@ -1,4 +1,5 @@
-/* Reference backend: pad and crop, sub-apertures of a spectrum, separable blur. */
+/* Reference backend: pad and crop, sub-apertures of a spectrum, separable
+ * blur. */
 #include "ref.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@ static int wrap(int i, int n)
     return r < 0 ? r + n : r;
 }
 
-/* Reflection at both ends without repeating the edge; one is enough, for |overshoot| < n. */
+/* Reflection at both ends without repeating the edge; one is enough, for
+ * |overshoot| < n. */
 static int mirror(int i, int n)
 {
     return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
@@ -19,7 +21,8 @@ static int mirror(int i, int n)
 #define TMPL "window_tmpl.h"
 #include "both.h"
 
-int prismi_ref_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
+int prismi_ref_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                      prism_mem x)
 {
     size_t size = prism_dtype_size(d->dtype), line = (size_t)d->wy * size;
     int from = d->dx > 0 ? d->dx : 0; /* first and last + 1 column of y that exist in x */
@@ -31,7 +34,8 @@ int prismi_ref_window(struct prism_dev *dev, const struct prism_window_desc *d, 
             int row = i - d->dy;
             memset(y, 0, line);
             if (row >= 0 && row < d->hx && from < to)
-                memcpy(y + (size_t)from * size, x + (((size_t)p * d->hx + row) * d->wx + (from - d->dx)) * size,
+                memcpy(y + (size_t)from * size,
+                       x + (((size_t)p * d->hx + row) * d->wx + (from - d->dx)) * size,
                        (size_t)(to - from) * size);
         }
     return 0;
@@ -56,7 +60,8 @@ int prismi_ref_subaperture_adj(struct prism_dev *dev, const struct prism_subaper
     return 0;
 }
 
-int prismi_ref_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp, prism_mem taps)
+int prismi_ref_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y,
+                    prism_mem x, prism_mem tmp, prism_mem taps)
 {
     (void)dev;
     REF_CALL(d->dtype, blur, d, (void *)y, (void *)x, (void *)tmp, (void *)taps);

@@ -1,5 +1,7 @@
-/* Field sample (b, i', j') meets spectrum sample under pupil sample (a, i, j); each line wraps. */
-static void T(subaperture)(const struct prism_subaperture_desc *d, const struct prism_subaperture_args *args, bool adjoint)
+/* Field sample (b, i', j') meets spectrum sample under pupil sample (a, i, j);
+ * each line wraps. */
+static void T(subaperture)(const struct prism_subaperture_desc *d,
+                           const struct prism_subaperture_args *args, bool adjoint)
 {
     const int32_t *origin = (const void *)args->origin, *index = (const void *)args->index;
     CPLX *field = (void *)args->field, *spectrum = (void *)args->spectrum;
@@ -26,8 +28,10 @@ static void T(subaperture)(const struct prism_subaperture_desc *d, const struct 
     }
 }
 
-/* y[i, :] = sum over t of taps[t] x[mirror(i + t - radius), :] on lines of w; the adjoint exchanges the two indices. */
-static void T(blur_y)(const struct prism_blur_desc *d, REAL *restrict y, const REAL *restrict x, const REAL *taps)
+/* y[i, :] = sum over t of taps[t] x[mirror(i + t - radius), :] on lines of w;
+ * the adjoint exchanges the two indices. */
+static void T(blur_y)(const struct prism_blur_desc *d, REAL *restrict y, const REAL *restrict x,
+                      const REAL *taps)
 {
     for (int i = 0; i < d->h; i++)
         for (int t = 0; t <= 2 * d->radius; t++) {
@@ -40,7 +44,8 @@ static void T(blur_y)(const struct prism_blur_desc *d, REAL *restrict y, const R
 }
 
 /* The same along a line. */
-static void T(blur_x)(const struct prism_blur_desc *d, REAL *restrict y, const REAL *restrict x, const REAL *taps)
+static void T(blur_x)(const struct prism_blur_desc *d, REAL *restrict y, const REAL *restrict x,
+                      const REAL *taps)
 {
     for (int t = 0; t <= 2 * d->radius; t++)
         for (int j = 0; j < d->w; j++) {
@@ -52,7 +57,8 @@ static void T(blur_x)(const struct prism_blur_desc *d, REAL *restrict y, const R
         }
 }
 
-static void T(blur)(const struct prism_blur_desc *d, REAL *y, const REAL *x, REAL *tmp, const REAL *taps)
+static void T(blur)(const struct prism_blur_desc *d, REAL *y, const REAL *x, REAL *tmp,
+                    const REAL *taps)
 {
     size_t w = (size_t)d->w, plane = (size_t)d->h * w, n = (size_t)d->planes;
 

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const struct cli_opt opts[] = {{.name = "json", .letter = 'j', .doc = "print one JSON object"}};
+static const struct cli_opt opts[] = {
+    {.name = "json", .letter = 'j', .doc = "print one JSON object"}};
 
 static const struct {
     const char *name;
@@ -46,7 +47,8 @@ static struct prismi_json *read_run(struct prism_ctx *ctx, const char *path)
     if (!prismi_json_member(run, "final"))
         cli_warn("%s has no results yet", path);
     else if (status && strcmp(status, "done") != 0)
-        cli_warn("%s did not finish (%s): its numbers are those of the step it reached", path, status);
+        cli_warn("%s did not finish (%s): its numbers are those of the step it reached", path,
+                 status);
     return run;
 }
 
@@ -55,7 +57,8 @@ static double value(const struct entry *e, int metric)
     return prismi_json_member_number(prismi_json_member(e->run, "final"), metrics[metric].name);
 }
 
-/* -1 where no run has a value, all have the same, or neither more nor less is better. */
+/* -1 where no run has a value, all have the same, or neither more nor less is
+ * better. */
 static int best(const struct entry *entries, int n, int metric)
 {
     int at = -1;
@@ -88,7 +91,8 @@ static bool differs(const struct entry *entries, int n, const char *key)
     char a[SETTING_MAX], b[SETTING_MAX];
     setting(prismi_json_member(prismi_json_member(entries[0].run, "config"), key), a, sizeof a);
     for (int i = 1; i < n; i++)
-        if (strcmp(a, setting(prismi_json_member(prismi_json_member(entries[i].run, "config"), key), b, sizeof b)) != 0)
+        if (strcmp(a, setting(prismi_json_member(prismi_json_member(entries[i].run, "config"), key),
+                              b, sizeof b)) != 0)
             return true;
     return false;
 }
@@ -124,7 +128,8 @@ static void print_text(const struct entry *entries, int n)
         printf("%-32s", v->key);
         for (int i = 0; i < n; i++)
             printf("%*s ", width,
-                   setting(prismi_json_member(prismi_json_member(entries[i].run, "config"), v->key), text, sizeof text));
+                   setting(prismi_json_member(prismi_json_member(entries[i].run, "config"), v->key),
+                           text, sizeof text));
         putchar('\n');
     }
     if (!shown)
@@ -154,13 +159,16 @@ static void print_json(const struct entry *entries, int n)
     }
     prismi_json_close(&j, '}');
     prismi_json_open(&j, "differences", '{');
-    for (const struct prismi_json *v = prismi_json_member(entries[0].run, "config")->child; v; v = v->next) {
+    for (const struct prismi_json *v = prismi_json_member(entries[0].run, "config")->child; v;
+         v = v->next) {
         if (!differs(entries, n, v->key))
             continue;
         prismi_json_open(&j, v->key, '[');
         for (int i = 0; i < n; i++)
             prismi_json_string(
-                &j, NULL, setting(prismi_json_member(prismi_json_member(entries[i].run, "config"), v->key), text, sizeof text));
+                &j, NULL,
+                setting(prismi_json_member(prismi_json_member(entries[i].run, "config"), v->key),
+                        text, sizeof text));
         prismi_json_close(&j, ']');
     }
     prismi_json_close(&j, '}');
@@ -194,7 +202,8 @@ const struct cli_command cli_compare = {
     .name = "compare",
     .args = "RUN RUN...",
     .doc = "compare finished runs: metrics and settings",
-    .text = "Show the metrics of several runs side by side, the best of each marked with *, and the settings in which they differ. "
+    .text = "Show the metrics of several runs side by side, the best of each marked with *, and "
+            "the settings in which they differ. "
             "A RUN is "
             "a folder, or its run.json.",
     .opts = opts,

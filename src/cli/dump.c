@@ -6,7 +6,9 @@ static void man_keys(void)
 {
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n);
-    fputs(".SH SETTINGS\nFor \\fB\\-\\-set\\fR \\fIKEY\\fR=\\fIVALUE\\fR and configuration files.\n", stdout);
+    fputs(
+        ".SH SETTINGS\nFor \\fB\\-\\-set\\fR \\fIKEY\\fR=\\fIVALUE\\fR and configuration files.\n",
+        stdout);
     for (size_t i = 0; i < n; i++) {
         fputs(".TP\n\\fB", stdout);
         cli_roff(keys[i].key);
@@ -21,22 +23,27 @@ static void man_keys(void)
 int cli_dump_man(void)
 {
     static const char *const files[][2] = {
-        {"config.yaml",
-         "every setting and where it came from; 'prism run config.yaml' repeats the run, bit for bit on the same backend"},
-        {"run.json", "version, device, hashes of settings and object, pattern statistics, the final metrics, all settings"},
-        {"metrics.jsonl", "one JSON object a line: step, losses, learning rate, image quality, seconds"},
+        {"config.yaml", "every setting and where it came from; 'prism run config.yaml' repeats the "
+                        "run, bit for bit on the same backend"},
+        {"run.json", "version, device, hashes of settings and object, pattern statistics, the "
+                     "final metrics, all settings"},
+        {"metrics.jsonl",
+         "one JSON object a line: step, losses, learning rate, image quality, seconds"},
         {"checkpoint.prism, checkpoint.prism.1", "the whole state, and the one before it"},
-        {"reconstruction.npy, reconstruction.png", "the object's amplitude; single precision, and clipped to [0,1]"},
-        {"comparison.png, curves.svg",
-         "truth, reconstruction and error, what one aperture sees, k-space; loss and quality over steps"},
+        {"reconstruction.npy, reconstruction.png",
+         "the object's amplitude; single precision, and clipped to [0,1]"},
+        {"comparison.png, curves.svg", "truth, reconstruction and error, what one aperture sees, "
+                                       "k-space; loss and quality over steps"},
         {"profile.json, profile.html, trace.json, stacks.folded",
-         "of 'prism profile run': the numbers, a page, a timeline for Perfetto, stacks for flame graphs"},
+         "of 'prism profile run': the numbers, a page, a timeline for Perfetto, stacks for flame "
+         "graphs"},
     };
     static const char *const codes[][2] = {
         {"0", "done"},
         {"1", "failed: a file, the device, memory, or a loss that is not finite"},
         {"2", "bad usage or configuration; nothing was done"},
-        {"3", "everything is written, but samples of a progressive run did not reach training.loss_threshold"},
+        {"3", "everything is written, but samples of a progressive run did not reach "
+              "training.loss_threshold"},
         {"130", "interrupted; a checkpoint was written"},
     };
     static const char *const environment[][2] = {
@@ -44,19 +51,24 @@ int cli_dump_man(void)
         {"XDG_CACHE_HOME", "plans of transforms are kept in its folder prism; default ~/.cache"},
     };
     cli_man_head(
-        "Reconstruct an object from amplitudes measured through many small apertures in k-space, by fitting the weights of a "
-        "network, or by projections. In names of options '-' and '_' are the same; a value follows as --option=value or as the "
+        "Reconstruct an object from amplitudes measured through many small apertures in k-space, "
+        "by fitting the weights of a "
+        "network, or by projections. In names of options '-' and '_' are the same; a value follows "
+        "as --option=value or as the "
         "next word. Where the program was built without libpng, pictures are .pgm and .ppm.");
     fputs(".SH COMMANDS\n", stdout);
     for (const struct cli_command *const *c = cli_program.commands; *c; c++)
         cli_man_command(*c);
-    fputs(".SS prism help [COMMAND]\nShow help.\n.SS prism version\nShow the version.\n.SH OPTIONS OF EVERY COMMAND\n", stdout);
+    fputs(".SS prism help [COMMAND]\nShow help.\n.SS prism version\nShow the version.\n.SH OPTIONS "
+          "OF EVERY COMMAND\n",
+          stdout);
     cli_man_options();
     cli_man_items("FILES OF A RUN", files, CLI_COUNT(files));
     man_keys();
     cli_man_items("ENVIRONMENT", environment, CLI_COUNT(environment));
     cli_man_items("EXIT STATUS", codes, CLI_COUNT(codes));
-    fputs(".SH EXAMPLES\n.nf\nprism run \\-\\-preset quick \\-\\-output runs/first\nprism run \\-\\-input moon.png \\-\\-set "
+    fputs(".SH EXAMPLES\n.nf\nprism run \\-\\-preset quick \\-\\-output runs/first\nprism run "
+          "\\-\\-input moon.png \\-\\-set "
           "telescope.n_samples=100\n"
           "prism inspect runs/first\nprism compare runs/first runs/second\n.fi\n",
           stdout);

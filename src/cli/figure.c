@@ -18,7 +18,8 @@ static const char *base_name(const char *path)
 /* What the pictures are headed with. */
 static const char *title(const struct setup *s)
 {
-    return *s->cfg->name ? s->cfg->name : base_name(s->stack.source ? s->cfg->image.data : s->cfg->image.input);
+    return *s->cfg->name ? s->cfg->name
+                         : base_name(s->stack.source ? s->cfg->image.data : s->cfg->image.input);
 }
 
 /* ---- k-space ---- */
@@ -80,11 +81,13 @@ static int spectrum(struct setup *s, const double *object, double *out, double *
         return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
     for (int i = 0; i < o; i++)
         for (int j = 0; j < o; j++)
-            host[2 * ((size_t)i * (size_t)n + (size_t)j)] = (float)object[(size_t)i * (size_t)o + (size_t)j];
+            host[2 * ((size_t)i * (size_t)n + (size_t)j)] =
+                (float)object[(size_t)i * (size_t)o + (size_t)j];
     int status = transform(s->dev, n, host);
     *max = -INFINITY;
     for (size_t i = 0; i < count; i++) {
-        size_t y = (i / (size_t)n + (size_t)n / 2) % (size_t)n, x = (i % (size_t)n + (size_t)n / 2) % (size_t)n;
+        size_t y = (i / (size_t)n + (size_t)n / 2) % (size_t)n,
+               x = (i % (size_t)n + (size_t)n / 2) % (size_t)n;
         double re = host[2 * i], im = host[2 * i + 1], power = log10(re * re + im * im + 1e-30);
         out[y * (size_t)n + x] = power;
         *max = power > *max ? power : *max;
@@ -101,26 +104,32 @@ static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct 
     if (roi * scale < box.h / 2.0 - 1)
         prismi_canvas_circle(c, y0, x0, roi * scale, prismi_mark);
     for (int k = 0; k < s->n; k++) {
-        int y = (int)lround(y0 + s->centres[2 * k] * scale), x = (int)lround(x0 + s->centres[2 * k + 1] * scale);
+        int y = (int)lround(y0 + s->centres[2 * k] * scale),
+            x = (int)lround(x0 + s->centres[2 * k + 1] * scale);
         if (y > box.y && y < box.y + box.h - 1 && x > box.x && x < box.x + box.w - 1)
             prismi_canvas_fill(c, (struct prismi_box2){y, x, 2, 2}, prismi_mark);
     }
 }
 
 /* The object's spectrum, with what the apertures see of it in colour. */
-static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box, const double *object)
+static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box,
+                        const double *object)
 {
     int n = s->cfg->data.grid_size;
     size_t count = (size_t)n * (size_t)n;
     double max = 0, *seen = coverage(s), *power = malloc(count * sizeof *power);
     uint8_t *mask = malloc(count);
     char detail[96];
-    snprintf(detail, sizeof detail, "log10 power; %d apertures, %.0f %% of the disc", s->n, 100 * s->stats.coverage);
-    int status = seen && power && mask ? 0 : PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
+    snprintf(detail, sizeof detail, "log10 power; %d apertures, %.0f %% of the disc", s->n,
+             100 * s->stats.coverage);
+    int status = seen && power && mask ? 0
+                                       : PRISM_FAIL(s->ctx, PRISM_ENOMEM,
+                                                    "not enough memory for the picture of k-space");
     if (!status)
         status = spectrum(s, object, power, &max);
     if (!status)
-        status = prismi_panel(c, box, "K-space", detail, power, n, max - 8, max, PRISMI_PALETTE_GREY);
+        status =
+            prismi_panel(c, box, "K-space", detail, power, n, max - 8, max, PRISMI_PALETTE_GREY);
     if (!status) {
         for (size_t i = 0; i < count; i++)
             mask[i] = seen[i] > 0;
@@ -138,7 +147,8 @@ static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_
 /* The part of the first aperture's image where the object is. */
 static int panel_aperture(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
 {
-    int n = s->cfg->data.grid_size, o = s->cfg->image.obj_size, f = prism_dataset_params(s->ds)->field_size;
+    int n = s->cfg->data.grid_size, o = s->cfg->image.obj_size,
+        f = prism_dataset_params(s->ds)->field_size;
     const float *image;
     double hi = 0;
     char detail[96];
@@ -148,18 +158,23 @@ static int panel_aperture(struct setup *s, struct prismi_canvas *c, struct prism
     PRISM_TRY(prism_dataset_amplitude(s->ds, 0, &image));
     double *crop = malloc((size_t)side * (size_t)side * sizeof *crop);
     if (!crop)
-        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a picture of %d x %d", side, side);
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a picture of %d x %d", side,
+                          side);
     for (int i = 0; i < side * side; i++) {
-        crop[i] = (double)image[(size_t)(start + i / side) * (size_t)f + (size_t)(start + i % side)];
+        crop[i] =
+            (double)image[(size_t)(start + i / side) * (size_t)f + (size_t)(start + i % side)];
         hi = crop[i] > hi ? crop[i] : hi;
     }
-    snprintf(detail, sizeof detail, "amplitude behind aperture 1 at (%.3g, %.3g) px", s->centres[0], s->centres[1]);
-    int status = prismi_panel(c, box, "One aperture", detail, crop, side, 0, hi > 0 ? hi : 1, PRISMI_PALETTE_GREY);
+    snprintf(detail, sizeof detail, "amplitude behind aperture 1 at (%.3g, %.3g) px", s->centres[0],
+             s->centres[1]);
+    int status = prismi_panel(c, box, "One aperture", detail, crop, side, 0, hi > 0 ? hi : 1,
+                              PRISMI_PALETTE_GREY);
     free(crop);
     return status;
 }
 
-static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box, const double *result)
+static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box,
+                       const double *result)
 {
     int o = s->cfg->image.obj_size;
     double hi = 0, *error = malloc((size_t)o * (size_t)o * sizeof *error);
@@ -169,17 +184,21 @@ static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_b
         error[i] = fabs(result[i] - s->truth[i]);
         hi = error[i] > hi ? error[i] : hi;
     }
-    int status = prismi_panel(c, box, "Error", "|reconstruction - truth|", error, o, 0, hi > 0 ? hi : 1, PRISMI_PALETTE_VIRIDIS);
+    int status = prismi_panel(c, box, "Error", "|reconstruction - truth|", error, o, 0,
+                              hi > 0 ? hi : 1, PRISMI_PALETTE_VIRIDIS);
     free(error);
     return status;
 }
 
-static const char *const methods[PRISM_ALG_COUNT] = {"decoder network", "projections", "pixels by Adam"};
+static const char *const methods[PRISM_ALG_COUNT] = {"decoder network", "projections",
+                                                     "pixels by Adam"};
 
-static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box, const struct prism_progress *p)
+static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box,
+                        const struct prism_progress *p)
 {
     const struct prism_config *cfg = s->cfg;
-    prismi_panel_label(c, box, s->truth ? "Quality" : "Run", s->truth ? "against the truth, data range 1" : "measured data");
+    prismi_panel_label(c, box, s->truth ? "Quality" : "Run",
+                       s->truth ? "against the truth, data range 1" : "measured data");
     int y = box.y + 2;
     if (s->truth) {
         prismi_panel_fact(c, box, &y, PRISMI_PANEL_TEXT, "SSIM", "%.4f", p->ssim);
@@ -192,8 +211,10 @@ static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_
     y += 8;
     prismi_canvas_line(c, y, box.x, y, box.x + box.w - 1, prismi_edge);
     y += 12;
-    prismi_panel_fact(c, box, &y, 1, "object, grid", "%d px, %d px", cfg->image.obj_size, cfg->data.grid_size);
-    prismi_panel_fact(c, box, &y, 1, "apertures", "%d of diameter %.4g px", s->n, 2 * cfg->data.aperture.radius_px);
+    prismi_panel_fact(c, box, &y, 1, "object, grid", "%d px, %d px", cfg->image.obj_size,
+                      cfg->data.grid_size);
+    prismi_panel_fact(c, box, &y, 1, "apertures", "%d of diameter %.4g px", s->n,
+                      2 * cfg->data.aperture.radius_px);
     prismi_panel_fact(c, box, &y, 1, "overlap of neighbours", "%.0f %%", 100 * s->stats.overlap);
     if (cfg->data.snr_db > 0)
         prismi_panel_fact(c, box, &y, 1, "noise", "%.4g dB", cfg->data.snr_db);
@@ -217,8 +238,10 @@ static int draw_comparison(struct setup *s, struct prismi_canvas *c, int side, c
         box[i] = prismi_panel_box(i / columns, i % columns, side);
     prismi_panel_title(c, columns, side, title(s));
     if (s->truth)
-        PRISM_TRY(prismi_panel(c, box[at++], "Truth", "object amplitude", s->truth, o, 0, 1, PRISMI_PALETTE_GREY));
-    PRISM_TRY(prismi_panel(c, box[at++], "Reconstruction", "amplitude, clipped to [0, 1]", result, o, 0, 1, PRISMI_PALETTE_GREY));
+        PRISM_TRY(prismi_panel(c, box[at++], "Truth", "object amplitude", s->truth, o, 0, 1,
+                               PRISMI_PALETTE_GREY));
+    PRISM_TRY(prismi_panel(c, box[at++], "Reconstruction", "amplitude, clipped to [0, 1]", result,
+                           o, 0, 1, PRISMI_PALETTE_GREY));
     if (s->truth)
         PRISM_TRY(panel_error(s, c, box[at++], result));
     PRISM_TRY(panel_aperture(s, c, box[at++]));
@@ -227,8 +250,8 @@ static int draw_comparison(struct setup *s, struct prismi_canvas *c, int side, c
     return 0;
 }
 
-static int write_comparison(struct setup *s, const char *path, const double *result, const struct prism_progress *final, char *name,
-                            size_t n)
+static int write_comparison(struct setup *s, const char *path, const double *result,
+                            const struct prism_progress *final, char *name, size_t n)
 {
     int side = prismi_panel_side(s->cfg->image.obj_size);
     int h = prismi_panel_grid_h(2, side), w = prismi_panel_grid_w(comparison_columns(s), side);
@@ -241,7 +264,8 @@ static int write_comparison(struct setup *s, const char *path, const double *res
     return status;
 }
 
-static int write_reconstruction(struct setup *s, const char *path, const double *result, char *name, size_t n)
+static int write_reconstruction(struct setup *s, const char *path, const double *result, char *name,
+                                size_t n)
 {
     int o = s->cfg->image.obj_size;
     uint8_t *grey = malloc((size_t)o * (size_t)o);
@@ -254,8 +278,8 @@ static int write_reconstruction(struct setup *s, const char *path, const double 
     return status;
 }
 
-int figure_write(struct setup *s, const char *dir, const double *result, const struct prism_progress *final, char *written,
-                 size_t n)
+int figure_write(struct setup *s, const char *dir, const double *result,
+                 const struct prism_progress *final, char *written, size_t n)
 {
     char path[PRISM_PATH_MAX + 64], first[PRISM_PATH_MAX + 64], second[PRISM_PATH_MAX + 64];
     snprintf(path, sizeof path, "%s/reconstruction", dir);
@@ -268,8 +292,8 @@ int figure_write(struct setup *s, const char *dir, const double *result, const s
 
 /* ---- curves ---- */
 
-/* The points of one column that are numbers (quality is not measured at every step), compacted in place, a few thousand of them at
- * most. */
+/* The points of one column that are numbers (quality is not measured at every
+ * step), compacted in place, a few thousand of them at most. */
 static struct prismi_svg_series series(const struct metrics *m, enum metric column, double *x)
 {
     size_t n = 0, stride = m->n / 4000 + 1;
@@ -288,7 +312,9 @@ int figure_curves(struct setup *s, const char *dir)
         enum metric column;
         const char *title, *label;
         bool log_y;
-    } curves[] = {{METRIC_LOSS, "Loss", "loss", true}, {METRIC_SSIM, "SSIM", "SSIM", false}, {METRIC_PSNR, "PSNR", "dB", false}};
+    } curves[] = {{METRIC_LOSS, "Loss", "loss", true},
+                  {METRIC_SSIM, "SSIM", "SSIM", false},
+                  {METRIC_PSNR, "PSNR", "dB", false}};
     char path[PRISM_PATH_MAX + 64];
     int n_curves = s->truth ? CLI_COUNT(curves) : 1; /* quality is not known without the truth */
     struct metrics m;
@@ -298,7 +324,8 @@ int figure_curves(struct setup *s, const char *dir)
     int status = metrics_read(s->ctx, path, INT64_MAX, &m);
     double *x = malloc((m.n + 1) * CLI_COUNT(curves) * sizeof *x);
     if (!status && !x)
-        status = PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for %zu points of %s", m.n, path);
+        status =
+            PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for %zu points of %s", m.n, path);
     for (int i = 0; !status && i < n_curves; i++) {
         lines[i] = series(&m, curves[i].column, x + (size_t)i * m.n);
         panels[i] = (struct prismi_svg_panel){.title = curves[i].title,
@@ -322,8 +349,10 @@ int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
 {
     int side = prismi_panel_side(s->cfg->data.grid_size);
     side = side < 400 ? 2 * side : side; /* there is room */
-    int h = 2 * PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER + side + PRISMI_PANEL_FOOTER, w = 2 * PRISMI_PANEL_MARGIN + side;
-    struct prismi_box2 box = {PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER, PRISMI_PANEL_MARGIN, side, side};
+    int h = 2 * PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER + side + PRISMI_PANEL_FOOTER,
+        w = 2 * PRISMI_PANEL_MARGIN + side;
+    struct prismi_box2 box = {PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER, PRISMI_PANEL_MARGIN, side,
+                              side};
     struct prismi_canvas *canvas = NULL;
     char detail[96];
     double hi = 1, *seen = coverage(s);
@@ -331,10 +360,12 @@ int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
         return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for the picture of k-space");
     for (int i = 0; i < s->cfg->data.grid_size * s->cfg->data.grid_size; i++)
         hi = seen[i] > hi ? seen[i] : hi;
-    snprintf(detail, sizeof detail, "apertures per pixel; %d cover %.0f %% of the disc", s->n, 100 * s->stats.coverage);
+    snprintf(detail, sizeof detail, "apertures per pixel; %d cover %.0f %% of the disc", s->n,
+             100 * s->stats.coverage);
     int status = prismi_canvas_create(s->ctx, h, w, prismi_paper, &canvas);
     if (!status) {
-        status = prismi_panel(canvas, box, "Sampling pattern", detail, seen, s->cfg->data.grid_size, 0, hi, PRISMI_PALETTE_VIRIDIS);
+        status = prismi_panel(canvas, box, "Sampling pattern", detail, seen, s->cfg->data.grid_size,
+                              0, hi, PRISMI_PALETTE_VIRIDIS);
         draw_centres(s, canvas, box);
     }
     if (!status)

@@ -4,11 +4,12 @@
 
 #include "cli/setup.h"
 
-/* reconstruction.png: amplitude clipped to [0,1], one byte a pixel; comparison.png: truth, reconstruction, error, what one aperture
- * sees, k-space. result: [O,O]. Names of the files written, as the build's picture format has them, are appended to written.
- * Returns 0 or PRISM_E*. */
-int figure_write(struct setup *s, const char *dir, const double *result, const struct prism_progress *final, char *written,
-                 size_t n);
+/* reconstruction.png: amplitude clipped to [0,1], one byte a pixel;
+ * comparison.png: truth, reconstruction, error, what one aperture sees,
+ * k-space. result: [O,O]. Names of the files written, as the build's picture
+ * format has them, are appended to written. Returns 0 or PRISM_E*. */
+int figure_write(struct setup *s, const char *dir, const double *result,
+                 const struct prism_progress *final, char *written, size_t n);
 /* curves.svg from metrics.jsonl. */
 int figure_curves(struct setup *s, const char *dir);
 /* A sampling pattern on its own. path without suffix. */

@@ -50,8 +50,10 @@ static void print_json(const struct prism_backend_info *backends, int n)
 static void print_text(const struct prism_backend_info *backends, int n)
 {
     bool chosen = false;
-    printf("%s\nbuild     %s\nlicence   %s\nplugins   %s\nthreads   %d\n\nbackends, in the order 'auto' tries them:\n",
-           cli_version_line(), PRISMI_BUILD_OPTIONS, PRISMI_LICENSE, PRISMI_BACKEND_DIR, usable_cores());
+    printf("%s\nbuild     %s\nlicence   %s\nplugins   %s\nthreads   %d\n\nbackends, in the order "
+           "'auto' tries them:\n",
+           cli_version_line(), PRISMI_BUILD_OPTIONS, PRISMI_LICENSE, PRISMI_BACKEND_DIR,
+           usable_cores());
     for (int i = 0; i < n; i++) {
         const struct prism_backend_info *b = &backends[i];
         printf("  %c %-8s %s%s\n", b->usable && !chosen ? '*' : ' ', b->name,
@@ -81,9 +83,9 @@ const struct cli_command cli_info = {
     .name = "info",
     .args = "",
     .doc = "show version, build, licence, backends and devices",
-    .text =
-        "Show the version, how the program was built, its effective licence, and every backend: the device it would use, or why it "
-        "cannot be used here.",
+    .text = "Show the version, how the program was built, its effective licence, and every "
+            "backend: the device it would use, or why it "
+            "cannot be used here.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .run = run,

@@ -1,4 +1,5 @@
-/* prism inspect: what a checkpoint holds. Format: docs/formats.md and recon/checkpoint.c. */
+/* prism inspect: what a checkpoint holds. Format: docs/formats.md and
+ * recon/checkpoint.c. */
 #include "cli/command.h"
 #include "core/internal.h"
 #include "core/json.h"
@@ -16,7 +17,8 @@ static const struct cli_opt opts[] = {
      .letter = 'x',
      .arg = "PATH",
      .words = "@file",
-     .doc = "write the reconstruction: an array where PATH ends in .npy, else a picture, amplitude clipped to [0,1]"},
+     .doc = "write the reconstruction: an array where PATH ends in .npy, else a picture, amplitude "
+            "clipped to [0,1]"},
     {.name = "json", .letter = 'j', .doc = "print one JSON object"},
 };
 
@@ -85,11 +87,13 @@ static void print_history(const struct checkpoint *c, struct prismi_json_out *j)
     if (j)
         prismi_json_open(j, "history", '[');
     else
-        printf("%10s %12s %12s %10s %10s %12s\n", columns[0], columns[1], columns[2], columns[3], columns[4], columns[5]);
+        printf("%10s %12s %12s %10s %10s %12s\n", columns[0], columns[1], columns[2], columns[3],
+               columns[4], columns[5]);
     for (size_t i = 0; i < n; i++) {
         const double *r = rows + i * ROW;
         if (!j) {
-            printf("%10.0f %12.6g %12.6g %10.6f %10.4f %12.5f\n", r[0], r[1], r[2], r[3], r[4], r[5]);
+            printf("%10.0f %12.6g %12.6g %10.6f %10.4f %12.5f\n", r[0], r[1], r[2], r[3], r[4],
+                   r[5]);
             continue;
         }
         prismi_json_open(j, NULL, '{');
@@ -159,13 +163,16 @@ static int write_picture(struct prism_ctx *ctx, const char *path, const float *d
     char stem[4096], written[4096 + 16];
     size_t n = strlen(path);
     bool suffix = n > 4 && !strcmp(path + n - 4, ".png");
-    snprintf(stem, sizeof stem, "%.*s", (int)(suffix ? n - 4 : n), path); /* the build's format adds its own */
+    snprintf(stem, sizeof stem, "%.*s", (int)(suffix ? n - 4 : n),
+             path); /* the build's format adds its own */
     uint8_t *grey = malloc(side * side);
     if (!grey)
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for a picture of %zu x %zu", side, side);
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for a picture of %zu x %zu", side,
+                          side);
     for (size_t i = 0; i < side * side; i++)
         grey[i] = (uint8_t)lround(255.0 * (double)(data[i] > 1 ? 1 : data[i] > 0 ? data[i] : 0));
-    int status = prism_image_write(ctx, stem, (int)side, (int)side, 1, grey, written, sizeof written);
+    int status =
+        prism_image_write(ctx, stem, (int)side, (int)side, 1, grey, written, sizeof written);
     free(grey);
     if (!status)
         puts(written);
@@ -236,7 +243,8 @@ const struct cli_command cli_inspect = {
     .name = "inspect",
     .args = "CHECKPOINT",
     .doc = "look into a checkpoint: progress, parameters, history, picture",
-    .text = "Show where a run stood when it wrote CHECKPOINT, a file or the folder of a run: progress, metrics, parameters, "
+    .text = "Show where a run stood when it wrote CHECKPOINT, a file or the folder of a run: "
+            "progress, metrics, parameters, "
             "sections. Or "
             "print its history or settings, or write its reconstruction to a file.",
     .opts = opts,

@@ -7,15 +7,23 @@
 #include <string.h>
 
 static const struct cli_opt opts[] = {
-    {.name = "rows", .arg = "N", .doc = "rows of the example's table, of which 15 % only test; default 5000"},
+    {.name = "rows",
+     .arg = "N",
+     .doc = "rows of the example's table, of which 15 % only test; default 5000"},
     {.name = "hidden", .arg = "N,...", .doc = "widths of the hidden layers; default 64,32,16"},
     {.name = "epochs", .arg = "N", .doc = "passes over the training rows; default 300"},
     {.name = "seed", .arg = "N", .doc = "seed of table, weights and batches; default 1"},
-    {.name = "backend", .letter = 'b', .arg = "NAME", .words = "auto ref cpu cuda", .doc = "what computes; default auto"},
+    {.name = "backend",
+     .letter = 'b',
+     .arg = "NAME",
+     .words = "auto ref cpu cuda",
+     .doc = "what computes; default auto"},
 };
 
-/* Comma-separated integers, at most `most`. False, after a message, for anything else. */
-static bool integers(const struct cli *cli, const char *name, int low, int high, int *out, int *n, int most)
+/* Comma-separated integers, at most `most`. False, after a message, for
+ * anything else. */
+static bool integers(const struct cli *cli, const char *name, int low, int high, int *out, int *n,
+                     int most)
 {
     const char *text = cli_get(cli, name), *at = text;
     for (int i = 0; text && i < most; i++) {
@@ -30,11 +38,13 @@ static bool integers(const struct cli *cli, const char *name, int low, int high,
         at = *end == ',' ? end + 1 : "";
     }
     if (text)
-        cli_error("--%s is '%s'; give %s from %d to %d", name, text, most > 1 ? "integers" : "an integer", low, high);
+        cli_error("--%s is '%s'; give %s from %d to %d", name, text,
+                  most > 1 ? "integers" : "an integer", low, high);
     return !text;
 }
 
-static int fit(struct prism_ctx *ctx, const char *backend, const struct prismi_interp_params *p, int rows)
+static int fit(struct prism_ctx *ctx, const char *backend, const struct prismi_interp_params *p,
+               int rows)
 {
     struct prism_dev *dev = NULL;
     struct prismi_interp *in = NULL;
@@ -44,14 +54,15 @@ static int fit(struct prism_ctx *ctx, const char *backend, const struct prismi_i
     PRISM_TRY_OUT(prism_dev_open(ctx, &(struct prism_dev_params){.backend = backend}, &dev));
     PRISM_TRY_OUT(prismi_table_example(ctx, rows, p->seed, &all));
     const int n = rows - rows * 15 / 100; /* the other rows only test */
-    const struct prismi_table train = {n, 5, 1, all.x, all.y}, test = {rows - n, 5, 1, all.x + 5 * (size_t)n, all.y + n};
+    const struct prismi_table train = {n, 5, 1, all.x, all.y},
+                              test = {rows - n, 5, 1, all.x + 5 * (size_t)n, all.y + n};
     PRISM_TRY_OUT(prismi_interp_create(dev, p, &train, &in));
     PRISM_TRY_OUT(prismi_interp_train(in));
     if (!(y = prismi_alloc((size_t)rows, sizeof *y)))
         PRISM_TRY_OUT(PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for %d predictions", rows));
     PRISM_TRY_OUT(prismi_interp_predict(in, all.x, rows, y));
-    printf("R2 %.5f on %d training rows, %.5f on %d test rows\n", prismi_table_r2(&train, y), n, prismi_table_r2(&test, y + n),
-           rows - n);
+    printf("R2 %.5f on %d training rows, %.5f on %d test rows\n", prismi_table_r2(&train, y), n,
+           prismi_table_r2(&test, y + n), rows - n);
 out:
     prismi_free(y);
     prismi_free(all.x);
@@ -68,13 +79,16 @@ static int run(struct cli *cli)
         cli_error("interp %s is unknown; 'prism interp train' is what there is", cli->args[0]);
         return EXIT_USAGE;
     }
-    if (!integers(cli, "rows", 250, 1000000, &rows, &one, 1) || !integers(cli, "epochs", 1, 1000000, &p.epochs, &one, 1) ||
+    if (!integers(cli, "rows", 250, 1000000, &rows, &one, 1) ||
+        !integers(cli, "epochs", 1, 1000000, &p.epochs, &one, 1) ||
         !integers(cli, "seed", 0, INT_MAX, &seed, &one, 1) ||
         !integers(cli, "hidden", 1, 1024, p.hidden, &p.n_hidden, PRISMI_MLP_MAX_HIDDEN))
         return EXIT_USAGE;
     p.seed = (uint64_t)seed;
     struct prism_ctx *ctx = cli_ctx(false);
-    int code = !ctx ? EXIT_FAILED : fit(ctx, cli_get(cli, "backend"), &p, rows) ? cli_fail(ctx, EXIT_FAILED) : EXIT_DONE;
+    int code = !ctx                                          ? EXIT_FAILED
+               : fit(ctx, cli_get(cli, "backend"), &p, rows) ? cli_fail(ctx, EXIT_FAILED)
+                                                             : EXIT_DONE;
     prism_ctx_destroy(&ctx);
     return code;
 }
@@ -83,7 +97,8 @@ const struct cli_command cli_interp = {
     .name = "interp",
     .args = "train",
     .doc = "train the interpolator's dense network on its example",
-    .text = "Draw a table of an example function of five variables, train a dense network on 85 % of its rows, and print the "
+    .text = "Draw a table of an example function of five variables, train a dense network on 85 % "
+            "of its rows, and print the "
             "coefficient of determination on these rows and on the rest.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),

@@ -37,8 +37,9 @@ static void print_text(const struct prism_config_key *const *keys, size_t n)
     for (size_t i = 0; i < n; i++) {
         char expected[256];
         prismi_value_expected(keys[i], expected, sizeof expected);
-        printf("%s = %s%s%s\n    %s\n    (%s)\n", keys[i]->key, *keys[i]->def ? keys[i]->def : "\"\"", *keys[i]->unit ? " " : "",
-               keys[i]->unit, keys[i]->doc, expected);
+        printf("%s = %s%s%s\n    %s\n    (%s)\n", keys[i]->key,
+               *keys[i]->def ? keys[i]->def : "\"\"", *keys[i]->unit ? " " : "", keys[i]->unit,
+               keys[i]->doc, expected);
     }
 }
 
@@ -85,7 +86,8 @@ const struct cli_command cli_keys = {
     .name = "keys",
     .args = "[PATTERN]",
     .doc = "list the settings with defaults and meaning",
-    .text = "List every setting whose name contains PATTERN: default, unit, meaning and what it accepts. Each is set with --set "
+    .text = "List every setting whose name contains PATTERN: default, unit, meaning and what it "
+            "accepts. Each is set with --set "
             "KEY=VALUE "
             "or in a configuration file.",
     .opts = opts,

@@ -7,30 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[METRIC_COUNT] = {"step",       "sample",  "loss",           "loss_old",     "loss_new",
-                                                "lr",         "ssim",    "psnr_db",        "rmse_percent", "skipped",
-                                                "loss_scale", "seconds", "cache_hit_rate", "cache_bytes"};
+static const char *const names[METRIC_COUNT] = {
+    "step",       "sample",  "loss",           "loss_old",     "loss_new",
+    "lr",         "ssim",    "psnr_db",        "rmse_percent", "skipped",
+    "loss_scale", "seconds", "cache_hit_rate", "cache_bytes"};
 
-void metrics_line(struct prismi_json_out *j, const struct prism_progress *at, double seconds, const struct prism_cache *cache)
+void metrics_line(struct prismi_json_out *j, const struct prism_progress *at, double seconds,
+                  const struct prism_cache *cache)
 {
-    /* quality only where it was measured: a repeated value would look like a plateau */
+    /* quality only where it was measured: a repeated value would look like a
+     * plateau */
     double ssim = at->evaluated ? at->ssim : NAN, psnr = at->evaluated ? at->psnr_db : NAN,
            rmse = at->evaluated ? at->rmse_percent : NAN;
-    const struct prism_cache_stats measurements = prism_cache_get_stats(cache, PRISM_CACHE_MEASUREMENTS);
-    const double values[METRIC_COUNT] = {(double)at->step,
-                                         at->sample,
-                                         at->loss,
-                                         at->loss_old,
-                                         at->loss_new,
-                                         at->lr,
-                                         ssim,
-                                         psnr,
-                                         rmse,
-                                         (double)at->skipped,
-                                         at->loss_scale,
-                                         seconds,
-                                         prism_cache_hit_rate(&measurements),
-                                         (double)prism_cache_get_stats(cache, PRISM_CACHE_ALL).bytes};
+    const struct prism_cache_stats measurements =
+        prism_cache_get_stats(cache, PRISM_CACHE_MEASUREMENTS);
+    const double values[METRIC_COUNT] = {
+        (double)at->step,
+        at->sample,
+        at->loss,
+        at->loss_old,
+        at->loss_new,
+        at->lr,
+        ssim,
+        psnr,
+        rmse,
+        (double)at->skipped,
+        at->loss_scale,
+        seconds,
+        prism_cache_hit_rate(&measurements),
+        (double)prism_cache_get_stats(cache, PRISM_CACHE_ALL).bytes};
     prismi_json_open(j, NULL, '{');
     prismi_json_string(j, "phase", prism_phase_name(at->phase));
     for (int i = 0; i < METRIC_COUNT; i++)
@@ -76,7 +81,9 @@ int metrics_read(struct prism_ctx *ctx, const char *path, int64_t last_step, str
     *out = (struct metrics){0};
     FILE *f = fopen(path, "r");
     if (!f)
-        return errno == ENOENT ? 0 : PRISM_FAIL(ctx, PRISM_EIO, "cannot read %s: %s", path, strerror(errno));
+        return errno == ENOENT
+                   ? 0
+                   : PRISM_FAIL(ctx, PRISM_EIO, "cannot read %s: %s", path, strerror(errno));
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;
@@ -85,7 +92,9 @@ int metrics_read(struct prism_ctx *ctx, const char *path, int64_t last_step, str
         more = take_line(out, line, (size_t)n, last_step);
     free(line);
     fclose(f);
-    return more < 0 ? PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for the %zu lines of %s", out->n, path) : 0;
+    return more < 0 ? PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for the %zu lines of %s",
+                                 out->n, path)
+                    : 0;
 }
 
 void metrics_release(struct metrics *m)

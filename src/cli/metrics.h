@@ -25,7 +25,8 @@ enum metric {
 };
 
 /* Append one line (without its newline) for this step. */
-void metrics_line(struct prismi_json_out *j, const struct prism_progress *at, double seconds, const struct prism_cache *cache);
+void metrics_line(struct prismi_json_out *j, const struct prism_progress *at, double seconds,
+                  const struct prism_cache *cache);
 
 /* What a file holds, up to and including last_step; NaN for null. */
 struct metrics {
@@ -33,7 +34,8 @@ struct metrics {
     double *value[METRIC_COUNT];
     long bytes; /* of the lines read: where a resumed run goes on */
 };
-/* Stops at the first line that is not whole. An absent file is an empty one. Returns 0, PRISM_EIO, PRISM_ENOMEM. */
+/* Stops at the first line that is not whole. An absent file is an empty one.
+ * Returns 0, PRISM_EIO, PRISM_ENOMEM. */
 int metrics_read(struct prism_ctx *ctx, const char *path, int64_t last_step, struct metrics *out);
 void metrics_release(struct metrics *m);
 

@@ -9,25 +9,38 @@
 #include <string.h>
 
 static const struct cli_opt opts[] = {
-    {.name = "preset", .letter = 'p', .arg = "NAME", .words = "@preset", .doc = "start from a preset"},
-    {.name = "set", .letter = 's', .arg = "KEY=VALUE", .many = true, .words = "@key", .doc = "change one setting; may be repeated"},
+    {.name = "preset",
+     .letter = 'p',
+     .arg = "NAME",
+     .words = "@preset",
+     .doc = "start from a preset"},
+    {.name = "set",
+     .letter = 's',
+     .arg = "KEY=VALUE",
+     .many = true,
+     .words = "@key",
+     .doc = "change one setting; may be repeated"},
     {.name = "seed", .arg = "N", .key = "training.seed", .doc = "seed of a random pattern"},
     {.name = "output",
      .letter = 'o',
      .arg = "PATH",
      .words = "@file",
-     .doc = "csv: file to write, default standard output; preview: name of the picture without suffix, default pattern-KIND"},
+     .doc = "csv: file to write, default standard output; preview: name of the picture without "
+            "suffix, default pattern-KIND"},
     {.name = "json", .letter = 'j', .doc = "stats: print one JSON object"},
 };
 
 static const struct {
     const char *name, *doc;
 } kinds[PRISM_PATTERN_COUNT] = {
-    [PRISM_PATTERN_FERMAT] = {"fermat", "spiral at the golden angle, even density out to the edge of the disc"},
-    [PRISM_PATTERN_RANDOM] = {"random", "uniform in the disc, from the seed; one centre at the origin"},
+    [PRISM_PATTERN_FERMAT] =
+        {"fermat", "spiral at the golden angle, even density out to the edge of the disc"},
+    [PRISM_PATTERN_RANDOM] = {"random",
+                              "uniform in the disc, from the seed; one centre at the origin"},
     [PRISM_PATTERN_STAR] = {"star", "the origin and telescope.n_angs diameters"},
     [PRISM_PATTERN_RASTER] = {"raster", "square lattice, the points nearest to the origin"},
-    [PRISM_PATTERN_CSV] = {"csv", "your own: rows y,x in k-space pixels, from the file telescope.csv"},
+    [PRISM_PATTERN_CSV] = {"csv",
+                           "your own: rows y,x in k-space pixels, from the file telescope.csv"},
 };
 
 static int print_stats(const struct setup *s, bool json)
@@ -55,7 +68,8 @@ static int print_stats(const struct setup *s, bool json)
     for (int i = 0; i < CLI_COUNT(rows); i++) {
         prismi_json_number(&j, rows[i].key, rows[i].value);
         if (!json)
-            printf("%-28s %10.5g %s\n", rows[i].name, rows[i].value * (*rows[i].unit == '%' ? 100 : 1), rows[i].unit);
+            printf("%-28s %10.5g %s\n", rows[i].name,
+                   rows[i].value * (*rows[i].unit == '%' ? 100 : 1), rows[i].unit);
     }
     prismi_json_close(&j, '}');
     if (json)
@@ -136,7 +150,8 @@ static int run(struct cli *cli)
     for (int i = 0; i < CLI_COUNT(whats); i++)
         known = known || !strcmp(what, whats[i]);
     if (!known) {
-        cli_error("patterns knows list, stats, csv and preview, not %s%s", what, cli_suggest(what, "", whats, CLI_COUNT(whats)));
+        cli_error("patterns knows list, stats, csv and preview, not %s%s", what,
+                  cli_suggest(what, "", whats, CLI_COUNT(whats)));
         return EXIT_USAGE;
     }
     for (int i = 0; i < PRISM_PATTERN_COUNT; i++) {
@@ -148,7 +163,8 @@ static int run(struct cli *cli)
     if (!strcmp(what, "list"))
         return EXIT_DONE;
     if (cli->n_args < 2) {
-        cli_error("'patterns %s' needs the KIND of a pattern ('prism patterns list' lists them)", what);
+        cli_error("'patterns %s' needs the KIND of a pattern ('prism patterns list' lists them)",
+                  what);
         return EXIT_USAGE;
     }
     if (!kind_known) {
@@ -163,7 +179,8 @@ const struct cli_command cli_patterns = {
     .name = "patterns",
     .args = "[list | stats KIND | csv KIND | preview KIND]",
     .doc = "list sampling patterns, or examine one",
-    .text = "list: the kinds of pattern. stats: how well one covers k-space with the configured apertures. csv: its centres, rows "
+    .text = "list: the kinds of pattern. stats: how well one covers k-space with the configured "
+            "apertures. csv: its centres, rows "
             "y,x in "
             "k-space pixels. preview: a picture of it.",
     .opts = opts,

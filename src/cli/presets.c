@@ -44,7 +44,8 @@ static const struct prism_preset *find(const char *name)
         if (!strcmp(name, presets[i].name))
             return &presets[i];
     }
-    cli_error("there is no preset %s%s ('prism presets' lists them)", name, cli_suggest(name, "", names, (int)listed));
+    cli_error("there is no preset %s%s ('prism presets' lists them)", name,
+              cli_suggest(name, "", names, (int)listed));
     return NULL;
 }
 
@@ -58,7 +59,8 @@ static int run(struct cli *cli)
         return EXIT_USAGE;
     }
     if (cli->n_args != (show ? 2 : cli->n_args > 0)) {
-        cli_error(show ? "'presets show' needs the NAME of a preset" : "'presets list' takes no more arguments");
+        cli_error(show ? "'presets show' needs the NAME of a preset"
+                       : "'presets list' takes no more arguments");
         return EXIT_USAGE;
     }
     if (show) {
@@ -81,7 +83,8 @@ const struct cli_command cli_presets = {
     .name = "presets",
     .args = "[list | show NAME]",
     .doc = "list the presets, or show what one sets",
-    .text = "List the presets, or show the settings of one. A preset is where a run starts from: prism run --preset NAME.",
+    .text = "List the presets, or show the settings of one. A preset is where a run starts from: "
+            "prism run --preset NAME.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .max_args = 2,

@@ -6,11 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct cli_command *const commands[] = {&cli_run,      &cli_info,    &cli_keys,    &cli_presets,
-                                                     &cli_patterns, &cli_inspect, &cli_compare, &cli_interp,
-                                                     &cli_bench,    &cli_profile, NULL};
+static const struct cli_command *const commands[] = {
+    &cli_run,     &cli_info,   &cli_keys,  &cli_presets, &cli_patterns, &cli_inspect,
+    &cli_compare, &cli_interp, &cli_bench, &cli_profile, NULL};
 const struct cli_program cli_program = {
-    .name = "prism", .doc = "synthetic-aperture reconstruction with a generative decoder", .commands = commands};
+    .name = "prism",
+    .doc = "synthetic-aperture reconstruction with a generative decoder",
+    .commands = commands};
 
 static const struct cli_command *find(const char *name)
 {
@@ -29,20 +31,24 @@ static int unknown_command(const char *name)
     if (name[0] == '-')
         cli_error("unknown option %s: options follow a command, 'prism help' lists those", name);
     else
-        cli_error("unknown command %s%s ('prism help' lists them)", name, cli_suggest(name, "", names, n));
+        cli_error("unknown command %s%s ('prism help' lists them)", name,
+                  cli_suggest(name, "", names, n));
     return EXIT_USAGE;
 }
 
 static void help_program(FILE *f)
 {
-    fprintf(f, "%s: %s\n\nUsage: prism COMMAND [ARGUMENT]... [OPTION]...\n\n", cli_version_line(), cli_program.doc);
+    fprintf(f, "%s: %s\n\nUsage: prism COMMAND [ARGUMENT]... [OPTION]...\n\n", cli_version_line(),
+            cli_program.doc);
     for (const struct cli_command *const *c = commands; *c; c++)
         fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->doc);
-    fprintf(f, "  %-10s %s\n  %-10s %s\n\n", "version", "show the version", "help", "show this, or 'prism help COMMAND'");
+    fprintf(f, "  %-10s %s\n  %-10s %s\n\n", "version", "show the version", "help",
+            "show this, or 'prism help COMMAND'");
     fputs("First steps:\n"
           "  prism run --preset quick --input usaf --output runs/first\n"
           "  prism inspect runs/first\n\n"
-          "Exit status: 0 done, 1 failed, 2 bad usage or configuration,\n3 done, but samples failed, 130 interrupted.\n",
+          "Exit status: 0 done, 1 failed, 2 bad usage or configuration,\n3 done, but samples "
+          "failed, 130 interrupted.\n",
           f);
 }
 
@@ -70,7 +76,8 @@ static int dump(const char *what)
     return EXIT_USAGE;
 }
 
-/* Becomes another program of the house: the one beside this one, else the first in PATH. Returns only where there is none. */
+/* Becomes another program of the house: the one beside this one, else the first
+ * in PATH. Returns only where there is none. */
 static int become(const struct cli_command *cmd, char **argv)
 {
     char path[PATH_MAX];
@@ -83,7 +90,8 @@ static int become(const struct cli_command *cmd, char **argv)
         execv(path, argv);
     }
     execvp(cmd->program, argv);
-    cli_error("'prism %s' runs %s, which is neither beside prism nor in PATH (%s); 'meson setup -Dbenchmarks=enabled' builds it",
+    cli_error("'prism %s' runs %s, which is neither beside prism nor in PATH (%s); 'meson setup "
+              "-Dbenchmarks=enabled' builds it",
               cmd->name, cmd->program, strerror(errno));
     return EXIT_USAGE;
 }

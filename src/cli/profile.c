@@ -12,9 +12,13 @@ enum { TOP_DEFAULT = 20, TOP_MAX = 10000, FILE_MAX = 64 << 20 };
 
 static const struct cli_opt opts[] = {
     {.name = "top", .arg = "N", .doc = "rows of the tables; default 20"},
-    {.name = "steps", .arg = "A:B", .doc = "keep these steps for the timeline; default: from the start until it is full"},
-    {.name = "sync", .doc = "wait for the device after every operation: its true times, on a slower run"},
-    {.name = "regions-only", .doc = "time named regions only; steps stay recorded on a device that can"},
+    {.name = "steps",
+     .arg = "A:B",
+     .doc = "keep these steps for the timeline; default: from the start until it is full"},
+    {.name = "sync",
+     .doc = "wait for the device after every operation: its true times, on a slower run"},
+    {.name = "regions-only",
+     .doc = "time named regions only; steps stay recorded on a device that can"},
 };
 
 /* "A:B", "A:", ":B". */
@@ -66,7 +70,8 @@ static int read_back(struct prism_ctx *ctx, const char *path, struct profile *ou
     return status;
 }
 
-static int report(const struct run_profile *self, struct setup *s, const struct rundir *dir, const struct cli *cli, FILE *f)
+static int report(const struct run_profile *self, struct setup *s, const struct rundir *dir,
+                  const struct cli *cli, FILE *f)
 {
     struct prism_profile_info info;
     struct profile p;
@@ -111,7 +116,8 @@ static int profile_report(struct cli *cli, const char *dir)
     int top, code = parse_top(cli, &top);
     for (int i = 0; i < cli->n_set && !code; i++)
         if (strcmp(cli->set[i].opt->name, "top") != 0) {
-            cli_error("'prism profile report' has no option '--%s'; --top is the only one", cli->set[i].opt->name);
+            cli_error("'prism profile report' has no option '--%s'; --top is the only one",
+                      cli->set[i].opt->name);
             code = EXIT_USAGE;
         }
     if (code)
@@ -138,7 +144,8 @@ static int run(struct cli *cli)
     if (!strcmp(what, "run"))
         return profile_run(cli, argument);
     if (strcmp(what, "report") != 0) {
-        cli_error("profile knows run and report, not %s%s", what, cli_suggest(what, "", whats, CLI_COUNT(whats)));
+        cli_error("profile knows run and report, not %s%s", what,
+                  cli_suggest(what, "", whats, CLI_COUNT(whats)));
         return EXIT_USAGE;
     }
     if (!argument) {
@@ -152,16 +159,19 @@ const struct cli_command cli_profile = {
     .name = "profile",
     .args = "run [CONFIG.yaml] | report DIR",
     .doc = "see where the time and the memory of a run go",
-    .text =
-        "'profile run' takes what 'prism run' takes, does the same, and times every region and operation on the way; results are "
-        "the same bits. Into the run's folder it writes profile.json, profile.html (a page that needs nothing else), trace.json "
-        "(a timeline for ui.perfetto.dev or chrome://tracing) and stacks.folded (for flame graphs), and prints a summary: to "
-        "standard output, or to standard error where that carries JSON lines.\n"
-        "\n"
-        "'profile report' prints the summary of a folder again.\n"
-        "\n"
-        "On a device that works behind the host's back the times are those of enqueueing, and the summary says so; with --sync "
-        "every operation is waited for.",
+    .text = "'profile run' takes what 'prism run' takes, does the same, and times every region and "
+            "operation on the way; results are "
+            "the same bits. Into the run's folder it writes profile.json, profile.html (a page "
+            "that needs nothing else), trace.json "
+            "(a timeline for ui.perfetto.dev or chrome://tracing) and stacks.folded (for flame "
+            "graphs), and prints a summary: to "
+            "standard output, or to standard error where that carries JSON lines.\n"
+            "\n"
+            "'profile report' prints the summary of a folder again.\n"
+            "\n"
+            "On a device that works behind the host's back the times are those of enqueueing, and "
+            "the summary says so; with --sync "
+            "every operation is waited for.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .like = &cli_run,

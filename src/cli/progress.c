@@ -34,14 +34,16 @@ void progress_show(struct progress *p, const struct prism_progress *at)
     p->shown_s = now;
     double rate = (double)(at->step - p->start_step) / elapsed;
     char text[256], eta[32];
-    size_t n = (size_t)snprintf(text, sizeof text, "%s %lld/%lld", prism_phase_name(at->phase), (long long)at->step,
-                                (long long)at->total_steps);
+    size_t n = (size_t)snprintf(text, sizeof text, "%s %lld/%lld", prism_phase_name(at->phase),
+                                (long long)at->step, (long long)at->total_steps);
     if (at->unit)
-        n += (size_t)snprintf(text + n, sizeof text - n, "  %s %d/%d", at->unit, at->sample + 1, at->n_samples);
+        n += (size_t)snprintf(text + n, sizeof text - n, "  %s %d/%d", at->unit, at->sample + 1,
+                              at->n_samples);
     if (!isnan(at->loss))
         n += (size_t)snprintf(text + n, sizeof text - n, "  loss %.4g", at->loss);
     if (!isnan(at->ssim))
-        n += (size_t)snprintf(text + n, sizeof text - n, "  SSIM %.4f  PSNR %.2f dB", at->ssim, at->psnr_db);
+        n += (size_t)snprintf(text + n, sizeof text - n, "  SSIM %.4f  PSNR %.2f dB", at->ssim,
+                              at->psnr_db);
     if (rate > 0) {
         duration(eta, sizeof eta, (double)(at->total_steps - at->step) / rate);
         snprintf(text + n, sizeof text - n, "  %.*f steps/s  ETA %s", rate < 10 ? 2 : 0, rate, eta);

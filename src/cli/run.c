@@ -1,4 +1,5 @@
-/* prism run: one reconstruction, from a configuration to a folder of results. */
+/* prism run: one reconstruction, from a configuration to a folder of
+ * results. */
 #include "cli/run.h"
 #include "cli/command.h"
 #include "cli/progress.h"
@@ -10,7 +11,11 @@
 #include <unistd.h>
 
 static const struct cli_opt opts[] = {
-    {.name = "preset", .letter = 'p', .arg = "NAME", .words = "@preset", .doc = "start from a preset ('prism presets' lists them)"},
+    {.name = "preset",
+     .letter = 'p',
+     .arg = "NAME",
+     .words = "@preset",
+     .doc = "start from a preset ('prism presets' lists them)"},
     {.name = "input",
      .letter = 'i',
      .arg = "PICTURE",
@@ -22,7 +27,8 @@ static const struct cli_opt opts[] = {
      .arg = "FILE",
      .key = "image.data",
      .words = "@file",
-     .doc = "measurements of an unknown object, in the place of a picture: a file NPZ (docs/formats.md)"},
+     .doc = "measurements of an unknown object, in the place of a picture: a file NPZ "
+            "(docs/formats.md)"},
     {.name = "set",
      .letter = 's',
      .arg = "KEY=VALUE",
@@ -34,7 +40,10 @@ static const struct cli_opt opts[] = {
      .arg = "DIR",
      .words = "@dir",
      .doc = "folder of the run; default: runs/<name, or date and time>"},
-    {.name = "max-steps", .arg = "N", .key = "training.max_steps", .doc = "number of steps of the joint objective"},
+    {.name = "max-steps",
+     .arg = "N",
+     .key = "training.max_steps",
+     .doc = "number of steps of the joint objective"},
     {.name = "backend",
      .letter = 'b',
      .arg = "NAME",
@@ -46,12 +55,20 @@ static const struct cli_opt opts[] = {
      .arg = "N",
      .key = "compute.threads",
      .doc = "threads; 0: all cores; results do not depend on it"},
-    {.name = "seed", .arg = "N", .key = "training.seed", .doc = "seed of weights, batches, noise and random patterns"},
+    {.name = "seed",
+     .arg = "N",
+     .key = "training.seed",
+     .doc = "seed of weights, batches, noise and random patterns"},
     {.name = "plain",
-     .doc = "general methods only: fused operations composed, no kernels for particular shapes; to find a faulty one"},
-    {.name = "resume", .letter = 'r', .doc = "continue the run in the output folder from its last checkpoint"},
+     .doc = "general methods only: fused operations composed, no kernels for particular shapes; to "
+            "find a faulty one"},
+    {.name = "resume",
+     .letter = 'r',
+     .doc = "continue the run in the output folder from its last checkpoint"},
     {.name = "quiet", .letter = 'q', .doc = "print errors only"},
-    {.name = "json", .letter = 'j', .doc = "print metrics as JSON lines, and a last object with the result"},
+    {.name = "json",
+     .letter = 'j',
+     .doc = "print metrics as JSON lines, and a last object with the result"},
 };
 
 enum voice { VOICE_QUIET, VOICE_LINE, VOICE_JSON };
@@ -88,11 +105,13 @@ static double wall_s(const struct run *r)
     return r->dir.before_s + cli_seconds() - r->progress.start_s;
 }
 
-/* By the clock: as late as the run is old, so that a short one leaves something too, and never later than the setting. */
+/* By the clock: as late as the run is old, so that a short one leaves something
+ * too, and never later than the setting. */
 static bool checkpoint_due(const struct run *r, int64_t step)
 {
     const struct prism_config *cfg = r->setup.cfg;
-    double now = cli_seconds(), age = r->saved_s - r->progress.start_s, limit = cfg->output.checkpoint_seconds;
+    double now = cli_seconds(), age = r->saved_s - r->progress.start_s,
+           limit = cfg->output.checkpoint_seconds;
     double wait = age < 1 ? 1 : age;
     if (limit > 0 && now - r->saved_s >= (wait < limit ? wait : limit))
         return true;
@@ -113,17 +132,21 @@ static bool on_progress(void *user, const struct prism_progress *at)
     if (r->voice == VOICE_LINE)
         progress_show(&r->progress, at);
     if (at->evaluated)
-        r->status = PRISMI_REGION(r->setup.dev, "log", 0, rundir_log(&r->dir, &r->setup, at, wall_s(r), r->voice == VOICE_JSON));
+        r->status =
+            PRISMI_REGION(r->setup.dev, "log", 0,
+                          rundir_log(&r->dir, &r->setup, at, wall_s(r), r->voice == VOICE_JSON));
     if (!r->status && checkpoint_due(r, at->step))
         r->status = checkpoint(r, at->step);
-    if (r->status) /* now: that the run stops for it is an error too, and will be recorded over this one */
+    if (r->status) /* now: that the run stops for it is an error too, and will be recorded over this
+                      one */
         cli_fail(r->setup.ctx, EXIT_FAILED);
     return !r->status && !interrupted;
 }
 
 /* ---- the ways a run ends ---- */
 
-/* The command as it was typed, made to resume, on the backend given where that is not NULL. */
+/* The command as it was typed, made to resume, on the backend given where that
+ * is not NULL. */
 static void print_resume_command(const struct run *r, const char *backend)
 {
     fprintf(stderr, "prism %s", r->cli->cmd->name);
@@ -140,7 +163,8 @@ static void print_resume_command(const struct run *r, const char *backend)
     fputs(cli_has(r->cli, "resume") ? "\n" : " --resume\n", stderr);
 }
 
-/* The device took its memory with it. What was saved before is all there is, and any backend can go on from there. */
+/* The device took its memory with it. What was saved before is all there is,
+ * and any backend can go on from there. */
 static int end_lost(struct run *r)
 {
     struct prism_progress at;
@@ -149,11 +173,12 @@ static int end_lost(struct run *r)
     rundir_record(&r->dir, &r->setup, "failed", &at, wall_s(r));
     cli_error("the device was lost at step %lld", (long long)at.step);
     if (!r->saved_step) {
-        cli_error("no checkpoint had been written yet; start again, with --backend cpu if the device stays away");
+        cli_error("no checkpoint had been written yet; start again, with --backend cpu if the "
+                  "device stays away");
         return EXIT_FAILED;
     }
-    cli_error("the checkpoint of step %lld is in %s; continue on the CPU with:", (long long)r->saved_step,
-              rundir_file(&r->dir, "checkpoint.prism"));
+    cli_error("the checkpoint of step %lld is in %s; continue on the CPU with:",
+              (long long)r->saved_step, rundir_file(&r->dir, "checkpoint.prism"));
     fputs("prism: ", stderr);
     print_resume_command(r, "cpu");
     return EXIT_FAILED;
@@ -166,15 +191,17 @@ static int end_early(struct run *r, const char *status, int code)
     prism_session_progress(r->setup.session, &at);
     if (rundir_checkpoint(&r->dir, &r->setup)) {
         cli_fail(r->setup.ctx, EXIT_FAILED);
-        cli_error("step %lld is lost; an earlier checkpoint, if one was written, is still in %s", (long long)at.step, r->dir.path);
+        cli_error("step %lld is lost; an earlier checkpoint, if one was written, is still in %s",
+                  (long long)at.step, r->dir.path);
         return EXIT_FAILED;
     }
     cli_status_clear();
     if (rundir_record(&r->dir, &r->setup, status, &at, wall_s(r)))
         return cli_fail(r->setup.ctx, EXIT_FAILED);
     if (r->voice != VOICE_QUIET)
-        fprintf(stderr, "prism: stopped after step %lld of %lld; the state is in %s\n", (long long)at.step,
-                (long long)at.total_steps, rundir_file(&r->dir, "checkpoint.prism"));
+        fprintf(stderr, "prism: stopped after step %lld of %lld; the state is in %s\n",
+                (long long)at.step, (long long)at.total_steps,
+                rundir_file(&r->dir, "checkpoint.prism"));
     if (r->voice != VOICE_QUIET && code == EXIT_INTERRUPTED) {
         fputs("prism: continue with: ", stderr);
         print_resume_command(r, NULL);
@@ -182,14 +209,16 @@ static int end_early(struct run *r, const char *status, int code)
     return code;
 }
 
-static void print_summary(const struct run *r, const struct prism_progress *final, const char *written)
+static void print_summary(const struct run *r, const struct prism_progress *final,
+                          const char *written)
 {
     struct prismi_json_out j;
     if (r->voice == VOICE_LINE && r->setup.truth)
-        printf("SSIM %.4f, PSNR %.2f dB, RMSE %.2f %%, ", final->ssim, final->psnr_db, final->rmse_percent);
+        printf("SSIM %.4f, PSNR %.2f dB, RMSE %.2f %%, ", final->ssim, final->psnr_db,
+               final->rmse_percent);
     if (r->voice == VOICE_LINE)
-        printf("loss %.4g after %lld steps in %.1f s\n%s: %s, curves.svg, reconstruction.npy\n", final->loss,
-               (long long) final->step, wall_s(r), r->dir.path, written);
+        printf("loss %.4g after %lld steps in %.1f s\n%s: %s, curves.svg, reconstruction.npy\n",
+               final->loss, (long long) final->step, wall_s(r), r->dir.path, written);
     if (r->voice == VOICE_JSON) {
         prismi_json_init(&j, false);
         prismi_json_open(&j, NULL, '{');
@@ -200,7 +229,8 @@ static void print_summary(const struct run *r, const struct prism_progress *fina
         prismi_json_release(&j);
     }
     if (final->n_failed)
-        cli_warn("%d of %d samples did not reach training.loss_threshold", final->n_failed, r->setup.n);
+        cli_warn("%d of %d samples did not reach training.loss_threshold", final->n_failed,
+                 r->setup.n);
 }
 
 static int write_everything(struct run *r, double *result, int *n_failed)
@@ -228,7 +258,8 @@ static int finish(struct run *r)
         cli_error("not enough memory for a picture of %zu x %zu", side, side);
         return EXIT_FAILED;
     }
-    int n_failed = 0, status = PRISMI_REGION(r->setup.dev, "results", 0, write_everything(r, result, &n_failed));
+    int n_failed = 0,
+        status = PRISMI_REGION(r->setup.dev, "results", 0, write_everything(r, result, &n_failed));
     free(result);
     if (!status)
         return n_failed ? EXIT_SAMPLES : EXIT_DONE;
@@ -247,7 +278,8 @@ static int load_checkpoint(struct run *r, struct prism_progress *at)
     }
     int status = prism_session_load(r->setup.session, path);
     prism_session_progress(r->setup.session, at);
-    return status ? cli_fail(r->setup.ctx, status == PRISM_EINVAL ? EXIT_USAGE : EXIT_FAILED) : EXIT_DONE;
+    return status ? cli_fail(r->setup.ctx, status == PRISM_EINVAL ? EXIT_USAGE : EXIT_FAILED)
+                  : EXIT_DONE;
 }
 
 /* A resumed run keeps its record until there is a newer one. */
@@ -283,14 +315,18 @@ static int reconstruct(struct run *r)
         cli_fail(s->ctx, EXIT_FAILED);
     if (cause == PRISM_EDEVICE)
         return end_lost(r);
-    return status == PRISM_ECANCELED ? EXIT_FAILED : end_early(r, status == PRISM_EDIVERGED ? "diverged" : "failed", EXIT_FAILED);
+    return status == PRISM_ECANCELED
+               ? EXIT_FAILED
+               : end_early(r, status == PRISM_EDIVERGED ? "diverged" : "failed", EXIT_FAILED);
 }
 
 int run_reconstruction(struct cli *cli, const char *config, const struct run_profile *profile)
 {
     struct run r = {.cli = cli, .dir.metrics_fd = -1};
     struct setup *s = &r.setup;
-    r.voice = cli_has(cli, "quiet") ? VOICE_QUIET : cli_has(cli, "json") || !isatty(STDERR_FILENO) ? VOICE_JSON : VOICE_LINE;
+    r.voice = cli_has(cli, "quiet")                            ? VOICE_QUIET
+              : cli_has(cli, "json") || !isatty(STDERR_FILENO) ? VOICE_JSON
+                                                               : VOICE_LINE;
     int code = setup_config(s, cli, config);
     s->profile = profile ? &profile->params : NULL;
     if (!code)
@@ -301,7 +337,8 @@ int run_reconstruction(struct cli *cli, const char *config, const struct run_pro
         code = setup_session(s, cli_has(cli, "plain"));
     if (!code)
         code = reconstruct(&r);
-    if (profile && r.dir.metrics_fd >= 0 && profile->report(profile, s, &r.dir, cli, r.voice == VOICE_LINE ? stdout : stderr)) {
+    if (profile && r.dir.metrics_fd >= 0 &&
+        profile->report(profile, s, &r.dir, cli, r.voice == VOICE_LINE ? stdout : stderr)) {
         cli_fail(s->ctx, EXIT_FAILED);
         code = code ? code : EXIT_FAILED;
     }
@@ -319,17 +356,21 @@ const struct cli_command cli_run = {
     .name = "run",
     .args = "[CONFIG.yaml]",
     .doc = "reconstruct an object",
-    .text =
-        "Simulate what the apertures measure of an object, reconstruct the object from that, and write the results into one "
-        "folder. Settings come from the defaults, then the preset, then the file, then --set, then the other options; the later "
-        "ones win.\n"
-        "\n"
-        "On a terminal, one line shows the progress. Otherwise, and with --json, standard output gets the lines of metrics.jsonl "
-        "as they are written, then an object with the result.\n"
-        "\n"
-        "Ctrl-C finishes the step, writes a checkpoint and says how to continue; a second one ends at once.\n"
-        "\n"
-        "Exit status 3: everything is written, but samples of a progressive run did not reach training.loss_threshold.",
+    .text = "Simulate what the apertures measure of an object, reconstruct the object from that, "
+            "and write the results into one "
+            "folder. Settings come from the defaults, then the preset, then the file, then --set, "
+            "then the other options; the later "
+            "ones win.\n"
+            "\n"
+            "On a terminal, one line shows the progress. Otherwise, and with --json, standard "
+            "output gets the lines of metrics.jsonl "
+            "as they are written, then an object with the result.\n"
+            "\n"
+            "Ctrl-C finishes the step, writes a checkpoint and says how to continue; a second one "
+            "ends at once.\n"
+            "\n"
+            "Exit status 3: everything is written, but samples of a progressive run did not reach "
+            "training.loss_threshold.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .max_args = 1,

@@ -7,8 +7,10 @@
 
 struct run_profile {
     struct prism_profile_params params;
-    /* Called once, however the run ended; f: where there is room for a text. Returns 0 or PRISM_E*. */
-    int (*report)(const struct run_profile *self, struct setup *s, const struct rundir *dir, const struct cli *cli, FILE *f);
+    /* Called once, however the run ended; f: where there is room for a text.
+     * Returns 0 or PRISM_E*. */
+    int (*report)(const struct run_profile *self, struct setup *s, const struct rundir *dir,
+                  const struct cli *cli, FILE *f);
     int top;
 };
 

@@ -41,12 +41,14 @@ static void utc_now(char *out, size_t n, const char *format)
     strftime(out, n, format, &tm);
 }
 
-/* What makes a folder one that a new run must not write to: a run, or another's file that it would replace. */
+/* What makes a folder one that a new run must not write to: a run, or another's
+ * file that it would replace. */
 static const char *obstacle(const struct rundir *d)
 {
-    static const char *const files[] = {"run.json",           "config.yaml",        "checkpoint.prism", "metrics.jsonl",
-                                        "reconstruction.npy", "reconstruction.png", "comparison.png",   "curves.svg",
-                                        "reconstruction.pgm", "comparison.ppm"};
+    static const char *const files[] = {
+        "run.json",           "config.yaml",        "checkpoint.prism", "metrics.jsonl",
+        "reconstruction.npy", "reconstruction.png", "comparison.png",   "curves.svg",
+        "reconstruction.pgm", "comparison.ppm"};
     for (int i = 0; i < CLI_COUNT(files); i++)
         if (exists(d, files[i]))
             return files[i];
@@ -59,8 +61,10 @@ int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *
     char stamp[32];
     utc_now(d->started, sizeof d->started, "%Y-%m-%dT%H:%M:%SZ");
     utc_now(stamp, sizeof stamp, "%Y%m%d-%H%M%S");
-    if (!output && (strchr(cfg->name, '/') || !strcmp(cfg->name, ".") || !strcmp(cfg->name, ".."))) {
-        cli_error("name '%s' makes no name of a folder in runs; choose the folder with --output", cfg->name);
+    if (!output &&
+        (strchr(cfg->name, '/') || !strcmp(cfg->name, ".") || !strcmp(cfg->name, ".."))) {
+        cli_error("name '%s' makes no name of a folder in runs; choose the folder with --output",
+                  cfg->name);
         return EXIT_USAGE;
     }
     if (output)
@@ -68,14 +72,17 @@ int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *
     else
         n = snprintf(d->path, sizeof d->path, "runs/%s", *cfg->name ? cfg->name : stamp);
     if (n == 0 || n >= (int)sizeof d->path) {
-        cli_error("the output folder's name must have 1 to %d bytes; choose another with --output", PRISM_PATH_MAX - 1);
+        cli_error("the output folder's name must have 1 to %d bytes; choose another with --output",
+                  PRISM_PATH_MAX - 1);
         return EXIT_USAGE;
     }
     while (n > 1 && d->path[n - 1] == '/')
         d->path[--n] = '\0';
     const char *file = resume ? NULL : obstacle(d);
     if (file) {
-        cli_error("%s already holds a run (%s); continue it with --resume or choose another folder with --output", d->path, file);
+        cli_error("%s already holds a run (%s); continue it with --resume or choose another folder "
+                  "with --output",
+                  d->path, file);
         return EXIT_USAGE;
     }
     if (!exists(d, "") && resume) {
@@ -136,7 +143,8 @@ void rundir_close(struct rundir *d)
     d->metrics_fd = -1;
 }
 
-int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *at, double wall_s, bool echo)
+int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *at, double wall_s,
+               bool echo)
 {
     struct prismi_json_out j;
     prismi_json_init(&j, false);
@@ -144,10 +152,13 @@ int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *a
     prismi_json_newline(&j);
     const char *line = prismi_json_text(&j);
     ssize_t n = line ? (ssize_t)strlen(line) : 0;
-    int status = line ? 0 : PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a line of metrics.jsonl");
+    int status =
+        line ? 0
+             : PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a line of metrics.jsonl");
     errno = ENOSPC; /* what a short write means */
     if (!status && write(d->metrics_fd, line, (size_t)n) != n)
-        status = PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"), strerror(errno));
+        status = PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s",
+                            rundir_file(d, "metrics.jsonl"), strerror(errno));
     if (!status && echo) {
         fputs(line, stdout);
         fflush(stdout);
@@ -160,7 +171,8 @@ int rundir_checkpoint(struct rundir *d, struct setup *s)
 {
     char *yaml = NULL;
     if (fdatasync(d->metrics_fd))
-        return PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"), strerror(errno));
+        return PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"),
+                          strerror(errno));
     PRISM_TRY(prism_config_dump(s->set, &yaml));
     int status = prism_session_save(s->session, rundir_file(d, "checkpoint.prism"), yaml);
     free(yaml);
@@ -169,8 +181,10 @@ int rundir_checkpoint(struct rundir *d, struct setup *s)
 
 /* ---- run.json ---- */
 
-/* One value in JSON's own type; what has none is the text that YAML would have. */
-static void config_value(struct prismi_json_out *j, const struct prism_config *cfg, const struct prism_config_key *key)
+/* One value in JSON's own type; what has none is the text that YAML would
+ * have. */
+static void config_value(struct prismi_json_out *j, const struct prism_config *cfg,
+                         const struct prism_config_key *key)
 {
     const char *field = (const char *)cfg + key->offset;
     struct prismi_text text = {0};
@@ -258,11 +272,13 @@ static void measurement_members(struct prismi_json_out *j, const struct setup *s
     prismi_json_string(j, "format", s->stack.source->name);
     prismi_json_number(j, "frames", f->n);
     prismi_json_number(j, "side", f->h);
-    hash_member(j, "hash", s->stack.amplitudes, (size_t)f->n * (size_t)f->h * (size_t)f->w * sizeof *s->stack.amplitudes);
+    hash_member(j, "hash", s->stack.amplitudes,
+                (size_t)f->n * (size_t)f->h * (size_t)f->w * sizeof *s->stack.amplitudes);
     prismi_json_open(j, "assumed", '{'); /* not in the file */
     for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
         if (!isnan(setup_assumed(s, i)))
-            prismi_json_number(j, prismi_data_number_name((enum prismi_data_number)i), setup_assumed(s, i));
+            prismi_json_number(j, prismi_data_number_name((enum prismi_data_number)i),
+                               setup_assumed(s, i));
     prismi_json_close(j, '}');
     prismi_json_close(j, '}');
 }
@@ -296,7 +312,8 @@ static void provenance(struct prismi_json_out *j, struct rundir *d, struct setup
     cache_members(j, s->cache);
 }
 
-void rundir_final(struct prismi_json_out *j, const char *key, const struct prism_progress *final, double wall_s)
+void rundir_final(struct prismi_json_out *j, const char *key, const struct prism_progress *final,
+                  double wall_s)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -314,7 +331,8 @@ void rundir_final(struct prismi_json_out *j, const char *key, const struct prism
     prismi_json_close(j, '}');
 }
 
-int rundir_record(struct rundir *d, struct setup *s, const char *status, const struct prism_progress *final, double wall_s)
+int rundir_record(struct rundir *d, struct setup *s, const char *status,
+                  const struct prism_progress *final, double wall_s)
 {
     struct prismi_json_out j;
     prismi_json_init(&j, true);
@@ -332,16 +350,18 @@ int rundir_record(struct rundir *d, struct setup *s, const char *status, const s
     return code;
 }
 
-int rundir_results(struct rundir *d, struct setup *s, const double *result, const struct prism_progress *final, char *written,
-                   size_t n)
+int rundir_results(struct rundir *d, struct setup *s, const double *result,
+                   const struct prism_progress *final, char *written, size_t n)
 {
     size_t o = (size_t)s->cfg->image.obj_size, shape[2] = {o, o};
     float *amplitude = malloc(o * o * sizeof *amplitude);
     if (!amplitude)
-        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a picture of %zu x %zu", o, o);
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a picture of %zu x %zu", o,
+                          o);
     for (size_t i = 0; i < o * o; i++)
         amplitude[i] = (float)result[i];
-    int status = prism_npy_write(s->ctx, rundir_file(d, "reconstruction.npy"), PRISM_F32, 2, shape, amplitude);
+    int status = prism_npy_write(s->ctx, rundir_file(d, "reconstruction.npy"), PRISM_F32, 2, shape,
+                                 amplitude);
     free(amplitude);
     if (!status)
         status = figure_write(s, d->path, result, final, written, n);

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A configuration that cannot be carried out is the user's to change; the rest is a failure. */
+/* A configuration that cannot be carried out is the user's to change; the rest
+ * is a failure. */
 static int code_of(int status)
 {
-    return status == PRISM_EINVAL || status == PRISM_ENOTSUP || status == PRISM_EPARSE || status == PRISM_EIO ? EXIT_USAGE
-                                                                                                              : EXIT_FAILED;
+    return status == PRISM_EINVAL || status == PRISM_ENOTSUP || status == PRISM_EPARSE ||
+                   status == PRISM_EIO
+               ? EXIT_USAGE
+               : EXIT_FAILED;
 }
 
 static int check(struct setup *s, int status)
@@ -29,8 +32,10 @@ static int assign_options(struct setup *s, const struct cli *cli)
         char assignment[PRISM_PATH_MAX + 64], source[32];
         if (!o->key)
             continue;
-        if (snprintf(assignment, sizeof assignment, "%s=%s", o->key, cli->set[i].value) >= (int)sizeof assignment)
-            return PRISM_FAIL(s->ctx, PRISM_EINVAL, "the value of --%s is longer than %d bytes", o->name, PRISM_PATH_MAX);
+        if (snprintf(assignment, sizeof assignment, "%s=%s", o->key, cli->set[i].value) >=
+            (int)sizeof assignment)
+            return PRISM_FAIL(s->ctx, PRISM_EINVAL, "the value of --%s is longer than %d bytes",
+                              o->name, PRISM_PATH_MAX);
         snprintf(source, sizeof source, "--%s", o->name);
         PRISM_TRY(prism_config_assign(s->set, assignment, source));
     }
@@ -44,16 +49,19 @@ static int assign_number(struct setup *s, const char *key, double value, const c
     return prism_config_assign(s->set, assignment, source);
 }
 
-/* The key that holds a number of a file, or that stands for it, and the factor between them. */
+/* The key that holds a number of a file, or that stands for it, and the factor
+ * between them. */
 static const struct {
     const char *key;
     double factor;
-} number_keys[PRISMI_DATA_NUMBERS] = {[PRISMI_DATA_GRID_SIZE] = {"image.image_size", 1},
-                                      [PRISMI_DATA_OBJ_SIZE] = {"image.obj_size", 1},
-                                      [PRISMI_DATA_RADIUS_PX] = {"telescope.sample_diameter", 2},
-                                      [PRISMI_DATA_INNER_RADIUS_PX] = {"telescope.inner_diameter", 2}};
+} number_keys[PRISMI_DATA_NUMBERS] = {
+    [PRISMI_DATA_GRID_SIZE] = {"image.image_size", 1},
+    [PRISMI_DATA_OBJ_SIZE] = {"image.obj_size", 1},
+    [PRISMI_DATA_RADIUS_PX] = {"telescope.sample_diameter", 2},
+    [PRISMI_DATA_INNER_RADIUS_PX] = {"telescope.inner_diameter", 2}};
 
-/* Where there is a file of measurements: its frames, and what it tells as settings, so that the run's config.yaml has them. */
+/* Where there is a file of measurements: its frames, and what it tells as
+ * settings, so that the run's config.yaml has them. */
 static int load_measurements(struct setup *s)
 {
     const char *path = s->set->given.config.image.data;
@@ -62,14 +70,18 @@ static int load_measurements(struct setup *s)
         return 0;
     PRISM_TRY(prismi_stack_load(s->ctx, path, &s->stack));
     if (f->h != f->w)
-        return PRISM_FAIL(s->ctx, PRISM_EINVAL, "%s: frames have %d rows and %d columns; square ones can be reconstructed", path,
-                          f->h, f->w);
+        return PRISM_FAIL(
+            s->ctx, PRISM_EINVAL,
+            "%s: frames have %d rows and %d columns; square ones can be reconstructed", path, f->h,
+            f->w);
     PRISM_TRY(assign_number(s, "telescope.field_size", f->h, path));
     PRISM_TRY(assign_number(s, "telescope.n_samples", f->n, path));
-    PRISM_TRY(assign_number(s, "telescope.snr", 0, path)); /* it adds noise, and there is some already */
+    PRISM_TRY(
+        assign_number(s, "telescope.snr", 0, path)); /* it adds noise, and there is some already */
     for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
         if (f->known[i])
-            PRISM_TRY(assign_number(s, number_keys[i].key, number_keys[i].factor * f->number[i], path));
+            PRISM_TRY(
+                assign_number(s, number_keys[i].key, number_keys[i].factor * f->number[i], path));
     return 0;
 }
 
@@ -80,10 +92,11 @@ double setup_assumed(const struct setup *s, int number)
     bool holed = shape == PRISM_APERTURE_ANNULUS || shape == PRISM_APERTURE_OBSCURED;
     if (number == PRISMI_DATA_INNER_RADIUS_PX && !holed)
         return NAN; /* there is none */
-    const double values[PRISMI_DATA_NUMBERS] = {[PRISMI_DATA_GRID_SIZE] = c->data.grid_size,
-                                                [PRISMI_DATA_OBJ_SIZE] = c->data.obj_size,
-                                                [PRISMI_DATA_RADIUS_PX] = c->data.aperture.radius_px,
-                                                [PRISMI_DATA_INNER_RADIUS_PX] = c->data.aperture.inner_radius_px};
+    const double values[PRISMI_DATA_NUMBERS] = {
+        [PRISMI_DATA_GRID_SIZE] = c->data.grid_size,
+        [PRISMI_DATA_OBJ_SIZE] = c->data.obj_size,
+        [PRISMI_DATA_RADIUS_PX] = c->data.aperture.radius_px,
+        [PRISMI_DATA_INNER_RADIUS_PX] = c->data.aperture.inner_radius_px};
     return s->stack.source && !s->stack.frames.known[number] ? values[number] : NAN;
 }
 
@@ -92,8 +105,9 @@ static void tell_assumed(struct setup *s)
 {
     for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
         if (!isnan(setup_assumed(s, i)))
-            prismi_log(s->ctx, PRISM_LOG_WARN, "%s has no %s; assuming %g, from %s", s->cfg->image.data,
-                       prismi_data_number_name((enum prismi_data_number)i), setup_assumed(s, i), number_keys[i].key);
+            prismi_log(s->ctx, PRISM_LOG_WARN, "%s has no %s; assuming %g, from %s",
+                       s->cfg->image.data, prismi_data_number_name((enum prismi_data_number)i),
+                       setup_assumed(s, i), number_keys[i].key);
 }
 
 static int load_config(struct setup *s, const struct cli *cli, const char *file)
@@ -130,10 +144,13 @@ static int copy_centres(struct setup *s)
 int setup_pattern(struct setup *s)
 {
     const struct prism_config *c = s->cfg;
-    int status = s->stack.source ? copy_centres(s) : prism_pattern_create(s->ctx, &c->telescope.pattern, &s->centres, &s->n);
+    int status = s->stack.source
+                     ? copy_centres(s)
+                     : prism_pattern_create(s->ctx, &c->telescope.pattern, &s->centres, &s->n);
     if (!status)
-        status = prism_pattern_statistics(s->ctx, s->centres, s->n, &c->data.aperture, c->data.grid_size,
-                                          c->telescope.pattern.roi_diameter_px, &s->stats);
+        status =
+            prism_pattern_statistics(s->ctx, s->centres, s->n, &c->data.aperture, c->data.grid_size,
+                                     c->telescope.pattern.roi_diameter_px, &s->stats);
     return check(s, status);
 }
 
@@ -160,10 +177,11 @@ static int open_device(struct setup *s, bool plain)
         .plain = plain,
         .profile = s->profile,
     };
-    const struct prism_cache_params cache = {.budget = {[PRISM_CACHE_GRIDS] = (size_t)c->cache.grids_mb << 20,
-                                                        [PRISM_CACHE_APERTURES] = (size_t)c->cache.apertures_mb << 20,
-                                                        [PRISM_CACHE_CONSTANTS] = (size_t)c->cache.constants_mb << 20,
-                                                        [PRISM_CACHE_MEASUREMENTS] = (size_t)c->cache.measurements_mb << 20}};
+    const struct prism_cache_params cache = {
+        .budget = {[PRISM_CACHE_GRIDS] = (size_t)c->cache.grids_mb << 20,
+                   [PRISM_CACHE_APERTURES] = (size_t)c->cache.apertures_mb << 20,
+                   [PRISM_CACHE_CONSTANTS] = (size_t)c->cache.constants_mb << 20,
+                   [PRISM_CACHE_MEASUREMENTS] = (size_t)c->cache.measurements_mb << 20}};
     PRISM_TRY(prism_dev_open(s->ctx, &params, &s->dev));
     PRISM_TRY(prism_cache_create(&cache, &s->cache));
     prism_dev_set_cache(s->dev, s->cache);
@@ -183,14 +201,18 @@ static int load_object(struct setup *s)
     const char *input = s->cfg->image.input;
     int size = s->cfg->image.obj_size;
     if (!*input)
-        return PRISM_FAIL(s->ctx, PRISM_EINVAL,
-                          "image.input is empty; give the file of a picture, or the name of a built-in object");
+        return PRISM_FAIL(
+            s->ctx, PRISM_EINVAL,
+            "image.input is empty; give the file of a picture, or the name of a built-in object");
     s->truth = malloc((size_t)size * (size_t)size * sizeof *s->truth);
     if (!s->truth)
-        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for an object of %d x %d", size, size);
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for an object of %d x %d", size,
+                          size);
     for (const char *const *name = prism_object_builtin_names(); *name; name++)
-        if (!strcmp(*name, input)) /* the same object whatever the seed: seeds are there to be compared */
-            return blame(s, prism_object_builtin(s->ctx, input, size, 0, s->truth), "image.obj_size");
+        if (!strcmp(*name,
+                    input)) /* the same object whatever the seed: seeds are there to be compared */
+            return blame(s, prism_object_builtin(s->ctx, input, size, 0, s->truth),
+                         "image.obj_size");
     struct prism_image picture = {0};
     PRISM_TRY(prism_image_load(s->ctx, input, &picture));
     int status = prism_image_to_object(s->ctx, &picture, size, s->cfg->image.invert, s->truth);
@@ -201,11 +223,14 @@ static int load_object(struct setup *s)
 static int make_data(struct setup *s)
 {
     const struct prism_config *c = s->cfg;
-    PRISM_TRY(PRISMI_REGION(s->dev, "data", 0,
-                            s->stack.source
-                                ? prism_dataset_measured(s->ctx, &c->data, s->stack.amplitudes, s->centres, s->n, &s->ds)
-                                : prism_dataset_simulate(s->dev, &c->data, s->truth, s->centres, s->n, &s->ds)));
-    return PRISMI_REGION(s->dev, "session", 0, prism_session_create(s->dev, s->ds, &c->recon, &s->session));
+    PRISM_TRY(PRISMI_REGION(
+        s->dev, "data", 0,
+        s->stack.source
+            ? prism_dataset_measured(s->ctx, &c->data, s->stack.amplitudes, s->centres, s->n,
+                                     &s->ds)
+            : prism_dataset_simulate(s->dev, &c->data, s->truth, s->centres, s->n, &s->ds)));
+    return PRISMI_REGION(s->dev, "session", 0,
+                         prism_session_create(s->dev, s->ds, &c->recon, &s->session));
 }
 
 int setup_session(struct setup *s, bool plain)

@@ -6,18 +6,21 @@
 static const char intro[] =
     "# Configuration\n"
     "\n"
-    "<!-- Generated: prism keys --markdown > docs/configuration.md. Change the texts in src/recon/params.def, src/config/schema.c, "
+    "<!-- Generated: prism keys --markdown > docs/configuration.md. Change the texts in "
+    "src/recon/params.def, src/config/schema.c, "
     "presets.c and doc.c. "
     "-->\n"
     "\n"
-    "Every setting has one name, one type and one default, whichever way it is given. Later sources override earlier ones:\n"
+    "Every setting has one name, one type and one default, whichever way it is given. Later "
+    "sources override earlier ones:\n"
     "\n"
     "1. the defaults below;\n"
     "2. a preset, `--preset NAME`;\n"
     "3. a YAML file, `prism run FILE`;\n"
     "4. `--set section.key=value`, in the order given, and the options that stand for a key.\n"
     "\n"
-    "A run keeps its effective configuration as YAML, with the source of every value; that file alone repeats the run.\n"
+    "A run keeps its effective configuration as YAML, with the source of every value; that file "
+    "alone repeats the run.\n"
     "\n"
     "## Files\n"
     "\n"
@@ -33,18 +36,23 @@ static const char intro[] =
     "  channels: [64, 32, 16, 8, 1]\n"
     "```\n"
     "\n"
-    "Two levels, section and key; one document, at most 1 MiB; no anchors, aliases or tags. A chain of `extends` has at most 8 "
+    "Two levels, section and key; one document, at most 1 MiB; no anchors, aliases or tags. A "
+    "chain of `extends` has at most 8 "
     "files;\n"
-    "what a file says overrides what it extends. An unknown key, a key given twice and a value out of range are errors that name "
+    "what a file says overrides what it extends. An unknown key, a key given twice and a value out "
+    "of range are errors that name "
     "file,\n"
     "line and column.\n"
     "\n"
-    "`extends` is relative to the file it stands in; pictures, CSV files and output folders are relative to the folder in which\n"
+    "`extends` is relative to the file it stands in; pictures, CSV files and output folders are "
+    "relative to the folder in which\n"
     "`prism` is started.\n"
     "\n"
-    "`--set` accepts `-` for `_`, and the key without its section: `--set lr=1e-3`. A list is `16,8,1` or `[16, 8, 1]`.\n"
+    "`--set` accepts `-` for `_`, and the key without its section: `--set lr=1e-3`. A list is "
+    "`16,8,1` or `[16, 8, 1]`.\n"
     "\n"
-    "Truth values are `true`, `yes`, `on` and `false`, `no`, `off`. Numbers have a decimal point in every locale. Lengths in "
+    "Truth values are `true`, `yes`, `on` and `false`, `no`, `off`. Numbers have a decimal point "
+    "in every locale. Lengths in "
     "k-space are\n"
     "in pixels of the discrete spectrum (docs/conventions.md).\n";
 
@@ -56,8 +64,9 @@ static void write_key(struct prismi_text *t, const struct prism_config_key *key)
     prismi_text_add(t, "| `%s` | ", dot ? dot + 1 : key->key);
     for (const char *p = expected; *p; p++)
         prismi_text_add(t, *p == '*' ? "\\%c" : "%c", *p);
-    prismi_text_add(t, "%s%s | %s%s%s | %s |\n", *key->unit ? ", " : "", key->unit, *key->def ? "`" : "",
-                    *key->def ? key->def : "empty", *key->def ? "`" : "", key->doc);
+    prismi_text_add(t, "%s%s | %s%s%s | %s |\n", *key->unit ? ", " : "", key->unit,
+                    *key->def ? "`" : "", *key->def ? key->def : "empty", *key->def ? "`" : "",
+                    key->doc);
 }
 
 static void write_sections(struct prismi_text *t)
@@ -65,8 +74,9 @@ static void write_sections(struct prismi_text *t)
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n);
     for (const struct prismi_section *s = prismi_config_sections; s->name; s++) {
-        prismi_text_add(t, "\n## %s%s%s\n\n| key | accepts | default | meaning |\n|---|---|---|---|\n", s->name,
-                        *s->name ? ": " : "", s->title);
+        prismi_text_add(t,
+                        "\n## %s%s%s\n\n| key | accepts | default | meaning |\n|---|---|---|---|\n",
+                        s->name, *s->name ? ": " : "", s->title);
         for (size_t i = 0; i < n; i++)
             if (prismi_config_in_section(&keys[i], s->name))
                 write_key(t, &keys[i]);

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double light_year_m = 9.4607304725808e15, astronomical_unit_m = 1.495978707e11, pi = 3.14159265358979323846;
+static const double light_year_m = 9.4607304725808e15, astronomical_unit_m = 1.495978707e11,
+                    pi = 3.14159265358979323846;
 
-/* "run.yaml:3: ", "--set: ", or "" for a default: where the value to blame came from. */
+/* "run.yaml:3: ", "--set: ", or "" for a default: where the value to blame came
+ * from. */
 static const char *origin(const struct prism_config_set *set, const char *key, char *out, size_t n)
 {
     int i = prismi_config_find(key);
@@ -22,8 +24,9 @@ static const char *origin(const struct prism_config_set *set, const char *key, c
     return out;
 }
 
-#define REFUSE(set, key, fmt, ...)                                                                                                 \
-    PRISM_FAIL((set)->ctx, PRISM_EINVAL, "%s" key ": " fmt, origin(set, key, (char[160]){0}, 160), __VA_ARGS__)
+#define REFUSE(set, key, fmt, ...)                                                                 \
+    PRISM_FAIL((set)->ctx, PRISM_EINVAL, "%s" key ": " fmt, origin(set, key, (char[160]){0}, 160), \
+               __VA_ARGS__)
 
 static void fill_physics(struct prism_config *c)
 {
@@ -56,26 +59,31 @@ static void derive_lengths(struct prism_config *c)
     if (c->data.distance_m == 0)
         c->data.distance_m = c->physics.obj_distance;
     c->data.wavelength_m = c->physics.wavelength;
-    c->data.pitch_m = c->physics.wavelength * c->physics.obj_distance / (c->physics.dxf * c->data.grid_size);
+    c->data.pitch_m =
+        c->physics.wavelength * c->physics.obj_distance / (c->physics.dxf * c->data.grid_size);
 }
 
 /* image.obj_size and telescope.sample_diameter where they are 0. */
 static int derive_sizes(const struct prism_config_set *set, struct prism_config *c)
 {
-    const double lambda = c->physics.wavelength, length = c->physics.obj_distance, diameter = c->physics.obj_diameter;
+    const double lambda = c->physics.wavelength, length = c->physics.obj_distance,
+                 diameter = c->physics.obj_diameter;
     const double dxf = c->physics.dxf;
     const int n = c->data.grid_size;
     bool known = lambda > 0 && length > 0 && diameter > 0;
     if (c->image.obj_size == 0) {
         if (!known)
             return REFUSE(set, "image.obj_size",
-                          "0 takes it from physics, which lacks%s%s%s; give them, physics.obj_name, or a size in pixels",
-                          lambda > 0 ? "" : " wavelength", diameter > 0 ? "" : " obj_diameter", length > 0 ? "" : " obj_distance");
+                          "0 takes it from physics, which lacks%s%s%s; give them, "
+                          "physics.obj_name, or a size in pixels",
+                          lambda > 0 ? "" : " wavelength", diameter > 0 ? "" : " obj_diameter",
+                          length > 0 ? "" : " obj_distance");
         double dx = lambda * length / (dxf * n), size = floor(diameter / dx);
         if (!(size >= 1 && size <= n))
             return REFUSE(
                 set, "image.obj_size",
-                "0 takes it from physics: obj_diameter %g m / (wavelength %g m * obj_distance %g m / (dxf %g m * image_size %d)) "
+                "0 takes it from physics: obj_diameter %g m / (wavelength %g m * obj_distance %g m "
+                "/ (dxf %g m * image_size %d)) "
                 "= %g px; expected 1 to %d px; change image_size or dxf, or give a size in pixels",
                 diameter, lambda, length, dxf, n, diameter / dx, n);
         c->image.obj_size = (int)size;
@@ -83,15 +91,18 @@ static int derive_sizes(const struct prism_config_set *set, struct prism_config 
     if (c->telescope.sample_diameter == 0) {
         if (!known)
             return REFUSE(set, "telescope.sample_diameter",
-                          "0 takes it from physics, which lacks%s%s%s; give them, physics.obj_name, or a diameter in pixels",
-                          lambda > 0 ? "" : " wavelength", diameter > 0 ? "" : " obj_diameter", length > 0 ? "" : " obj_distance");
+                          "0 takes it from physics, which lacks%s%s%s; give them, "
+                          "physics.obj_name, or a diameter in pixels",
+                          lambda > 0 ? "" : " wavelength", diameter > 0 ? "" : " obj_diameter",
+                          length > 0 ? "" : " obj_distance");
         double d = 4 * lambda * length / (pi * diameter * dxf);
         if (!(d >= 1 && d <= n))
-            return REFUSE(
-                set, "telescope.sample_diameter",
-                "0 takes it from physics: 4 * wavelength %g m * obj_distance %g m / (pi * obj_diameter %g m * dxf %g m) = %g px; "
-                "expected 1 to image_size, %d px; change dxf or image_size, or give a diameter in pixels",
-                lambda, length, diameter, dxf, d, n);
+            return REFUSE(set, "telescope.sample_diameter",
+                          "0 takes it from physics: 4 * wavelength %g m * obj_distance %g m / (pi "
+                          "* obj_diameter %g m * dxf %g m) = %g px; "
+                          "expected 1 to image_size, %d px; change dxf or image_size, or give a "
+                          "diameter in pixels",
+                          lambda, length, diameter, dxf, d, n);
         c->telescope.sample_diameter = floor(d);
     }
     return 0;
@@ -100,11 +111,13 @@ static int derive_sizes(const struct prism_config_set *set, struct prism_config 
 /* Does anything follow from physics? */
 static bool needs_physics(const struct prism_config *c)
 {
-    return c->image.obj_size == 0 || c->telescope.sample_diameter == 0 || prismi_data_params_lengths(&c->data);
+    return c->image.obj_size == 0 || c->telescope.sample_diameter == 0 ||
+           prismi_data_params_lengths(&c->data);
 }
 
-/* A setting of physics that is not its default, yet decides no size: the sizes given are others than those that would follow from
- * physics, which they do where a run's own config.yaml is read again. */
+/* A setting of physics that is not its default, yet decides no size: the sizes
+ * given are others than those that would follow from physics, which they do
+ * where a run's own config.yaml is read again. */
 static void warn_idle_physics(struct prism_config_set *set)
 {
     const struct prism_config *given = &set->given.config;
@@ -116,7 +129,8 @@ static void warn_idle_physics(struct prism_config_set *set)
         return;
     prismi_config_defaults(&defaults);
     while (key < keys + n && (!prismi_config_in_section(key, "physics") ||
-                              !memcmp((const char *)given + key->offset, (const char *)&defaults + key->offset, key->size)))
+                              !memcmp((const char *)given + key->offset,
+                                      (const char *)&defaults + key->offset, key->size)))
         key++;
     if (key == keys + n)
         return;
@@ -126,7 +140,8 @@ static void warn_idle_physics(struct prism_config_set *set)
     if (derive_sizes(set, &derived) || derived.image.obj_size != given->image.obj_size ||
         derived.telescope.sample_diameter != given->telescope.sample_diameter)
         prismi_log(set->ctx, PRISM_LOG_WARN,
-                   "%s%s has no effect, as image.obj_size and telescope.sample_diameter are given in pixels; set one of them to 0 "
+                   "%s%s has no effect, as image.obj_size and telescope.sample_diameter are given "
+                   "in pixels; set one of them to 0 "
                    "to take it from physics",
                    origin(set, key->key, where, sizeof(where)), key->key);
 }
@@ -141,21 +156,25 @@ static int check_sizes(const struct prism_config_set *set, const struct prism_co
 {
     const int n = c->data.grid_size;
     if (c->image.obj_size > n)
-        return REFUSE(set, "image.obj_size", "%d px is larger than image.image_size, %d px", c->image.obj_size, n);
+        return REFUSE(set, "image.obj_size", "%d px is larger than image.image_size, %d px",
+                      c->image.obj_size, n);
     if (network(c) && (n & (n - 1)))
-        return REFUSE(set, "image.image_size", "%d is not a power of two, which algorithm decoder needs; nearest: %g or %g", n,
-                      exp2(floor(log2(n))), exp2(ceil(log2(n))));
+        return REFUSE(set, "image.image_size",
+                      "%d is not a power of two, which algorithm decoder needs; nearest: %g or %g",
+                      n, exp2(floor(log2(n))), exp2(ceil(log2(n))));
     if (c->telescope.sample_diameter > n)
-        return REFUSE(set, "telescope.sample_diameter", "%g px is larger than image.image_size, %d px",
-                      c->telescope.sample_diameter, n);
+        return REFUSE(set, "telescope.sample_diameter",
+                      "%g px is larger than image.image_size, %d px", c->telescope.sample_diameter,
+                      n);
     if (c->telescope.pattern.roi_diameter_px > n)
         return REFUSE(set, "telescope.roi_diameter", "%g px is larger than image.image_size, %d px",
                       c->telescope.pattern.roi_diameter_px, n);
     int field = c->data.field_size;
     if (field && (field > n || field < c->telescope.sample_diameter))
-        return REFUSE(set, "telescope.field_size",
-                      "%d px; expected 0 (image_size), or from the aperture's %g px to image_size, %d px", field,
-                      c->telescope.sample_diameter, n);
+        return REFUSE(
+            set, "telescope.field_size",
+            "%d px; expected 0 (image_size), or from the aperture's %g px to image_size, %d px",
+            field, c->telescope.sample_diameter, n);
     return 0;
 }
 
@@ -164,17 +183,22 @@ static int check_aperture(const struct prism_config_set *set, const struct prism
     enum prism_aperture_shape shape = c->data.aperture.shape;
     bool holed = shape == PRISM_APERTURE_ANNULUS || shape == PRISM_APERTURE_OBSCURED;
     if (!holed && c->telescope.inner_diameter > 0)
-        return REFUSE(set, "telescope.inner_diameter",
-                      "%g px has no meaning here; expected telescope.aperture annulus or obscured, or 0",
-                      c->telescope.inner_diameter);
+        return REFUSE(
+            set, "telescope.inner_diameter",
+            "%g px has no meaning here; expected telescope.aperture annulus or obscured, or 0",
+            c->telescope.inner_diameter);
     if (shape == PRISM_APERTURE_ANNULUS && c->telescope.inner_diameter == 0)
-        return REFUSE(set, "telescope.aperture", "annulus needs telescope.inner_diameter, > 0 and below sample_diameter, %g px",
-                      c->telescope.sample_diameter);
+        return REFUSE(
+            set, "telescope.aperture",
+            "annulus needs telescope.inner_diameter, > 0 and below sample_diameter, %g px",
+            c->telescope.sample_diameter);
     if (c->telescope.inner_diameter >= c->telescope.sample_diameter)
-        return REFUSE(set, "telescope.inner_diameter", "%g px; expected less than telescope.sample_diameter, %g px",
+        return REFUSE(set, "telescope.inner_diameter",
+                      "%g px; expected less than telescope.sample_diameter, %g px",
                       c->telescope.inner_diameter, c->telescope.sample_diameter);
     if (shape != PRISM_APERTURE_OBSCURED && c->data.aperture.spider_width_px > 0)
-        return REFUSE(set, "telescope.spider_width", "%g px has no meaning here; expected telescope.aperture obscured, or 0",
+        return REFUSE(set, "telescope.spider_width",
+                      "%g px has no meaning here; expected telescope.aperture obscured, or 0",
                       c->data.aperture.spider_width_px);
     return 0;
 }
@@ -184,20 +208,27 @@ static int check_files_and_model(const struct prism_config_set *set, const struc
     bool csv = c->telescope.pattern.kind == PRISM_PATTERN_CSV;
     const struct prism_decoder_params *d = &c->recon.decoder;
     if (csv && !c->telescope.csv[0])
-        return REFUSE(set, "telescope.pattern_fn", "csv needs a file of centres in %s", "telescope.csv");
+        return REFUSE(set, "telescope.pattern_fn", "csv needs a file of centres in %s",
+                      "telescope.csv");
     if (!csv && c->telescope.csv[0])
-        return REFUSE(set, "telescope.csv", "'%.100s' would not be read; expected telescope.pattern_fn csv", c->telescope.csv);
+        return REFUSE(set, "telescope.csv",
+                      "'%.100s' would not be read; expected telescope.pattern_fn csv",
+                      c->telescope.csv);
     if (network(c) && d->n_upsample && 4 << d->n_upsample < c->image.obj_size)
-        return REFUSE(set, "model.n_upsample", "%d doublings of 4 px make %d px, less than image.obj_size, %d px; give more, or 0",
-                      d->n_upsample, 4 << d->n_upsample, c->image.obj_size);
+        return REFUSE(
+            set, "model.n_upsample",
+            "%d doublings of 4 px make %d px, less than image.obj_size, %d px; give more, or 0",
+            d->n_upsample, 4 << d->n_upsample, c->image.obj_size);
     enum prism_precision p = c->recon.precision;
     if (network(c) && d->no_norm && (p == PRISM_PRECISION_BF16 || p == PRISM_PRECISION_FP16))
-        return REFUSE(set, "training.precision",
-                      "%s needs normalisation to keep activations in range; use model.use_bn true, or fp32",
-                      p == PRISM_PRECISION_BF16 ? "bf16" : "fp16");
+        return REFUSE(
+            set, "training.precision",
+            "%s needs normalisation to keep activations in range; use model.use_bn true, or fp32",
+            p == PRISM_PRECISION_BF16 ? "bf16" : "fp16");
     if (d->n_channels == 1 || (d->n_channels > 1 && d->channels[d->n_channels - 1] != 1))
-        return REFUSE(set, "model.channels", "%d %s, the last %d; expected at least 2, the last 1", d->n_channels,
-                      d->n_channels == 1 ? "entry" : "entries", d->channels[d->n_channels - 1]);
+        return REFUSE(set, "model.channels", "%d %s, the last %d; expected at least 2, the last 1",
+                      d->n_channels, d->n_channels == 1 ? "entry" : "entries",
+                      d->channels[d->n_channels - 1]);
     return 0;
 }
 
@@ -213,7 +244,8 @@ int prism_config_finish(struct prism_config_set *set, const struct prism_config 
         fill_physics(c);
     PRISM_TRY(derive_sizes(set, c));
     derive_lengths(c);
-    while (c->recon.decoder.n_channels < PRISM_MAX_CHANNELS && c->recon.decoder.channels[c->recon.decoder.n_channels])
+    while (c->recon.decoder.n_channels < PRISM_MAX_CHANNELS &&
+           c->recon.decoder.channels[c->recon.decoder.n_channels])
         c->recon.decoder.n_channels++;
     if (c->telescope.pattern.roi_diameter_px == 0)
         c->telescope.pattern.roi_diameter_px = c->data.grid_size;

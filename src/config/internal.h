@@ -5,7 +5,8 @@
 #include "core/text.h"
 #include "prismrec/config.h"
 
-/* Sections of keys in the order of the dump and the documentation, the last with the name NULL; "" has the keys without one. */
+/* Sections of keys in the order of the dump and the documentation, the last
+ * with the name NULL; "" has the keys without one. */
 struct prismi_section {
     const char *name, *title;
 };
@@ -18,17 +19,22 @@ void prismi_value_expected(const struct prism_config_key *key, char *out, size_t
 
 /* ---- values ---- */
 
-/* text -> *field, or false with the reason in why, e.g. "-1 is out of range; expected a number > 0". *field is kept on failure. */
-bool prismi_value_parse(const struct prism_config_key *key, const char *text, void *field, char *why, size_t n);
+/* text -> *field, or false with the reason in why, e.g. "-1 is out of range;
+ * expected a number > 0". *field is kept on failure. */
+bool prismi_value_parse(const struct prism_config_key *key, const char *text, void *field,
+                        char *why, size_t n);
 /* *field as YAML that parses to the same value. */
-void prismi_value_write(struct prismi_text *t, const struct prism_config_key *key, const void *field);
-/* s as one line of YAML: a double-quoted scalar, or (comment) with what cannot be in a comment replaced by '?'. */
+void prismi_value_write(struct prismi_text *t, const struct prism_config_key *key,
+                        const void *field);
+/* s as one line of YAML: a double-quoted scalar, or (comment) with what cannot
+ * be in a comment replaced by '?'. */
 void prismi_text_quote(struct prismi_text *t, const char *s, bool comment);
 
 /* ---- sets ---- */
 
 enum { PRISMI_MAX_KEYS = 128 };
-/* Where a value came from: "default", "preset:quick", "--set", or a file and line. */
+/* Where a value came from: "default", "preset:quick", "--set", or a file and
+ * line. */
 struct prismi_origin {
     const char *name;
     int line; /* 0 = none */
@@ -52,11 +58,14 @@ int prismi_config_find(const char *name);
 /* "; did you mean x?" or "": the key nearest to name. */
 void prismi_config_suggest(const char *name, char *out, size_t n);
 /* where: prefix of the error, e.g. "run.yaml:7:15". */
-int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where, struct prismi_origin source);
-const char *prismi_config_intern(struct prism_config_set *set, const char *name); /* NULL on no memory */
+int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where,
+                      struct prismi_origin source);
+const char *prismi_config_intern(struct prism_config_set *set,
+                                 const char *name); /* NULL on no memory */
 /* Preset by name, on top of the state; where: prefix of the errors. */
 int prismi_config_apply_preset(struct prism_config_set *set, const char *name, const char *where);
-/* A change of many keys happens whole or not at all: begin copies the state, end restores it where status is not 0. */
+/* A change of many keys happens whole or not at all: begin copies the state,
+ * end restores it where status is not 0. */
 int prismi_config_begin(struct prism_config_set *set, struct prismi_config_state **saved);
 int prismi_config_end(struct prism_config_set *set, struct prismi_config_state *saved, int status);
 

@@ -1,5 +1,6 @@
-/* Every setting, once: the rows here are the program's own, those of recon and of the data come from recon/params.def. Within a
- * section, the program's come first in the dump and the documentation. */
+/* Every setting, once: the rows here are the program's own, those of recon and
+ * of the data come from recon/params.def. Within a section, the program's come
+ * first in the dump and the documentation. */
 #include "config/internal.h"
 #include "core/internal.h"
 #include "recon/params.h"
@@ -14,24 +15,34 @@ static const char *const planners[] = {"estimate", "measure", "patient", NULL};
 
 #define FIELD(m) offsetof(struct prism_config, m), sizeof(((struct prism_config *)NULL)->m)
 #define KEY_BOOL(k, m, d, doc) k, PRISM_KEY_BOOL, FIELD(m), 0, 1, false, d, NULL, "", doc
-#define KEY_INT(k, m, lo, hi, d, unit, doc) k, PRISM_KEY_INT, FIELD(m), lo, hi, false, d, NULL, unit, doc
-#define KEY_NUMBER(k, m, lo, hi, d, unit, doc) k, PRISM_KEY_DOUBLE, FIELD(m), lo, hi, false, d, NULL, unit, doc
-#define KEY_POSITIVE(k, m, d, unit, doc) k, PRISM_KEY_DOUBLE, FIELD(m), 0, DBL_MAX, true, d, NULL, unit, doc
+#define KEY_INT(k, m, lo, hi, d, unit, doc)                                                        \
+    k, PRISM_KEY_INT, FIELD(m), lo, hi, false, d, NULL, unit, doc
+#define KEY_NUMBER(k, m, lo, hi, d, unit, doc)                                                     \
+    k, PRISM_KEY_DOUBLE, FIELD(m), lo, hi, false, d, NULL, unit, doc
+#define KEY_POSITIVE(k, m, d, unit, doc)                                                           \
+    k, PRISM_KEY_DOUBLE, FIELD(m), 0, DBL_MAX, true, d, NULL, unit, doc
 #define KEY_TEXT(k, m, d, doc) k, PRISM_KEY_STRING, FIELD(m), 0, 0, false, d, NULL, "", doc
 #define KEY_NAME(k, m, c, d, doc) k, PRISM_KEY_STRING, FIELD(m), 0, 0, false, d, c, "", doc
 #define KEY_ENUM(k, m, c, d, doc) k, PRISM_KEY_ENUM, FIELD(m), 0, 0, false, d, c, "", doc
 
 /* Rows of params.def as keys. */
-#define BOOL(s, f, k, def, when, doc) {k, PRISM_KEY_BOOL, FIELD(s.f), 0, 1, false, #def, NULL, "", doc},
-#define BOOL_NOT(s, f, k, def, key_def, when, doc) {k, PRISM_KEY_BOOL_NOT, FIELD(s.f), 0, 1, false, key_def, NULL, "", doc},
-#define INT(s, f, k, lo, hi, def, unit, when, doc) {k, PRISM_KEY_INT, FIELD(s.f), lo, hi, false, #def, NULL, unit, doc},
-#define UINT64(s, f, k, def, when, doc) {k, PRISM_KEY_UINT64, FIELD(s.f), 0, DBL_MAX, false, #def, NULL, "", doc},
-#define NUMBER(s, f, k, lo, hi, def, unit, when, doc) {k, PRISM_KEY_DOUBLE, FIELD(s.f), lo, hi, false, #def, NULL, unit, doc},
-#define POSITIVE(s, f, k, def, unit, when, doc) {k, PRISM_KEY_DOUBLE, FIELD(s.f), 0, DBL_MAX, true, #def, NULL, unit, doc},
-#define CHOICE(s, f, k, names, def, name, when, doc)                                                                               \
+#define BOOL(s, f, k, def, when, doc)                                                              \
+    {k, PRISM_KEY_BOOL, FIELD(s.f), 0, 1, false, #def, NULL, "", doc},
+#define BOOL_NOT(s, f, k, def, key_def, when, doc)                                                 \
+    {k, PRISM_KEY_BOOL_NOT, FIELD(s.f), 0, 1, false, key_def, NULL, "", doc},
+#define INT(s, f, k, lo, hi, def, unit, when, doc)                                                 \
+    {k, PRISM_KEY_INT, FIELD(s.f), lo, hi, false, #def, NULL, unit, doc},
+#define UINT64(s, f, k, def, when, doc)                                                            \
+    {k, PRISM_KEY_UINT64, FIELD(s.f), 0, DBL_MAX, false, #def, NULL, "", doc},
+#define NUMBER(s, f, k, lo, hi, def, unit, when, doc)                                              \
+    {k, PRISM_KEY_DOUBLE, FIELD(s.f), lo, hi, false, #def, NULL, unit, doc},
+#define POSITIVE(s, f, k, def, unit, when, doc)                                                    \
+    {k, PRISM_KEY_DOUBLE, FIELD(s.f), 0, DBL_MAX, true, #def, NULL, unit, doc},
+#define CHOICE(s, f, k, names, def, name, when, doc)                                               \
     {k, PRISM_KEY_ENUM, FIELD(s.f), 0, 0, false, name, PRISMI_NAMES(names), "", doc},
-#define LIST(s, f, k, lo, hi, when, doc) {k, PRISM_KEY_INT_LIST, FIELD(s.f), lo, hi, false, "", NULL, "", doc},
-#define WEIGHTS(s, f, k, names, def, name, when, doc)                                                                              \
+#define LIST(s, f, k, lo, hi, when, doc)                                                           \
+    {k, PRISM_KEY_INT_LIST, FIELD(s.f), lo, hi, false, "", NULL, "", doc},
+#define WEIGHTS(s, f, k, names, def, name, when, doc)                                              \
     {k, PRISM_KEY_WEIGHTS, FIELD(s.f), 0, 1, true, name, PRISMI_NAMES(names), "", doc},
 
 static const struct prism_config_key keys[] = {
@@ -39,28 +50,31 @@ static const struct prism_config_key keys[] = {
     {KEY_TEXT("comment", comment, "", "free text, kept with the results")},
 
     {KEY_TEXT("image.input", image.input, "usaf",
-              "picture of the object: a file, or a built-in object (usaf, siemens, points, moon); its grey values are stretched to "
+              "picture of the object: a file, or a built-in object (usaf, siemens, points, moon); "
+              "its grey values are stretched to "
               "[0,1]")},
-    {KEY_TEXT(
-        "image.data", image.data, "",
-        "file of measured amplitudes or intensities and where they were taken (docs/formats.md), in the place of a simulation of "
-        "image.input; what it tells overrides image, telescope and their sizes here")},
-    {KEY_INT(
-        "image.obj_size", image.obj_size, 0, PRISMI_SIDE_MAX, "64", "px",
-        "side O of the object, at most image_size; 0: from physics, obj_diameter/dx with dx = wavelength obj_distance/(dxf N)")},
+    {KEY_TEXT("image.data", image.data, "",
+              "file of measured amplitudes or intensities and where they were taken "
+              "(docs/formats.md), in the place of a simulation of "
+              "image.input; what it tells overrides image, telescope and their sizes here")},
+    {KEY_INT("image.obj_size", image.obj_size, 0, PRISMI_SIDE_MAX, "64", "px",
+             "side O of the object, at most image_size; 0: from physics, obj_diameter/dx with dx = "
+             "wavelength obj_distance/(dxf N)")},
     {KEY_BOOL("image.invert", image.invert, "false", "invert the picture's grey values")},
 
-    {KEY_ENUM(
-        "telescope.pattern_fn", telescope.pattern.kind, patterns, "fermat",
-        "where apertures are placed in k-space: Fermat spiral, random points, star of diameters, square raster, or a CSV file")},
-    {KEY_TEXT("telescope.csv", telescope.csv, "", "file of aperture centres, rows y,x in k-space pixels, for pattern_fn csv")},
+    {KEY_ENUM("telescope.pattern_fn", telescope.pattern.kind, patterns, "fermat",
+              "where apertures are placed in k-space: Fermat spiral, random points, star of "
+              "diameters, square raster, or a CSV file")},
+    {KEY_TEXT("telescope.csv", telescope.csv, "",
+              "file of aperture centres, rows y,x in k-space pixels, for pattern_fn csv")},
     {KEY_INT("telescope.n_samples", telescope.pattern.n_samples, 1, 1000000, "64", "",
              "number of aperture positions; a CSV file brings its own")},
     {KEY_NUMBER("telescope.roi_diameter", telescope.pattern.roi_diameter_px, 0, DBL_MAX, "0", "px",
                 "diameter of the k-space disc that the pattern fills; 0: image_size")},
     {KEY_NUMBER("telescope.samples_r_cutoff", telescope.pattern.cutoff_px, 0, DBL_MAX, "0", "px",
                 "fermat: leave out centres beyond this radius; 0: half of roi_diameter")},
-    {KEY_INT("telescope.n_angs", telescope.pattern.n_angles, 1, 10000, "4", "", "star: number of diameters")},
+    {KEY_INT("telescope.n_angs", telescope.pattern.n_angles, 1, 10000, "4", "",
+             "star: number of diameters")},
     {KEY_NUMBER("telescope.sample_diameter", telescope.sample_diameter, 0, DBL_MAX, "20", "px",
                 "diameter of one aperture in k-space pixels, at most image_size; "
                 "0: from physics, 4 wavelength obj_distance/(pi obj_diameter dxf), truncated")},
@@ -69,33 +83,43 @@ static const struct prism_config_key keys[] = {
 
     {KEY_NAME("physics.obj_name", physics.obj_name, objects, "europa",
               "object whose numbers stand in for those not given; none: no object")},
-    {KEY_NUMBER("physics.wavelength", physics.wavelength, 0, DBL_MAX, "0", "m", "wavelength of the light; 0: the named object's")},
+    {KEY_NUMBER("physics.wavelength", physics.wavelength, 0, DBL_MAX, "0", "m",
+                "wavelength of the light; 0: the named object's")},
     {KEY_NUMBER("physics.obj_diameter", physics.obj_diameter, 0, DBL_MAX, "0", "m",
                 "diameter of the object; 0: the named object's")},
     {KEY_NUMBER("physics.obj_distance", physics.obj_distance, 0, DBL_MAX, "0", "m",
                 "distance of the object; 0: the named object's")},
-    {KEY_POSITIVE("physics.dxf", physics.dxf, "0.01", "m", "size of one k-space pixel in the aperture plane")},
+    {KEY_POSITIVE("physics.dxf", physics.dxf, "0.01", "m",
+                  "size of one k-space pixel in the aperture plane")},
 
     {KEY_TEXT("compute.backend", compute.backend, "auto",
               "auto, or a backend by name (prism info lists them); NAME:1 is its second device")},
-    {KEY_INT("compute.threads", compute.threads, 0, 4096, "0", "", "0: all cores the process may use")},
-    {KEY_ENUM("compute.fft_planner", compute.plan_effort, planners, "measure", "effort spent on finding fast transforms")},
+    {KEY_INT("compute.threads", compute.threads, 0, 4096, "0", "",
+             "0: all cores the process may use")},
+    {KEY_ENUM("compute.fft_planner", compute.plan_effort, planners, "measure",
+              "effort spent on finding fast transforms")},
     {KEY_TEXT("compute.plugin_path", compute.plugin_path, "",
               "folder of backend plugins; empty: PRISMREC_BACKEND_PATH, else the installed one")},
 
     {KEY_INT("cache.grids_mb", cache.grids_mb, 0, 1048576, "64", "MiB",
-             "memory for transfer functions of propagators, which telescope.instrument propagated makes; 0: none are kept")},
+             "memory for transfer functions of propagators, which telescope.instrument propagated "
+             "makes; 0: none are kept")},
     {KEY_BOOL("cache.plans", cache.plans, "true",
-              "keep what was found out about transforms in the user's cache folder; false: every process times candidates anew")},
-    {KEY_INT("cache.apertures_mb", cache.apertures_mb, 0, 1048576, "16", "MiB",
-             "memory for masks of apertures; 0: none are kept, each is made whenever it is asked for")},
+              "keep what was found out about transforms in the user's cache folder; false: every "
+              "process times candidates anew")},
+    {KEY_INT(
+        "cache.apertures_mb", cache.apertures_mb, 0, 1048576, "16", "MiB",
+        "memory for masks of apertures; 0: none are kept, each is made whenever it is asked for")},
     {KEY_INT("cache.constants_mb", cache.constants_mb, 0, 1048576, "256", "MiB",
-             "device memory for what ssim and ms-ssim need of every target; 0, or too little: it is computed in every step")},
+             "device memory for what ssim and ms-ssim need of every target; 0, or too little: it "
+             "is computed in every step")},
     {KEY_INT("cache.measurements_mb", cache.measurements_mb, 0, 1048576, "256", "MiB",
-             "memory for computed measurements; 0: none are kept, each is computed whenever it is asked for")},
+             "memory for computed measurements; 0: none are kept, each is computed whenever it is "
+             "asked for")},
 
     {KEY_NUMBER("output.checkpoint_seconds", output.checkpoint_seconds, 0, 1e9, "30", "s",
-                "time between checkpoints, less at the start of a run; 0: none by the clock; there is always one at the end")},
+                "time between checkpoints, less at the start of a run; 0: none by the clock; there "
+                "is always one at the end")},
     {KEY_INT("output.checkpoint_every", output.checkpoint_every, 0, INT_MAX, "0", "steps",
              "steps between more checkpoints; 0: none by steps")},
 
@@ -104,7 +128,8 @@ static const struct prism_config_key keys[] = {
 };
 _Static_assert(sizeof(keys) / sizeof(*keys) <= PRISMI_MAX_KEYS, "raise PRISMI_MAX_KEYS");
 
-#define NAMES_EVERY(list, count) _Static_assert(sizeof(list) / sizeof(*(list)) == (count) + 1, "a name per " #count)
+#define NAMES_EVERY(list, count)                                                                   \
+    _Static_assert(sizeof(list) / sizeof(*(list)) == (count) + 1, "a name per " #count)
 NAMES_EVERY(patterns, PRISM_PATTERN_COUNT);
 NAMES_EVERY(planners, PRISM_PLAN_PATIENT + 1);
 

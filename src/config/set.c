@@ -55,7 +55,8 @@ void prismi_config_suggest(const char *name, char *out, size_t size)
     }
     out[0] = '\0';
     if (nearest)
-        snprintf(out, size, "; did you mean %s?", same_section(name, nearest->key) ? bare(nearest->key) : nearest->key);
+        snprintf(out, size, "; did you mean %s?",
+                 same_section(name, nearest->key) ? bare(nearest->key) : nearest->key);
 }
 
 void prismi_config_defaults(struct prism_config *config)
@@ -65,7 +66,8 @@ void prismi_config_defaults(struct prism_config *config)
     char why[8];
     memset(config, 0, sizeof(*config));
     for (size_t i = 0; i < n; i++) /* a test sees to it that every default is accepted */
-        prismi_value_parse(&keys[i], keys[i].def, prismi_config_field(config, &keys[i]), why, sizeof(why));
+        prismi_value_parse(&keys[i], keys[i].def, prismi_config_field(config, &keys[i]), why,
+                           sizeof(why));
 }
 
 int prism_config_set_create(struct prism_ctx *ctx, struct prism_config_set **out)
@@ -73,7 +75,8 @@ int prism_config_set_create(struct prism_ctx *ctx, struct prism_config_set **out
     *out = NULL;
     struct prism_config_set *set = prismi_alloc(1, sizeof(*set));
     if (!set)
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a configuration (%zu bytes)", sizeof(*set));
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a configuration (%zu bytes)",
+                          sizeof(*set));
     set->ctx = ctx;
     prismi_config_defaults(&set->given.config);
     for (int i = 0; i < PRISMI_MAX_KEYS; i++)
@@ -117,7 +120,8 @@ int prismi_config_begin(struct prism_config_set *set, struct prismi_config_state
 {
     *saved = prismi_alloc(1, sizeof(**saved));
     if (!*saved)
-        return PRISM_FAIL(set->ctx, PRISM_ENOMEM, "no memory for a copy of the configuration (%zu bytes)", sizeof(**saved));
+        return PRISM_FAIL(set->ctx, PRISM_ENOMEM,
+                          "no memory for a copy of the configuration (%zu bytes)", sizeof(**saved));
     **saved = set->given;
     return 0;
 }
@@ -132,7 +136,8 @@ int prismi_config_end(struct prism_config_set *set, struct prismi_config_state *
     return status;
 }
 
-int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where, struct prismi_origin source)
+int prismi_config_put(struct prism_config_set *set, int key, const char *text, const char *where,
+                      struct prismi_origin source)
 {
     size_t n;
     const struct prism_config_key *k = &prism_config_keys(&n)[key];
@@ -143,7 +148,8 @@ int prismi_config_put(struct prism_config_set *set, int key, const char *text, c
     return 0;
 }
 
-/* Key by its full name or the part after the dot, '-' standing for '_' (changed in place); -1 where there is none. */
+/* Key by its full name or the part after the dot, '-' standing for '_' (changed
+ * in place); -1 where there is none. */
 static int find_assigned(char *name)
 {
     size_t n;
@@ -152,21 +158,24 @@ static int find_assigned(char *name)
         if (*p == '-')
             *p = '_';
     int key = prismi_config_find(name);
-    for (size_t i = 0; key < 0 && i < n; i++) /* names are unique without their section, too: a test sees to it */
+    for (size_t i = 0; key < 0 && i < n;
+         i++) /* names are unique without their section, too: a test sees to it */
         if (strcmp(bare(keys[i].key), name) == 0)
             key = (int)i;
     return key;
 }
 
 /* where: prefix of errors. */
-static int assign(struct prism_config_set *set, const char *assignment, const char *where, struct prismi_origin source)
+static int assign(struct prism_config_set *set, const char *assignment, const char *where,
+                  struct prismi_origin source)
 {
     const char *equals = strchr(assignment, '=');
     char name[64], suggestion[96];
     if (!equals || equals == assignment)
         return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: expected section.key=value", where);
     size_t len = (size_t)(equals - assignment);
-    snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : (int)sizeof(name) - 1, assignment);
+    snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : (int)sizeof(name) - 1,
+             assignment);
     int key = find_assigned(name);
     if (key < 0) {
         prismi_config_suggest(name, suggestion, sizeof(suggestion));
@@ -217,8 +226,9 @@ int prismi_config_apply_preset(struct prism_config_set *set, const char *name, c
         size_t used = strlen(list);
         snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "", presets[i].name);
     }
-    return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: '%.60s' is no preset; expected one of %s%s%s%s", where, name, list,
-                      nearest ? "; did you mean " : "", nearest ? nearest->name : "", nearest ? "?" : "");
+    return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: '%.60s' is no preset; expected one of %s%s%s%s",
+                      where, name, list, nearest ? "; did you mean " : "",
+                      nearest ? nearest->name : "", nearest ? "?" : "");
 }
 
 int prism_config_load_preset(struct prism_config_set *set, const char *name)

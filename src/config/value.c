@@ -16,7 +16,8 @@ enum { MAX_LIST = 64 };
 
 /* ---- numbers ---- */
 
-/* Decimal only: no hexadecimal, no infinity, no NaN. Returns the end of the number, or NULL. */
+/* Decimal only: no hexadecimal, no infinity, no NaN. Returns the end of the
+ * number, or NULL. */
 static const char *scan_double(const char *s, double *v)
 {
     size_t n = strspn(s, "+-.0123456789eE");
@@ -98,7 +99,7 @@ void prismi_value_expected(const struct prism_config_key *key, char *out, size_t
     }
 }
 
-/* ---- parsing: each fills out and returns NULL, or says in a few words what is wrong ---- */
+/* ---- parsing: each fills out and returns NULL, or says in a few words what is wrong */
 
 static const char *parse_bool(const char *text, bool *out)
 {
@@ -163,7 +164,8 @@ static int find_choice(const struct prism_config_key *key, const char *text, siz
 static const char *parse_enum(const struct prism_config_key *key, const char *text, int *out)
 {
     static const char builtin[] = "builtin:"; /* the pattern's name as older files spell it */
-    if (strcmp(key->key, "telescope.pattern_fn") == 0 && strncmp(text, builtin, strlen(builtin)) == 0)
+    if (strcmp(key->key, "telescope.pattern_fn") == 0 &&
+        strncmp(text, builtin, strlen(builtin)) == 0)
         text += strlen(builtin);
     int i = find_choice(key, text, strlen(text));
     if (i < 0)
@@ -214,7 +216,8 @@ static const char *parse_int_list(const struct prism_config_key *key, const char
         item[used] = '\0';
         const char *wrong = parse_int(key, item, &list[n++]);
         if (wrong)
-            return strcmp(wrong, "is out of range") ? "is not a list of integers" : "has an entry out of range";
+            return strcmp(wrong, "is out of range") ? "is not a list of integers"
+                                                    : "has an entry out of range";
         text += len;
         if (*text == ',' && ++text == end)
             return "ends with a comma";
@@ -292,11 +295,14 @@ static const char *parse(const struct prism_config_key *key, const char *text, v
     return "has no known type";
 }
 
-bool prismi_value_parse(const struct prism_config_key *key, const char *text, void *field, char *why, size_t n)
+bool prismi_value_parse(const struct prism_config_key *key, const char *text, void *field,
+                        char *why, size_t n)
 {
     char shown[64], expected[256];
     size_t len = 0;
-    const char *wrong = *text || key->type == PRISM_KEY_STRING || key->type == PRISM_KEY_INT_LIST ? parse(key, text, field) : "";
+    const char *wrong = *text || key->type == PRISM_KEY_STRING || key->type == PRISM_KEY_INT_LIST
+                            ? parse(key, text, field)
+                            : "";
     if (!wrong)
         return true;
     for (; text[len] && len < sizeof(shown) - 4; len++)
@@ -316,14 +322,16 @@ bool prismi_value_parse(const struct prism_config_key *key, const char *text, vo
     if (!*text)
         snprintf(why, n, "empty; expected %s", expected);
     else
-        snprintf(why, n, "%s%s%s %s; expected %s%s%s%s", number ? "" : "'", shown, number ? "" : "'", wrong, expected,
-                 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+        snprintf(why, n, "%s%s%s %s; expected %s%s%s%s", number ? "" : "'", shown,
+                 number ? "" : "'", wrong, expected, nearest ? "; did you mean " : "",
+                 nearest ? nearest : "", nearest ? "?" : "");
     return false;
 }
 
 /* ---- writing ---- */
 
-static void write_weights(struct prismi_text *t, const struct prism_config_key *key, const double *w)
+static void write_weights(struct prismi_text *t, const struct prism_config_key *key,
+                          const double *w)
 {
     char number[32];
     const char *plus = "";
@@ -331,12 +339,14 @@ static void write_weights(struct prismi_text *t, const struct prism_config_key *
         if (w[i] == 0)
             continue;
         prismi_double_format(w[i], number, sizeof(number));
-        prismi_text_add(t, "%s%s%s%s", plus, w[i] == 1 ? "" : number, w[i] == 1 ? "" : "*", key->choices[i]);
+        prismi_text_add(t, "%s%s%s%s", plus, w[i] == 1 ? "" : number, w[i] == 1 ? "" : "*",
+                        key->choices[i]);
         plus = "+";
     }
 }
 
-void prismi_value_write(struct prismi_text *t, const struct prism_config_key *key, const void *field)
+void prismi_value_write(struct prismi_text *t, const struct prism_config_key *key,
+                        const void *field)
 {
     char number[32];
     int i;
@@ -344,7 +354,8 @@ void prismi_value_write(struct prismi_text *t, const struct prism_config_key *ke
     switch (key->type) {
     case PRISM_KEY_BOOL:
     case PRISM_KEY_BOOL_NOT:
-        prismi_text_add(t, "%s", *(const bool *)field != (key->type == PRISM_KEY_BOOL_NOT) ? "true" : "false");
+        prismi_text_add(
+            t, "%s", *(const bool *)field != (key->type == PRISM_KEY_BOOL_NOT) ? "true" : "false");
         break;
     case PRISM_KEY_INT:
         prismi_text_add(t, "%d", *(const int *)field);

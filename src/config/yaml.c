@@ -1,4 +1,5 @@
-/* YAML files: two levels, section and key; libyaml's events become assignments. The only file that knows libyaml. */
+/* YAML files: two levels, section and key; libyaml's events become assignments.
+ * The only file that knows libyaml. */
 #include "config/internal.h"
 #include "core/internal.h"
 #include "prismi_config.h"
@@ -37,8 +38,9 @@ struct reader {
     size_t section_line[PRISMI_MAX_KEYS]; /* by a section's first key; 0 = not seen */
 };
 
-#define REFUSE(r, mark, status, fmt, ...)                                                                                          \
-    PRISM_FAIL((r)->set->ctx, status, "%s:%zu:%zu: " fmt, (r)->path, (mark).line + 1, (mark).column + 1, __VA_ARGS__)
+#define REFUSE(r, mark, status, fmt, ...)                                                          \
+    PRISM_FAIL((r)->set->ctx, status, "%s:%zu:%zu: " fmt, (r)->path, (mark).line + 1,              \
+               (mark).column + 1, __VA_ARGS__)
 
 /* ---- events ---- */
 
@@ -67,8 +69,10 @@ static int parser_failure(struct reader *r, const uint8_t *data, size_t bytes)
         }
     }
     if (tab_indented(data, bytes, mark.line))
-        return REFUSE(r, mark, PRISM_EPARSE, "not YAML: %s", "the line is indented with a tab; indent with spaces");
-    return REFUSE(r, mark, PRISM_EPARSE, "not YAML: %s%s%s%s", p->problem ? p->problem : "unreadable", p->context ? " (" : "",
+        return REFUSE(r, mark, PRISM_EPARSE, "not YAML: %s",
+                      "the line is indented with a tab; indent with spaces");
+    return REFUSE(r, mark, PRISM_EPARSE, "not YAML: %s%s%s%s",
+                  p->problem ? p->problem : "unreadable", p->context ? " (" : "",
                   p->context ? p->context : "", p->context ? ")" : "");
 }
 
@@ -96,9 +100,11 @@ static int next(struct reader *r, const struct input *in)
         tag = e->data.mapping_start.tag;
     }
     if (anchor || e->type == YAML_ALIAS_EVENT)
-        return REFUSE(r, e->start_mark, PRISM_EPARSE, "%s; write the value out", "anchors and aliases are not supported");
+        return REFUSE(r, e->start_mark, PRISM_EPARSE, "%s; write the value out",
+                      "anchors and aliases are not supported");
     if (tag)
-        return REFUSE(r, e->start_mark, PRISM_EPARSE, "tags are not supported; leave out '%.40s'", (const char *)tag);
+        return REFUSE(r, e->start_mark, PRISM_EPARSE, "tags are not supported; leave out '%.40s'",
+                      (const char *)tag);
     return 0;
 }
 
@@ -111,7 +117,8 @@ static int scalar(const struct reader *r, const char *key, const char **out)
     if (strlen(text) != e->data.scalar.length)
         return REFUSE(r, e->start_mark, PRISM_EPARSE, "%.80s: the text has a NUL character", key);
     if (plain && (!strcmp(text, "null") || !strcmp(text, "~")))
-        return REFUSE(r, e->start_mark, PRISM_EINVAL, "%.80s: null is no value; leave the line out for the default", key);
+        return REFUSE(r, e->start_mark, PRISM_EINVAL,
+                      "%.80s: null is no value; leave the line out for the default", key);
     *out = text;
     return 0;
 }
@@ -128,12 +135,13 @@ static int wrong_shape(struct reader *r, const char *name, const struct prism_co
     char expected[256] = "the path of a file or the name of a preset";
     if (key)
         prismi_value_expected(key, expected, sizeof(expected));
-    return REFUSE(r, r->event.start_mark, PRISM_EINVAL, "%s: found %s; expected %s", name, describe(r), expected);
+    return REFUSE(r, r->event.start_mark, PRISM_EINVAL, "%s: found %s; expected %s", name,
+                  describe(r), expected);
 }
 
 /* A list of scalars, joined with commas. */
-static int read_list(struct reader *r, const struct input *in, const char *name, const struct prism_config_key *key,
-                     struct prismi_text *text)
+static int read_list(struct reader *r, const struct input *in, const char *name,
+                     const struct prism_config_key *key, struct prismi_text *text)
 {
     for (int i = 0;; i++) {
         const char *item;
@@ -147,18 +155,22 @@ static int read_list(struct reader *r, const struct input *in, const char *name,
     }
 }
 
-/* The value of a key: the current event and, for a list, those up to its end. */
-static int read_value(struct reader *r, const struct input *in, const char *name, const struct prism_config_key *key,
-                      yaml_mark_t name_mark, struct statement *out)
+/* The value of a key: the current event and, for a list, those up to its
+ * end. */
+static int read_value(struct reader *r, const struct input *in, const char *name,
+                      const struct prism_config_key *key, yaml_mark_t name_mark,
+                      struct statement *out)
 {
     const char *value;
     if (out->text)
-        return REFUSE(r, name_mark, PRISM_EINVAL, "%s: given twice; first on line %zu", name, out->mark.line + 1);
+        return REFUSE(r, name_mark, PRISM_EINVAL, "%s: given twice; first on line %zu", name,
+                      out->mark.line + 1);
     out->mark = r->event.start_mark;
     if (r->event.type == YAML_SCALAR_EVENT) {
         PRISM_TRY(scalar(r, name, &value));
         out->text = strdup(value);
-        return out->text ? 0 : PRISM_FAIL(r->set->ctx, PRISM_ENOMEM, "no memory to read %s", r->path);
+        return out->text ? 0
+                         : PRISM_FAIL(r->set->ctx, PRISM_ENOMEM, "no memory to read %s", r->path);
     }
     if (r->event.type != YAML_SEQUENCE_START_EVENT || !key || key->type != PRISM_KEY_INT_LIST)
         return wrong_shape(r, name, key);
@@ -199,28 +211,33 @@ static int unknown(struct reader *r, const char *name, bool top, yaml_mark_t mar
         return REFUSE(r, mark, PRISM_EINVAL, "%.60s: unknown section%s", name, suggestion);
     }
     if (top && prismi_config_find(name) >= 0)
-        return REFUSE(r, mark, PRISM_EINVAL, "%.60s: write it as '%s' under the section '%.*s:'", name, strchr(name, '.') + 1,
-                      (int)strcspn(name, "."), name);
+        return REFUSE(r, mark, PRISM_EINVAL, "%.60s: write it as '%s' under the section '%.*s:'",
+                      name, strchr(name, '.') + 1, (int)strcspn(name, "."), name);
     prismi_config_suggest(name, suggestion, sizeof(suggestion));
-    return REFUSE(r, mark, PRISM_EINVAL, "%.60s: unknown key%s", name, *suggestion ? suggestion : "; 'prism keys' lists them");
+    return REFUSE(r, mark, PRISM_EINVAL, "%.60s: unknown key%s", name,
+                  *suggestion ? suggestion : "; 'prism keys' lists them");
 }
 
 static int read_mapping(struct reader *r, const struct input *in, const char *section);
 
-static int read_section(struct reader *r, const struct input *in, const char *name, yaml_mark_t mark)
+static int read_section(struct reader *r, const struct input *in, const char *name,
+                        yaml_mark_t mark)
 {
     int first = find_section(name);
     if (r->section_line[first])
-        return REFUSE(r, mark, PRISM_EINVAL, "%s: given twice; first on line %zu", name, r->section_line[first]);
+        return REFUSE(r, mark, PRISM_EINVAL, "%s: given twice; first on line %zu", name,
+                      r->section_line[first]);
     r->section_line[first] = mark.line + 1;
     if (r->event.type == YAML_MAPPING_START_EVENT)
         return read_mapping(r, in, name);
     if (r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.length == 0)
         return 0; /* a section whose every line is commented out */
-    return REFUSE(r, r->event.start_mark, PRISM_EINVAL, "%s: a section; expected its keys, indented, below", name);
+    return REFUSE(r, r->event.start_mark, PRISM_EINVAL,
+                  "%s: a section; expected its keys, indented, below", name);
 }
 
-/* The keys of a section, or (section "") of the file; the current event is the mapping's start. */
+/* The keys of a section, or (section "") of the file; the current event is the
+ * mapping's start. */
 static int read_mapping(struct reader *r, const struct input *in, const char *section)
 {
     size_t n;
@@ -233,7 +250,8 @@ static int read_mapping(struct reader *r, const struct input *in, const char *se
             return 0;
         yaml_mark_t mark = r->event.start_mark;
         if (r->event.type != YAML_SCALAR_EVENT)
-            return REFUSE(r, mark, PRISM_EPARSE, "%s where the name of a key is expected", describe(r));
+            return REFUSE(r, mark, PRISM_EPARSE, "%s where the name of a key is expected",
+                          describe(r));
         const char *text;
         PRISM_TRY(scalar(r, "key", &text));
         snprintf(name, sizeof(name), "%s%s%s", section, top ? "" : ".", text);
@@ -267,7 +285,8 @@ static int read_stream(struct reader *r, const struct input *in)
     PRISM_TRY(next(r, in)); /* document end */
     PRISM_TRY(next(r, in));
     if (r->event.type != YAML_STREAM_END_EVENT)
-        return REFUSE(r, r->event.start_mark, PRISM_EPARSE, "a second document; expected %s", "one");
+        return REFUSE(r, r->event.start_mark, PRISM_EPARSE, "a second document; expected %s",
+                      "one");
     return 0;
 }
 
@@ -276,10 +295,13 @@ static int parse_file(struct reader *r)
     struct input in = {0};
     uint8_t *data;
     PRISM_TRY(prismi_file_read(r->set->ctx, r->path, MAX_BYTES, &data, &in.bytes));
-    size_t mark = in.bytes >= 3 && !memcmp(data, "\xef\xbb\xbf", 3) ? 3 : 0; /* an editor's byte order mark */
+    size_t mark =
+        in.bytes >= 3 && !memcmp(data, "\xef\xbb\xbf", 3) ? 3 : 0; /* an editor's byte order mark */
     in.data = data + mark;
     in.bytes -= mark;
-    int status = yaml_parser_initialize(&r->parser) ? 0 : PRISM_FAIL(r->set->ctx, PRISM_ENOMEM, "no memory to read %s", r->path);
+    int status = yaml_parser_initialize(&r->parser)
+                     ? 0
+                     : PRISM_FAIL(r->set->ctx, PRISM_ENOMEM, "no memory to read %s", r->path);
     if (!status) {
         yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
         yaml_parser_set_input_string(&r->parser, in.data, in.bytes);
@@ -293,19 +315,23 @@ static int parse_file(struct reader *r)
 
 /* ---- from statements to values ---- */
 
-static int load_file(struct prism_config_set *set, const char *path, const char *where, const struct chain *child);
+static int load_file(struct prism_config_set *set, const char *path, const char *where,
+                     const struct chain *child);
 
-/* A name with '/' or '.' is a file, beside the one that names it; any other is a preset. */
+/* A name with '/' or '.' is a file, beside the one that names it; any other is
+ * a preset. */
 static int apply_extends(struct reader *r, const struct chain *self)
 {
     const char *parent = r->extends.text, *slash = strrchr(r->path, '/');
     char where[PRISM_PATH_MAX], path[2 * PRISM_PATH_MAX];
-    snprintf(where, sizeof(where), "%s:%zu:%zu: extends", r->path, r->extends.mark.line + 1, r->extends.mark.column + 1);
+    snprintf(where, sizeof(where), "%s:%zu:%zu: extends", r->path, r->extends.mark.line + 1,
+             r->extends.mark.column + 1);
     if (!strpbrk(parent, "./"))
         return prismi_config_apply_preset(r->set, parent, where);
     int folder = slash && parent[0] != '/' ? (int)(slash - r->path) + 1 : 0;
     if (strlen(parent) + (size_t)folder >= sizeof(path))
-        return REFUSE(r, r->extends.mark, PRISM_EINVAL, "extends: the path has %zu bytes; expected less than %zu", strlen(parent),
+        return REFUSE(r, r->extends.mark, PRISM_EINVAL,
+                      "extends: the path has %zu bytes; expected less than %zu", strlen(parent),
                       sizeof(path));
     snprintf(path, sizeof(path), "%.*s%s", folder, r->path, parent);
     return load_file(r->set, path, where, self);
@@ -331,19 +357,21 @@ static int apply(struct reader *r, const struct chain *self)
 }
 
 /* where: NULL, or the place that extends path, for the errors. */
-static int load_file(struct prism_config_set *set, const char *path, const char *where, const struct chain *child)
+static int load_file(struct prism_config_set *set, const char *path, const char *where,
+                     const struct chain *child)
 {
     struct stat st;
     int depth = 0;
     if (stat(path, &st))
-        return PRISM_FAIL(set->ctx, PRISM_EIO, "%s%scannot open %s: %s", where ? where : "", where ? ": " : "", path,
-                          strerror(errno));
+        return PRISM_FAIL(set->ctx, PRISM_EIO, "%s%scannot open %s: %s", where ? where : "",
+                          where ? ": " : "", path, strerror(errno));
     struct chain self = {path, st.st_dev, st.st_ino, child};
     for (const struct chain *c = child; c; c = c->child) {
         if (c->dev == self.dev && c->ino == self.ino)
             return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s extends itself", where, path);
         if (++depth == MAX_CHAIN)
-            return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: more than %d files in a chain", where, MAX_CHAIN);
+            return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: more than %d files in a chain", where,
+                              MAX_CHAIN);
     }
     struct reader *r = prismi_alloc(1, sizeof(*r));
     if (!r)
@@ -372,7 +400,9 @@ int prism_config_load_yaml(struct prism_config_set *set, const char *path)
 int prism_config_load_yaml(struct prism_config_set *set, const char *path)
 {
     return PRISM_FAIL(set->ctx, PRISM_ENOTSUP,
-                      "%s: this build reads no YAML (libyaml was left out); use a preset and --set section.key=value", path);
+                      "%s: this build reads no YAML (libyaml was left out); use a preset and --set "
+                      "section.key=value",
+                      path);
 }
 
 #endif

@@ -64,45 +64,60 @@ static const char *plugin_dir(const char *explicit_path)
 
 static int check_abi(struct prism_ctx *ctx, const struct prism_backend *b, const char *where)
 {
-    /* in this order: a field is looked at only once what comes before it says that it is there */
+    /* in this order: a field is looked at only once what comes before it says
+     * that it is there */
     if (!b)
-        return PRISM_FAIL(ctx, PRISM_EABI, "%s: " PRISM_BACKEND_ENTRY " gave nothing: rebuild the plugin", where);
+        return PRISM_FAIL(ctx, PRISM_EABI,
+                          "%s: " PRISM_BACKEND_ENTRY " gave nothing: rebuild the plugin", where);
     if (b->abi != PRISM_BACKEND_ABI)
-        return PRISM_FAIL(ctx, PRISM_EABI, "%s: backend ABI %u, this library needs %u: rebuild the plugin", where, b->abi,
-                          PRISM_BACKEND_ABI);
+        return PRISM_FAIL(ctx, PRISM_EABI,
+                          "%s: backend ABI %u, this library needs %u: rebuild the plugin", where,
+                          b->abi, PRISM_BACKEND_ABI);
     if (b->size != sizeof *b)
-        return PRISM_FAIL(ctx, PRISM_EABI, "%s: descriptor of %u bytes, this library needs %zu: rebuild the plugin", where, b->size,
-                          sizeof *b);
+        return PRISM_FAIL(ctx, PRISM_EABI,
+                          "%s: descriptor of %u bytes, this library needs %zu: rebuild the plugin",
+                          where, b->size, sizeof *b);
     if (!b->ops || b->ops->abi != PRISM_BACKEND_ABI || b->ops->size != sizeof *b->ops)
         return PRISM_FAIL(ctx, PRISM_EABI,
-                          "%s: its table of operations is not the %zu bytes this library needs: rebuild the plugin", where,
-                          sizeof *b->ops);
+                          "%s: its table of operations is not the %zu bytes this library needs: "
+                          "rebuild the plugin",
+                          where, sizeof *b->ops);
     return 0;
 }
 
-static int load_plugin(struct prism_ctx *ctx, const char *name, const char *path, const struct prism_backend **out)
+static int load_plugin(struct prism_ctx *ctx, const char *name, const char *path,
+                       const struct prism_backend **out)
 {
     char file[1024];
     const char *dir = plugin_dir(path);
     for (const char *p = name; *p; p++)
         if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_", *p))
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "backend \"%s\": a name has lower-case letters, digits and _ only", name);
+            return PRISM_FAIL(ctx, PRISM_EINVAL,
+                              "backend \"%s\": a name has lower-case letters, digits and _ only",
+                              name);
     if (snprintf(file, sizeof file, "%s/prismrec_backend_%s.so", dir, name) >= (int)sizeof file)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "backend \"%s\": the plugin path is longer than %zu bytes", name, sizeof file);
-    void *so = dlopen(file, RTLD_NOW | RTLD_LOCAL); /* resident for good: unloading device libraries is not safe */
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "backend \"%s\": the plugin path is longer than %zu bytes", name,
+                          sizeof file);
+    void *so = dlopen(
+        file,
+        RTLD_NOW | RTLD_LOCAL); /* resident for good: unloading device libraries is not safe */
     if (!so)
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "backend \"%s\" is not built in, and no plugin: %s", name, dlerror());
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "backend \"%s\" is not built in, and no plugin: %s",
+                          name, dlerror());
     const struct prism_backend *(*entry)(void);
     *(void **)&entry = dlsym(so, PRISM_BACKEND_ENTRY);
     if (!entry)
-        return PRISM_FAIL(ctx, PRISM_EABI, "%s has no symbol " PRISM_BACKEND_ENTRY ": not a PRISM plugin", file);
+        return PRISM_FAIL(ctx, PRISM_EABI,
+                          "%s has no symbol " PRISM_BACKEND_ENTRY ": not a PRISM plugin", file);
     const struct prism_backend *b = entry();
     PRISM_TRY(check_abi(ctx, b, file));
     *out = b;
     return 0;
 }
 
-static int find_backend(struct prism_ctx *ctx, const char *name, const char *path, const struct prism_backend **out)
+static int find_backend(struct prism_ctx *ctx, const char *name, const char *path,
+                        const struct prism_backend **out)
 {
     for (int i = 0; i < COUNT(builtin); i++)
         if (!strcmp(builtin[i]->name, name)) {
@@ -112,7 +127,8 @@ static int find_backend(struct prism_ctx *ctx, const char *name, const char *pat
     return load_plugin(ctx, name, path, out);
 }
 
-static int usable_backend(struct prism_ctx *ctx, const char *name, const char *path, const struct prism_backend **out)
+static int usable_backend(struct prism_ctx *ctx, const char *name, const char *path,
+                          const struct prism_backend **out)
 {
     char why[256] = "";
     PRISM_TRY(find_backend(ctx, name, path, out));
@@ -121,7 +137,8 @@ static int usable_backend(struct prism_ctx *ctx, const char *name, const char *p
     return 0;
 }
 
-int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path, struct prism_backend_info *out, int n)
+int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path,
+                       struct prism_backend_info *out, int n)
 {
     const struct prism_error saved = ctx->error; /* asking is not failing */
     for (int i = 0; i < COUNT(auto_order) && i < n; i++) {
@@ -150,20 +167,23 @@ int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path, struct pr
 
 static int check_required(struct prism_ctx *ctx, const struct prism_backend *b)
 {
-#define CHECK(entry)                                                                                                               \
-    if (!b->ops->entry)                                                                                                            \
-        return PRISM_FAIL(ctx, PRISM_EABI, "backend \"%s\" lacks the required entry " #entry, b->name);
+#define CHECK(entry)                                                                               \
+    if (!b->ops->entry)                                                                            \
+        return PRISM_FAIL(ctx, PRISM_EABI, "backend \"%s\" lacks the required entry " #entry,      \
+                          b->name);
     REQUIRED(CHECK)
 #undef CHECK
     const struct prism_ops *o = b->ops;
     int n = !!o->capture_begin + !!o->capture_end + !!o->replay + !!o->replay_destroy;
     if (n != 0 && n != 4)
-        return PRISM_FAIL(ctx, PRISM_EABI, "backend \"%s\" has %d of the 4 replay entries; all or none must be there", b->name, n);
+        return PRISM_FAIL(
+            ctx, PRISM_EABI,
+            "backend \"%s\" has %d of the 4 replay entries; all or none must be there", b->name, n);
     return 0;
 }
 
-static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, const struct prism_dev_params *params, int index,
-                        struct prism_dev **out)
+static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b,
+                        const struct prism_dev_params *params, int index, struct prism_dev **out)
 {
     PRISM_TRY(check_required(ctx, b));
     struct prismi_device *d = prismi_alloc(1, sizeof *d);
@@ -171,7 +191,8 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a device record");
     d->ctx = ctx;
     d->backend = b;
-    d->host = (struct prism_host){PRISM_BACKEND_ABI, sizeof d->host, d, host_log, host_fail, host_planned};
+    d->host = (struct prism_host){PRISM_BACKEND_ABI, sizeof d->host, d,
+                                  host_log,          host_fail,      host_planned};
     d->inner = *b->ops;
     if (params->plain) {
         d->inner.norm_act_fwd = NULL;
@@ -187,7 +208,8 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
     prismi_front(d);
     d->dev.ops = &d->ops;
     d->dev.host = &d->host;
-    const struct prism_open open = {params->threads, index, (int)params->plan_effort, params->cache_dir, params->plain};
+    const struct prism_open open = {params->threads, index, (int)params->plan_effort,
+                                    params->cache_dir, params->plain};
     int status = b->open(&d->dev, &open);
     if (status) {
         prismi_free(d);
@@ -209,18 +231,21 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b, co
     return 0;
 }
 
-static int open_auto(struct prism_ctx *ctx, const struct prism_dev_params *params, struct prism_dev **out)
+static int open_auto(struct prism_ctx *ctx, const struct prism_dev_params *params,
+                     struct prism_dev **out)
 {
     for (int i = 0; i < COUNT(auto_order); i++) {
         const struct prism_backend *b;
-        if (!usable_backend(ctx, auto_order[i], params->plugin_path, &b) && !open_backend(ctx, b, params, 0, out))
+        if (!usable_backend(ctx, auto_order[i], params->plugin_path, &b) &&
+            !open_backend(ctx, b, params, 0, out))
             return 0;
         prismi_log(ctx, PRISM_LOG_INFO, "passed over: %s", ctx->error.text);
     }
     return PRISM_FAIL(ctx, PRISM_ENOTSUP, "no backend is usable here; the log says why for each");
 }
 
-int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params, struct prism_dev **out)
+int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params,
+                   struct prism_dev **out)
 {
     static const struct prism_dev_params defaults = {.plan_effort = PRISM_PLAN_MEASURE};
     char name[32];
@@ -230,7 +255,8 @@ int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params,
         params = &defaults;
     const char *want = params->backend ? params->backend : "auto";
     if (params->threads < 0 || params->threads > 4096)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "threads: %d is out of range; expected 1 to 4096, or 0 for all cores",
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "threads: %d is out of range; expected 1 to 4096, or 0 for all cores",
                           params->threads);
     if (!strcmp(want, "auto"))
         return open_auto(ctx, params, out);
@@ -238,9 +264,12 @@ int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params,
     const char *number = want + len + 1;
     bool indexed = want[len] != 0, good = len && len < sizeof name;
     if (indexed)
-        good = good && *number && strlen(number) <= 3 && strspn(number, "0123456789") == strlen(number);
+        good = good && *number && strlen(number) <= 3 &&
+               strspn(number, "0123456789") == strlen(number);
     if (!good)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "backend \"%s\": expected auto or a name such as cpu, or name:index", want);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "backend \"%s\": expected auto or a name such as cpu, or name:index",
+                          want);
     if (indexed)
         index = atoi(number);
     snprintf(name, sizeof name, "%.*s", (int)len, want);

@@ -1,9 +1,10 @@
 /* Sectioned container: docs/formats.md. Little endian throughout.
  *
  *   header   "PRISMBOX" kind[8] version u32 sections u32
- *   section  name_length u32, data_length u64, crc32c u32 of name and data, name, data
- *   footer   "PRISMEND" total_length u64, crc32c u32 of all before the footer
- */
+ *   section  name_length u32, data_length u64, crc32c u32 of name and data,
+ *            name, data
+ *   footer   "PRISMEND" total_length u64, crc32c u32 of all before the
+ *            footer */
 #include "core/internal.h"
 
 #include <string.h>
@@ -89,11 +90,13 @@ static struct section *new_section(struct prismi_box *box)
 }
 
 /* Of an empty section, not yet counted. */
-static int name_section(struct prismi_box *box, const char *name, size_t bytes, struct section **out)
+static int name_section(struct prismi_box *box, const char *name, size_t bytes,
+                        struct section **out)
 {
     *out = NULL;
     if (strlen(name) >= MAX_NAME)
-        return PRISM_FAIL(box->ctx, PRISM_EINVAL, "section name \"%s\" is longer than %d bytes", name, MAX_NAME - 1);
+        return PRISM_FAIL(box->ctx, PRISM_EINVAL, "section name \"%s\" is longer than %d bytes",
+                          name, MAX_NAME - 1);
     *out = new_section(box);
     if (!*out)
         return PRISM_FAIL(box->ctx, PRISM_ENOMEM, "no memory for section %s", name);
@@ -108,7 +111,8 @@ int prismi_box_add(struct prismi_box *box, const char *name, const void *data, s
     PRISM_TRY(name_section(box, name, bytes, &s));
     uint8_t *copy = prismi_alloc(bytes, 1);
     if (!copy)
-        return PRISM_FAIL(box->ctx, PRISM_ENOMEM, "no memory for %zu bytes of section %s", bytes, name);
+        return PRISM_FAIL(box->ctx, PRISM_ENOMEM, "no memory for %zu bytes of section %s", bytes,
+                          name);
     if (bytes)
         memcpy(copy, data, bytes);
     s->data = copy;
@@ -116,7 +120,8 @@ int prismi_box_add(struct prismi_box *box, const char *name, const void *data, s
     return 0;
 }
 
-int prismi_box_add_mem(struct prismi_box *box, const char *name, struct prism_dev *dev, prism_mem mem, size_t bytes)
+int prismi_box_add_mem(struct prismi_box *box, const char *name, struct prism_dev *dev,
+                       prism_mem mem, size_t bytes)
 {
     struct section *s;
     PRISM_TRY(name_section(box, name, bytes, &s));
@@ -151,7 +156,8 @@ static void emit_section(struct sink *sink, const struct section *s, const void 
 {
     uint8_t h[SECTION];
     uint32_t name_bytes = (uint32_t)strlen(s->name);
-    uint32_t name_crc = prismi_crc32c(0, s->name, name_bytes), data_crc = prismi_crc32c(0, data, s->bytes);
+    uint32_t name_crc = prismi_crc32c(0, s->name, name_bytes),
+             data_crc = prismi_crc32c(0, data, s->bytes);
     put32(h, name_bytes);
     put64(h + 4, s->bytes);
     put32(h + 12, prismi_crc32c_join(name_crc, data_crc, s->bytes));
@@ -171,7 +177,8 @@ static int emit_mem(struct prismi_box *box, struct sink *sink, const struct sect
     }
     void *copy = prismi_alloc(s->bytes, 1);
     if (!copy)
-        return PRISM_FAIL(box->ctx, PRISM_ENOMEM, "no memory for %zu bytes of section %s", s->bytes, s->name);
+        return PRISM_FAIL(box->ctx, PRISM_ENOMEM, "no memory for %zu bytes of section %s", s->bytes,
+                          s->name);
     int status = ops->read(s->dev, copy, s->mem, s->bytes);
     if (!status)
         emit_section(sink, s, copy);
@@ -267,7 +274,8 @@ static const char *parse(struct prismi_box *box, size_t bytes)
     return wrong ? wrong : at != end ? "bytes are left over" : NULL;
 }
 
-int prismi_box_load(struct prism_ctx *ctx, const char *path, const char kind[8], struct prismi_box **out)
+int prismi_box_load(struct prism_ctx *ctx, const char *path, const char kind[8],
+                    struct prismi_box **out)
 {
     struct prismi_box *box;
     size_t bytes;
@@ -276,7 +284,8 @@ int prismi_box_load(struct prism_ctx *ctx, const char *path, const char kind[8],
     int status = prismi_file_read(ctx, path, MAX_BYTES, &box->file, &bytes);
     const char *wrong = status ? NULL : parse(box, bytes);
     if (wrong)
-        status = PRISM_FAIL(ctx, wrong == no_memory ? PRISM_ENOMEM : PRISM_EPARSE, "%s: %s", path, wrong);
+        status = PRISM_FAIL(ctx, wrong == no_memory ? PRISM_ENOMEM : PRISM_EPARSE, "%s: %s", path,
+                            wrong);
     if (status)
         prismi_box_destroy(&box);
     *out = box;

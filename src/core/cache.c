@@ -1,4 +1,5 @@
-/* Byte-bounded LRU caches, one shelf a kind: chained hash table plus a recency list. */
+/* Byte-bounded LRU caches, one shelf a kind: chained hash table plus a recency
+ * list. */
 #include "prismrec/cache.h"
 
 #include "core/internal.h"
@@ -87,7 +88,8 @@ void prismi_cache_count(struct prism_cache *c, enum prism_cache_kind kind, bool 
         (*(hit ? &c->shelves[kind].stats.hits : &c->shelves[kind].stats.misses))++;
 }
 
-const void *prism_cache_get(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key, size_t *bytes)
+const void *prism_cache_get(struct prism_cache *c, enum prism_cache_kind kind,
+                            const struct prism_key *key, size_t *bytes)
 {
     if (!c)
         return NULL;
@@ -104,12 +106,14 @@ const void *prism_cache_get(struct prism_cache *c, enum prism_cache_kind kind, c
 }
 
 /* data NULL: zeros. */
-static void *store(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key, const void *data, size_t bytes)
+static void *store(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key,
+                   const void *data, size_t bytes)
 {
     if (!c || bytes > c->shelves[kind].stats.budget)
         return NULL;
     struct shelf *s = &c->shelves[kind];
-    /* allocate first: on failure everything stored stays; data may be the very block that is replaced */
+    /* allocate first: on failure everything stored stays; data may be the very
+     * block that is replaced */
     struct entry *e = prismi_alloc(1, sizeof *e + bytes);
     if (!e)
         return NULL;
@@ -133,13 +137,14 @@ static void *store(struct prism_cache *c, enum prism_cache_kind kind, const stru
     return e->data;
 }
 
-const void *prism_cache_put(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key, const void *data,
-                            size_t bytes)
+const void *prism_cache_put(struct prism_cache *c, enum prism_cache_kind kind,
+                            const struct prism_key *key, const void *data, size_t bytes)
 {
     return store(c, kind, key, data, bytes);
 }
 
-void *prismi_cache_room(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key, size_t bytes)
+void *prismi_cache_room(struct prism_cache *c, enum prism_cache_kind kind,
+                        const struct prism_key *key, size_t bytes)
 {
     return store(c, kind, key, NULL, bytes);
 }
@@ -163,7 +168,8 @@ void prism_cache_destroy(struct prism_cache **pc)
     *pc = NULL;
 }
 
-struct prism_cache_stats prism_cache_get_stats(const struct prism_cache *c, enum prism_cache_kind kind)
+struct prism_cache_stats prism_cache_get_stats(const struct prism_cache *c,
+                                               enum prism_cache_kind kind)
 {
     struct prism_cache_stats sum = {0};
     for (int i = 0; c && i < PRISM_CACHE_KINDS; i++) {

@@ -1,5 +1,6 @@
-/* dense_fit in terms of required entries: what a backend without it runs. Activations are [batch,width], so that every product is
- * one gemm; a bias is added and summed by products with a column of ones. */
+/* dense_fit in terms of required entries: what a backend without it runs.
+ * Activations are [batch,width], so that every product is one gemm; a bias is
+ * added and summed by products with a column of ones. */
 #include "core/ctx.h"
 
 struct room {
@@ -38,47 +39,56 @@ static void lay_out(const struct prism_dense_fit_desc *d, prism_mem at, struct r
     t->gw = take(&at, weights, size);
 }
 
-static int product(struct prism_dev *dev, enum prism_dtype dtype, int m, int n, int k, bool ta, bool tb, double beta, prism_mem c,
-                   prism_mem a, prism_mem b)
+static int product(struct prism_dev *dev, enum prism_dtype dtype, int m, int n, int k, bool ta,
+                   bool tb, double beta, prism_mem c, prism_mem a, prism_mem b)
 {
     const struct prism_gemm_desc g = {dtype, m, n, k, ta, tb, 1, beta};
     return dev->ops->gemm(dev, &g, c, a, b);
 }
 
-static int forward(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct room *t, prism_mem p)
+static int forward(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
+                   const struct room *t, prism_mem p)
 {
     size_t size = prism_dtype_size(d->dtype);
     for (int l = 0; l < d->layers; l++) {
         const int in = d->width[l], out = d->width[l + 1];
-        const struct prism_map_args act = {.y = {t->a[l + 1]}, .x = {t->z[l + 1]}, .act = d->act[l]};
+        const struct prism_map_args act = {
+            .y = {t->a[l + 1]}, .x = {t->z[l + 1]}, .act = d->act[l]};
         prism_mem w = p + d->w[l] * size, b = p + d->b[l] * size;
-        PRISM_TRY(product(dev, d->dtype, d->batch, out, in, false, true, 0, t->z[l + 1], t->a[l], w));
-        PRISM_TRY(product(dev, d->dtype, d->batch, out, 1, false, false, 1, t->z[l + 1], t->ones, b));
+        PRISM_TRY(
+            product(dev, d->dtype, d->batch, out, in, false, true, 0, t->z[l + 1], t->a[l], w));
+        PRISM_TRY(
+            product(dev, d->dtype, d->batch, out, 1, false, false, 1, t->z[l + 1], t->ones, b));
         PRISM_TRY(dev->ops->map(dev, PRISM_MAP_ACT, d->dtype, (size_t)d->batch, (size_t)out, &act));
     }
     return 0;
 }
 
 /* n elements from `at` on in the slabs, whose gradient is g. */
-static int update(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a, size_t at,
-                  size_t n, prism_mem g, prism_mem step)
+static int update(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
+                  const struct prism_dense_fit_args *a, size_t at, size_t n, prism_mem g,
+                  prism_mem step)
 {
     at *= prism_dtype_size(d->dtype);
-    const struct prism_map_args adam = {.y = {a->p + at, a->m + at, a->v + at}, .x = {g, step}, .s = {d->b1, d->b2, d->eps}};
+    const struct prism_map_args adam = {
+        .y = {a->p + at, a->m + at, a->v + at}, .x = {g, step}, .s = {d->b1, d->b2, d->eps}};
     return dev->ops->map(dev, PRISM_MAP_ADAM, d->dtype, 1, n, &adam);
 }
 
 /* Layer l from g = dL/dz[l + 1]: dL/dz[l] in next (l > 0), then the update. */
-static int backward(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a, int l,
-                    const struct room *t, prism_mem g, prism_mem next, prism_mem step)
+static int backward(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
+                    const struct prism_dense_fit_args *a, int l, const struct room *t, prism_mem g,
+                    prism_mem next, prism_mem step)
 {
     const int in = d->width[l], out = d->width[l + 1];
     const size_t size = prism_dtype_size(d->dtype), weights = (size_t)in * (size_t)out;
     prism_mem gb = t->gw + weights * size;
     if (l) {
         const struct prism_map_args act = {.y = {next}, .x = {next, t->z[l]}, .act = d->act[l - 1]};
-        PRISM_TRY(product(dev, d->dtype, d->batch, in, out, false, false, 0, next, g, a->p + d->w[l] * size));
-        PRISM_TRY(dev->ops->map(dev, PRISM_MAP_ACT_BWD, d->dtype, (size_t)d->batch, (size_t)in, &act));
+        PRISM_TRY(product(dev, d->dtype, d->batch, in, out, false, false, 0, next, g,
+                          a->p + d->w[l] * size));
+        PRISM_TRY(
+            dev->ops->map(dev, PRISM_MAP_ACT_BWD, d->dtype, (size_t)d->batch, (size_t)in, &act));
     }
     PRISM_TRY(product(dev, d->dtype, out, in, d->batch, true, false, 0, t->gw, g, t->a[l]));
     PRISM_TRY(product(dev, d->dtype, 1, out, d->batch, false, false, 0, gb, t->ones, g));
@@ -87,29 +97,34 @@ static int backward(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
 }
 
 /* The loss, and dL/dz of the last layer in g[0]. */
-static int misfit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct room *t, prism_mem weight,
-                  prism_mem loss)
+static int misfit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct room *t,
+                  prism_mem weight, prism_mem loss)
 {
     const struct prism_ops *ops = dev->ops;
     const size_t batch = (size_t)d->batch, out = (size_t)d->width[d->layers];
-    const struct prism_map_args act = {.y = {t->g[0]}, .x = {t->g[0], t->z[d->layers]}, .act = d->act[d->layers - 1]};
+    const struct prism_map_args act = {
+        .y = {t->g[0]}, .x = {t->g[0], t->z[d->layers]}, .act = d->act[d->layers - 1]};
     prism_mem y = t->a[d->layers];
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_MUL, d->dtype, 1, batch, t->share, weight, t->ones, NULL, 1 / (double)out, 0));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_MUL, d->dtype, 1, batch, t->share, weight, t->ones, NULL,
+                         1 / (double)out, 0));
     PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_SQDIFF, d->dtype, batch, out, t->sums, y, t->t));
     PRISM_TRY(ops->reduce(dev, PRISM_REDUCE_DOT, d->dtype, 1, batch, loss, t->sums, t->share));
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_L2_GRAD, d->dtype, batch, out, t->g[0], y, t->t, t->share, 0, 0));
+    PRISM_TRY(
+        prismi_map(dev, PRISM_MAP_L2_GRAD, d->dtype, batch, out, t->g[0], y, t->t, t->share, 0, 0));
     return ops->map(dev, PRISM_MAP_ACT_BWD, d->dtype, batch, out, &act);
 }
 
-static int run_step(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a,
-                    const struct room *t, size_t s)
+static int run_step(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
+                    const struct prism_dense_fit_args *a, const struct room *t, size_t s)
 {
     const size_t size = prism_dtype_size(d->dtype), batch = (size_t)d->batch;
     prism_mem index = a->index + s * batch * sizeof(int32_t), weight = a->weight + s * batch * size;
     prism_mem step = a->step + 3 * s * size;
     const size_t in = (size_t)d->width[0], out = (size_t)d->width[d->layers];
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_GATHER_ROW, d->dtype, batch, in, t->x, a->x, index, NULL, 0, 0));
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_GATHER_ROW, d->dtype, batch, out, t->t, a->t, index, NULL, 0, 0));
+    PRISM_TRY(
+        prismi_map(dev, PRISM_MAP_GATHER_ROW, d->dtype, batch, in, t->x, a->x, index, NULL, 0, 0));
+    PRISM_TRY(
+        prismi_map(dev, PRISM_MAP_GATHER_ROW, d->dtype, batch, out, t->t, a->t, index, NULL, 0, 0));
     PRISM_TRY(forward(dev, d, t, a->p));
     PRISM_TRY(misfit(dev, d, t, weight, a->loss + s * size));
     for (int l = d->layers - 1, k = 0; l >= 0; l--, k = !k)
@@ -117,11 +132,13 @@ static int run_step(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
     return 0;
 }
 
-int prismi_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a)
+int prismi_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
+                     const struct prism_dense_fit_args *a)
 {
     struct room t;
     lay_out(d, a->tmp, &t);
-    PRISM_TRY(prismi_map(dev, PRISM_MAP_FILL, d->dtype, 1, (size_t)d->batch, t.ones, NULL, NULL, NULL, 1, 0));
+    PRISM_TRY(prismi_map(dev, PRISM_MAP_FILL, d->dtype, 1, (size_t)d->batch, t.ones, NULL, NULL,
+                         NULL, 1, 0));
     for (size_t s = 0; s < d->steps; s++)
         PRISM_TRY(run_step(dev, d, a, &t, s));
     return 0;

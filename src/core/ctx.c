@@ -24,7 +24,8 @@ void prism_ctx_destroy(struct prism_ctx **pctx)
         return;
     for (int i = 0; i < PRISMI_MAX_KINDS && ctx->live[i].kind; i++)
         if (ctx->live[i].count)
-            prismi_log(ctx, PRISM_LOG_ERROR, "%d %s not destroyed before their context", ctx->live[i].count, ctx->live[i].kind);
+            prismi_log(ctx, PRISM_LOG_ERROR, "%d %s not destroyed before their context",
+                       ctx->live[i].count, ctx->live[i].kind);
     prismi_free(ctx);
     *pctx = NULL;
 }
@@ -34,7 +35,8 @@ const struct prism_error *prism_ctx_error(const struct prism_ctx *ctx)
     return &ctx->error;
 }
 
-/* One line, whatever the arguments quote from a file: a message may end up on a terminal. */
+/* One line, whatever the arguments quote from a file: a message may end up on a
+ * terminal. */
 static void format_line(char *text, size_t n, const char *fmt, va_list args)
 {
     vsnprintf(text, n, fmt, args);
@@ -43,7 +45,8 @@ static void format_line(char *text, size_t n, const char *fmt, va_list args)
             *p = '?';
 }
 
-int prismi_vfail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt, va_list args)
+int prismi_vfail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt,
+                 va_list args)
 {
     /* formatted aside: an argument may be the previous record's own text */
     char text[sizeof ctx->error.text];

@@ -27,19 +27,20 @@ struct prismi_device {
     struct prismi_profile *profile; /* NULL: none */
 };
 
-int prismi_vfail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt, va_list args)
-    __attribute__((format(printf, 5, 0)));
+int prismi_vfail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt,
+                 va_list args) __attribute__((format(printf, 5, 0)));
 
 /* Fill the entries of ops that are NULL from those that are required. */
 void prismi_compose(struct prism_ops *ops);
-int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
-                      const struct prism_adam_outer_args *a);
-int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
-                        const struct prism_field_misfit_args *a);
-int prismi_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
-                        const struct prism_spectrum_args *a);
-int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
-                        const struct prism_spectrum_args *a);
-int prismi_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a);
+int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
+                      struct prism_conv *conv, const struct prism_adam_outer_args *a);
+int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+                        struct prism_fft *fft, const struct prism_field_misfit_args *a);
+int prismi_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d,
+                        struct prism_fft *fft, const struct prism_spectrum_args *a);
+int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d,
+                        struct prism_fft *fft, const struct prism_spectrum_args *a);
+int prismi_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
+                     const struct prism_dense_fit_args *a);
 
 #endif

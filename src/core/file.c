@@ -17,13 +17,15 @@ struct prismi_file {
     int error; /* errno of the first failed write */
     size_t fill;
     char *path, *temporary;
-    size_t folder; /* length of the folder part of both, including the last slash; 0 = current folder */
+    size_t folder; /* length of the folder part of both, including the last slash; 0 = current
+                      folder */
     unsigned char buffer[65536];
 };
 
 static int io_error(struct prism_ctx *ctx, const char *verb, const char *path, int error)
 {
-    return PRISM_FAIL(ctx, error == ENOMEM ? PRISM_ENOMEM : PRISM_EIO, "cannot %s %s: %s", verb, path, strerror(error));
+    return PRISM_FAIL(ctx, error == ENOMEM ? PRISM_ENOMEM : PRISM_EIO, "cannot %s %s: %s", verb,
+                      path, strerror(error));
 }
 
 static void free_file(struct prismi_file *f)
@@ -35,7 +37,8 @@ static void free_file(struct prismi_file *f)
     prismi_free(f);
 }
 
-/* Allocates nothing: once the file is in its place, nothing may fail for want of memory. */
+/* Allocates nothing: once the file is in its place, nothing may fail for want
+ * of memory. */
 static int open_folder(struct prismi_file *f)
 {
     char first = f->temporary[f->folder];
@@ -54,11 +57,13 @@ static int sync_folder(struct prismi_file *f)
     return status;
 }
 
-/* A temporary is <folder>/.<name>.prism-XXXXXX. Its writer holds a lock on it, which ends with the writer, however it ends. */
+/* A temporary is <folder>/.<name>.prism-XXXXXX. Its writer holds a lock on it,
+ * which ends with the writer, however it ends. */
 #define MARK ".prism-"
 enum { UNIQUE = 6 };
 
-/* Remove what killed writers of the same file left behind. Best effort: a file system without locks keeps it. */
+/* Remove what killed writers of the same file left behind. Best effort: a file
+ * system without locks keeps it. */
 static void sweep(struct prismi_file *f)
 {
     const char *name = f->temporary + f->folder;
@@ -81,8 +86,8 @@ static void sweep(struct prismi_file *f)
         closedir(d);
 }
 
-/* Not mkostemp: its files are private, and the umask that a result should obey can only be asked by changing it for all threads.
- * Returns errno. */
+/* Not mkostemp: its files are private, and the umask that a result should obey
+ * can only be asked by changing it for all threads. Returns errno. */
 static int open_temporary(struct prismi_file *f)
 {
     char *unique = f->temporary + strlen(f->temporary) - UNIQUE;
@@ -90,7 +95,8 @@ static int open_temporary(struct prismi_file *f)
         struct timespec now;
         struct stat st;
         clock_gettime(CLOCK_REALTIME, &now);
-        const uint64_t seed[] = {attempt, (uint64_t)now.tv_sec, (uint64_t)now.tv_nsec, (uint64_t)getpid(), (uintptr_t)f};
+        const uint64_t seed[] = {attempt, (uint64_t)now.tv_sec, (uint64_t)now.tv_nsec,
+                                 (uint64_t)getpid(), (uintptr_t)f};
         uint64_t h = prismi_hash64(seed, sizeof seed, 0);
         for (int i = 0; i < UNIQUE; i++, h >>= 5)
             unique[i] = "abcdefghijklmnopqrstuvwxyz234567"[h & 31];
@@ -114,7 +120,8 @@ int prismi_file_create(struct prism_ctx *ctx, const char *path, struct prismi_fi
     *out = NULL;
     struct stat st;
     if (!stat(path, &st) && !S_ISREG(st.st_mode))
-        return PRISM_FAIL(ctx, PRISM_EIO, "cannot write %s: it exists and is not a regular file", path);
+        return PRISM_FAIL(ctx, PRISM_EIO, "cannot write %s: it exists and is not a regular file",
+                          path);
     struct prismi_file *f = prismi_alloc(1, sizeof *f);
     if (!f)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to write %s", path);
@@ -238,11 +245,13 @@ void prismi_file_abort(struct prismi_file *f)
     free_file(f);
 }
 
-int prismi_file_read(struct prism_ctx *ctx, const char *path, size_t max_bytes, uint8_t **data, size_t *bytes)
+int prismi_file_read(struct prism_ctx *ctx, const char *path, size_t max_bytes, uint8_t **data,
+                     size_t *bytes)
 {
     *data = NULL;
     *bytes = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe would wait for its other end */
+    int fd = open(path, O_RDONLY | O_CLOEXEC |
+                            O_NONBLOCK); /* opening a pipe would wait for its other end */
     struct stat st;
     if (fd < 0)
         return io_error(ctx, "open", path, errno);
@@ -254,10 +263,11 @@ int prismi_file_read(struct prism_ctx *ctx, const char *path, size_t max_bytes, 
     else if (!S_ISREG(st.st_mode))
         status = PRISM_FAIL(ctx, PRISM_EIO, "cannot read %s: not a regular file", path);
     else if ((uint64_t)st.st_size > max_bytes)
-        status = PRISM_FAIL(ctx, PRISM_EINVAL, "%s has %lld bytes; the limit for its kind is %zu", path, (long long)st.st_size,
-                            max_bytes);
+        status = PRISM_FAIL(ctx, PRISM_EINVAL, "%s has %lld bytes; the limit for its kind is %zu",
+                            path, (long long)st.st_size, max_bytes);
     else if (!(buffer = prismi_alloc((size_t)st.st_size + 1, 1)))
-        status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to read %s (%lld bytes)", path, (long long)st.st_size);
+        status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to read %s (%lld bytes)", path,
+                            (long long)st.st_size);
     while (!status && fill < (size_t)st.st_size) {
         ssize_t k = read(fd, buffer + fill, (size_t)st.st_size - fill);
         if (k < 0 && errno != EINTR)
@@ -289,7 +299,8 @@ int prismi_make_dirs(struct prism_ctx *ctx, const char *path)
         char end = *p;
         *p = 0;
         struct stat st;
-        if (*copy && mkdir(copy, 0777) && (errno != EEXIST || stat(copy, &st) || !S_ISDIR(st.st_mode)))
+        if (*copy && mkdir(copy, 0777) &&
+            (errno != EEXIST || stat(copy, &st) || !S_ISDIR(st.st_mode)))
             status = io_error(ctx, "create the folder", copy, errno == EEXIST ? ENOTDIR : errno);
         *p = end;
         if (!end)

@@ -265,7 +265,8 @@ static int front_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, pr
     return prismi_inner(dev)->gemm(dev, d, c, a, b);
 }
 
-/* An output may be an input where each element is made from the one in its place. */
+/* An output may be an input where each element is made from the one in its
+ * place. */
 static bool in_place(char y, char x)
 {
     return ((y == 'e' || y == 'E') && x == 'e') || (y == 'c' && x == 'c');

@@ -1,4 +1,5 @@
-/* XXH64 (Collet's published specification) for keys and identities; CRC-32C (Castagnoli) for damage. */
+/* XXH64 (Collet's published specification) for keys and identities; CRC-32C
+ * (Castagnoli) for damage. */
 #include "core/internal.h"
 #include "prismrec/cache.h"
 
@@ -45,7 +46,8 @@ uint64_t prismi_hash64(const void *data, size_t bytes, uint64_t seed)
     for (; end - p >= 8; p += 8)
         h = rotl(h ^ mix(0, load64(p)), 27) * P1 + P4;
     if (end - p >= 4) {
-        uint64_t word = (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
+        uint64_t word =
+            (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
         h = rotl(h ^ word * P1, 23) * P2 + P3;
         p += 4;
     }
@@ -59,8 +61,9 @@ uint64_t prismi_hash64(const void *data, size_t bytes, uint64_t seed)
 /* Sixteen entries: small enough to be a literal. */
 static uint32_t crc_portable(uint32_t crc, const unsigned char *p, size_t bytes)
 {
-    static const uint32_t table[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
-                                       0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
+    static const uint32_t table[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
+                                       0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+                                       0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
                                        0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
     for (size_t i = 0; i < bytes; i++) {
         crc ^= p[i];
@@ -91,8 +94,10 @@ uint32_t prismi_crc32c_join(uint32_t first, uint32_t second, size_t bytes)
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
-/* The processor has this polynomial. Its instruction takes three cycles but may start in each: large runs go in thirds. */
-__attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const unsigned char *p, size_t bytes)
+/* The processor has this polynomial. Its instruction takes three cycles but may
+ * start in each: large runs go in thirds. */
+__attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const unsigned char *p,
+                                                            size_t bytes)
 {
     size_t third = bytes < 4096 ? 0 : bytes / 24 * 8;
     uint64_t wide[3] = {crc, UINT32_MAX, UINT32_MAX}, word[3];
@@ -126,7 +131,8 @@ uint32_t prismi_crc32c(uint32_t crc, const void *data, size_t bytes)
 
 struct prism_key prism_key_init(const char *what)
 {
-    struct prism_key key = {prismi_hash64(what, strlen(what), 1), prismi_hash64(what, strlen(what), 2)};
+    struct prism_key key = {prismi_hash64(what, strlen(what), 1),
+                            prismi_hash64(what, strlen(what), 2)};
     return key;
 }
 

@@ -4,7 +4,7 @@
 
 #include "core/text.h"
 
-/* ---- writing: a growing text; commas, indentation and escapes are taken care of ---- */
+/* ---- writing: a growing text; commas, indentation and escapes are taken care of */
 
 struct prismi_json_out {
     struct prismi_text out;
@@ -44,11 +44,15 @@ struct prismi_json {
     char *string;  /* UTF-8 */
     struct prismi_json *child, *next;
 };
-/* NULL where text is not one JSON value, is nested deeper than 32, or memory is short. Free with prismi_json_free(). */
+/* NULL where text is not one JSON value, is nested deeper than 32, or memory is
+ * short. Free with prismi_json_free(). */
 struct prismi_json *prismi_json_parse(const char *text, size_t n);
-void prismi_json_free(struct prismi_json *v);                                                    /* NULL ok */
-const struct prismi_json *prismi_json_member(const struct prismi_json *object, const char *key); /* NULL ok and where absent */
-double prismi_json_member_number(const struct prismi_json *object, const char *key);             /* NaN where absent or no number */
-const char *prismi_json_member_string(const struct prismi_json *object, const char *key); /* NULL where absent or no string */
+void prismi_json_free(struct prismi_json *v); /* NULL ok */
+const struct prismi_json *prismi_json_member(const struct prismi_json *object,
+                                             const char *key); /* NULL ok and where absent */
+double prismi_json_member_number(const struct prismi_json *object,
+                                 const char *key); /* NaN where absent or no number */
+const char *prismi_json_member_string(const struct prismi_json *object,
+                                      const char *key); /* NULL where absent or no string */
 
 #endif

@@ -1,4 +1,5 @@
-/* A recursive-descent reader for RFC 8259, strict but for lone surrogates, which become U+FFFD. */
+/* A recursive-descent reader for RFC 8259, strict but for lone surrogates,
+ * which become U+FFFD. */
 #include "core/json.h"
 
 #include <math.h>
@@ -45,7 +46,10 @@ static int read_hex4(struct reader *r)
         return -1;
     for (int i = 0; i < 4; i++) {
         char c = *r->p++;
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
         if (digit < 0)
             return -1;
         x = 16 * x + digit;
@@ -78,7 +82,8 @@ static size_t read_unicode(struct reader *r, char *out)
         int low = read_hex4(&ahead);
         if (low >= 0xdc00 && low < 0xe000) {
             r->p = ahead.p;
-            return put_utf8(out, 0x10000u + (((unsigned)c - 0xd800u) << 10) + ((unsigned)low - 0xdc00u));
+            return put_utf8(out,
+                            0x10000u + (((unsigned)c - 0xd800u) << 10) + ((unsigned)low - 0xdc00u));
         }
     }
     /* a NUL would end the C string */
@@ -91,7 +96,8 @@ static char *read_string(struct reader *r)
     const char *close = r->p;
     while (close < r->end && *close != '"')
         close += *close == '\\' && close + 1 < r->end ? 2 : 1;
-    char *out = close < r->end ? malloc((size_t)(close - r->p) + 1) : NULL; /* no escape is shorter than what it stands for */
+    char *out = close < r->end ? malloc((size_t)(close - r->p) + 1)
+                               : NULL; /* no escape is shorter than what it stands for */
     size_t n = 0;
     while (out && *r->p != '"') {
         unsigned char c = (unsigned char)*r->p++;
@@ -165,7 +171,8 @@ static bool read_members(struct reader *r, struct prismi_json *v, int depth)
         return true;
     for (;;) {
         char *key = NULL;
-        if (v->type == PRISMI_JSON_OBJECT && (!take(r, '"') || !(key = read_string(r)) || !take(r, ':'))) {
+        if (v->type == PRISMI_JSON_OBJECT &&
+            (!take(r, '"') || !(key = read_string(r)) || !take(r, ':'))) {
             free(key);
             return false;
         }
@@ -240,7 +247,8 @@ void prismi_json_free(struct prismi_json *v)
 
 const struct prismi_json *prismi_json_member(const struct prismi_json *object, const char *key)
 {
-    const struct prismi_json *v = object && object->type == PRISMI_JSON_OBJECT ? object->child : NULL;
+    const struct prismi_json *v =
+        object && object->type == PRISMI_JSON_OBJECT ? object->child : NULL;
     while (v && strcmp(v->key, key))
         v = v->next;
     return v;

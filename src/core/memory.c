@@ -62,8 +62,10 @@ int prismi_arena_bind(struct prismi_arena *a, struct prism_dev *dev)
     }
     if (dev->caps.flags & PRISM_CAPS_ZEROED)
         return 0;
-    /* whatever the tensors are: F32's zero is all bits 0, and slots are multiples of it */
-    int status = prismi_map(dev, PRISM_MAP_FILL, PRISM_F32, 1, a->bytes / sizeof(float), a->base, 0, 0, 0, 0, 0);
+    /* whatever the tensors are: F32's zero is all bits 0, and slots are
+     * multiples of it */
+    int status = prismi_map(dev, PRISM_MAP_FILL, PRISM_F32, 1, a->bytes / sizeof(float), a->base, 0,
+                            0, 0, 0, 0);
     if (status)
         prismi_arena_release(a);
     return status;
@@ -82,7 +84,8 @@ void prismi_arena_release(struct prismi_arena *a)
 /* Staging in blocks: no allocation, whatever the size. */
 enum { STAGE = 4096 };
 
-int prismi_dev_put(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, const double *src, size_t n)
+int prismi_dev_put(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, const double *src,
+                   size_t n)
 {
     if (dtype == PRISM_F64)
         return dev->ops->write(dev, dst, src, n * sizeof(double));
@@ -96,7 +99,8 @@ int prismi_dev_put(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype,
     return 0;
 }
 
-int prismi_dev_get(struct prism_dev *dev, double *dst, prism_mem src, enum prism_dtype dtype, size_t n)
+int prismi_dev_get(struct prism_dev *dev, double *dst, prism_mem src, enum prism_dtype dtype,
+                   size_t n)
 {
     if (dtype == PRISM_F64)
         return dev->ops->read(dev, dst, src, n * sizeof(double));

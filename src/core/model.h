@@ -1,14 +1,14 @@
 /* A model that can be trained, as a trainer sees it: one const table of
- * functions, filled by nn for a network and by recon for a plain object. It lies
- * in core so that neither the trainer nor the model includes the other. */
+ * functions, filled by nn for a network and by recon for a plain object. It
+ * lies in core so that neither the trainer nor the model includes the other. */
 #ifndef PRISMI_MODEL_H
 #define PRISMI_MODEL_H
 
 #include "core/internal.h"
 #include "prismrec/fit.h"
 
-/* The first layer's weight has most of a decoder's parameters, and the update of
- * the weight has read it already. A fused update therefore also makes the
+/* The first layer's weight has most of a decoder's parameters, and the update
+ * of the weight has read it already. A fused update therefore also makes the
  * gradient of the latent (segment 0), updates the latent, and writes y for the
  * next forward, from weight and latent as updated. The model owns this record;
  * the optimiser reads it. */
@@ -22,8 +22,9 @@ struct prismi_fusion {
 
 struct prismi_model_ops {
     const char *name;
-    /* The output of the values as they are, device memory owned by the model. It
-     * is made once; ready() says that it still is of these values. Enqueue only. */
+    /* The output of the values as they are, device memory owned by the model.
+     * It is made once; ready() says that it still is of these values. Enqueue
+     * only. */
     int (*output)(void *self, prism_mem *x);
     bool (*ready)(const void *self);
     /* Statistics that follow the outputs made in training. NULL: none. Enqueue
@@ -32,8 +33,8 @@ struct prismi_model_ops {
     /* Gradients of the parameters from the gradient gx of the output, which is
      * only read. Enqueue only. */
     int (*backward)(void *self, prism_mem gx);
-    /* At most n segments of the values, in order; returns how many there are, up
-     * to PRISM_MAX_SEGMENTS. */
+    /* At most n segments of the values, in order; returns how many there are,
+     * up to PRISM_MAX_SEGMENTS. */
     int (*segments)(const void *self, struct prism_segment *out, int n);
     /* From now on the optimiser updates the first layer as struct prismi_fusion
      * says, where that is not NULL. NULL: never. */

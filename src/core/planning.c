@@ -1,4 +1,5 @@
-/* The planning device: every entry succeeds and does nothing, allocations are counted. */
+/* The planning device: every entry succeeds and does nothing, allocations are
+ * counted. */
 #include "core/ctx.h"
 
 #include <string.h>
@@ -49,7 +50,8 @@ static int plan_sync(struct prism_dev *dev)
 }
 
 /* Out-of-place passes need as much again as the data. */
-static int plan_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
+static int plan_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
+                           struct prism_fft **out)
 {
     *out = NULL;
     return count(dev, (size_t)d->batch * (size_t)d->h * (size_t)d->w * prism_dtype_size(d->dtype));
@@ -66,7 +68,8 @@ static void plan_fft_destroy(struct prism_fft *plan)
     (void)plan;
 }
 
-static int plan_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
+static int plan_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d,
+                            struct prism_conv **out)
 {
     (void)dev, (void)d;
     *out = NULL;
@@ -84,82 +87,91 @@ static void plan_conv_destroy(struct prism_conv *plan)
     (void)plan;
 }
 
-static int plan_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
+static int plan_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c,
+                     prism_mem a, prism_mem b)
 {
     (void)dev, (void)d, (void)c, (void)a, (void)b;
     return 0;
 }
 
-static int plan_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype t, size_t rows, size_t cols,
-                    const struct prism_map_args *a)
+static int plan_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype t, size_t rows,
+                    size_t cols, const struct prism_map_args *a)
 {
     (void)dev, (void)op, (void)t, (void)rows, (void)cols, (void)a;
     return 0;
 }
 
-static int plan_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype t, size_t rows, size_t cols, prism_mem y,
-                       prism_mem a, prism_mem b)
+static int plan_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype t, size_t rows,
+                       size_t cols, prism_mem y, prism_mem a, prism_mem b)
 {
     (void)dev, (void)op, (void)t, (void)rows, (void)cols, (void)y, (void)a, (void)b;
     return 0;
 }
 
-static int plan_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
+static int plan_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                       prism_mem x)
 {
     (void)dev, (void)d, (void)y, (void)x;
     return 0;
 }
 
-static int plan_subaperture(struct prism_dev *dev, const struct prism_subaperture_desc *d, const struct prism_subaperture_args *a)
+static int plan_subaperture(struct prism_dev *dev, const struct prism_subaperture_desc *d,
+                            const struct prism_subaperture_args *a)
 {
     (void)dev, (void)d, (void)a;
     return 0;
 }
 
-static int plan_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
-                     prism_mem taps)
+static int plan_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y,
+                     prism_mem x, prism_mem tmp, prism_mem taps)
 {
     (void)dev, (void)d, (void)y, (void)x, (void)tmp, (void)taps;
     return 0;
 }
 
-static int plan_pool(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem out, prism_mem a, prism_mem b)
+static int plan_pool(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem out,
+                     prism_mem a, prism_mem b)
 {
     (void)dev, (void)d, (void)out, (void)a, (void)b;
     return 0;
 }
 
-static int plan_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
+static int plan_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y,
+                       prism_mem x)
 {
     (void)dev, (void)d, (void)y, (void)x;
     return 0;
 }
 
-static int plan_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)
+static int plan_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                            prism_mem x, prism_mem weight)
 {
     (void)dev, (void)d, (void)y, (void)x, (void)weight;
     return 0;
 }
 
-static int plan_softmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+static int plan_softmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y,
+                        prism_mem x)
 {
     (void)dev, (void)d, (void)y, (void)x;
     return 0;
 }
 
-static int plan_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y)
+static int plan_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx,
+                            prism_mem gy, prism_mem y)
 {
     (void)dev, (void)d, (void)gx, (void)gy, (void)y;
     return 0;
 }
 
 /* The table and its transpose. */
-static int plan_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index, const double *weight,
-                              struct prism_gather **out)
+static int plan_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d,
+                              const int32_t *index, const double *weight, struct prism_gather **out)
 {
     (void)index, (void)weight;
     *out = NULL;
-    return count(dev, 2 * d->ny * (size_t)d->k * (sizeof *index + prism_dtype_size(d->dtype)) + (d->nx + 1) * sizeof *index);
+    return count(dev, 2 * d->ny * (size_t)d->k * (sizeof *index + prism_dtype_size(d->dtype)) +
+                          (d->nx + 1) * sizeof *index);
 }
 
 static int plan_gather(struct prism_gather *g, prism_mem y, prism_mem x)

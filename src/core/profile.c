@@ -50,10 +50,12 @@ static uint64_t percentile(const struct prismi_profile_node *n, double share)
 
 static bool same_key(const struct prismi_profile_key *a, const struct prismi_profile_key *b)
 {
-    return a->a == b->a && a->b == b->b && a->c == b->c && (a->name == b->name || !strcmp(a->name, b->name));
+    return a->a == b->a && a->b == b->b && a->c == b->c &&
+           (a->name == b->name || !strcmp(a->name, b->name));
 }
 
-static struct prismi_profile_node *add_node(struct prismi_profile *p, int parent, const struct prismi_profile_key *key)
+static struct prismi_profile_node *add_node(struct prismi_profile *p, int parent,
+                                            const struct prismi_profile_key *key)
 {
     struct prismi_profile_node *n = &p->nodes[p->n_nodes], *up = &p->nodes[parent];
     if (p->n_nodes == OTHER)
@@ -68,7 +70,8 @@ static struct prismi_profile_node *add_node(struct prismi_profile *p, int parent
     return n;
 }
 
-struct prismi_profile_node *prismi_profile_find(struct prismi_profile *p, const struct prismi_profile_key *key)
+struct prismi_profile_node *prismi_profile_find(struct prismi_profile *p,
+                                                const struct prismi_profile_key *key)
 {
     int parent = p->stack[p->depth].node;
     struct prismi_profile_node *up = &p->nodes[parent];
@@ -226,7 +229,8 @@ int prismi_profile_create(struct prismi_device *d, const struct prism_profile_pa
     p->events = prismi_alloc(p->par.max_events, sizeof *p->events);
     if (!p->events) {
         prismi_free(p);
-        return PRISM_FAIL(d->ctx, PRISM_ENOMEM, "no memory for the %zu events of a profile; give a smaller max_events",
+        return PRISM_FAIL(d->ctx, PRISM_ENOMEM,
+                          "no memory for the %zu events of a profile; give a smaller max_events",
                           params->max_events);
     }
     p->inner = d->ops;
@@ -253,14 +257,16 @@ void prismi_profile_destroy(struct prismi_device *d)
     d->profile = NULL;
 }
 
-static int profile_of(const struct prism_dev *dev, int64_t i, int64_t n, struct prismi_profile **out)
+static int profile_of(const struct prism_dev *dev, int64_t i, int64_t n,
+                      struct prismi_profile **out)
 {
     struct prismi_profile *p = *out = prismi_profile_of(dev);
     if (!p)
         return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_EINVAL,
                           "this device is not profiled; open it with prism_dev_params.profile set");
     if (i < 0 || i >= n)
-        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_EINVAL, "entry %lld of a profile's list of %lld", (long long)i, (long long)n);
+        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_EINVAL,
+                          "entry %lld of a profile's list of %lld", (long long)i, (long long)n);
     return 0;
 }
 
@@ -287,7 +293,8 @@ int prism_profile_read(const struct prism_dev *dev, struct prism_profile_info *o
         .n_steps = p->n_steps,
         .device_bytes = p->bytes,
         .device_peak_bytes = p->peak_bytes,
-        .step_growth_bytes = p->last_step_bytes > p->first_step_bytes ? p->last_step_bytes - p->first_step_bytes : 0,
+        .step_growth_bytes =
+            p->last_step_bytes > p->first_step_bytes ? p->last_step_bytes - p->first_step_bytes : 0,
     };
     return 0;
 }
@@ -297,9 +304,10 @@ int prism_profile_node(const struct prism_dev *dev, int i, struct prism_profile_
     struct prismi_profile *p = prismi_profile_of(dev);
     PRISM_TRY(profile_of(dev, i, node_count(p), &p));
     const struct prismi_profile_node *n = &p->nodes[i < p->n_nodes ? i : OTHER];
-    *out = (struct prism_profile_node){
-        n->label,           i ? n->parent : -1,  n->op,     n->count, n->total_ns, n->total_ns - n->inside_ns, n->min_ns,
-        percentile(n, 0.5), percentile(n, 0.95), n->max_ns, n->flops, n->bytes};
+    *out = (struct prism_profile_node){n->label,  i ? n->parent : -1, n->op,
+                                       n->count,  n->total_ns,        n->total_ns - n->inside_ns,
+                                       n->min_ns, percentile(n, 0.5), percentile(n, 0.95),
+                                       n->max_ns, n->flops,           n->bytes};
     if (i > 0)
         return 0;
     out->count = 1;

@@ -1,7 +1,8 @@
 /* The profile's inside, for src/core only.
  *
- * A tree of nodes with the open ones on a stack. Entering looks for the child with a key; a step does the same things in the same
- * order, so the search begins behind the child that was found last. */
+ * A tree of nodes with the open ones on a stack. Entering looks for the child
+ * with a key; a step does the same things in the same order, so the search
+ * begins behind the child that was found last. */
 #ifndef PRISMI_PROFILE_H
 #define PRISMI_PROFILE_H
 
@@ -23,7 +24,8 @@ struct prismi_profile_key {
 
 struct prismi_profile_node {
     struct prismi_profile_key key;
-    int parent, child, last, next, cursor; /* children are linked in order of their making; 0 = none */
+    int parent, child, last, next,
+        cursor; /* children are linked in order of their making; 0 = none */
     bool op;
     char label[PROFILE_LABEL]; /* "" until described */
     double flops, bytes;
@@ -62,8 +64,10 @@ static inline struct prismi_profile *prismi_profile_of(const struct prism_dev *d
     return ((const struct prismi_device *)dev)->profile;
 }
 
-/* The child of what is open; its label is "" where it is new, and the caller's to write. */
-struct prismi_profile_node *prismi_profile_find(struct prismi_profile *p, const struct prismi_profile_key *key);
+/* The child of what is open; its label is "" where it is new, and the caller's
+ * to write. */
+struct prismi_profile_node *prismi_profile_find(struct prismi_profile *p,
+                                                const struct prismi_profile_key *key);
 void prismi_profile_enter(struct prismi_profile *p, struct prismi_profile_node *node);
 void prismi_profile_leave(struct prismi_profile *p);
 

@@ -8,9 +8,11 @@
 #define HAVE_MALLINFO2
 #endif
 
-static const char *const act_names[PRISM_ACT_COUNT] = {"none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh"};
+static const char *const act_names[PRISM_ACT_COUNT] = {
+    "none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh"};
 
-static const char *const reduce_names[PRISM_REDUCE_COUNT] = {"sum", "mean", "var", "dot", "absdiff", "sqdiff", "max", "min"};
+static const char *const reduce_names[PRISM_REDUCE_COUNT] = {"sum",     "mean",   "var", "dot",
+                                                             "absdiff", "sqdiff", "max", "min"};
 
 static const char *const misfit_names[PRISM_MISFIT_COUNT] = {
 #define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) #name,
@@ -30,7 +32,8 @@ static const struct {
 /* ---- around a call ---- */
 
 /* Nodes whose entry has nothing but a name and bytes. */
-static struct prismi_profile_node *find_plain(struct prismi_profile *p, const char *name, size_t bytes, double moved)
+static struct prismi_profile_node *find_plain(struct prismi_profile *p, const char *name,
+                                              size_t bytes, double moved)
 {
     struct prismi_profile_node *n = find(p, name, bytes, 0, 0);
     if (FRESH(n)) {
@@ -60,7 +63,8 @@ static int timed_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
     if (!status && prismi_profile_block_add(p, *out, bytes)) {
         p->inner.release(dev, *out);
         *out = NULL;
-        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no memory to keep book of device memory");
+        return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM,
+                          "no memory to keep book of device memory");
     }
     return status;
 }
@@ -112,19 +116,23 @@ static void plan_made(struct prismi_plan *t, enum prismi_owner owner, size_t bef
     prismi_profile_memory(t->dev, owner, t->heap, true);
 }
 
-static struct prismi_profile_node *find_fft(struct prismi_profile *p, const char *name, const struct prism_fft_desc *d, bool run)
+static struct prismi_profile_node *find_fft(struct prismi_profile *p, const char *name,
+                                            const struct prism_fft_desc *d, bool run)
 {
-    struct prismi_profile_node *n = find(p, name, (uint64_t)d->dtype, (uint64_t)d->batch, (uint64_t)d->h << 32 | (uint32_t)d->w);
+    struct prismi_profile_node *n = find(p, name, (uint64_t)d->dtype, (uint64_t)d->batch,
+                                         (uint64_t)d->h << 32 | (uint32_t)d->w);
     if (FRESH(n)) {
         double count = (double)d->batch * d->h * d->w;
-        LABEL(n, "%s b%d h%d w%d %s", name, d->batch, d->h, d->w, dtype_names[prism_dtype_real(d->dtype)]);
+        LABEL(n, "%s b%d h%d w%d %s", name, d->batch, d->h, d->w,
+              dtype_names[prism_dtype_real(d->dtype)]);
         n->flops = run ? 5 * count * log2((double)d->h * d->w) : 0;
         n->bytes = run ? 2 * count * (double)prism_dtype_size(d->dtype) : 0;
     }
     return n;
 }
 
-static int timed_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
+static int timed_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
+                            struct prism_fft **out)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     const size_t before = heap_bytes();
@@ -156,25 +164,28 @@ static void timed_fft_destroy(struct prism_fft *plan)
     prismi_profile_memory(t.dev, PRISMI_OWNER_FFT, t.heap, false);
 }
 
-static struct prismi_profile_node *find_conv(struct prismi_profile *p, const char *name, const struct prism_conv_desc *d, bool run)
+static struct prismi_profile_node *find_conv(struct prismi_profile *p, const char *name,
+                                             const struct prism_conv_desc *d, bool run)
 {
-    uint64_t a =
-        (uint64_t)d->dtype | (uint64_t)d->tf32 << 4 | (uint64_t)d->k << 8 | (uint64_t)d->stride << 24 | (uint64_t)d->pad << 40;
+    uint64_t a = (uint64_t)d->dtype | (uint64_t)d->tf32 << 4 | (uint64_t)d->k << 8 |
+                 (uint64_t)d->stride << 24 | (uint64_t)d->pad << 40;
     struct prismi_profile_node *n =
-        find(p, name, a, (uint64_t)d->cin << 32 | (uint32_t)d->cout, (uint64_t)d->n << 48 | (uint64_t)d->h << 24 | (uint32_t)d->w);
+        find(p, name, a, (uint64_t)d->cin << 32 | (uint32_t)d->cout,
+             (uint64_t)d->n << 48 | (uint64_t)d->h << 24 | (uint32_t)d->w);
     if (FRESH(n)) {
         double in = d->cin, out = d->cout, taps = (double)d->k * d->k;
         double pixels = (double)d->n * prism_conv_out(d, d->h) * prism_conv_out(d, d->w);
         double words = in * d->n * d->h * d->w + out * pixels + in * out * taps;
-        LABEL(n, "%s n%d cin%d h%d w%d cout%d k%d s%d p%d%s %s", name, d->n, d->cin, d->h, d->w, d->cout, d->k, d->stride, d->pad,
-              d->tf32 ? " tf32" : "", dtype_names[d->dtype]);
+        LABEL(n, "%s n%d cin%d h%d w%d cout%d k%d s%d p%d%s %s", name, d->n, d->cin, d->h, d->w,
+              d->cout, d->k, d->stride, d->pad, d->tf32 ? " tf32" : "", dtype_names[d->dtype]);
         n->flops = run ? 2 * in * out * taps * pixels : 0;
         n->bytes = run ? words * (double)prism_dtype_size(d->dtype) : 0;
     }
     return n;
 }
 
-static int timed_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
+static int timed_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d,
+                             struct prism_conv **out)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     const size_t before = heap_bytes();
@@ -190,13 +201,13 @@ static int timed_conv_create(struct prism_dev *dev, const struct prism_conv_desc
 }
 
 /* The three passes have one signature. */
-#define TIMED_CONV(entry)                                                                                                          \
-    static int timed_##entry(struct prism_conv *plan, prism_mem out, prism_mem a, prism_mem b)                                     \
-    {                                                                                                                              \
-        const struct prismi_plan *t = (const struct prismi_plan *)plan;                                                            \
-        struct prismi_profile *p = prismi_profile_of(t->dev);                                                                      \
-        prismi_profile_enter(p, find_conv(p, #entry, &t->desc.conv, true));                                                        \
-        return leave(p, t->dev, p->inner.entry(plan, out, a, b));                                                                  \
+#define TIMED_CONV(entry)                                                                          \
+    static int timed_##entry(struct prism_conv *plan, prism_mem out, prism_mem a, prism_mem b)     \
+    {                                                                                              \
+        const struct prismi_plan *t = (const struct prismi_plan *)plan;                            \
+        struct prismi_profile *p = prismi_profile_of(t->dev);                                      \
+        prismi_profile_enter(p, find_conv(p, #entry, &t->desc.conv, true));                        \
+        return leave(p, t->dev, p->inner.entry(plan, out, a, b));                                  \
     }
 TIMED_CONV(conv_fwd)
 TIMED_CONV(conv_bwd_x)
@@ -213,16 +224,21 @@ static void timed_conv_destroy(struct prism_conv *plan)
 
 /* ---- dense, elementwise, stencils ---- */
 
-static int timed_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
+static int timed_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c,
+                      prism_mem a, prism_mem b)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    uint64_t kind = (uint64_t)d->dtype | (uint64_t)d->ta << 8 | (uint64_t)d->tb << 9 | (uint64_t)(d->beta != 0) << 10;
-    struct prismi_profile_node *n = find(p, "gemm", kind, (uint64_t)d->m << 32 | (uint32_t)d->n, (uint64_t)d->k);
+    uint64_t kind = (uint64_t)d->dtype | (uint64_t)d->ta << 8 | (uint64_t)d->tb << 9 |
+                    (uint64_t)(d->beta != 0) << 10;
+    struct prismi_profile_node *n =
+        find(p, "gemm", kind, (uint64_t)d->m << 32 | (uint32_t)d->n, (uint64_t)d->k);
     if (FRESH(n)) {
         double m = d->m, k = d->k, cols = d->n;
-        LABEL(n, "gemm m%d n%d k%d%s%s %s", d->m, d->n, d->k, d->ta ? " ta" : "", d->tb ? " tb" : "", dtype_names[d->dtype]);
+        LABEL(n, "gemm m%d n%d k%d%s%s %s", d->m, d->n, d->k, d->ta ? " ta" : "",
+              d->tb ? " tb" : "", dtype_names[d->dtype]);
         n->flops = 2 * m * cols * k;
-        n->bytes = (m * k + k * cols + (d->beta != 0 ? 2 : 1) * m * cols) * (double)prism_dtype_size(d->dtype);
+        n->bytes = (m * k + k * cols + (d->beta != 0 ? 2 : 1) * m * cols) *
+                   (double)prism_dtype_size(d->dtype);
     }
     prismi_profile_enter(p, n);
     return leave(p, dev, p->inner.gemm(dev, d, c, a, b));
@@ -233,48 +249,57 @@ static double map_bytes(enum prism_map op, enum prism_dtype dtype, size_t rows, 
 {
     double sum = 0;
     for (const char *k = maps[op].y; *k; k++)
-        sum += (double)prism_map_operand_bytes(*k, dtype, rows, cols) * (*k == 'E' || *k == 'T' ? 2 : 1);
+        sum += (double)prism_map_operand_bytes(*k, dtype, rows, cols) *
+               (*k == 'E' || *k == 'T' ? 2 : 1);
     for (const char *k = maps[op].x; *k; k++)
         sum += (double)prism_map_operand_bytes(*k, dtype, rows, cols);
     return sum;
 }
 
-static int timed_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
-                     const struct prism_map_args *a)
+static int timed_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows,
+                     size_t cols, const struct prism_map_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    struct prismi_profile_node *n = find(p, "map", (uint64_t)op | (uint64_t)dtype << 16 | (uint64_t)a->act << 32, rows, cols);
+    struct prismi_profile_node *n =
+        find(p, "map", (uint64_t)op | (uint64_t)dtype << 16 | (uint64_t)a->act << 32, rows, cols);
     if (FRESH(n)) {
-        LABEL(n, "map %s%s%s r%zu c%zu %s", maps[op].name, maps[op].acts ? " " : "", maps[op].acts ? act_names[a->act] : "", rows,
-              cols, dtype_names[dtype]);
+        LABEL(n, "map %s%s%s r%zu c%zu %s", maps[op].name, maps[op].acts ? " " : "",
+              maps[op].acts ? act_names[a->act] : "", rows, cols, dtype_names[dtype]);
         n->bytes = map_bytes(op, dtype, rows, cols);
     }
     prismi_profile_enter(p, n);
     return leave(p, dev, p->inner.map(dev, op, dtype, rows, cols, a));
 }
 
-static int timed_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
-                        prism_mem a, prism_mem b)
+static int timed_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype,
+                        size_t rows, size_t cols, prism_mem y, prism_mem a, prism_mem b)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    struct prismi_profile_node *n = find(p, "reduce", (uint64_t)op | (uint64_t)dtype << 16, rows, cols);
+    struct prismi_profile_node *n =
+        find(p, "reduce", (uint64_t)op | (uint64_t)dtype << 16, rows, cols);
     if (FRESH(n)) {
-        bool two = op == PRISM_REDUCE_DOT || op == PRISM_REDUCE_ABSDIFF || op == PRISM_REDUCE_SQDIFF;
+        bool two =
+            op == PRISM_REDUCE_DOT || op == PRISM_REDUCE_ABSDIFF || op == PRISM_REDUCE_SQDIFF;
         LABEL(n, "reduce %s r%zu c%zu %s", reduce_names[op], rows, cols, dtype_names[dtype]);
-        n->bytes = (two && a != b ? 2 : 1) * (double)rows * (double)cols * (double)prism_dtype_size(dtype);
+        n->bytes =
+            (two && a != b ? 2 : 1) * (double)rows * (double)cols * (double)prism_dtype_size(dtype);
     }
     prismi_profile_enter(p, n);
     return leave(p, dev, p->inner.reduce(dev, op, dtype, rows, cols, y, a, b));
 }
 
-static int timed_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
+static int timed_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                        prism_mem x)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    struct prismi_profile_node *n = find(p, "window", (uint64_t)d->dtype << 32 | (uint32_t)d->planes,
-                                         (uint64_t)d->hy << 32 | (uint32_t)d->wy, (uint64_t)d->hx << 32 | (uint32_t)d->wx);
+    struct prismi_profile_node *n =
+        find(p, "window", (uint64_t)d->dtype << 32 | (uint32_t)d->planes,
+             (uint64_t)d->hy << 32 | (uint32_t)d->wy, (uint64_t)d->hx << 32 | (uint32_t)d->wx);
     if (FRESH(n)) {
-        double written = (double)d->hy * d->wy, there = (double)d->hx * d->wx, read = written < there ? written : there;
-        LABEL(n, "window n%d hy%d wy%d hx%d wx%d %s", d->planes, d->hy, d->wy, d->hx, d->wx, dtype_names[d->dtype]);
+        double written = (double)d->hy * d->wy, there = (double)d->hx * d->wx,
+               read = written < there ? written : there;
+        LABEL(n, "window n%d hy%d wy%d hx%d wx%d %s", d->planes, d->hy, d->wy, d->hx, d->wx,
+              dtype_names[d->dtype]);
         n->bytes = d->planes * (written + read) * (double)prism_dtype_size(d->dtype);
     }
     prismi_profile_enter(p, n);
@@ -282,17 +307,21 @@ static int timed_window(struct prism_dev *dev, const struct prism_window_desc *d
 }
 
 static struct prismi_profile_node *find_subaperture(struct prismi_profile *p, const char *name,
-                                                    const struct prism_subaperture_desc *d, bool adjoint)
+                                                    const struct prism_subaperture_desc *d,
+                                                    bool adjoint)
 {
-    struct prismi_profile_node *n = find(p, name, (uint64_t)d->dtype << 32 | (uint32_t)d->batch,
-                                         (uint64_t)d->h << 48 | (uint64_t)d->w << 32 | (uint64_t)d->oh << 16 | (uint32_t)d->ow,
-                                         (uint64_t)d->ph << 32 | (uint32_t)d->pw);
+    struct prismi_profile_node *n =
+        find(p, name, (uint64_t)d->dtype << 32 | (uint32_t)d->batch,
+             (uint64_t)d->h << 48 | (uint64_t)d->w << 32 | (uint64_t)d->oh << 16 | (uint32_t)d->ow,
+             (uint64_t)d->ph << 32 | (uint32_t)d->pw);
     if (FRESH(n)) {
-        double box = (double)d->ph * d->pw, grid = (double)d->h * d->w, field = (double)d->oh * d->ow;
-        LABEL(n, "%s b%d h%d w%d oh%d ow%d ph%d pw%d %s", name, d->batch, d->h, d->w, d->oh, d->ow, d->ph, d->pw,
-              dtype_names[prism_dtype_real(d->dtype)]);
+        double box = (double)d->ph * d->pw, grid = (double)d->h * d->w,
+               field = (double)d->oh * d->ow;
+        LABEL(n, "%s b%d h%d w%d oh%d ow%d ph%d pw%d %s", name, d->batch, d->h, d->w, d->oh, d->ow,
+              d->ph, d->pw, dtype_names[prism_dtype_real(d->dtype)]);
         n->flops = 8 * d->batch * box;
-        n->bytes = (d->batch * (adjoint ? 4 * box : 2 * box + field) + (adjoint ? grid : 0)) * (double)prism_dtype_size(d->dtype);
+        n->bytes = (d->batch * (adjoint ? 4 * box : 2 * box + field) + (adjoint ? grid : 0)) *
+                   (double)prism_dtype_size(d->dtype);
     }
     return n;
 }
@@ -313,16 +342,17 @@ static int timed_subaperture_adj(struct prism_dev *dev, const struct prism_subap
     return leave(p, dev, p->inner.subaperture_adj(dev, d, a));
 }
 
-static int timed_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
-                      prism_mem taps)
+static int timed_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y,
+                      prism_mem x, prism_mem tmp, prism_mem taps)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     struct prismi_profile_node *n = find(p, "blur", (uint64_t)d->dtype << 32 | (uint32_t)d->planes,
-                                         (uint64_t)d->h << 32 | (uint32_t)d->w, (uint64_t)d->radius << 1 | (uint64_t)d->adjoint);
+                                         (uint64_t)d->h << 32 | (uint32_t)d->w,
+                                         (uint64_t)d->radius << 1 | (uint64_t)d->adjoint);
     if (FRESH(n)) {
         double count = (double)d->planes * d->h * d->w;
-        LABEL(n, "blur n%d h%d w%d radius%d%s %s", d->planes, d->h, d->w, d->radius, d->adjoint ? " adjoint" : "",
-              dtype_names[d->dtype]);
+        LABEL(n, "blur n%d h%d w%d radius%d%s %s", d->planes, d->h, d->w, d->radius,
+              d->adjoint ? " adjoint" : "", dtype_names[d->dtype]);
         n->flops = 4 * (2.0 * d->radius + 1) * count;
         n->bytes = 4 * count * (double)prism_dtype_size(d->dtype);
     }
@@ -332,71 +362,85 @@ static int timed_blur(struct prism_dev *dev, const struct prism_blur_desc *d, pr
 
 /* ---- fused ---- */
 
-static struct prismi_profile_node *find_norm(struct prismi_profile *p, const char *name, const struct prism_norm_desc *d, int words)
+static struct prismi_profile_node *find_norm(struct prismi_profile *p, const char *name,
+                                             const struct prism_norm_desc *d, int words)
 {
-    struct prismi_profile_node *n =
-        find(p, name, (uint64_t)d->dtype << 32 | (uint32_t)d->act, (uint64_t)d->n << 48 | d->rows, d->cols);
+    struct prismi_profile_node *n = find(p, name, (uint64_t)d->dtype << 32 | (uint32_t)d->act,
+                                         (uint64_t)d->n << 48 | d->rows, d->cols);
     if (FRESH(n)) {
-        LABEL(n, "%s %s n%zu r%zu c%zu %s", name, act_names[d->act], d->n, d->rows, d->cols, dtype_names[d->dtype]);
-        n->bytes = words * (double)d->n * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
+        LABEL(n, "%s %s n%zu r%zu c%zu %s", name, act_names[d->act], d->n, d->rows, d->cols,
+              dtype_names[d->dtype]);
+        n->bytes = words * (double)d->n * (double)d->rows * (double)d->cols *
+                   (double)prism_dtype_size(d->dtype);
     }
     return n;
 }
 
-static int timed_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+static int timed_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                              const struct prism_norm_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     prismi_profile_enter(p, find_norm(p, "norm_fwd", d, 2));
     return leave(p, dev, p->inner.norm_act_fwd(dev, d, a));
 }
 
-static int timed_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+static int timed_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                              const struct prism_norm_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     prismi_profile_enter(p, find_norm(p, "norm_bwd", d, 3));
     return leave(p, dev, p->inner.norm_act_bwd(dev, d, a));
 }
 
-static int timed_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d, const struct prism_misfit_args *a)
+static int timed_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d,
+                        const struct prism_misfit_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    struct prismi_profile_node *n = find(p, "misfit", (uint64_t)d->dtype << 32 | (uint32_t)d->kind, d->batch, d->cols);
+    struct prismi_profile_node *n =
+        find(p, "misfit", (uint64_t)d->dtype << 32 | (uint32_t)d->kind, d->batch, d->cols);
     if (FRESH(n)) {
-        LABEL(n, "misfit %s b%zu c%zu %s", misfit_names[d->kind], d->batch, d->cols, dtype_names[d->dtype]);
+        LABEL(n, "misfit %s b%zu c%zu %s", misfit_names[d->kind], d->batch, d->cols,
+              dtype_names[d->dtype]);
         n->bytes = 5 * (double)d->batch * (double)d->cols * (double)prism_dtype_size(d->dtype);
     }
     prismi_profile_enter(p, n);
     return leave(p, dev, p->inner.misfit(dev, d, a));
 }
 
-static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
-                            const struct prism_adam_outer_args *a)
+static int timed_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
+                            struct prism_conv *conv, const struct prism_adam_outer_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     static const char *const kinds[] = {"once", "adam", "amsgrad"};
     int kind = a->vmax ? 2 : a->m ? 1 : 0;
-    struct prismi_profile_node *n = find(p, "adam_outer", (uint64_t)d->dtype << 32 | (uint32_t)kind, d->rows, d->cols);
+    struct prismi_profile_node *n =
+        find(p, "adam_outer", (uint64_t)d->dtype << 32 | (uint32_t)kind, d->rows, d->cols);
     if (FRESH(n)) {
-        LABEL(n, "adam_outer %s r%zu c%zu %s", kinds[kind], d->rows, d->cols, dtype_names[d->dtype]);
-        n->bytes = (2 + (kind ? 2 + 2 * kind : 0)) * (double)d->rows * (double)d->cols * (double)prism_dtype_size(d->dtype);
+        LABEL(n, "adam_outer %s r%zu c%zu %s", kinds[kind], d->rows, d->cols,
+              dtype_names[d->dtype]);
+        n->bytes = (2 + (kind ? 2 + 2 * kind : 0)) * (double)d->rows * (double)d->cols *
+                   (double)prism_dtype_size(d->dtype);
     }
     prismi_profile_enter(p, n);
     return leave(p, dev, p->inner.adam_outer(dev, d, conv, a));
 }
 
-static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d, struct prism_fft *fft,
-                              const struct prism_field_misfit_args *a)
+static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
+                              struct prism_fft *fft, const struct prism_field_misfit_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     const struct prism_subaperture_desc *s = &d->aperture;
-    const bool composed = prismi_inner(dev)->field_misfit == prismi_field_misfit; /* of calls that are timed themselves */
+    const bool composed = prismi_inner(dev)->field_misfit ==
+                          prismi_field_misfit; /* of calls that are timed themselves */
     struct prismi_profile_node *n =
         find(p, "field_misfit", (uint64_t)s->dtype << 32 | (uint32_t)d->kind,
-             (size_t)s->batch << 40 | (size_t)s->ph << 20 | (size_t)s->pw, (size_t)s->oh << 32 | (size_t)s->ow);
+             (size_t)s->batch << 40 | (size_t)s->ph << 20 | (size_t)s->pw,
+             (size_t)s->oh << 32 | (size_t)s->ow);
     if (FRESH(n)) {
-        double field = (double)s->batch * s->oh * s->ow, real = (double)prism_dtype_size(prism_dtype_real(s->dtype));
-        LABEL(n, "field_misfit %s b%d oh%d ow%d ph%d pw%d %s", misfit_names[d->kind], s->batch, s->oh, s->ow, s->ph, s->pw,
-              dtype_names[prism_dtype_real(s->dtype)]);
+        double field = (double)s->batch * s->oh * s->ow,
+               real = (double)prism_dtype_size(prism_dtype_real(s->dtype));
+        LABEL(n, "field_misfit %s b%d oh%d ow%d ph%d pw%d %s", misfit_names[d->kind], s->batch,
+              s->oh, s->ow, s->ph, s->pw, dtype_names[prism_dtype_real(s->dtype)]);
         n->bytes = composed ? 0 : real * (field + 4 * (double)s->h * s->w);
         n->flops = composed ? 0 : 10 * field * log2((double)s->oh * s->ow);
     }
@@ -404,32 +448,39 @@ static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_mi
     return leave(p, dev, p->inner.field_misfit(dev, d, fft, a));
 }
 
-static struct prismi_profile_node *find_spectrum(struct prismi_profile *p, const char *name, bool composed,
-                                                 const struct prism_spectrum_desc *d)
+static struct prismi_profile_node *find_spectrum(struct prismi_profile *p, const char *name,
+                                                 bool composed, const struct prism_spectrum_desc *d)
 {
-    struct prismi_profile_node *n = find(p, name, d->dtype, (size_t)d->h << 32 | (size_t)d->w, (size_t)d->oh << 32 | (size_t)d->ow);
+    struct prismi_profile_node *n = find(p, name, d->dtype, (size_t)d->h << 32 | (size_t)d->w,
+                                         (size_t)d->oh << 32 | (size_t)d->ow);
     if (FRESH(n)) {
         const double size = (double)prism_dtype_size(d->dtype), grid = (double)d->h * d->w;
         LABEL(n, "%s h%d w%d oh%d ow%d %s", name, d->h, d->w, d->oh, d->ow, dtype_names[d->dtype]);
-        n->bytes = composed ? 0 : size * d->oh * d->ow + (double)prism_dtype_size(prism_dtype_complex(d->dtype)) * grid;
+        n->bytes = composed ? 0
+                            : size * d->oh * d->ow +
+                                  (double)prism_dtype_size(prism_dtype_complex(d->dtype)) * grid;
         n->flops = composed ? 0 : 5 * grid * log2(grid);
     }
     return n;
 }
 
-static int timed_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
-                              const struct prism_spectrum_args *a)
+static int timed_spectrum_fwd(struct prism_dev *dev, const struct prism_spectrum_desc *d,
+                              struct prism_fft *fft, const struct prism_spectrum_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    prismi_profile_enter(p, find_spectrum(p, "spectrum_fwd", prismi_inner(dev)->spectrum_fwd == prismi_spectrum_fwd, d));
+    prismi_profile_enter(p,
+                         find_spectrum(p, "spectrum_fwd",
+                                       prismi_inner(dev)->spectrum_fwd == prismi_spectrum_fwd, d));
     return leave(p, dev, p->inner.spectrum_fwd(dev, d, fft, a));
 }
 
-static int timed_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d, struct prism_fft *fft,
-                              const struct prism_spectrum_args *a)
+static int timed_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc *d,
+                              struct prism_fft *fft, const struct prism_spectrum_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    prismi_profile_enter(p, find_spectrum(p, "spectrum_adj", prismi_inner(dev)->spectrum_adj == prismi_spectrum_adj, d));
+    prismi_profile_enter(p,
+                         find_spectrum(p, "spectrum_adj",
+                                       prismi_inner(dev)->spectrum_adj == prismi_spectrum_adj, d));
     return leave(p, dev, p->inner.spectrum_adj(dev, d, fft, a));
 }
 

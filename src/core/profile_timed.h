@@ -1,4 +1,5 @@
-/* How an entry is timed: for the files whose entries time those of another table. */
+/* How an entry is timed: for the files whose entries time those of another
+ * table. */
 #ifndef PRISMI_PROFILE_TIMED_H
 #define PRISMI_PROFILE_TIMED_H
 
@@ -7,12 +8,14 @@
 
 #include <stdio.h>
 
-static const char *const dtype_names[PRISM_DTYPE_COUNT] = {"f32", "f64", "cf32", "cf64", "i32", "f16", "bf16", "u8"};
+static const char *const dtype_names[PRISM_DTYPE_COUNT] = {"f32", "f64", "cf32", "cf64",
+                                                           "i32", "f16", "bf16", "u8"};
 
 #define FRESH(n) (!*(n)->label)
 #define LABEL(n, ...) snprintf((n)->label, sizeof(n)->label, __VA_ARGS__)
 
-static inline struct prismi_profile_node *find(struct prismi_profile *p, const char *name, uint64_t a, uint64_t b, uint64_t c)
+static inline struct prismi_profile_node *find(struct prismi_profile *p, const char *name,
+                                               uint64_t a, uint64_t b, uint64_t c)
 {
     const struct prismi_profile_key key = {name, a, b, c};
     struct prismi_profile_node *n = prismi_profile_find(p, &key);
@@ -28,7 +31,8 @@ static inline int leave(struct prismi_profile *p, struct prism_dev *dev, int sta
     return status;
 }
 
-/* profile_planes.c: pooling, strided copy, scatter_add, softmax, gather, dense_fit. */
+/* profile_planes.c: pooling, strided copy, scatter_add, softmax, gather,
+ * dense_fit. */
 void prismi_profile_wrap_planes(struct prism_ops *ops);
 
 #endif

@@ -28,18 +28,21 @@ static int memory_open(struct prism_ctx *ctx, const void *from, void **state)
     for (size_t i = 0; i < count; i++)
         if (!(a[i] >= 0) || isinf(a[i]))
             return PRISM_FAIL(ctx, PRISM_EINVAL,
-                              "amplitude of sample %zu at (%zu, %zu) is %g; amplitudes are finite and not negative", i / (h * w),
-                              i / w % h, i % w, (double)a[i]);
+                              "amplitude of sample %zu at (%zu, %zu) is %g; amplitudes are finite "
+                              "and not negative",
+                              i / (h * w), i / w % h, i % w, (double)a[i]);
     struct memory *m = prismi_alloc(1, sizeof *m);
     *state = m;
     if (m)
         m->amplitudes = prismi_alloc(count, sizeof *m->amplitudes);
     if (!m || !m->amplitudes) {
         memory_close(state);
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for %zu bytes of amplitudes", count * sizeof *a);
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for %zu bytes of amplitudes",
+                          count * sizeof *a);
     }
     memcpy(m->amplitudes, a, count * sizeof *a);
-    m->frames = (struct prismi_frames){.n = given->n, .h = given->h, .w = given->w, .centres = given->centres};
+    m->frames = (struct prismi_frames){
+        .n = given->n, .h = given->h, .w = given->w, .centres = given->centres};
     return 0;
 }
 
@@ -61,4 +64,5 @@ static int memory_read(void *state, int k, enum prism_dtype dtype, void *out)
     return 0;
 }
 
-const struct prismi_source prismi_source_memory = {"memory", NULL, memory_open, memory_describe, memory_read, memory_close};
+const struct prismi_source prismi_source_memory = {"memory",        NULL,        memory_open,
+                                                   memory_describe, memory_read, memory_close};

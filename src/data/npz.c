@@ -1,4 +1,5 @@
-/* Measurements in a ZIP of NPY arrays (docs/formats.md), as numpy.savez writes it. */
+/* Measurements in a ZIP of NPY arrays (docs/formats.md), as numpy.savez writes
+ * it. */
 #include "core/internal.h"
 #include "data/source.h"
 #include "data/zip.h"
@@ -9,7 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AMPLITUDES, INTENSITIES, CENTRES, FIRST_NUMBER, ARRAYS = FIRST_NUMBER + PRISMI_DATA_NUMBERS };
+enum {
+    AMPLITUDES,
+    INTENSITIES,
+    CENTRES,
+    FIRST_NUMBER,
+    ARRAYS = FIRST_NUMBER + PRISMI_DATA_NUMBERS
+};
 
 struct npz {
     struct prism_ctx *ctx;
@@ -25,7 +32,8 @@ struct npz {
 static const char *array_name(int i)
 {
     static const char *const names[] = {"amplitudes", "intensities", "centres_yx"};
-    return i < FIRST_NUMBER ? names[i] : prismi_data_number_name((enum prismi_data_number)(i - FIRST_NUMBER));
+    return i < FIRST_NUMBER ? names[i]
+                            : prismi_data_number_name((enum prismi_data_number)(i - FIRST_NUMBER));
 }
 
 static bool npz_probe(const uint8_t *head, size_t bytes)
@@ -53,20 +61,22 @@ static int add_member(struct npz *z, const struct prismi_zip_member *m)
     snprintf(name, sizeof name, "%s: %s", z->path, m->name);
     if (length > 4 && !strcmp(m->name + length - 4, ".npy"))
         length -= 4;
-    while (i < ARRAYS && (strlen(array_name(i)) != length || memcmp(array_name(i), m->name, length)))
+    while (i < ARRAYS &&
+           (strlen(array_name(i)) != length || memcmp(array_name(i), m->name, length)))
         i++;
     if (i == ARRAYS)
-        return PRISM_FAIL(
-            z->ctx, PRISM_EPARSE,
-            "%s: unknown array; known are amplitudes, intensities, centres_yx, grid_size, obj_size, aperture_radius_px "
-            "and aperture_inner_radius_px",
-            name);
+        return PRISM_FAIL(z->ctx, PRISM_EPARSE,
+                          "%s: unknown array; known are amplitudes, intensities, centres_yx, "
+                          "grid_size, obj_size, aperture_radius_px "
+                          "and aperture_inner_radius_px",
+                          name);
     struct array *a = &z->array[i];
     if (a->data)
         return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s is there twice", name);
     const struct prismi_input in = {z->ctx, name, m->data, m->bytes};
     PRISM_TRY(prismi_npy_parse(&in, &a->nd, a->shape, &cplx, &bits, &a->data));
-    return cplx ? PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s is complex; measurements are real", name) : 0;
+    return cplx ? PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s is complex; measurements are real", name)
+                : 0;
 }
 
 static int read_members(struct npz *z)
@@ -95,22 +105,26 @@ static int fail(struct npz *z, const char *what)
 
 static int take_frames(struct npz *z)
 {
-    struct array *a = &z->array[z->array[AMPLITUDES].data ? AMPLITUDES : INTENSITIES], *c = &z->array[CENTRES];
+    struct array *a = &z->array[z->array[AMPLITUDES].data ? AMPLITUDES : INTENSITIES],
+                 *c = &z->array[CENTRES];
     const size_t *shape = a->shape;
     if (!a->data || (z->array[AMPLITUDES].data && z->array[INTENSITIES].data))
         return fail(z, "expected one of the arrays amplitudes and intensities, of shape [n, h, w]");
-    if (a->nd != 3 || shape[0] < 1 || shape[0] > 1000000 || shape[1] < 1 || shape[1] > PRISMI_SIDE_MAX || shape[2] < 1 ||
-        shape[2] > PRISMI_SIDE_MAX)
-        return fail(z, "frames have the shape [n, h, w], up to 1000000 of them with sides up to 32768");
+    if (a->nd != 3 || shape[0] < 1 || shape[0] > 1000000 || shape[1] < 1 ||
+        shape[1] > PRISMI_SIDE_MAX || shape[2] < 1 || shape[2] > PRISMI_SIDE_MAX)
+        return fail(
+            z, "frames have the shape [n, h, w], up to 1000000 of them with sides up to 32768");
     if (!c->data || c->nd != 2 || c->shape[0] != shape[0] || c->shape[1] != 2)
         return fail(z, "expected an array centres_yx of shape [n, 2], a row for every frame");
     for (size_t i = 0; i < shape[0] * shape[1] * shape[2]; i++)
         if (!(a->data[i] >= 0) || isinf(a->data[i]))
-            return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: frame %zu holds %g; values are finite and not negative", z->path,
+            return PRISM_FAIL(z->ctx, PRISM_EPARSE,
+                              "%s: frame %zu holds %g; values are finite and not negative", z->path,
                               i / (shape[1] * shape[2]), a->data[i]);
     for (size_t i = 0; i < 2 * shape[0]; i++)
         if (!isfinite(c->data[i]))
-            return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: centre %zu holds %g; both are finite", z->path, i / 2, c->data[i]);
+            return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: centre %zu holds %g; both are finite",
+                              z->path, i / 2, c->data[i]);
     z->frames.n = (int)shape[0];
     z->frames.h = (int)shape[1];
     z->frames.w = (int)shape[2];
@@ -126,7 +140,8 @@ static int take_numbers(struct npz *z)
         if (!a->data)
             continue;
         if (!one || !isfinite(a->data[0]) || a->data[0] < 0)
-            return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s must be one number, finite and not negative", z->path,
+            return PRISM_FAIL(z->ctx, PRISM_EPARSE,
+                              "%s: %s must be one number, finite and not negative", z->path,
                               array_name(FIRST_NUMBER + i));
         z->frames.known[i] = true;
         z->frames.number[i] = a->data[0];
@@ -162,7 +177,8 @@ static int npz_read(void *state, int k, enum prism_dtype dtype, void *out)
 {
     const struct npz *z = state;
     size_t pixels = (size_t)z->frames.h * (size_t)z->frames.w;
-    const double *intensity = z->array[INTENSITIES].data, *from = intensity ? intensity : z->array[AMPLITUDES].data;
+    const double *intensity = z->array[INTENSITIES].data,
+                 *from = intensity ? intensity : z->array[AMPLITUDES].data;
     float *single = out;
     double *wide = out;
     from += (size_t)k * pixels;
@@ -176,4 +192,5 @@ static int npz_read(void *state, int k, enum prism_dtype dtype, void *out)
     return 0;
 }
 
-const struct prismi_source prismi_source_npz = {"npz", npz_probe, npz_open, npz_describe, npz_read, npz_close};
+const struct prismi_source prismi_source_npz = {"npz",        npz_probe, npz_open,
+                                                npz_describe, npz_read,  npz_close};

@@ -25,7 +25,8 @@ static int set_aperture(struct simulated *s, int k)
     const double *c = s->from.centres + 2 * k;
     if (!s->instrument->ops->set_aperture) /* every frame is the same */
         return 0;
-    return s->instrument->ops->set_aperture(s->instrument, 0, &s->from.instrument.aperture, c[0], c[1]);
+    return s->instrument->ops->set_aperture(s->instrument, 0, &s->from.instrument.aperture, c[0],
+                                            c[1]);
 }
 
 static int create(struct simulated *s)
@@ -66,7 +67,9 @@ static int simulated_open(struct prism_ctx *ctx, const void *from, void **state)
     s->dtype = prismi_simulated_dtype(s->from.dev, s->from.in_double);
     s->pixels = (size_t)s->from.instrument.field * (size_t)s->from.instrument.field;
     s->exact = prismi_alloc(s->pixels, sizeof *s->exact);
-    int status = s->exact ? create(s) : PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a frame of %zu pixels", s->pixels);
+    int status =
+        s->exact ? create(s)
+                 : PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a frame of %zu pixels", s->pixels);
     if (status)
         simulated_close(state);
     return status;
@@ -76,7 +79,8 @@ static void simulated_describe(const void *state, struct prismi_frames *out)
 {
     const struct simulated *s = state;
     int side = s->from.instrument.field;
-    *out = (struct prismi_frames){.n = s->from.n, .h = side, .w = side, .centres = s->from.centres, .computed = true};
+    *out = (struct prismi_frames){
+        .n = s->from.n, .h = side, .w = side, .centres = s->from.centres, .computed = true};
 }
 
 int prismi_simulated_set_object(void *state, const double *object)
@@ -97,7 +101,8 @@ static void add_noise(struct simulated *s, int k)
         power += s->exact[i] * s->exact[i];
     double sigma = sqrt(power / (double)s->pixels * pow(10, -s->from.snr_db / 10));
     for (size_t i = 0; i < s->pixels; i++) {
-        double v = s->exact[i] + sigma * prismi_rng_normal(s->from.seed, PRISMI_STREAM_NOISE + (uint64_t)k, i);
+        double v = s->exact[i] +
+                   sigma * prismi_rng_normal(s->from.seed, PRISMI_STREAM_NOISE + (uint64_t)k, i);
         s->exact[i] = v > 0 ? v : 0;
     }
 }
@@ -110,7 +115,8 @@ static int measure(struct simulated *s, int k)
         PRISM_TRY(s->instrument->ops->hold(s->instrument, s->object));
     s->held = true;
     PRISM_TRY(s->instrument->ops->fields(s->instrument, s->field));
-    return prismi_map(s->from.dev, PRISM_MAP_C_ABS, s->dtype, 1, s->pixels, s->amplitude, s->field, 0, 0, 0, 0);
+    return prismi_map(s->from.dev, PRISM_MAP_C_ABS, s->dtype, 1, s->pixels, s->amplitude, s->field,
+                      0, 0, 0, 0);
 }
 
 static int simulated_read(void *state, int k, enum prism_dtype dtype, void *out)
@@ -131,5 +137,5 @@ static int simulated_read(void *state, int k, enum prism_dtype dtype, void *out)
     return 0;
 }
 
-const struct prismi_source prismi_source_simulated = {"simulated",        NULL,           simulated_open,
-                                                      simulated_describe, simulated_read, simulated_close};
+const struct prismi_source prismi_source_simulated = {
+    "simulated", NULL, simulated_open, simulated_describe, simulated_read, simulated_close};

@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct prismi_source *const sources[] = {&prismi_source_simulated, &prismi_source_memory, &prismi_source_npz};
+static const struct prismi_source *const sources[] = {&prismi_source_simulated,
+                                                      &prismi_source_memory, &prismi_source_npz};
 
 const char *prismi_data_number_name(enum prismi_data_number i)
 {
-    static const char *const names[PRISMI_DATA_NUMBERS] = {"grid_size", "obj_size", "aperture_radius_px",
-                                                           "aperture_inner_radius_px"};
+    static const char *const names[PRISMI_DATA_NUMBERS] = {
+        "grid_size", "obj_size", "aperture_radius_px", "aperture_inner_radius_px"};
     return names[i];
 }
 
@@ -31,9 +32,11 @@ static int find_source(struct prism_ctx *ctx, const char *path, const struct pri
             *out = sources[i];
             return 0;
         }
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? ", " : "", sources[i]->name);
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? ", " : "",
+                 sources[i]->name);
     }
-    return PRISM_FAIL(ctx, PRISM_EPARSE, "%s is no file of measurements that is known here (%s)", path, list);
+    return PRISM_FAIL(ctx, PRISM_EPARSE, "%s is no file of measurements that is known here (%s)",
+                      path, list);
 }
 
 int prismi_stack_load(struct prism_ctx *ctx, const char *path, struct prismi_stack *out)
@@ -48,7 +51,8 @@ int prismi_stack_load(struct prism_ctx *ctx, const char *path, struct prismi_sta
     if (!s.amplitudes) {
         int n = s.frames.n;
         prismi_stack_release(&s);
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "%s: no memory for %d frames of %zu pixels", path, n, pixels);
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "%s: no memory for %d frames of %zu pixels", path, n,
+                          pixels);
     }
     int status = 0;
     for (int k = 0; k < s.frames.n && !status; k++)

@@ -1,5 +1,6 @@
-/* ZIP (APPNOTE.TXT of PKWARE, 4.3): the directory at the end names every member; sizes are taken from there, the place of a
- * member's bytes from its local header. */
+/* ZIP (APPNOTE.TXT of PKWARE, 4.3): the directory at the end names every
+ * member; sizes are taken from there, the place of a member's bytes from its
+ * local header. */
 #include "data/zip.h"
 #include "core/internal.h"
 
@@ -38,11 +39,13 @@ static int damaged(const struct prismi_zip *z, const char *what)
     return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s", z->path, what);
 }
 
-int prismi_zip_open(struct prism_ctx *ctx, const char *path, const uint8_t *data, size_t bytes, struct prismi_zip *out)
+int prismi_zip_open(struct prism_ctx *ctx, const char *path, const uint8_t *data, size_t bytes,
+                    struct prismi_zip *out)
 {
     struct prismi_zip z = {ctx, path, data, bytes, 0, 0};
     size_t end = bytes;
-    for (size_t back = END_BYTES; back <= bytes && back <= END_BYTES + COMMENT_MAX && end == bytes; back++)
+    for (size_t back = END_BYTES; back <= bytes && back <= END_BYTES + COMMENT_MAX && end == bytes;
+         back++)
         if (!memcmp(data + bytes - back, "PK\5\6", 4))
             end = bytes - back;
     if (end == bytes)
@@ -64,7 +67,8 @@ int prismi_zip_next(struct prismi_zip *z, struct prismi_zip_member *out)
     const uint8_t *e = z->data + z->at;
     if (z->bytes - z->at < ENTRY_BYTES || memcmp(e, "PK\1\2", 4))
         return damaged(z, "the archive's directory is damaged");
-    size_t name = number(e + 28, 2), rest = name + number(e + 30, 2) + number(e + 32, 2), local = number(e + 42, 4);
+    size_t name = number(e + 28, 2), rest = name + number(e + 30, 2) + number(e + 32, 2),
+           local = number(e + 42, 4);
     out->bytes = number(e + 24, 4);
     if (z->bytes - z->at - ENTRY_BYTES < rest)
         return damaged(z, "the archive's directory is cut off");
@@ -73,17 +77,21 @@ int prismi_zip_next(struct prismi_zip *z, struct prismi_zip_member *out)
     memcpy(out->name, e + ENTRY_BYTES, name);
     out->name[name] = '\0';
     if (number(e + 8, 2) & 1 || number(e + 10, 2) != 0 || number(e + 20, 4) != out->bytes)
-        return PRISM_FAIL(z->ctx, PRISM_EPARSE,
-                          "%s: %s is compressed or encrypted; write the file with numpy.savez, which is neither", z->path,
-                          out->name);
+        return PRISM_FAIL(
+            z->ctx, PRISM_EPARSE,
+            "%s: %s is compressed or encrypted; write the file with numpy.savez, which is neither",
+            z->path, out->name);
     if (local > z->bytes || z->bytes - local < LOCAL_BYTES || memcmp(z->data + local, "PK\3\4", 4))
-        return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s is not where the directory says", z->path, out->name);
-    size_t start = local + LOCAL_BYTES + number(z->data + local + 26, 2) + number(z->data + local + 28, 2);
+        return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s is not where the directory says", z->path,
+                          out->name);
+    size_t start =
+        local + LOCAL_BYTES + number(z->data + local + 26, 2) + number(z->data + local + 28, 2);
     if (start > z->bytes || out->bytes > z->bytes - start)
         return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s is cut off", z->path, out->name);
     out->data = z->data + start;
     if (crc32(out->data, out->bytes) != number(e + 16, 4))
-        return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s is damaged: its checksum differs", z->path, out->name);
+        return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s is damaged: its checksum differs", z->path,
+                          out->name);
     z->at += ENTRY_BYTES + rest;
     z->left--;
     return 0;

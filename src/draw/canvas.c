@@ -10,11 +10,13 @@
 
 enum { MAX_SIDE = 16384, GLYPH_ROWS = 8, GLYPH_COLUMNS = 5 };
 
-int prismi_canvas_create(struct prism_ctx *ctx, int h, int w, struct prismi_rgb background, struct prismi_canvas **out)
+int prismi_canvas_create(struct prism_ctx *ctx, int h, int w, struct prismi_rgb background,
+                         struct prismi_canvas **out)
 {
     *out = NULL;
     if (h < 1 || w < 1 || h > MAX_SIDE || w > MAX_SIDE)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "a canvas of %d x %d pixels; sides are 1 to %d", h, w, MAX_SIDE);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "a canvas of %d x %d pixels; sides are 1 to %d", h, w,
+                          MAX_SIDE);
     struct prismi_canvas *c = prismi_alloc(1, sizeof *c);
     uint8_t *rgb = prismi_alloc((size_t)h * (size_t)w, 3);
     if (!c || !rgb) {
@@ -39,7 +41,8 @@ void prismi_canvas_destroy(struct prismi_canvas **canvas)
     *canvas = NULL;
 }
 
-int prismi_canvas_write(const struct prismi_canvas *c, const char *path, char *written_path, size_t n)
+int prismi_canvas_write(const struct prismi_canvas *c, const char *path, char *written_path,
+                        size_t n)
 {
     return prism_image_write(c->ctx, path, c->h, c->w, 3, c->rgb, written_path, n);
 }
@@ -90,7 +93,8 @@ void prismi_canvas_frame(struct prismi_canvas *c, struct prismi_box2 b, struct p
     prismi_canvas_fill(c, (struct prismi_box2){b.y, b.x + b.w - 1, b.h, 1}, color);
 }
 
-void prismi_canvas_line(struct prismi_canvas *c, int y0, int x0, int y1, int x1, struct prismi_rgb color)
+void prismi_canvas_line(struct prismi_canvas *c, int y0, int x0, int y1, int x1,
+                        struct prismi_rgb color)
 {
     int dy = abs(y1 - y0), dx = abs(x1 - x0), n = dy > dx ? dy : dx;
     for (int i = 0; i <= n; i++) {
@@ -99,25 +103,31 @@ void prismi_canvas_line(struct prismi_canvas *c, int y0, int x0, int y1, int x1,
     }
 }
 
-void prismi_canvas_circle(struct prismi_canvas *c, double cy, double cx, double radius_px, struct prismi_rgb color)
+void prismi_canvas_circle(struct prismi_canvas *c, double cy, double cx, double radius_px,
+                          struct prismi_rgb color)
 {
-    int n = (int)ceil(8 * fmin(radius_px, 4 * MAX_SIDE)) + 8; /* more than one step per pixel of the circumference */
+    int n = (int)ceil(8 * fmin(radius_px, 4 * MAX_SIDE)) +
+            8; /* more than one step per pixel of the circumference */
     for (int i = 0; i < n; i++) {
         double angle = 2 * 3.14159265358979323846 * i / n;
-        put(c, (int)lround(cy + radius_px * sin(angle)), (int)lround(cx + radius_px * cos(angle)), color);
+        put(c, (int)lround(cy + radius_px * sin(angle)), (int)lround(cx + radius_px * cos(angle)),
+            color);
     }
 }
 
 /* ---- text ---- */
 
-void prismi_canvas_text(struct prismi_canvas *c, int y, int x, int scale, struct prismi_rgb color, const char *text)
+void prismi_canvas_text(struct prismi_canvas *c, int y, int x, int scale, struct prismi_rgb color,
+                        const char *text)
 {
     for (; *text; text++, x += PRISMI_GLYPH_W * scale) {
         const uint8_t *glyph = prismi_font[*text >= 32 && *text <= 126 ? *text - 32 : '?' - 32];
         for (int row = 0; row < GLYPH_ROWS; row++)
             for (int column = 0; column < GLYPH_COLUMNS; column++)
                 if (glyph[row] >> (GLYPH_COLUMNS - 1 - column) & 1)
-                    prismi_canvas_fill(c, (struct prismi_box2){y + row * scale, x + column * scale, scale, scale}, color);
+                    prismi_canvas_fill(
+                        c, (struct prismi_box2){y + row * scale, x + column * scale, scale, scale},
+                        color);
     }
 }
 
@@ -130,10 +140,12 @@ int prismi_canvas_text_width(const char *text, int scale)
 
 static struct prismi_rgb colour(enum prismi_palette palette, double t)
 {
-    /* Viridis at eleven even steps; linear between them is within a grey level or two of the original. */
-    static const struct prismi_rgb viridis[] = {{68, 1, 84},    {72, 36, 117},  {65, 68, 135},  {53, 95, 141},
-                                                {42, 120, 142}, {33, 145, 140}, {34, 168, 132}, {68, 191, 112},
-                                                {122, 209, 81}, {189, 223, 38}, {253, 231, 37}};
+    /* Viridis at eleven even steps; linear between them is within a grey level
+     * or two of the original. */
+    static const struct prismi_rgb viridis[] = {{68, 1, 84},    {72, 36, 117},  {65, 68, 135},
+                                                {53, 95, 141},  {42, 120, 142}, {33, 145, 140},
+                                                {34, 168, 132}, {68, 191, 112}, {122, 209, 81},
+                                                {189, 223, 38}, {253, 231, 37}};
     if (isnan(t))
         return (struct prismi_rgb){255, 0, 0};
     t = fmin(fmax(t, 0), 1);
@@ -149,8 +161,8 @@ static int nearest(int i, int size, int n)
     return (int)((i + 0.5) * n / size);
 }
 
-int prismi_canvas_image(struct prismi_canvas *c, struct prismi_box2 box, const double *data, int h, int w, double lo, double hi,
-                        enum prismi_palette palette, bool smooth)
+int prismi_canvas_image(struct prismi_canvas *c, struct prismi_box2 box, const double *data, int h,
+                        int w, double lo, double hi, enum prismi_palette palette, bool smooth)
 {
     struct prismi_box2 seen = clip(c, box);
     double *scaled = NULL;
@@ -159,7 +171,8 @@ int prismi_canvas_image(struct prismi_canvas *c, struct prismi_box2 box, const d
     if (smooth) {
         scaled = prismi_alloc((size_t)box.h * (size_t)box.w, sizeof *scaled);
         int status = scaled ? prismi_resize(c->ctx, data, h, w, scaled, box.h, box.w)
-                            : PRISM_FAIL(c->ctx, PRISM_ENOMEM, "no memory for a panel of %d x %d pixels", box.h, box.w);
+                            : PRISM_FAIL(c->ctx, PRISM_ENOMEM,
+                                         "no memory for a panel of %d x %d pixels", box.h, box.w);
         if (status) {
             prismi_free(scaled);
             return status;
@@ -168,22 +181,25 @@ int prismi_canvas_image(struct prismi_canvas *c, struct prismi_box2 box, const d
     for (int y = seen.y; y < seen.y + seen.h; y++)
         for (int x = seen.x; x < seen.x + seen.w; x++) {
             int i = y - box.y, j = x - box.x;
-            double v = smooth ? scaled[(size_t)i * (size_t)box.w + (size_t)j]
-                              : data[(size_t)nearest(i, box.h, h) * (size_t)w + (size_t)nearest(j, box.w, w)];
+            double v =
+                smooth
+                    ? scaled[(size_t)i * (size_t)box.w + (size_t)j]
+                    : data[(size_t)nearest(i, box.h, h) * (size_t)w + (size_t)nearest(j, box.w, w)];
             put(c, y, x, colour(palette, hi > lo ? (v - lo) / (hi - lo) : isnan(v) ? v : 0));
         }
     prismi_free(scaled);
     return 0;
 }
 
-void prismi_canvas_tint(struct prismi_canvas *c, struct prismi_box2 box, const uint8_t *mask, int h, int w, struct prismi_rgb color,
-                        double opacity)
+void prismi_canvas_tint(struct prismi_canvas *c, struct prismi_box2 box, const uint8_t *mask, int h,
+                        int w, struct prismi_rgb color, double opacity)
 {
     struct prismi_box2 seen = clip(c, box);
     for (int y = seen.y; y < seen.y + seen.h; y++)
         for (int x = seen.x; x < seen.x + seen.w; x++) {
             const uint8_t *p = c->rgb + 3 * ((size_t)y * (size_t)c->w + (size_t)x);
-            if (mask[(size_t)nearest(y - box.y, box.h, h) * (size_t)w + (size_t)nearest(x - box.x, box.w, w)])
+            if (mask[(size_t)nearest(y - box.y, box.h, h) * (size_t)w +
+                     (size_t)nearest(x - box.x, box.w, w)])
                 put(c, y, x, mix((struct prismi_rgb){p[0], p[1], p[2]}, color, opacity));
         }
 }

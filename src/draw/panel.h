@@ -1,12 +1,13 @@
-/* Panels: a picture with label, frame and colour bar, and the rows of facts beside pictures. Not
- * installed. Panels stand in a grid below a title; a panel's picture is square. */
+/* Panels: a picture with label, frame and colour bar, and the rows of facts
+ * beside pictures. Not installed. Panels stand in a grid below a title; a
+ * panel's picture is square. */
 #ifndef PRISMI_PANEL_H
 #define PRISMI_PANEL_H
 
 #include "draw/canvas.h"
 
-/* Lengths in pixels. PRISMI_PANEL_HEADER: label and detail above a picture; PRISMI_PANEL_FOOTER:
- * colour bar and its ends below. */
+/* Lengths in pixels. PRISMI_PANEL_HEADER: label and detail above a picture;
+ * PRISMI_PANEL_FOOTER: colour bar and its ends below. */
 enum {
     PRISMI_PANEL_MARGIN = 28,
     PRISMI_PANEL_GAP = 24,
@@ -26,8 +27,8 @@ extern const struct prismi_rgb prismi_paper, prismi_ink, prismi_faint, prismi_ed
 void prismi_panel_text(struct prismi_canvas *c, int y, int x, int scale, struct prismi_rgb color,
                        const char *fmt, ...) PRISM_PRINTF(6, 7);
 
-/* Side of the picture of n x n samples: small ones grow by whole factors until labels fit, large
- * ones shrink to at most 512. */
+/* Side of the picture of n x n samples: small ones grow by whole factors until
+ * labels fit, large ones shrink to at most 512. */
 int prismi_panel_side(int n);
 /* Place of a picture in the grid of panels of that side. */
 struct prismi_box2 prismi_panel_box(int row, int column, int side);
@@ -39,11 +40,13 @@ void prismi_panel_title(struct prismi_canvas *c, int columns, int side, const ch
 
 void prismi_panel_label(struct prismi_canvas *c, struct prismi_box2 box, const char *label,
                         const char *detail);
-/* data [n,n] from lo to hi in box, with label, frame and colour bar. Returns 0, PRISM_ENOMEM. */
+/* data [n,n] from lo to hi in box, with label, frame and colour bar. Returns 0,
+ * PRISM_ENOMEM. */
 int prismi_panel(struct prismi_canvas *c, struct prismi_box2 box, const char *label,
                  const char *detail, const double *data, int n, double lo, double hi,
                  enum prismi_palette palette);
-/* Name and value in one row of box, the value right-aligned; *y moves below it. */
+/* Name and value in one row of box, the value right-aligned; *y moves below
+ * it. */
 void prismi_panel_fact(struct prismi_canvas *c, struct prismi_box2 box, int *y, int scale,
                        const char *name, const char *fmt, ...) PRISM_PRINTF(6, 7);
 

@@ -5,9 +5,19 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PANEL_W = 420, PANEL_H = 300, LEFT = 72, RIGHT = 16, TOP = 36, BOTTOM = 50, TITLE = 34, MAX_TICKS = 12 };
+enum {
+    PANEL_W = 420,
+    PANEL_H = 300,
+    LEFT = 72,
+    RIGHT = 16,
+    TOP = 36,
+    BOTTOM = 50,
+    TITLE = 34,
+    MAX_TICKS = 12
+};
 
-static const char *const colours[] = {"#1f6fb4", "#d9542b", "#2f9e5f", "#8a5bb0", "#c79a1e", "#3aa6b9", "#c2478f", "#5f6b76"};
+static const char *const colours[] = {"#1f6fb4", "#d9542b", "#2f9e5f", "#8a5bb0",
+                                      "#c79a1e", "#3aa6b9", "#c2478f", "#5f6b76"};
 
 struct axis {
     double lo, hi; /* of the data; logarithms on a log axis */
@@ -20,7 +30,8 @@ struct ticks {
     double value[MAX_TICKS];
 };
 
-/* Text content and attribute values: markup escaped, control characters (not allowed in XML) dropped. */
+/* Text content and attribute values: markup escaped, control characters (not
+ * allowed in XML) dropped. */
 static void print_escaped(struct prismi_file *f, const char *text)
 {
     for (; text && *text; text++) {
@@ -32,7 +43,8 @@ static void print_escaped(struct prismi_file *f, const char *text)
     }
 }
 
-static void print_text(struct prismi_file *f, double x, double y, const char *attributes, const char *text)
+static void print_text(struct prismi_file *f, double x, double y, const char *attributes,
+                       const char *text)
 {
     prismi_file_printf(f, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, attributes);
     print_escaped(f, text);
@@ -47,7 +59,8 @@ static bool on_axis(const struct axis *a, double v)
 static double position(const struct axis *a, double v)
 {
     double t = ((a->log ? log10(v) : v) - a->lo) / (a->hi - a->lo);
-    return a->at + a->length * fmin(fmax(t, -0.5), 1.5); /* far outside values are clipped by the panel anyway */
+    return a->at + a->length * fmin(fmax(t, -0.5),
+                                    1.5); /* far outside values are clipped by the panel anyway */
 }
 
 static void widen(struct axis *a, double v)
@@ -115,7 +128,8 @@ static struct ticks make_ticks(const struct axis *a)
     return t;
 }
 
-static void print_axes(struct prismi_file *f, const struct prismi_svg_panel *p, const struct axis *x, const struct axis *y)
+static void print_axes(struct prismi_file *f, const struct prismi_svg_panel *p,
+                       const struct axis *x, const struct axis *y)
 {
     char text[32];
     struct ticks tx = make_ticks(x), ty = make_ticks(y);
@@ -131,17 +145,20 @@ static void print_axes(struct prismi_file *f, const struct prismi_svg_panel *p, 
         snprintf(text, sizeof text, "%.6g", tx.value[i]);
         print_text(f, at, y->at + 16, "text-anchor=\"middle\"", text);
     }
-    prismi_file_printf(f, "<path class=\"frame\" d=\"M%d %dh%dv%dh%dz\"/>\n", x->at, y->at, x->length, y->length, -x->length);
-    print_text(f, x->at + x->length / 2.0, y->at + y->length - 12, "class=\"title\" text-anchor=\"middle\"", p->title);
+    prismi_file_printf(f, "<path class=\"frame\" d=\"M%d %dh%dv%dh%dz\"/>\n", x->at, y->at,
+                       x->length, y->length, -x->length);
+    print_text(f, x->at + x->length / 2.0, y->at + y->length - 12,
+               "class=\"title\" text-anchor=\"middle\"", p->title);
     print_text(f, x->at + x->length / 2.0, y->at + 36, "text-anchor=\"middle\"", p->x_label);
     char turn[96];
     double cx = x->at - 54, cy = y->at + y->length / 2.0;
-    snprintf(turn, sizeof turn, "text-anchor=\"middle\" transform=\"rotate(-90 %.1f %.1f)\"", cx, cy);
+    snprintf(turn, sizeof turn, "text-anchor=\"middle\" transform=\"rotate(-90 %.1f %.1f)\"", cx,
+             cy);
     print_text(f, cx, cy, turn, p->y_label);
 }
 
-static void print_series(struct prismi_file *f, const struct prismi_svg_series *s, const struct axis *x, const struct axis *y,
-                         int clip, const char *colour)
+static void print_series(struct prismi_file *f, const struct prismi_svg_series *s,
+                         const struct axis *x, const struct axis *y, int clip, const char *colour)
 {
     bool down = false, any = false;
     for (size_t i = 0; i < s->n; i++) {
@@ -150,9 +167,11 @@ static void print_series(struct prismi_file *f, const struct prismi_svg_series *
             continue;
         }
         if (!any)
-            prismi_file_printf(f, "<path class=\"line\" clip-path=\"url(#c%d)\" stroke=\"%s\" d=\"", clip, colour);
+            prismi_file_printf(f, "<path class=\"line\" clip-path=\"url(#c%d)\" stroke=\"%s\" d=\"",
+                               clip, colour);
         /* a lone point is a line of no length: round caps make it a dot */
-        prismi_file_printf(f, "%c%.2f %.2f", down ? 'L' : 'M', position(x, s->x[i]), position(y, s->y[i]));
+        prismi_file_printf(f, "%c%.2f %.2f", down ? 'L' : 'M', position(x, s->x[i]),
+                           position(y, s->y[i]));
         if (!down)
             prismi_file_printf(f, "h0");
         down = any = true;
@@ -161,22 +180,26 @@ static void print_series(struct prismi_file *f, const struct prismi_svg_series *
         prismi_file_printf(f, "\"/>\n");
 }
 
-static void print_legend(struct prismi_file *f, const struct prismi_svg_panel *p, const struct axis *x, const struct axis *y)
+static void print_legend(struct prismi_file *f, const struct prismi_svg_panel *p,
+                         const struct axis *x, const struct axis *y)
 {
     int row = 0;
     for (int i = 0; i < p->n_series; i++) {
         if (!p->series[i].label)
             continue;
         double at = y->at + y->length + 16 + 16 * row++, right = x->at + x->length - 8;
-        prismi_file_printf(f, "<path class=\"line\" stroke=\"%s\" d=\"M%.1f %.1fh18\"/>\n", colours[i % 8], right - 18, at - 4);
+        prismi_file_printf(f, "<path class=\"line\" stroke=\"%s\" d=\"M%.1f %.1fh18\"/>\n",
+                           colours[i % 8], right - 18, at - 4);
         print_text(f, right - 24, at, "class=\"halo\" text-anchor=\"end\"", p->series[i].label);
     }
 }
 
-static void print_panel(struct prismi_file *f, const struct prismi_svg_panel *p, int left, int top, int index)
+static void print_panel(struct prismi_file *f, const struct prismi_svg_panel *p, int left, int top,
+                        int index)
 {
     struct axis x = {INFINITY, -INFINITY, false, left + LEFT, PANEL_W - LEFT - RIGHT};
-    struct axis y = {INFINITY, -INFINITY, p->log_y, top + PANEL_H - BOTTOM, -(PANEL_H - TOP - BOTTOM)};
+    struct axis y = {INFINITY, -INFINITY, p->log_y, top + PANEL_H - BOTTOM,
+                     -(PANEL_H - TOP - BOTTOM)};
     bool given = p->y_max > p->y_min;
     widen(&y, given ? p->y_min : NAN);
     widen(&y, given ? p->y_max : NAN);
@@ -194,32 +217,39 @@ static void print_panel(struct prismi_file *f, const struct prismi_svg_panel *p,
         y.lo -= margin;
         y.hi += margin;
     }
-    prismi_file_printf(f, "<clipPath id=\"c%d\"><rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/></clipPath>\n", index, x.at,
-                       y.at + y.length, x.length, -y.length);
+    prismi_file_printf(
+        f, "<clipPath id=\"c%d\"><rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/></clipPath>\n",
+        index, x.at, y.at + y.length, x.length, -y.length);
     print_axes(f, p, &x, &y);
     for (int i = 0; i < p->n_series; i++)
         print_series(f, &p->series[i], &x, &y, index, colours[i % 8]);
     print_legend(f, p, &x, &y);
 }
 
-int prismi_svg_write(struct prism_ctx *ctx, const char *path, const char *title, const struct prismi_svg_panel *panels,
-                     int n_panels, int columns)
+int prismi_svg_write(struct prism_ctx *ctx, const char *path, const char *title,
+                     const struct prismi_svg_panel *panels, int n_panels, int columns)
 {
     if (n_panels < 1 || columns < 1)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "a chart of %d panels in %d columns; both must be at least 1", n_panels, columns);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "a chart of %d panels in %d columns; both must be at least 1", n_panels,
+                          columns);
     struct prismi_file *f;
     PRISM_TRY(prismi_file_create(ctx, path, &f));
     columns = columns < n_panels ? columns : n_panels;
-    int w = columns * PANEL_W, top = title ? TITLE : 0, h = top + (n_panels + columns - 1) / columns * PANEL_H;
-    prismi_file_printf(f,
-                       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n"
-                       "<style>text{font:12px sans-serif;fill:#222}.title{font-size:13px;font-weight:bold}"
-                       ".head{font-size:16px;font-weight:bold}.grid{stroke:#e2e2e2;fill:none}.frame{stroke:#444;fill:none}"
-                       ".line{fill:none;stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round}"
-                       ".halo{paint-order:stroke;stroke:#fff;stroke-width:3px}</style>\n"
-                       "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-                       w, h, w, h);
+    int w = columns * PANEL_W, top = title ? TITLE : 0,
+        h = top + (n_panels + columns - 1) / columns * PANEL_H;
+    prismi_file_printf(
+        f,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d "
+        "%d\">\n"
+        "<style>text{font:12px sans-serif;fill:#222}.title{font-size:13px;font-weight:bold}"
+        ".head{font-size:16px;font-weight:bold}.grid{stroke:#e2e2e2;fill:none}.frame{stroke:#444;"
+        "fill:none}"
+        ".line{fill:none;stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round}"
+        ".halo{paint-order:stroke;stroke:#fff;stroke-width:3px}</style>\n"
+        "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+        w, h, w, h);
     if (title)
         print_text(f, w / 2.0, 23, "class=\"head\" text-anchor=\"middle\"", title);
     for (int i = 0; i < n_panels; i++)

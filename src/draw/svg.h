@@ -6,7 +6,8 @@
 
 struct prismi_svg_series {
     const char *label;   /* for the legend; NULL = not in it */
-    const double *x, *y; /* [n]; a value that is not finite (or, on a log axis, not positive) interrupts the line */
+    const double *x, *y; /* [n]; a value that is not finite (or, on a log axis, not positive)
+                            interrupts the line */
     size_t n;
 };
 struct prismi_svg_panel {
@@ -17,9 +18,10 @@ struct prismi_svg_panel {
     int n_series; /* colours repeat after 8 */
 };
 
-/* Panels from left to right, `columns` in a row, under one title (may be NULL). The file appears whole or not at all.
- * Returns 0, PRISM_EINVAL (no panel, columns < 1), PRISM_EIO, PRISM_ENOMEM. */
-int prismi_svg_write(struct prism_ctx *ctx, const char *path, const char *title, const struct prismi_svg_panel *panels,
-                     int n_panels, int columns);
+/* Panels from left to right, `columns` in a row, under one title (may be NULL).
+ * The file appears whole or not at all. Returns 0, PRISM_EINVAL (no panel,
+ * columns < 1), PRISM_EIO, PRISM_ENOMEM. */
+int prismi_svg_write(struct prism_ctx *ctx, const char *path, const char *title,
+                     const struct prismi_svg_panel *panels, int n_panels, int columns);
 
 #endif

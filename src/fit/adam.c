@@ -1,5 +1,5 @@
-/* Adam over the parameters, segment by segment; what changes from step to step goes through device
- * memory. */
+/* Adam over the parameters, segment by segment; what changes from step to step
+ * goes through device memory. */
 #include "fit/fit.h"
 
 #include <math.h>
@@ -28,8 +28,8 @@ void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model
                      &adam->tmp);
 }
 
-/* t counts steps that loss scaling leaves out too: both corrections are near 1 long before it
- * matters. */
+/* t counts steps that loss scaling leaves out too: both corrections are near 1
+ * long before it matters. */
 int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, double lr, int64_t t)
 {
     double args[3] = {lr / (1 - pow(BETA1, (double)t)), 1 / sqrt(1 - pow(BETA2, (double)t)), 1};

@@ -1,8 +1,8 @@
 /* Training without a word about what is trained: shared by the files of src/fit
  * and by those who train something with them.
  *
- * This folder includes core and public headers only. A model comes as a table of
- * functions (core/model.h). */
+ * This folder includes core and public headers only. A model comes as a table
+ * of functions (core/model.h). */
 #ifndef PRISMI_FIT_H
 #define PRISMI_FIT_H
 
@@ -20,15 +20,17 @@ struct prismi_adam {
     size_t count;
     enum prism_dtype dtype;
     double eps; /* 0 at plan: 1e-8 */
-    /* How the update of segment 1 takes segment 0 with it. NULL: each by itself. */
+    /* How the update of segment 1 takes segment 0 with it. NULL: each by
+     * itself. */
     const struct prismi_fusion *fusion;
     bool once; /* the next update is the only one: moments are neither read nor written */
 };
-/* Lays the optimiser out for the parameters of a model: all but m, v, vmax, which
- * belong to the caller. */
+/* Lays the optimiser out for the parameters of a model: all but m, v, vmax,
+ * which belong to the caller. */
 void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model,
                       struct prismi_arena *arena);
-/* Writes what the next updates use to device memory. t: 1 at the first update. */
+/* Writes what the next updates use to device memory. t: 1 at the first
+ * update. */
 int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, double lr, int64_t t);
 int prismi_adam_update(struct prism_dev *dev, const struct prismi_adam *adam); /* enqueue only */
 /* Before the first update, unless it is the only one. */
@@ -38,8 +40,8 @@ int prismi_adam_reset(struct prism_dev *dev, const struct prismi_adam *adam);
 
 struct prismi_scaler {
     bool on; /* else the calls do nothing */
-    /* [3]: the scale, finite steps in a row, skipped steps. The caller's; NULL: none
-     * is kept. */
+    /* [3]: the scale, finite steps in a row, skipped steps. The caller's; NULL:
+     * none is kept. */
     prism_mem state;
     prism_mem zero;  /* [1] */
     prism_mem check; /* [segments]: 0, or NaN */
@@ -118,14 +120,15 @@ int prismi_order_create(struct prism_ctx *ctx, uint64_t seed, uint64_t stream, i
                         struct prismi_order *out);
 void prismi_order_release(struct prismi_order *order);
 const int32_t *prismi_order_epoch(struct prismi_order *order, int64_t epoch);
-/* Visits step * batch to (step + 1) * batch - 1 of all epochs' visits in a row. */
+/* Visits step * batch to (step + 1) * batch - 1 of all epochs' visits in a
+ * row. */
 void prismi_order_batch(struct prismi_order *order, int64_t step, int batch, int32_t *index);
 
 /* ---- recordings ---- */
 
-/* Work that is enqueued again and again, recorded once where the device can. key:
- * a hash of everything that decides what is enqueued, except for the contents of
- * device memory. Another key is another recording. */
+/* Work that is enqueued again and again, recorded once where the device can.
+ * key: a hash of everything that decides what is enqueued, except for the
+ * contents of device memory. Another key is another recording. */
 struct prismi_recorded {
     struct prism_replay *replay;
     uint64_t key;
@@ -137,8 +140,8 @@ void prismi_recorded_release(struct prism_dev *dev, struct prismi_recorded *r);
 
 /* ---- what a model is fitted to ---- */
 
-/* The output x of a model goes in, n loss values and their gradient by x come out.
- * All calls but select() only enqueue. */
+/* The output x of a model goes in, n loss values and their gradient by x come
+ * out. All calls but select() only enqueue. */
 struct prismi_objective_ops {
     const char *name;
     /* Which of the data the next forward is about, one index a value. NULL: all
@@ -148,7 +151,8 @@ struct prismi_objective_ops {
     int (*feed)(void *self);
     int (*forward)(void *self, prism_mem x);                /* the values */
     int (*backward)(void *self, prism_mem x, prism_mem gx); /* gx: of the sum of the values */
-    /* Change with what forward() and backward() enqueue. NULL: always the same. */
+    /* Change with what forward() and backward() enqueue. NULL: always the
+     * same. */
     uint64_t (*forward_key)(const void *self);
     uint64_t (*backward_key)(const void *self);
     /* The host's side: what was made of x is void; a recorded forward was
@@ -190,7 +194,8 @@ void prismi_mse_release(struct prismi_mse *m);
 
 /* ---- what advances ---- */
 
-/* Steps between looks at the loss where no step needs it, and between snapshots. */
+/* Steps between looks at the loss where no step needs it, and between
+ * snapshots. */
 #define PRISMI_CHECK_EVERY 16
 #define PRISMI_HISTORY_MAX 1024
 #define PRISMI_SCORES 3
@@ -242,9 +247,9 @@ static inline bool prismi_slab_void(const struct prismi_slab *slab, const struct
 struct prismi_comm {
     int rank, size;
     void *user;
-    /* Replaces the n reals in device memory by their sums over all processes, the
-     * same bits in each; collective. All that was enqueued before counts. Returns
-     * 0 or a status, which ends the step. */
+    /* Replaces the n reals in device memory by their sums over all processes,
+     * the same bits in each; collective. All that was enqueued before counts.
+     * Returns 0 or a status, which ends the step. */
     int (*sum)(void *user, struct prism_dev *dev, prism_mem mem, enum prism_dtype dtype, size_t n);
 };
 
@@ -258,8 +263,8 @@ struct prismi_trainer_params {
     bool scaled;   /* loss scaling is on */
     bool scalable; /* it may be on where the run is resumed: its state is kept */
     bool averages; /* outputs may be averaged */
-    /* Losses and the output's gradient are summed over processes once a step. Copied;
-     * NULL: alone. */
+    /* Losses and the output's gradient are summed over processes once a step.
+     * Copied; NULL: alone. */
     const struct prismi_comm *comm;
 };
 
@@ -293,17 +298,18 @@ struct prismi_trainer {
     double *host; /* [n_losses] */
     struct prismi_recorded loss_half, update_half;
     struct prismi_recorded gradient_half; /* what comes before the sum over processes */
-    /* The owner makes anew what follows from its plain data and slabs, after a
-     * roll back or, if loaded, after a state was read. NULL: nothing follows. */
+    /* The owner makes anew what follows from its plain data and slabs, after
+     * a roll back or, if loaded, after a state was read. NULL: nothing
+     * follows. */
     int (*restore)(void *owner, bool loaded);
     void *owner;
-    /* The path whose file could not be loaded: the next save there keeps <path>.1. 0:
-     * none. */
+    /* The path whose file could not be loaded: the next save there keeps
+     * <path>.1. 0: none. */
     uint64_t damaged_path_hash;
 };
 
-/* Declares what a trainer of the model needs. The model must outlive the trainer. Between
- * init and bind slabs and plain data may be added. */
+/* Declares what a trainer of the model needs. The model must outlive the
+ * trainer. Between init and bind slabs and plain data may be added. */
 int prismi_trainer_init(struct prismi_trainer *t, struct prism_dev *dev,
                         const struct prismi_model *model,
                         const struct prismi_trainer_params *params);
@@ -330,8 +336,9 @@ int prismi_trainer_step(struct prismi_trainer *t, const int32_t *index, bool ave
 
 /* Adds the objective's values to the pending losses, as loss() does. */
 int prismi_trainer_add_losses(struct prismi_trainer *t);
-/* Reads the mean of each pending loss into host [objective->n], their sum into
- * st.loss; waits. PRISM_EDIVERGED, after rolling back, where one is not finite. */
+/* Reads the mean of each pending loss into host [objective->n], their sum
+ * into st.loss; waits. PRISM_EDIVERGED, after rolling back, where one is not
+ * finite. */
 int prismi_trainer_look(struct prismi_trainer *t);
 /* PRISM_EDIVERGED, after rolling back, where a pending loss, the output or the
  * average is not finite; waits. finite() leaves the pending losses out. */
@@ -342,7 +349,8 @@ int prismi_trainer_finish(struct prismi_trainer *t);
 int prismi_trainer_snapshot(struct prismi_trainer *t);
 /* The output of the values as they are, without a training step. */
 int prismi_trainer_output(struct prismi_trainer *t, prism_mem *x);
-/* Values or data were written past the trainer: what was made of them is void. */
+/* Values or data were written past the trainer: what was made of them is
+ * void. */
 void prismi_trainer_forget(struct prismi_trainer *t);
 /* A row of history; every second row goes when the history is full. */
 void prismi_trainer_record(struct prismi_trainer *t, bool scored);
@@ -354,8 +362,8 @@ struct prismi_lines {
     size_t n;
 };
 void prismi_line(struct prismi_lines *t, const char *fmt, ...) PRISM_PRINTF(2, 3);
-/* The first line that two texts do not share: its name, and the values; "" where a text has no such
- * line. False: they agree. */
+/* The first line that two texts do not share: its name, and the values; ""
+ * where a text has no such line. False: they agree. */
 struct prismi_difference {
     char name[64], mine[128], theirs[128];
 };

@@ -7,7 +7,8 @@
 
 void prismi_line(struct prismi_lines *t, const char *fmt, ...)
 {
-    /* a decimal point whatever the program's locale: the text is compared with other processes' */
+    /* a decimal point whatever the program's locale: the text is compared with
+     * other processes' */
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), own = uselocale(c);
     va_list ap;
     va_start(ap, fmt);
@@ -38,7 +39,8 @@ static const char *find_line(const char *text, size_t bytes, const char *name, s
     return NULL;
 }
 
-/* Is there a line in a that b lacks or has with another value? Its name and both values. */
+/* Is there a line in a that b lacks or has with another value? Its name and
+ * both values. */
 static bool first_difference(const char *a, size_t na, const char *b, size_t nb, char name[64],
                              char of_a[128], char of_b[128])
 {

@@ -1,10 +1,12 @@
-/* Watches the losses of one sample and says when to try harder and when to give up.
+/* Watches the losses of one sample and says when to try harder and when to give
+ * up.
  *
- * A plateau is: a full window of losses, no new best within the patience, and less than the
- * threshold gained over the window. Tiers: NORMAL, from `escalation` losses on a plateau leads to
- * AGGRESSIVE (higher rate), its plateau to RESCUE (lower rate), its plateau ends the sample as
- * failed. Every tier is judged on its own losses. FAST is the account of a sample that converged
- * without leaving NORMAL. */
+ * A plateau is: a full window of losses, no new best within the patience, and
+ * less than the threshold gained over the window. Tiers: NORMAL, from
+ * `escalation` losses on a plateau leads to AGGRESSIVE (higher rate), its
+ * plateau to RESCUE (lower rate), its plateau ends the sample as failed. Every
+ * tier is judged on its own losses. FAST is the account of a sample that
+ * converged without leaving NORMAL. */
 #include "fit/fit.h"
 
 #include <math.h>

@@ -1,9 +1,10 @@
-/* Dynamic loss scaling: what keeps small gradients out of the bottom of binary16 and large ones
- * below its top.
+/* Dynamic loss scaling: what keeps small gradients out of the bottom of
+ * binary16 and large ones below its top.
  *
- * The output's gradient is multiplied by a scale S before the network's backward; u = 1/S undoes it
- * inside Adam. Where a gradient comes out infinite or NaN the update is left out and S halves;
- * after enough finite steps in a row it doubles. All on the device: a step asks nothing. */
+ * The output's gradient is multiplied by a scale S before the network's
+ * backward; u = 1/S undoes it inside Adam. Where a gradient comes out infinite
+ * or NaN the update is left out and S halves; after enough finite steps in a
+ * row it doubles. All on the device: a step asks nothing. */
 #include "fit/fit.h"
 
 #include <string.h>
@@ -45,7 +46,8 @@ int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, p
 int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc,
                         const struct prismi_adam *adam)
 {
-    /* the latent's gradient is the last step's: this one's follows from the second segment's */
+    /* the latent's gradient is the last step's: this one's follows from the
+     * second segment's */
     int first = adam->fusion ? 1 : 0, n = adam->n_segments - first;
     for (int i = 0; sc->on && i < n; i++) {
         const struct prism_segment *s = &adam->segment[first + i];

@@ -1,9 +1,9 @@
 /* The whole state of a trainer in a container (docs/formats.md):
- *   about    text, a line name=value for everything a run must share with the one
- *            that wrote the file
+ *   about    text, a line name=value for everything a run must share with the
+ *            one that wrote the file
  *   trainer  struct prismi_state       history  rows of doubles
- *   plain.*  the owner's plain data    slab.*   device blocks, Adam's only where
- *            it has begun; and what the owner adds */
+ *   plain.*  the owner's plain data    slab.*   device blocks, Adam's only
+ *            where it has begun; and what the owner adds */
 #include "fit/fit.h"
 
 #include <math.h>
@@ -228,7 +228,8 @@ int prismi_state_load(struct prismi_trainer *t, const struct prismi_state_file *
     if (second)
         return prismi_fail(t->ctx, status, first.file, first.line, "%s; no usable %s.1 either",
                            first.text, path);
-    /* the next save must not put the damaged one in the place of the good one */
+    /* the next save must not put the damaged one in the place of the good
+     * one */
     t->damaged_path_hash = hash_of(path);
     prismi_log(t->ctx, PRISM_LOG_WARN, "%s; continuing from %s.1, step %lld", first.text, path,
                (long long)t->st.step);

@@ -1,5 +1,5 @@
-/* Making a trainer, and its step in two halves that only enqueue work: output and
- * loss, then backward and update. */
+/* Making a trainer, and its step in two halves that only enqueue work: output
+ * and loss, then backward and update. */
 #include "fit/fit.h"
 
 #include <math.h>

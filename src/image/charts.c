@@ -9,9 +9,10 @@
 
 /* ---- USAF-1951 (MIL-STD-150A) ----
  *
- * A layer holds two groups; the next layer is a quarter of its size and sits in its middle. Within a layer, in bars of its largest
- * element: elements 2..6 of the even group go down the left side, element 1 stands in the lower right corner, and the odd group's
- * six go down the right side. */
+ * A layer holds two groups; the next layer is a quarter of its size and sits in
+ * its middle. Within a layer, in bars of its largest element: elements 2..6 of
+ * the even group go down the left side, element 1 stands in the lower right
+ * corner, and the odd group's six go down the right side. */
 
 static const double LAYER_W = 27, LAYER_H = 22.5; /* of a layer, in its largest bars */
 static const double MARGIN = 0.04;                /* free border, fraction of the picture */
@@ -35,7 +36,8 @@ static int keep(struct prismi_usaf_element *out, int n, struct prismi_usaf_eleme
     return n + 1;
 }
 
-/* The layer whose largest bar is `unit` px, with its upper left corner at (y, x). */
+/* The layer whose largest bar is `unit` px, with its upper left corner at (y,
+ * x). */
 static int layer(struct prismi_usaf_element *out, int n, int group, double unit, double y, double x)
 {
     double left = y + unit, right = y + unit;
@@ -87,7 +89,8 @@ static void rectangle(int size, double *out, double y0, double x0, double h, dou
         }
 }
 
-/* Digits of height 7 dots; as with the bars, dots below a pixel are left out. */
+/* Digits of height 7 dots; as with the bars, dots below a pixel are left
+ * out. */
 static void label(int size, double *out, double y, double x, double dot, int value)
 {
     char text[8];
@@ -113,7 +116,8 @@ void prismi_object_usaf(int size, double *out)
         double beside = inward ? e[i].x_bars + 6 * bar : e[i].x_lines - bar - 5 * dot;
         label(size, out, e[i].y + 2.5 * bar - 3.5 * dot, beside, dot, e[i].element);
         if (e[i].element == (even ? 2 : 1)) /* the group's number above its column */
-            label(size, out, e[i].y - 3.5 * dot - bar, e[i].x_lines + 6 * bar - 2.5 * dot, dot, e[i].group);
+            label(size, out, e[i].y - 3.5 * dot - bar, e[i].x_lines + 6 * bar - 2.5 * dot, dot,
+                  e[i].group);
     }
 }
 
@@ -135,8 +139,11 @@ void prismi_object_siemens(int size, double *out)
             double dy = y - size / 2, dx = x - size / 2, r = hypot(dy, dx);
             /* mean of the spokes over one pixel along the circle */
             double t = atan2(dy, dx) / turn * SPOKES, half = 0.5 * SPOKES / (turn * fmax(r, 0.5));
-            double spokes = fmin(1, (wave_integral(t + half) - wave_integral(t - half)) / (2 * half));
-            double outside = fmin(fmax(r - radius + 0.5, 0), 1), inside = fmin(fmax(disc - r + 0.5, 0), 1);
-            out[(size_t)y * (size_t)size + (size_t)x] = (1 - outside) * (inside + (1 - inside) * spokes);
+            double spokes =
+                fmin(1, (wave_integral(t + half) - wave_integral(t - half)) / (2 * half));
+            double outside = fmin(fmax(r - radius + 0.5, 0), 1),
+                   inside = fmin(fmax(disc - r + 0.5, 0), 1);
+            out[(size_t)y * (size_t)size + (size_t)x] =
+                (1 - outside) * (inside + (1 - inside) * spokes);
         }
 }

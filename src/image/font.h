@@ -1,4 +1,5 @@
-/* 5 x 8 bitmap font, ASCII 32..126: rows from the top, bit 4 is the leftmost pixel. Not installed. */
+/* 5 x 8 bitmap font, ASCII 32..126: rows from the top, bit 4 is the leftmost
+ * pixel. Not installed. */
 #ifndef PRISMI_FONT_H
 #define PRISMI_FONT_H
 

@@ -30,10 +30,12 @@ static void on_error(j_common_ptr c)
     longjmp(r->jump, 1);
 }
 
-/* level < 0: the data are damaged. Junk between segments is harmless; everything else means wrong pixels. */
+/* level < 0: the data are damaged. Junk between segments is harmless;
+ * everything else means wrong pixels. */
 static void on_message(j_common_ptr c, int level)
 {
-    if (level < 0 && c->err->msg_code != JWRN_EXTRANEOUS_DATA && c->err->msg_code != JWRN_ADOBE_XFORM)
+    if (level < 0 && c->err->msg_code != JWRN_EXTRANEOUS_DATA &&
+        c->err->msg_code != JWRN_ADOBE_XFORM)
         on_error(c);
 }
 
@@ -51,7 +53,8 @@ static void on_progress(j_common_ptr c)
     longjmp(r->jump, 1);
 }
 
-/* Errors of libjpeg come back here through longjmp: whatever outlives them is in *r. */
+/* Errors of libjpeg come back here through longjmp: whatever outlives them is
+ * in *r. */
 static int read_jpeg(struct reader *r)
 {
     struct jpeg_decompress_struct *j = &r->jpeg;
@@ -63,7 +66,8 @@ static int read_jpeg(struct reader *r)
     jpeg_mem_src(j, r->in->data, (unsigned long)r->in->bytes);
     jpeg_read_header(j, TRUE);
     if (j->jpeg_color_space == JCS_CMYK || j->jpeg_color_space == JCS_YCCK)
-        return PRISM_FAIL(r->in->ctx, PRISM_ENOTSUP, "%s: a CMYK JPEG; convert it to grey or RGB", r->in->name);
+        return PRISM_FAIL(r->in->ctx, PRISM_ENOTSUP, "%s: a CMYK JPEG; convert it to grey or RGB",
+                          r->in->name);
     j->out_color_space = JCS_GRAYSCALE; /* its Y is the luma */
     j->dct_method = JDCT_ISLOW;
     PRISM_TRY(prismi_image_alloc(r->in, j->image_height, j->image_width, 8, &r->img));
@@ -104,7 +108,9 @@ int prismi_jpeg_decode(const struct prismi_input *in, struct prism_image *out)
 int prismi_jpeg_decode(const struct prismi_input *in, struct prism_image *out)
 {
     (void)out;
-    return PRISM_FAIL(in->ctx, PRISM_ENOTSUP, "%s is a JPEG; this build has no libjpeg: build with -Djpeg=enabled", in->name);
+    return PRISM_FAIL(in->ctx, PRISM_ENOTSUP,
+                      "%s is a JPEG; this build has no libjpeg: build with -Djpeg=enabled",
+                      in->name);
 }
 
 #endif

@@ -6,16 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-int prismi_image_alloc(const struct prismi_input *in, uint64_t h, uint64_t w, int bits, struct prism_image *img)
+int prismi_image_alloc(const struct prismi_input *in, uint64_t h, uint64_t w, int bits,
+                       struct prism_image *img)
 {
-    if (!h || !w || h > PRISMI_IMAGE_MAX_SIDE || w > PRISMI_IMAGE_MAX_SIDE || h * w > PRISMI_IMAGE_MAX_PIXELS)
+    if (!h || !w || h > PRISMI_IMAGE_MAX_SIDE || w > PRISMI_IMAGE_MAX_SIDE ||
+        h * w > PRISMI_IMAGE_MAX_PIXELS)
         return PRISM_FAIL(in->ctx, PRISM_EPARSE,
-                          "%s: %llu x %llu pixels; sides must be 1 to %d and the area at most 2^28: crop or shrink it", in->name,
-                          (unsigned long long)h, (unsigned long long)w, PRISMI_IMAGE_MAX_SIDE);
+                          "%s: %llu x %llu pixels; sides must be 1 to %d and the area at most "
+                          "2^28: crop or shrink it",
+                          in->name, (unsigned long long)h, (unsigned long long)w,
+                          PRISMI_IMAGE_MAX_SIDE);
     img->data = prismi_alloc((size_t)(h * w), sizeof *img->data);
     if (!img->data)
-        return PRISM_FAIL(in->ctx, PRISM_ENOMEM, "%s: no memory for %llu x %llu pixels", in->name, (unsigned long long)h,
-                          (unsigned long long)w);
+        return PRISM_FAIL(in->ctx, PRISM_ENOMEM, "%s: no memory for %llu x %llu pixels", in->name,
+                          (unsigned long long)h, (unsigned long long)w);
     img->h = (int)h;
     img->w = (int)w;
     img->bits = bits;
@@ -45,8 +49,10 @@ int prismi_image_decode(const struct prismi_input *in, struct prism_image *out)
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (in->bytes >= formats[i].bytes && !memcmp(in->data, formats[i].magic, formats[i].bytes))
             return formats[i].decode(in, out);
-    return PRISM_FAIL(in->ctx, PRISM_EPARSE, "%s: not a picture in a known format; PNG, JPEG, TIFF, PGM, PPM and NPY are read",
-                      in->name);
+    return PRISM_FAIL(
+        in->ctx, PRISM_EPARSE,
+        "%s: not a picture in a known format; PNG, JPEG, TIFF, PGM, PPM and NPY are read",
+        in->name);
 }
 
 int prism_image_load(struct prism_ctx *ctx, const char *path, struct prism_image *out)
@@ -62,33 +68,41 @@ int prism_image_load(struct prism_ctx *ctx, const char *path, struct prism_image
 }
 
 /* The picture scaled to h x w, its grey values stretched to [0,1]. */
-static int stretched(struct prism_ctx *ctx, const struct prism_image *img, int h, int w, double *out)
+static int stretched(struct prism_ctx *ctx, const struct prism_image *img, int h, int w,
+                     double *out)
 {
     PRISM_TRY(prismi_resize(ctx, img->data, img->h, img->w, out, h, w));
     double lo = INFINITY, hi = -INFINITY;
     size_t n = (size_t)h * (size_t)w;
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(out[i]))
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "the picture has a value that is not finite near row %zu, column %zu of %d x %d",
-                              i / (size_t)w, i % (size_t)w, h, w);
+            return PRISM_FAIL(
+                ctx, PRISM_EINVAL,
+                "the picture has a value that is not finite near row %zu, column %zu of %d x %d",
+                i / (size_t)w, i % (size_t)w, h, w);
         lo = fmin(lo, out[i]);
         hi = fmax(hi, out[i]);
     }
-    /* halves, so that the range of huge values does not overflow; resizing leaves 1e-16 of contrast in a blank picture */
+    /* halves, so that the range of huge values does not overflow; resizing
+     * leaves 1e-16 of contrast in a blank picture */
     if (!(hi / 2 - lo / 2 > 1e-9 * fmax(fabs(lo / 2), fabs(hi / 2))))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "every pixel of the picture is %g; an object needs contrast", lo);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "every pixel of the picture is %g; an object needs contrast", lo);
     for (size_t i = 0; i < n; i++)
         out[i] = (out[i] / 2 - lo / 2) / (hi / 2 - lo / 2);
     return 0;
 }
 
-int prism_image_to_object(struct prism_ctx *ctx, const struct prism_image *img, int size, bool invert, double *out)
+int prism_image_to_object(struct prism_ctx *ctx, const struct prism_image *img, int size,
+                          bool invert, double *out)
 {
     if (size < 1 || size > PRISMI_IMAGE_MAX_SIDE || img->h < 1 || img->w < 1)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "a %d x %d picture cannot become an object of size %d; sides are 1 to %d", img->h,
-                          img->w, size, PRISMI_IMAGE_MAX_SIDE);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "a %d x %d picture cannot become an object of size %d; sides are 1 to %d",
+                          img->h, img->w, size, PRISMI_IMAGE_MAX_SIDE);
     int longer = img->h > img->w ? img->h : img->w;
-    int h = (int)lround((double)img->h * size / longer), w = (int)lround((double)img->w * size / longer);
+    int h = (int)lround((double)img->h * size / longer),
+        w = (int)lround((double)img->w * size / longer);
     h = h ? h : 1;
     w = w ? w : 1;
     double *small = prismi_alloc((size_t)h * (size_t)w, sizeof *small);

@@ -58,7 +58,8 @@ static bool quoted(struct cursor *c, char *out, size_t n)
 
 static bool dtype(struct cursor *c, struct header *h)
 {
-    static const char *const known[] = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"};
+    static const char *const known[] = {"b1", "i1", "i2", "i4", "i8", "u1", "u2",
+                                        "u4", "u8", "f2", "f4", "f8", "c8", "c16"};
     char text[8];
     if (!quoted(c, text, sizeof text))
         return false;
@@ -109,12 +110,16 @@ static const char *parse_dictionary(struct cursor c, struct header *h)
     while (!token(&c, "}")) {
         if (!quoted(&c, key, sizeof key) || !token(&c, ":"))
             return "its header is not a dictionary";
-        unsigned bit = !strcmp(key, "descr") ? 1 : !strcmp(key, "fortran_order") ? 2 : !strcmp(key, "shape") ? 4 : 0;
+        unsigned bit = !strcmp(key, "descr")           ? 1
+                       : !strcmp(key, "fortran_order") ? 2
+                       : !strcmp(key, "shape")         ? 4
+                                                       : 0;
         if (!bit || seen & bit)
             return "its header has an unknown or a repeated key";
         seen |= bit;
         if (bit == 1 && !dtype(&c, h))
-            return "its elements are not bool, integers, floats of 2, 4 or 8 bytes, or complex of 8 or 16";
+            return "its elements are not bool, integers, floats of 2, 4 or 8 bytes, or complex of "
+                   "8 or 16";
         if (bit == 2 && !(h->fortran = token(&c, "True")) && !token(&c, "False"))
             return "fortran_order is neither True nor False";
         if (bit == 4 && !tuple(&c, h))
@@ -123,11 +128,14 @@ static const char *parse_dictionary(struct cursor c, struct header *h)
             return "its header is not a dictionary";
     }
     skip_blanks(&c);
-    return seen != 7 ? "its header lacks descr, fortran_order or shape" : c.p != c.end ? "text follows its header" : NULL;
+    return seen != 7      ? "its header lacks descr, fortran_order or shape"
+           : c.p != c.end ? "text follows its header"
+                          : NULL;
 }
 
 /* Sets *data to the first element. NULL, or what is wrong. */
-static const char *parse_header(const struct prismi_input *in, struct header *h, const uint8_t **data)
+static const char *parse_header(const struct prismi_input *in, struct header *h,
+                                const uint8_t **data)
 {
     const uint8_t *p = in->data;
     if (in->bytes < 12 || memcmp(p, "\x93NUMPY", 6))
@@ -208,7 +216,8 @@ static size_t fortran_index(const struct header *h, size_t i)
     return at;
 }
 
-int prismi_npy_parse(const struct prismi_input *in, int *nd, size_t shape[8], bool *is_complex, int *bits, double **data)
+int prismi_npy_parse(const struct prismi_input *in, int *nd, size_t shape[8], bool *is_complex,
+                     int *bits, double **data)
 {
     struct header h = {0};
     const uint8_t *p = NULL;
@@ -220,10 +229,12 @@ int prismi_npy_parse(const struct prismi_input *in, int *nd, size_t shape[8], bo
     size_t wide = cplx && is_complex ? 2 : 1; /* doubles per element in the result */
     double *out = prismi_alloc(h.count, wide * sizeof *out);
     if (!out)
-        return PRISM_FAIL(in->ctx, PRISM_ENOMEM, "%s: no memory for %zu elements", in->name, h.count);
+        return PRISM_FAIL(in->ctx, PRISM_ENOMEM, "%s: no memory for %zu elements", in->name,
+                          h.count);
     for (size_t i = 0; i < h.count; i++) {
         const uint8_t *e = p + (h.fortran ? fortran_index(&h, i) : i) * (size_t)h.item;
-        double re = scalar(e, h.order, cplx ? 'f' : h.kind, part), im = cplx ? scalar(e + part, h.order, 'f', part) : 0;
+        double re = scalar(e, h.order, cplx ? 'f' : h.kind, part),
+               im = cplx ? scalar(e + part, h.order, 'f', part) : 0;
         out[i * wide] = cplx && wide == 1 ? hypot(re, im) : re;
         if (wide == 2)
             out[2 * i + 1] = im;
@@ -237,7 +248,8 @@ int prismi_npy_parse(const struct prismi_input *in, int *nd, size_t shape[8], bo
     return 0;
 }
 
-int prism_npy_read(struct prism_ctx *ctx, const char *path, int *nd, size_t shape[8], bool *is_complex, double **data)
+int prism_npy_read(struct prism_ctx *ctx, const char *path, int *nd, size_t shape[8],
+                   bool *is_complex, double **data)
 {
     uint8_t *file;
     size_t bytes;
@@ -259,10 +271,12 @@ int prismi_npy_decode(const struct prismi_input *in, struct prism_image *out)
     struct prism_image img;
     PRISM_TRY(prismi_npy_parse(in, &nd, shape, NULL, &bits, &data));
     bool colour = nd == 3 && shape[2] == 3;
-    int status = nd == 2 || colour
-                     ? prismi_image_alloc(in, shape[0], shape[1], bits, &img)
-                     : PRISM_FAIL(in->ctx, PRISM_EPARSE, "%s: an array of %d dimensions is not a picture; [h,w] or [h,w,3] is",
-                                  in->name, nd);
+    int status =
+        nd == 2 || colour
+            ? prismi_image_alloc(in, shape[0], shape[1], bits, &img)
+            : PRISM_FAIL(in->ctx, PRISM_EPARSE,
+                         "%s: an array of %d dimensions is not a picture; [h,w] or [h,w,3] is",
+                         in->name, nd);
     for (size_t i = 0; !status && i < shape[0] * shape[1]; i++)
         img.data[i] = colour ? prismi_luma(data[3 * i], data[3 * i + 1], data[3 * i + 2]) : data[i];
     prismi_free(data);
@@ -295,20 +309,30 @@ static void write_little_endian(struct prismi_file *f, const uint8_t *p, size_t 
     }
 }
 
-int prism_npy_write(struct prism_ctx *ctx, const char *path, enum prism_dtype t, int nd, const size_t *shape, const void *data)
+int prism_npy_write(struct prism_ctx *ctx, const char *path, enum prism_dtype t, int nd,
+                    const size_t *shape, const void *data)
 {
     static const char *const descr[PRISM_DTYPE_COUNT] = {"<f4", "<f8", "<c8", "<c16", "<i4"};
     char header[512];
     size_t count = 1;
     if ((int)t < 0 || t >= PRISM_DTYPE_COUNT || nd < 0 || nd > MAX_DIMS)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "cannot write an NPY of type %d with %d dimensions; 0 to 8 are possible", (int)t, nd);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "cannot write an NPY of type %d with %d dimensions; 0 to 8 are possible",
+                          (int)t, nd);
     /* total length of magic, version, length and text: a multiple of 64 */
-    int n = 10 + snprintf(header + 10, sizeof header - 10, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[t]);
+    int n = 10 + snprintf(header + 10, sizeof header - 10,
+                          "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[t]);
     for (int i = 0; i < nd; i++) {
         if (shape[i] && count > SIZE_MAX / 16 / shape[i])
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "cannot write an NPY: the size overflows at dimension %d (%zu)", i, shape[i]);
+            return PRISM_FAIL(ctx, PRISM_EINVAL,
+                              "cannot write an NPY: the size overflows at dimension %d (%zu)", i,
+                              shape[i]);
         count *= shape[i];
-        n += snprintf(header + n, sizeof header - (size_t)n, nd == 1 ? "%zu," : i ? ", %zu" : "%zu", shape[i]);
+        n += snprintf(header + n, sizeof header - (size_t)n,
+                      nd == 1 ? "%zu,"
+                      : i     ? ", %zu"
+                              : "%zu",
+                      shape[i]);
     }
     n += snprintf(header + n, sizeof header - (size_t)n, "), }");
     int total = (n + 1 + 63) / 64 * 64;

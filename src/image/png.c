@@ -50,7 +50,8 @@ static void set_transforms(png_structp png, png_infop info)
     png_read_update_info(png, info);
 }
 
-/* Errors of libpng come back here through longjmp: whatever outlives them is in *r. Returns 0 or a status; the text is in r. */
+/* Errors of libpng come back here through longjmp: whatever outlives them is in
+ * *r. Returns 0 or a status; the text is in r. */
 static int read_png(struct reader *r)
 {
     if (setjmp(png_jmpbuf(r->png)))
@@ -74,7 +75,8 @@ static int read_png(struct reader *r)
     r->pixels = prismi_alloc(r->h, row_bytes);
     r->rows = prismi_alloc(r->h, sizeof *r->rows);
     if (!r->pixels || !r->rows) {
-        snprintf(r->text, sizeof r->text, "no memory for %u x %u pixels", (unsigned)r->h, (unsigned)r->w);
+        snprintf(r->text, sizeof r->text, "no memory for %u x %u pixels", (unsigned)r->h,
+                 (unsigned)r->w);
         return PRISM_ENOMEM;
     }
     for (uint32_t y = 0; y < r->h; y++)
@@ -97,7 +99,9 @@ static int to_grey(const struct reader *r, struct prism_image *out)
     for (size_t y = 0; y < r->h; y++)
         for (size_t x = 0; x < r->w; x++) {
             const uint8_t *p = r->rows[y] + x * step;
-            double v = r->channels > 2 ? prismi_luma(sample(r, p, 0), sample(r, p, 1), sample(r, p, 2)) : sample(r, p, 0);
+            double v = r->channels > 2
+                           ? prismi_luma(sample(r, p, 0), sample(r, p, 1), sample(r, p, 2))
+                           : sample(r, p, 0);
             bool alpha = r->channels % 2 == 0;
             img.data[y * r->w + x] = alpha ? v * sample(r, p, r->channels - 1) : v;
         }
@@ -114,7 +118,8 @@ int prismi_png_decode(const struct prismi_input *in, struct prism_image *out)
     r.info = r.png ? png_create_info_struct(r.png) : NULL;
     if (r.info)
         status = read_png(&r);
-    status = status ? PRISM_FAIL(in->ctx, status, "%s: PNG: %s", in->name, r.text) : to_grey(&r, out);
+    status =
+        status ? PRISM_FAIL(in->ctx, status, "%s: PNG: %s", in->name, r.text) : to_grey(&r, out);
     png_destroy_read_struct(&r.png, &r.info, NULL);
     prismi_free(r.pixels);
     prismi_free(r.rows);
@@ -131,7 +136,8 @@ static void flush_bytes(png_structp png)
     (void)png;
 }
 
-static int encode(struct prism_ctx *ctx, struct prismi_file *f, int h, int w, int channels, const uint8_t *data)
+static int encode(struct prism_ctx *ctx, struct prismi_file *f, int h, int w, int channels,
+                  const uint8_t *data)
 {
     char text[160] = "no memory";
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, text, on_error, on_warning);
@@ -141,8 +147,9 @@ static int encode(struct prism_ctx *ctx, struct prismi_file *f, int h, int w, in
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "cannot encode a %d x %d PNG: %s", h, w, text);
     }
     png_set_write_fn(png, f, write_bytes, flush_bytes);
-    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, 8, channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, 8,
+                 channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
     for (int y = 0; y < h; y++)
         png_write_row(png, data + (size_t)y * (size_t)w * (size_t)channels);
@@ -162,10 +169,12 @@ static const char *suffix(int channels)
 int prismi_png_decode(const struct prismi_input *in, struct prism_image *out)
 {
     (void)out;
-    return PRISM_FAIL(in->ctx, PRISM_ENOTSUP, "%s is a PNG; this build has no libpng: build with -Dpng=enabled", in->name);
+    return PRISM_FAIL(in->ctx, PRISM_ENOTSUP,
+                      "%s is a PNG; this build has no libpng: build with -Dpng=enabled", in->name);
 }
 
-static int encode(struct prism_ctx *ctx, struct prismi_file *f, int h, int w, int channels, const uint8_t *data)
+static int encode(struct prism_ctx *ctx, struct prismi_file *f, int h, int w, int channels,
+                  const uint8_t *data)
 {
     (void)ctx;
     prismi_file_printf(f, "P%d\n%d %d\n255\n", channels == 3 ? 6 : 5, w, h);
@@ -180,16 +189,19 @@ static const char *suffix(int channels)
 
 #endif
 
-int prism_image_write(struct prism_ctx *ctx, const char *path, int h, int w, int channels, const uint8_t *data, char *written_path,
-                      size_t n)
+int prism_image_write(struct prism_ctx *ctx, const char *path, int h, int w, int channels,
+                      const uint8_t *data, char *written_path, size_t n)
 {
-    if (h < 1 || w < 1 || h > PRISMI_IMAGE_MAX_SIDE || w > PRISMI_IMAGE_MAX_SIDE || (channels != 1 && channels != 3))
+    if (h < 1 || w < 1 || h > PRISMI_IMAGE_MAX_SIDE || w > PRISMI_IMAGE_MAX_SIDE ||
+        (channels != 1 && channels != 3))
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "cannot write a picture of %d x %d pixels and %d channels: sides 1 to %d, 1 or 3 channels", h, w,
-                          channels, PRISMI_IMAGE_MAX_SIDE);
+                          "cannot write a picture of %d x %d pixels and %d channels: sides 1 to "
+                          "%d, 1 or 3 channels",
+                          h, w, channels, PRISMI_IMAGE_MAX_SIDE);
     size_t length = strlen(path) + 5;
     if (written_path && n < length)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "%zu bytes for the picture's name; it needs %zu", n, length);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%zu bytes for the picture's name; it needs %zu", n,
+                          length);
     char *whole = prismi_alloc(length, 1);
     if (!whole)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to write %s", path);

@@ -8,7 +8,8 @@ struct cursor {
     const uint8_t *p, *end;
 };
 
-/* Next decimal number; blanks and comments are skipped. False where there is none or it exceeds 2^31. */
+/* Next decimal number; blanks and comments are skipped. False where there is
+ * none or it exceeds 2^31. */
 static bool number(struct cursor *c, unsigned *out)
 {
     while (c->p < c->end && (isspace(*c->p) || *c->p == '#')) {
@@ -48,22 +49,29 @@ int prismi_pnm_decode(const struct prismi_input *in, struct prism_image *out)
     bool plain = in->data[1] < '5';
     int channels = in->data[1] == '3' || in->data[1] == '6' ? 3 : 1;
     unsigned w, h, top, v[3];
-    if (!number(&c, &w) || !number(&c, &h) || !number(&c, &top) || !top || top > 65535 || c.p == c.end || !isspace(*c.p))
-        return PRISM_FAIL(in->ctx, PRISM_EPARSE, "%s: the PGM/PPM header must give width, height and a maximum of 1 to 65535",
-                          in->name);
+    if (!number(&c, &w) || !number(&c, &h) || !number(&c, &top) || !top || top > 65535 ||
+        c.p == c.end || !isspace(*c.p))
+        return PRISM_FAIL(
+            in->ctx, PRISM_EPARSE,
+            "%s: the PGM/PPM header must give width, height and a maximum of 1 to 65535", in->name);
     c.p++;
     int bytes = top > 255 ? 2 : 1;
     /* a plain sample takes two characters, but for the last */
     uint64_t least = (uint64_t)h * w * (uint64_t)channels * (plain ? 2 : (uint64_t)bytes) - plain;
-    if (h && w && h <= PRISMI_IMAGE_MAX_SIDE && w <= PRISMI_IMAGE_MAX_SIDE && (uint64_t)(c.end - c.p) < least)
-        return PRISM_FAIL(in->ctx, PRISM_EPARSE, "%s: cut off: %u x %u pixels need at least %llu bytes, %llu are left", in->name, h,
-                          w, (unsigned long long)least, (unsigned long long)(c.end - c.p));
+    if (h && w && h <= PRISMI_IMAGE_MAX_SIDE && w <= PRISMI_IMAGE_MAX_SIDE &&
+        (uint64_t)(c.end - c.p) < least)
+        return PRISM_FAIL(in->ctx, PRISM_EPARSE,
+                          "%s: cut off: %u x %u pixels need at least %llu bytes, %llu are left",
+                          in->name, h, w, (unsigned long long)least,
+                          (unsigned long long)(c.end - c.p));
     PRISM_TRY(prismi_image_alloc(in, h, w, 8 * bytes, &img));
     for (size_t i = 0; i < (size_t)h * w; i++) {
         for (int k = 0; k < channels; k++)
             if (!sample(&c, plain, bytes, &v[k]) || v[k] > top) {
                 prismi_free(img.data);
-                return PRISM_FAIL(in->ctx, PRISM_EPARSE, "%s: pixel %zu is missing or above the maximum of %u", in->name, i, top);
+                return PRISM_FAIL(in->ctx, PRISM_EPARSE,
+                                  "%s: pixel %zu is missing or above the maximum of %u", in->name,
+                                  i, top);
             }
         img.data[i] = (channels == 3 ? prismi_luma(v[0], v[1], v[2]) : v[0]) / top;
     }

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* For each output sample: the first input sample and the weights of the next ones. */
+/* For each output sample: the first input sample and the weights of the next
+ * ones. */
 struct taps {
     int width, *first;
     double *weight; /* [n,width], 0 beyond a sample's own count */
@@ -27,8 +28,10 @@ static int make_taps(int in, int out, struct taps *t)
     if (!t->first || !t->weight)
         return PRISM_ENOMEM;
     for (int i = 0; i < out; i++) {
-        double center = (i + 0.5) * scale, sum = 0, *weight = t->weight + (size_t)i * (size_t)t->width;
-        int first = (int)fmax(0, floor(center - support + 0.5)), last = (int)fmin(in, floor(center + support + 0.5));
+        double center = (i + 0.5) * scale, sum = 0,
+               *weight = t->weight + (size_t)i * (size_t)t->width;
+        int first = (int)fmax(0, floor(center - support + 0.5)),
+            last = (int)fmin(in, floor(center + support + 0.5));
         t->first[i] = first < in - t->width ? first : in - t->width;
         for (int k = first; k < last; k++) {
             double w = fmax(0, 1 - fabs((k + 0.5 - center) / support));
@@ -46,7 +49,8 @@ static void filter_rows(const struct taps *t, const double *src, int h, int w, d
 {
     for (int y = 0; y < h; y++)
         for (int x = 0; x < ow; x++) {
-            const double *weight = t->weight + (size_t)x * (size_t)t->width, *s = src + (size_t)y * (size_t)w + t->first[x];
+            const double *weight = t->weight + (size_t)x * (size_t)t->width,
+                         *s = src + (size_t)y * (size_t)w + t->first[x];
             double sum = 0;
             for (int k = 0; k < t->width; k++)
                 if (weight[k] != 0)
@@ -69,7 +73,8 @@ static void filter_columns(const struct taps *t, const double *src, int w, doubl
     }
 }
 
-int prismi_resize(struct prism_ctx *ctx, const double *src, int h, int w, double *dst, int oh, int ow)
+int prismi_resize(struct prism_ctx *ctx, const double *src, int h, int w, double *dst, int oh,
+                  int ow)
 {
     struct taps rows = {0}, columns = {0};
     double *tmp = prismi_alloc((size_t)h * (size_t)ow, sizeof *tmp);
@@ -82,5 +87,6 @@ int prismi_resize(struct prism_ctx *ctx, const double *src, int h, int w, double
     prismi_free(tmp);
     free_taps(&rows);
     free_taps(&columns);
-    return status ? PRISM_FAIL(ctx, status, "no memory to scale %d x %d to %d x %d", h, w, oh, ow) : 0;
+    return status ? PRISM_FAIL(ctx, status, "no memory to scale %d x %d to %d x %d", h, w, oh, ow)
+                  : 0;
 }

@@ -28,7 +28,8 @@ static void draw_points(int size, uint64_t seed, double *out)
     double sigma = fmax(0.6, size / 256.0);
     int reach = (int)ceil(5 * sigma);
     for (int i = 0; i < COUNT; i++) {
-        double r = 0.42 * size * sqrt(uniform(&s, 0, 1)), angle = uniform(&s, 0, 2 * 3.14159265358979323846);
+        double r = 0.42 * size * sqrt(uniform(&s, 0, 1)),
+               angle = uniform(&s, 0, 2 * 3.14159265358979323846);
         double cy = size / 2 + r * sin(angle), cx = size / 2 + r * cos(angle);
         for (int y = (int)cy - reach; y <= (int)cy + reach; y++)
             for (int x = (int)cx - reach; x <= (int)cx + reach; x++) {
@@ -43,8 +44,9 @@ static void draw_points(int size, uint64_t seed, double *out)
 
 /* ---- moon ----
  *
- * A sphere seen from afar, lit from the upper left. Heights (craters and noise, in moon radii) are collected on the pixel grid and
- * tilt the normals; the albedo has dark plains and the bright ejecta of young craters. */
+ * A sphere seen from afar, lit from the upper left. Heights (craters and noise,
+ * in moon radii) are collected on the pixel grid and tilt the normals; the
+ * albedo has dark plains and the bright ejecta of young craters. */
 
 enum { LATTICE = 32, CRATERS = 700 };
 
@@ -57,7 +59,8 @@ struct moon {
 
 static double lattice_at(const struct moon *m, int x, int y, int z)
 {
-    size_t i = (((size_t)(z & (LATTICE - 1)) * LATTICE) + (size_t)(y & (LATTICE - 1))) * LATTICE + (size_t)(x & (LATTICE - 1));
+    size_t i = (((size_t)(z & (LATTICE - 1)) * LATTICE) + (size_t)(y & (LATTICE - 1))) * LATTICE +
+               (size_t)(x & (LATTICE - 1));
     return m->lattice[i];
 }
 
@@ -77,8 +80,10 @@ static double value_noise(const struct moon *m, const double p[3])
     }
     double plane[2];
     for (int z = 0; z < 2; z++) {
-        double low = mix(lattice_at(m, i[0], i[1], i[2] + z), lattice_at(m, i[0] + 1, i[1], i[2] + z), f[0]);
-        double high = mix(lattice_at(m, i[0], i[1] + 1, i[2] + z), lattice_at(m, i[0] + 1, i[1] + 1, i[2] + z), f[0]);
+        double low =
+            mix(lattice_at(m, i[0], i[1], i[2] + z), lattice_at(m, i[0] + 1, i[1], i[2] + z), f[0]);
+        double high = mix(lattice_at(m, i[0], i[1] + 1, i[2] + z),
+                          lattice_at(m, i[0] + 1, i[1] + 1, i[2] + z), f[0]);
         plane[z] = mix(low, high, f[1]);
     }
     return mix(plane[0], plane[1], f[2]);
@@ -88,13 +93,15 @@ static double fractal_noise(const struct moon *m, const double v[3], double freq
 {
     double sum = 0, gain = 1;
     for (int k = 0; k < octaves; k++, gain *= 0.5, frequency *= 2.03) {
-        double p[3] = {v[0] * frequency + 5.2 * k, v[1] * frequency + 1.7 * k, v[2] * frequency + 9.1 * k};
+        double p[3] = {v[0] * frequency + 5.2 * k, v[1] * frequency + 1.7 * k,
+                       v[2] * frequency + 9.1 * k};
         sum += gain * value_noise(m, p);
     }
     return sum;
 }
 
-/* Unit vector of the surface under a pixel; z towards the viewer. False outside the disc. */
+/* Unit vector of the surface under a pixel; z towards the viewer. False outside
+ * the disc. */
 static bool surface(const struct moon *m, int y, int x, double v[3])
 {
     v[0] = (x - m->size / 2) / m->radius_px;
@@ -104,7 +111,8 @@ static bool surface(const struct moon *m, int y, int x, double v[3])
     return z2 > 0;
 }
 
-/* Profile at distance d (1 = rim) of a crater: bowl with a flat floor, raised rim, falling ejecta blanket. */
+/* Profile at distance d (1 = rim) of a crater: bowl with a flat floor, raised
+ * rim, falling ejecta blanket. */
 static double crater_height(double d)
 {
     if (d < 1)
@@ -123,7 +131,8 @@ static void dig(struct moon *m, struct source *s)
     double rays = 5 + floor(uniform(s, 0, 6)), phase = uniform(s, 0, 6);
     double reach = fresh > 0.97 ? 6 : 2.2;
     int half = (int)ceil(reach * rim * m->radius_px) + 1;
-    int cy = (int)lround(m->size / 2 + c[1] * m->radius_px), cx = (int)lround(m->size / 2 + c[0] * m->radius_px);
+    int cy = (int)lround(m->size / 2 + c[1] * m->radius_px),
+        cx = (int)lround(m->size / 2 + c[0] * m->radius_px);
     for (int y = cy - half; y <= cy + half; y++)
         for (int x = cx - half; x <= cx + half; x++) {
             double v[3];
@@ -151,7 +160,8 @@ static void terrain(struct moon *m, struct source *s)
             size_t i = (size_t)y * (size_t)m->size + (size_t)x;
             if (!surface(m, y, x, v))
                 continue;
-            double plain = fractal_noise(m, v, 1.6, 5) + 0.1; /* the sign tells plains from highlands, the edge is soft */
+            double plain = fractal_noise(m, v, 1.6, 5) +
+                           0.1; /* the sign tells plains from highlands, the edge is soft */
             double highland = 1 / (1 + exp(-9 * plain));
             m->albedo[i] = 0.48 + 0.34 * highland + 0.05 * fractal_noise(m, v, 9, 4);
             m->height[i] = (0.25 + highland) * 0.006 * fractal_noise(m, v, 7, 6);
@@ -169,8 +179,11 @@ static double shade(const struct moon *m, int y, int x)
         return 0;
     size_t i = (size_t)y * (size_t)m->size + (size_t)x;
     double dx = surface(m, y, x + 1, far) ? (m->height[i + 1] - m->height[i]) * m->radius_px : 0;
-    double dy = surface(m, y + 1, x, far) ? (m->height[i + (size_t)m->size] - m->height[i]) * m->radius_px : 0;
-    double lit = v[0] * light[0] + v[1] * light[1] + v[2] * light[2] - dx * light[0] - dy * light[1];
+    double dy = surface(m, y + 1, x, far)
+                    ? (m->height[i + (size_t)m->size] - m->height[i]) * m->radius_px
+                    : 0;
+    double lit =
+        v[0] * light[0] + v[1] * light[1] + v[2] * light[2] - dx * light[0] - dy * light[1];
     double ambient = 0.05, limb = 0.45 + 0.55 * sqrt(v[2]);
     double edge = fmin(1, (1 - hypot(v[0], v[1])) * m->radius_px); /* the rim fades over a pixel */
     return sqrt(fmin(1, edge * m->albedo[i] * limb * (ambient + 1.15 * fmax(0, lit))));
@@ -190,7 +203,8 @@ static int draw_moon(struct prism_ctx *ctx, int size, uint64_t seed, double *out
         for (size_t i = 0; i < n; i++)
             out[i] = shade(&m, (int)(i / (size_t)size), (int)(i % (size_t)size));
     } else {
-        status = PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to draw a moon of %d x %d pixels", size, size);
+        status =
+            PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to draw a moon of %d x %d pixels", size, size);
     }
     prismi_free(m.height);
     prismi_free(m.albedo);
@@ -207,15 +221,19 @@ const char *const *prism_object_builtin_names(void)
     return names;
 }
 
-int prism_object_builtin(struct prism_ctx *ctx, const char *name, int size, uint64_t seed, double *out)
+int prism_object_builtin(struct prism_ctx *ctx, const char *name, int size, uint64_t seed,
+                         double *out)
 {
     int which = 0;
     while (names[which] && strcmp(names[which], name))
         which++;
     if (!names[which])
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "no built-in object \"%s\"; there are usaf, siemens, points and moon", name);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "no built-in object \"%s\"; there are usaf, siemens, points and moon",
+                          name);
     if (size < MIN_SIZE || size > MAX_SIZE)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "a built-in object of size %d; sizes are %d to %d", size, MIN_SIZE, MAX_SIZE);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "a built-in object of size %d; sizes are %d to %d",
+                          size, MIN_SIZE, MAX_SIZE);
     memset(out, 0, (size_t)size * (size_t)size * sizeof *out);
     switch (which) {
     case 0:

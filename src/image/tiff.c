@@ -1,5 +1,7 @@
-/* TIFF through libtiff: 8 to 64-bit grey and RGB in strips or tiles are read as they are; everything else (palettes, 1 to 4 bits,
- * YCbCr, CMYK, ...) through libtiff's own conversion to 8-bit RGBA. First page only; the orientation tag is not applied. */
+/* TIFF through libtiff: 8 to 64-bit grey and RGB in strips or tiles are read as
+ * they are; everything else (palettes, 1 to 4 bits, YCbCr, CMYK, ...) through
+ * libtiff's own conversion to 8-bit RGBA. First page only; the orientation tag
+ * is not applied. */
 #include "core/internal.h"
 #include "image/formats.h"
 #include "prismi_config.h"
@@ -9,7 +11,9 @@
 #include <string.h>
 #include <tiffio.h>
 
-#define MAX_BLOCK ((uint64_t)1 << 31) /* bytes of one strip or tile; also the most libtiff may allocate at once */
+#define MAX_BLOCK                                                                                  \
+    ((uint64_t)1 << 31) /* bytes of one strip or tile; also the most libtiff may allocate at once  \
+                         */
 
 struct reader {
     const struct prismi_input *in;
@@ -73,7 +77,8 @@ static int on_error(TIFF *tiff, void *user, const char *module, const char *fmt,
     return 1;
 }
 
-/* A tag that lies beyond the end of the file is only a warning to libtiff, which then guesses, e.g. grey for a lost palette. */
+/* A tag that lies beyond the end of the file is only a warning to libtiff,
+ * which then guesses, e.g. grey for a lost palette. */
 static int on_warning(TIFF *tiff, void *user, const char *module, const char *fmt, va_list args)
 {
     return strncmp(fmt, "IO error", 8) ? 1 : on_error(tiff, user, module, fmt, args);
@@ -87,8 +92,8 @@ static TIFF *open_tiff(struct reader *r)
     TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, r);
     TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, r);
     TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)(MAX_BLOCK - 1));
-    TIFF *tiff =
-        TIFFClientOpenExt("picture", "rm", r, read_bytes, refuse_write, seek, close_nothing, file_size, NULL, NULL, options);
+    TIFF *tiff = TIFFClientOpenExt("picture", "rm", r, read_bytes, refuse_write, seek,
+                                   close_nothing, file_size, NULL, NULL, options);
     TIFFOpenOptionsFree(options);
     return tiff;
 }
@@ -97,13 +102,15 @@ static TIFF *open_tiff(struct reader *r)
 {
     TIFFSetErrorHandler(NULL); /* for the whole process: older versions know no other way */
     TIFFSetWarningHandler(NULL);
-    return TIFFClientOpen("picture", "rm", r, read_bytes, refuse_write, seek, close_nothing, file_size, NULL, NULL);
+    return TIFFClientOpen("picture", "rm", r, read_bytes, refuse_write, seek, close_nothing,
+                          file_size, NULL, NULL);
 }
 #endif
 
 static int damaged(struct reader *r, const char *what)
 {
-    return PRISM_FAIL(r->in->ctx, PRISM_EPARSE, "%s: TIFF: %s", r->in->name, r->text[0] ? r->text : what);
+    return PRISM_FAIL(r->in->ctx, PRISM_EPARSE, "%s: TIFF: %s", r->in->name,
+                      r->text[0] ? r->text : what);
 }
 
 /* ---- samples to double ---- */
@@ -164,20 +171,24 @@ static int read_block(struct reader *r, const struct block *b, uint32_t y0, uint
     bool separate = r->planar == PLANARCONFIG_SEPARATE;
     for (uint16_t k = 0; k < (separate ? r->samples : 1); k++) {
         uint8_t *to = b->data + k * b->bytes;
-        uint32_t index = b->tiled ? TIFFComputeTile(r->tiff, x0, y0, 0, k) : TIFFComputeStrip(r->tiff, y0, k);
+        uint32_t index =
+            b->tiled ? TIFFComputeTile(r->tiff, x0, y0, 0, k) : TIFFComputeStrip(r->tiff, y0, k);
         uint32_t rows = b->tiled || r->h - y0 > b->h ? b->h : r->h - y0;
         tmsize_t want = (tmsize_t)(b->row_bytes * rows);
-        tmsize_t got = b->tiled ? TIFFReadEncodedTile(r->tiff, index, to, want) : TIFFReadEncodedStrip(r->tiff, index, to, want);
+        tmsize_t got = b->tiled ? TIFFReadEncodedTile(r->tiff, index, to, want)
+                                : TIFFReadEncodedStrip(r->tiff, index, to, want);
         if (got < want)
             return damaged(r, "cut off");
     }
     return 0;
 }
 
-static void copy_block(const struct reader *r, const struct block *b, uint32_t y0, uint32_t x0, double *out)
+static void copy_block(const struct reader *r, const struct block *b, uint32_t y0, uint32_t x0,
+                       double *out)
 {
     bool separate = r->planar == PLANARCONFIG_SEPARATE;
-    size_t size = r->bits / 8u, step = separate ? size : size * r->samples, next = separate ? b->bytes : size;
+    size_t size = r->bits / 8u, step = separate ? size : size * r->samples,
+           next = separate ? b->bytes : size;
     for (uint32_t y = 0; y < b->h && y0 + y < r->h; y++)
         for (uint32_t x = 0; x < b->w && x0 + x < r->w; x++) {
             const uint8_t *p = b->data + y * b->row_bytes + x * step;
@@ -206,7 +217,8 @@ static int read_blocks(struct reader *r, struct prism_image *img)
     b.bytes = b.row_bytes * b.h;
     b.data = prismi_alloc(planes, b.bytes);
     if (!b.data)
-        return PRISM_FAIL(r->in->ctx, PRISM_ENOMEM, "%s: no memory for blocks of %zu bytes", r->in->name, b.bytes);
+        return PRISM_FAIL(r->in->ctx, PRISM_ENOMEM, "%s: no memory for blocks of %zu bytes",
+                          r->in->name, b.bytes);
     int status = prismi_image_alloc(r->in, r->h, r->w, r->bits, img);
     for (uint64_t y = 0; y < r->h && !status; y += b.h)
         for (uint64_t x = 0; x < r->w && !status; x += b.w) {
@@ -224,20 +236,25 @@ static int read_rgba(struct reader *r, struct prism_image *img)
     TIFFGetFieldDefaulted(r->tiff, TIFFTAG_ORIENTATION, &orientation);
     uint32_t *pixels = prismi_alloc((size_t)r->h * r->w, sizeof *pixels);
     if (!pixels)
-        return PRISM_FAIL(r->in->ctx, PRISM_ENOMEM, "%s: no memory for %u x %u pixels", r->in->name, r->h, r->w);
+        return PRISM_FAIL(r->in->ctx, PRISM_ENOMEM, "%s: no memory for %u x %u pixels", r->in->name,
+                          r->h, r->w);
     int status = prismi_image_alloc(r->in, r->h, r->w, 8, img);
-    if (!status && (!TIFFReadRGBAImageOriented(r->tiff, r->w, r->h, pixels, orientation, 1) || r->text[0]))
+    if (!status &&
+        (!TIFFReadRGBAImageOriented(r->tiff, r->w, r->h, pixels, orientation, 1) || r->text[0]))
         status = damaged(r, "its kind of samples is not known to libtiff");
-    for (size_t i = 0; i < (size_t)r->h * r->w && !status; i++) /* alpha is premultiplied: over black already */
-        img->data[i] = prismi_luma(TIFFGetR(pixels[i]), TIFFGetG(pixels[i]), TIFFGetB(pixels[i])) / 255;
+    for (size_t i = 0; i < (size_t)r->h * r->w && !status;
+         i++) /* alpha is premultiplied: over black already */
+        img->data[i] =
+            prismi_luma(TIFFGetR(pixels[i]), TIFFGetG(pixels[i]), TIFFGetB(pixels[i])) / 255;
     prismi_free(pixels);
     return status;
 }
 
 static bool is_native(const struct reader *r)
 {
-    bool layout = r->photometric == PHOTOMETRIC_RGB ? r->samples == 3 || r->samples == 4
-                                                    : r->photometric <= PHOTOMETRIC_MINISBLACK && r->samples <= 2;
+    bool layout = r->photometric == PHOTOMETRIC_RGB
+                      ? r->samples == 3 || r->samples == 4
+                      : r->photometric <= PHOTOMETRIC_MINISBLACK && r->samples <= 2;
     bool integer = r->format == SAMPLEFORMAT_UINT || r->format == SAMPLEFORMAT_INT;
     return layout && r->samples &&
            ((integer && (r->bits == 8 || r->bits == 16 || r->bits == 32)) ||
@@ -286,7 +303,9 @@ int prismi_tiff_decode(const struct prismi_input *in, struct prism_image *out)
 int prismi_tiff_decode(const struct prismi_input *in, struct prism_image *out)
 {
     (void)out;
-    return PRISM_FAIL(in->ctx, PRISM_ENOTSUP, "%s is a TIFF; this build has no libtiff: build with -Dtiff=enabled", in->name);
+    return PRISM_FAIL(in->ctx, PRISM_ENOTSUP,
+                      "%s is a TIFF; this build has no libtiff: build with -Dtiff=enabled",
+                      in->name);
 }
 
 #endif

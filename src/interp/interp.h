@@ -11,7 +11,8 @@ struct prismi_table {
     double *x, *y; /* [rows,inputs], [rows,outputs] */
 };
 /* Points x uniform in (0,1)^5 with
- *   y = sin(2 pi x1) cos(2 pi x2) + 0.3 exp(-((x3 - 1/2)^2 + (x4 - 1/2)^2)/0.02)
+ *   y = sin(2 pi x1) cos(2 pi x2) + 0.3 exp(-((x3 - 1/2)^2 + (x4 -
+ *       1/2)^2)/0.02)
  *       + x5^2/2 - x1 x4/5 + noise,   noise N(0, 0.01^2)
  * x is prismi_alloc'ed, y lies behind it. Returns 0 or PRISM_ENOMEM. */
 int prismi_table_example(struct prism_ctx *ctx, int rows, uint64_t seed, struct prismi_table *out);
@@ -29,10 +30,11 @@ struct prismi_interp;
 /* Inputs are standardised to mean 0 and variance 1 over the rows of the table.
  * Returns 0, PRISM_EINVAL (naming the value), PRISM_ENOMEM, PRISM_ENOTSUP,
  * PRISM_EDEVICE. */
-int prismi_interp_create(struct prism_dev *dev, const struct prismi_interp_params *params, const struct prismi_table *train,
-                         struct prismi_interp **out);
+int prismi_interp_create(struct prism_dev *dev, const struct prismi_interp_params *params,
+                         const struct prismi_table *train, struct prismi_interp **out);
 void prismi_interp_destroy(struct prismi_interp **in); /* NULL ok */
-int prismi_interp_train(struct prismi_interp *in);     /* all epochs: 0, PRISM_EDIVERGED, PRISM_EDEVICE */
+int prismi_interp_train(
+    struct prismi_interp *in); /* all epochs: 0, PRISM_EDIVERGED, PRISM_EDEVICE */
 /* y [rows,outputs] for x [rows,inputs]. Waits. */
 int prismi_interp_predict(struct prismi_interp *in, const double *x, int rows, double *y);
 

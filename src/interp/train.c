@@ -1,4 +1,5 @@
-/* A network and an objective for the trainer, and predictions a batch at a time. */
+/* A network and an objective for the trainer, and predictions a batch at a
+ * time. */
 #include "interp/interp.h"
 
 #include <math.h>
@@ -41,7 +42,8 @@ static void standardise(const struct prismi_interp *in, const double *x, size_t 
 static int make_network(struct prismi_interp *in)
 {
     const struct prismi_net_mode mode = {.batch = in->par.batch, .init = PRISM_INIT_GLOROT};
-    struct prismi_mlp_params p = {in->par.dtype, (int)in->inputs, (int)in->outputs, in->par.n_hidden, {0}, PRISM_ACT_RELU};
+    struct prismi_mlp_params p = {
+        in->par.dtype, (int)in->inputs, (int)in->outputs, in->par.n_hidden, {0}, PRISM_ACT_RELU};
     memcpy(p.hidden, in->par.hidden, sizeof p.hidden);
     PRISM_TRY(prismi_mlp_create(in->dev, &p, &mode, &in->net));
     prismi_net_model(in->net, &in->model);
@@ -50,7 +52,8 @@ static int make_network(struct prismi_interp *in)
 
 static int make_trainer(struct prismi_interp *in, const struct prismi_table *t)
 {
-    const struct prismi_mse_params mp = {in->par.dtype, t->rows, in->par.batch, in->inputs, in->outputs};
+    const struct prismi_mse_params mp = {in->par.dtype, t->rows, in->par.batch, in->inputs,
+                                         in->outputs};
     const struct prismi_trainer_params tp = {.n_losses = 1, .eps = 1e-7};
     standardise(in, t->x, (size_t)t->rows);
     PRISM_TRY(prismi_mse_create(in->dev, &mp, in->host, t->y, &in->mse));
@@ -59,19 +62,22 @@ static int make_trainer(struct prismi_interp *in, const struct prismi_table *t)
     PRISM_TRY(prismi_trainer_bind(&in->trainer));
     in->trainer.objective = &in->mse.objective;
     prismi_schedule_init(&in->trainer.st.schedule, PRISM_SCHEDULE_CONSTANT, in->par.lr, 0);
-    return prismi_order_create(prismi_dev_ctx(in->dev), in->par.seed, PRISMI_STREAM_BATCH, t->rows, &in->order);
+    return prismi_order_create(prismi_dev_ctx(in->dev), in->par.seed, PRISMI_STREAM_BATCH, t->rows,
+                               &in->order);
 }
 
-int prismi_interp_create(struct prism_dev *dev, const struct prismi_interp_params *p, const struct prismi_table *t,
-                         struct prismi_interp **out)
+int prismi_interp_create(struct prism_dev *dev, const struct prismi_interp_params *p,
+                         const struct prismi_table *t, struct prismi_interp **out)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     struct prismi_interp *in = NULL;
     int status;
     *out = NULL;
     if (p->batch < 1 || p->batch > t->rows || p->epochs < 1 || !(p->lr > 0))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "batch %d, epochs %d, lr %g: batch must lie in 1..%d, the others be positive",
-                          p->batch, p->epochs, p->lr, t->rows);
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "batch %d, epochs %d, lr %g: batch must lie in 1..%d, the others be positive", p->batch,
+            p->epochs, p->lr, t->rows);
     if (!(in = prismi_alloc(1, sizeof *in)))
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for an interpolator");
     *in = (struct prismi_interp){.dev = dev, .par = *p, .rows = t->rows, .trainer.dev = dev};
@@ -80,7 +86,9 @@ int prismi_interp_create(struct prism_dev *dev, const struct prismi_interp_param
     in->mean = prismi_alloc((size_t)t->rows + 2, in->inputs * sizeof *in->mean);
     in->index = prismi_alloc((size_t)p->batch, sizeof *in->index);
     if (!in->mean || !in->index)
-        PRISM_TRY_OUT(PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory to standardise %d rows of %d columns", t->rows, t->inputs));
+        PRISM_TRY_OUT(PRISM_FAIL(ctx, PRISM_ENOMEM,
+                                 "no memory to standardise %d rows of %d columns", t->rows,
+                                 t->inputs));
     in->scale = in->mean + in->inputs;
     in->host = in->scale + in->inputs;
     measure(in, t->x, (size_t)t->rows);
@@ -131,7 +139,8 @@ int prismi_interp_predict(struct prismi_interp *in, const double *x, int rows, d
         PRISM_TRY(prismi_dev_put(in->dev, in->mse.input, in->par.dtype, in->host, n * in->inputs));
         prismi_trainer_forget(&in->trainer);
         PRISM_TRY(prismi_trainer_output(&in->trainer, &out));
-        PRISM_TRY(prismi_dev_get(in->dev, y + (size_t)at * in->outputs, out, in->par.dtype, n * in->outputs));
+        PRISM_TRY(prismi_dev_get(in->dev, y + (size_t)at * in->outputs, out, in->par.dtype,
+                                 n * in->outputs));
     }
     return 0;
 }

@@ -1,5 +1,6 @@
-/* Channels of two inputs one after the other: y[b] = x0[b], then x1[b], for every
- * item b of the batch; backward cuts gy apart. Heights and widths are the same. */
+/* Channels of two inputs one after the other: y[b] = x0[b], then x1[b], for
+ * every item b of the batch; backward cuts gy apart. Heights and widths are the
+ * same. */
 #include "nn/layer.h"
 
 #include <assert.h>
@@ -17,7 +18,8 @@ static void concat_infer(struct prismi_layer *l)
     l->out[0] += second[0];
 }
 
-/* The k-th input's part of `whole` [n, channels of both, h, w] to or from `part`. */
+/* The k-th input's part of `whole` [n, channels of both, h, w] to or from
+ * `part`. */
 static int copy_part(struct prismi_layer *l, int k, prism_mem whole, prism_mem part, bool join)
 {
     const size_t size = prism_dtype_size(l->dtype), all = prismi_layer_count(l->out);

@@ -1,12 +1,16 @@
 /* Convolution and transposed convolution, one plan.
  *
- * plain       weight [cout,cin,k,k]:  y = plan.fwd(x, w),    gx = plan.bwd_x(gy, w),  gw = plan.bwd_w(gy, x)
- * transposed  weight [cin,cout,k,k]:  y = plan.bwd_x(x, w),  gx = plan.fwd(gy, w),    gw = plan.bwd_w(x, gy)
- *             where the plan is the plain convolution from the layer's output to its input
- *             over a latent, a single pixel, gw is the outer product of x and gy, which is left to whoever wants it
- * bias        y[o] = act(y[o] + b[o]) with the activation of the layer behind in inference, else y[o] += b[o],  gb[o] = sum gy[o]
- *             over pixels first, then over the batch in order: partial sums [n,cout], then a product with ones [1,n]
- */
+ * plain       weight [cout,cin,k,k]:  y = plan.fwd(x, w),    gx =
+ *             plan.bwd_x(gy, w),  gw = plan.bwd_w(gy, x)
+ * transposed  weight [cin,cout,k,k]:  y = plan.bwd_x(x, w),  gx = plan.fwd(gy,
+ *             w),    gw = plan.bwd_w(x, gy) where the plan is the plain
+ *             convolution from the layer's output to its input over a latent, a
+ *             single pixel, gw is the outer product of x and gy, which is left
+ *             to whoever wants it
+ * bias        y[o] = act(y[o] + b[o]) with the activation of the layer behind
+ *             in inference, else y[o] += b[o],  gb[o] = sum gy[o] over pixels
+ *             first, then over the batch in order: partial sums [n,cout], then
+ *             a product with ones [1,n] */
 #include "nn/layer.h"
 
 static struct prism_conv_desc plan_desc(const struct prismi_layer *l)
@@ -37,7 +41,8 @@ static void conv_infer(struct prismi_layer *l)
     const struct prismi_conv_shape *c = &l->conv;
     l->out[0] = c->cout;
     for (int a = 1; a < 3; a++)
-        l->out[a] = c->transposed ? (l->in[a] - 1) * c->stride - 2 * c->pad + c->k : (l->in[a] + 2 * c->pad - c->k) / c->stride + 1;
+        l->out[a] = c->transposed ? (l->in[a] - 1) * c->stride - 2 * c->pad + c->k
+                                  : (l->in[a] + 2 * c->pad - c->k) / c->stride + 1;
     l->outer = c->transposed && c->pad == 0 && reads_latent(l);
     int d0 = c->transposed ? l->in[0] : c->cout, d1 = c->transposed ? c->cout : l->in[0];
     prismi_layer_add_param(l, "weight", PRISMI_FILL_WEIGHT, d0, d1, c->k, c->k);
@@ -51,7 +56,8 @@ static int conv_create(struct prismi_layer *l)
 {
     struct prism_conv_desc d = plan_desc(l);
     if (l->nsaved)
-        PRISM_TRY(prismi_map(l->dev, PRISM_MAP_FILL, l->real, 1, (size_t)l->n, l->saved, NULL, NULL, NULL, 1, 0));
+        PRISM_TRY(prismi_map(l->dev, PRISM_MAP_FILL, l->real, 1, (size_t)l->n, l->saved, NULL, NULL,
+                             NULL, 1, 0));
     return l->dev->ops->conv_create(l->dev, &d, &l->plan);
 }
 
@@ -61,13 +67,15 @@ static int conv_forward(struct prismi_layer *l)
     prism_mem w = l->weight;
     bool ready = l->fusion && l->fusion->y_is_ready;
     if (!ready)
-        PRISM_TRY(l->conv.transposed ? ops->conv_bwd_x(l->plan, l->y, l->x[0], w) : ops->conv_fwd(l->plan, l->y, l->x[0], w));
+        PRISM_TRY(l->conv.transposed ? ops->conv_bwd_x(l->plan, l->y, l->x[0], w)
+                                     : ops->conv_fwd(l->plan, l->y, l->x[0], w));
     if (ready)
         l->fusion->y_is_ready = false;
     if (!l->conv.bias)
         return 0;
     const size_t channels = (size_t)l->out[0], pixels = (size_t)l->out[1] * (size_t)l->out[2];
-    const struct prism_map_args a = {.y = {l->y}, .x = {l->y, l->param[1].info.value}, .act = l->act, .period = channels};
+    const struct prism_map_args a = {
+        .y = {l->y}, .x = {l->y, l->param[1].info.value}, .act = l->act, .period = channels};
     return ops->map(l->dev, PRISM_MAP_ADD_ROW, l->dtype, (size_t)l->n * channels, pixels, &a);
 }
 
@@ -75,9 +83,12 @@ static int bias_backward(struct prismi_layer *l, prism_mem gy)
 {
     const struct prism_ops *ops = l->dev->ops;
     const size_t n = (size_t)l->n, pixels = (size_t)l->out[1] * (size_t)l->out[2];
-    const struct prism_gemm_desc sum = {.dtype = l->real, .m = 1, .n = l->out[0], .k = l->n, .alpha = 1};
-    prism_mem gb = l->param[1].info.grad, part = n > 1 ? l->saved + n * prism_dtype_size(l->real) : gb;
-    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_SUM, l->dtype, n * (size_t)l->out[0], pixels, part, gy, NULL));
+    const struct prism_gemm_desc sum = {
+        .dtype = l->real, .m = 1, .n = l->out[0], .k = l->n, .alpha = 1};
+    prism_mem gb = l->param[1].info.grad,
+              part = n > 1 ? l->saved + n * prism_dtype_size(l->real) : gb;
+    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_SUM, l->dtype, n * (size_t)l->out[0], pixels, part,
+                          gy, NULL));
     return n > 1 ? ops->gemm(l->dev, &sum, gb, l->saved, part) : 0;
 }
 
@@ -87,9 +98,11 @@ static int conv_backward(struct prismi_layer *l, const prism_mem gx[2], prism_me
     bool transposed = l->conv.transposed;
     prism_mem w = l->weight, gw = l->param[0].info.grad;
     if (!l->outer)
-        PRISM_TRY(transposed ? ops->conv_bwd_w(l->plan, gw, l->x[0], gy) : ops->conv_bwd_w(l->plan, gw, gy, l->x[0]));
+        PRISM_TRY(transposed ? ops->conv_bwd_w(l->plan, gw, l->x[0], gy)
+                             : ops->conv_bwd_w(l->plan, gw, gy, l->x[0]));
     if (gx[0])
-        PRISM_TRY(transposed ? ops->conv_fwd(l->plan, gx[0], gy, w) : ops->conv_bwd_x(l->plan, gx[0], gy, w));
+        PRISM_TRY(transposed ? ops->conv_fwd(l->plan, gx[0], gy, w)
+                             : ops->conv_bwd_x(l->plan, gx[0], gy, w));
     return l->conv.bias ? bias_backward(l, gy) : 0;
 }
 

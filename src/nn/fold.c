@@ -2,8 +2,9 @@
  * mode, without normalisation. The folded list has no casts, and an activation
  * where a norm was.
  *
- * s[o] = gamma[o]/sqrt(rv[o] + eps):  w'[..o..] = w[..o..] s[o],  b'[o] = beta[o] - rm[o] s[o]
- * (o is dimension 0 of a plain and dimension 1 of a transposed convolution's weight; a convolution under a norm has no bias.) */
+ * s[o] = gamma[o]/sqrt(rv[o] + eps):  w'[..o..] = w[..o..] s[o],  b'[o] =
+ * beta[o] - rm[o] s[o] (o is dimension 0 of a plain and dimension 1 of a
+ * transposed convolution's weight; a convolution under a norm has no bias.) */
 #include "nn/layer.h"
 
 #include <math.h>
@@ -14,7 +15,8 @@ static int get(const struct prism_net *net, double *dst, prism_mem src, size_t n
 }
 
 /* gamma, beta, mean, var of a norm -> scale, shift; t: [4,c] */
-static int norm_affine(const struct prism_net *net, const struct prismi_layer *norm, double *t, double *scale, double *shift)
+static int norm_affine(const struct prism_net *net, const struct prismi_layer *norm, double *t,
+                       double *scale, double *shift)
 {
     size_t c = (size_t)norm->in[0];
     PRISM_TRY(get(net, t, norm->param[0].info.value, c));
@@ -27,14 +29,16 @@ static int norm_affine(const struct prism_net *net, const struct prismi_layer *n
     return 0;
 }
 
-static int fold_conv(const struct prism_net *net, const struct prismi_layer *conv, const struct prismi_layer *norm,
-                     const struct prismi_layer *to)
+static int fold_conv(const struct prism_net *net, const struct prismi_layer *conv,
+                     const struct prismi_layer *norm, const struct prismi_layer *to)
 {
     const struct prism_param_info *w = &conv->param[0].info;
-    size_t c = (size_t)conv->out[0], k2 = (size_t)conv->conv.k * (size_t)conv->conv.k, per_out = w->count / c;
+    size_t c = (size_t)conv->out[0], k2 = (size_t)conv->conv.k * (size_t)conv->conv.k,
+           per_out = w->count / c;
     double *v = prismi_alloc(w->count + 6 * c, sizeof *v);
     if (!v)
-        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOMEM, "no host memory to fold %s", w->name);
+        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOMEM, "no host memory to fold %s",
+                          w->name);
     double *scale = v + w->count, *shift = scale + c, *t = shift + c;
     int status;
     PRISM_TRY_OUT(get(net, v, w->value, w->count));
@@ -48,7 +52,8 @@ out:
     return status;
 }
 
-static int copy_params(const struct prism_net *net, const struct prismi_layer *from, const struct prismi_layer *to)
+static int copy_params(const struct prism_net *net, const struct prismi_layer *from,
+                       const struct prismi_layer *to)
 {
     for (int k = 0; k < from->nparam; k++)
         PRISM_TRY(net->dev->ops->copy(net->dev, to->param[k].info.value, from->param[k].info.value,
@@ -66,12 +71,17 @@ static const struct prismi_layer *conv_of_norm(const struct prism_net *net, int 
 /* The configuration of a node, as it was listed, in the net's own type. */
 static struct prismi_layer listed(const struct prismi_layer *l)
 {
-    return (struct prismi_layer){
-        .ops = l->ops, .conv = l->conv, .pool = l->pool, .act = l->act, .size = l->size, .side = {l->side[0], l->side[1]}};
+    return (struct prismi_layer){.ops = l->ops,
+                                 .conv = l->conv,
+                                 .pool = l->pool,
+                                 .act = l->act,
+                                 .size = l->size,
+                                 .side = {l->side[0], l->side[1]}};
 }
 
 /* The folded list; place[i]: where node i's output comes from there. */
-static int list_folded(const struct prism_net *net, struct prismi_layer *list, int place[PRISMI_MAX_LAYERS], int *count)
+static int list_folded(const struct prism_net *net, struct prismi_layer *list,
+                       int place[PRISMI_MAX_LAYERS], int *count)
 {
     int n = 0;
     for (int i = 0; i < net->nlayers; i++) {
@@ -84,7 +94,8 @@ static int list_folded(const struct prism_net *net, struct prismi_layer *list, i
             const struct prismi_layer *conv = conv_of_norm(net, i);
             if (!conv)
                 return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOTSUP,
-                                  "node %d, a normalisation, cannot be folded: no convolution without bias stands before it alone",
+                                  "node %d, a normalisation, cannot be folded: no convolution "
+                                  "without bias stands before it alone",
                                   i);
             list[place[conv - net->layer]].conv.bias = true;
             to = prismi_layer_act(l->act);
@@ -99,10 +110,12 @@ static int list_folded(const struct prism_net *net, struct prismi_layer *list, i
     return 0;
 }
 
-static int fill_folded(const struct prism_net *net, const struct prism_net *to, const int place[PRISMI_MAX_LAYERS])
+static int fill_folded(const struct prism_net *net, const struct prism_net *to,
+                       const int place[PRISMI_MAX_LAYERS])
 {
     for (int i = 0; i < net->nlayers; i++) {
-        const struct prismi_layer *l = &net->layer[i], *conv = l->nrunning ? conv_of_norm(net, i) : NULL;
+        const struct prismi_layer *l = &net->layer[i],
+                                  *conv = l->nrunning ? conv_of_norm(net, i) : NULL;
         if (conv)
             PRISM_TRY(fold_conv(net, conv, l, &to->layer[place[conv - net->layer]]));
         else if (l->nparam && to->layer[place[i]].nparam == l->nparam) /* else with its norm */
@@ -113,7 +126,8 @@ static int fill_folded(const struct prism_net *net, const struct prism_net *to, 
 
 int prism_net_fold(const struct prism_net *net, struct prism_net **out)
 {
-    const struct prismi_net_mode mode = {.inference = true, .batch = net->batch, .init = net->init, .prefix = net->prefix};
+    const struct prismi_net_mode mode = {
+        .inference = true, .batch = net->batch, .init = net->init, .prefix = net->prefix};
     struct prismi_layer list[PRISMI_MAX_LAYERS];
     int place[PRISMI_MAX_LAYERS], n = 0;
     *out = NULL;

@@ -1,12 +1,15 @@
-/* Initial weights. Tensor t draws its i-th element from the counter-based generator at (seed, PRISMI_STREAM_WEIGHTS + t, i), so
- * that the values depend on nothing else.
+/* Initial weights. Tensor t draws its i-th element from the counter-based
+ * generator at (seed, PRISMI_STREAM_WEIGHTS + t, i), so that the values depend
+ * on nothing else.
  *
- * d0, d1: the weight's first two dimensions (for a transposed convolution d1 = cout, torch's choice too)
- * latent N(0,1), gamma 1, beta 0, running mean 0 and variance 1
+ * d0, d1: the weight's first two dimensions (for a transposed convolution d1 =
+ * cout, torch's choice too) latent N(0,1), gamma 1, beta 0, running mean 0 and
+ * variance 1
  * torch       weight, bias ~ U(-b,b), b = 1/sqrt(d1 k^2)
  * xavier      weight ~ N(0, 2/((d0 + d1) k^2)), bias 0
  * glorot      weight ~ U(-g,g), g = sqrt(6/((d0 + d1) k^2)), bias 0
- * orthogonal  weight flattened to [d0, d1 k^2] has orthonormal rows (columns where it is taller than wide), bias 0 */
+ * orthogonal  weight flattened to [d0, d1 k^2] has orthonormal rows (columns
+ *             where it is taller than wide), bias 0 */
 #include "nn/layer.h"
 
 #include <math.h>
@@ -17,7 +20,8 @@ struct draw {
     enum prism_init init;
     uint64_t seed, stream;
     const struct prismi_param *param;
-    double bound, std; /* for the convolution that the tensor belongs to: of uniform, of normal values */
+    double bound,
+        std; /* for the convolution that the tensor belongs to: of uniform, of normal values */
 };
 
 static void draw_normal(const struct draw *d, size_t first, size_t n, double *v)
@@ -33,7 +37,8 @@ static int fill_drawn(struct prism_dev *dev, enum prism_dtype dtype, const struc
     enum prismi_fill fill = d->param->fill;
     bool torch = d->init == PRISM_INIT_TORCH, uniform = torch || d->init == PRISM_INIT_GLOROT;
     if (fill == PRISMI_FILL_ZERO || fill == PRISMI_FILL_ONE || (!torch && fill == PRISMI_FILL_BIAS))
-        return prismi_map(dev, PRISM_MAP_FILL, dtype, 1, p->count, p->value, 0, 0, 0, fill == PRISMI_FILL_ONE, 0);
+        return prismi_map(dev, PRISM_MAP_FILL, dtype, 1, p->count, p->value, 0, 0, 0,
+                          fill == PRISMI_FILL_ONE, 0);
     double v[CHUNK];
     for (size_t at = 0; at < p->count; at += CHUNK) {
         size_t n = p->count - at < CHUNK ? p->count - at : CHUNK;
@@ -58,8 +63,10 @@ static double dot(const double *a, const double *b, size_t n)
     return s[0] + s[1] + s[2] + s[3];
 }
 
-/* Modified Gram-Schmidt on the rows of v [n,len], n <= len: 2 n^2 len operations, some seconds for the widest layer of a 1024
- * grid (n 1024, len 8192). Random normal rows are well conditioned, so one sweep keeps them orthogonal to about 1e-12. */
+/* Modified Gram-Schmidt on the rows of v [n,len], n <= len: 2 n^2 len
+ * operations, some seconds for the widest layer of a 1024 grid (n 1024, len
+ * 8192). Random normal rows are well conditioned, so one sweep keeps them
+ * orthogonal to about 1e-12. */
 static void orthonormalise(double *v, size_t n, size_t len)
 {
     for (size_t i = 0; i < n; i++) {
@@ -80,10 +87,12 @@ static int fill_orthogonal(struct prism_dev *dev, enum prism_dtype dtype, const 
     size_t rows = (size_t)w->dim[0], cols = w->count / rows;
     bool tall = rows > cols;
     size_t n = tall ? cols : rows, len = tall ? rows : cols;
-    double *v = prismi_alloc(w->count, sizeof *v), *out = tall ? prismi_alloc(w->count, sizeof *v) : v;
+    double *v = prismi_alloc(w->count, sizeof *v),
+           *out = tall ? prismi_alloc(w->count, sizeof *v) : v;
     int status = 0;
     if (!v || !out)
-        status = PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no host memory to initialise %s", w->name);
+        status = PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "no host memory to initialise %s",
+                            w->name);
     if (!status) {
         for (size_t i = 0; i < w->count; i++)
             v[i] = prismi_rng_normal(d->seed, d->stream, i);
@@ -106,8 +115,10 @@ static int init_running(struct prism_net *net)
         size_t c = l->nrunning / 2;
         if (!c)
             continue;
-        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_FILL, net->dtype, 1, c, l->running, NULL, NULL, NULL, 0, 0));
-        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_FILL, net->dtype, 1, c, l->running + c * size, NULL, NULL, NULL, 1, 0));
+        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_FILL, net->dtype, 1, c, l->running, NULL, NULL,
+                             NULL, 0, 0));
+        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_FILL, net->dtype, 1, c, l->running + c * size,
+                             NULL, NULL, NULL, 1, 0));
     }
     return 0;
 }
@@ -121,12 +132,16 @@ int prism_net_init(struct prism_net *net, uint64_t seed)
         for (int k = 0; k < l->nparam; k++, d.stream++) {
             d.param = &l->param[k];
             if (d.param->fill == PRISMI_FILL_WEIGHT) {
-                double k2 = (double)l->conv.k * l->conv.k, fans = (d.param->info.dim[0] + d.param->info.dim[1]) * k2;
-                d.bound = d.init == PRISM_INIT_GLOROT ? sqrt(6 / fans) : 1 / sqrt(d.param->info.dim[1] * k2);
+                double k2 = (double)l->conv.k * l->conv.k,
+                       fans = (d.param->info.dim[0] + d.param->info.dim[1]) * k2;
+                d.bound = d.init == PRISM_INIT_GLOROT ? sqrt(6 / fans)
+                                                      : 1 / sqrt(d.param->info.dim[1] * k2);
                 d.std = sqrt(2 / fans);
             }
-            bool orthogonal = d.param->fill == PRISMI_FILL_WEIGHT && d.init == PRISM_INIT_ORTHOGONAL;
-            PRISM_TRY(orthogonal ? fill_orthogonal(net->dev, net->dtype, &d) : fill_drawn(net->dev, net->dtype, &d));
+            bool orthogonal =
+                d.param->fill == PRISMI_FILL_WEIGHT && d.init == PRISM_INIT_ORTHOGONAL;
+            PRISM_TRY(orthogonal ? fill_orthogonal(net->dev, net->dtype, &d)
+                                 : fill_drawn(net->dev, net->dtype, &d));
         }
     }
     return init_running(net);

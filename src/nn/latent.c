@@ -10,17 +10,21 @@ static void latent_infer(struct prismi_layer *l)
 
 static int latent_forward(struct prismi_layer *l)
 {
-    return l->dev->ops->copy(l->dev, l->y, l->param[0].info.value, l->param[0].info.count * prism_dtype_size(l->dtype));
+    return l->dev->ops->copy(l->dev, l->y, l->param[0].info.value,
+                             l->param[0].info.count * prism_dtype_size(l->dtype));
 }
 
 static int latent_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
     (void)gx; /* nothing precedes it */
-    return l->dev->ops->copy(l->dev, l->param[0].info.grad, gy, l->param[0].info.count * prism_dtype_size(l->dtype));
+    return l->dev->ops->copy(l->dev, l->param[0].info.grad, gy,
+                             l->param[0].info.count * prism_dtype_size(l->dtype));
 }
 
-static const struct prismi_layer_ops latent_ops = {
-    .name = "latent", .infer = latent_infer, .forward = latent_forward, .backward = latent_backward};
+static const struct prismi_layer_ops latent_ops = {.name = "latent",
+                                                   .infer = latent_infer,
+                                                   .forward = latent_forward,
+                                                   .backward = latent_backward};
 
 struct prismi_layer prismi_layer_latent(int channels)
 {

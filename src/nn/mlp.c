@@ -1,5 +1,5 @@
-/* A multi-layer perceptron as a list of nodes: dense layers, an activation after
- * every one but the last. */
+/* A multi-layer perceptron as a list of nodes: dense layers, an activation
+ * after every one but the last. */
 #include "nn/layer.h"
 
 static int check_width(struct prism_ctx *ctx, const char *what, int i, int n)

@@ -1,4 +1,5 @@
-/* A network: link its nodes, infer shapes, run the list forwards and backwards. */
+/* A network: link its nodes, infer shapes, run the list forwards and
+ * backwards. */
 #include "nn/layer.h"
 
 #include <assert.h>
@@ -10,11 +11,13 @@ void prismi_layer_same_shape(struct prismi_layer *l)
     memcpy(l->out, l->in, sizeof l->out);
 }
 
-void prismi_layer_add_param(struct prismi_layer *l, const char *suffix, enum prismi_fill fill, int d0, int d1, int d2, int d3)
+void prismi_layer_add_param(struct prismi_layer *l, const char *suffix, enum prismi_fill fill,
+                            int d0, int d1, int d2, int d3)
 {
     assert(l->nparam < (int)(sizeof l->param / sizeof l->param[0]));
     struct prismi_param *p = &l->param[l->nparam++];
-    *p = (struct prismi_param){.suffix = suffix, .fill = fill, .info = {.dim = {d0, d1, d2, d3}, .count = 1}};
+    *p = (struct prismi_param){
+        .suffix = suffix, .fill = fill, .info = {.dim = {d0, d1, d2, d3}, .count = 1}};
     while (p->info.nd < 4 && p->info.dim[p->info.nd] > 0)
         p->info.count *= (size_t)p->info.dim[p->info.nd++];
 }
@@ -82,7 +85,8 @@ static void infer_all(struct prism_net *net)
             if (i == 0)
                 snprintf(p->info.name, sizeof p->info.name, "%s", p->suffix);
             else
-                snprintf(p->info.name, sizeof p->info.name, "%s%d.%s", net->prefix, module, p->suffix);
+                snprintf(p->info.name, sizeof p->info.name, "%s%d.%s", net->prefix, module,
+                         p->suffix);
             p->offset = net->slab_count;
             net->slab_count += prismi_net_padded(net, p->info.count);
             net->grad_count += l->outer && k == 0 ? 0 : prismi_net_padded(net, p->info.count);
@@ -106,16 +110,20 @@ static int check_types(struct prism_dev *dev, enum prism_dtype dtype, enum prism
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     if ((dtype != PRISM_F32 && dtype != PRISM_F64) || !(dev->caps.dtypes & (1u << dtype)))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "element type %d of the network is not one this device computes in; use f32",
-                          (int)dtype);
+        return PRISM_FAIL(
+            ctx, PRISM_ENOTSUP,
+            "element type %d of the network is not one this device computes in; use f32",
+            (int)dtype);
     if (!(dev->caps.dtypes & (1u << store)))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "%s is not a type this device stores activations in; use f32",
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP,
+                          "%s is not a type this device stores activations in; use f32",
                           store == PRISM_F16 ? "f16" : "bf16");
     return 0;
 }
 
-int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype, const struct prismi_layer *layers, int n,
-                      const struct prismi_net_mode *mode, struct prism_net **out)
+int prismi_net_create(struct prism_dev *dev, enum prism_dtype dtype,
+                      const struct prismi_layer *layers, int n, const struct prismi_net_mode *mode,
+                      struct prism_net **out)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     *out = NULL;
@@ -168,9 +176,11 @@ int prismi_net_output(struct prism_net *net, prism_mem *out)
         return 0;
     if (net->half_count)
         PRISM_TRY(prismi_map(net->dev, PRISM_MAP_NARROW, net->store, 1, net->half_count, net->half,
-                             net->values + net->half_offset * prism_dtype_size(net->dtype), 0, 0, 0, 0));
+                             net->values + net->half_offset * prism_dtype_size(net->dtype), 0, 0, 0,
+                             0));
     for (int i = 0; i < net->nlayers; i++)
-        PRISM_TRY(PRISMI_REGION(net->dev, net->layer[i].ops->name, i, net->layer[i].ops->forward(&net->layer[i])));
+        PRISM_TRY(PRISMI_REGION(net->dev, net->layer[i].ops->name, i,
+                                net->layer[i].ops->forward(&net->layer[i])));
     net->have_forward = true;
     return 0;
 }
@@ -245,8 +255,9 @@ static int backward_node(struct prism_net *net, struct prismi_layer *l, prism_me
         if (!l->adds[k])
             continue;
         struct prismi_layer *source = prismi_layer_source(l, k);
-        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_AXPBY, source->dtype, 1, prismi_layer_outputs(source), source->gy, source->gy,
-                             l->gx[k], NULL, 1, 1));
+        PRISM_TRY(prismi_map(net->dev, PRISM_MAP_AXPBY, source->dtype, 1,
+                             prismi_layer_outputs(source), source->gy, source->gy, l->gx[k], NULL,
+                             1, 1));
     }
     return 0;
 }
@@ -254,17 +265,20 @@ static int backward_node(struct prism_net *net, struct prismi_layer *l, prism_me
 int prism_net_backward(struct prism_net *net, prism_mem gout)
 {
     if (net->inference)
-        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL,
-                          "a folded network has no gradients; train the network it was folded from");
+        return PRISM_FAIL(
+            prismi_dev_ctx(net->dev), PRISM_EINVAL,
+            "a folded network has no gradients; train the network it was folded from");
     if (!net->have_forward)
         return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL,
-                          "backward needs a forward before it, and spends what that forward saved; call prism_net_forward first");
+                          "backward needs a forward before it, and spends what that forward saved; "
+                          "call prism_net_forward first");
     net->have_forward = false;
     net->fusion.first_gradient_pending = net->fusion.first_fused;
     for (int i = net->nlayers - 1; i >= net->fusion.first_fused; i--) {
         struct prismi_layer *l = &net->layer[i];
         if (l->learns)
-            PRISM_TRY(PRISMI_REGION(net->dev, l->ops->name, i, backward_node(net, l, i == net->nlayers - 1 ? gout : l->gy)));
+            PRISM_TRY(PRISMI_REGION(net->dev, l->ops->name, i,
+                                    backward_node(net, l, i == net->nlayers - 1 ? gout : l->gy)));
     }
     return 0;
 }

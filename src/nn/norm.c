@@ -1,9 +1,12 @@
 /* Normalisation of each channel by its own statistics over the batch and its
  * pixels, scale, shift, activation (batch normalisation).
  *
- * m = n h w:  mu = mean x,  var = mean (x - mu)^2,  xh = (x - mu)/sqrt(var + eps),  y = act(gamma xh + beta)
- * backward, with g = gy act'(.):  gbeta = sum g,  ggamma = sum g xh,  gx = gamma/sqrt(var + eps) (g - (gbeta + xh ggamma)/m)
- * running:  rm = 0.9 rm + 0.1 mu,  rv = 0.9 rv + 0.1 var m/(m - 1), once for every forward of the network */
+ * m = n h w:  mu = mean x,  var = mean (x - mu)^2,  xh = (x - mu)/sqrt(var +
+ * eps),  y = act(gamma xh + beta) backward, with g = gy act'(.):  gbeta = sum
+ * g,  ggamma = sum g xh,  gx = gamma/sqrt(var + eps) (g - (gbeta + xh
+ * ggamma)/m)
+ * running:  rm = 0.9 rm + 0.1 mu,  rv = 0.9 rv + 0.1 var m/(m - 1), once for
+ *           every forward of the network */
 #include "nn/layer.h"
 
 static struct prism_norm_desc norm_desc(const struct prismi_layer *l)
@@ -37,8 +40,11 @@ static void norm_infer(struct prismi_layer *l)
 static int norm_forward(struct prismi_layer *l)
 {
     const struct prism_norm_desc d = norm_desc(l);
-    const struct prism_norm_args a = {
-        .x = l->x[0], .y = l->y, .stats = l->saved, .gamma = l->param[0].info.value, .beta = l->param[1].info.value};
+    const struct prism_norm_args a = {.x = l->x[0],
+                                      .y = l->y,
+                                      .stats = l->saved,
+                                      .gamma = l->param[0].info.value,
+                                      .beta = l->param[1].info.value};
     return l->dev->ops->norm_act_fwd(l->dev, &d, &a);
 }
 
@@ -47,9 +53,10 @@ int prismi_norm_track(const struct prismi_layer *l)
     struct prism_norm_desc d = norm_desc(l);
     size_t row_bytes = d.rows * prism_dtype_size(l->real);
     double m = PRISMI_NORM_MOMENTUM, count = (double)(d.n * d.cols), unbias = count / (count - 1);
-    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->real, 1, d.rows, l->running, l->running, l->saved, NULL, 1 - m, m));
-    return prismi_map(l->dev, PRISM_MAP_AXPBY, l->real, 1, d.rows, l->running + row_bytes, l->running + row_bytes,
-                      l->saved + row_bytes, NULL, 1 - m, m * unbias);
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->real, 1, d.rows, l->running, l->running,
+                         l->saved, NULL, 1 - m, m));
+    return prismi_map(l->dev, PRISM_MAP_AXPBY, l->real, 1, d.rows, l->running + row_bytes,
+                      l->running + row_bytes, l->saved + row_bytes, NULL, 1 - m, m * unbias);
 }
 
 static int norm_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
@@ -58,7 +65,8 @@ static int norm_backward(struct prismi_layer *l, const prism_mem gx[2], prism_me
     prism_mem x = l->x[0];
     if (!spends_x(l)) {
         x = l->saved + 3 * d.rows * prism_dtype_size(l->real);
-        PRISM_TRY(l->dev->ops->copy(l->dev, x, l->x[0], prismi_layer_inputs(l) * prism_dtype_size(l->dtype)));
+        PRISM_TRY(l->dev->ops->copy(l->dev, x, l->x[0],
+                                    prismi_layer_inputs(l) * prism_dtype_size(l->dtype)));
     }
     const struct prism_norm_args a = {.x = x,
                                       .stats = l->saved,
@@ -71,8 +79,11 @@ static int norm_backward(struct prismi_layer *l, const prism_mem gx[2], prism_me
     return l->dev->ops->norm_act_bwd(l->dev, &d, &a);
 }
 
-static const struct prismi_layer_ops norm_ops = {
-    .name = "norm", .modules = 2, .infer = norm_infer, .forward = norm_forward, .backward = norm_backward};
+static const struct prismi_layer_ops norm_ops = {.name = "norm",
+                                                 .modules = 2,
+                                                 .infer = norm_infer,
+                                                 .forward = norm_forward,
+                                                 .backward = norm_backward};
 
 struct prismi_layer prismi_layer_norm(enum prism_act act)
 {

@@ -4,7 +4,8 @@
 /* The layer of the i-th parameter, and its place there. */
 static const struct prismi_layer *layer_of_param(const struct prism_net *net, int i, int *k)
 {
-    for (const struct prismi_layer *l = net->layer; l < net->layer + net->nlayers && i >= 0; i -= l->nparam, l++)
+    for (const struct prismi_layer *l = net->layer; l < net->layer + net->nlayers && i >= 0;
+         i -= l->nparam, l++)
         if (i < l->nparam) {
             *k = i;
             return l;
@@ -34,8 +35,8 @@ size_t prism_net_param_total(const struct prism_net *net)
 
 static int no_such_param(const struct prism_net *net, int i)
 {
-    return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL, "parameter %d asked for; the network has 0 to %d", i,
-                      net->nparam - 1);
+    return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL,
+                      "parameter %d asked for; the network has 0 to %d", i, net->nparam - 1);
 }
 
 int prism_net_param(const struct prism_net *net, int i, struct prism_param_info *out)
@@ -55,13 +56,17 @@ int prism_net_gradient(const struct prism_net *net, int i, prism_mem out)
         return no_such_param(net, i);
     const struct prism_param_info *p = &l->param[k].info;
     if (net->inference)
-        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL, "a folded network has no gradient of %s", p->name);
+        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL,
+                          "a folded network has no gradient of %s", p->name);
     if (l == net->layer && net->fusion.first_gradient_pending)
         return net->dev->ops->conv_fwd(net->outer->plan, out, net->outer->gy, net->outer->weight);
     if (p->grad)
         return net->dev->ops->copy(net->dev, out, p->grad, p->count * prism_dtype_size(net->dtype));
-    const struct prism_gemm_desc outer = {
-        .dtype = net->dtype, .m = l->in[0], .n = (int)(p->count / (size_t)l->in[0]), .k = 1, .alpha = 1};
+    const struct prism_gemm_desc outer = {.dtype = net->dtype,
+                                          .m = l->in[0],
+                                          .n = (int)(p->count / (size_t)l->in[0]),
+                                          .k = 1,
+                                          .alpha = 1};
     return net->dev->ops->gemm(net->dev, &outer, out, l->x[0], l->gy);
 }
 
@@ -86,7 +91,8 @@ int prism_net_segments(const struct prism_net *net, struct prism_segment *out, i
             continue;
         struct prism_segment *s = &out[found - 1];
         if (begins)
-            *s = (struct prism_segment){.offset = l->param[k].offset, .value = p->value, .grad = p->grad};
+            *s = (struct prism_segment){
+                .offset = l->param[k].offset, .value = p->value, .grad = p->grad};
         s->count += prismi_net_padded(net, p->count);
         if (!p->grad) {
             s->a = l->x[0];

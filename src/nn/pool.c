@@ -1,6 +1,6 @@
 /* Pooling of every plane over k x k windows, the largest pixel or the mean;
- * formulas at enum prism_pool. A window's largest pixel is kept as its index for
- * the backward. */
+ * formulas at enum prism_pool. A window's largest pixel is kept as its index
+ * for the backward. */
 #include "nn/layer.h"
 
 static struct prism_pool_desc pool_desc(const struct prismi_layer *l)

@@ -1,11 +1,14 @@
 /* The U-Net as a list of nodes: pictures in, maps of the same size out.
  *
- * block(c)   twice: 3x3 convolution to c channels without bias, norm, activation
- * down, for d = 0 .. depth-1:  block(base 2^d), whose output is the skip of level
+ * block(c)   twice: 3x3 convolution to c channels without bias, norm,
+ *            activation
+ * down, for d = 0 .. depth-1:  block(base 2^d), whose output is the skip of
+ * level
  *            d, then 2x2 max pooling
  * bottom     block(base 2^depth)
  * up, for d = depth-1 .. 0:  2x2 transposed convolution of stride 2 to base 2^d
- *            channels, with bias; the skip of level d behind it; block(base 2^d)
+ *            channels, with bias; the skip of level d behind it; block(base
+ *                2^d)
  * head       1x1 convolution to the output channels, with bias */
 #include "nn/layer.h"
 

@@ -19,15 +19,18 @@ static const char KIND[8] = {'P', 'R', 'I', 'S', 'M', 'W', 'T', 'S'};
 
 enum { FIELDS = 7, RECORD = 1 + FIELDS + PRISM_MAX_CHANNELS, STAGE = 4096 };
 
-/* What decides the shapes and the meaning of the weights; grid_size and init do not. */
-static const char *const arch_fields[FIELDS] = {"obj_size", "latent_channels", "n_upsample",       "n_channels",
-                                                "no_norm",  "frame",           "output_activation"};
+/* What decides the shapes and the meaning of the weights; grid_size and init do
+ * not. */
+static const char *const arch_fields[FIELDS] = {"obj_size",         "latent_channels", "n_upsample",
+                                                "n_channels",       "no_norm",         "frame",
+                                                "output_activation"};
 
 static void arch_record(const struct prism_net *net, int32_t r[RECORD])
 {
     const struct prism_decoder_params *p = &net->params;
-    const int32_t head[1 + FIELDS] = {(int32_t)net->dtype, p->obj_size, p->latent_channels, p->n_upsample,
-                                      p->n_channels,       p->no_norm,  p->frame,           (int32_t)p->output_activation};
+    const int32_t head[1 + FIELDS] = {
+        (int32_t)net->dtype, p->obj_size, p->latent_channels, p->n_upsample,
+        p->n_channels,       p->no_norm,  p->frame,           (int32_t)p->output_activation};
     memset(r, 0, RECORD * sizeof *r);
     memcpy(r, head, sizeof head);
     for (int i = 0; i < p->n_channels; i++)
@@ -44,8 +47,8 @@ static int check_type(const struct prism_net *net, const char *path, int32_t typ
     if (type == PRISM_F32 || type == PRISM_F64)
         return 0;
     return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EPARSE,
-                      "%s: element type %d is neither f32 (%d) nor f64 (%d); the file is damaged", path, (int)type, PRISM_F32,
-                      PRISM_F64);
+                      "%s: element type %d is neither f32 (%d) nor f64 (%d); the file is damaged",
+                      path, (int)type, PRISM_F32, PRISM_F64);
 }
 
 static int check_arch(const struct prism_net *net, const char *path, const int32_t file[RECORD])
@@ -61,23 +64,26 @@ static int check_arch(const struct prism_net *net, const char *path, const int32
             snprintf(name, sizeof name, "%s", arch_fields[i - 1]);
         else
             snprintf(name, sizeof name, "channels[%d]", i - 1 - FIELDS);
-        return PRISM_FAIL(
-            ctx, PRISM_EINVAL,
-            "%s holds weights of another architecture: its %s is %d, this network's is %d; create the network with the "
-            "file's parameters",
-            path, name, (int)file[i], (int)own[i]);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "%s holds weights of another architecture: its %s is %d, this network's "
+                          "is %d; create the network with the "
+                          "file's parameters",
+                          path, name, (int)file[i], (int)own[i]);
     }
     return 0;
 }
 
-static int load_arch(const struct prism_net *net, const char *path, const struct prismi_box *box, enum prism_dtype *type)
+static int load_arch(const struct prism_net *net, const char *path, const struct prismi_box *box,
+                     enum prism_dtype *type)
 {
     int32_t record[RECORD];
     size_t bytes = sizeof record;
     const void *data = prismi_box_get(box, "arch", &bytes);
     if (!data)
-        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EPARSE,
-                          "%s has no architecture record of %zu bytes; it is no weights file of this version", path, sizeof record);
+        return PRISM_FAIL(
+            prismi_dev_ctx(net->dev), PRISM_EPARSE,
+            "%s has no architecture record of %zu bytes; it is no weights file of this version",
+            path, sizeof record);
     memcpy(record, data, sizeof record);
     *type = (enum prism_dtype)record[0];
     PRISM_TRY(check_type(net, path, record[0]));
@@ -111,7 +117,8 @@ static int save_nodes(const struct prism_net *net, struct prismi_box *box)
     size_t bytes = list_nodes(net, NULL);
     char *text = prismi_alloc(bytes + 1, 1);
     if (!text)
-        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOMEM, "no host memory to save the list of nodes");
+        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOMEM,
+                          "no host memory to save the list of nodes");
     list_nodes(net, text);
     int status = prismi_box_add(box, "type", &type, sizeof type);
     if (!status)
@@ -120,7 +127,8 @@ static int save_nodes(const struct prism_net *net, struct prismi_box *box)
     return status;
 }
 
-static int check_nodes(const struct prism_net *net, const char *path, const char *text, size_t bytes)
+static int check_nodes(const struct prism_net *net, const char *path, const char *text,
+                       size_t bytes)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(net->dev);
     for (int i = 0; i < net->nlayers; i++) {
@@ -130,31 +138,38 @@ static int check_nodes(const struct prism_net *net, const char *path, const char
         prismi_layer_describe(&net->layer[i], line);
         if (strlen(line) != n || memcmp(line, text, n))
             return PRISM_FAIL(ctx, PRISM_EINVAL,
-                              "%s holds weights of another network: its node %d is \"%.*s\", this network's is \"%s\"; create "
+                              "%s holds weights of another network: its node %d is \"%.*s\", this "
+                              "network's is \"%s\"; create "
                               "the network with the file's nodes",
                               path, i, (int)n, text, line);
         text += end ? n + 1 : n;
         bytes -= end ? n + 1 : n;
     }
-    return bytes ? PRISM_FAIL(ctx, PRISM_EINVAL, "%s holds weights of a network with more than %d nodes", path, net->nlayers) : 0;
+    return bytes ? PRISM_FAIL(ctx, PRISM_EINVAL,
+                              "%s holds weights of a network with more than %d nodes", path,
+                              net->nlayers)
+                 : 0;
 }
 
-static int load_nodes(const struct prism_net *net, const char *path, const struct prismi_box *box, enum prism_dtype *type)
+static int load_nodes(const struct prism_net *net, const char *path, const struct prismi_box *box,
+                      enum prism_dtype *type)
 {
     int32_t record;
     size_t bytes = sizeof record, n = 0;
     const void *data = prismi_box_get(box, "type", &bytes);
     const char *text = prismi_box_get(box, "nodes", &n);
     if (!data || !text)
-        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EPARSE,
-                          "%s has no list of nodes; it is no weights file of this version, or a decoder's", path);
+        return PRISM_FAIL(
+            prismi_dev_ctx(net->dev), PRISM_EPARSE,
+            "%s has no list of nodes; it is no weights file of this version, or a decoder's", path);
     memcpy(&record, data, sizeof record);
     *type = (enum prism_dtype)record;
     PRISM_TRY(check_type(net, path, record));
     return check_nodes(net, path, text, n);
 }
 
-/* One named run of scalars on the device: a parameter or the running statistics. */
+/* One named run of scalars on the device: a parameter or the running
+ * statistics. */
 struct run {
     const char *name;
     prism_mem mem;
@@ -177,7 +192,8 @@ static int add_run(const struct prism_net *net, struct prismi_box *box, const st
     size_t bytes = r->count * prism_dtype_size(net->dtype);
     void *data = prismi_alloc(bytes, 1);
     if (!data)
-        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOMEM, "no host memory to save %s", r->name);
+        return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOMEM, "no host memory to save %s",
+                          r->name);
     int status = net->dev->ops->read(net->dev, data, r->mem, bytes);
     if (!status)
         status = prismi_box_add(box, r->name, data, bytes);
@@ -201,7 +217,8 @@ out:
 }
 
 /* src: count elements of file_type, of any alignment */
-static int put_run(struct prism_net *net, const struct run *r, const uint8_t *src, enum prism_dtype file_type)
+static int put_run(struct prism_net *net, const struct run *r, const uint8_t *src,
+                   enum prism_dtype file_type)
 {
     double stage[STAGE];
     float narrow[STAGE];
@@ -214,7 +231,8 @@ static int put_run(struct prism_net *net, const struct run *r, const uint8_t *sr
             for (size_t i = 0; i < n; i++)
                 stage[i] = narrow[i];
         }
-        PRISM_TRY(prismi_dev_put(net->dev, r->mem + at * prism_dtype_size(net->dtype), net->dtype, stage, n));
+        PRISM_TRY(prismi_dev_put(net->dev, r->mem + at * prism_dtype_size(net->dtype), net->dtype,
+                                 stage, n));
     }
     return 0;
 }
@@ -228,11 +246,13 @@ int prism_net_load(struct prism_net *net, const char *path)
     int status;
     PRISM_TRY(prismi_box_load(ctx, path, KIND, &box));
     PRISM_TRY_OUT((is_decoder(net) ? load_arch : load_nodes)(net, path, box, &file_type));
-    for (int i = 0; run_at(net, i, &r); i++) { /* all before the first write: a damaged file changes nothing */
+    for (int i = 0; run_at(net, i, &r);
+         i++) { /* all before the first write: a damaged file changes nothing */
         size_t bytes = r.count * prism_dtype_size(file_type);
         if (!prismi_box_get(box, r.name, &bytes)) {
-            status =
-                PRISM_FAIL(ctx, PRISM_EPARSE, "%s has no section %s of %zu values; the file is damaged", path, r.name, r.count);
+            status = PRISM_FAIL(ctx, PRISM_EPARSE,
+                                "%s has no section %s of %zu values; the file is damaged", path,
+                                r.name, r.count);
             goto out;
         }
     }

@@ -1,8 +1,10 @@
-/* Centre crop or zero pad of planes [n,n] to [t,t]: y[i] = x[i - d], d = t/2 - n/2 (integer divisions). Backward is the adjoint:
- * shapes exchanged, offset negated. */
+/* Centre crop or zero pad of planes [n,n] to [t,t]: y[i] = x[i - d], d = t/2 -
+ * n/2 (integer divisions). Backward is the adjoint: shapes exchanged, offset
+ * negated. */
 #include "nn/layer.h"
 
-static struct prism_window_desc window_desc(const struct prismi_layer *l, const int to[3], const int from[3])
+static struct prism_window_desc window_desc(const struct prismi_layer *l, const int to[3],
+                                            const int from[3])
 {
     return (struct prism_window_desc){.dtype = l->dtype,
                                       .planes = l->n * from[0],
@@ -32,8 +34,10 @@ static int window_backward(struct prismi_layer *l, const prism_mem gx[2], prism_
     return l->dev->ops->window(l->dev, &d, gx[0], gy);
 }
 
-static const struct prismi_layer_ops window_ops = {
-    .name = "window", .infer = window_infer, .forward = window_forward, .backward = window_backward};
+static const struct prismi_layer_ops window_ops = {.name = "window",
+                                                   .infer = window_infer,
+                                                   .forward = window_forward,
+                                                   .backward = window_backward};
 
 struct prismi_layer prismi_layer_window(int size)
 {

@@ -7,21 +7,29 @@ int prismi_grid_check(struct prism_ctx *ctx, const struct prism_grid *g)
     const struct {
         const char *name;
         double value;
-    } given[] = {{"ny", g->ny}, {"nx", g->nx}, {"dy_m", g->dy_m}, {"dx_m", g->dx_m}, {"wavelength_m", g->wavelength_m}};
+    } given[] = {{"ny", g->ny},
+                 {"nx", g->nx},
+                 {"dy_m", g->dy_m},
+                 {"dx_m", g->dx_m},
+                 {"wavelength_m", g->wavelength_m}};
 
     for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
         if (!(given[i].value > 0) || !isfinite(given[i].value))
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "grid: %s is %g; give a positive, finite number", given[i].name, given[i].value);
+            return PRISM_FAIL(ctx, PRISM_EINVAL, "grid: %s is %g; give a positive, finite number",
+                              given[i].name, given[i].value);
     return 0;
 }
 
-int prism_grid_create(struct prism_ctx *ctx, int ny, int nx, double dy_m, double dx_m, double wavelength_m, struct prism_grid *out)
+int prism_grid_create(struct prism_ctx *ctx, int ny, int nx, double dy_m, double dx_m,
+                      double wavelength_m, struct prism_grid *out)
 {
     const struct prism_grid g = {ny, nx, dy_m, dx_m, wavelength_m};
 
     PRISM_TRY(prismi_grid_check(ctx, &g));
     if ((ny & (ny - 1)) || (nx & (nx - 1)))
-        prismi_log(ctx, PRISM_LOG_WARN, "grid: %d x %d samples; transforms are fastest when both are powers of two", ny, nx);
+        prismi_log(ctx, PRISM_LOG_WARN,
+                   "grid: %d x %d samples; transforms are fastest when both are powers of two", ny,
+                   nx);
     *out = g;
     return 0;
 }

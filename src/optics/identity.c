@@ -1,5 +1,6 @@
-/* The identity: every frame shows the object itself, in the middle of a field as
- * large as the grid. For fits of an image, and the simplest instrument there is. */
+/* The identity: every frame shows the object itself, in the middle of a field
+ * as large as the grid. For fits of an image, and the simplest instrument there
+ * is. */
 #include "optics/instrument.h"
 
 struct identity {

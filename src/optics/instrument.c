@@ -1,7 +1,8 @@
 /* The kinds of instruments, and entries that are composed of others. */
 #include "optics/instrument.h"
 
-/* Sub-apertures are checked as they are made: their public form has more freedom. */
+/* Sub-apertures are checked as they are made: their public form has more
+ * freedom. */
 static int no_check(struct prism_ctx *ctx, const struct prismi_instrument_params *params)
 {
     (void)ctx;

@@ -44,17 +44,18 @@ struct prismi_instrument_ops {
                         double cy, double cx);
 
     /* Optional. Frame k looks through mask [grid,grid], in centred order, which
-     * differs from the frame's last mask in `rows` rows from row0 on only. NULL:
-     * the frame is dark. Needs params.masks. */
+     * differs from the frame's last mask in `rows` rows from row0 on only.
+     * NULL: the frame is dark. Needs params.masks. */
     int (*set_mask)(struct prismi_instrument *in, int k, const uint8_t *mask, int row0, int rows);
 
     /* y = A^H A x / normal_scale, by a shorter way than the fields if there is
      * one. u is scratch, as large as the fields. */
     int (*normal)(struct prismi_instrument *in, prism_mem y, prism_mem x, prism_mem u);
 
-    /* fields() makes what forward() would make of the object given to hold(),
-     * for any frames selected or set since: what depends on the object alone is
-     * computed once. x must stay as it is. Other calls of the operator end it. */
+    /* fields() makes what forward() would make of the object given to
+     * hold(), for any frames selected or set since: what depends on the
+     * object alone is computed once. x must stay as it is. Other calls of
+     * the operator end it. */
     int (*hold)(struct prismi_instrument *in, prism_mem x);
     int (*fields)(struct prismi_instrument *in, prism_mem u);
 

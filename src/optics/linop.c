@@ -20,7 +20,8 @@ int prism_linop_adjoint(struct prism_linop *op, prism_mem x, prism_mem y)
     return op->ops->adjoint(op, x, y);
 }
 
-void prism_linop_shapes(const struct prism_linop *op, struct prism_linop_shape *x, struct prism_linop_shape *y)
+void prism_linop_shapes(const struct prism_linop *op, struct prism_linop_shape *x,
+                        struct prism_linop_shape *y)
 {
     *x = op->x;
     *y = op->y;

@@ -1,20 +1,27 @@
-/* From an object straight to each aperture's box of its spectrum, and back, by dense products with parts of DFT matrices (matrix
- * Fourier transform; Soummer et al., Optics Express 15, 15935, 2007): exact, and the cost does not depend on the grid.
+/* From an object straight to each aperture's box of its spectrum, and back, by
+ * dense products with parts of DFT matrices (matrix Fourier transform; Soummer
+ * et al., Optics Express 15, 15935, 2007): exact, and the cost does not depend
+ * on the grid.
  *
- * Per axis, X[k] = sum_i x[i] exp(-2 pi i k (first + i)/N) for the box's frequencies k, the object beginning at sample `first`.
- * Products are real. Down the columns the rows re and im of every frequency's phases give a and c for the sum a + i c. Across, one
- * product with rows (a, c) gives the complex box; its matrix carries what the i does. The adjoint is the same products transposed.
+ * Per axis, X[k] = sum_i x[i] exp(-2 pi i k (first + i)/N) for the box's
+ * frequencies k, the object beginning at sample `first`. Products are real.
+ * Down the columns the rows re and im of every frequency's phases give a and c
+ * for the sum a + i c. Across, one product with rows (a, c) gives the complex
+ * box; its matrix carries what the i does. The adjoint is the same products
+ * transposed.
  *
- * Only the phases of an aperture's own frequencies are needed, which lie together in a table of all: they are copied, when the
- * apertures in use change, to a place that never does, so that a recorded step finds them. */
+ * Only the phases of an aperture's own frequencies are needed, which lie
+ * together in a table of all: they are copied, when the apertures in use
+ * change, to a place that never does, so that a recorded step finds them. */
 #include "optics/subaperture.h"
 
 #include <math.h>
 
 /* ---- the choice ---- */
 
-/* One core of a server of 2023 with AVX-512, both ways measured at 30 shapes (docs/decisions/004-measurement.md). Only ratios
- * count, and only shapes go in: the choice, and so every bit, is the same for any number of threads. */
+/* One core of a server of 2023 with AVX-512, both ways measured at 30 shapes
+ * (docs/decisions/004-measurement.md). Only ratios count, and only shapes go
+ * in: the choice, and so every bit, is the same for any number of threads. */
 #define FFT_FLOPS 32e9   /* of 5 n log2 n per line, of the lines that the supports leave */
 #define GEMM_FLOPS 120e9 /* products as thin as these */
 #define CALL_S 2e-6
@@ -26,24 +33,30 @@ static double lines_s(double n, int length)
 
 void prismi_matrix_cost(const struct prism_measure_params *p, double *fft_s, double *matrix_s)
 {
-    const double columns = fmin((double)p->batch * p->box_w, p->grid_w), parts = p->complex_object ? 2 : 1;
-    const double down = 4 * parts * p->box_h * p->obj_h * p->obj_w, across = 8 * parts * p->box_h * p->obj_w * p->box_w;
+    const double columns = fmin((double)p->batch * p->box_w, p->grid_w),
+                 parts = p->complex_object ? 2 : 1;
+    const double down = 4 * parts * p->box_h * p->obj_h * p->obj_w,
+                 across = 8 * parts * p->box_h * p->obj_w * p->box_w;
 
     *fft_s = lines_s(p->obj_h, p->grid_w) + lines_s(columns, p->grid_h) + 4 * CALL_S;
     *matrix_s = p->batch * ((down + across) / GEMM_FLOPS + 2 * CALL_S) + CALL_S;
 }
 
-/* Of the device's memory, all arrays included; a double holds it for any shape. */
+/* Of the device's memory, all arrays included; a double holds it for any
+ * shape. */
 static double bytes_of(const struct prism_measure_params *p)
 {
-    const double parts = p->complex_object ? 2 : 1, down = 2.0 * p->obj_h, across = 4 * parts * p->obj_w;
-    const double tables = ((double)p->grid_h + p->box_h) * down + ((double)p->grid_w + p->box_w) * across;
+    const double parts = p->complex_object ? 2 : 1, down = 2.0 * p->obj_h,
+                 across = 4 * parts * p->obj_w;
+    const double tables =
+        ((double)p->grid_h + p->box_h) * down + ((double)p->grid_w + p->box_w) * across;
     const double used = p->box_h * (down + across / 2 + 2.0 * p->box_w) + p->box_w * across;
 
     return (tables + p->batch * used) * (double)prism_dtype_size(p->dtype);
 }
 
-int prismi_matrix_choose(struct prism_dev *dev, const struct prism_measure_params *p, struct prismi_matrix *mx)
+int prismi_matrix_choose(struct prism_dev *dev, const struct prism_measure_params *p,
+                         struct prismi_matrix *mx)
 {
     const double bytes = bytes_of(p), limit = 1 << 30;
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
@@ -51,17 +64,23 @@ int prismi_matrix_choose(struct prism_dev *dev, const struct prism_measure_param
 
     if (p->method == PRISM_MEASURE_MATRIX && bytes > limit)
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "measurement: by matrices, an object of %d x %d on a grid of %d x %d and %d pupil boxes of %d x %d need "
-                          "%.0f MB, the limit is %.0f MB; choose the method auto or fft, or a smaller object, box or batch",
-                          p->obj_h, p->obj_w, p->grid_h, p->grid_w, p->batch, p->box_h, p->box_w, 1e-6 * bytes, 1e-6 * limit);
+                          "measurement: by matrices, an object of %d x %d on a grid of %d x %d and "
+                          "%d pupil boxes of %d x %d need "
+                          "%.0f MB, the limit is %.0f MB; choose the method auto or fft, or a "
+                          "smaller object, box or batch",
+                          p->obj_h, p->obj_w, p->grid_h, p->grid_w, p->batch, p->box_h, p->box_w,
+                          1e-6 * bytes, 1e-6 * limit);
     prismi_matrix_cost(p, &fft_s, &matrix_s);
-    *mx = (struct prismi_matrix){.dev = dev, .p = *p, .width = (p->complex_object ? 2 : 1) * p->obj_w};
-    mx->used = p->method == PRISM_MEASURE_MATRIX || (p->method == PRISM_MEASURE_AUTO && matrix_s < fft_s && bytes <= limit);
+    *mx = (struct prismi_matrix){
+        .dev = dev, .p = *p, .width = (p->complex_object ? 2 : 1) * p->obj_w};
+    mx->used = p->method == PRISM_MEASURE_MATRIX ||
+               (p->method == PRISM_MEASURE_AUTO && matrix_s < fft_s && bytes <= limit);
     prismi_log(ctx, prismi_planning(dev) ? PRISM_LOG_TRACE : PRISM_LOG_DEBUG,
-               "measurement: from the object, %d x %d, to %d boxes of %d x %d in a spectrum of %d x %d by %s; estimated: FFT %.3g "
+               "measurement: from the object, %d x %d, to %d boxes of %d x %d in a spectrum of %d "
+               "x %d by %s; estimated: FFT %.3g "
                "ms, matrices %.3g ms",
-               p->obj_h, p->obj_w, p->batch, p->box_h, p->box_w, p->grid_h, p->grid_w, mx->used ? "matrices" : "FFT", 1e3 * fft_s,
-               1e3 * matrix_s);
+               p->obj_h, p->obj_w, p->batch, p->box_h, p->box_w, p->grid_h, p->grid_w,
+               mx->used ? "matrices" : "FFT", 1e3 * fft_s, 1e3 * matrix_s);
     return 0;
 }
 
@@ -96,7 +115,8 @@ static void fill_down(const struct prismi_matrix *mx, int k, const double *roots
     }
 }
 
-/* Across, of the rows a + i c: what a and c add to re, then to im. A complex object's a and c are complex themselves. */
+/* Across, of the rows a + i c: what a and c add to re, then to im. A complex
+ * object's a and c are complex themselves. */
 static void fill_across(const struct prismi_matrix *mx, int k, const double *roots, double *to)
 {
     const int n = mx->p.grid_w, count = mx->p.obj_w, width = mx->width;
@@ -118,20 +138,24 @@ static void fill_across(const struct prismi_matrix *mx, int k, const double *roo
     }
 }
 
-/* Frequencies 0..n-1 and, for boxes that begin among the last, again from 0: `rows` in all, each of `width` reals. */
+/* Frequencies 0..n-1 and, for boxes that begin among the last, again from 0:
+ * `rows` in all, each of `width` reals. */
 static int fill(const struct prismi_matrix *mx, int n, int rows, int width, prism_mem to,
                 void (*row)(const struct prismi_matrix *, int, const double *, double *))
 {
-    double *roots = prismi_alloc((size_t)n, 2 * sizeof *roots), *values = prismi_alloc((size_t)width, sizeof *values);
+    double *roots = prismi_alloc((size_t)n, 2 * sizeof *roots),
+           *values = prismi_alloc((size_t)width, sizeof *values);
     int status = 0;
 
     if (!roots || !values)
-        status = PRISM_FAIL(prismi_dev_ctx(mx->dev), PRISM_ENOMEM, "measurement: no memory for the roots of unity of order %d", n);
+        status = PRISM_FAIL(prismi_dev_ctx(mx->dev), PRISM_ENOMEM,
+                            "measurement: no memory for the roots of unity of order %d", n);
     for (int j = 0; j < n && !status; j++)
         prismi_exp_turns(-(double)j / n, &roots[2 * j], &roots[2 * j + 1]);
     for (int i = 0; i < rows && !status; i++) {
         row(mx, i, roots, values);
-        status = prismi_dev_put(mx->dev, to + reals(mx, i, width), mx->p.dtype, values, (size_t)width);
+        status =
+            prismi_dev_put(mx->dev, to + reals(mx, i, width), mx->p.dtype, values, (size_t)width);
     }
     prismi_free(roots);
     prismi_free(values);
@@ -145,7 +169,8 @@ int prismi_matrix_fill(struct prismi_matrix *mx)
     if (prismi_planning(mx->dev))
         return 0;
     PRISM_TRY(fill(mx, p->grid_h, p->grid_h + p->box_h - 1, 2 * p->obj_h, mx->all_down, fill_down));
-    return fill(mx, p->grid_w, p->grid_w + p->box_w - 1, 4 * mx->width, mx->all_across, fill_across);
+    return fill(mx, p->grid_w, p->grid_w + p->box_w - 1, 4 * mx->width, mx->all_across,
+                fill_across);
 }
 
 int prismi_matrix_aim(struct prismi_matrix *mx, int b, int y0, int x0)
@@ -154,13 +179,16 @@ int prismi_matrix_aim(struct prismi_matrix *mx, int b, int y0, int x0)
     const size_t down = reals(mx, 1, 2 * p->obj_h), across = reals(mx, 1, 4 * mx->width);
     const size_t rows = (size_t)p->box_h * down, columns = (size_t)p->box_w * across;
 
-    PRISM_TRY(mx->dev->ops->copy(mx->dev, mx->down + (size_t)b * rows, mx->all_down + (size_t)y0 * down, rows));
-    return mx->dev->ops->copy(mx->dev, mx->across + (size_t)b * columns, mx->all_across + (size_t)x0 * across, columns);
+    PRISM_TRY(mx->dev->ops->copy(mx->dev, mx->down + (size_t)b * rows,
+                                 mx->all_down + (size_t)y0 * down, rows));
+    return mx->dev->ops->copy(mx->dev, mx->across + (size_t)b * columns,
+                              mx->all_across + (size_t)x0 * across, columns);
 }
 
 /* ---- run ---- */
 
-static int product(const struct prismi_matrix *mx, int m, int n, int k, bool ta, bool tb, prism_mem c, prism_mem a, prism_mem b)
+static int product(const struct prismi_matrix *mx, int m, int n, int k, bool ta, bool tb,
+                   prism_mem c, prism_mem a, prism_mem b)
 {
     const struct prism_gemm_desc d = {mx->p.dtype, m, n, k, ta, tb, 1, 0};
     return mx->dev->ops->gemm(mx->dev, &d, c, a, b);
@@ -173,8 +201,10 @@ int prismi_matrix_forward(struct prismi_matrix *mx, prism_mem boxes, prism_mem x
 
     PRISM_TRY(product(mx, p->batch * rows, width, p->obj_h, false, false, mx->rows, mx->down, x));
     for (int b = 0; b < p->batch; b++)
-        PRISM_TRY(product(mx, p->box_h, 2 * p->box_w, 2 * width, false, true, boxes + b * reals(mx, rows, p->box_w),
-                          mx->rows + b * reals(mx, rows, width), mx->across + b * reals(mx, 4 * p->box_w, width)));
+        PRISM_TRY(product(mx, p->box_h, 2 * p->box_w, 2 * width, false, true,
+                          boxes + b * reals(mx, rows, p->box_w),
+                          mx->rows + b * reals(mx, rows, width),
+                          mx->across + b * reals(mx, 4 * p->box_w, width)));
     return 0;
 }
 
@@ -184,7 +214,9 @@ int prismi_matrix_adjoint(struct prismi_matrix *mx, prism_mem x, prism_mem boxes
     const int rows = 2 * p->box_h, width = mx->width;
 
     for (int b = 0; b < p->batch; b++)
-        PRISM_TRY(product(mx, p->box_h, 2 * width, 2 * p->box_w, false, false, mx->rows + b * reals(mx, rows, width),
-                          boxes + b * reals(mx, rows, p->box_w), mx->across + b * reals(mx, 4 * p->box_w, width)));
+        PRISM_TRY(product(mx, p->box_h, 2 * width, 2 * p->box_w, false, false,
+                          mx->rows + b * reals(mx, rows, width),
+                          boxes + b * reals(mx, rows, p->box_w),
+                          mx->across + b * reals(mx, 4 * p->box_w, width)));
     return product(mx, p->obj_h, width, p->batch * rows, true, false, x, mx->down, mx->rows);
 }

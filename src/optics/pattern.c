@@ -9,26 +9,36 @@
 static int check_params(struct prism_ctx *ctx, const struct prism_pattern_params *p)
 {
     if ((int)p->kind < 0 || p->kind >= PRISM_PATTERN_COUNT)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern: kind %d is unknown; use one of enum prism_pattern_kind", (int)p->kind);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "pattern: kind %d is unknown; use one of enum prism_pattern_kind",
+                          (int)p->kind);
     if (p->kind == PRISM_PATTERN_CSV) {
         if (!p->csv_path || !*p->csv_path)
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern: csv_path is empty; give the path of a file with rows \"y,x\"");
+            return PRISM_FAIL(
+                ctx, PRISM_EINVAL,
+                "pattern: csv_path is empty; give the path of a file with rows \"y,x\"");
         return 0;
     }
     if (p->n_samples < 1 || p->n_samples > PRISMI_PATTERN_MAX)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern: n_samples is %d; give 1 to %d", p->n_samples, PRISMI_PATTERN_MAX);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern: n_samples is %d; give 1 to %d", p->n_samples,
+                          PRISMI_PATTERN_MAX);
     if (!(p->roi_diameter_px > 0) || !isfinite(p->roi_diameter_px))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern: roi_diameter_px is %g; give a positive, finite diameter",
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "pattern: roi_diameter_px is %g; give a positive, finite diameter",
                           p->roi_diameter_px);
     if (!(p->cutoff_px >= 0) || !isfinite(p->cutoff_px))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern: cutoff_px is %g; give a positive radius, or 0 for half of roi_diameter_px",
-                          p->cutoff_px);
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "pattern: cutoff_px is %g; give a positive radius, or 0 for half of roi_diameter_px",
+            p->cutoff_px);
     if (p->kind == PRISM_PATTERN_STAR && (p->n_angles < 1 || p->n_angles > PRISMI_PATTERN_MAX))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern: n_angles is %d; give 1 to %d diameters", p->n_angles, PRISMI_PATTERN_MAX);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern: n_angles is %d; give 1 to %d diameters",
+                          p->n_angles, PRISMI_PATTERN_MAX);
     return 0;
 }
 
-/* Nearest to the origin first; ties by y, then x, so that the order is the same everywhere. */
+/* Nearest to the origin first; ties by y, then x, so that the order is the same
+ * everywhere. */
 static int by_radius(const void *pa, const void *pb)
 {
     const double *a = pa, *b = pb;
@@ -49,7 +59,8 @@ static void polar(double *yx, double radius, double angle)
 static void fermat(double *yx, int n, double radius)
 {
     for (int i = 0; i < n; i++)
-        polar(yx + 2 * (size_t)i, radius / sqrt(n) * sqrt(i), fmod(i * GOLDEN_ANGLE_DEG, 360) * PI / 180);
+        polar(yx + 2 * (size_t)i, radius / sqrt(n) * sqrt(i),
+              fmod(i * GOLDEN_ANGLE_DEG, 360) * PI / 180);
 }
 
 static void random_disc(double *yx, int n, double radius, uint64_t seed)
@@ -58,7 +69,8 @@ static void random_disc(double *yx, int n, double radius, uint64_t seed)
     double r_max = -1;
     for (int i = 0; i < n; i++) {
         double r = radius * sqrt(prismi_rng_uniform(seed, PRISMI_STREAM_PATTERN, 2 * (uint64_t)i));
-        polar(yx + 2 * (size_t)i, r, 2 * PI * prismi_rng_uniform(seed, PRISMI_STREAM_PATTERN, 2 * (uint64_t)i + 1));
+        polar(yx + 2 * (size_t)i, r,
+              2 * PI * prismi_rng_uniform(seed, PRISMI_STREAM_PATTERN, 2 * (uint64_t)i + 1));
         if (r > r_max) {
             r_max = r;
             far = i;
@@ -80,7 +92,8 @@ static void star(double *yx, int n, double radius, int n_angles)
     }
 }
 
-/* The n lattice points nearest to the origin, scaled so that the last lies on the circle. */
+/* The n lattice points nearest to the origin, scaled so that the last lies on
+ * the circle. */
 static int raster(struct prism_ctx *ctx, double *yx, int n, double radius)
 {
     /* a disc of this radius holds at least pi (half - 0.71)^2 lattice points */
@@ -89,7 +102,8 @@ static int raster(struct prism_ctx *ctx, double *yx, int n, double radius)
     double *all = prismi_alloc(side * side, 2 * sizeof(*all)), *p = all;
 
     if (!all)
-        return PRISM_FAIL(ctx, PRISM_ENOMEM, "pattern: no memory for a lattice of %zu points", side * side);
+        return PRISM_FAIL(ctx, PRISM_ENOMEM, "pattern: no memory for a lattice of %zu points",
+                          side * side);
     for (int i = -half; i <= half; i++)
         for (int j = -half; j <= half; j++, p += 2) {
             p[0] = i;
@@ -103,7 +117,8 @@ static int raster(struct prism_ctx *ctx, double *yx, int n, double radius)
     return 0;
 }
 
-int prism_pattern_create(struct prism_ctx *ctx, const struct prism_pattern_params *p, double **centres_yx, int *n)
+int prism_pattern_create(struct prism_ctx *ctx, const struct prism_pattern_params *p,
+                         double **centres_yx, int *n)
 {
     const double radius = 0.5 * p->roi_diameter_px;
     int status = 0, kept = p->n_samples;
@@ -128,7 +143,8 @@ int prism_pattern_create(struct prism_ctx *ctx, const struct prism_pattern_param
         prismi_free(yx);
         return status;
     }
-    /* every kind begins at the origin and goes outwards, so a cut-off keeps a prefix */
+    /* every kind begins at the origin and goes outwards, so a cut-off keeps a
+     * prefix */
     if (p->cutoff_px > 0)
         for (kept = 1; kept < p->n_samples; kept++)
             if (hypot(yx[2 * (size_t)kept], yx[2 * (size_t)kept + 1]) > p->cutoff_px * (1 + 1e-12))

@@ -2,8 +2,10 @@
  *
  *   file   = [BOM] { line }           lines end in LF or CRLF
  *   line   = blank | '#' anything | header | number ',' number
- *   header = the first other line, where it begins with a letter; its first name may not begin with x
- *   number = [+-] digits [. digits] [(e|E) [+-] digits]     or . digits; the decimal sign is a point in every locale
+ *   header = the first other line, where it begins with a letter; its first
+ *       name may not begin with x
+ *   number = [+-] digits [. digits] [(e|E) [+-] digits]     or . digits; the
+ *       decimal sign is a point in every locale
  * Blanks (space, tab) may surround a number. */
 #include "optics/optics_internal.h"
 
@@ -24,10 +26,11 @@ struct reader {
 static int fail_at(const struct reader *r, const char *at, const char *expected)
 {
     int shown = 0;
-    while (at + shown < r->end && shown < 24 && at[shown] != ',' && (unsigned char)at[shown] >= 0x20)
+    while (at + shown < r->end && shown < 24 && at[shown] != ',' &&
+           (unsigned char)at[shown] >= 0x20)
         shown++;
-    return PRISM_FAIL(r->ctx, PRISM_EPARSE, "%s:%d:%d: found '%.*s'; expected %s", r->path, r->number, (int)(at - r->line) + 1,
-                      shown, at, expected);
+    return PRISM_FAIL(r->ctx, PRISM_EPARSE, "%s:%d:%d: found '%.*s'; expected %s", r->path,
+                      r->number, (int)(at - r->line) + 1, shown, at, expected);
 }
 
 static void skip_blanks(struct reader *r)
@@ -58,7 +61,8 @@ static bool take_minus(struct reader *r)
     return false;
 }
 
-/* Correctly rounded up to 15 digits and an exponent of 22, where both factors are exact; else to an ulp or two. */
+/* Correctly rounded up to 15 digits and an exponent of 22, where both factors
+ * are exact; else to an ulp or two. */
 static int parse_number(struct reader *r, double *out)
 {
     static const char expected[] = "a number, such as -12.5";
@@ -143,7 +147,9 @@ static int parse_text(struct reader *r, const char *text, const char *end, doubl
         ++*n;
     }
     return *n ? 0
-              : PRISM_FAIL(r->ctx, PRISM_EPARSE, "%s:%d:1: the file holds no points; expected rows \"y,x\"", r->path, r->number);
+              : PRISM_FAIL(r->ctx, PRISM_EPARSE,
+                           "%s:%d:1: the file holds no points; expected rows \"y,x\"", r->path,
+                           r->number);
 }
 
 int prismi_pattern_csv(struct prism_ctx *ctx, const char *path, double **centres_yx, int *n)

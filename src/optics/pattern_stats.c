@@ -21,8 +21,8 @@ static int nearest(const double *yx, int n, int i)
 {
     int best = -1;
     for (int j = 0; j < n; j++)
-        if (j != i &&
-            (best < 0 || distance2(yx + 2 * (size_t)i, yx + 2 * (size_t)j) < distance2(yx + 2 * (size_t)i, yx + 2 * (size_t)best)))
+        if (j != i && (best < 0 || distance2(yx + 2 * (size_t)i, yx + 2 * (size_t)j) <
+                                       distance2(yx + 2 * (size_t)i, yx + 2 * (size_t)best)))
             best = j;
     return best;
 }
@@ -45,11 +45,13 @@ static void radii(const double *yx, int n, struct prism_pattern_stats *s)
     s->radius_std_px = n > 1 ? sqrt(squares / (n - 1)) : 0;
 }
 
-/* Aperture i into c->one; its pixels are counted, those on the grid join the union. Returns the count, adds what is lost. */
+/* Aperture i into c->one; its pixels are counted, those on the grid join the
+ * union. Returns the count, adds what is lost. */
 static int place(struct canvas *c, int i, int *outside)
 {
     const double *yx = c->centres_yx + 2 * (size_t)i;
-    const int y0 = (int)round(yx[0]) - c->box / 2, x0 = (int)round(yx[1]) - c->box / 2, half = c->grid / 2;
+    const int y0 = (int)round(yx[0]) - c->box / 2, x0 = (int)round(yx[1]) - c->box / 2,
+              half = c->grid / 2;
     int count = 0;
 
     prism_aperture_render(c->aperture, yx[0], yx[1], y0, x0, c->box, c->box, c->one);
@@ -73,8 +75,8 @@ static int shared(struct canvas *c, int i, int j)
     const double *a = c->centres_yx + 2 * (size_t)i, *b = c->centres_yx + 2 * (size_t)j;
     int count = 0;
 
-    prism_aperture_render(c->aperture, b[0], b[1], (int)round(a[0]) - c->box / 2, (int)round(a[1]) - c->box / 2, c->box, c->box,
-                          c->two);
+    prism_aperture_render(c->aperture, b[0], b[1], (int)round(a[0]) - c->box / 2,
+                          (int)round(a[1]) - c->box / 2, c->box, c->box, c->two);
     for (size_t k = 0; k < (size_t)c->box * c->box; k++)
         count += c->one[k] && c->two[k];
     return count;
@@ -99,7 +101,8 @@ static void measure(struct canvas *c, double roi_diameter_px, struct prism_patte
         s->overlap += pixels ? (double)shared(c, i, j) / pixels / c->n : 0;
     }
     s->neighbour_mean_px = sum / c->n;
-    s->neighbour_std_px = sqrt(fmax(squares / c->n - s->neighbour_mean_px * s->neighbour_mean_px, 0));
+    s->neighbour_std_px =
+        sqrt(fmax(squares / c->n - s->neighbour_mean_px * s->neighbour_mean_px, 0));
     for (int i = 0; i < c->grid; i++)
         for (int j = 0; j < c->grid; j++) {
             double y = i - c->grid / 2, x = j - c->grid / 2;
@@ -112,29 +115,39 @@ static void measure(struct canvas *c, double roi_diameter_px, struct prism_patte
     s->redundancy = in_union ? (double)opened / (double)in_union : 0;
 }
 
-static int check_params(struct prism_ctx *ctx, const double *centres_yx, int n, const struct prism_aperture *a, int grid,
-                        double roi_diameter_px)
+static int check_params(struct prism_ctx *ctx, const double *centres_yx, int n,
+                        const struct prism_aperture *a, int grid, double roi_diameter_px)
 {
     PRISM_TRY(prismi_aperture_check(ctx, a));
     if (n < 1)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern statistics: %d points; give at least one", n);
     if (grid < 1)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern statistics: the grid has %d pixels; give at least one", grid);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "pattern statistics: the grid has %d pixels; give at least one", grid);
     if (!(roi_diameter_px > 0) || !isfinite(roi_diameter_px))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern statistics: roi_diameter_px is %g; give a positive, finite diameter",
-                          roi_diameter_px);
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "pattern statistics: roi_diameter_px is %g; give a positive, finite diameter",
+            roi_diameter_px);
     for (size_t i = 0; i < 2 * (size_t)n; i++)
         if (!(fabs(centres_yx[i]) <= CENTRE_MAX))
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "pattern statistics: centre %zu is (%g, %g); expected within +-%g pixels", i / 2,
-                              centres_yx[i & ~(size_t)1], centres_yx[i | 1], CENTRE_MAX);
+            return PRISM_FAIL(
+                ctx, PRISM_EINVAL,
+                "pattern statistics: centre %zu is (%g, %g); expected within +-%g pixels", i / 2,
+                centres_yx[i & ~(size_t)1], centres_yx[i | 1], CENTRE_MAX);
     return 0;
 }
 
-int prism_pattern_statistics(struct prism_ctx *ctx, const double *centres_yx, int n, const struct prism_aperture *a, int grid,
-                             double roi_diameter_px, struct prism_pattern_stats *out)
+int prism_pattern_statistics(struct prism_ctx *ctx, const double *centres_yx, int n,
+                             const struct prism_aperture *a, int grid, double roi_diameter_px,
+                             struct prism_pattern_stats *out)
 {
     PRISM_TRY(check_params(ctx, centres_yx, n, a, grid, roi_diameter_px));
-    struct canvas c = {.aperture = a, .centres_yx = centres_yx, .n = n, .grid = grid, .box = prism_aperture_box(a)};
+    struct canvas c = {.aperture = a,
+                       .centres_yx = centres_yx,
+                       .n = n,
+                       .grid = grid,
+                       .box = prism_aperture_box(a)};
     struct prism_pattern_stats s = {.n = n};
     int status = 0;
 
@@ -145,7 +158,9 @@ int prism_pattern_statistics(struct prism_ctx *ctx, const double *centres_yx, in
         measure(&c, roi_diameter_px, &s);
         *out = s;
     } else {
-        status = PRISM_FAIL(ctx, PRISM_ENOMEM, "pattern statistics: no memory for a grid of %d x %d pixels", grid, grid);
+        status =
+            PRISM_FAIL(ctx, PRISM_ENOMEM,
+                       "pattern statistics: no memory for a grid of %d x %d pixels", grid, grid);
     }
     prismi_free(c.two);
     prismi_free(c.one);

@@ -1,11 +1,14 @@
 /* Propagators between parallel planes.
  *
  * Fraunhofer and Fresnel are centred transforms: with c = n/2 and sign -1,
- *   exp(-2 pi i (p-c)(q-c)/n) = exp(-2 pi i p q/n) exp(2 pi i c q/n) exp(2 pi i c (p-c)/n),
- * so a plain transform between two phases is centred for any parity and no data is shifted. The phases take in the quadratic ones
- * and the scale as well, and all are products of one along y and one along x: factors of the transform. A negative distance is
- * sign +1, whose factors are conjugate and exchanged.
- * The angular spectrum is a convolution, which knows no centre: its transfer function is laid out with DC at index 0. */
+ *   exp(-2 pi i (p-c)(q-c)/n) = exp(-2 pi i p q/n) exp(2 pi i c q/n) exp(2 pi i
+ *       c (p-c)/n),
+ * so a plain transform between two phases is centred for any parity and no data
+ * is shifted. The phases take in the quadratic ones and the scale as well, and
+ * all are products of one along y and one along x: factors of the transform. A
+ * negative distance is sign +1, whose factors are conjugate and exchanged. The
+ * angular spectrum is a convolution, which knows no centre: its transfer
+ * function is laid out with DC at index 0. */
 #include "optics/instrument.h"
 #include "optics/optics_internal.h"
 
@@ -36,7 +39,8 @@ static int filter(struct propagator *p, enum prism_map op, prism_mem y, prism_me
 {
     struct prism_dev *dev = p->op.dev;
     PRISM_TRY(dev->ops->fft_run(p->fft, -1, y, x));
-    PRISM_TRY(prismi_map(dev, op, prism_dtype_real(p->op.x.dtype), 1, p->pixels, y, y, p->table, NULL, 1, 0));
+    PRISM_TRY(prismi_map(dev, op, prism_dtype_real(p->op.x.dtype), 1, p->pixels, y, y, p->table,
+                         NULL, 1, 0));
     return dev->ops->fft_run(p->fft, +1, y, y);
 }
 
@@ -58,25 +62,29 @@ static void propagator_destroy(struct prism_linop *op)
     prismi_free(p);
 }
 
-static const struct prism_linop_ops centred_ops = {centred_forward, centred_adjoint, propagator_destroy};
-static const struct prism_linop_ops spectrum_ops = {spectrum_forward, spectrum_adjoint, propagator_destroy};
+static const struct prism_linop_ops centred_ops = {centred_forward, centred_adjoint,
+                                                   propagator_destroy};
+static const struct prism_linop_ops spectrum_ops = {spectrum_forward, spectrum_adjoint,
+                                                    propagator_destroy};
 
 /* ---- factors: all of them, in double ---- */
 
-/* Along one axis: the centring phase, and a quadratic phase of x^2 turns_per_m2. shift is 0 before the transform and n/2 after it.
- * e: [n] complex. */
+/* Along one axis: the centring phase, and a quadratic phase of x^2
+ * turns_per_m2. shift is 0 before the transform and n/2 after it. e: [n]
+ * complex. */
 static void axis_phase(double *e, int n, int shift, double pitch_m, double turns_per_m2)
 {
     for (int i = 0; i < n; i++) {
         double x_m = (i - n / 2) * pitch_m;
         long long numerator = (long long)(i - shift) * (n / 2) % n;
-        prismi_exp_turns((double)numerator / n + x_m * x_m * turns_per_m2, &e[2 * i], &e[2 * i + 1]);
+        prismi_exp_turns((double)numerator / n + x_m * x_m * turns_per_m2, &e[2 * i],
+                         &e[2 * i + 1]);
     }
 }
 
 /* e: [2,ny+nx] complex */
-static void centred_factors(enum prism_propagator method, const struct prism_grid *in, const struct prism_grid *out,
-                            double distance_m, double *e)
+static void centred_factors(enum prism_propagator method, const struct prism_grid *in,
+                            const struct prism_grid *out, double distance_m, double *e)
 {
     const struct prism_grid *at[] = {distance_m < 0 ? out : in, distance_m < 0 ? in : out};
     double re = 1, im = 0, bend = 0, scale = 1 / sqrt((double)in->ny * in->nx);
@@ -101,15 +109,16 @@ static void centred_factors(enum prism_propagator method, const struct prism_gri
     }
 }
 
-static int put_factors(struct propagator *p, enum prism_propagator method, const struct prism_grid *in,
-                       const struct prism_grid *out, double distance_m)
+static int put_factors(struct propagator *p, enum prism_propagator method,
+                       const struct prism_grid *in, const struct prism_grid *out, double distance_m)
 {
     const size_t n = 4 * ((size_t)in->ny + in->nx);
     double *e = prismi_alloc(n, sizeof *e);
 
     if (!e)
-        return PRISM_FAIL(prismi_dev_ctx(p->op.dev), PRISM_ENOMEM, "propagator: no memory for the phases of %d x %d samples",
-                          in->ny, in->nx);
+        return PRISM_FAIL(prismi_dev_ctx(p->op.dev), PRISM_ENOMEM,
+                          "propagator: no memory for the phases of %d x %d samples", in->ny,
+                          in->nx);
     centred_factors(method, in, out, distance_m, e);
     int status = prismi_dev_put(p->op.dev, p->table, prism_dtype_real(p->op.x.dtype), e, n);
     prismi_free(e);
@@ -133,7 +142,8 @@ static void spectrum_row(const struct prism_grid *g, double distance_m, int i, d
 }
 
 /* row: [nx] complex, scratch */
-static void make_transfer(const struct prism_grid *g, double distance_m, enum prism_dtype dtype, double *row, void *to)
+static void make_transfer(const struct prism_grid *g, double distance_m, enum prism_dtype dtype,
+                          double *row, void *to)
 {
     const size_t n = 2 * (size_t)g->nx;
 
@@ -166,8 +176,8 @@ static int put_transfer(struct propagator *p, const struct prism_grid *g, double
     void *own = room ? NULL : prismi_alloc(bytes, 1);
     int status;
     if (!row || (!room && !own)) {
-        status =
-            PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM, "propagator: no memory for a %d x %d transfer function", g->ny, g->nx);
+        status = PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM,
+                            "propagator: no memory for a %d x %d transfer function", g->ny, g->nx);
         goto out;
     }
     make_transfer(g, distance_m, dtype, row, room ? room : own);
@@ -178,45 +188,61 @@ out:
     return status;
 }
 
-/* A single-transform step samples its quadratic phase well beyond n dx^2/lambda of its finer plane, an angular spectrum below. */
-static void warn_sampling(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g, double distance_m)
+/* A single-transform step samples its quadratic phase well beyond n dx^2/lambda
+ * of its finer plane, an angular spectrum below. */
+static void warn_sampling(struct prism_ctx *ctx, enum prism_propagator method,
+                          const struct prism_grid *g, double distance_m)
 {
     /* the inverse step ends on the plane its partner started from */
-    const struct prism_grid from = method == PRISM_FRESNEL && distance_m < 0 ? prism_grid_lens(g, fabs(distance_m)) : *g;
-    double y_m = from.ny * from.dy_m * from.dy_m / from.wavelength_m, x_m = from.nx * from.dx_m * from.dx_m / from.wavelength_m;
+    const struct prism_grid from =
+        method == PRISM_FRESNEL && distance_m < 0 ? prism_grid_lens(g, fabs(distance_m)) : *g;
+    double y_m = from.ny * from.dy_m * from.dy_m / from.wavelength_m,
+           x_m = from.nx * from.dx_m * from.dx_m / from.wavelength_m;
     if (method == PRISM_FRESNEL && fabs(distance_m) < fmax(y_m, x_m))
-        prismi_log(ctx, PRISM_LOG_WARN, "fresnel: %g m is below %g m, where its phase is undersampled; use the angular spectrum",
+        prismi_log(ctx, PRISM_LOG_WARN,
+                   "fresnel: %g m is below %g m, where its phase is undersampled; use the angular "
+                   "spectrum",
                    fabs(distance_m), fmax(y_m, x_m));
     if (method == PRISM_ANGULAR_SPECTRUM && fabs(distance_m) > fmin(y_m, x_m))
         prismi_log(ctx, PRISM_LOG_WARN,
-                   "angular spectrum: %g m is above %g m, where waves wrap round the grid; pad it or use fresnel", fabs(distance_m),
-                   fmin(y_m, x_m));
+                   "angular spectrum: %g m is above %g m, where waves wrap round the grid; pad it "
+                   "or use fresnel",
+                   fabs(distance_m), fmin(y_m, x_m));
 }
 
-static int refuse(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g, double distance_m)
+static int refuse(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g,
+                  double distance_m)
 {
     if ((int)method < 0 || method >= PRISM_PROPAGATOR_COUNT)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "propagator: method %d is unknown; use one of enum prism_propagator", (int)method);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "propagator: method %d is unknown; use one of enum prism_propagator",
+                          (int)method);
     PRISM_TRY(prismi_grid_check(ctx, g));
     if (g->ny > PRISMI_SIDE_MAX || g->nx > PRISMI_SIDE_MAX)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "propagator: the grid is %d x %d; give sides of at most %d", g->ny, g->nx,
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "propagator: the grid is %d x %d; give sides of at most %d", g->ny, g->nx,
                           PRISMI_SIDE_MAX);
     if (!isfinite(distance_m))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "propagator: distance_m is %g; give a finite distance", distance_m);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "propagator: distance_m is %g; give a finite distance",
+                          distance_m);
     if (method == PRISM_FRESNEL && fabs(distance_m) < g->wavelength_m)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "fresnel: %s is %g, shorter than the wavelength %g m; use the angular spectrum",
-                          prismi_spell(ctx, "distance_m"), distance_m, g->wavelength_m);
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "fresnel: %s is %g, shorter than the wavelength %g m; use the angular spectrum",
+            prismi_spell(ctx, "distance_m"), distance_m, g->wavelength_m);
     return 0;
 }
 
-int prismi_propagator_check(struct prism_ctx *ctx, enum prism_propagator method, const struct prism_grid *g, double distance_m)
+int prismi_propagator_check(struct prism_ctx *ctx, enum prism_propagator method,
+                            const struct prism_grid *g, double distance_m)
 {
     PRISM_TRY(refuse(ctx, method, g, distance_m));
     warn_sampling(ctx, method, g, distance_m);
     return 0;
 }
 
-int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method, const struct prism_grid *grid, double distance_m,
+int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
+                            const struct prism_grid *grid, double distance_m,
                             enum prism_dtype dtype, struct prism_linop **out)
 {
     PRISM_TRY(prismi_propagator_create(dev, method, grid, distance_m, dtype, out));
@@ -224,7 +250,8 @@ int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
     return 0;
 }
 
-int prismi_propagator_create(struct prism_dev *dev, enum prism_propagator method, const struct prism_grid *grid, double distance_m,
+int prismi_propagator_create(struct prism_dev *dev, enum prism_propagator method,
+                             const struct prism_grid *grid, double distance_m,
                              enum prism_dtype dtype, struct prism_linop **out)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
@@ -234,23 +261,31 @@ int prismi_propagator_create(struct prism_dev *dev, enum prism_propagator method
     *out = NULL;
     PRISM_TRY(refuse(ctx, method, grid, distance_m));
     if (dtype != PRISM_CF32 && dtype != PRISM_CF64)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "propagator: dtype %d is not complex; use PRISM_CF32 or PRISM_CF64", (int)dtype);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "propagator: dtype %d is not complex; use PRISM_CF32 or PRISM_CF64",
+                          (int)dtype);
     if (!(dev->caps.dtypes & (1u << dtype)))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "propagator: this device (%s) has no %s; use %s", dev->caps.device,
-                          dtype == PRISM_CF64 ? "PRISM_CF64" : "PRISM_CF32", dtype == PRISM_CF64 ? "PRISM_CF32" : "PRISM_CF64");
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "propagator: this device (%s) has no %s; use %s",
+                          dev->caps.device, dtype == PRISM_CF64 ? "PRISM_CF64" : "PRISM_CF32",
+                          dtype == PRISM_CF64 ? "PRISM_CF32" : "PRISM_CF64");
     struct propagator *p = prismi_alloc(1, sizeof(*p));
     if (!p)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "propagator: no memory for %zu bytes", sizeof(*p));
-    const struct prism_grid end = method == PRISM_FRESNEL ? prism_grid_lens(grid, fabs(distance_m)) : *grid;
+    const struct prism_grid end =
+        method == PRISM_FRESNEL ? prism_grid_lens(grid, fabs(distance_m)) : *grid;
     p->pixels = (size_t)grid->ny * grid->nx;
     p->sign = distance_m < 0 ? +1 : -1;
-    p->op = (struct prism_linop){centred ? &centred_ops : &spectrum_ops, dev, {dtype, p->pixels}, {dtype, p->pixels}};
+    p->op = (struct prism_linop){
+        centred ? &centred_ops : &spectrum_ops, dev, {dtype, p->pixels}, {dtype, p->pixels}};
 
-    const size_t bytes = (centred ? 2 * ((size_t)grid->ny + grid->nx) : p->pixels) * prism_dtype_size(dtype);
+    const size_t bytes =
+        (centred ? 2 * ((size_t)grid->ny + grid->nx) : p->pixels) * prism_dtype_size(dtype);
     prismi_arena_add(&p->arena, bytes, &p->table);
     PRISM_TRY_OUT(prismi_arena_bind(&p->arena, dev));
-    PRISM_TRY_OUT(centred ? put_factors(p, method, grid, &end, distance_m) : put_transfer(p, grid, distance_m));
-    const struct prism_fft_desc fft = {dtype, 1, grid->ny, grid->nx, NULL, centred ? p->table : NULL};
+    PRISM_TRY_OUT(centred ? put_factors(p, method, grid, &end, distance_m)
+                          : put_transfer(p, grid, distance_m));
+    const struct prism_fft_desc fft = {dtype,    1,    grid->ny,
+                                       grid->nx, NULL, centred ? p->table : NULL};
     PRISM_TRY_OUT(dev->ops->fft_create(dev, &fft, &p->fft));
     prismi_ctx_retain(ctx, "linop");
     *out = &p->op;

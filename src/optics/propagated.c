@@ -1,7 +1,8 @@
 /* A field propagated to the plane of the apertures and, what they let through,
  * back to the object's plane:
  *
- *   u_k = P^H M_k P x,  P x propagated over a distance, M_k the aperture of frame k
+ *   u_k = P^H M_k P x,  P x propagated over a distance, M_k the aperture of
+ *       frame k
  *
  * P is scaled to P^H P = 1, so that values keep their scale and, with P the
  * Fraunhofer transform, |u_k| is that of sub-apertures with field = grid. A
@@ -9,9 +10,9 @@
  * part of M_k. The angular spectrum loses evanescent frequencies: P^H P <= 1.
  *
  * M_k is a table of boxes around the apertures, each the square root of M_k:
- * subaperture_fwd cuts the boxes out of P x, and subaperture_adj, one frame at a
- * time, puts each into a plane of zeros, where it was. The adjoint is the same
- * the other way round. Which frames are selected lies in device memory. */
+ * subaperture_fwd cuts the boxes out of P x, and subaperture_adj, one frame at
+ * a time, puts each into a plane of zeros, where it was. The adjoint is the
+ * same the other way round. Which frames are selected lies in device memory. */
 #include "optics/instrument.h"
 #include "optics/optics_internal.h"
 

@@ -1,15 +1,21 @@
 /* Fields behind sub-apertures of one object's spectrum.
  *
- * Per axis, with N grid and F field samples, object centre N/2, an aperture box whose first row is frequency k0 - box/2, and the
- * plain transform X of the object on the grid, the inverse transform of the window around k0 is
- *   u[m] = (1/N) sum_q P[q] X[k0 + q] exp(2 pi i q m/F) = exp(-2 pi i k0 m/F) g(m N/F):
- * the filtered image g at every (N/F)-th position, up to a phase ramp. 1/N is in the pupil table, so values keep their scale.
- * The object's centre lies at m = (N/2) F/N: F/2 for even sizes. For odd sizes that is a fraction of a pixel away from F/2
- * (integer division), and the table carries the linear phase that moves it there. No data is shifted anywhere.
+ * Per axis, with N grid and F field samples, object centre N/2, an aperture box
+ * whose first row is frequency k0 - box/2, and the plain transform X of the
+ * object on the grid, the inverse transform of the window around k0 is
+ *   u[m] = (1/N) sum_q P[q] X[k0 + q] exp(2 pi i q m/F) = exp(-2 pi i k0 m/F)
+ *       g(m N/F):
+ * the filtered image g at every (N/F)-th position, up to a phase ramp. 1/N is
+ * in the pupil table, so values keep their scale. The object's centre lies at m
+ * = (N/2) F/N: F/2 for even sizes. For odd sizes that is a fraction of a pixel
+ * away from F/2 (integer division), and the table carries the linear phase that
+ * moves it there. No data is shifted anywhere.
  *
- * The transforms are told what they may leave out: the object fills some rows and columns of the grid, and the open pixels of the
- * apertures in use lie within some of their box. Where it is faster, dense products make each aperture's box straight from the
- * object instead (matrix.c), and there is no spectrum of the grid. */
+ * The transforms are told what they may leave out: the object fills some rows
+ * and columns of the grid, and the open pixels of the apertures in use lie
+ * within some of their box. Where it is faster, dense products make each
+ * aperture's box straight from the object instead (matrix.c), and there is no
+ * spectrum of the grid. */
 #include "optics/subaperture.h"
 
 #include <math.h>
@@ -17,31 +23,43 @@
 
 /* ---- what is asked for ---- */
 
-static int check_sides(struct prism_ctx *ctx, const char *name, int h, int w, const char *limit_name, int limit_h, int limit_w)
+static int check_sides(struct prism_ctx *ctx, const char *name, int h, int w,
+                       const char *limit_name, int limit_h, int limit_w)
 {
     if (h < 1 || w < 1 || h > limit_h || w > limit_w)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: the %s is %d x %d; give sides from 1 to those of the %s, %d x %d", name,
-                          h, w, limit_name, limit_h, limit_w);
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "measurement: the %s is %d x %d; give sides from 1 to those of the %s, %d x %d", name,
+            h, w, limit_name, limit_h, limit_w);
     return 0;
 }
 
-static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev, const struct prism_measure_params *p)
+static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev,
+                        const struct prism_measure_params *p)
 {
     if (p->dtype != PRISM_F32 && p->dtype != PRISM_F64)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: dtype %d is not real; use PRISM_F32 or PRISM_F64", (int)p->dtype);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "measurement: dtype %d is not real; use PRISM_F32 or PRISM_F64",
+                          (int)p->dtype);
     if (!(dev->caps.dtypes & (1u << p->dtype)))
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "measurement: this device (%s) has no %s; use %s", dev->caps.device,
-                          p->dtype == PRISM_F64 ? "PRISM_F64" : "PRISM_F32", p->dtype == PRISM_F64 ? "PRISM_F32" : "PRISM_F64");
-    PRISM_TRY(check_sides(ctx, "grid", p->grid_h, p->grid_w, "largest grid", PRISMI_SIDE_MAX, PRISMI_SIDE_MAX));
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "measurement: this device (%s) has no %s; use %s",
+                          dev->caps.device, p->dtype == PRISM_F64 ? "PRISM_F64" : "PRISM_F32",
+                          p->dtype == PRISM_F64 ? "PRISM_F32" : "PRISM_F64");
+    PRISM_TRY(check_sides(ctx, "grid", p->grid_h, p->grid_w, "largest grid", PRISMI_SIDE_MAX,
+                          PRISMI_SIDE_MAX));
     PRISM_TRY(check_sides(ctx, "object", p->obj_h, p->obj_w, "grid", p->grid_h, p->grid_w));
     PRISM_TRY(check_sides(ctx, "field", p->field_h, p->field_w, "grid", p->grid_h, p->grid_w));
     PRISM_TRY(check_sides(ctx, "pupil box", p->box_h, p->box_w, "field", p->field_h, p->field_w));
     if (p->n_apertures < 1 || p->n_apertures > PRISMI_PATTERN_MAX)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: n_apertures is %d; give 1 to %d", p->n_apertures, PRISMI_PATTERN_MAX);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: n_apertures is %d; give 1 to %d",
+                          p->n_apertures, PRISMI_PATTERN_MAX);
     if (p->batch < 1 || p->batch > PRISMI_PATTERN_MAX)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: batch is %d; give 1 to %d", p->batch, PRISMI_PATTERN_MAX);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: batch is %d; give 1 to %d", p->batch,
+                          PRISMI_PATTERN_MAX);
     if ((int)p->method < 0 || p->method >= PRISM_MEASURE_METHOD_COUNT)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "measurement: method %d is none of enum prism_measure_method", (int)p->method);
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "measurement: method %d is none of enum prism_measure_method",
+                          (int)p->method);
     return 0;
 }
 
@@ -66,11 +84,14 @@ static int allocate(struct prism_measure *m)
     m->where = prismi_alloc((size_t)p->n_apertures, sizeof(*m->where));
     m->host_uses = prismi_alloc(1, uses_bytes(m));
     if (!m->table || !m->mask || !m->open || !m->where || !m->host_uses)
-        return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_ENOMEM, "measurement: no memory for a %d x %d pupil", p->box_h, p->box_w);
+        return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_ENOMEM,
+                          "measurement: no memory for a %d x %d pupil", p->box_h, p->box_w);
     m->arena.owner = PRISMI_OWNER_FFT;
     if (m->matrix.used)
         prismi_matrix_plan(&m->matrix, &m->arena);
-    prismi_arena_add(&m->arena, (m->matrix.used ? p->batch * box : (size_t)p->grid_h * p->grid_w) * size, &m->spectrum);
+    prismi_arena_add(&m->arena,
+                     (m->matrix.used ? p->batch * box : (size_t)p->grid_h * p->grid_w) * size,
+                     &m->spectrum);
     if (!m->matrix.used && !p->complex_object)
         prismi_arena_add(&m->arena, (size_t)p->obj_h * p->obj_w * size, &m->object);
     m->arena.owner = PRISMI_OWNER_APERTURES;
@@ -91,7 +112,8 @@ static int build(struct prism_measure *m)
     PRISM_TRY(allocate(m));
     grid.support = m->uses;
     field.support = m->uses + 8 * sizeof(int32_t);
-    PRISM_TRY(m->matrix.used ? prismi_matrix_fill(&m->matrix) : m->dev->ops->fft_create(m->dev, &grid, &m->grid_fft));
+    PRISM_TRY(m->matrix.used ? prismi_matrix_fill(&m->matrix)
+                             : m->dev->ops->fft_create(m->dev, &grid, &m->grid_fft));
     PRISM_TRY(m->dev->ops->fft_create(m->dev, &field, &m->field_fft));
     for (int b = 0; b < p->batch; b++)
         index_of(m)[b] = b % p->n_apertures;
@@ -118,7 +140,8 @@ static struct prism_subaperture_desc subaperture(const struct prism_measure *m)
 static struct prism_spectrum_desc of_object(const struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
-    return (struct prism_spectrum_desc){p->complex_object ? m->cplx : p->dtype, p->grid_h, p->grid_w, p->obj_h, p->obj_w};
+    return (struct prism_spectrum_desc){p->complex_object ? m->cplx : p->dtype, p->grid_h,
+                                        p->grid_w, p->obj_h, p->obj_w};
 }
 
 /* On the way back: those of grid_fft's second support. */
@@ -139,8 +162,9 @@ static int spectrum_of(struct prism_measure *m, prism_mem x)
 
 static struct prism_subaperture_args cuts(const struct prism_measure *m, prism_mem u)
 {
-    return (struct prism_subaperture_args){u, m->spectrum, m->pupil,         m->origin, prism_measure_index(m),
-                                           0, m->opening,  rows_looked_at(m)};
+    return (struct prism_subaperture_args){
+        u, m->spectrum, m->pupil,         m->origin, prism_measure_index(m),
+        0, m->opening,  rows_looked_at(m)};
 }
 
 /* The fields' spectra. */
@@ -216,7 +240,8 @@ static int adjoint(struct prism_linop *op, prism_mem gx, prism_mem gu)
     return misfit_gradient(&m->in, gx);
 }
 
-static int misfit(struct prismi_instrument *in, prism_mem x, enum prism_misfit kind, const struct prism_field_misfit_args *loss)
+static int misfit(struct prismi_instrument *in, prism_mem x, enum prism_misfit kind,
+                  const struct prism_field_misfit_args *loss)
 {
     struct prism_measure *m = (struct prism_measure *)in;
     const struct prism_field_misfit_desc desc = {subaperture(m), kind};
@@ -262,7 +287,8 @@ static void destroy(struct prism_linop *op)
 
 static const struct prism_linop_ops linear = {forward, adjoint, destroy};
 static const struct prismi_instrument_ops entries = {.select = prismi_subaperture_select,
-                                                     .set_aperture = prismi_subaperture_set_aperture,
+                                                     .set_aperture =
+                                                         prismi_subaperture_set_aperture,
                                                      .set_mask = prismi_subaperture_set_mask,
                                                      .normal = normal,
                                                      .hold = hold,
@@ -270,7 +296,8 @@ static const struct prismi_instrument_ops entries = {.select = prismi_subapertur
                                                      .misfit = misfit,
                                                      .misfit_gradient = misfit_gradient};
 
-int prism_measure_create(struct prism_dev *dev, const struct prism_measure_params *params, struct prism_measure **out)
+int prism_measure_create(struct prism_dev *dev, const struct prism_measure_params *params,
+                         struct prism_measure **out)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     const struct prism_measure_params p = resolve(params);
@@ -284,10 +311,11 @@ int prism_measure_create(struct prism_dev *dev, const struct prism_measure_param
     m->dev = dev;
     m->p = p;
     m->cplx = prism_dtype_complex(p.dtype);
-    m->in.op = (struct prism_linop){&linear,
-                                    dev,
-                                    {p.complex_object ? m->cplx : p.dtype, (size_t)p.obj_h * p.obj_w},
-                                    {m->cplx, (size_t)p.batch * p.field_h * p.field_w}};
+    m->in.op =
+        (struct prism_linop){&linear,
+                             dev,
+                             {p.complex_object ? m->cplx : p.dtype, (size_t)p.obj_h * p.obj_w},
+                             {m->cplx, (size_t)p.batch * p.field_h * p.field_w}};
     m->in.ops = &entries;
     m->in.n_frames = p.n_apertures;
     m->in.batch = p.batch;
@@ -301,7 +329,8 @@ int prism_measure_create(struct prism_dev *dev, const struct prism_measure_param
     return status;
 }
 
-int prismi_subaperture_create(struct prism_dev *dev, const struct prismi_instrument_params *params, struct prismi_instrument **out)
+int prismi_subaperture_create(struct prism_dev *dev, const struct prismi_instrument_params *params,
+                              struct prismi_instrument **out)
 {
     const int box = prism_aperture_box(&params->aperture);
     const int fits = params->masks ? 0 : box < params->field ? box : params->field;

@@ -10,8 +10,9 @@
 static int check_entry(const struct prism_measure *m, int a)
 {
     if (a < 0 || a >= m->p.n_apertures)
-        return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL, "aperture %d: the table has %d entries, 0 to %d", a,
-                          m->p.n_apertures, m->p.n_apertures - 1);
+        return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL,
+                          "aperture %d: the table has %d entries, 0 to %d", a, m->p.n_apertures,
+                          m->p.n_apertures - 1);
     return 0;
 }
 
@@ -24,8 +25,8 @@ static struct extent hull(struct extent a, struct extent b)
 {
     if (is_empty(&a) || is_empty(&b))
         return is_empty(&a) ? b : a;
-    return (struct extent){a.y0 < b.y0 ? a.y0 : b.y0, a.y1 > b.y1 ? a.y1 : b.y1, a.x0 < b.x0 ? a.x0 : b.x0,
-                           a.x1 > b.x1 ? a.x1 : b.x1};
+    return (struct extent){a.y0 < b.y0 ? a.y0 : b.y0, a.y1 > b.y1 ? a.y1 : b.y1,
+                           a.x0 < b.x0 ? a.x0 : b.x0, a.x1 > b.x1 ? a.x1 : b.x1};
 }
 
 /* Samples first .. end-1 of n, modulo n. */
@@ -40,7 +41,8 @@ int prismi_subaperture_uses(struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
     const int top = p->grid_h / 2 - p->obj_h / 2, left = p->grid_w / 2 - p->obj_w / 2;
-    int32_t *there = m->host_uses, *back = there + 4, *field_back = there + 8, *field_there = field_back + 4 * p->batch;
+    int32_t *there = m->host_uses, *back = there + 4, *field_back = there + 8,
+            *field_there = field_back + 4 * p->batch;
     struct extent all = {0, 0, 0, 0};
 
     for (int b = 0; b < p->batch; b++, field_back += 4, field_there += 4) {
@@ -58,8 +60,10 @@ int prismi_subaperture_uses(struct prism_measure *m)
     return m->dev->ops->write(m->dev, m->uses, m->host_uses, uses_bytes(m));
 }
 
-/* By matrices, the boxes of the entries that index names lie one below the other in `spectrum`. Where it names one repeatedly, any
- * of these does for all: forward they are equal, and their adjoints would only be added up. a: that entry alone, or -1. */
+/* By matrices, the boxes of the entries that index names lie one below the
+ * other in `spectrum`. Where it names one repeatedly, any of these does for
+ * all: forward they are equal, and their adjoints would only be added up. a:
+ * that entry alone, or -1. */
 static int aim(struct prism_measure *m, int a)
 {
     const struct prism_measure_params *p = &m->p;
@@ -73,7 +77,8 @@ static int aim(struct prism_measure *m, int a)
         put_range(y, m->where[used].y0 - m->open[used].y0 - p->box_h / 2, 0, p->grid_h);
         put_range(x, m->where[used].x0 - m->open[used].x0 - p->box_w / 2, 0, p->grid_w);
         PRISM_TRY(prismi_matrix_aim(&m->matrix, b, y[0], x[0]));
-        PRISM_TRY(m->dev->ops->write(m->dev, m->origin + (size_t)used * sizeof(origin), origin, sizeof(origin)));
+        PRISM_TRY(m->dev->ops->write(m->dev, m->origin + (size_t)used * sizeof(origin), origin,
+                                     sizeof(origin)));
     }
     return 0;
 }
@@ -111,28 +116,34 @@ static struct extent extent_of(const struct prism_measure *m, const uint8_t *mas
     return e;
 }
 
-/* An aperture whose box begins at frequency (y0, x0), with open pixels in the given rows and columns of the box. rows of its table
- * from row0 on are new: they are in m->table. */
-static int write_entry(struct prism_measure *m, int a, int y0, int x0, const struct extent *open, int row0, int rows)
+/* An aperture whose box begins at frequency (y0, x0), with open pixels in the
+ * given rows and columns of the box. rows of its table from row0 on are new:
+ * they are in m->table. */
+static int write_entry(struct prism_measure *m, int a, int y0, int x0, const struct extent *open,
+                       int row0, int rows)
 {
     const struct prism_measure_params *p = &m->p;
     const int cy = p->box_h / 2, cx = p->box_w / 2;
-    const int32_t origin[2] = {(y0 % p->grid_h + p->grid_h) % p->grid_h, (x0 % p->grid_w + p->grid_w) % p->grid_w};
+    const int32_t origin[2] = {(y0 % p->grid_h + p->grid_h) % p->grid_h,
+                               (x0 % p->grid_w + p->grid_w) % p->grid_w};
     const int32_t opening[4] = {open->y0, open->y1 - open->y0, open->x0, open->x1 - open->x0};
     const size_t first = (size_t)a * box_pixels(m) + (size_t)row0 * p->box_w;
 
-    PRISM_TRY(
-        prismi_dev_put(m->dev, m->pupil + first * prism_dtype_size(m->cplx), p->dtype, m->table, 2 * (size_t)rows * p->box_w));
+    PRISM_TRY(prismi_dev_put(m->dev, m->pupil + first * prism_dtype_size(m->cplx), p->dtype,
+                             m->table, 2 * (size_t)rows * p->box_w));
     if (!m->matrix.used)
-        PRISM_TRY(m->dev->ops->write(m->dev, m->origin + (size_t)a * sizeof(origin), origin, sizeof(origin)));
-    PRISM_TRY(m->dev->ops->write(m->dev, m->opening + (size_t)a * sizeof(opening), opening, sizeof(opening)));
+        PRISM_TRY(m->dev->ops->write(m->dev, m->origin + (size_t)a * sizeof(origin), origin,
+                                     sizeof(origin)));
+    PRISM_TRY(m->dev->ops->write(m->dev, m->opening + (size_t)a * sizeof(opening), opening,
+                                 sizeof(opening)));
     m->open[a] = (struct extent){open->y0 - cy, open->y1 - cy, open->x0 - cx, open->x1 - cx};
     m->where[a] = (struct extent){open->y0 + y0, open->y1 + y0, open->x0 + x0, open->x1 + x0};
     PRISM_TRY(aim(m, a));
     return prismi_subaperture_uses(m);
 }
 
-/* Does the box of n samples about `origin` hold what the grid has of [c - r, c + r]? */
+/* Does the box of n samples about `origin` hold what the grid has of [c - r, c
+ * + r]? */
 static bool box_holds(int box, int origin, int grid, double c, double r)
 {
     double low = fmax(ceil(c - r), -(grid / 2)), high = fmin(floor(c + r), grid - 1 - grid / 2);
@@ -144,7 +155,8 @@ static bool meets_grid(int grid, double c, double r)
     return c + r >= -(grid / 2) && c - r <= grid - 1 - grid / 2;
 }
 
-static int check_shape(const struct prism_measure *m, int a, const struct prism_aperture *shape, double cy, double cx)
+static int check_shape(const struct prism_measure *m, int a, const struct prism_aperture *shape,
+                       double cy, double cx)
 {
     const struct prism_measure_params *p = &m->p;
     struct prism_ctx *ctx = prismi_dev_ctx(m->dev);
@@ -152,22 +164,27 @@ static int check_shape(const struct prism_measure *m, int a, const struct prism_
 
     if (!meets_grid(p->grid_h, cy, r) || !meets_grid(p->grid_w, cx, r))
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "aperture %d: centre (%g, %g) px with radius %g px lies outside the %d x %d grid about DC", a, cy, cx, r,
-                          p->grid_h, p->grid_w);
-    if (!box_holds(p->box_h, (int)round(cy), p->grid_h, cy, r) || !box_holds(p->box_w, (int)round(cx), p->grid_w, cx, r))
+                          "aperture %d: centre (%g, %g) px with radius %g px lies outside the %d x "
+                          "%d grid about DC",
+                          a, cy, cx, r, p->grid_h, p->grid_w);
+    if (!box_holds(p->box_h, (int)round(cy), p->grid_h, cy, r) ||
+        !box_holds(p->box_w, (int)round(cx), p->grid_w, cx, r))
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "aperture %d: radius %g px does not fit the %d x %d pupil box; give a box of at least %d", a, r, p->box_h,
-                          p->box_w, prism_aperture_box(shape));
+                          "aperture %d: radius %g px does not fit the %d x %d pupil box; give a "
+                          "box of at least %d",
+                          a, r, p->box_h, p->box_w, prism_aperture_box(shape));
     return 0;
 }
 
-/* Turns that move the object's centre to field/2, at frequency q of the window: see above. 0 for even sizes. */
+/* Turns that move the object's centre to field/2, at frequency q of the window:
+ * see above. 0 for even sizes. */
 static double centre_turns(int grid, int field, int q)
 {
     return q * ((double)(grid / 2) / grid - (double)(field / 2) / field);
 }
 
-/* Closes what of m->mask, whose box begins at frequency (y0, x0), lies outside the grid. */
+/* Closes what of m->mask, whose box begins at frequency (y0, x0), lies outside
+ * the grid. */
 static void clip(struct prism_measure *m, int y0, int x0)
 {
     const struct prism_measure_params *p = &m->p;
@@ -182,7 +199,8 @@ static void clip(struct prism_measure *m, int y0, int x0)
 }
 
 /* m->table: the given rows of a mask with a phase. */
-static int fill_table(struct prism_measure *m, int a, const uint8_t *mask, const double *phase_rad, int row0, int rows)
+static int fill_table(struct prism_measure *m, int a, const uint8_t *mask, const double *phase_rad,
+                      int row0, int rows)
 {
     const struct prism_measure_params *p = &m->p;
     const double scale = 1 / ((double)p->grid_h * p->grid_w), turn = 2 * 3.14159265358979323846;
@@ -196,10 +214,12 @@ static int fill_table(struct prism_measure *m, int a, const uint8_t *mask, const
             t[0] = t[1] = 0;
             if (!mask[pixel])
                 continue;
-            double turns = down + (j - p->box_w / 2) * across + (phase_rad ? phase_rad[pixel] / turn : 0);
+            double turns =
+                down + (j - p->box_w / 2) * across + (phase_rad ? phase_rad[pixel] / turn : 0);
             if (!isfinite(turns))
-                return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL, "aperture %d: phase_rad[%d][%d] is %g; give a finite phase",
-                                  a, i, j, phase_rad[pixel]);
+                return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL,
+                                  "aperture %d: phase_rad[%d][%d] is %g; give a finite phase", a, i,
+                                  j, phase_rad[pixel]);
             prismi_exp_turns(turns, &t[0], &t[1]);
             t[0] *= scale;
             t[1] *= scale;
@@ -208,8 +228,8 @@ static int fill_table(struct prism_measure *m, int a, const uint8_t *mask, const
     return 0;
 }
 
-int prism_measure_set_aperture(struct prism_measure *m, int a, const struct prism_aperture *shape, double cy, double cx,
-                               const double *phase_rad)
+int prism_measure_set_aperture(struct prism_measure *m, int a, const struct prism_aperture *shape,
+                               double cy, double cx, const double *phase_rad)
 {
     const struct prism_measure_params *p = &m->p;
     struct prism_ctx *ctx = prismi_dev_ctx(m->dev);
@@ -218,22 +238,27 @@ int prism_measure_set_aperture(struct prism_measure *m, int a, const struct pris
     PRISM_TRY(prismi_aperture_check(ctx, shape));
     PRISM_TRY(check_shape(m, a, shape, cy, cx));
     const int y0 = (int)round(cy) - p->box_h / 2, x0 = (int)round(cx) - p->box_w / 2;
-    prismi_aperture_mask(prismi_dev_cache(m->dev), shape, cy, cx, y0, x0, p->box_h, p->box_w, m->mask, (size_t)p->box_w);
+    prismi_aperture_mask(prismi_dev_cache(m->dev), shape, cy, cx, y0, x0, p->box_h, p->box_w,
+                         m->mask, (size_t)p->box_w);
     clip(m, y0, x0);
     PRISM_TRY(fill_table(m, a, m->mask, phase_rad, 0, p->box_h));
     const struct extent open = extent_of(m, m->mask);
     if (is_empty(&open))
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "aperture %d: centred at (%g, %g) px it opens no pixel of the %d x %d grid; move it",
-                          a, cy, cx, p->grid_h, p->grid_w);
+        return PRISM_FAIL(
+            ctx, PRISM_EINVAL,
+            "aperture %d: centred at (%g, %g) px it opens no pixel of the %d x %d grid; move it", a,
+            cy, cx, p->grid_h, p->grid_w);
     return write_entry(m, a, y0, x0, &open, 0, p->box_h);
 }
 
-int prismi_subaperture_set_aperture(struct prismi_instrument *in, int a, const struct prism_aperture *shape, double cy, double cx)
+int prismi_subaperture_set_aperture(struct prismi_instrument *in, int a,
+                                    const struct prism_aperture *shape, double cy, double cx)
 {
     return prism_measure_set_aperture((struct prism_measure *)in, a, shape, cy, cx, NULL);
 }
 
-int prismi_subaperture_set_mask(struct prismi_instrument *in, int a, const uint8_t *mask, int row0, int rows)
+int prismi_subaperture_set_mask(struct prismi_instrument *in, int a, const uint8_t *mask, int row0,
+                                int rows)
 {
     struct prism_measure *m = (struct prism_measure *)in;
     const struct extent open = mask ? extent_of(m, mask) : (struct extent){0, 0, 0, 0};
@@ -252,8 +277,9 @@ int prism_measure_set_mask(struct prism_measure *m, int a, const uint8_t *mask)
 
     PRISM_TRY(check_entry(m, a));
     if (p->box_h != p->grid_h || p->box_w != p->grid_w)
-        return PRISM_FAIL(prismi_dev_ctx(m->dev), PRISM_EINVAL,
-                          "aperture %d: a mask needs a pupil box as large as the grid, %d x %d; it is %d x %d", a, p->grid_h,
-                          p->grid_w, p->box_h, p->box_w);
+        return PRISM_FAIL(
+            prismi_dev_ctx(m->dev), PRISM_EINVAL,
+            "aperture %d: a mask needs a pupil box as large as the grid, %d x %d; it is %d x %d", a,
+            p->grid_h, p->grid_w, p->box_h, p->box_w);
     return prismi_subaperture_set_mask(&m->in, a, mask, 0, p->box_h);
 }

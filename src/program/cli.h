@@ -1,4 +1,5 @@
-/* Command lines: what the programs share. Options, help, messages, man page and completion from one table. */
+/* Command lines: what the programs share. Options, help, messages, man page and
+ * completion from one table. */
 #ifndef PRISM_PROGRAM_CLI_H
 #define PRISM_PROGRAM_CLI_H
 
@@ -15,7 +16,8 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
-/* One option. The tables of these are the parser, the help, the man page and the completion. */
+/* One option. The tables of these are the parser, the help, the man page and
+ * the completion. */
 struct cli_opt {
     const char *name;  /* written --name; '-' and '_' are the same */
     char letter;       /* short form, 0 = none */
@@ -29,16 +31,18 @@ struct cli_opt {
 struct cli;
 
 struct cli_command {
-    const char *name, *args; /* name "": the program is this one command. args: as in the synopsis, "" = none */
-    const char *doc;         /* one line */
-    const char *text;        /* paragraphs for help and man page; each line is one */
+    const char *name,
+        *args; /* name "": the program is this one command. args: as in the synopsis, "" = none */
+    const char *doc;  /* one line */
+    const char *text; /* paragraphs for help and man page; each line is one */
     const struct cli_opt *opts;
     int n_opts;
     const struct cli_command *like; /* whose options it has too, or NULL */
     int min_args, max_args;         /* max_args -1 = any number */
     const char *words;              /* completion of the arguments */
     int (*run)(struct cli *cli);
-    const char *program; /* runs this program instead, which parses the arguments; no options here. NULL: run */
+    const char *program; /* runs this program instead, which parses the arguments; no options here.
+                            NULL: run */
 };
 
 /* Each program defines one. */
@@ -68,10 +72,12 @@ struct cli {
 extern const struct cli_opt cli_common_opts[];
 extern const int cli_n_common_opts;
 
-/* The options of a command: its own, those of the one it is like, the common ones; NULL behind the last. */
+/* The options of a command: its own, those of the one it is like, the common
+ * ones; NULL behind the last. */
 const struct cli_opt *cli_opt_at(const struct cli_command *cmd, int i);
 
-/* argv[0] is the command's name. Returns 0 or EXIT_USAGE after printing one line; free with cli_release(). */
+/* argv[0] is the command's name. Returns 0 or EXIT_USAGE after printing one
+ * line; free with cli_release(). */
 int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct cli *out);
 void cli_release(struct cli *cli);
 const char *cli_get(const struct cli *cli, const char *name); /* the last value, or NULL */
@@ -85,22 +91,27 @@ void cli_status(const char *text);
 void cli_status_clear(void);
 /* The context's last error; returns code. */
 int cli_fail(const struct prism_ctx *ctx, int code);
-/* A context that prints warnings; NULL after an error line. quiet: errors only, which the caller prints. */
+/* A context that prints warnings; NULL after an error line. quiet: errors only,
+ * which the caller prints. */
 struct prism_ctx *cli_ctx(bool quiet);
 
-/* "; did you mean <prefix>x?" for the candidate nearest to word, or "". n candidates, or NULL-terminated for n < 0. */
+/* "; did you mean <prefix>x?" for the candidate nearest to word, or "". n
+ * candidates, or NULL-terminated for n < 0. */
 const char *cli_suggest(const char *word, const char *prefix, const char *const *candidates, int n);
 
 void cli_help(FILE *f, const struct cli_command *cmd);
 void cli_synopsis(FILE *f, const struct cli_command *cmd);
 /* "prism 0.2.0 (abc123)" */
 const char *cli_version_line(void);
-/* The last thing a program does: its exit code, where standard output took everything. */
+/* The last thing a program does: its exit code, where standard output took
+ * everything. */
 int cli_end(int code);
 
-/* man.c: pieces of a man page and a bash completion, to standard output. text: as in cli_command. */
+/* man.c: pieces of a man page and a bash completion, to standard output. text:
+ * as in cli_command. */
 void cli_man_head(const char *text);
-void cli_man_command(const struct cli_command *cmd); /* synopsis, text, options; of a program that is one command: options */
+void cli_man_command(const struct cli_command *cmd); /* synopsis, text, options; of a program that
+                                                        is one command: options */
 void cli_man_options(void);                          /* those of every command */
 void cli_man_items(const char *title, const char *const (*items)[2], int n);
 void cli_roff(const char *text); /* escaped */

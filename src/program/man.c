@@ -1,4 +1,5 @@
-/* Man page and bash completion, written from the tables that also parse and help. */
+/* Man page and bash completion, written from the tables that also parse and
+ * help. */
 #include "prismrec/config.h"
 #include "program/cli.h"
 
@@ -23,7 +24,8 @@ void cli_roff(const char *text)
     }
 }
 
-/* Blank lines become paragraphs, lines that start with a space stay as they are. */
+/* Blank lines become paragraphs, lines that start with a space stay as they
+ * are. */
 static void paragraphs(const char *text)
 {
     char line[1024];
@@ -160,17 +162,20 @@ static void bash_complete(const char *words, const char *after_key)
     }
 }
 
-/* Another program's completion takes over, as if its own name had been typed. */
+/* Another program's completion takes over, as if its own name had been
+ * typed. */
 static void bash_program(const struct cli_command *c)
 {
     char function[64];
     bash_function(c->program, function, sizeof function);
-    printf("        if ! declare -F %s >/dev/null && declare -F _completion_loader >/dev/null; then\n"
-           "            _completion_loader %s\n        fi\n"
-           "        if declare -F %s >/dev/null; then\n"
-           "            COMP_WORDS=(%s \"${COMP_WORDS[@]:2}\")\n            COMP_CWORD=$((COMP_CWORD - 1))\n            %s\n"
-           "        fi\n",
-           function, c->program, function, c->program, function);
+    printf(
+        "        if ! declare -F %s >/dev/null && declare -F _completion_loader >/dev/null; then\n"
+        "            _completion_loader %s\n        fi\n"
+        "        if declare -F %s >/dev/null; then\n"
+        "            COMP_WORDS=(%s \"${COMP_WORDS[@]:2}\")\n            COMP_CWORD=$((COMP_CWORD "
+        "- 1))\n            %s\n"
+        "        fi\n",
+        function, c->program, function, c->program, function);
 }
 
 static void bash_command(const struct cli_command *c)
@@ -188,7 +193,8 @@ static void bash_command(const struct cli_command *c)
             bash_complete(o->words, "=");
         fputs(o->words ? "; return ;;\n" : "return ;;\n", stdout);
     }
-    fputs("        esac\n        if [[ $cur == -* ]]; then\n            COMPREPLY=($(compgen -W '", stdout);
+    fputs("        esac\n        if [[ $cur == -* ]]; then\n            COMPREPLY=($(compgen -W '",
+          stdout);
     for (int i = 0; cli_opt_at(c, i); i++)
         printf("%s--%s", i ? " " : "", cli_opt_at(c, i)->name);
     fputs("' -- \"$cur\"))\n", stdout);
@@ -207,7 +213,8 @@ static void bash_commands(void)
           stdout);
     for (const struct cli_command *const *c = cli_program.commands; *c; c++)
         printf("%s ", (*c)->name);
-    fputs("help version' -- \"$cur\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n", stdout);
+    fputs("help version' -- \"$cur\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n",
+          stdout);
     for (const struct cli_command *const *c = cli_program.commands; *c; c++) {
         printf("    %s)\n", (*c)->name);
         if ((*c)->program)

@@ -83,7 +83,8 @@ static void on_log(void *user, enum prism_log_level level, const char *text)
 
 struct prism_ctx *cli_ctx(bool quiet)
 {
-    struct prism_ctx_params params = {.log = quiet ? NULL : on_log, .level = PRISM_LOG_WARN, .spell = prism_config_spell};
+    struct prism_ctx_params params = {
+        .log = quiet ? NULL : on_log, .level = PRISM_LOG_WARN, .spell = prism_config_spell};
     struct prism_ctx *ctx;
     if (prism_ctx_create(&params, &ctx))
         cli_error("not enough memory to start");
@@ -99,7 +100,8 @@ const char *cli_version_line(void)
 
 int cli_end(int code)
 {
-    /* a full disk shows here at the latest; a reader that went away has had enough */
+    /* a full disk shows here at the latest; a reader that went away has had
+     * enough */
     bool done = code == EXIT_DONE || code == EXIT_SAMPLES;
     if ((fflush(stdout) || ferror(stdout)) && done && errno != EPIPE) {
         cli_error("cannot write to standard output: %s", strerror(errno));
@@ -147,7 +149,8 @@ const struct cli_opt *cli_opt_at(const struct cli_command *cmd, int i)
     return i < own + like + cli_n_common_opts ? &cli_common_opts[i - own - like] : NULL;
 }
 
-static const struct cli_opt *find(const struct cli_command *cmd, const char *typed, size_t n, char letter)
+static const struct cli_opt *find(const struct cli_command *cmd, const char *typed, size_t n,
+                                  char letter)
 {
     const struct cli_opt *o;
     for (int i = 0; (o = cli_opt_at(cmd, i)); i++)
@@ -156,7 +159,8 @@ static const struct cli_opt *find(const struct cli_command *cmd, const char *typ
     return NULL;
 }
 
-/* What a user types to get cmd: "prism run", or "prism-bench" for a program that is one command. */
+/* What a user types to get cmd: "prism run", or "prism-bench" for a program
+ * that is one command. */
 static const char *typed_name(const struct cli_command *cmd)
 {
     static char text[64];
@@ -231,12 +235,13 @@ int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct cli *
     if (cli_has(out, "help"))
         return 0;
     if (out->n_args < cmd->min_args) {
-        cli_error("'%s' needs %s; '%s --help' shows how", typed_name(cmd), cmd->args, typed_name(cmd));
+        cli_error("'%s' needs %s; '%s --help' shows how", typed_name(cmd), cmd->args,
+                  typed_name(cmd));
         return EXIT_USAGE;
     }
     if (cmd->max_args >= 0 && out->n_args > cmd->max_args) {
-        cli_error("'%s' does not know what to do with '%s'; '%s --help' shows how", typed_name(cmd), out->args[cmd->max_args],
-                  typed_name(cmd));
+        cli_error("'%s' does not know what to do with '%s'; '%s --help' shows how", typed_name(cmd),
+                  out->args[cmd->max_args], typed_name(cmd));
         return EXIT_USAGE;
     }
     return 0;
@@ -263,8 +268,9 @@ bool cli_has(const struct cli *cli, const char *name)
 
 /* ---- help ---- */
 
-/* Each line of text is a paragraph, wrapped at 80 columns; lines that start with a space stay as they are. The first line starts
- * in column `column`, the others are indented. */
+/* Each line of text is a paragraph, wrapped at 80 columns; lines that start
+ * with a space stay as they are. The first line starts in column `column`, the
+ * others are indented. */
 static void wrapped(FILE *f, const char *text, int indent, int column)
 {
     fprintf(f, "%*s", indent - column, "");
@@ -285,7 +291,8 @@ static void wrapped(FILE *f, const char *text, int indent, int column)
 
 static void help_option(FILE *f, const struct cli_opt *o)
 {
-    int column = o->letter ? fprintf(f, "  -%c, --%s", o->letter, o->name) : fprintf(f, "      --%s", o->name);
+    int column = o->letter ? fprintf(f, "  -%c, --%s", o->letter, o->name)
+                           : fprintf(f, "      --%s", o->name);
     if (o->arg)
         column += fprintf(f, " %s", o->arg);
     if (column > 26) {
@@ -297,7 +304,8 @@ static void help_option(FILE *f, const struct cli_opt *o)
 
 void cli_synopsis(FILE *f, const struct cli_command *cmd)
 {
-    fprintf(f, "%s%s%s%s", typed_name(cmd), *cmd->args ? " " : "", cmd->args, cmd->n_opts ? " [OPTION]..." : "");
+    fprintf(f, "%s%s%s%s", typed_name(cmd), *cmd->args ? " " : "", cmd->args,
+            cmd->n_opts ? " [OPTION]..." : "");
 }
 
 void cli_help(FILE *f, const struct cli_command *cmd)

@@ -9,9 +9,11 @@
 #define WAITING 0.10
 #define VERY_WAITING 0.20
 #define OUTSIDE 0.02
-#define MEMORY_BOUND 8 /* flop for each byte: below what any machine needs to be busy with arithmetic */
+#define MEMORY_BOUND                                                                               \
+    8 /* flop for each byte: below what any machine needs to be busy with arithmetic */
 
-static void add(struct profile *p, int severity, double seconds, const char *fmt, ...) PRISM_PRINTF(4, 5);
+static void add(struct profile *p, int severity, double seconds, const char *fmt, ...)
+    PRISM_PRINTF(4, 5);
 static void add(struct profile *p, int severity, double seconds, const char *fmt, ...)
 {
     va_list args;
@@ -33,12 +35,17 @@ static bool begins(const char *text, const char *with)
 static const char *advice(const char *label)
 {
     static const char *const table[][2] = {
-        {"conv", "fewer channels, a smaller object, or a device with more arithmetic would shorten it"},
+        {"conv",
+         "fewer channels, a smaller object, or a device with more arithmetic would shorten it"},
         {"gemm", "fewer channels, or a device with more arithmetic would shorten it"},
-        {"adam_outer", "it goes through the first layer's parameters and moments once a step; fewer channels shorten it"},
-        {"map adam", "it goes through parameters, gradients and moments once a step; fewer channels shorten it"},
-        {"map amsgrad", "training.use_amsgrad keeps one more moment; plain Adam moves a quarter less"},
-        {"fft_create", "plans are kept between runs; compute.fft_planner estimate plans faster and runs slower"},
+        {"adam_outer", "it goes through the first layer's parameters and moments once a step; "
+                       "fewer channels shorten it"},
+        {"map adam", "it goes through parameters, gradients and moments once a step; fewer "
+                     "channels shorten it"},
+        {"map amsgrad",
+         "training.use_amsgrad keeps one more moment; plain Adam moves a quarter less"},
+        {"fft_create",
+         "plans are kept between runs; compute.fft_planner estimate plans faster and runs slower"},
         {"fft", "sides with small prime factors and a smaller telescope.field_size shorten it"},
         {"ifft", "sides with small prime factors and a smaller telescope.field_size shorten it"},
         {"spectrum", "a grid and an object with small prime factors, or smaller ones, shorten it"},
@@ -67,15 +74,17 @@ static void hot_operations(struct profile *p)
                 self_s += p->nodes[k].self_s;
                 bytes += p->nodes[k].bytes * p->nodes[k].count;
             }
-        if (!n->op || !first || self_s <= HOT * p->wall_s || begins(n->label, "read") || begins(n->label, "sync"))
+        if (!n->op || !first || self_s <= HOT * p->wall_s || begins(n->label, "read") ||
+            begins(n->label, "sync"))
             continue;
         double share = self_s / p->wall_s;
-        add(p, share > VERY_HOT ? PROFILE_HIGH : PROFILE_MEDIUM, self_s, "%s takes %.0f %% of the time: %s", n->label, 100 * share,
-            advice(n->label));
+        add(p, share > VERY_HOT ? PROFILE_HIGH : PROFILE_MEDIUM, self_s,
+            "%s takes %.0f %% of the time: %s", n->label, 100 * share, advice(n->label));
         if (bytes > 0 && n->flops < MEMORY_BOUND * n->bytes && !p->asynchronous)
             add(p, PROFILE_LOW, self_s,
-                "%s does less than %d flop for each byte it moves, at %.1f GB/s: memory is its likely limit", n->label,
-                MEMORY_BOUND, 1e-9 * bytes / self_s);
+                "%s does less than %d flop for each byte it moves, at %.1f GB/s: memory is its "
+                "likely limit",
+                n->label, MEMORY_BOUND, 1e-9 * bytes / self_s);
     }
 }
 
@@ -87,10 +96,11 @@ static void waiting(struct profile *p)
             s += p->kinds[k].self_s;
     if (s <= WAITING * p->wall_s)
         return;
-    add(p, s > VERY_WAITING * p->wall_s ? PROFILE_HIGH : PROFILE_MEDIUM, s, "waiting for the device takes %.0f %% of the time: %s",
-        100 * s / p->wall_s,
-        p->asynchronous ? "the work enqueued before counts here; with --sync it counts where it belongs"
-                        : "look at the loss, the metrics and the checkpoint less often");
+    add(p, s > VERY_WAITING * p->wall_s ? PROFILE_HIGH : PROFILE_MEDIUM, s,
+        "waiting for the device takes %.0f %% of the time: %s", 100 * s / p->wall_s,
+        p->asynchronous
+            ? "the work enqueued before counts here; with --sync it counts where it belongs"
+            : "look at the loss, the metrics and the checkpoint less often");
 }
 
 void profile_judge(struct profile *p)
@@ -99,10 +109,13 @@ void profile_judge(struct profile *p)
     hot_operations(p);
     waiting(p);
     if (p->step_growth_bytes > 0)
-        add(p, PROFILE_HIGH, 0, "device memory grew by %.3g MB during the steps: something allocates and does not release",
+        add(p, PROFILE_HIGH, 0,
+            "device memory grew by %.3g MB during the steps: something allocates and does not "
+            "release",
             1e-6 * p->step_growth_bytes);
     if (outside > OUTSIDE * p->wall_s)
-        add(p, PROFILE_LOW, outside, "%.0f %% of the time is outside every region", 100 * outside / p->wall_s);
+        add(p, PROFILE_LOW, outside, "%.0f %% of the time is outside every region",
+            100 * outside / p->wall_s);
 }
 
 const char *profile_severity(const struct profile_finding *f)
@@ -115,10 +128,13 @@ void profile_notes(const struct profile *p, const char *out[4])
 {
     int n = 0;
     if (p->asynchronous)
-        out[n++] = "The device works behind the host's back: times are those of enqueueing; --sync gives those of the work.";
+        out[n++] = "The device works behind the host's back: times are those of enqueueing; --sync "
+                   "gives those of the work.";
     if (p->sync)
-        out[n++] = "Every operation was waited for (--sync): its times are true, and their sum is longer than an ordinary run.";
+        out[n++] = "Every operation was waited for (--sync): its times are true, and their sum is "
+                   "longer than an ordinary run.";
     if (p->replay_off)
-        out[n++] = "Steps were not recorded and played back, as they are without a profile; --regions-only keeps that.";
+        out[n++] = "Steps were not recorded and played back, as they are without a profile; "
+                   "--regions-only keeps that.";
     out[n] = NULL;
 }

@@ -57,16 +57,19 @@ static bool read_nodes(struct profile *p)
 static void read_memory(struct profile *p)
 {
     const struct prismi_json *list = prismi_json_member(p->json, "memory");
-    for (const struct prismi_json *v = list ? list->child : NULL; v && p->n_memory < PROFILE_OWNERS_MAX; v = v->next) {
+    for (const struct prismi_json *v = list ? list->child : NULL;
+         v && p->n_memory < PROFILE_OWNERS_MAX; v = v->next) {
         const char *owner = prismi_json_member_string(v, "owner");
         if (owner)
-            p->memory[p->n_memory++] = (struct profile_memory){owner, number(v, "bytes"), number(v, "peak_bytes")};
+            p->memory[p->n_memory++] =
+                (struct profile_memory){owner, number(v, "bytes"), number(v, "peak_bytes")};
     }
 }
 
 /* ---- kinds ---- */
 
-/* The first word of a label, and the second where the first is one of several functions. */
+/* The first word of a label, and the second where the first is one of several
+ * functions. */
 static void kind_name(const struct profile_node *n, char *out, size_t size)
 {
     size_t length = strcspn(n->label, " ");
@@ -77,7 +80,8 @@ static void kind_name(const struct profile_node *n, char *out, size_t size)
 
 static int longer(const void *a, const void *b)
 {
-    double x = ((const struct profile_kind *)a)->self_s, y = ((const struct profile_kind *)b)->self_s;
+    double x = ((const struct profile_kind *)a)->self_s,
+           y = ((const struct profile_kind *)b)->self_s;
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
@@ -104,16 +108,19 @@ static void add_kinds(struct profile *p)
 
 /* ---- the whole ---- */
 
-int profile_parse(struct prism_ctx *ctx, const char *file, const char *text, size_t n, struct profile *out)
+int profile_parse(struct prism_ctx *ctx, const char *file, const char *text, size_t n,
+                  struct profile *out)
 {
     struct profile *p = out;
     *p = (struct profile){.json = prismi_json_parse(text, n)};
     const char *format = prismi_json_member_string(p->json, "format");
-    bool good = format && !strcmp(format, "prism-profile") && number(p->json, "version") == 1 && read_nodes(p);
+    bool good = format && !strcmp(format, "prism-profile") && number(p->json, "version") == 1 &&
+                read_nodes(p);
     p->wall_s = number(p->json, "wall_s");
     if (!good || p->wall_s <= 0) {
         profile_release(p);
-        return PRISM_FAIL(ctx, PRISM_EPARSE, "%s is not a profile of version 1; 'prism profile run' writes one", file);
+        return PRISM_FAIL(ctx, PRISM_EPARSE,
+                          "%s is not a profile of version 1; 'prism profile run' writes one", file);
     }
     p->backend = prismi_json_member_string(p->json, "backend");
     p->device = prismi_json_member_string(p->json, "device");
@@ -165,5 +172,6 @@ void profile_path(const struct profile *p, int node, const char *separator, char
         chain[depth++] = i;
     snprintf(out, n, "%s", p->nodes[0].label);
     while (depth-- > 0 && used < n)
-        used += (size_t)snprintf(out + used, n - used, "%s%s", used ? separator : "", p->nodes[chain[depth]].label);
+        used += (size_t)snprintf(out + used, n - used, "%s%s", used ? separator : "",
+                                 p->nodes[chain[depth]].label);
 }

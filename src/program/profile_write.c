@@ -1,4 +1,5 @@
-/* What a profiled device holds, as files: profile.json, a timeline for Perfetto and chrome://tracing, stacks for flame graphs. */
+/* What a profiled device holds, as files: profile.json, a timeline for Perfetto
+ * and chrome://tracing, stacks for flame graphs. */
 #include "core/internal.h"
 #include "program/profile.h"
 
@@ -57,14 +58,16 @@ static int memory_members(struct prismi_json_out *j, struct prism_dev *dev, int 
         double bytes = (double)prism_cache_get_stats(prismi_dev_cache(dev), i).bytes;
         char name[32];
         snprintf(name, sizeof name, "cache, %s (host)", prism_cache_kind_name(i));
-        if (i != PRISM_CACHE_PLANS && i != PRISM_CACHE_CONSTANTS) /* the backend's own; part of the loss */
+        if (i != PRISM_CACHE_PLANS &&
+            i != PRISM_CACHE_CONSTANTS) /* the backend's own; part of the loss */
             owner(j, name, bytes, bytes);
     }
     prismi_json_close(j, ']');
     return 0;
 }
 
-static int all_members(struct prismi_json_out *j, struct prism_dev *dev, const struct prism_profile_info *info)
+static int all_members(struct prismi_json_out *j, struct prism_dev *dev,
+                       const struct prism_profile_info *info)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -92,7 +95,8 @@ static int all_members(struct prismi_json_out *j, struct prism_dev *dev, const s
     return 0;
 }
 
-int profile_write_json(struct prism_dev *dev, const struct prism_profile_info *info, const char *path)
+int profile_write_json(struct prism_dev *dev, const struct prism_profile_info *info,
+                       const char *path)
 {
     struct prismi_json_out j;
     prismi_json_init(&j, true);
@@ -120,12 +124,14 @@ static int quoted(struct prismi_file *f, const char *label)
     struct prismi_json_out j;
     prismi_json_init(&j, false);
     prismi_json_string(&j, NULL, label);
-    int status = prismi_json_text(&j) ? prismi_file_printf(f, "%s", prismi_json_text(&j)) : PRISM_ENOMEM;
+    int status =
+        prismi_json_text(&j) ? prismi_file_printf(f, "%s", prismi_json_text(&j)) : PRISM_ENOMEM;
     prismi_json_release(&j);
     return status;
 }
 
-static int trace_events(struct prism_dev *dev, struct prismi_file *f, const struct prism_profile_info *info)
+static int trace_events(struct prism_dev *dev, struct prismi_file *f,
+                        const struct prism_profile_info *info)
 {
     for (size_t i = 0; i < info->n_events; i++) {
         struct prism_profile_event e;
@@ -134,25 +140,32 @@ static int trace_events(struct prism_dev *dev, struct prismi_file *f, const stru
         PRISM_TRY(prism_profile_node(dev, e.node, &n));
         PRISM_TRY(prismi_file_printf(f, ",\n{\"name\":"));
         PRISM_TRY(quoted(f, n.label));
-        /* integers, so that no locale and no rounding moves a child out of its parent */
-        PRISM_TRY(prismi_file_printf(f, ",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":%llu.%03u,\"dur\":%llu.%03u}",
-                                     n.op ? "operation" : "region", (unsigned long long)(e.start_ns / 1000),
-                                     (unsigned)(e.start_ns % 1000), (unsigned long long)(e.duration_ns / 1000),
-                                     (unsigned)(e.duration_ns % 1000)));
+        /* integers, so that no locale and no rounding moves a child out of its
+         * parent */
+        PRISM_TRY(prismi_file_printf(
+            f,
+            ",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":%llu.%03u,\"dur\":%llu.%03u}",
+            n.op ? "operation" : "region", (unsigned long long)(e.start_ns / 1000),
+            (unsigned)(e.start_ns % 1000), (unsigned long long)(e.duration_ns / 1000),
+            (unsigned)(e.duration_ns % 1000)));
     }
     return 0;
 }
 
-int profile_write_trace(struct prism_dev *dev, const struct prism_profile_info *info, const char *path)
+int profile_write_trace(struct prism_dev *dev, const struct prism_profile_info *info,
+                        const char *path)
 {
     struct prismi_file *f;
     PRISM_TRY(prismi_file_create(prismi_dev_ctx(dev), path, &f));
     int status = prismi_file_printf(
         f,
-        "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"wall_ns\":\"%llu\",\"dropped_events\":\"%zu\",\"clock\":\"%s\"},\n"
-        "\"traceEvents\":[\n{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{\"name\":\"prism\"}},\n"
+        "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"wall_ns\":\"%llu\",\"dropped_events\":\"%"
+        "zu\",\"clock\":\"%s\"},\n"
+        "\"traceEvents\":[\n{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{\"name\":"
+        "\"prism\"}},\n"
         "{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":1,\"tid\":1,\"args\":{\"name\":\"%s\"}}",
-        (unsigned long long)info->wall_ns, info->n_dropped, info->asynchronous ? "host, enqueueing" : "host",
+        (unsigned long long)info->wall_ns, info->n_dropped,
+        info->asynchronous ? "host, enqueueing" : "host",
         info->asynchronous ? "enqueueing" : "regions and operations");
     if (!status)
         status = trace_events(dev, f, info);

@@ -1,5 +1,7 @@
-/* A session's checkpoint: a trainer's state (fit/state.c) of kind "PRISMCKP", with
- *   progress  text, lines key=value: where it stood (for people and `prism inspect`)
+/* A session's checkpoint: a trainer's state (fit/state.c) of kind "PRISMCKP",
+ * with
+ *   progress  text, lines key=value: where it stood (for people and `prism
+ *             inspect`)
  *   centres   [n][2] doubles      result  [O,O] doubles
  *   extra     the caller's text */
 #include "recon/internal.h"

@@ -8,7 +8,8 @@ static enum prism_dtype real_type(enum prism_precision p)
     return p == PRISM_PRECISION_FP64 ? PRISM_F64 : PRISM_F32;
 }
 
-/* Checks across parameters; each one's own range is checked by the table (recon/params.c). */
+/* Checks across parameters; each one's own range is checked by the table
+ * (recon/params.c). */
 static int check(struct prism_dev *dev, const struct prism_recon_params *p,
                  const struct prism_dataset_params *dp)
 {
@@ -98,8 +99,8 @@ static int make_session(struct prism_dev *dev, struct prism_dataset *ds,
     return status;
 }
 
-/* The same session on a device that only counts: refused with both numbers before anything is
- * allocated. */
+/* The same session on a device that only counts: refused with both numbers
+ * before anything is allocated. */
 static int check_memory(struct prism_dev *dev, struct prism_dataset *ds,
                         const struct prism_recon_params *params)
 {

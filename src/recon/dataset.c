@@ -1,4 +1,5 @@
-/* Amplitudes from a source; those that are computed are kept in the device's cache. */
+/* Amplitudes from a source; those that are computed are kept in the device's
+ * cache. */
 #include "data/simulated.h"
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
@@ -53,27 +54,33 @@ static struct prismi_instrument_params instrument_of(const struct prism_dataset_
                                              .wavelength_m = p->wavelength_m};
 }
 
-static int check(struct prism_ctx *ctx, const struct prism_dataset_params *p, const double *centres, int n)
+static int check(struct prism_ctx *ctx, const struct prism_dataset_params *p, const double *centres,
+                 int n)
 {
     PRISM_TRY(prismi_data_params_check(ctx, p));
     if (p->obj_size > p->grid_size)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %d; it must not be above %s, %d", PRISMI_DATA_NAME(ctx, obj_size), p->obj_size,
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %d; it must not be above %s, %d",
+                          PRISMI_DATA_NAME(ctx, obj_size), p->obj_size,
                           PRISMI_DATA_NAME(ctx, grid_size), p->grid_size);
     if (p->field_size > p->grid_size)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %d; it must not be above %s, %d", PRISMI_DATA_NAME(ctx, field_size),
-                          p->field_size, PRISMI_DATA_NAME(ctx, grid_size), p->grid_size);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %d; it must not be above %s, %d",
+                          PRISMI_DATA_NAME(ctx, field_size), p->field_size,
+                          PRISMI_DATA_NAME(ctx, grid_size), p->grid_size);
     if (n < 1 || n > PRISMI_PATTERN_MAX)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "a data set of %d samples; 1 to %d are possible", n, PRISMI_PATTERN_MAX);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "a data set of %d samples; 1 to %d are possible", n,
+                          PRISMI_PATTERN_MAX);
     PRISM_TRY(prism_aperture_check(ctx, &p->aperture));
     const struct prismi_instrument_params ip = instrument_of(p);
     PRISM_TRY(prismi_instrument_kinds[ip.kind].check(ctx, &ip));
     for (int k = 0; k < n; k++) {
         double cy = centres[2 * k], cx = centres[2 * k + 1];
         if (!isfinite(cy) || !isfinite(cx))
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "centre %d is (%g, %g); both must be finite", k, cy, cx);
+            return PRISM_FAIL(ctx, PRISM_EINVAL, "centre %d is (%g, %g); both must be finite", k,
+                              cy, cx);
         if (!prismi_aperture_cover(&p->aperture, p->grid_size, cy, cx, NULL))
             return PRISM_FAIL(ctx, PRISM_EINVAL,
-                              "centre %d is (%g, %g): an aperture of radius %g there opens no pixel of the %d x %d grid about DC",
+                              "centre %d is (%g, %g): an aperture of radius %g there opens no "
+                              "pixel of the %d x %d grid about DC",
                               k, cy, cx, p->aperture.radius_px, p->grid_size, p->grid_size);
     }
     return 0;
@@ -92,13 +99,14 @@ static struct prism_dataset_params resolve(const struct prism_dataset_params *gi
     if (!p.field_size)
         p.field_size = p.grid_size;
     if (p.propagator == PRISM_PROPAGATOR_AUTO)
-        p.propagator = prism_propagator_select(prism_fresnel_number(p.obj_size * p.pitch_m / 2, p.distance_m, p.wavelength_m));
+        p.propagator = prism_propagator_select(
+            prism_fresnel_number(p.obj_size * p.pitch_m / 2, p.distance_m, p.wavelength_m));
     return p;
 }
 
 /* What both kinds share. */
-static int begin(struct prism_ctx *ctx, const struct prism_dataset_params *params, const double *centres, int n,
-                 struct prism_dataset **out)
+static int begin(struct prism_ctx *ctx, const struct prism_dataset_params *params,
+                 const double *centres, int n, struct prism_dataset **out)
 {
     *out = NULL;
     const struct prism_dataset_params p = resolve(params);
@@ -121,7 +129,8 @@ static int begin(struct prism_ctx *ctx, const struct prism_dataset_params *param
     return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a data set of %d samples", n);
 }
 
-static int open_source(struct prism_dataset *ds, const struct prismi_source *source, const void *from)
+static int open_source(struct prism_dataset *ds, const struct prismi_source *source,
+                       const void *from)
 {
     struct prismi_frames frames;
     PRISM_TRY(source->open(ds->ctx, from, &ds->state));
@@ -131,13 +140,17 @@ static int open_source(struct prism_dataset *ds, const struct prismi_source *sou
     return 0;
 }
 
-int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_params *params, const float *amplitudes,
-                           const double *centres_yx, int n, struct prism_dataset **out)
+int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_params *params,
+                           const float *amplitudes, const double *centres_yx, int n,
+                           struct prism_dataset **out)
 {
     PRISM_TRY(begin(ctx, params, centres_yx, n, out));
     struct prism_dataset *ds = *out;
-    const struct prismi_memory from = {
-        .n = n, .h = ds->par.field_size, .w = ds->par.field_size, .amplitudes = amplitudes, .centres = ds->centres};
+    const struct prismi_memory from = {.n = n,
+                                       .h = ds->par.field_size,
+                                       .w = ds->par.field_size,
+                                       .amplitudes = amplitudes,
+                                       .centres = ds->centres};
     int status = open_source(ds, &prismi_source_memory, &from);
     if (status)
         prism_dataset_destroy(out);
@@ -151,16 +164,18 @@ static int put_truth(struct prism_dataset *ds, const double *truth)
     size_t side = (size_t)ds->par.obj_size, pixels = side * side;
     for (size_t i = 0; i < pixels; i++)
         if (!isfinite(truth[i]))
-            return PRISM_FAIL(ds->ctx, PRISM_EINVAL, "the object is %g at (%zu, %zu); it must be finite", truth[i], i / side,
-                              i % side);
+            return PRISM_FAIL(ds->ctx, PRISM_EINVAL,
+                              "the object is %g at (%zu, %zu); it must be finite", truth[i],
+                              i / side, i % side);
     PRISM_TRY(prismi_simulated_set_object(ds->state, truth));
     memcpy(ds->truth, truth, pixels * sizeof *truth);
     ds->hash = hash_all(ds, NULL);
     return 0;
 }
 
-int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_params *params, const double *truth,
-                           const double *centres_yx, int n, struct prism_dataset **out)
+int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_params *params,
+                           const double *truth, const double *centres_yx, int n,
+                           struct prism_dataset **out)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     PRISM_TRY(begin(ctx, params, centres_yx, n, out));
@@ -191,7 +206,8 @@ out:
 int prism_dataset_set_truth(struct prism_dataset *ds, const double *truth)
 {
     if (!ds->truth)
-        return PRISM_FAIL(ds->ctx, PRISM_EINVAL, "a data set of measured amplitudes has no object to replace");
+        return PRISM_FAIL(ds->ctx, PRISM_EINVAL,
+                          "a data set of measured amplitudes has no object to replace");
     PRISM_TRY(put_truth(ds, truth));
     ds->version++;
     return 0;
@@ -217,8 +233,12 @@ void prism_dataset_destroy(struct prism_dataset **pds)
 
 static struct prism_key key_of(const struct prism_dataset *ds, int k, enum prism_dtype dtype)
 {
-    const uint64_t parts[] = {
-        ds->hash, ds->version, (uint64_t)k, ds->par.method, prismi_simulated_dtype(ds->dev, ds->par.in_double), dtype};
+    const uint64_t parts[] = {ds->hash,
+                              ds->version,
+                              (uint64_t)k,
+                              ds->par.method,
+                              prismi_simulated_dtype(ds->dev, ds->par.in_double),
+                              dtype};
     const char *backend = prism_dev_backend(ds->dev);
     struct prism_key key = prism_key_init("amplitude");
     prism_key_add(&key, parts, sizeof parts);
@@ -238,7 +258,8 @@ static int look(struct prism_dataset *ds, int k, enum prism_dtype dtype, const v
     const void *kept = prism_cache_get(cache, PRISM_CACHE_MEASUREMENTS, &key, NULL);
     if (!kept) {
         PRISM_TRY(ds->source->read(ds->state, k, dtype, made));
-        kept = prism_cache_put(cache, PRISM_CACHE_MEASUREMENTS, &key, made, ds->cols * prism_dtype_size(dtype));
+        kept = prism_cache_put(cache, PRISM_CACHE_MEASUREMENTS, &key, made,
+                               ds->cols * prism_dtype_size(dtype));
     }
     *out = kept ? kept : made;
     return 0;

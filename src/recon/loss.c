@@ -1,17 +1,23 @@
 /* Misfit of amplitudes and its cotangent.
  *
- * Each kind is a row of loss.def: a term that reads the fields u and writes values and a cotangent. One term writes straight over
- * u; several are added up beside it. Those with a misfit are the device's misfit entry. The structural terms work on m = |u|:
+ * Each kind is a row of loss.def: a term that reads the fields u and writes
+ * values and a cotangent. One term writes straight over u; several are added up
+ * beside it. Those with a misfit are the device's misfit entry. The structural
+ * terms work on m = |u|:
  *
- *   SSIM, with W the Gaussian window, S the map and y1..y3 its derivatives by W x, W x^2, W xy (PRISM_MAP_SSIM):
+ *   SSIM, with W the Gaussian window, S the map and y1..y3 its derivatives by W
+ *       x, W x^2, W xy (PRISM_MAP_SSIM):
  *     d(mean S)/dx = (W^T y1 + 2 x W^T y2 + y W^T y3)/n
- *   MS-SSIM = prod_j c_j^w_j with c_j the mean contrast-structure of scale j, at the coarsest the mean SSIM, scales made by 2x2
- * means: d/dx_j = (w_j/c_j) MS-SSIM dc_j/dx_j + pool^T d/dx_(j+1),  no gradient where c_j is clamped to 1e-10
+ *   MS-SSIM = prod_j c_j^w_j with c_j the mean contrast-structure of scale j,
+ *       at the coarsest the mean SSIM, scales made by 2x2
+ * means: d/dx_j = (w_j/c_j) MS-SSIM dc_j/dx_j + pool^T d/dx_(j+1),  no gradient
+ * where c_j is clamped to 1e-10
  *
  * SSIM is the case of one scale, whose factor is known beforehand.
  *
- * What of this depends on targets alone, W y, W y^2 and the coarser y, is made once for every target where the cache's budget for
- * constants allows, else in every run. */
+ * What of this depends on targets alone, W y, W y^2 and the coarser y, is made
+ * once for every target where the cache's budget for constants allows, else in
+ * every run. */
 #include "recon/internal.h"
 
 #include <math.h>
@@ -34,7 +40,8 @@ struct scale {
     int h, w;
     size_t n;                /* pixels of an image */
     prism_mem x, y, g;       /* [batch,n]: prediction, target, gradient */
-    prism_mem constant[3];   /* [n_targets,n]: y (in the finest NULL: the targets), W y, W y^2; all NULL: made in every run */
+    prism_mem constant[3];   /* [n_targets,n]: y (in the finest NULL: the targets), W y, W y^2; all
+                                NULL: made in every run */
     struct prism_conv *pool; /* from the next finer scale; NULL in the finest */
 };
 
@@ -70,7 +77,8 @@ static void plan_constants(struct prismi_loss *l)
     size_t pixels = 0, targets = (size_t)l->par.n_targets * l->real;
     for (int j = 0; j < l->n_scales; j++)
         pixels += (j ? 3 : 2) * l->scales[j].n;
-    l->keep = pixels * targets <= prism_cache_get_stats(prismi_dev_cache(l->dev), PRISM_CACHE_CONSTANTS).budget;
+    l->keep = pixels * targets <=
+              prism_cache_get_stats(prismi_dev_cache(l->dev), PRISM_CACHE_CONSTANTS).budget;
     for (int j = 0; l->keep && j < l->n_scales; j++)
         for (int i = j ? 0 : 1; i < 3; i++)
             prismi_arena_add(&l->arena, l->scales[j].n * targets, &l->scales[j].constant[i]);
@@ -81,7 +89,8 @@ static int structural_create(struct prismi_loss *l, int scales)
     const struct prismi_loss_params *p = &l->par;
     if (p->h <= RADIUS || p->w <= RADIUS)
         return PRISM_FAIL(prismi_dev_ctx(l->dev), PRISM_EINVAL,
-                          "field of %d x %d pixels is too small for an SSIM loss: at least %d", p->h, p->w, RADIUS + 1);
+                          "field of %d x %d pixels is too small for an SSIM loss: at least %d",
+                          p->h, p->w, RADIUS + 1);
     size_t image = (size_t)p->batch * l->cols * l->real, vec = (size_t)p->batch * l->real;
     l->n_scales = scales > 1 ? prismi_ms_ssim_scales(p->h, p->w, l->scale_weight) : 1;
     for (int i = 0; i < 5; i++)
@@ -108,8 +117,15 @@ static int structural_create(struct prismi_loss *l, int scales)
         if (j == 0)
             continue;
         const struct scale *fine = s - 1;
-        const struct prism_conv_desc d = {
-            .dtype = p->dtype, .n = 1, .cin = 1, .h = fine->h, .w = fine->w, .cout = 1, .k = 2, .stride = 2, .pad = 0};
+        const struct prism_conv_desc d = {.dtype = p->dtype,
+                                          .n = 1,
+                                          .cin = 1,
+                                          .h = fine->h,
+                                          .w = fine->w,
+                                          .cout = 1,
+                                          .k = 2,
+                                          .stride = 2,
+                                          .pad = 0};
         PRISM_TRY(l->dev->ops->conv_create(l->dev, &d, &s->pool));
     }
     plan_constants(l);
@@ -122,11 +138,14 @@ static int structural_fill(struct prismi_loss *l)
     prismi_ssim_taps(taps);
     for (int j = 0; j < l->n_scales; j++)
         inv_pixels[j] = 1 / (double)l->scales[j].n;
-    PRISM_TRY(prismi_dev_put(l->dev, l->exponents, l->par.dtype, l->scale_weight, (size_t)l->n_scales));
+    PRISM_TRY(
+        prismi_dev_put(l->dev, l->exponents, l->par.dtype, l->scale_weight, (size_t)l->n_scales));
     PRISM_TRY(prismi_dev_put(l->dev, l->inv_pixels, l->par.dtype, inv_pixels, (size_t)l->n_scales));
     PRISM_TRY(prismi_dev_put(l->dev, l->taps, l->par.dtype, taps, TAPS));
-    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, 4, l->pool_taps, 0, 0, 0, 0.25, 0));
-    return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, (size_t)l->par.batch, l->ones, 0, 0, 0, 1, 0);
+    PRISM_TRY(
+        prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, 4, l->pool_taps, 0, 0, 0, 0.25, 0));
+    return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, (size_t)l->par.batch, l->ones, 0, 0,
+                      0, 1, 0);
 }
 
 /* The most scales that set_weights may ask for. */
@@ -139,7 +158,8 @@ static int most_scales(const struct prismi_loss_params *p)
     return most;
 }
 
-int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *params, struct prismi_loss **out)
+int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *params,
+                       struct prismi_loss **out)
 {
     *out = NULL;
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
@@ -151,7 +171,8 @@ int prismi_loss_create(struct prism_dev *dev, const struct prismi_loss_params *p
     l->par = *params;
     l->cols = (size_t)params->h * params->w;
     l->real = prism_dtype_size(params->dtype);
-    size_t batch = (size_t)params->batch, n = (size_t)params->n_targets, image = batch * l->cols * l->real;
+    size_t batch = (size_t)params->batch, n = (size_t)params->n_targets,
+           image = batch * l->cols * l->real;
     int scales = most_scales(params);
     l->norm[0] = prismi_alloc(n, sizeof(double));
     l->norm[1] = prismi_alloc(n, sizeof(double));
@@ -230,25 +251,30 @@ double prismi_loss_energy(const struct prismi_loss *l)
 
 /* ---- images of a scale: n of them, at most a batch ---- */
 
-static int blur(struct prismi_loss *l, const struct scale *s, int n, prism_mem y, prism_mem x, bool adjoint)
+static int blur(struct prismi_loss *l, const struct scale *s, int n, prism_mem y, prism_mem x,
+                bool adjoint)
 {
     const struct prism_blur_desc d = {l->par.dtype, n, s->h, s->w, RADIUS, adjoint};
     return l->dev->ops->blur(l->dev, &d, y, x, l->blur_tmp, l->taps);
 }
 
-static int blurred_product(struct prismi_loss *l, const struct scale *s, int n, prism_mem y, prism_mem a, prism_mem b)
+static int blurred_product(struct prismi_loss *l, const struct scale *s, int n, prism_mem y,
+                           prism_mem a, prism_mem b)
 {
-    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_MUL, l->par.dtype, (size_t)n, s->n, l->product, a, b, 0, 1, 0));
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_MUL, l->par.dtype, (size_t)n, s->n, l->product, a, b, 0,
+                         1, 0));
     return blur(l, s, n, y, l->product, false);
 }
 
-/* 2x2 means of every image (a convolution plan is for one), or the transpose. */
-static int pool(struct prismi_loss *l, const struct scale *coarse, int n, prism_mem coarse_image, prism_mem fine_image,
-                bool transpose)
+/* 2x2 means of every image (a convolution plan is for one), or the
+ * transpose. */
+static int pool(struct prismi_loss *l, const struct scale *coarse, int n, prism_mem coarse_image,
+                prism_mem fine_image, bool transpose)
 {
     const struct scale *fine = coarse - 1;
     for (int b = 0; b < n; b++) {
-        prism_mem c = coarse_image + b * coarse->n * l->real, f = fine_image + b * fine->n * l->real;
+        prism_mem c = coarse_image + b * coarse->n * l->real,
+                  f = fine_image + b * fine->n * l->real;
         if (transpose)
             PRISM_TRY(l->dev->ops->conv_bwd_x(coarse->pool, f, c, l->pool_taps));
         else
@@ -286,9 +312,12 @@ int prismi_loss_weigh(struct prismi_loss *l)
 {
     const struct prism_ops *ops = l->dev->ops;
     size_t n = (size_t)l->par.n_targets;
-    prism_mem sum = l->weight[PRISM_LOSS_L1], square = l->weight[PRISM_LOSS_L2]; /* until the weights lie there */
-    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_SUM, l->par.dtype, n, l->cols, sum, l->target, NULL));
-    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_DOT, l->par.dtype, n, l->cols, square, l->target, l->target));
+    prism_mem sum = l->weight[PRISM_LOSS_L1],
+              square = l->weight[PRISM_LOSS_L2]; /* until the weights lie there */
+    PRISM_TRY(
+        ops->reduce(l->dev, PRISM_REDUCE_SUM, l->par.dtype, n, l->cols, sum, l->target, NULL));
+    PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_DOT, l->par.dtype, n, l->cols, square, l->target,
+                          l->target));
     PRISM_TRY(prismi_dev_get(l->dev, l->norm[0], sum, l->par.dtype, n));
     PRISM_TRY(prismi_dev_get(l->dev, l->norm[1], square, l->par.dtype, n));
     l->kept = false;
@@ -303,8 +332,11 @@ static int put_weights(struct prismi_loss *l, enum prism_loss_kind kind)
     for (int a = 0; a < n; a++)
         mean += norm[a] / n;
     for (int a = 0; a < n; a++) {
-        double total = l->par.no_normalize ? (double)l->cols : (l->par.shared ? mean : norm[a]) + NORM_EPS * (double)l->cols;
-        l->factor[kind] = l->host[a] = l->weights[kind] / (total * (l->par.shared ? l->par.batch : 1));
+        double total = l->par.no_normalize
+                           ? (double)l->cols
+                           : (l->par.shared ? mean : norm[a]) + NORM_EPS * (double)l->cols;
+        l->factor[kind] = l->host[a] =
+            l->weights[kind] / (total * (l->par.shared ? l->par.batch : 1));
     }
     return prismi_dev_put(l->dev, l->weight[kind], l->par.dtype, l->host, (size_t)n);
 }
@@ -326,9 +358,11 @@ int prismi_loss_set_weights(struct prismi_loss *l, const double weights[PRISM_LO
 
 /* ---- terms ---- */
 
-static int misfit(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
+static int misfit(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, prism_mem index,
+                  prism_mem gu, prism_mem value)
 {
-    const struct prism_misfit_desc d = {l->par.dtype, loss_kinds[kind].misfit, (size_t)l->par.batch, l->cols};
+    const struct prism_misfit_desc d = {l->par.dtype, loss_kinds[kind].misfit, (size_t)l->par.batch,
+                                        l->cols};
     const struct prism_misfit_args a = {value, gu, u, l->target, l->weight[kind], index, l->tmp};
     return l->dev->ops->misfit(l->dev, &d, &a);
 }
@@ -339,12 +373,15 @@ static prism_mem row_of(const struct prismi_loss *l, prism_mem block, int j)
     return block + (size_t)j * l->par.batch * l->real;
 }
 
-static int gather(struct prismi_loss *l, const struct scale *s, prism_mem y, prism_mem of_targets, prism_mem index)
+static int gather(struct prismi_loss *l, const struct scale *s, prism_mem y, prism_mem of_targets,
+                  prism_mem index)
 {
-    return prismi_map(l->dev, PRISM_MAP_GATHER_ROW, l->par.dtype, (size_t)l->par.batch, s->n, y, of_targets, index, 0, 0, 0);
+    return prismi_map(l->dev, PRISM_MAP_GATHER_ROW, l->par.dtype, (size_t)l->par.batch, s->n, y,
+                      of_targets, index, 0, 0, 0);
 }
 
-/* Mean of scale j's map into its row of means, n times its gradient by x, row factors left out, into s->g. */
+/* Mean of scale j's map into its row of means, n times its gradient by x, row
+ * factors left out, into s->g. */
 static int scale_forward(struct prismi_loss *l, int j, bool luminance, prism_mem index)
 {
     const struct scale *s = &l->scales[j];
@@ -361,10 +398,13 @@ static int scale_forward(struct prismi_loss *l, int j, bool luminance, prism_mem
         PRISM_TRY(blur(l, s, n, m[1], s->y, false));
         PRISM_TRY(blurred_product(l, s, n, m[3], s->y, s->y));
     }
-    const struct prism_map_args map = {
-        .y = {m[0], m[1], m[2], m[3]}, .x = {m[0], m[1], m[2], m[3], m[4]}, .s = {PRISMI_SSIM_C1, PRISMI_SSIM_C2}};
-    PRISM_TRY(l->dev->ops->map(l->dev, luminance ? PRISM_MAP_SSIM : PRISM_MAP_SSIM_CS, l->par.dtype, rows, s->n, &map));
-    PRISM_TRY(l->dev->ops->reduce(l->dev, PRISM_REDUCE_MEAN, l->par.dtype, rows, s->n, row_of(l, l->means, j), m[0], NULL));
+    const struct prism_map_args map = {.y = {m[0], m[1], m[2], m[3]},
+                                       .x = {m[0], m[1], m[2], m[3], m[4]},
+                                       .s = {PRISMI_SSIM_C1, PRISMI_SSIM_C2}};
+    PRISM_TRY(l->dev->ops->map(l->dev, luminance ? PRISM_MAP_SSIM : PRISM_MAP_SSIM_CS, l->par.dtype,
+                               rows, s->n, &map));
+    PRISM_TRY(l->dev->ops->reduce(l->dev, PRISM_REDUCE_MEAN, l->par.dtype, rows, s->n,
+                                  row_of(l, l->means, j), m[0], NULL));
     PRISM_TRY(blur(l, s, n, m[4], m[1], true));
     PRISM_TRY(blur(l, s, n, m[0], m[2], true));
     PRISM_TRY(blur(l, s, n, m[1], m[3], true));
@@ -377,19 +417,24 @@ static int ssim_factors(struct prismi_loss *l, double k, prism_mem value)
 {
     const struct scale *s = l->scales;
     size_t batch = (size_t)l->par.batch;
-    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->par.dtype, 1, batch, value, l->means, l->ones, 0, -k, k));
-    return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, batch, l->factors, 0, 0, 0, -k / (double)s->n, 0);
+    PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, l->par.dtype, 1, batch, value, l->means, l->ones,
+                         0, -k, k));
+    return prismi_map(l->dev, PRISM_MAP_FILL, l->par.dtype, 1, batch, l->factors, 0, 0, 0,
+                      -k / (double)s->n, 0);
 }
 
 /* The same over all scales. */
 static int ms_ssim_factors(struct prismi_loss *l, double k, prism_mem value)
 {
-    const struct prism_map_args a = {
-        .y = {l->factors, value}, .x = {l->means, l->exponents, l->inv_pixels}, .s = {k, PRISMI_MS_SSIM_LOW}};
-    return l->dev->ops->map(l->dev, PRISM_MAP_MS_SSIM, l->par.dtype, (size_t)l->n_scales, (size_t)l->par.batch, &a);
+    const struct prism_map_args a = {.y = {l->factors, value},
+                                     .x = {l->means, l->exponents, l->inv_pixels},
+                                     .s = {k, PRISMI_MS_SSIM_LOW}};
+    return l->dev->ops->map(l->dev, PRISM_MAP_MS_SSIM, l->par.dtype, (size_t)l->n_scales,
+                            (size_t)l->par.batch, &a);
 }
 
-static int structural(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
+static int structural(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u,
+                      prism_mem index, prism_mem gu, prism_mem value)
 {
     const bool multi = loss_kinds[kind].scales > 1;
     enum prism_dtype t = l->par.dtype;
@@ -409,17 +454,19 @@ static int structural(struct prismi_loss *l, enum prism_loss_kind kind, prism_me
     }
     PRISM_TRY(multi ? ms_ssim_factors(l, k, value) : ssim_factors(l, k, value));
     for (int j = n - 1; j >= 0; j--) {
-        PRISM_TRY(
-            prismi_map(l->dev, PRISM_MAP_SCALE_SHIFT, t, rows, s[j].n, s[j].g, s[j].g, row_of(l, l->factors, j), l->zeros, 0, 0));
+        PRISM_TRY(prismi_map(l->dev, PRISM_MAP_SCALE_SHIFT, t, rows, s[j].n, s[j].g, s[j].g,
+                             row_of(l, l->factors, j), l->zeros, 0, 0));
         if (j == n - 1)
             continue;
         PRISM_TRY(pool(l, &s[j + 1], l->par.batch, s[j + 1].g, l->product, true));
-        PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, t, rows, s[j].n, s[j].g, s[j].g, l->product, 0, 1, 1));
+        PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, t, rows, s[j].n, s[j].g, s[j].g, l->product,
+                             0, 1, 1));
     }
     return prismi_map(l->dev, PRISM_MAP_C_PHASE, t, rows, l->cols, gu, s->g, u, 0, 0, 0);
 }
 
-static int term(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, prism_mem index, prism_mem gu, prism_mem value)
+static int term(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, prism_mem index,
+                prism_mem gu, prism_mem value)
 {
     return loss_kinds[kind].misfit == PRISM_MISFIT_NONE ? structural(l, kind, u, index, gu, value)
                                                         : misfit(l, kind, u, index, gu, value);
@@ -438,13 +485,15 @@ static int used(const struct prismi_loss *l, int *n)
     return last;
 }
 
-bool prismi_loss_is_misfit(const struct prismi_loss *l, enum prism_misfit *kind, struct prism_field_misfit_args *a)
+bool prismi_loss_is_misfit(const struct prismi_loss *l, enum prism_misfit *kind,
+                           struct prism_field_misfit_args *a)
 {
     int n, only = used(l, &n);
     *kind = loss_kinds[only].misfit;
     if (n > 1 || *kind == PRISM_MISFIT_NONE)
         return false;
-    *a = (struct prism_field_misfit_args){.loss = l->value, .target = l->target, .weight = l->weight[only], .tmp = l->tmp};
+    *a = (struct prism_field_misfit_args){
+        .loss = l->value, .target = l->target, .weight = l->weight[only], .tmp = l->tmp};
     return true;
 }
 
@@ -460,8 +509,10 @@ int prismi_loss_run(struct prismi_loss *l, prism_mem u, prism_mem index)
             continue;
         PRISM_TRY(term(l, k, u, index, done ? l->part : l->sum, done ? l->part_value : l->value));
         if (done++) {
-            PRISM_TRY(prismi_map(l->dev, PRISM_MAP_C_AXPBY, t, rows, l->cols, l->sum, l->sum, l->part, 0, 1, 1));
-            PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, t, 1, rows, l->value, l->value, l->part_value, 0, 1, 1));
+            PRISM_TRY(prismi_map(l->dev, PRISM_MAP_C_AXPBY, t, rows, l->cols, l->sum, l->sum,
+                                 l->part, 0, 1, 1));
+            PRISM_TRY(prismi_map(l->dev, PRISM_MAP_AXPBY, t, 1, rows, l->value, l->value,
+                                 l->part_value, 0, 1, 1));
         }
     }
     return l->dev->ops->copy(l->dev, u, l->sum, 2 * rows * l->cols * l->real);

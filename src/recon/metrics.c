@@ -33,9 +33,10 @@ static int reflect(int i, int n, enum mirror mode)
     return i;
 }
 
-/* ---- structural similarity, row by row: what is blurred never fills an image ---- */
+/* ---- structural similarity, row by row: what is blurred never fills an image */
 
-/* Blurred are x, y, x^2 + y^2, xy; the last two are made once a row and kept for as long as the window reaches them. */
+/* Blurred are x, y, x^2 + y^2, xy; the last two are made once a row and kept
+ * for as long as the window reaches them. */
 enum { MOMENTS = 4, PRODUCTS = 2 };
 
 size_t prismi_ssim_work(int w)
@@ -54,7 +55,8 @@ static void blur(const double *const r[TAPS], int n, const double taps[TAPS], do
     }
 }
 
-static void multiply(const double *x, const double *y, int w, double *restrict squares, double *restrict xy)
+static void multiply(const double *x, const double *y, int w, double *restrict squares,
+                     double *restrict xy)
 {
     for (int i = 0; i < w; i++) {
         squares[i] = x[i] * x[i] + y[i] * y[i];
@@ -62,7 +64,8 @@ static void multiply(const double *x, const double *y, int w, double *restrict s
     }
 }
 
-/* Adds a row's similarity to sum[w]; with luminance false its contrast and structure only. */
+/* Adds a row's similarity to sum[w]; with luminance false its contrast and
+ * structure only. */
 static void compare(const double *restrict m, int w, bool luminance, double *restrict sum)
 {
     const double *mu1 = m, *mu2 = m + w, *squares = m + 2 * w, *xy = m + 3 * w;
@@ -74,21 +77,25 @@ static void compare(const double *restrict m, int w, bool luminance, double *res
 }
 
 /* Mean over the image but `pad` pixels on every side. */
-static double similarity(const double *x, const double *y, int h, int w, enum mirror mode, int pad, bool luminance, double *work)
+static double similarity(const double *x, const double *y, int h, int w, enum mirror mode, int pad,
+                         bool luminance, double *work)
 {
-    double taps[TAPS], *m = work + (size_t)PRODUCTS * TAPS * w, *sum = m + MOMENTS * w, *row = sum + w, total = 0;
+    double taps[TAPS], *m = work + (size_t)PRODUCTS * TAPS * w, *sum = m + MOMENTS * w,
+                       *row = sum + w, total = 0;
     const double *r[TAPS];
     prismi_ssim_taps(taps);
     memset(sum, 0, (size_t)w * sizeof *sum);
     for (int next = 0, i = 0; i < h - pad; i++) {
         for (; next <= i + RADIUS && next < h; next++) {
             double *squares = work + (size_t)(next % TAPS) * w;
-            multiply(x + (size_t)next * w, y + (size_t)next * w, w, squares, squares + (size_t)TAPS * w);
+            multiply(x + (size_t)next * w, y + (size_t)next * w, w, squares,
+                     squares + (size_t)TAPS * w);
         }
         for (int p = 0; p < MOMENTS && i >= pad; p++) {
             for (int k = 0; k < TAPS; k++) {
                 int j = reflect(i + k - RADIUS, h, mode);
-                r[k] = p < 2 ? (p ? y : x) + (size_t)j * w : work + (size_t)((p - 2) * TAPS + j % TAPS) * w;
+                r[k] = p < 2 ? (p ? y : x) + (size_t)j * w
+                             : work + (size_t)((p - 2) * TAPS + j % TAPS) * w;
             }
             blur(r, w, taps, row + RADIUS);
             for (int k = 1; k <= RADIUS; k++) {
@@ -163,7 +170,8 @@ double prism_ms_ssim(const double *x, const double *y, int h, int w)
     if (h < MIN_SIDE || w < MIN_SIDE)
         return NAN;
     size_t n = (size_t)h * w;
-    double weights[PRISMI_MS_SCALES], product = 1, *a = prismi_alloc(2 * n + prismi_ssim_work(w), sizeof(double));
+    double weights[PRISMI_MS_SCALES],
+        product = 1, *a = prismi_alloc(2 * n + prismi_ssim_work(w), sizeof(double));
     if (!a)
         return NAN;
     double *b = a + n, *work = b + n;

@@ -24,8 +24,8 @@ int prismi_check_network(struct prism_ctx *ctx, const struct prism_recon_params 
     return 0;
 }
 
-/* Half storage where it was asked for, the device has it and gains by it; the same run goes on
- * without it elsewhere. */
+/* Half storage where it was asked for, the device has it and gains by it; the
+ * same run goes on without it elsewhere. */
 static int choose_store(struct prism_session *s, struct prism_decoder_params *d)
 {
     const struct prism_caps *caps = &s->dev->caps;

@@ -1,4 +1,5 @@
-/* The table of parameters and what is made from it: checks, lines of a checkpoint, defaults. */
+/* The table of parameters and what is made from it: checks, lines of a
+ * checkpoint, defaults. */
 #include "recon/params.h"
 #include "optics/instrument.h"
 #include "recon/internal.h"
@@ -28,8 +29,9 @@ const char *const PRISMI_NAMES(target)[] = {"circle", "measurement", "synthetic_
 const char *const PRISMI_NAMES(precision)[] = {"fp32", "fp64", "tf32", "bf16", "fp16", NULL};
 /* clang-format on */
 
-#define NAMES_EVERY(list, count)                                                                                                   \
-    _Static_assert(sizeof(PRISMI_NAMES(list)) / sizeof(char *) == (count) + 1, "one name for every value")
+#define NAMES_EVERY(list, count)                                                                   \
+    _Static_assert(sizeof(PRISMI_NAMES(list)) / sizeof(char *) == (count) + 1,                     \
+                   "one name for every value")
 NAMES_EVERY(algorithm, PRISM_ALG_COUNT);
 NAMES_EVERY(aperture, PRISM_APERTURE_COUNT);
 NAMES_EVERY(transform, PRISM_MEASURE_METHOD_COUNT);
@@ -63,19 +65,24 @@ _Static_assert(sizeof(enum prism_algorithm) == sizeof(int), "enums are stored as
 #define PLACE(of, f) PLACE_(of, f)
 #define PLACE_(is_data, type, f) is_data, offsetof(type, f), sizeof(((type *)NULL)->f)
 #define COUNT_OF(names) (sizeof(PRISMI_NAMES(names)) / sizeof(char *) - 1)
-#define ROW(s, f, key, type, low, high, positive, def, names, when)                                                                \
+#define ROW(s, f, key, type, low, high, positive, def, names, when)                                \
     {#f, key, PRISMI_PARAM_##type, PLACE(OF_##s, f), low, high, positive, def, names, when},
 
 #define BOOL(s, f, key, def, when, doc) ROW(s, f, key, BOOL, 0, 1, false, def, NULL, when)
-#define BOOL_NOT(s, f, key, def, key_def, when, doc) ROW(s, f, key, BOOL_NOT, 0, 1, false, def, NULL, when)
-#define INT(s, f, key, low, high, def, unit, when, doc) ROW(s, f, key, INT, low, high, false, def, NULL, when)
+#define BOOL_NOT(s, f, key, def, key_def, when, doc)                                               \
+    ROW(s, f, key, BOOL_NOT, 0, 1, false, def, NULL, when)
+#define INT(s, f, key, low, high, def, unit, when, doc)                                            \
+    ROW(s, f, key, INT, low, high, false, def, NULL, when)
 #define UINT64(s, f, key, def, when, doc) ROW(s, f, key, UINT64, 0, DBL_MAX, false, def, NULL, when)
-#define NUMBER(s, f, key, low, high, def, unit, when, doc) ROW(s, f, key, NUMBER, low, high, false, def, NULL, when)
-#define POSITIVE(s, f, key, def, unit, when, doc) ROW(s, f, key, NUMBER, 0, DBL_MAX, true, def, NULL, when)
-#define CHOICE(s, f, key, names, def, name, when, doc)                                                                             \
+#define NUMBER(s, f, key, low, high, def, unit, when, doc)                                         \
+    ROW(s, f, key, NUMBER, low, high, false, def, NULL, when)
+#define POSITIVE(s, f, key, def, unit, when, doc)                                                  \
+    ROW(s, f, key, NUMBER, 0, DBL_MAX, true, def, NULL, when)
+#define CHOICE(s, f, key, names, def, name, when, doc)                                             \
     ROW(s, f, key, CHOICE, 0, COUNT_OF(names) - 1, false, def, PRISMI_NAMES(names), when)
 #define LIST(s, f, key, low, high, when, doc) ROW(s, f, key, LIST, low, high, false, 0, NULL, when)
-#define WEIGHTS(s, f, key, names, def, name, when, doc) ROW(s, f, key, WEIGHTS, 0, 1, false, def, PRISMI_NAMES(names), when)
+#define WEIGHTS(s, f, key, names, def, name, when, doc)                                            \
+    ROW(s, f, key, WEIGHTS, 0, 1, false, def, PRISMI_NAMES(names), when)
 
 static const struct prismi_param_row table[] = {
 #include "recon/params.def"
@@ -142,10 +149,13 @@ static int check_number(struct prism_ctx *ctx, const struct prismi_param_row *p,
     if (within(p, v))
         return 0;
     if (p->type != PRISMI_PARAM_NUMBER)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %.0f; it must lie in %.0f..%.0f", name, v, p->low, p->high);
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %.0f; it must lie in %.0f..%.0f", name, v,
+                          p->low, p->high);
     if (p->high < DBL_MAX)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must lie in %g..%g", name, v, p->low, p->high);
-    return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must be positive%s", name, v, p->positive ? "" : ", or 0");
+        return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must lie in %g..%g", name, v, p->low,
+                          p->high);
+    return PRISM_FAIL(ctx, PRISM_EINVAL, "%s is %g; it must be positive%s", name, v,
+                      p->positive ? "" : ", or 0");
 }
 
 static int check_weights(struct prism_ctx *ctx, const struct prismi_param_row *p, const double *w)
@@ -153,13 +163,14 @@ static int check_weights(struct prism_ctx *ctx, const struct prismi_param_row *p
     double sum = 0;
     for (size_t i = 0; i < p->size / sizeof *w; i++) {
         if (!within(p, w[i]))
-            return PRISM_FAIL(ctx, PRISM_EINVAL, "%s: the weight of %s is %g; it must lie in 0..1", prismi_spell(ctx, p->name),
-                              p->names[i], w[i]);
+            return PRISM_FAIL(ctx, PRISM_EINVAL, "%s: the weight of %s is %g; it must lie in 0..1",
+                              prismi_spell(ctx, p->name), p->names[i], w[i]);
         sum += w[i];
     }
     return fabs(sum - 1) < 0.01
                ? 0
-               : PRISM_FAIL(ctx, PRISM_EINVAL, "%s: the weights sum to %g; they must sum to 1", prismi_spell(ctx, p->name), sum);
+               : PRISM_FAIL(ctx, PRISM_EINVAL, "%s: the weights sum to %g; they must sum to 1",
+                            prismi_spell(ctx, p->name), sum);
 }
 
 static int check_field(struct prism_ctx *ctx, const struct prismi_param_row *p, const void *field)
@@ -230,7 +241,8 @@ static void write_line(struct prismi_lines *t, const struct prismi_param_row *p,
         break;
     case PRISMI_PARAM_WEIGHTS:
         for (size_t i = 0; i < p->size / sizeof(double); i++)
-            prismi_line(t, "%s%s[%s]=%.17g", head, p->name, p->names[i], ((const double *)field)[i]);
+            prismi_line(t, "%s%s[%s]=%.17g", head, p->name, p->names[i],
+                        ((const double *)field)[i]);
         break;
     }
 }
@@ -261,7 +273,10 @@ int prismi_lines_refuse(struct prism_ctx *ctx, const char *path, const struct pr
     char name[sizeof d->name];
     size_t length = strcspn(d->name, "["); /* an entry of a list is spelled as the list */
     snprintf(name, sizeof name, "%.*s", (int)length, d->name);
-    return PRISM_FAIL(ctx, PRISM_EINVAL, "%s was written with %s%s %s, this session has %s: resume with the same %s", path,
-                      prismi_spell(ctx, headed ? name + strlen(head) : name), d->name + length, *d->theirs ? d->theirs : "absent",
-                      *d->mine ? d->mine : "none", headed || !strcmp(name, "data") ? "data" : "data and parameters");
+    return PRISM_FAIL(ctx, PRISM_EINVAL,
+                      "%s was written with %s%s %s, this session has %s: resume with the same %s",
+                      path, prismi_spell(ctx, headed ? name + strlen(head) : name),
+                      d->name + length, *d->theirs ? d->theirs : "absent",
+                      *d->mine ? d->mine : "none",
+                      headed || !strcmp(name, "data") ? "data" : "data and parameters");
 }

@@ -1,11 +1,12 @@
-/* The progressive objective: sample after sample, the new aperture's data and the output's own
- * earlier fields through the union of all earlier apertures. The table has two masks: 0 the union,
- * 1 the new aperture.
+/* The progressive objective: sample after sample, the new aperture's data and
+ * the output's own earlier fields through the union of all earlier apertures.
+ * The table has two masks: 0 the union, 1 the new aperture.
  *
- * t_old comes from the same plan, batch and kernels as the predictions: at a sample's first step
- * loss_old is exactly 0. With the slightest difference the L1 gradient would be a pattern of signs,
- * and Adam's first step noise. A sample of one step therefore has no use for t_old: nothing is
- * measured through a closed first mask, and compared with zeros. */
+ * t_old comes from the same plan, batch and kernels as the predictions: at a
+ * sample's first step loss_old is exactly 0. With the slightest difference the
+ * L1 gradient would be a pattern of signs, and Adam's first step noise. A
+ * sample of one step therefore has no use for t_old: nothing is measured
+ * through a closed first mask, and compared with zeros. */
 #include "recon/progressive.h"
 #include "optics/optics_internal.h"
 #include "recon/params.h"
@@ -26,7 +27,8 @@ static size_t grid_pixels(const struct prism_session *s)
 
 /* ---- the loss in use ---- */
 
-static const enum prism_loss_kind cycle[] = {PRISM_LOSS_L1, PRISM_LOSS_SSIM, PRISM_LOSS_L2, PRISM_LOSS_MS_SSIM};
+static const enum prism_loss_kind cycle[] = {PRISM_LOSS_L1, PRISM_LOSS_SSIM, PRISM_LOSS_L2,
+                                             PRISM_LOSS_MS_SSIM};
 enum { RETRY_KINDS = sizeof cycle / sizeof *cycle };
 
 enum prism_loss_kind prismi_retry_kind(const double weights[PRISM_LOSS_COUNT], int pass)
@@ -75,7 +77,8 @@ static int judge_by_configured(struct prism_session *s, bool *converged)
 static int next_sample(const struct prism_session *s)
 {
     int k = (int)of(s)->now.sample + 1;
-    while (s->trainer.st.phase == PRISM_PHASE_RETRY && k < s->n && of(s)->status[k] != PRISMI_SAMPLE_FAILED)
+    while (s->trainer.st.phase == PRISM_PHASE_RETRY && k < s->n &&
+           of(s)->status[k] != PRISMI_SAMPLE_FAILED)
         k++;
     return k;
 }
@@ -86,14 +89,15 @@ static bool is_first(const struct prism_session *s)
     return s->trainer.st.phase == PRISM_PHASE_FIT && of(s)->now.sample == 0;
 }
 
-/* The second mask on the host: sample k's aperture, in place of what was there. */
+/* The second mask on the host: sample k's aperture, in place of what was
+ * there. */
 static void mark(struct prism_session *s, int64_t k)
 {
     const double *c = prism_dataset_centres(s->ds) + 2 * k;
     uint8_t *mask = of(s)->mask + grid_pixels(s);
     memset(mask + (size_t)of(s)->mask_row * s->grid, 0, (size_t)of(s)->mask_rows * s->grid);
-    prismi_aperture_mark(prismi_dev_cache(s->dev), &prism_dataset_params(s->ds)->aperture, s->grid, c[0], c[1], mask,
-                         &of(s)->mask_row, &of(s)->mask_rows);
+    prismi_aperture_mark(prismi_dev_cache(s->dev), &prism_dataset_params(s->ds)->aperture, s->grid,
+                         c[0], c[1], mask, &of(s)->mask_row, &of(s)->mask_rows);
 }
 
 /* The first one, on the host: what is marked joins it. */
@@ -107,7 +111,8 @@ static void join(struct prism_session *s)
 
 static int set_mask(struct prism_session *s, int a, const uint8_t *mask, int row0, int rows)
 {
-    return of(s)->data.term.instrument->ops->set_mask(of(s)->data.term.instrument, a, mask, row0, rows);
+    return of(s)->data.term.instrument->ops->set_mask(of(s)->data.term.instrument, a, mask, row0,
+                                                      rows);
 }
 
 /* The open sample's aperture joins the earlier ones. */
@@ -117,9 +122,11 @@ static int cover(struct prism_session *s)
     return of(s)->union_closed ? 0 : set_mask(s, 0, of(s)->mask, of(s)->mask_row, of(s)->mask_rows);
 }
 
-int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phase phase, enum prism_tier tier)
+int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phase phase,
+                                  enum prism_tier tier)
 {
-    int64_t steps = (int64_t)s->par.training.n_epochs * s->par.training.max_epochs + prismi_tier_extra_steps(tier);
+    int64_t steps = (int64_t)s->par.training.n_epochs * s->par.training.max_epochs +
+                    prismi_tier_extra_steps(tier);
     bool climbed = tier == PRISM_TIER_RESCUE && phase == PRISM_PHASE_FIT; /* a retry begins there */
     return steps + (climbed ? prismi_tier_extra_steps(PRISM_TIER_AGGRESSIVE) : 0);
 }
@@ -140,8 +147,8 @@ static int set_closed(struct prism_session *s, bool closed)
     if (!closed)
         return set_mask(s, 0, of(s)->mask, 0, s->grid);
     PRISM_TRY(set_mask(s, 0, NULL, 0, s->grid));
-    return prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, grid_pixels(s), prismi_loss_target(of(s)->data.term.loss, 0), 0, 0, 0, 0,
-                      0);
+    return prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, grid_pixels(s),
+                      prismi_loss_target(of(s)->data.term.loss, 0), 0, 0, 0, 0, 0);
 }
 
 static int set_aperture(struct prism_session *s)
@@ -160,14 +167,17 @@ static int set_targets(struct prism_session *s)
 {
     size_t pixels = grid_pixels(s);
     prism_mem old = prismi_loss_target(of(s)->data.term.loss, 0), x;
-    PRISM_TRY(prismi_term_load_target(&of(s)->data.term, s->ds, (int)of(s)->now.sample, 1, s->dtype));
+    PRISM_TRY(
+        prismi_term_load_target(&of(s)->data.term, s->ds, (int)of(s)->now.sample, 1, s->dtype));
     if (is_first(s))
-        return s->dev->ops->copy(s->dev, old, prismi_loss_target(of(s)->data.term.loss, 1), pixels * s->real);
+        return s->dev->ops->copy(s->dev, old, prismi_loss_target(of(s)->data.term.loss, 1),
+                                 pixels * s->real);
     if (of(s)->union_closed)
         return 0;
     PRISM_TRY(prismi_trainer_output(&s->trainer, &x));
     PRISM_TRY(prismi_term_measure(&of(s)->data.term, x));
-    return prismi_map(s->dev, PRISM_MAP_C_ABS, s->dtype, 1, pixels, old, of(s)->data.term.field, 0, 0, 0, 0);
+    return prismi_map(s->dev, PRISM_MAP_C_ABS, s->dtype, 1, pixels, old, of(s)->data.term.field, 0,
+                      0, 0, 0);
 }
 
 static struct prismi_monitor_params monitor_params(const struct prism_training_params *t)
@@ -188,18 +198,21 @@ static void begin_tier(struct prism_session *s)
     double lr = t->lr * prismi_tier_lr(&watch, tier);
     if (s->trainer.st.phase == PRISM_PHASE_RETRY)
         lr /= (double)of(s)->now.pass + 1;
-    prismi_schedule_init(&s->trainer.st.schedule, tier == PRISM_TIER_NORMAL ? t->schedule : PRISM_SCHEDULE_COSINE_RESTARTS, lr,
-                         prismi_progressive_budget(s, s->trainer.st.phase, tier));
+    prismi_schedule_init(&s->trainer.st.schedule,
+                         tier == PRISM_TIER_NORMAL ? t->schedule : PRISM_SCHEDULE_COSINE_RESTARTS,
+                         lr, prismi_progressive_budget(s, s->trainer.st.phase, tier));
     s->trainer.st.schedule_t = 0;
 }
 
-/* What to go back to: not every sample needs a snapshot of its own, but the targets of one that was
- * open are about to go. */
+/* What to go back to: not every sample needs a snapshot of its own, but the
+ * targets of one that was open are about to go. */
 static int keep_if_due(struct prism_session *s)
 {
     const struct prismi_trainer *t = &s->trainer;
     const struct prismi_samples *snapshot = t->plain[0].snapshot;
-    return snapshot->open || t->st.step - t->snapshot.step >= PRISMI_CHECK_EVERY ? prismi_trainer_snapshot(&s->trainer) : 0;
+    return snapshot->open || t->st.step - t->snapshot.step >= PRISMI_CHECK_EVERY
+               ? prismi_trainer_snapshot(&s->trainer)
+               : 0;
 }
 
 static int open_sample(struct prism_session *s)
@@ -209,7 +222,8 @@ static int open_sample(struct prism_session *s)
     PRISM_TRY(keep_if_due(s));
     p->now.sample = next_sample(s);
     p->now.step = 0;
-    prismi_monitor_init(&st->monitor, st->phase == PRISM_PHASE_RETRY ? PRISM_TIER_RESCUE : PRISM_TIER_NORMAL);
+    prismi_monitor_init(&st->monitor,
+                        st->phase == PRISM_PHASE_RETRY ? PRISM_TIER_RESCUE : PRISM_TIER_NORMAL);
     begin_tier(s);
     PRISM_TRY(set_aperture(s));
     PRISM_TRY(set_targets(s));
@@ -260,7 +274,8 @@ static int next_pass_or_end(struct prism_session *s)
         /* the average is of what the retries are to better */
         t->st.phase_step = t->st.averaged = 0;
         if (t->average)
-            PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, s->pixels, t->average, 0, 0, 0, 0, 0));
+            PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, s->pixels, t->average, 0, 0,
+                                 0, 0, 0));
     }
     t->st.phase = PRISM_PHASE_RETRY;
     p->now.pass++;
@@ -294,7 +309,8 @@ static int close_sample(struct prism_session *s, bool converged)
 static bool averaging(const struct prism_session *s)
 {
     double share = s->par.training.average;
-    return share > 0 && s->trainer.st.phase == PRISM_PHASE_FIT && (double)of(s)->now.sample >= (1 - share) * s->n;
+    return share > 0 && s->trainer.st.phase == PRISM_PHASE_FIT &&
+           (double)of(s)->now.sample >= (1 - share) * s->n;
 }
 
 /* The losses of the step, and whether the sample has converged. */
@@ -332,11 +348,14 @@ static int step(struct prism_session *s)
         prismi_trainer_advance(&s->trainer);
         return close_sample(s, true);
     }
-    enum prismi_verdict verdict = t->adaptive ? prismi_monitor_update(&st->monitor, &watch, st->loss) : PRISMI_GO_ON;
+    enum prismi_verdict verdict =
+        t->adaptive ? prismi_monitor_update(&st->monitor, &watch, st->loss) : PRISMI_GO_ON;
     if (verdict == PRISMI_ESCALATE)
         begin_tier(s);
-    bool last = verdict == PRISMI_GIVE_UP || p->now.step + 1 >= prismi_progressive_budget(s, st->phase, st->monitor.tier);
-    PRISM_TRY(prismi_trainer_update(&s->trainer, prismi_schedule_lr(&st->schedule, st->schedule_t++), last));
+    bool last = verdict == PRISMI_GIVE_UP ||
+                p->now.step + 1 >= prismi_progressive_budget(s, st->phase, st->monitor.tier);
+    PRISM_TRY(prismi_trainer_update(&s->trainer,
+                                    prismi_schedule_lr(&st->schedule, st->schedule_t++), last));
     prismi_trainer_advance(&s->trainer);
     if (++p->now.step % t->n_epochs == 0)
         prismi_schedule_cycle(&st->schedule, st->loss);
@@ -349,7 +368,8 @@ static int step(struct prism_session *s)
 
 /* ---- the strategy ---- */
 
-static int check(struct prism_ctx *ctx, const struct prism_recon_params *p, const struct prism_dataset_params *dp)
+static int check(struct prism_ctx *ctx, const struct prism_recon_params *p,
+                 const struct prism_dataset_params *dp)
 {
     (void)p;
     if (dp->field_size != dp->grid_size)
@@ -357,13 +377,14 @@ static int check(struct prism_ctx *ctx, const struct prism_recon_params *p, cons
                           "%s is progressive, which needs fields as large as the grid (%d), for "
                           "the union of apertures; %s is %d: "
                           "use joint, or leave the fields' size out",
-                          PRISMI_RECON_NAME(ctx, training.objective), dp->grid_size, PRISMI_DATA_NAME(ctx, field_size),
-                          dp->field_size);
+                          PRISMI_RECON_NAME(ctx, training.objective), dp->grid_size,
+                          PRISMI_DATA_NAME(ctx, field_size), dp->field_size);
     if (!prismi_instrument_kinds[dp->instrument].masks)
         return PRISM_FAIL(ctx, PRISM_EINVAL,
                           "%s is progressive, which needs apertures to take the union of; %s is "
                           "%s: use joint, or another instrument",
-                          PRISMI_RECON_NAME(ctx, training.objective), PRISMI_DATA_NAME(ctx, instrument),
+                          PRISMI_RECON_NAME(ctx, training.objective),
+                          PRISMI_DATA_NAME(ctx, instrument),
                           prismi_instrument_kinds[dp->instrument].name);
     return 0;
 }
@@ -380,7 +401,8 @@ static struct prismi_term_params term_params(const struct prism_session *s)
     const struct prism_training_params *t = &s->par.training;
     struct prismi_term_params tp = prismi_term_params_of(s, 2);
     tp.masks = true;
-    for (int pass = 1; t->retry_switch_loss && pass <= t->max_retries && pass <= RETRY_KINDS; pass++)
+    for (int pass = 1; t->retry_switch_loss && pass <= t->max_retries && pass <= RETRY_KINDS;
+         pass++)
         tp.kinds[prismi_retry_kind(t->loss_weights, pass)] = true;
     return tp;
 }
@@ -394,7 +416,9 @@ static int create(struct prism_session *s, struct prismi_trainer_params *params)
         p->mask = prismi_alloc(grid_pixels(s), 2);
     }
     if (!p || !p->status || !p->mask)
-        return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no host memory for %d samples and masks of %d x %d", s->n, s->grid, s->grid);
+        return PRISM_FAIL(s->ctx, PRISM_ENOMEM,
+                          "no host memory for %d samples and masks of %d x %d", s->n, s->grid,
+                          s->grid);
     p->now.sample = -1;
     p->now.loss_old = p->now.loss_new = NAN;
     PRISM_TRY(prismi_data_create(s->dev, s->ds, &tp, 0, &p->data));
@@ -403,9 +427,11 @@ static int create(struct prism_session *s, struct prismi_trainer_params *params)
     PRISM_TRY(prismi_loss_set_weights(p->data.term.loss, s->par.training.loss_weights));
     params->n_losses = 2;
     PRISM_TRY(prismi_trainer_init(&s->trainer, s->dev, &s->model, params));
-    prismi_trainer_add_slab(&s->trainer, "targets", 2 * grid_pixels(s) * s->real, prismi_loss_target(p->data.term.loss, 0), false);
+    prismi_trainer_add_slab(&s->trainer, "targets", 2 * grid_pixels(s) * s->real,
+                            prismi_loss_target(p->data.term.loss, 0), false);
     PRISM_TRY(prismi_trainer_add_plain(&s->trainer, "samples", &p->now, sizeof p->now));
-    return prismi_trainer_add_plain(&s->trainer, "status", p->status, (size_t)s->n * sizeof *p->status);
+    return prismi_trainer_add_plain(&s->trainer, "status", p->status,
+                                    (size_t)s->n * sizeof *p->status);
 }
 
 static void destroy(struct prism_session *s)
@@ -445,8 +471,8 @@ static void progress(const struct prism_session *s, struct prism_progress *out)
 }
 
 /* status: [n] int32, unaligned. */
-static bool plausible_status(const struct prism_session *s, const struct prismi_state *st, const struct prismi_samples *now,
-                             const void *status)
+static bool plausible_status(const struct prism_session *s, const struct prismi_state *st,
+                             const struct prismi_samples *now, const void *status)
 {
     bool retry = st->phase == PRISM_PHASE_RETRY, fit = st->phase == PRISM_PHASE_FIT, next = false;
     int64_t failed = 0;
@@ -462,7 +488,8 @@ static bool plausible_status(const struct prism_session *s, const struct prismi_
         return false;
     if (!now->open)
         return next || !(fit || retry);
-    return (fit || retry) && now->sample >= 0 && (!retry || st->monitor.tier == PRISM_TIER_RESCUE) &&
+    return (fit || retry) && now->sample >= 0 &&
+           (!retry || st->monitor.tier == PRISM_TIER_RESCUE) &&
            now->step < prismi_progressive_budget(s, st->phase, st->monitor.tier);
 }
 
@@ -473,13 +500,15 @@ static bool plausible(const struct prism_session *s, const struct prismi_loaded 
     int max_pass = retry || st->phase == PRISM_PHASE_DONE ? s->par.training.max_retries : 0;
     struct prismi_samples now;
     memcpy(&now, state->plain[0], sizeof now);
-    return prismi_within(now.sample, -1, st->phase == PRISM_PHASE_INIT ? -1 : s->n - 1) && prismi_within(now.open, 0, 1) &&
-           prismi_within(now.step, 0, PRISMI_COUNT_MAX) && prismi_within(now.pass, retry, max_pass) &&
-           st->monitor.count <= now.step && st->pending < PRISMI_CHECK_EVERY && plausible_status(s, st, &now, state->plain[1]);
+    return prismi_within(now.sample, -1, st->phase == PRISM_PHASE_INIT ? -1 : s->n - 1) &&
+           prismi_within(now.open, 0, 1) && prismi_within(now.step, 0, PRISMI_COUNT_MAX) &&
+           prismi_within(now.pass, retry, max_pass) && st->monitor.count <= now.step &&
+           st->pending < PRISMI_CHECK_EVERY && plausible_status(s, st, &now, state->plain[1]);
 }
 
 const struct prismi_strategy prismi_progressive = {.name = "progressive",
-                                                   .when = PRISMI_WHEN_TRAINED | PRISMI_WHEN_PROGRESSIVE,
+                                                   .when = PRISMI_WHEN_TRAINED |
+                                                           PRISMI_WHEN_PROGRESSIVE,
                                                    .check = check,
                                                    .create = create,
                                                    .begin = begin,

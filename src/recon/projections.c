@@ -1,9 +1,10 @@
 /* Mo-PIE: alternate between measured amplitudes and the object's constraints.
  *
- * Replacing |u| by d in the field of one aperture and going back moves the object by A^H ((d - |u|)
- * u/|u|), as A A^H = 1 there: a gradient step on sum (|u| - d)^2. An instrument with A A^H = norm2
- * has its steps divided by that. Updates of a whole pass at once are divided by the largest number
- * of apertures over one frequency, for the same reason. */
+ * Replacing |u| by d in the field of one aperture and going back moves the
+ * object by A^H ((d - |u|) u/|u|), as A A^H = 1 there: a gradient step on sum
+ * (|u| - d)^2. An instrument with A A^H = norm2 has its steps divided by that.
+ * Updates of a whole pass at once are divided by the largest number of
+ * apertures over one frequency, for the same reason. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 #include "recon/params.h"
@@ -126,7 +127,7 @@ out:
     return status;
 }
 
-/* ---- the strategy: a step is one sample, or one pass of all in parallel ---- */
+/* ---- the strategy: a step is one sample, or one pass of all in parallel -- */
 
 struct projections {
     struct prismi_projection p;

@@ -18,7 +18,8 @@ static int modulus(struct prism_session *s, prism_mem *x)
     return 0;
 }
 
-/* Amplitudes do not tell an object from its negative, and an object is an amplitude itself. */
+/* Amplitudes do not tell an object from its negative, and an object is an
+ * amplitude itself. */
 static void settle_sign(double *x, size_t n)
 {
     double sum = 0;

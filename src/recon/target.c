@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-/* Sample k on the object's pixels: the field covers the grid with field_size samples, bilinear in between. Added to out. */
+/* Sample k on the object's pixels: the field covers the grid with field_size
+ * samples, bilinear in between. Added to out. */
 static int add_measurement(struct prism_dataset *ds, int k, double weight, double *out)
 {
     const struct prism_dataset_params *p = prism_dataset_params(ds);
@@ -13,8 +14,10 @@ static int add_measurement(struct prism_dataset *ds, int k, double weight, doubl
     PRISM_TRY(prism_dataset_amplitude(ds, k, &a));
     for (int i = 0; i < o; i++)
         for (int j = 0; j < o; j++) {
-            /* an odd field's centre is half a pixel before the middle, so that its first pixels may lie outside */
-            double y = fmin(fmax(f / 2 + (i - o / 2) * pitch, 0), f - 1), x = fmin(fmax(f / 2 + (j - o / 2) * pitch, 0), f - 1);
+            /* an odd field's centre is half a pixel before the middle, so that
+             * its first pixels may lie outside */
+            double y = fmin(fmax(f / 2 + (i - o / 2) * pitch, 0), f - 1),
+                   x = fmin(fmax(f / 2 + (j - o / 2) * pitch, 0), f - 1);
             int y0 = (int)floor(y), x0 = (int)floor(x);
             int y1 = y0 + 1 < f ? y0 + 1 : f - 1, x1 = x0 + 1 < f ? x0 + 1 : f - 1;
             double ty = y - y0, tx = x - x0;
@@ -50,8 +53,8 @@ static void stretch(double *x, size_t n)
         x[i] = (x[i] - low) / (high - low);
 }
 
-int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const struct prism_recon_params *par,
-                       enum prism_dtype dtype, double *out)
+int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds,
+                       const struct prism_recon_params *par, enum prism_dtype dtype, double *out)
 {
     int o = prism_dataset_params(ds)->obj_size, n = prism_dataset_count(ds);
     enum prism_act act = par->decoder.output_activation;
@@ -70,7 +73,8 @@ int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds, const st
             PRISM_TRY(add_measurement(ds, k, 1.0 / n, out));
     }
     /* the activations whose outputs are meant as [0,1] */
-    if (act == PRISM_ACT_NONE || act == PRISM_ACT_SIGMOID || act == PRISM_ACT_HARDSIGMOID || act == PRISM_ACT_SCALESIGMOID)
+    if (act == PRISM_ACT_NONE || act == PRISM_ACT_SIGMOID || act == PRISM_ACT_HARDSIGMOID ||
+        act == PRISM_ACT_SCALESIGMOID)
         stretch(out, (size_t)o * o);
     return 0;
 }

@@ -1,10 +1,12 @@
-/* The data term: an instrument, the loss of its fields, and the fields between them. */
+/* The data term: an instrument, the loss of its fields, and the fields between
+ * them. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 
 #include <string.h>
 
-static int table_own_apertures(struct prismi_term *term, struct prism_dataset *ds, enum prism_dtype dtype)
+static int table_own_apertures(struct prismi_term *term, struct prism_dataset *ds,
+                               enum prism_dtype dtype)
 {
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
     const double *centres = prism_dataset_centres(ds);
@@ -12,14 +14,15 @@ static int table_own_apertures(struct prismi_term *term, struct prism_dataset *d
         return 0;
     for (int k = 0; k < prism_dataset_count(ds); k++) {
         if (term->instrument->ops->set_aperture) /* else every frame is the same */
-            PRISM_TRY(term->instrument->ops->set_aperture(term->instrument, k, &dp->aperture, centres[2 * k], centres[2 * k + 1]));
+            PRISM_TRY(term->instrument->ops->set_aperture(term->instrument, k, &dp->aperture,
+                                                          centres[2 * k], centres[2 * k + 1]));
         PRISM_TRY(prismi_term_load_target(term, ds, k, k, dtype));
     }
     return prismi_loss_weigh(term->loss);
 }
 
-int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const struct prismi_term_params *params,
-                       struct prismi_term *out)
+int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds,
+                       const struct prismi_term_params *params, struct prismi_term *out)
 {
     int field = prism_dataset_params(ds)->field_size, status;
     struct prismi_term *term = out;
@@ -42,7 +45,9 @@ int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds, const st
     PRISM_TRY_OUT(prismi_instrument_create(dev, &ip, &term->instrument));
     PRISM_TRY_OUT(prismi_loss_create(dev, &lp, &term->loss));
     term->arena.owner = PRISMI_OWNER_FFT;
-    prismi_arena_add(&term->arena, (size_t)params->batch * field * field * prism_dtype_size(prism_dtype_complex(params->dtype)),
+    prismi_arena_add(&term->arena,
+                     (size_t)params->batch * field * field *
+                         prism_dtype_size(prism_dtype_complex(params->dtype)),
                      &term->field);
     PRISM_TRY_OUT(prismi_arena_bind(&term->arena, dev));
     if (!params->masks)
@@ -60,25 +65,30 @@ void prismi_term_release(struct prismi_term *term)
     prismi_instrument_destroy(&term->instrument);
 }
 
-int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, int k, int a, enum prism_dtype dtype)
+int prismi_term_load_target(struct prismi_term *term, struct prism_dataset *ds, int k, int a,
+                            enum prism_dtype dtype)
 {
     const void *amplitude;
     size_t field = (size_t)prism_dataset_params(ds)->field_size;
     PRISM_TRY(prismi_dataset_target(ds, k, dtype, &amplitude));
-    return term->dev->ops->write(term->dev, prismi_loss_target(term->loss, a), amplitude, field * field * prism_dtype_size(dtype));
+    return term->dev->ops->write(term->dev, prismi_loss_target(term->loss, a), amplitude,
+                                 field * field * prism_dtype_size(dtype));
 }
 
 int prismi_term_measure(struct prismi_term *term, prism_mem x)
 {
-    PRISM_TRY(PRISMI_REGION(term->dev, "measure", 0, prism_linop_forward(&term->instrument->op, term->field, x)));
+    PRISM_TRY(PRISMI_REGION(term->dev, "measure", 0,
+                            prism_linop_forward(&term->instrument->op, term->field, x)));
     term->measured = true;
     return 0;
 }
 
 /* A misfit alone needs no fields to be kept. */
-static bool is_halfway(const struct prismi_term *term, enum prism_misfit *kind, struct prism_field_misfit_args *a)
+static bool is_halfway(const struct prismi_term *term, enum prism_misfit *kind,
+                       struct prism_field_misfit_args *a)
 {
-    return !term->measured && term->instrument->ops->misfit && prismi_loss_is_misfit(term->loss, kind, a);
+    return !term->measured && term->instrument->ops->misfit &&
+           prismi_loss_is_misfit(term->loss, kind, a);
 }
 
 void prismi_term_played(struct prismi_term *term)
@@ -95,26 +105,31 @@ int prismi_term_forward(struct prismi_term *term, prism_mem x)
     term->halfway = is_halfway(term, &kind, &a);
     if (term->halfway) {
         a.u = term->field;
-        return PRISMI_REGION(term->dev, "measure and loss", 0, term->instrument->ops->misfit(term->instrument, x, kind, &a));
+        return PRISMI_REGION(term->dev, "measure and loss", 0,
+                             term->instrument->ops->misfit(term->instrument, x, kind, &a));
     }
     if (!term->measured)
         PRISM_TRY(prismi_term_measure(term, x));
     term->measured = false;
-    return PRISMI_REGION(term->dev, "loss", 0, prismi_loss_run(term->loss, term->field, term->instrument->index));
+    return PRISMI_REGION(term->dev, "loss", 0,
+                         prismi_loss_run(term->loss, term->field, term->instrument->index));
 }
 
 int prismi_term_backward(struct prismi_term *term, prism_mem gx)
 {
     return PRISMI_REGION(term->dev, "measure adjoint", 0,
-                         term->halfway ? term->instrument->ops->misfit_gradient(term->instrument, gx)
-                                       : prism_linop_adjoint(&term->instrument->op, gx, term->field));
+                         term->halfway
+                             ? term->instrument->ops->misfit_gradient(term->instrument, gx)
+                             : prism_linop_adjoint(&term->instrument->op, gx, term->field));
 }
 
 struct prismi_term_params prismi_term_params_of(const struct prism_session *s, int batch)
 {
     const struct prism_training_params *t = &s->par.training;
-    struct prismi_term_params tp = {
-        .dtype = s->dtype, .complex_object = s->model.complex_output, .batch = batch, .no_normalize = t->no_normalize};
+    struct prismi_term_params tp = {.dtype = s->dtype,
+                                    .complex_object = s->model.complex_output,
+                                    .batch = batch,
+                                    .no_normalize = t->no_normalize};
     int kinds = 0;
     for (int i = 0; i < PRISM_LOSS_COUNT; i++)
         kinds += tp.kinds[i] = t->loss_weights[i] > 0;

@@ -1,6 +1,8 @@
-/* What no aperture saw. The data leave those k-space positions free, and a network with enough channels fills them with noise,
- * which costs more than all it gains where it was measured. So their energy is a term of its own: w sum |F^-1((1 - M) F x)|^2, M
- * the union of the apertures, with w relative to the energy of the brightest measurement. Its gradient is 2 w A^H A x, with A the
+/* What no aperture saw. The data leave those k-space positions free, and a
+ * network with enough channels fills them with noise, which costs more than all
+ * it gains where it was measured. So their energy is a term of its own: w sum
+ * |F^-1((1 - M) F x)|^2, M the union of the apertures, with w relative to the
+ * energy of the brightest measurement. Its gradient is 2 w A^H A x, with A the
  * same instrument's and one frame, a mask of everything unmeasured. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
@@ -14,7 +16,8 @@ static int set_mask(struct prismi_unmeasured *q, struct prism_dataset *ds, bool 
     int32_t *count = prismi_alloc(q->grid, sizeof *count);
     *any = false;
     if (!mask || !count) {
-        status = PRISM_FAIL(prismi_dev_ctx(q->dev), PRISM_ENOMEM, "no memory for masks of %d x %d pixels", n, n);
+        status = PRISM_FAIL(prismi_dev_ctx(q->dev), PRISM_ENOMEM,
+                            "no memory for masks of %d x %d pixels", n, n);
         goto out;
     }
     for (int k = 0; k < prism_dataset_count(ds); k++)
@@ -28,8 +31,9 @@ out:
     return status;
 }
 
-int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds, enum prism_dtype dtype, bool complex_object,
-                             double weight, struct prismi_unmeasured *out)
+int prismi_unmeasured_create(struct prism_dev *dev, struct prism_dataset *ds,
+                             enum prism_dtype dtype, bool complex_object, double weight,
+                             struct prismi_unmeasured *out)
 {
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
     struct prismi_instrument_params ip = prismi_dataset_instrument(ds);

@@ -1,11 +1,12 @@
-/* The documents' rows: what is missed fails, what is owed stands in a list that may only shrink, and a row of it that is met says
- * so. Prints TAP. */
+/* The documents' rows: what is missed fails, what is owed stands in a list that
+ * may only shrink, and a row of it that is met says so. Prints TAP. */
 #include "rows.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The list as it was first written down. Whoever pays a debt takes its line out of benchmarks/rows.c and out of here. */
+/* The list as it was first written down. Whoever pays a debt takes its line out
+ * of benchmarks/rows.c and out of here. */
 static const char *const known[] = {
     "A6 centred FFT against the plain one",
     "A11 decoder creation, 1024 to 512",
@@ -57,12 +58,18 @@ int main(void)
                            owed = {"A29", "checkpoint", "", "c", MEDIAN, AT_MOST, 2, ""};
     int n_owed = 0;
     bool all_known = true, all_there = true;
-    ok(bench_row_answer(&most, 2) == BENCH_MET && bench_row_answer(&most, 2.1) == BENCH_MISSED, "at most");
-    ok(bench_row_answer(&least, 2) == BENCH_MET && bench_row_answer(&least, 1.9) == BENCH_MISSED, "at least");
-    ok(bench_row_answer(&zero, 0) == BENCH_MET && bench_row_answer(&zero, 1) == BENCH_MISSED, "at most 0 is a limit");
-    ok(bench_row_answer(&free, 9) == BENCH_NO_LIMIT && bench_row_answer(&most, NAN) == BENCH_OPEN, "no limit; not measured");
-    ok(bench_row_answer(&owed, 3) == BENCH_OWED && bench_row_answer(&owed, 1) == BENCH_OWED_MET, "owed, and owed but met");
-    ok(!strcmp(bench_answer_name(BENCH_MISSED), "**missed**") && !strcmp(bench_answer_name(BENCH_OWED), "owed") &&
+    ok(bench_row_answer(&most, 2) == BENCH_MET && bench_row_answer(&most, 2.1) == BENCH_MISSED,
+       "at most");
+    ok(bench_row_answer(&least, 2) == BENCH_MET && bench_row_answer(&least, 1.9) == BENCH_MISSED,
+       "at least");
+    ok(bench_row_answer(&zero, 0) == BENCH_MET && bench_row_answer(&zero, 1) == BENCH_MISSED,
+       "at most 0 is a limit");
+    ok(bench_row_answer(&free, 9) == BENCH_NO_LIMIT && bench_row_answer(&most, NAN) == BENCH_OPEN,
+       "no limit; not measured");
+    ok(bench_row_answer(&owed, 3) == BENCH_OWED && bench_row_answer(&owed, 1) == BENCH_OWED_MET,
+       "owed, and owed but met");
+    ok(!strcmp(bench_answer_name(BENCH_MISSED), "**missed**") &&
+           !strcmp(bench_answer_name(BENCH_OWED), "owed") &&
            strstr(bench_answer_name(BENCH_OWED_MET), "met"),
        "what is printed for them");
     for (; bench_owed[n_owed]; n_owed++) {

@@ -17,8 +17,10 @@ const char *const case_misfit_names[PRISM_MISFIT_COUNT] = {
 };
 
 const char *const case_reduce_names[PRISM_REDUCE_COUNT] = {
-    [PRISM_REDUCE_SUM] = "sum",         [PRISM_REDUCE_MEAN] = "mean",     [PRISM_REDUCE_VAR] = "var", [PRISM_REDUCE_DOT] = "dot",
-    [PRISM_REDUCE_ABSDIFF] = "absdiff", [PRISM_REDUCE_SQDIFF] = "sqdiff", [PRISM_REDUCE_MAX] = "max", [PRISM_REDUCE_MIN] = "min",
+    [PRISM_REDUCE_SUM] = "sum",         [PRISM_REDUCE_MEAN] = "mean",
+    [PRISM_REDUCE_VAR] = "var",         [PRISM_REDUCE_DOT] = "dot",
+    [PRISM_REDUCE_ABSDIFF] = "absdiff", [PRISM_REDUCE_SQDIFF] = "sqdiff",
+    [PRISM_REDUCE_MAX] = "max",         [PRISM_REDUCE_MIN] = "min",
 };
 
 const char *const case_act_names[PRISM_ACT_COUNT] = {
@@ -31,7 +33,8 @@ const char *const case_act_names[PRISM_ACT_COUNT] = {
     [PRISM_ACT_TANH] = "tanh",
 };
 
-const char *const case_pool_names[PRISM_POOL_COUNT] = {[PRISM_POOL_MAX] = "max", [PRISM_POOL_MEAN] = "mean"};
+const char *const case_pool_names[PRISM_POOL_COUNT] = {
+    [PRISM_POOL_MAX] = "max", [PRISM_POOL_MEAN] = "mean"};
 
 static const char *const dtype_names[PRISM_DTYPE_COUNT] = {
     [PRISM_F32] = "f32", [PRISM_F64] = "f64", [PRISM_F16] = "f16", [PRISM_BF16] = "bf16"};
@@ -39,7 +42,8 @@ static const char *const dtype_names[PRISM_DTYPE_COUNT] = {
 static const char *const shapes[] = {
     "copy n1",
     "copy n100003",
-    /* every small length and its neighbours, primes, long rows, many small planes */
+    /* every small length and its neighbours, primes, long rows, many small
+     * planes */
     "fft b1 h1 w1",
     "fft b1 h1 w7",
     "fft b3 h7 w9",
@@ -67,7 +71,8 @@ static const char *const shapes[] = {
     "fft b2 h12 w20 top4 rows0 left3 cols5 inplace",
     "fft b40 h32 w32 top20 rows15 left25 cols8 inplace",
     "fft b1 h512 w384 top200 rows80 left350 cols70 inplace",
-    /* a decoder's first: transposed 1024 to 512 from 8 to 16 pixels (checked by residuals) */
+    /* a decoder's first: transposed 1024 to 512 from 8 to 16 pixels (checked by
+     * residuals) */
     "conv cin512 h16 w16 cout1024 k4 s2 p1",
     /* the hint: F32 only */
     "conv cin1 h1 w1 cout1 k1 s1 p0 tf32",
@@ -124,7 +129,8 @@ static const char *const shapes[] = {
     "blur n1 h6 w6 radius5 adjoint",
     "blur n3 h64 w50 radius5",
     "blur n3 h64 w50 radius5 adjoint",
-    /* rows longer than a block of threads keeps, and than one stretch of them */
+    /* rows longer than a block of threads keeps, and than one stretch of
+     * them */
     "norm_fwd relu r3 c20001",
     "norm_bwd relu r3 c20001",
     "norm_fwd tanh r2 c150000",
@@ -166,7 +172,8 @@ static const char *const shapes[] = {
     "adam_outer once r100 c1001",
     "adam_outer once r33 c77 scaled",
     "adam_outer once r33 c77 skip",
-    /* windows that overlap, leave pixels out, reach into the padding on every side */
+    /* windows that overlap, leave pixels out, reach into the padding on every
+     * side */
     "pool max n1 h1 w1 k1 s1 p0",
     "pool max n3 h8 w10 k2 s2 p0",
     "pool max n3 h9 w7 k2 s2 p0",
@@ -202,7 +209,8 @@ static const char *const shapes[] = {
     "argmax n1 classes1 pixels1",
     "argmax n2 classes5 pixels77",
     "argmax n3 classes9 pixels1000 nan",
-    /* widths and batches off every vector's length; one layer; the interpolator's network */
+    /* widths and batches off every vector's length; one layer; the
+     * interpolator's network */
     "dense_fit none net1-1 b1 steps1 rows1",
     "dense_fit relu net5-64-32-16-1 b32 steps1 rows50",
     "dense_fit relu net5-64-32-16-1 b32 steps4 rows50",
@@ -216,7 +224,8 @@ static const char *const shapes[] = {
 
 /* In every precision. */
 static const char *const conv_shapes[] = {
-    /* kernel 1 to 5, strides, paddings wider than needed, one channel, an output of one pixel */
+    /* kernel 1 to 5, strides, paddings wider than needed, one channel, an
+     * output of one pixel */
     "conv cin1 h1 w1 cout1 k1 s1 p0",
     "conv cin3 h9 w7 cout2 k3 s1 p1",
     "conv cin2 h8 w11 cout5 k1 s1 p0",
@@ -246,13 +255,20 @@ static const char *const conv_shapes[] = {
     "conv cin16 h192 w256 cout16 k3 s1 p0",
 };
 
-static const char *const map_shapes[] = {"r1 c1", "r3 c1001", "r65 c16", "r2 c9001", "r3 c1001 inplace", "r6 c35 period3"};
-static const char *const reduce_shapes[] = {"r1 c1", "r3 c1001", "r100 c7", "r7 c5000", "r2 c100003"};
-static const char *const norm_shapes[] = {"r1 c2", "r4 c77", "r16 c256", "r2 c5000", "n3 r5 c77", "n2 r3 c5000"};
-static const char *const misfit_shapes[] = {"b1 c1", "b3 c1001", "b2 c9001 inplace", "b7 c64 inplace"};
-static const char *const field_misfit_shapes[] = {
-    "b1 h1 w1 oh1 ow1 ph1 pw1",     "b3 h16 w20 oh8 ow9 ph7 pw5",           "b3 h16 w20 oh8 ow9 ph7 pw5 open inplace",
-    "b4 h12 w9 oh12 ow10 ph12 pw9", "b20 h64 w64 oh32 ow32 ph21 pw21 open", "b2 h40 w40 oh300 ow250 ph31 pw40 inplace"};
+static const char *const map_shapes[] = {"r1 c1",    "r3 c1001",         "r65 c16",
+                                         "r2 c9001", "r3 c1001 inplace", "r6 c35 period3"};
+static const char *const reduce_shapes[] = {"r1 c1", "r3 c1001", "r100 c7", "r7 c5000",
+                                            "r2 c100003"};
+static const char *const norm_shapes[] = {"r1 c2",    "r4 c77",    "r16 c256",
+                                          "r2 c5000", "n3 r5 c77", "n2 r3 c5000"};
+static const char *const misfit_shapes[] = {"b1 c1", "b3 c1001", "b2 c9001 inplace",
+                                            "b7 c64 inplace"};
+static const char *const field_misfit_shapes[] = {"b1 h1 w1 oh1 ow1 ph1 pw1",
+                                                  "b3 h16 w20 oh8 ow9 ph7 pw5",
+                                                  "b3 h16 w20 oh8 ow9 ph7 pw5 open inplace",
+                                                  "b4 h12 w9 oh12 ow10 ph12 pw9",
+                                                  "b20 h64 w64 oh32 ow32 ph21 pw21 open",
+                                                  "b2 h40 w40 oh300 ow250 ph31 pw40 inplace"};
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
@@ -264,7 +280,8 @@ struct list {
 
 static void add(struct list *l, const char *op, const char *kind, const char *shape)
 {
-    snprintf(l->text[l->n++], CASE_TEXT, "%s%s%s%s%s %s", op, *op ? " " : "", kind, *kind ? " " : "", shape, l->suffix);
+    snprintf(l->text[l->n++], CASE_TEXT, "%s%s%s%s%s %s", op, *op ? " " : "", kind,
+             *kind ? " " : "", shape, l->suffix);
 }
 
 static void add_acts(struct list *l, const char *op, const char *const *shape, size_t n)
@@ -306,7 +323,8 @@ static void add_reductions(struct list *l)
 {
     for (int op = 0; op < PRISM_REDUCE_COUNT; op++)
         for (size_t i = 0; i < COUNT(reduce_shapes); i++)
-            add(l, "reduce", case_reduce_names[op] ? case_reduce_names[op] : "unnamed", reduce_shapes[i]);
+            add(l, "reduce", case_reduce_names[op] ? case_reduce_names[op] : "unnamed",
+                reduce_shapes[i]);
     add(l, "reduce", "max", "r3 c1001 nan");
     add(l, "reduce", "min", "r3 c1001 nan");
 }
@@ -323,7 +341,8 @@ static void add_misfits(struct list *l)
 
 char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT]
 {
-    size_t most = COUNT(shapes) + COUNT(conv_shapes) + (PRISM_MAP_COUNT + 3 * PRISM_ACT_COUNT) * COUNT(map_shapes) +
+    size_t most = COUNT(shapes) + COUNT(conv_shapes) +
+                  (PRISM_MAP_COUNT + 3 * PRISM_ACT_COUNT) * COUNT(map_shapes) +
                   2 * PRISM_REDUCE_COUNT * COUNT(reduce_shapes) +
                   PRISM_MISFIT_COUNT * (COUNT(misfit_shapes) + COUNT(field_misfit_shapes)) +
                   2 * PRISM_ACT_COUNT * COUNT(norm_shapes);

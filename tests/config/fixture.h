@@ -1,4 +1,5 @@
-/* What both suites of this folder start from: a context, a set, a scratch folder. */
+/* What both suites of this folder start from: a context, a set, a scratch
+ * folder. */
 #ifndef TESTS_CONFIG_FIXTURE_H
 #define TESTS_CONFIG_FIXTURE_H
 
@@ -46,11 +47,11 @@ static inline void teardown(void)
 }
 
 #define assert_ok(call) ck_assert_msg((call) == 0, "%s", prism_ctx_error(ctx)->text)
-#define assert_fails(call, code, message)                                                                                          \
-    do {                                                                                                                           \
-        ck_assert_int_eq(call, code);                                                                                              \
-        ck_assert_int_eq(prism_ctx_error(ctx)->status, code);                                                                      \
-        ck_assert_str_eq(prism_ctx_error(ctx)->text, message);                                                                     \
+#define assert_fails(call, code, message)                                                          \
+    do {                                                                                           \
+        ck_assert_int_eq(call, code);                                                              \
+        ck_assert_int_eq(prism_ctx_error(ctx)->status, code);                                      \
+        ck_assert_str_eq(prism_ctx_error(ctx)->text, message);                                     \
     } while (0)
 
 static inline const struct prism_config *finish(void)

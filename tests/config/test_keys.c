@@ -1,4 +1,5 @@
-/* The table of keys, assignments, presets, derived values, the dump's text and the documentation. */
+/* The table of keys, assignments, presets, derived values, the dump's text and
+ * the documentation. */
 #include "fixture.h"
 #include "recon/params.h"
 
@@ -48,10 +49,12 @@ static void other_value(const struct prism_config_key *key, char *out, size_t n)
         snprintf(out, n, "0.12345678901234568");
         break;
     case PRISM_KEY_STRING:
-        snprintf(out, n, "%s", key->choices ? key->choices[2] : "some \"text\" \\ of: #anything, \xc3\xa9");
+        snprintf(out, n, "%s",
+                 key->choices ? key->choices[2] : "some \"text\" \\ of: #anything, \xc3\xa9");
         break;
     case PRISM_KEY_ENUM:
-        snprintf(out, n, "%s", strcmp(key->def, key->choices[0]) ? key->choices[0] : key->choices[1]);
+        snprintf(out, n, "%s",
+                 strcmp(key->def, key->choices[0]) ? key->choices[0] : key->choices[1]);
         break;
     case PRISM_KEY_INT_LIST:
         snprintf(out, n, "64,8, 1");
@@ -70,20 +73,28 @@ START_TEST(keys_are_sound)
     for (size_t i = 0; i < n; i++) {
         const struct prism_config_key *k = &keys[i];
         struct prism_config config = {0};
-        ck_assert_msg(prismi_value_parse(k, k->def, prismi_config_field(&config, k), why, sizeof(why)), "%s: %s", k->key, why);
+        ck_assert_msg(
+            prismi_value_parse(k, k->def, prismi_config_field(&config, k), why, sizeof(why)),
+            "%s: %s", k->key, why);
         ck_assert_msg(k->doc[0] && k->unit && !strchr(k->doc, '|'), "%s", k->key);
         ck_assert_msg(k->offset + k->size <= sizeof(config) && k->size > 0, "%s", k->key);
         prismi_value_expected(k, expected, sizeof(expected));
-        ck_assert_msg(strlen(expected) > 3 && strlen(expected) < sizeof(expected) - 1, "%s", k->key);
-        ck_assert_msg(k->type != PRISM_KEY_INT || (k->min >= 0 && k->size == sizeof(int)), "%s", k->key);
+        ck_assert_msg(strlen(expected) > 3 && strlen(expected) < sizeof(expected) - 1, "%s",
+                      k->key);
+        ck_assert_msg(k->type != PRISM_KEY_INT || (k->min >= 0 && k->size == sizeof(int)), "%s",
+                      k->key);
         ck_assert_msg(k->type != PRISM_KEY_DOUBLE || k->size == sizeof(double), "%s", k->key);
-        ck_assert_msg((k->type != PRISM_KEY_BOOL && k->type != PRISM_KEY_BOOL_NOT) || k->size == sizeof(bool), "%s", k->key);
+        ck_assert_msg((k->type != PRISM_KEY_BOOL && k->type != PRISM_KEY_BOOL_NOT) ||
+                          k->size == sizeof(bool),
+                      "%s", k->key);
         ck_assert_msg(k->type != PRISM_KEY_UINT64 || k->size == sizeof(uint64_t), "%s", k->key);
         ck_assert_msg(k->type != PRISM_KEY_ENUM || k->size == sizeof(int), "%s", k->key);
-        for (size_t j = 0; j < i; j++) { /* names are unique without their sections, fields do not overlap */
+        for (size_t j = 0; j < i;
+             j++) { /* names are unique without their sections, fields do not overlap */
             const char *a = strchr(k->key, '.'), *b = strchr(keys[j].key, '.');
             ck_assert_str_ne(a ? a + 1 : k->key, b ? b + 1 : keys[j].key);
-            ck_assert(k->offset + k->size <= keys[j].offset || keys[j].offset + keys[j].size <= k->offset);
+            ck_assert(k->offset + k->size <= keys[j].offset ||
+                      keys[j].offset + keys[j].size <= k->offset);
         }
     }
 }
@@ -102,7 +113,8 @@ START_TEST(every_key_can_be_set_and_is_dumped)
         assert_ok(prism_config_assign(set, assignment, "--option"));
         value_text(&keys[i], after, sizeof(after));
         ck_assert_str_ne(before, after);
-        snprintf(line, sizeof(line), "\n%s%s: %s  # --option\n", dot ? "  " : "", dot ? dot + 1 : keys[i].key, after);
+        snprintf(line, sizeof(line), "\n%s%s: %s  # --option\n", dot ? "  " : "",
+                 dot ? dot + 1 : keys[i].key, after);
         char *text = dump();
         ck_assert_msg(strstr(text, line) != NULL, "no line %s in %s", line, text);
         free(text);
@@ -148,7 +160,8 @@ START_TEST(defaults_are_the_librarys)
         value_text(&keys[i], text, sizeof(text));
         prismi_value_write(&t, &keys[i], prismi_config_field(&ours, &keys[i]));
         char *library_text = prismi_text_take(&t);
-        ck_assert_msg(strcmp(library_text, text) == 0, "%s: %s here, %s in the library", keys[i].key, text, library_text);
+        ck_assert_msg(strcmp(library_text, text) == 0, "%s: %s here, %s in the library",
+                      keys[i].key, text, library_text);
         free(library_text);
     }
 }
@@ -176,7 +189,8 @@ START_TEST(assignments)
     ck_assert(given()->recon.decoder.no_norm);
     assert_ok(assign("pattern_fn=builtin:star"));
     ck_assert_int_eq(given()->telescope.pattern.kind, PRISM_PATTERN_STAR);
-    static const char *const precisions[PRISM_PRECISION_COUNT] = {"fp32", "fp64", "tf32", "bf16", "fp16"};
+    static const char *const precisions[PRISM_PRECISION_COUNT] = {"fp32", "fp64", "tf32", "bf16",
+                                                                  "fp16"};
     for (int i = 0; i < PRISM_PRECISION_COUNT; i++) {
         char text[32];
         snprintf(text, sizeof text, "precision=%s", precisions[i]);
@@ -215,48 +229,63 @@ static const struct {
     {"lr=", "training.lr: empty; expected a number > 0"},
     {"lr", "expected section.key=value"},
     {"=1", "expected section.key=value"},
-    {"training.average=1.5", "training.average: 1.5 is out of range; expected a number from 0 to 1"},
+    {"training.average=1.5",
+     "training.average: 1.5 is out of range; expected a number from 0 to 1"},
     {"image_size=0", "image.image_size: 0 is out of range; expected an integer from 1 to 32768"},
-    {"image_size=64.5", "image.image_size: '64.5' is not an integer; expected an integer from 1 to 32768"},
-    {"n_epochs=99999999999999999999", "training.n_epochs: 99999999999999999999 is out of range; expected an integer >= 1"},
-    {"seed=-1", "training.seed: -1 is out of range; expected an integer from 0 to 18446744073709551615"},
-    {"seed=18446744073709551616",
-     "training.seed: 18446744073709551616 is out of range; expected an integer from 0 to 18446744073709551615"},
-    {"seed=one", "training.seed: 'one' is not an integer; expected an integer from 0 to 18446744073709551615"},
+    {"image_size=64.5",
+     "image.image_size: '64.5' is not an integer; expected an integer from 1 to 32768"},
+    {"n_epochs=99999999999999999999",
+     "training.n_epochs: 99999999999999999999 is out of range; expected an integer >= 1"},
+    {"seed=-1",
+     "training.seed: -1 is out of range; expected an integer from 0 to 18446744073709551615"},
+    {"seed=18446744073709551616", "training.seed: 18446744073709551616 is out of range; expected "
+                                  "an integer from 0 to 18446744073709551615"},
+    {"seed=one",
+     "training.seed: 'one' is not an integer; expected an integer from 0 to 18446744073709551615"},
     {"invert=maybe", "image.invert: 'maybe' is not a truth value; expected true or false"},
-    {"objective=jiont", "training.objective: 'jiont' is unknown; expected one of joint, progressive; did you mean joint?"},
-    {"objective=nothing like it", "training.objective: 'nothing like it' is unknown; expected one of joint, progressive"},
-    {"pattern_fn=builtin:spiral",
-     "telescope.pattern_fn: 'builtin:spiral' is unknown; expected one of fermat, random, star, raster, csv"},
-    {"algorithm=builtin:mopie", "algorithm: 'builtin:mopie' is unknown; expected one of decoder, mopie, object"},
-    {"obj_name=Europe",
-     "physics.obj_name: 'Europe' is unknown; expected one of none, europa, titan, betelgeuse, neptune; did you mean europa?"},
-    {"loss_type=l3", "training.loss_type: 'l3' is unknown; expected one of l1, l2, ssim, ms-ssim, poisson, or a weighted sum like "
+    {"objective=jiont", "training.objective: 'jiont' is unknown; expected one of joint, "
+                        "progressive; did you mean joint?"},
+    {"objective=nothing like it",
+     "training.objective: 'nothing like it' is unknown; expected one of joint, progressive"},
+    {"pattern_fn=builtin:spiral", "telescope.pattern_fn: 'builtin:spiral' is unknown; expected one "
+                                  "of fermat, random, star, raster, csv"},
+    {"algorithm=builtin:mopie",
+     "algorithm: 'builtin:mopie' is unknown; expected one of decoder, mopie, object"},
+    {"obj_name=Europe", "physics.obj_name: 'Europe' is unknown; expected one of none, europa, "
+                        "titan, betelgeuse, neptune; did you mean europa?"},
+    {"loss_type=l3", "training.loss_type: 'l3' is unknown; expected one of l1, l2, ssim, ms-ssim, "
+                     "poisson, or a weighted sum like "
                      "0.7*l1+0.3*ssim; did you "
                      "mean l1?"},
-    {"loss_type=l1+ssim",
-     "training.loss_type: 'l1+ssim' has weights that do not sum to 1; expected one of l1, l2, ssim, ms-ssim, poisson, "
-     "or a weighted sum like "
-     "0.7*l1+0.3*ssim"},
-    {"loss_type=0.5*l1+0.5*l1", "training.loss_type: '0.5*l1+0.5*l1' names one term twice; expected one of l1, l2, ssim, ms-ssim, "
+    {"loss_type=l1+ssim", "training.loss_type: 'l1+ssim' has weights that do not sum to 1; "
+                          "expected one of l1, l2, ssim, ms-ssim, poisson, "
+                          "or a weighted sum like "
+                          "0.7*l1+0.3*ssim"},
+    {"loss_type=0.5*l1+0.5*l1", "training.loss_type: '0.5*l1+0.5*l1' names one term twice; "
+                                "expected one of l1, l2, ssim, ms-ssim, "
                                 "poisson, or a weighted sum like "
                                 "0.7*l1+0.3*ssim"},
-    {"loss_type=1.5*l1+-0.5*l2", "training.loss_type: '1.5*l1+-0.5*l2' has a weight that is not positive; expected one of l1, l2, "
+    {"loss_type=1.5*l1+-0.5*l2", "training.loss_type: '1.5*l1+-0.5*l2' has a weight that is not "
+                                 "positive; expected one of l1, l2, "
                                  "ssim, ms-ssim, poisson, or a weighted "
                                  "sum like 0.7*l1+0.3*ssim"},
-    {"loss_type=0.5 l1", "training.loss_type: '0.5 l1' lacks a '*' between weight and name; expected one of l1, l2, ssim, ms-ssim, "
+    {"loss_type=0.5 l1", "training.loss_type: '0.5 l1' lacks a '*' between weight and name; "
+                         "expected one of l1, l2, ssim, ms-ssim, "
                          "poisson, or a weighted sum "
                          "like 0.7*l1+0.3*ssim"},
-    {"loss_type=0.5*l1 0.5*l2", "training.loss_type: '0.5*l1 0.5*l2' lacks a '+' between terms; expected one of l1, l2, ssim, "
-                                "ms-ssim, poisson, or a weighted sum like "
-                                "0.7*l1+0.3*ssim"},
-    {"channels=8,x",
-     "model.channels: '8,x' is not a list of integers; expected a list of at most 32 integers, each from 1 to 32768"},
-    {"channels=8,0",
-     "model.channels: '8,0' has an entry out of range; expected a list of at most 32 integers, each from 1 to 32768"},
-    {"channels=8,", "model.channels: '8,' ends with a comma; expected a list of at most 32 integers, each from 1 to 32768"},
+    {"loss_type=0.5*l1 0.5*l2",
+     "training.loss_type: '0.5*l1 0.5*l2' lacks a '+' between terms; expected one of l1, l2, ssim, "
+     "ms-ssim, poisson, or a weighted sum like "
+     "0.7*l1+0.3*ssim"},
+    {"channels=8,x", "model.channels: '8,x' is not a list of integers; expected a list of at most "
+                     "32 integers, each from 1 to 32768"},
+    {"channels=8,0", "model.channels: '8,0' has an entry out of range; expected a list of at most "
+                     "32 integers, each from 1 to 32768"},
+    {"channels=8,", "model.channels: '8,' ends with a comma; expected a list of at most 32 "
+                    "integers, each from 1 to 32768"},
     {"channels=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
-     "model.channels: '1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,...' has too many entries; expected a list of "
+     "model.channels: '1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,...' has too "
+     "many entries; expected a list of "
      "at "
      "most 32 integers, each from 1 to 32768"},
     {"name=\xff", "name: '?' is not valid UTF-8; expected text of at most 127 bytes"},
@@ -269,7 +298,8 @@ static const struct {
     {"training.n_samples=3", "training.n_samples: unknown key; did you mean telescope.n_samples?"},
     {"n_sample=3", "n_sample: unknown key; did you mean telescope.n_samples?"},
     {"training.LR=3", "training.LR: unknown key; did you mean lr?"},
-    {"precision=half", "training.precision: 'half' is unknown; expected one of fp32, fp64, tf32, bf16, fp16"},
+    {"precision=half",
+     "training.precision: 'half' is unknown; expected one of fp32, fp64, tf32, bf16, fp16"},
     {"quux=3", "quux: unknown key; 'prism keys' lists them"},
 };
 
@@ -292,7 +322,8 @@ START_TEST(too_long_text)
     ck_assert_uint_eq(strlen(given()->name), 127);
     text[132] = 'x';
     ck_assert_int_eq(assign(text), PRISM_EINVAL);
-    ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "...' is too long; expected text of at most 127 bytes"));
+    ck_assert_ptr_nonnull(
+        strstr(prism_ctx_error(ctx)->text, "...' is too long; expected text of at most 127 bytes"));
 }
 END_TEST
 
@@ -317,7 +348,8 @@ START_TEST(presets)
     ck_assert_ptr_nonnull(strstr(text, "\n  objective: progressive  # preset:original\n"));
     free(text);
     assert_fails(prism_config_load_preset(set, "mopei"), PRISM_EINVAL,
-                 "preset: 'mopei' is no preset; expected one of quick, demo, europa-64, europa-128, original, mopie, high-quality, "
+                 "preset: 'mopei' is no preset; expected one of quick, demo, europa-64, "
+                 "europa-128, original, mopie, high-quality, "
                  "noisy; did you mean mopie?");
 }
 END_TEST
@@ -339,7 +371,8 @@ START_TEST(sizes_from_physics)
     }
     assert_ok(assign("obj_name=europa"));
     assert_ok(assign("obj_size=0"));
-    ck_assert_int_eq(finish()->image.obj_size, 73); /* 3138 km / (698.9 nm * 628.3e6 km / 10.24 m) = 73.2 */
+    ck_assert_int_eq(finish()->image.obj_size,
+                     73); /* 3138 km / (698.9 nm * 628.3e6 km / 10.24 m) = 73.2 */
     char *text = dump();
     ck_assert_ptr_nonnull(strstr(text, "\n  obj_size: 73  # derived\n"));
     ck_assert_ptr_nonnull(strstr(text, "\n  wavelength: 6.989e-07  # derived\n"));
@@ -349,18 +382,19 @@ START_TEST(sizes_from_physics)
     ck_assert_double_eq(finish()->physics.obj_distance, 628.3e9);
     assert_ok(assign("obj_name=none"));
     const struct prism_config *config;
-    assert_fails(
-        prism_config_finish(set, &config), PRISM_EINVAL,
-        "--set: image.obj_size: 0 takes it from physics, which lacks obj_diameter obj_distance; give them, physics.obj_name, "
-        "or a size in pixels");
+    assert_fails(prism_config_finish(set, &config), PRISM_EINVAL,
+                 "--set: image.obj_size: 0 takes it from physics, which lacks obj_diameter "
+                 "obj_distance; give them, physics.obj_name, "
+                 "or a size in pixels");
     ck_assert_ptr_null(config);
     assert_ok(assign("obj_diameter=10"));
     assert_ok(assign("obj_distance=1e9"));
-    assert_fails(
-        prism_config_finish(set, &config), PRISM_EINVAL,
-        "--set: image.obj_size: 0 takes it from physics: obj_diameter 10 m / (wavelength 1.3978e-06 m * obj_distance 1e+09 m / "
-        "(dxf 0.01 m * image_size 1024)) = 0.073258 px; expected 1 to 1024 px; change image_size or dxf, or give a size in "
-        "pixels");
+    assert_fails(prism_config_finish(set, &config), PRISM_EINVAL,
+                 "--set: image.obj_size: 0 takes it from physics: obj_diameter 10 m / (wavelength "
+                 "1.3978e-06 m * obj_distance 1e+09 m / "
+                 "(dxf 0.01 m * image_size 1024)) = 0.073258 px; expected 1 to 1024 px; change "
+                 "image_size or dxf, or give a size in "
+                 "pixels");
 }
 END_TEST
 
@@ -393,20 +427,23 @@ static void finish_logged(const char *const *given_keys)
 START_TEST(physics_without_effect_is_said)
 {
     finish_logged((const char *[]){"wavelength=1e-6", NULL});
-    ck_assert_str_eq(logged,
-                     "--set: physics.wavelength has no effect, as image.obj_size and telescope.sample_diameter are given in "
-                     "pixels; set one of them to 0 to take it from physics");
+    ck_assert_str_eq(logged, "--set: physics.wavelength has no effect, as image.obj_size and "
+                             "telescope.sample_diameter are given in "
+                             "pixels; set one of them to 0 to take it from physics");
     finish_logged((const char *[]){"obj_name=titan", NULL});
     ck_assert_ptr_nonnull(strstr(logged, "physics.obj_name has no effect"));
     finish_logged((const char *[]){"obj_name=europa", NULL}); /* the default */
     ck_assert_str_eq(logged, "");
     finish_logged((const char *[]){"obj_name=titan", "sample_diameter=0", NULL});
     ck_assert_str_eq(logged, "");
-    finish_logged((const char *[]){"obj_name=titan", "instrument=propagated", "propagator=fresnel", NULL});
+    finish_logged(
+        (const char *[]){"obj_name=titan", "instrument=propagated", "propagator=fresnel", NULL});
     ck_assert_str_eq(logged, "");
-    finish_logged((const char *[]){"obj_name=titan", "instrument=propagated", NULL}); /* fraunhofer has no lengths */
+    finish_logged((const char *[]){"obj_name=titan", "instrument=propagated",
+                                   NULL}); /* fraunhofer has no lengths */
     ck_assert_ptr_nonnull(strstr(logged, "physics.obj_name has no effect"));
-    finish_logged((const char *[]){"image_size=1024", "obj_name=europa", "wavelength=6.989e-7", "obj_size=73", "sample_diameter=17",
+    finish_logged((const char *[]){"image_size=1024", "obj_name=europa", "wavelength=6.989e-7",
+                                   "obj_size=73", "sample_diameter=17",
                                    NULL}); /* as a run writes what it derived */
     ck_assert_str_eq(logged, "");
 }
@@ -416,33 +453,47 @@ static const struct {
     const char *assignments[4], *message;
 } crossed[] = {
     {{"obj_size=200"}, "--set: image.obj_size: 200 px is larger than image.image_size, 128 px"},
-    {{"image_size=100"}, "--set: image.image_size: 100 is not a power of two, which algorithm decoder needs; nearest: 64 or 128"},
+    {{"image_size=100"},
+     "--set: image.image_size: 100 is not a power of two, which algorithm decoder needs; nearest: "
+     "64 or 128"},
     {{"image_size=100", "algorithm=mopie"}, NULL},
-    {{"sample_diameter=129"}, "--set: telescope.sample_diameter: 129 px is larger than image.image_size, 128 px"},
-    {{"roi_diameter=128.5"}, "--set: telescope.roi_diameter: 128.5 px is larger than image.image_size, 128 px"},
+    {{"sample_diameter=129"},
+     "--set: telescope.sample_diameter: 129 px is larger than image.image_size, 128 px"},
+    {{"roi_diameter=128.5"},
+     "--set: telescope.roi_diameter: 128.5 px is larger than image.image_size, 128 px"},
     {{"field_size=19"},
-     "--set: telescope.field_size: 19 px; expected 0 (image_size), or from the aperture's 20 px to image_size, 128 px"},
+     "--set: telescope.field_size: 19 px; expected 0 (image_size), or from the aperture's 20 px to "
+     "image_size, 128 px"},
     {{"field_size=64"}, NULL},
     {{"inner_diameter=5"},
-     "--set: telescope.inner_diameter: 5 px has no meaning here; expected telescope.aperture annulus or obscured, or 0"},
+     "--set: telescope.inner_diameter: 5 px has no meaning here; expected telescope.aperture "
+     "annulus or obscured, or 0"},
     {{"aperture=annulus"},
-     "--set: telescope.aperture: annulus needs telescope.inner_diameter, > 0 and below sample_diameter, 20 px"},
+     "--set: telescope.aperture: annulus needs telescope.inner_diameter, > 0 and below "
+     "sample_diameter, 20 px"},
     {{"aperture=annulus", "inner_diameter=5"}, NULL},
     {{"aperture=annulus", "inner_diameter=20"},
      "--set: telescope.inner_diameter: 20 px; expected less than telescope.sample_diameter, 20 px"},
     {{"aperture=annulus", "inner_diameter=5", "spider_width=1"},
-     "--set: telescope.spider_width: 1 px has no meaning here; expected telescope.aperture obscured, or 0"},
+     "--set: telescope.spider_width: 1 px has no meaning here; expected telescope.aperture "
+     "obscured, or 0"},
     {{"aperture=obscured", "inner_diameter=5", "spider_width=1"}, NULL},
-    {{"pattern_fn=csv"}, "--set: telescope.pattern_fn: csv needs a file of centres in telescope.csv"},
-    {{"csv=a.csv"}, "--set: telescope.csv: 'a.csv' would not be read; expected telescope.pattern_fn csv"},
+    {{"pattern_fn=csv"},
+     "--set: telescope.pattern_fn: csv needs a file of centres in telescope.csv"},
+    {{"csv=a.csv"},
+     "--set: telescope.csv: 'a.csv' would not be read; expected telescope.pattern_fn csv"},
     {{"csv=a.csv", "pattern_fn=csv"}, NULL},
     {{"channels=8"}, "--set: model.channels: 1 entry, the last 8; expected at least 2, the last 1"},
-    {{"channels=8,4"}, "--set: model.channels: 2 entries, the last 4; expected at least 2, the last 1"},
+    {{"channels=8,4"},
+     "--set: model.channels: 2 entries, the last 4; expected at least 2, the last 1"},
     {{"channels=8,1"}, NULL},
-    {{"n_upsample=3"}, "--set: model.n_upsample: 3 doublings of 4 px make 32 px, less than image.obj_size, 64 px; give more, or 0"},
+    {{"n_upsample=3"},
+     "--set: model.n_upsample: 3 doublings of 4 px make 32 px, less than image.obj_size, 64 px; "
+     "give more, or 0"},
     {{"n_upsample=4"}, NULL},
     {{"precision=fp16", "use_bn=false"},
-     "--set: training.precision: fp16 needs normalisation to keep activations in range; use model.use_bn true, or fp32"},
+     "--set: training.precision: fp16 needs normalisation to keep activations in range; use "
+     "model.use_bn true, or fp32"},
     {{"precision=bf16"}, NULL},
     {{"precision=bf16", "use_bn=false", "algorithm=mopie"}, NULL},
     {{"precision=tf32", "use_bn=false"}, NULL},
@@ -466,7 +517,8 @@ START_TEST(derived_values)
     assert_ok(assign("metrics_every=7"));
     ck_assert_uint_eq(finish()->telescope.pattern.seed, 42);
     ck_assert_int_eq(finish()->output.metrics_every, 7);
-    assert_ok(assign("image_size=256")); /* after a finish: what was derived from the old one is derived anew */
+    assert_ok(assign(
+        "image_size=256")); /* after a finish: what was derived from the old one is derived anew */
     ck_assert_double_eq(finish()->telescope.pattern.roi_diameter_px, 256);
     assert_ok(assign("pattern_fn=csv"));
     assert_ok(assign("csv=centres.csv"));
@@ -476,9 +528,11 @@ END_TEST
 
 START_TEST(dump_keeps_odd_sources_and_texts_on_their_line)
 {
-    assert_ok(prism_config_assign(set, "name=a\nb\t\x7f\xe2\x80\xa8\xf0\x9f\x9a\x80", "--x\ny\xff"));
+    assert_ok(
+        prism_config_assign(set, "name=a\nb\t\x7f\xe2\x80\xa8\xf0\x9f\x9a\x80", "--x\ny\xff"));
     char *text = dump();
-    ck_assert_ptr_nonnull(strstr(text, "\nname: \"a\\u000ab\\u0009\\u007f\\u2028\xf0\x9f\x9a\x80\"  # --x?y?\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "\nname: \"a\\u000ab\\u0009\\u007f\\u2028\xf0\x9f\x9a\x80\"  # --x?y?\n"));
     free(text);
 }
 END_TEST
@@ -487,7 +541,8 @@ END_TEST
 START_TEST(decimal_comma)
 {
     char command[700];
-    snprintf(command, sizeof(command), "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1", folder);
+    snprintf(command, sizeof(command), "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1",
+             folder);
     if (!setlocale(LC_ALL, "de_DE.UTF-8")) {
         if (system(command) == 0)
             setenv("LOCPATH", folder, 1);
@@ -525,7 +580,8 @@ START_TEST(documentation_is_current)
     bool same = bytes == strlen(text) && memcmp(file, text, bytes) == 0;
     prismi_free(file);
     free(text);
-    ck_assert_msg(same, "docs/configuration.md is stale; regenerate it: prism keys --markdown > docs/configuration.md");
+    ck_assert_msg(same, "docs/configuration.md is stale; regenerate it: prism keys --markdown > "
+                        "docs/configuration.md");
 }
 END_TEST
 

@@ -1,4 +1,5 @@
-/* YAML files: reading, errors with their place, extends, hostile input, and the dump read back. */
+/* YAML files: reading, errors with their place, extends, hostile input, and the
+ * dump read back. */
 #include "fixture.h"
 #include "prismi_config.h"
 
@@ -55,54 +56,81 @@ static const struct {
     int status;
     const char *message;
 } refused[] = {
-    {"telescope:\n    n_sample: 3\n", PRISM_EINVAL, "run.yaml:2:5: telescope.n_sample: unknown key; did you mean n_samples?"},
-    {"training:\n  lr: -1\n", PRISM_EINVAL, "run.yaml:2:7: training.lr: -1 is out of range; expected a number > 0"},
+    {"telescope:\n    n_sample: 3\n", PRISM_EINVAL,
+     "run.yaml:2:5: telescope.n_sample: unknown key; did you mean n_samples?"},
+    {"training:\n  lr: -1\n", PRISM_EINVAL,
+     "run.yaml:2:7: training.lr: -1 is out of range; expected a number > 0"},
     {"training:\n  schedule: cosin\n", PRISM_EINVAL,
-     "run.yaml:2:13: training.schedule: 'cosin' is unknown; expected one of constant, plateau, cosine, cosine_restarts; did you "
+     "run.yaml:2:13: training.schedule: 'cosin' is unknown; expected one of constant, plateau, "
+     "cosine, cosine_restarts; did you "
      "mean "
      "cosine?"},
-    {"trainin:\n  lr: 1\n", PRISM_EINVAL, "run.yaml:1:1: trainin: unknown section; did you mean training?"},
+    {"trainin:\n  lr: 1\n", PRISM_EINVAL,
+     "run.yaml:1:1: trainin: unknown section; did you mean training?"},
     {"other:\n  lr: 1\n", PRISM_EINVAL, "run.yaml:1:1: other: unknown section"},
     {"lr: 1\n", PRISM_EINVAL, "run.yaml:1:1: lr: unknown key; did you mean training.lr?"},
-    {"training.lr: 1\n", PRISM_EINVAL, "run.yaml:1:1: training.lr: write it as 'lr' under the section 'training:'"},
-    {"training: 1\n", PRISM_EINVAL, "run.yaml:1:11: training: a section; expected its keys, indented, below"},
-    {"training: [1]\n", PRISM_EINVAL, "run.yaml:1:11: training: a section; expected its keys, indented, below"},
-    {"training:\n  lr: {a: 1}\n", PRISM_EINVAL, "run.yaml:2:7: training.lr: found a mapping; expected a number > 0"},
-    {"training:\n  lr: [1]\n", PRISM_EINVAL, "run.yaml:2:7: training.lr: found a list; expected a number > 0"},
+    {"training.lr: 1\n", PRISM_EINVAL,
+     "run.yaml:1:1: training.lr: write it as 'lr' under the section 'training:'"},
+    {"training: 1\n", PRISM_EINVAL,
+     "run.yaml:1:11: training: a section; expected its keys, indented, below"},
+    {"training: [1]\n", PRISM_EINVAL,
+     "run.yaml:1:11: training: a section; expected its keys, indented, below"},
+    {"training:\n  lr: {a: 1}\n", PRISM_EINVAL,
+     "run.yaml:2:7: training.lr: found a mapping; expected a number > 0"},
+    {"training:\n  lr: [1]\n", PRISM_EINVAL,
+     "run.yaml:2:7: training.lr: found a list; expected a number > 0"},
     {"model:\n  channels: [[1]]\n", PRISM_EINVAL,
-     "run.yaml:2:14: model.channels: found a list; expected a list of at most 32 integers, each from 1 to 32768"},
+     "run.yaml:2:14: model.channels: found a list; expected a list of at most 32 integers, each "
+     "from 1 to 32768"},
     {"model:\n  channels: [4, x]\n", PRISM_EINVAL,
-     "run.yaml:2:13: model.channels: '4,x' is not a list of integers; expected a list of at most 32 integers, each from 1 to "
+     "run.yaml:2:13: model.channels: '4,x' is not a list of integers; expected a list of at most "
+     "32 integers, each from 1 to "
      "32768"},
     {"training:\n  lr:\n", PRISM_EINVAL, "run.yaml:2:6: training.lr: empty; expected a number > 0"},
-    {"training:\n  lr: null\n", PRISM_EINVAL, "run.yaml:2:7: training.lr: null is no value; leave the line out for the default"},
-    {"name: ~\n", PRISM_EINVAL, "run.yaml:1:7: name: null is no value; leave the line out for the default"},
-    {"training:\n  lr: 1\n  lr: 1\n", PRISM_EINVAL, "run.yaml:3:3: training.lr: given twice; first on line 2"},
-    {"training:\n  lr: 1\nimage:\ntraining:\n  lr: 2\n", PRISM_EINVAL, "run.yaml:4:1: training: given twice; first on line 1"},
-    {"extends: quick\nextends: demo\n", PRISM_EINVAL, "run.yaml:2:1: extends: given twice; first on line 1"},
+    {"training:\n  lr: null\n", PRISM_EINVAL,
+     "run.yaml:2:7: training.lr: null is no value; leave the line out for the default"},
+    {"name: ~\n", PRISM_EINVAL,
+     "run.yaml:1:7: name: null is no value; leave the line out for the default"},
+    {"training:\n  lr: 1\n  lr: 1\n", PRISM_EINVAL,
+     "run.yaml:3:3: training.lr: given twice; first on line 2"},
+    {"training:\n  lr: 1\nimage:\ntraining:\n  lr: 2\n", PRISM_EINVAL,
+     "run.yaml:4:1: training: given twice; first on line 1"},
+    {"extends: quick\nextends: demo\n", PRISM_EINVAL,
+     "run.yaml:2:1: extends: given twice; first on line 1"},
     {"extends: [quick]\n", PRISM_EINVAL,
      "run.yaml:1:10: extends: found a list; expected the path of a file or the name of a preset"},
     {"extends: quik\n", PRISM_EINVAL,
-     "run.yaml:1:10: extends: 'quik' is no preset; expected one of quick, demo, europa-64, europa-128, original, mopie, "
+     "run.yaml:1:10: extends: 'quik' is no preset; expected one of quick, demo, europa-64, "
+     "europa-128, original, mopie, "
      "high-quality, "
      "noisy; did you mean quick?"},
-    {"extends: no/such.yaml\n", PRISM_EIO, "run.yaml:1:10: extends: cannot open no/such.yaml: No such file or directory"},
+    {"extends: no/such.yaml\n", PRISM_EIO,
+     "run.yaml:1:10: extends: cannot open no/such.yaml: No such file or directory"},
     {"extends: ./run.yaml\n", PRISM_EINVAL, "run.yaml:1:10: extends: ./run.yaml extends itself"},
-    {"name: &a x\n", PRISM_EPARSE, "run.yaml:1:7: anchors and aliases are not supported; write the value out"},
-    {"name: *a\n", PRISM_EPARSE, "run.yaml:1:7: anchors and aliases are not supported; write the value out"},
-    {"image: &a {invert: true}\n", PRISM_EPARSE, "run.yaml:1:8: anchors and aliases are not supported; write the value out"},
-    {"name: !!str x\n", PRISM_EPARSE, "run.yaml:1:7: tags are not supported; leave out 'tag:yaml.org,2002:str'"},
+    {"name: &a x\n", PRISM_EPARSE,
+     "run.yaml:1:7: anchors and aliases are not supported; write the value out"},
+    {"name: *a\n", PRISM_EPARSE,
+     "run.yaml:1:7: anchors and aliases are not supported; write the value out"},
+    {"image: &a {invert: true}\n", PRISM_EPARSE,
+     "run.yaml:1:8: anchors and aliases are not supported; write the value out"},
+    {"name: !!str x\n", PRISM_EPARSE,
+     "run.yaml:1:7: tags are not supported; leave out 'tag:yaml.org,2002:str'"},
     {"name: x\n---\nname: y\n", PRISM_EPARSE, "run.yaml:2:1: a second document; expected one"},
-    {"- 1\n", PRISM_EPARSE, "run.yaml:1:1: expected sections and keys, like 'training:' and below it '  lr: 0.002'"},
-    {"just text\n", PRISM_EPARSE, "run.yaml:1:1: expected sections and keys, like 'training:' and below it '  lr: 0.002'"},
+    {"- 1\n", PRISM_EPARSE,
+     "run.yaml:1:1: expected sections and keys, like 'training:' and below it '  lr: 0.002'"},
+    {"just text\n", PRISM_EPARSE,
+     "run.yaml:1:1: expected sections and keys, like 'training:' and below it '  lr: 0.002'"},
     {"? [a]\n: 1\n", PRISM_EPARSE, "run.yaml:1:3: a list where the name of a key is expected"},
     {"model:\n  channels: [1\n", PRISM_EPARSE,
      "run.yaml:3:1: not YAML: did not find expected ',' or ']' (while parsing a flow sequence)"},
     {"name: \"a\\0b\"\n", PRISM_EPARSE, "run.yaml:1:7: name: the text has a NUL character"},
     {"name: a\xff\n", PRISM_EPARSE, "run.yaml:1:8: not YAML: invalid leading UTF-8 octet"},
-    {"name: x\ncomment: \xc3\xa9\x01\n", PRISM_EPARSE, "run.yaml:2:11: not YAML: control characters are not allowed"},
-    {"\"\\e[31mred\": 1\n", PRISM_EINVAL, "run.yaml:1:1: ?[31mred: unknown key; 'prism keys' lists them"},
-    {"training:\n\tlr: 1\n", PRISM_EPARSE, "run.yaml:2:1: not YAML: the line is indented with a tab; indent with spaces"},
+    {"name: x\ncomment: \xc3\xa9\x01\n", PRISM_EPARSE,
+     "run.yaml:2:11: not YAML: control characters are not allowed"},
+    {"\"\\e[31mred\": 1\n", PRISM_EINVAL,
+     "run.yaml:1:1: ?[31mred: unknown key; 'prism keys' lists them"},
+    {"training:\n\tlr: 1\n", PRISM_EPARSE,
+     "run.yaml:2:1: not YAML: the line is indented with a tab; indent with spaces"},
 };
 
 START_TEST(refused_files)
@@ -118,7 +146,9 @@ START_TEST(a_late_error_undoes_the_whole_file)
 {
     write_text("base.yaml", "name: base\n");
     struct prismi_config_state before = set->given;
-    ck_assert_int_eq(load("extends: base.yaml\nimage:\n  obj_size: 32\noutput:\n  metrics_every: -1\n"), PRISM_EINVAL);
+    ck_assert_int_eq(
+        load("extends: base.yaml\nimage:\n  obj_size: 32\noutput:\n  metrics_every: -1\n"),
+        PRISM_EINVAL);
     ck_assert_int_eq(memcmp(&before, &set->given, sizeof(before)), 0);
 }
 END_TEST
@@ -127,7 +157,8 @@ static void expect_refusal(const char *data, size_t n, int status, const char *w
 {
     write_bytes("run.yaml", data, n);
     ck_assert_int_eq(prism_config_load_yaml(set, "run.yaml"), status);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word) != NULL, "%s", prism_ctx_error(ctx)->text);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word) != NULL, "%s",
+                  prism_ctx_error(ctx)->text);
 }
 
 static char *filled(const char *head, char fill, size_t n)
@@ -150,7 +181,8 @@ START_TEST(hostile_files)
     expect_refusal(data, limit, PRISM_EPARSE, "expected sections and keys");
     for (size_t i = 0; i + 1 < limit; i += 2)
         memcpy(data + i, "? ", 2);
-    expect_refusal(data, limit, PRISM_EPARSE, "run.yaml:1:3: a mapping where the name of a key is expected");
+    expect_refusal(data, limit, PRISM_EPARSE,
+                   "run.yaml:1:3: a mapping where the name of a key is expected");
     free(data);
 
     data = filled("name: ", 'x', limit);
@@ -167,13 +199,15 @@ START_TEST(hostile_files)
     expect_refusal(data, limit, PRISM_EINVAL, "has too many entries");
     free(data);
     data = filled("name: a", '\0', 64);
-    expect_refusal(data, 64, PRISM_EPARSE, "run.yaml:1:8: not YAML: control characters are not allowed");
+    expect_refusal(data, 64, PRISM_EPARSE,
+                   "run.yaml:1:8: not YAML: control characters are not allowed");
     free(data);
     data = filled("#", '#', limit + 1);
     expect_refusal(data, limit, 0, "");
     expect_refusal(data, limit + 1, PRISM_EINVAL, "run.yaml has 1048577 bytes; the limit");
     free(data);
-    expect_refusal("\xff\xfen\0a\0m\0", 8, PRISM_EPARSE, "run.yaml:1:1: not YAML: invalid leading UTF-8 octet");
+    expect_refusal("\xff\xfen\0a\0m\0", 8, PRISM_EPARSE,
+                   "run.yaml:1:1: not YAML: invalid leading UTF-8 octet");
     const char bomb[] = "name: &a [x,x]\ncomment: &b [*a,*a,*a]\n";
     expect_refusal(bomb, strlen(bomb), PRISM_EPARSE, "anchors and aliases are not supported");
 }
@@ -181,7 +215,8 @@ END_TEST
 
 START_TEST(unreadable_files)
 {
-    assert_fails(prism_config_load_yaml(set, "missing.yaml"), PRISM_EIO, "cannot open missing.yaml: No such file or directory");
+    assert_fails(prism_config_load_yaml(set, "missing.yaml"), PRISM_EIO,
+                 "cannot open missing.yaml: No such file or directory");
     ck_assert_int_eq(prism_config_load_yaml(set, "."), PRISM_EIO);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "not a regular file"));
 }
@@ -220,7 +255,8 @@ START_TEST(extends_in_circles_and_too_deep)
     ck_assert_int_eq(mkdir("sub", 0700), 0);
     write_text("sub/a.yaml", "extends: ../b.yaml\n");
     write_text("b.yaml", "extends: run.yaml\n");
-    assert_fails(load("extends: sub/a.yaml\n"), PRISM_EINVAL, "sub/../b.yaml:1:10: extends: sub/../run.yaml extends itself");
+    assert_fails(load("extends: sub/a.yaml\n"), PRISM_EINVAL,
+                 "sub/../b.yaml:1:10: extends: sub/../run.yaml extends itself");
     char name[16], text[32];
     for (int i = 1; i <= 8; i++) {
         snprintf(name, sizeof(name), "%d.yaml", i);
@@ -229,7 +265,8 @@ START_TEST(extends_in_circles_and_too_deep)
     }
     assert_ok(prism_config_load_yaml(set, "1.yaml"));
     ck_assert_str_eq(given()->name, "last");
-    assert_fails(load("extends: 1.yaml\n"), PRISM_EINVAL, "7.yaml:1:10: extends: more than 8 files in a chain");
+    assert_fails(load("extends: 1.yaml\n"), PRISM_EINVAL,
+                 "7.yaml:1:10: extends: more than 8 files in a chain");
 }
 END_TEST
 
@@ -246,9 +283,12 @@ static void expect_same_after_reload(void)
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n);
     for (size_t i = 0; i < n; i++)
-        ck_assert_msg(!memcmp((const char *)a + keys[i].offset, (const char *)b + keys[i].offset, keys[i].size), "%s", keys[i].key);
+        ck_assert_msg(!memcmp((const char *)a + keys[i].offset, (const char *)b + keys[i].offset,
+                              keys[i].size),
+                      "%s", keys[i].key);
     assert_ok(prism_config_dump(again, &second));
-    for (char *p = first, *q = second; *p || *q; p += strcspn(p, "\n") + 1, q += strcspn(q, "\n") + 1) {
+    for (char *p = first, *q = second; *p || *q;
+         p += strcspn(p, "\n") + 1, q += strcspn(q, "\n") + 1) {
         size_t value = (size_t)(strstr(p, "  # ") ? strstr(p, "  # ") - p : 0);
         ck_assert_int_eq(strncmp(p, q, value), 0);
     }
@@ -259,22 +299,22 @@ static void expect_same_after_reload(void)
 
 START_TEST(dump_reads_back)
 {
-    static const char *const odd[] = {
-        "name=- #: 'odd' \"text\" \\n\n\t \xe2\x80\xa8 \xc3\xa9 \xf0\x9f\x9a\x80 \xef\xbb\xbf \xc2\x85 ",
-        "comment=null",
-        "input=  [x]: {y}  ",
-        "lr=0.1234567890123456789",
-        "loss_threshold=4.9406564584124654e-324",
-        "init_lr=1.7976931348623157e308",
-        "snr=33.333333333333336",
-        "seed=18446744073709551615",
-        "channels=32,16,8,1",
-        "loss_type=0.333*l1+0.333*l2+0.334*ms-ssim",
-        "sample_diameter=0",
-        "image_size=1024",
-        "use_bn=false",
-        "n_samples=3",
-        "precision=fp64"};
+    static const char *const odd[] = {"name=- #: 'odd' \"text\" \\n\n\t \xe2\x80\xa8 \xc3\xa9 "
+                                      "\xf0\x9f\x9a\x80 \xef\xbb\xbf \xc2\x85 ",
+                                      "comment=null",
+                                      "input=  [x]: {y}  ",
+                                      "lr=0.1234567890123456789",
+                                      "loss_threshold=4.9406564584124654e-324",
+                                      "init_lr=1.7976931348623157e308",
+                                      "snr=33.333333333333336",
+                                      "seed=18446744073709551615",
+                                      "channels=32,16,8,1",
+                                      "loss_type=0.333*l1+0.333*l2+0.334*ms-ssim",
+                                      "sample_diameter=0",
+                                      "image_size=1024",
+                                      "use_bn=false",
+                                      "n_samples=3",
+                                      "precision=fp64"};
     expect_same_after_reload();
     for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)
         assert_ok(prism_config_assign(set, odd[i], "--set"));
@@ -311,7 +351,8 @@ static void add_tests(TCase *tc)
 START_TEST(says_that_it_reads_no_yaml)
 {
     assert_fails(prism_config_load_yaml(set, "run.yaml"), PRISM_ENOTSUP,
-                 "run.yaml: this build reads no YAML (libyaml was left out); use a preset and --set section.key=value");
+                 "run.yaml: this build reads no YAML (libyaml was left out); use a preset and "
+                 "--set section.key=value");
 }
 END_TEST
 

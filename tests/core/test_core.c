@@ -38,7 +38,8 @@ START_TEST(error_record)
     ck_assert_int_eq(prism_ctx_error(ctx)->status, 0);
     ck_assert_int_eq(PRISM_FAIL(ctx, PRISM_EINVAL, "radius %d", 7), PRISM_EINVAL);
     ck_assert_str_eq(prism_ctx_error(ctx)->text, "radius 7");
-    PRISM_FAIL(ctx, PRISM_EIO, "again: %s", prism_ctx_error(ctx)->text); /* own text as an argument */
+    PRISM_FAIL(ctx, PRISM_EIO, "again: %s",
+               prism_ctx_error(ctx)->text); /* own text as an argument */
     ck_assert_str_eq(prism_ctx_error(ctx)->text, "again: radius 7");
     ck_assert_str_eq(prism_status_name(PRISM_EDIVERGED), "PRISM_EDIVERGED");
     ck_assert_str_eq(prism_status_name(7), "unknown status");
@@ -112,7 +113,8 @@ START_TEST(random_moments)
 }
 END_TEST
 
-/* Many at once are the ones one by one, to the bit, wherever a run begins and ends. */
+/* Many at once are the ones one by one, to the bit, wherever a run begins and
+ * ends. */
 START_TEST(random_many)
 {
     static const uint64_t firsts[] = {0, 1, 13, 0xFFFFFFF9u, 0xFFFFFFFFFFFFFFF1u};
@@ -126,7 +128,8 @@ START_TEST(random_many)
                 many[n] = -3;
                 prismi_rng_uniforms(seed, stream, firsts[f], n, bound, many);
                 for (size_t i = 0; i < n; i++)
-                    ck_assert(many[i] == bound * (2 * prismi_rng_uniform(seed, stream, firsts[f] + i) - 1));
+                    ck_assert(many[i] ==
+                              bound * (2 * prismi_rng_uniform(seed, stream, firsts[f] + i) - 1));
                 ck_assert(many[n] == -3); /* no more than asked for */
             }
 }
@@ -153,7 +156,8 @@ START_TEST(hash_known_answers)
 }
 END_TEST
 
-/* Long runs are summed in parts; a sum may be put together from those of any two. */
+/* Long runs are summed in parts; a sum may be put together from those of any
+ * two. */
 START_TEST(checksum_of_parts)
 {
     static unsigned char data[30000];
@@ -165,11 +169,13 @@ START_TEST(checksum_of_parts)
             for (size_t i = 0; i < n; i++)
                 one_by_one = prismi_crc32c(one_by_one, data + at + i, 1);
             ck_assert_uint_eq(prismi_crc32c(0, data + at, n), one_by_one);
-            ck_assert_uint_eq(prismi_crc32c(prismi_crc32c(0, data + at, 7), data + at + 7, n - 7), one_by_one);
+            ck_assert_uint_eq(prismi_crc32c(prismi_crc32c(0, data + at, 7), data + at + 7, n - 7),
+                              one_by_one);
             for (size_t cut = 0; cut <= n; cut += n / 3)
-                ck_assert_uint_eq(
-                    prismi_crc32c_join(prismi_crc32c(0, data + at, cut), prismi_crc32c(0, data + at + cut, n - cut), n - cut),
-                    one_by_one);
+                ck_assert_uint_eq(prismi_crc32c_join(prismi_crc32c(0, data + at, cut),
+                                                     prismi_crc32c(0, data + at + cut, n - cut),
+                                                     n - cut),
+                                  one_by_one);
         }
 }
 END_TEST
@@ -184,7 +190,8 @@ static struct prism_key key_of(int i)
 /* Two shelves of 300 bytes. */
 static struct prism_cache *new_cache(void)
 {
-    const struct prism_cache_params params = {.budget = {[PRISM_CACHE_GRIDS] = 300, [PRISM_CACHE_APERTURES] = 300}};
+    const struct prism_cache_params params = {
+        .budget = {[PRISM_CACHE_GRIDS] = 300, [PRISM_CACHE_APERTURES] = 300}};
     struct prism_cache *c;
     ck_assert_int_eq(prism_cache_create(&params, &c), 0);
     return c;
@@ -206,7 +213,7 @@ START_TEST(cache_lru)
     const char *first = prism_cache_get(c, kind, &k0, &bytes);
     ck_assert_uint_eq(bytes, 100);
     ck_assert_ptr_eq(first, prism_cache_get(c, kind, &k0, &bytes)); /* a hit is a pointer */
-    prism_cache_put(c, kind, &k3, block, sizeof block);             /* evicts 1, the least recently used */
+    prism_cache_put(c, kind, &k3, block, sizeof block); /* evicts 1, the least recently used */
     ck_assert_ptr_null(prism_cache_get(c, kind, &k1, NULL));
     ck_assert_ptr_nonnull(prism_cache_get(c, kind, &k0, NULL));
     struct prism_cache_stats s = prism_cache_get_stats(c, kind);
@@ -223,7 +230,8 @@ START_TEST(cache_lru)
     ck_assert_uint_eq(s.bytes, 250);
     ck_assert_uint_eq(s.evictions, 1);
     char big[301] = {0};
-    ck_assert_ptr_null(prism_cache_put(c, kind, &k1, big, sizeof big)); /* over the budget: nothing lost */
+    ck_assert_ptr_null(
+        prism_cache_put(c, kind, &k1, big, sizeof big)); /* over the budget: nothing lost */
     ck_assert_uint_eq(prism_cache_get_stats(c, kind).entries, 3);
     char *room = prismi_cache_room(c, kind, &k1, 20);
     ck_assert_ptr_nonnull(room);
@@ -240,7 +248,8 @@ START_TEST(cache_lru)
 }
 END_TEST
 
-/* The same key on two shelves: neither budget, counters nor clearing know of the other. */
+/* The same key on two shelves: neither budget, counters nor clearing know of
+ * the other. */
 START_TEST(cache_kinds)
 {
     struct prism_cache *c = new_cache();
@@ -368,7 +377,8 @@ START_TEST(file_pieces)
 }
 END_TEST
 
-/* A full disk, at any length: the old file stays, the error is a sentence, no temporary remains. */
+/* A full disk, at any length: the old file stays, the error is a sentence, no
+ * temporary remains. */
 START_TEST(file_full_disk)
 {
     char path[512], text[9000];
@@ -469,7 +479,8 @@ static int save_mem(struct prism_dev *dev, prism_mem mem, size_t bytes, const ch
     return status;
 }
 
-/* Device memory comes out as it is, whether or not the host may look into it; a device that fails leaves the old file. */
+/* Device memory comes out as it is, whether or not the host may look into it; a
+ * device that fails leaves the old file. */
 START_TEST(box_of_device_memory)
 {
     enum { N = 100001 };

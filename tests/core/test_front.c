@@ -1,5 +1,6 @@
-/* The front refuses each kind of mistake in each entry with a sentence, before the
- * backend is called, and passes what is right. The backend counts its calls. */
+/* The front refuses each kind of mistake in each entry with a sentence, before
+ * the backend is called, and passes what is right. The backend counts its
+ * calls. */
 #include "core/front.h"
 
 #include <stdio.h>

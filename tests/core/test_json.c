@@ -33,12 +33,14 @@ static void test_write(void)
     prismi_json_open(&j, "e", '{');
     prismi_json_close(&j, '}');
     prismi_json_close(&j, '}');
-    ok(!strcmp(prismi_json_text(&j),
-               "{\"s\": \"a\\\"b\\\\c\\u000a\\u0001\xc3\xa9\xef\xbf\xbd\", \"x\": 0.1, \"nan\": null, \"inf\": null, "
-               "\"u\": 18446744073709551615, \"t\": true, \"none\": null, \"a\": [1, -2.5e-300], \"e\": {}}"),
+    ok(!strcmp(prismi_json_text(&j), "{\"s\": \"a\\\"b\\\\c\\u000a\\u0001\xc3\xa9\xef\xbf\xbd\", "
+                                     "\"x\": 0.1, \"nan\": null, \"inf\": null, "
+                                     "\"u\": 18446744073709551615, \"t\": true, \"none\": null, "
+                                     "\"a\": [1, -2.5e-300], \"e\": {}}"),
        "what is written is JSON, with escapes and nulls");
     struct prismi_json *v = prismi_json_parse(prismi_json_text(&j), strlen(prismi_json_text(&j)));
-    ok(v && !strcmp(prismi_json_member_string(v, "s"), "a\"b\\c\n\x01\xc3\xa9\xef\xbf\xbd"), "a string reads back");
+    ok(v && !strcmp(prismi_json_member_string(v, "s"), "a\"b\\c\n\x01\xc3\xa9\xef\xbf\xbd"),
+       "a string reads back");
     ok(prismi_json_member_number(v, "x") == 0.1 && isnan(prismi_json_member_number(v, "nan")) &&
            isnan(prismi_json_member_number(v, "absent")),
        "numbers, nulls and absent members read back");
@@ -60,7 +62,8 @@ static void test_numbers(void)
         struct prismi_json_out j;
         prismi_json_init(&j, false);
         prismi_json_number(&j, NULL, x);
-        struct prismi_json *v = prismi_json_parse(prismi_json_text(&j), strlen(prismi_json_text(&j)));
+        struct prismi_json *v =
+            prismi_json_parse(prismi_json_text(&j), strlen(prismi_json_text(&j)));
         same = same && v && v->type == PRISMI_JSON_NUMBER && v->number == x;
         prismi_json_free(v);
         prismi_json_release(&j);
@@ -113,15 +116,17 @@ static void test_refused(void)
     memset(deep + 100, ']', 100);
     ok(!prismi_json_parse(deep, sizeof deep), "deep nesting is refused");
     struct prismi_json *v = prismi_json_parse("\"\\ud83d\\ude00\\ud800x\\u0000\"", 27);
-    ok(v && !strcmp(v->string, "\xf0\x9f\x98\x80\xef\xbf\xbdx\xef\xbf\xbd"), "surrogates pair up, lone ones and NUL are replaced");
+    ok(v && !strcmp(v->string, "\xf0\x9f\x98\x80\xef\xbf\xbdx\xef\xbf\xbd"),
+       "surrogates pair up, lone ones and NUL are replaced");
     prismi_json_free(v);
 }
 
-/* Every cut and many flipped bytes, each in memory of exactly its size: a sanitizer sees any step outside. */
+/* Every cut and many flipped bytes, each in memory of exactly its size: a
+ * sanitizer sees any step outside. */
 static void test_damaged(void)
 {
-    static const char text[] =
-        "{\"step\": 120, \"phase\": \"fi\\u00e9t\", \"x\": [1.5e-3, null, true, {\"y\": \"\\\\\"}], \"z\": -0.25}\n";
+    static const char text[] = "{\"step\": 120, \"phase\": \"fi\\u00e9t\", \"x\": [1.5e-3, null, "
+                               "true, {\"y\": \"\\\\\"}], \"z\": -0.25}\n";
     size_t size = sizeof text - 1;
     int parsed = 0;
     for (size_t cut = 0; cut <= size; cut++) {
@@ -134,7 +139,8 @@ static void test_damaged(void)
         prismi_json_free(v);
         free(copy);
     }
-    ok(parsed == 2, "of all beginnings only the whole object is JSON"); /* with and without its newline */
+    ok(parsed == 2,
+       "of all beginnings only the whole object is JSON"); /* with and without its newline */
     uint32_t random = 1;
     for (int i = 0; i < 20000; i++) {
         char *copy = malloc(size);

@@ -1,4 +1,5 @@
-/* cuBLAS by plain loops: packed operands, sums in index order in the type the real library sums in. */
+/* cuBLAS by plain loops: packed operands, sums in index order in the type the
+ * real library sums in. */
 #include "cublas_v2.h"
 #include "cuda_bf16.h"
 #include "cuda_fp16.h"
@@ -68,7 +69,8 @@ double to_tf32(double v)
 }
 
 /* op(A) [rows,cols], column-major without gaps */
-template <class S, class T> std::vector<S> pack(const T *a, int lda, bool transposed, int rows, int cols, bool tf32)
+template <class S, class T>
+std::vector<S> pack(const T *a, int lda, bool transposed, int rows, int cols, bool tf32)
 {
     std::vector<S> out((size_t)rows * cols);
     for (int j = 0; j < cols; j++)
@@ -80,7 +82,8 @@ template <class S, class T> std::vector<S> pack(const T *a, int lda, bool transp
 }
 
 /* S: what sums are kept in, T: A and B, C: the result */
-template <class S, class T, class C> void gemm(const struct shape &s, S alpha, const T *a, const T *b, S beta, C *c, bool tf32)
+template <class S, class T, class C>
+void gemm(const struct shape &s, S alpha, const T *a, const T *b, S beta, C *c, bool tf32)
 {
     std::vector<S> pa, pb, sum((size_t)s.m);
     if (alpha != 0) { /* else A and B are not read */
@@ -96,25 +99,30 @@ template <class S, class T, class C> void gemm(const struct shape &s, S alpha, c
         }
         for (int i = 0; i < s.m; i++) {
             C *to = c + i + (size_t)j * s.ldc;
-            store(to, beta == 0 ? alpha * sum[i] : alpha * sum[i] + beta * value(*to)); /* beta 0: C may hold anything */
+            store(to, beta == 0
+                          ? alpha * sum[i]
+                          : alpha * sum[i] + beta * value(*to)); /* beta 0: C may hold anything */
         }
     }
 }
 
 template <class S, class T, class C>
-cublasStatus_t run_gemm(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k, S alpha, const void *a,
-                        int lda, const void *b, int ldb, S beta, void *c, int ldc, bool tf32)
+cublasStatus_t run_gemm(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int m, int n,
+                        int k, S alpha, const void *a, int lda, const void *b, int ldb, S beta,
+                        void *c, int ldc, bool tf32)
 {
     struct shape s = {ta != CUBLAS_OP_N, tb != CUBLAS_OP_N, m, n, k, lda, ldb, ldc};
-    if (m < 0 || n < 0 || k < 0 || lda < std::max(1, s.ta ? k : m) || ldb < std::max(1, s.tb ? n : k) || ldc < std::max(1, m))
+    if (m < 0 || n < 0 || k < 0 || lda < std::max(1, s.ta ? k : m) ||
+        ldb < std::max(1, s.tb ? n : k) || ldc < std::max(1, m))
         return CUBLAS_STATUS_INVALID_VALUE;
     auto work = [=] { gemm<S, T, C>(s, alpha, (const T *)a, (const T *)b, beta, (C *)c, tf32); };
-    return cuda_model_enqueue(h->stream, true, work) ? CUBLAS_STATUS_EXECUTION_FAILED : CUBLAS_STATUS_SUCCESS;
+    return cuda_model_enqueue(h->stream, true, work) ? CUBLAS_STATUS_EXECUTION_FAILED
+                                                     : CUBLAS_STATUS_SUCCESS;
 }
 
 template <class T>
-cublasStatus_t run_gemv(cublasHandle_t h, cublasOperation_t op, int m, int n, T alpha, const T *a, int lda, const T *x, int incx,
-                        T beta, T *y, int incy)
+cublasStatus_t run_gemv(cublasHandle_t h, cublasOperation_t op, int m, int n, T alpha, const T *a,
+                        int lda, const T *x, int incx, T beta, T *y, int incy)
 {
     bool t = op != CUBLAS_OP_N;
     if (m < 0 || n < 0 || lda < std::max(1, m) || incx < 1 || incy < 1)
@@ -128,7 +136,8 @@ cublasStatus_t run_gemv(cublasHandle_t h, cublasOperation_t op, int m, int n, T 
             *to = beta == 0 ? alpha * sum : alpha * sum + beta * *to;
         }
     };
-    return cuda_model_enqueue(h->stream, true, work) ? CUBLAS_STATUS_EXECUTION_FAILED : CUBLAS_STATUS_SUCCESS;
+    return cuda_model_enqueue(h->stream, true, work) ? CUBLAS_STATUS_EXECUTION_FAILED
+                                                     : CUBLAS_STATUS_SUCCESS;
 }
 } // namespace
 
@@ -165,8 +174,8 @@ cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode)
 const char *cublasGetStatusString(cublasStatus_t status)
 {
     switch (status) {
-#define S(name)                                                                                                                    \
-    case name:                                                                                                                     \
+#define S(name)                                                                                    \
+    case name:                                                                                     \
         return #name
         S(CUBLAS_STATUS_SUCCESS);
         S(CUBLAS_STATUS_NOT_INITIALIZED);
@@ -183,45 +192,55 @@ const char *cublasGetStatusString(cublasStatus_t status)
     return "unknown status";
 }
 
-cublasStatus_t cublasSgemm(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k, const float *alpha,
-                           const float *a, int lda, const float *b, int ldb, const float *beta, float *c, int ldc)
+cublasStatus_t cublasSgemm(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int m,
+                           int n, int k, const float *alpha, const float *a, int lda,
+                           const float *b, int ldb, const float *beta, float *c, int ldc)
 {
     return run_gemm<float, float, float>(h, ta, tb, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc,
                                          h->math == CUBLAS_TF32_TENSOR_OP_MATH);
 }
 
-cublasStatus_t cublasDgemm(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k, const double *alpha,
-                           const double *a, int lda, const double *b, int ldb, const double *beta, double *c, int ldc)
+cublasStatus_t cublasDgemm(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int m,
+                           int n, int k, const double *alpha, const double *a, int lda,
+                           const double *b, int ldb, const double *beta, double *c, int ldc)
 {
-    return run_gemm<double, double, double>(h, ta, tb, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc, false);
+    return run_gemm<double, double, double>(h, ta, tb, m, n, k, *alpha, a, lda, b, ldb, *beta, c,
+                                            ldc, false);
 }
 
-cublasStatus_t cublasGemmEx(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k, const void *alpha,
-                            const void *a, cudaDataType a_type, int lda, const void *b, cudaDataType b_type, int ldb,
-                            const void *beta, void *c, cudaDataType c_type, int ldc, cublasComputeType_t compute, cublasGemmAlgo_t)
+cublasStatus_t cublasGemmEx(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int m,
+                            int n, int k, const void *alpha, const void *a, cudaDataType a_type,
+                            int lda, const void *b, cudaDataType b_type, int ldb, const void *beta,
+                            void *c, cudaDataType c_type, int ldc, cublasComputeType_t compute,
+                            cublasGemmAlgo_t)
 {
     if (a_type != b_type || (c_type != a_type && c_type != CUDA_R_32F))
         return CUBLAS_STATUS_NOT_SUPPORTED;
     bool tf32 = a_type == CUDA_R_32F && compute != CUBLAS_COMPUTE_32F_PEDANTIC &&
                 (compute == CUBLAS_COMPUTE_32F_FAST_TF32 || h->math == CUBLAS_TF32_TENSOR_OP_MATH);
-    auto *run = a_type == CUDA_R_32F   ? run_gemm<float, float, float>
-                : a_type == CUDA_R_16F ? c_type == CUDA_R_16F ? run_gemm<float, __half, __half> : run_gemm<float, __half, float>
-                : a_type == CUDA_R_16BF
-                    ? c_type == CUDA_R_16BF ? run_gemm<float, __nv_bfloat16, __nv_bfloat16> : run_gemm<float, __nv_bfloat16, float>
-                    : nullptr;
+    auto *run = a_type == CUDA_R_32F    ? run_gemm<float, float, float>
+                : a_type == CUDA_R_16F  ? c_type == CUDA_R_16F ? run_gemm<float, __half, __half>
+                                                               : run_gemm<float, __half, float>
+                 : a_type == CUDA_R_16BF ? c_type == CUDA_R_16BF
+                                               ? run_gemm<float, __nv_bfloat16, __nv_bfloat16>
+                                               : run_gemm<float, __nv_bfloat16, float>
+                                         : nullptr;
     if (!run)
         return CUBLAS_STATUS_NOT_SUPPORTED;
-    return run(h, ta, tb, m, n, k, *(const float *)alpha, a, lda, b, ldb, *(const float *)beta, c, ldc, tf32);
+    return run(h, ta, tb, m, n, k, *(const float *)alpha, a, lda, b, ldb, *(const float *)beta, c,
+               ldc, tf32);
 }
 
-cublasStatus_t cublasSgemv(cublasHandle_t h, cublasOperation_t ta, int m, int n, const float *alpha, const float *a, int lda,
-                           const float *x, int incx, const float *beta, float *y, int incy)
+cublasStatus_t cublasSgemv(cublasHandle_t h, cublasOperation_t ta, int m, int n, const float *alpha,
+                           const float *a, int lda, const float *x, int incx, const float *beta,
+                           float *y, int incy)
 {
     return run_gemv(h, ta, m, n, *alpha, a, lda, x, incx, *beta, y, incy);
 }
 
-cublasStatus_t cublasDgemv(cublasHandle_t h, cublasOperation_t ta, int m, int n, const double *alpha, const double *a, int lda,
-                           const double *x, int incx, const double *beta, double *y, int incy)
+cublasStatus_t cublasDgemv(cublasHandle_t h, cublasOperation_t ta, int m, int n,
+                           const double *alpha, const double *a, int lda, const double *x, int incx,
+                           const double *beta, double *y, int incy)
 {
     return run_gemv(h, ta, m, n, *alpha, a, lda, x, incx, *beta, y, incy);
 }

@@ -1,4 +1,5 @@
-/* cuFFT in double precision: mixed radix by the smallest prime factor, axis after axis. */
+/* cuFFT in double precision: mixed radix by the smallest prime factor, axis
+ * after axis. */
 #include "cufft.h"
 #include "model.h"
 
@@ -31,7 +32,8 @@ cplx mul(cplx a, cplx b)
     return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
 }
 
-/* out[0..n) = transform of in[0], in[step], ...; roots: of the whole length, total; sign -1 takes them as they are */
+/* out[0..n) = transform of in[0], in[step], ...; roots: of the whole length,
+ * total; sign -1 takes them as they are */
 void transform(cplx *out, const cplx *in, int n, int step, const cplx *roots, int total, int sign)
 {
     if (n == 1) {
@@ -46,7 +48,9 @@ void transform(cplx *out, const cplx *in, int n, int step, const cplx *roots, in
         transform(out + (size_t)r * m, in + (size_t)r * step, m, step * p, roots, total, sign);
     std::vector<cplx> part(p > 2 ? p : 0);
     for (int k = 0; k < m; k++) {
-        auto root = [=](int j) { return sign < 0 ? roots[(size_t)j * stride] : std::conj(roots[(size_t)j * stride]); };
+        auto root = [=](int j) {
+            return sign < 0 ? roots[(size_t)j * stride] : std::conj(roots[(size_t)j * stride]);
+        };
         if (p == 2) {
             cplx a = out[k], b = mul(out[k + m], root(k));
             out[k] = a + b;
@@ -114,7 +118,8 @@ std::shared_ptr<struct plan> find(cufftHandle h)
     return i == plans.end() ? nullptr : i->second;
 }
 
-template <class T> cufftResult run(cufftHandle h, cufftType type, const T *in, T *out, int direction)
+template <class T>
+cufftResult run(cufftHandle h, cufftType type, const T *in, T *out, int direction)
 {
     CUDA_MODEL_ENTER(CUDA_MODEL_ENQUEUES, CUFFT_EXEC_FAILED);
     std::shared_ptr<struct plan> p = find(h);
@@ -125,12 +130,14 @@ template <class T> cufftResult run(cufftHandle h, cufftType type, const T *in, T
     if (!p->work)
         return CUFFT_NO_WORKSPACE;
     void *work = p->work;
-    cudaError_t e = cuda_model_enqueue(p->stream, true, [=] { execute(*p, work, in, out, direction); });
+    cudaError_t e =
+        cuda_model_enqueue(p->stream, true, [=] { execute(*p, work, in, out, direction); });
     return e ? CUFFT_EXEC_FAILED : CUFFT_SUCCESS;
 }
 
 /* Without a layout data lies without gaps, whatever stride and dist say. */
-void lay_out(const struct plan &p, const int *embed, int stride, int dist, int *out_embed, int *out_stride, int *out_dist)
+void lay_out(const struct plan &p, const int *embed, int stride, int dist, int *out_embed,
+             int *out_stride, int *out_dist)
 {
     for (int a = 0; a < 3; a++)
         out_embed[a] = embed && a >= 3 - p.rank ? embed[a - (3 - p.rank)] : p.n[a];
@@ -168,8 +175,9 @@ cufftResult cufftSetAutoAllocation(cufftHandle handle, int automatic)
     return CUFFT_SUCCESS;
 }
 
-cufftResult cufftMakePlanMany(cufftHandle handle, int rank, int *n, int *inembed, int istride, int idist, int *onembed, int ostride,
-                              int odist, cufftType type, int batch, size_t *work_bytes)
+cufftResult cufftMakePlanMany(cufftHandle handle, int rank, int *n, int *inembed, int istride,
+                              int idist, int *onembed, int ostride, int odist, cufftType type,
+                              int batch, size_t *work_bytes)
 {
     CUDA_MODEL_ENTER(CUDA_MODEL_WAITS, CUFFT_INTERNAL_ERROR);
     std::shared_ptr<struct plan> p = find(handle);
@@ -188,8 +196,8 @@ cufftResult cufftMakePlanMany(cufftHandle handle, int rank, int *n, int *inembed
     p->batch = batch;
     lay_out(*p, inembed, istride, idist, p->in_embed, &p->in_stride, &p->in_dist);
     lay_out(*p, onembed, ostride, odist, p->out_embed, &p->out_stride, &p->out_dist);
-    p->work_bytes =
-        (size_t)p->n[0] * p->n[1] * p->n[2] * batch * (type == CUFFT_C2C ? sizeof(cufftComplex) : sizeof(cufftDoubleComplex));
+    p->work_bytes = (size_t)p->n[0] * p->n[1] * p->n[2] * batch *
+                    (type == CUFFT_C2C ? sizeof(cufftComplex) : sizeof(cufftDoubleComplex));
     if (p->automatic) {
         if (cudaMalloc(&p->own_work, p->work_bytes))
             return CUFFT_ALLOC_FAILED;
@@ -235,7 +243,8 @@ cufftResult cufftExecC2C(cufftHandle plan, cufftComplex *in, cufftComplex *out, 
     return run(plan, CUFFT_C2C, in, out, direction);
 }
 
-cufftResult cufftExecZ2Z(cufftHandle plan, cufftDoubleComplex *in, cufftDoubleComplex *out, int direction)
+cufftResult cufftExecZ2Z(cufftHandle plan, cufftDoubleComplex *in, cufftDoubleComplex *out,
+                         int direction)
 {
     return run(plan, CUFFT_Z2Z, in, out, direction);
 }

@@ -1,7 +1,9 @@
 /* Runs a grid: blocks one after the other, the threads of a block as fibers.
  *
- * A fiber runs thread after thread and only one that must wait is parked with its fiber, while another fiber goes on. So a kernel
- * without barriers costs no switch per thread. A barrier opens when every thread that has not returned waits at it. */
+ * A fiber runs thread after thread and only one that must wait is parked with
+ * its fiber, while another fiber goes on. So a kernel without barriers costs no
+ * switch per thread. A barrier opens when every thread that has not returned
+ * waits at it. */
 #include "model.h"
 
 #include <algorithm>
@@ -40,7 +42,8 @@ __asm__(".text\n"
         ".hidden cuda_model_switch\n"
         ".type cuda_model_switch,@function\n"
         "cuda_model_switch:\n"
-        "    pushq %rbp\n    pushq %rbx\n    pushq %r12\n    pushq %r13\n    pushq %r14\n    pushq %r15\n"
+        "    pushq %rbp\n    pushq %rbx\n    pushq %r12\n    pushq %r13\n    pushq %r14\n    pushq "
+        "%r15\n"
         "    movq %rsp, (%rdi)\n"
         "    movq %rsi, %rsp\n"
         "    popq %r15\n    popq %r14\n    popq %r13\n    popq %r12\n    popq %rbx\n    popq %rbp\n"
@@ -83,12 +86,13 @@ std::vector<struct fiber *> idle;
 const std::function<void()> *body;
 std::vector<struct thread> threads;
 std::vector<struct warp> warps;
-std::vector<uint3> index_of;   /* by linear thread number, as all else here */
-std::vector<int> order;        /* in which threads start */
-std::vector<int> by_warp;      /* that order, warp by warp */
-std::vector<int> ready;        /* parked threads that may go on */
-size_t started, resumed;       /* how far order and ready are used up */
-int current, live, at_barrier; /* running thread; threads that have not returned; of them, at __syncthreads */
+std::vector<uint3> index_of; /* by linear thread number, as all else here */
+std::vector<int> order;      /* in which threads start */
+std::vector<int> by_warp;    /* that order, warp by warp */
+std::vector<int> ready;      /* parked threads that may go on */
+size_t started, resumed;     /* how far order and ready are used up */
+int current, live,
+    at_barrier; /* running thread; threads that have not returned; of them, at __syncthreads */
 
 /* ---- switching ---- */
 
@@ -129,7 +133,8 @@ struct fiber *new_fiber()
 {
     fibers.emplace_back();
     struct fiber *f = &fibers.back();
-    char *p = (char *)mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p = (char *)mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED || mprotect(p, GUARD_BYTES, PROT_NONE)) {
         perror("cuda_model: stack of a fiber");
         abort();
@@ -144,14 +149,16 @@ struct fiber *new_fiber()
     makecontext(&f->context, fiber_main, 0);
 #else
     void **top = (void **)(p + STACK_BYTES);
-    top[-2] = (void *)fiber_main; /* where the first switch returns to; above it no return address */
-    f->sp = top - 8;              /* below it six registers */
+    top[-2] =
+        (void *)fiber_main; /* where the first switch returns to; above it no return address */
+    f->sp = top - 8;        /* below it six registers */
     top[-1] = nullptr;
 #endif
     return f;
 }
 
-/* The fiber to go on with: a thread that may go on, else threads that have not started, else the end of the block. */
+/* The fiber to go on with: a thread that may go on, else threads that have not
+ * started, else the end of the block. */
 struct fiber *next_fiber()
 {
     if (resumed < ready.size())
@@ -199,7 +206,9 @@ void open_warp(int w)
     int first = w * WARP, end = std::min<int>(first + WARP, (int)threads.size());
     for (int t = first; p->shuffles && t < end; t++) {
         int s = first + threads[t].source;
-        threads[t].result = s < end && threads[s].wait == AT_SHUFFLE ? threads[s].value : ~(uint64_t)0; /* a lane that returned */
+        threads[t].result = s < end && threads[s].wait == AT_SHUFFLE
+                                ? threads[s].value
+                                : ~(uint64_t)0; /* a lane that returned */
     }
     p->waiting = 0;
     let_go(p->shuffles ? AT_SHUFFLE : AT_WARP, by_warp, first, end);
@@ -216,7 +225,8 @@ void park(enum wait kind)
     } else {
         struct warp *p = &warps[self / WARP];
         if (p->waiting && p->shuffles != (kind == AT_SHUFFLE))
-            cuda_model_fault(cudaErrorLaunchFailure, "lanes of one warp wait at a shuffle and at __syncwarp");
+            cuda_model_fault(cudaErrorLaunchFailure,
+                             "lanes of one warp wait at a shuffle and at __syncwarp");
         p->shuffles = kind == AT_SHUFFLE;
         p->waiting++;
         open_warp(self / WARP);
@@ -269,8 +279,10 @@ bool run_block()
         at[t.wait]++;
     char why[160];
     snprintf(why, sizeof why,
-             "deadlock in block (%u, %u, %u): %d threads at __syncthreads, %d at __syncwarp, %d at a shuffle, %d returned",
-             blockIdx.x, blockIdx.y, blockIdx.z, at[AT_BARRIER], at[AT_WARP], at[AT_SHUFFLE], at[RETURNED]);
+             "deadlock in block (%u, %u, %u): %d threads at __syncthreads, %d at __syncwarp, %d at "
+             "a shuffle, %d returned",
+             blockIdx.x, blockIdx.y, blockIdx.z, at[AT_BARRIER], at[AT_WARP], at[AT_SHUFFLE],
+             at[RETURNED]);
     cuda_model_fault(cudaErrorLaunchFailure, why);
     return false;
 }
@@ -286,7 +298,8 @@ template <class T> void arrange(std::vector<T> &v, enum cuda_model_order how)
 }
 } // namespace
 
-void cuda_model_run_grid(dim3 grid, dim3 block, enum cuda_model_order how, const std::function<void()> &thread)
+void cuda_model_run_grid(dim3 grid, dim3 block, enum cuda_model_order how,
+                         const std::function<void()> &thread)
 {
     size_t n = (size_t)block.x * block.y * block.z;
     body = &thread;
@@ -297,14 +310,16 @@ void cuda_model_run_grid(dim3 grid, dim3 block, enum cuda_model_order how, const
     order.resize(n);
     arrange(order, how);
     by_warp = order;
-    std::stable_sort(by_warp.begin(), by_warp.end(), [](int a, int b) { return a / WARP < b / WARP; });
+    std::stable_sort(by_warp.begin(), by_warp.end(),
+                     [](int a, int b) { return a / WARP < b / WARP; });
     index_of.resize(n);
     for (unsigned t = 0; t < n; t++)
         index_of[t] = {t % block.x, t / block.x % block.y, t / block.x / block.y};
     std::vector<size_t> blocks((size_t)grid.x * grid.y * grid.z);
     arrange(blocks, how);
     for (size_t b : blocks) {
-        blockIdx = {(unsigned)(b % grid.x), (unsigned)(b / grid.x % grid.y), (unsigned)(b / grid.x / grid.y)};
+        blockIdx = {(unsigned)(b % grid.x), (unsigned)(b / grid.x % grid.y),
+                    (unsigned)(b / grid.x / grid.y)};
         if (!run_block())
             return;
     }
@@ -322,7 +337,8 @@ void __syncwarp(unsigned mask)
     park(AT_WARP);
 }
 
-uint64_t cuda_model_shuffle(unsigned mask, enum cuda_model_shuffle kind, uint64_t bits, int arg, int width)
+uint64_t cuda_model_shuffle(unsigned mask, enum cuda_model_shuffle kind, uint64_t bits, int arg,
+                            int width)
 {
     if (mask != ~0u)
         cuda_model_fault(cudaErrorLaunchFailure, "shuffle: only the full mask is modelled");
@@ -331,7 +347,8 @@ uint64_t cuda_model_shuffle(unsigned mask, enum cuda_model_shuffle kind, uint64_
         source = first | (arg & (width - 1));
     else
         source = kind == CUDA_MODEL_SHFL_DOWN ? lane + arg : lane ^ arg;
-    threads[self].source = source < first + width ? source : lane; /* beyond the group: the own value */
+    threads[self].source =
+        source < first + width ? source : lane; /* beyond the group: the own value */
     threads[self].value = bits;
     park(AT_SHUFFLE);
     return threads[self].result;

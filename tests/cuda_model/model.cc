@@ -1,4 +1,5 @@
-/* The runtime's host side: devices, memory, streams that run at once, capture and replay, and the errors of each. */
+/* The runtime's host side: devices, memory, streams that run at once, capture
+ * and replay, and the errors of each. */
 #include "model.h"
 
 #include <chrono>
@@ -101,7 +102,8 @@ void perform(const struct work &w)
 }
 
 /* Fresh memory is NaN in every floating type. */
-cudaError_t allocate(std::map<unsigned char *, size_t> &memory, size_t align, size_t bytes, void **out)
+cudaError_t allocate(std::map<unsigned char *, size_t> &memory, size_t align, size_t bytes,
+                     void **out)
 {
     *out = nullptr;
     void *p;
@@ -160,15 +162,17 @@ cudaError_t cuda_model_enqueue(cudaStream_t stream, bool counted, std::function<
     return cudaSuccess;
 }
 
-void cuda_model_enqueue_kernel(cudaStream_t stream, dim3 grid, dim3 block, std::function<void()> thread)
+void cuda_model_enqueue_kernel(cudaStream_t stream, dim3 grid, dim3 block,
+                               std::function<void()> thread)
 {
     size_t n = (size_t)block.x * block.y * block.z;
-    if (n == 0 || n > 1024 || block.z > 64 || grid.x == 0 || grid.x > 0x7fffffff || grid.y == 0 || grid.y > 65535 || grid.z == 0 ||
-        grid.z > 65535) {
+    if (n == 0 || n > 1024 || block.z > 64 || grid.x == 0 || grid.x > 0x7fffffff || grid.y == 0 ||
+        grid.y > 65535 || grid.z == 0 || grid.z > 65535) {
         result(cudaErrorInvalidConfiguration);
         return;
     }
-    cuda_model_enqueue(stream, true, [grid, block, thread] { cuda_model_run_grid(grid, block, order(), thread); });
+    cuda_model_enqueue(
+        stream, true, [grid, block, thread] { cuda_model_run_grid(grid, block, order(), thread); });
 }
 
 /* ---- devices ---- */
@@ -233,16 +237,17 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attr, int dev
     struct cudaDeviceProp p;
     if (cudaError_t e = cudaGetDeviceProperties(&p, device))
         return e;
-    const std::map<int, int> values = {{cudaDevAttrMaxThreadsPerBlock, p.maxThreadsPerBlock},
-                                       {cudaDevAttrMaxSharedMemoryPerBlock, (int)p.sharedMemPerBlock},
-                                       {cudaDevAttrWarpSize, p.warpSize},
-                                       {cudaDevAttrClockRate, 2000000},
-                                       {cudaDevAttrMultiProcessorCount, p.multiProcessorCount},
-                                       {cudaDevAttrMemoryClockRate, 8000000},
-                                       {cudaDevAttrGlobalMemoryBusWidth, p.memoryBusWidth},
-                                       {cudaDevAttrL2CacheSize, p.l2CacheSize},
-                                       {cudaDevAttrComputeCapabilityMajor, p.major},
-                                       {cudaDevAttrComputeCapabilityMinor, p.minor}};
+    const std::map<int, int> values = {
+        {cudaDevAttrMaxThreadsPerBlock, p.maxThreadsPerBlock},
+        {cudaDevAttrMaxSharedMemoryPerBlock, (int)p.sharedMemPerBlock},
+        {cudaDevAttrWarpSize, p.warpSize},
+        {cudaDevAttrClockRate, 2000000},
+        {cudaDevAttrMultiProcessorCount, p.multiProcessorCount},
+        {cudaDevAttrMemoryClockRate, 8000000},
+        {cudaDevAttrGlobalMemoryBusWidth, p.memoryBusWidth},
+        {cudaDevAttrL2CacheSize, p.l2CacheSize},
+        {cudaDevAttrComputeCapabilityMajor, p.major},
+        {cudaDevAttrComputeCapabilityMinor, p.minor}};
     auto i = values.find(attr);
     if (i == values.end())
         return result(cudaErrorInvalidValue);
@@ -278,7 +283,8 @@ cudaError_t cudaMallocHost(void **p, size_t bytes)
     return result(allocate(pinned_memory, 4096, bytes, p));
 }
 
-/* Memory goes even where the device is lost: the process that lost it would end, a test goes on and counts leaks. */
+/* Memory goes even where the device is lost: the process that lost it would
+ * end, a test goes on and counts leaks. */
 static cudaError_t give_back(std::map<unsigned char *, size_t> &memory, void *p)
 {
     std::lock_guard<std::recursive_mutex> lock(cuda_model_mutex);
@@ -300,7 +306,8 @@ cudaError_t cudaFreeHost(void *p)
     return give_back(pinned_memory, p);
 }
 
-cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream)
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t stream)
 {
     ENTER(CUDA_MODEL_ENQUEUES);
     bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
@@ -310,7 +317,8 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaM
     if (kind == cudaMemcpyDefault || to_device != lies_in(device_memory, dst, bytes) ||
         from_device != lies_in(device_memory, src, bytes))
         return result(cudaErrorInvalidValue);
-    bool pageable = (!to_device && !lies_in(pinned_memory, dst, bytes)) || (!from_device && !lies_in(pinned_memory, src, bytes));
+    bool pageable = (!to_device && !lies_in(pinned_memory, dst, bytes)) ||
+                    (!from_device && !lies_in(pinned_memory, src, bytes));
     if (stream && stream->captures && pageable) {
         invalidate();
         return result(cudaErrorStreamCaptureUnsupported);
@@ -371,7 +379,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
     event->recorded = true;
     event->captured = stream && stream->captures;
     event->at = std::chrono::steady_clock::now();
-    return cuda_model_enqueue(stream, false, [] {}); /* a captured event is of no use after the capture */
+    return cuda_model_enqueue(stream, false,
+                              [] {}); /* a captured event is of no use after the capture */
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event)
@@ -388,7 +397,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)
 {
     ENTER(CUDA_MODEL_WAITS);
-    if (!start->timing || !end->timing || !start->recorded || !end->recorded || start->captured || end->captured)
+    if (!start->timing || !end->timing || !start->recorded || !end->recorded || start->captured ||
+        end->captured)
         return result(cudaErrorInvalidResourceHandle);
     *ms = std::chrono::duration<float, std::milli>(end->at - start->at).count();
     return cudaSuccess;
@@ -476,9 +486,9 @@ static const struct {
     cudaError_t e;
     const char *name, *text;
 } sentences[] = {
-#define E(name, text)                                                                                                              \
-    {                                                                                                                              \
-        name, #name, text                                                                                                          \
+#define E(name, text)                                                                              \
+    {                                                                                              \
+        name, #name, text                                                                          \
     }
     E(cudaSuccess, "no error"),
     E(cudaErrorInvalidValue, "invalid argument"),
@@ -495,9 +505,12 @@ static const struct {
     E(cudaErrorNotSupported, "operation not supported"),
     E(cudaErrorStreamCaptureUnsupported, "operation not permitted when stream is capturing"),
     E(cudaErrorStreamCaptureInvalidated, "operation failed due to a previous error during capture"),
-    E(cudaErrorStreamCaptureImplicit, "operation would make the legacy stream depend on a capturing blocking stream"),
-    E(cudaErrorCapturedEvent, "operation not permitted on an event last recorded in a capturing stream"),
-    E(cudaErrorStreamCaptureWrongThread, "attempt to terminate a thread-local capture sequence from another thread"),
+    E(cudaErrorStreamCaptureImplicit,
+      "operation would make the legacy stream depend on a capturing blocking stream"),
+    E(cudaErrorCapturedEvent,
+      "operation not permitted on an event last recorded in a capturing stream"),
+    E(cudaErrorStreamCaptureWrongThread,
+      "attempt to terminate a thread-local capture sequence from another thread"),
     E(cudaErrorUnknown, "unknown error"),
 #undef E
 };

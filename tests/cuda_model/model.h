@@ -9,21 +9,25 @@
 /* Every entry holds it: kernels of two devices never run at once. */
 extern std::recursive_mutex cuda_model_mutex;
 
-/* May this call go on? WAITS: it allocates or waits, which is illegal while this host thread captures, and ends the capture. */
+/* May this call go on? WAITS: it allocates or waits, which is illegal while
+ * this host thread captures, and ends the capture. */
 enum cuda_model_kind { CUDA_MODEL_ENQUEUES, CUDA_MODEL_WAITS };
 cudaError_t cuda_model_enter(enum cuda_model_kind kind);
-#define CUDA_MODEL_ENTER(kind, failed)                                                                                             \
-    std::lock_guard<std::recursive_mutex> lock_(cuda_model_mutex);                                                                 \
-    if (cudaError_t entered_ = cuda_model_enter(kind); entered_ != cudaSuccess)                                                    \
+#define CUDA_MODEL_ENTER(kind, failed)                                                             \
+    std::lock_guard<std::recursive_mutex> lock_(cuda_model_mutex);                                 \
+    if (cudaError_t entered_ = cuda_model_enter(kind); entered_ != cudaSuccess)                    \
     return failed
 
-/* Run work now, or record it where the stream captures. counted: it is a step towards PRISMREC_CUDA_MODEL_LOSE_AFTER. */
+/* Run work now, or record it where the stream captures. counted: it is a step
+ * towards PRISMREC_CUDA_MODEL_LOSE_AFTER. */
 cudaError_t cuda_model_enqueue(cudaStream_t stream, bool counted, std::function<void()> work);
 
-/* A fault of the program on the device: says so on stderr, and every later call fails with e. */
+/* A fault of the program on the device: says so on stderr, and every later call
+ * fails with e. */
 void cuda_model_fault(cudaError_t e, const char *why);
 
 enum cuda_model_order { CUDA_MODEL_FORWARD, CUDA_MODEL_REVERSE, CUDA_MODEL_SHUFFLE };
-void cuda_model_run_grid(dim3 grid, dim3 block, enum cuda_model_order order, const std::function<void()> &thread);
+void cuda_model_run_grid(dim3 grid, dim3 block, enum cuda_model_order order,
+                         const std::function<void()> &thread);
 
 #endif

@@ -1,4 +1,5 @@
-/* The model itself: TAP. Kernels here do what the plugin's do, and some do what no kernel may. */
+/* The model itself: TAP. Kernels here do what the plugin's do, and some do what
+ * no kernel may. */
 #include "cublas_v2.h"
 #include "cuda_bf16.h"
 #include "cuda_fp16.h"
@@ -28,10 +29,10 @@ bool check(bool ok, const char *text, int line)
         printf("# line %d: %s\n", line, text);
     return ok;
 }
-#define CHECK(x)                                                                                                                   \
-    do {                                                                                                                           \
-        if (!check(x, #x, __LINE__))                                                                                               \
-            return false;                                                                                                          \
+#define CHECK(x)                                                                                   \
+    do {                                                                                           \
+        if (!check(x, #x, __LINE__))                                                               \
+            return false;                                                                          \
     } while (0)
 
 void order(const char *name)
@@ -54,7 +55,8 @@ template <class T> struct array {
     array(const array &) = delete;
 };
 
-/* In a child: lost devices and limits are for good. True where f is, and nothing else ends the child. */
+/* In a child: lost devices and limits are for good. True where f is, and
+ * nothing else ends the child. */
 bool in_child(bool (*f)())
 {
     fflush(stdout);
@@ -74,7 +76,8 @@ bool in_child(bool (*f)())
 __global__ void reverse_block(int *y, const int *x, bool barrier)
 {
     __shared__ int tile[96];
-    int n = (int)(blockDim.x * blockDim.y), t = (int)(threadIdx.y * blockDim.x + threadIdx.x), b = (int)blockIdx.x * n;
+    int n = (int)(blockDim.x * blockDim.y), t = (int)(threadIdx.y * blockDim.x + threadIdx.x),
+        b = (int)blockIdx.x * n;
     tile[t] = x[b + t];
     if (barrier)
         __syncthreads();
@@ -159,7 +162,8 @@ bool shuffles()
     return true;
 }
 
-/* The last block adds what the blocks left, in index order, and gives the ticket back. */
+/* The last block adds what the blocks left, in index order, and gives the
+ * ticket back. */
 __global__ void ticket_sum(float *y, float *partial, unsigned *ticket, const float *x)
 {
     __shared__ bool last;
@@ -210,7 +214,8 @@ bool orders_differ()
         seen[o].assign(y.p, y.p + 24);
     }
     CHECK(seen[0] == std::vector<unsigned>(seen[1].rbegin(), seen[1].rend()));
-    CHECK(seen[0][0] == 0 && seen[0][1] == 1 && seen[0][4] == 10 && seen[0][8] == 100 && seen[0][23] == 213);
+    CHECK(seen[0][0] == 0 && seen[0][1] == 1 && seen[0][4] == 10 && seen[0][8] == 100 &&
+          seen[0][23] == 213);
     CHECK(seen[2] != seen[0] && seen[2] != seen[1]);
     return true;
 }
@@ -233,7 +238,8 @@ template <void (*kernel)()> bool faults()
 {
     cuda_model_launch(nullptr, kernel, dim3(1), dim3(8));
     int *p;
-    CHECK(cudaGetLastError() == cudaErrorLaunchFailure && cudaMalloc(&p, 4) == cudaErrorLaunchFailure);
+    CHECK(cudaGetLastError() == cudaErrorLaunchFailure &&
+          cudaMalloc(&p, 4) == cudaErrorLaunchFailure);
     return true;
 }
 
@@ -250,7 +256,8 @@ bool limits_of_launches()
     array<int> y({0});
     for (dim3 block : {dim3(2048), dim3(0), dim3(1, 1, 65)}) {
         cuda_model_launch(nullptr, broadcast, dim3(1), block, y.p);
-        CHECK(cudaGetLastError() == cudaErrorInvalidConfiguration && cudaGetLastError() == cudaSuccess);
+        CHECK(cudaGetLastError() == cudaErrorInvalidConfiguration &&
+              cudaGetLastError() == cudaSuccess);
     }
     cuda_model_launch(nullptr, broadcast, dim3(1, 65536), dim3(32), y.p);
     CHECK(cudaGetLastError() == cudaErrorInvalidConfiguration);
@@ -259,7 +266,8 @@ bool limits_of_launches()
 
 /* ---- half ---- */
 
-/* All values: the conversion back is the identity, and what lies between neighbours goes to the nearest, a tie to the even one. */
+/* All values: the conversion back is the identity, and what lies between
+ * neighbours goes to the nearest, a tie to the even one. */
 template <class H> bool halves(float (*widen)(H), H (*narrow)(float), unsigned infinity)
 {
     auto bits_of = [](H h) {
@@ -294,20 +302,24 @@ template <class H> bool halves(float (*widen)(H), H (*narrow)(float), unsigned i
         }
     }
     CHECK(bits_of(narrow(INFINITY)) == infinity && bits_of(narrow(-0.0f)) == 0x8000);
-    CHECK(bits_of(narrow(3e38f)) == (infinity == 0x7c00 ? 0x7c00 : 0x7f62) && bits_of(narrow(1e-45f)) == 0);
+    CHECK(bits_of(narrow(3e38f)) == (infinity == 0x7c00 ? 0x7c00 : 0x7f62) &&
+          bits_of(narrow(1e-45f)) == 0);
     return true;
 }
 
 bool float16()
 {
-    CHECK(__half2float(__half_raw{0x3555}) == 0x1.554p-2f && __half2float(__half_raw{0xfbff}) == -65504);
-    CHECK(__half2float(__half_raw{1}) == 0x1p-24f && __half2float(__half_raw{0x03ff}) == 0x1.ff8p-15f);
+    CHECK(__half2float(__half_raw{0x3555}) == 0x1.554p-2f &&
+          __half2float(__half_raw{0xfbff}) == -65504);
+    CHECK(__half2float(__half_raw{1}) == 0x1p-24f &&
+          __half2float(__half_raw{0x03ff}) == 0x1.ff8p-15f);
     return halves(__half2float, __float2half_rn, 0x7c00);
 }
 
 bool bfloat16()
 {
-    CHECK(__bfloat162float(__nv_bfloat16_raw{0xc049}) == -3.140625f && __bfloat162float(__nv_bfloat16_raw{1}) == 0x1p-133f);
+    CHECK(__bfloat162float(__nv_bfloat16_raw{0xc049}) == -3.140625f &&
+          __bfloat162float(__nv_bfloat16_raw{1}) == 0x1p-133f);
     return halves(__bfloat162float, __float2bfloat16_rn, 0x7f80);
 }
 
@@ -321,14 +333,17 @@ bool memory()
     CHECK(!cudaMemGetInfo(&left, &total) && total == 100000 && left == 100000);
     CHECK(!cudaMalloc(&a, 60000) && (uintptr_t)a % 256 == 0 && isnan(a[0]) && isnan(a[14999]));
     CHECK(!cudaMemGetInfo(&left, &total) && left == 40000);
-    CHECK(cudaMalloc(&b, 40001) == cudaErrorMemoryAllocation && cudaGetLastError() == cudaErrorMemoryAllocation);
+    CHECK(cudaMalloc(&b, 40001) == cudaErrorMemoryAllocation &&
+          cudaGetLastError() == cudaErrorMemoryAllocation);
     CHECK(!cudaMalloc(&b, 40000) && !cudaMemsetAsync(b, 0, 40000) && b[9999] == 0);
     float host[2] = {1, 2};
     CHECK(!cudaMemcpyAsync(a, host, 8, cudaMemcpyHostToDevice) && a[1] == 2);
-    CHECK(cudaMemcpyAsync(a + 14999, host, 8, cudaMemcpyHostToDevice) == cudaErrorInvalidValue); /* beyond the end */
+    CHECK(cudaMemcpyAsync(a + 14999, host, 8, cudaMemcpyHostToDevice) ==
+          cudaErrorInvalidValue); /* beyond the end */
     CHECK(cudaMemcpyAsync(a, host, 8, cudaMemcpyDeviceToDevice) == cudaErrorInvalidValue);
     CHECK(cudaMemsetAsync(b, 0, 40001) == cudaErrorInvalidValue);
-    CHECK(!cudaFree(a) && !cudaFree(b) && !cudaFree(nullptr) && cudaFree(host) == cudaErrorInvalidValue);
+    CHECK(!cudaFree(a) && !cudaFree(b) && !cudaFree(nullptr) &&
+          cudaFree(host) == cudaErrorInvalidValue);
     CHECK(!cudaMemGetInfo(&left, &total) && left == 100000);
     cudaGetLastError();
     unsetenv("PRISMREC_CUDA_MODEL_MEM_BYTES");
@@ -346,16 +361,20 @@ bool replay()
     cudaStream_t s;
     cudaGraph_t graph;
     cudaGraphExec_t exec;
-    CHECK(!cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking) && !cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal));
+    CHECK(!cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking) &&
+          !cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal));
     float a = 2;
     cuda_model_launch(s, axpy, dim3(1), dim3(4), y.p, x.p, a);
-    CHECK(!cudaMemcpyAsync(z.p, y.p, 16, cudaMemcpyDeviceToDevice, s) && !cudaMemsetAsync(x.p, 0, 4, s));
+    CHECK(!cudaMemcpyAsync(z.p, y.p, 16, cudaMemcpyDeviceToDevice, s) &&
+          !cudaMemsetAsync(x.p, 0, 4, s));
     a = 100; /* arguments are those of the call */
     CHECK(y.p[3] == 0 && z.p[3] == 9 && x.p[0] == 1);
-    CHECK(!cudaStreamEndCapture(s, &graph) && !cudaGraphInstantiate(&exec, graph) && !cudaGraphDestroy(graph));
+    CHECK(!cudaStreamEndCapture(s, &graph) && !cudaGraphInstantiate(&exec, graph) &&
+          !cudaGraphDestroy(graph));
     CHECK(!cudaGraphLaunch(exec, s) && y.p[3] == 8 && z.p[0] == 2 && x.p[0] == 0);
     CHECK(!cudaGraphLaunch(exec, s) && y.p[3] == 16 && z.p[0] == 2);
-    CHECK(!cudaGraphExecDestroy(exec) && !cudaStreamDestroy(s) && cudaGetLastError() == cudaSuccess);
+    CHECK(!cudaGraphExecDestroy(exec) && !cudaStreamDestroy(s) &&
+          cudaGetLastError() == cudaSuccess);
     return true;
 }
 
@@ -391,7 +410,8 @@ cudaError_t bad_plan()
     size_t bytes;
     int n = 4;
     cufftCreate(&plan);
-    cufftResult e = cufftMakePlanMany(plan, 1, &n, nullptr, 1, 4, nullptr, 1, 4, CUFFT_C2C, 1, &bytes);
+    cufftResult e =
+        cufftMakePlanMany(plan, 1, &n, nullptr, 1, 4, nullptr, 1, 4, CUFFT_C2C, 1, &bytes);
     cufftDestroy(plan);
     return e == CUFFT_INTERNAL_ERROR ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
@@ -406,16 +426,20 @@ bool illegal_in_capture()
         CHECK(!cudaStreamBeginCapture(captured, cudaStreamCaptureModeThreadLocal));
         CHECK(bad() == cudaErrorStreamCaptureUnsupported);
         CHECK(cudaMemsetAsync(device, 0, 4, captured) == cudaErrorStreamCaptureInvalidated);
-        CHECK(cudaStreamEndCapture(captured, &graph) == cudaErrorStreamCaptureInvalidated && !graph);
+        CHECK(cudaStreamEndCapture(captured, &graph) == cudaErrorStreamCaptureInvalidated &&
+              !graph);
         cudaGetLastError();
     }
     float *pinned;
     cudaGraph_t graph;
-    CHECK(!cudaMallocHost(&pinned, 4) && !cudaStreamBeginCapture(captured, cudaStreamCaptureModeThreadLocal));
-    CHECK(!cudaMemcpyAsync(device, pinned, 4, cudaMemcpyHostToDevice, captured) && !cudaEventRecord(event, captured));
-    CHECK(!cudaStreamEndCapture(captured, &graph) && cudaEventQuery(event) == cudaErrorCapturedEvent);
-    CHECK(!cudaGraphDestroy(graph) && !cudaFreeHost(pinned) && !cudaFree(device) && !cudaEventDestroy(event) &&
-          !cudaStreamDestroy(captured));
+    CHECK(!cudaMallocHost(&pinned, 4) &&
+          !cudaStreamBeginCapture(captured, cudaStreamCaptureModeThreadLocal));
+    CHECK(!cudaMemcpyAsync(device, pinned, 4, cudaMemcpyHostToDevice, captured) &&
+          !cudaEventRecord(event, captured));
+    CHECK(!cudaStreamEndCapture(captured, &graph) &&
+          cudaEventQuery(event) == cudaErrorCapturedEvent);
+    CHECK(!cudaGraphDestroy(graph) && !cudaFreeHost(pinned) && !cudaFree(device) &&
+          !cudaEventDestroy(event) && !cudaStreamDestroy(captured));
     cudaGetLastError();
     return true;
 }
@@ -427,7 +451,8 @@ bool lost_device()
     cuda_model_launch(nullptr, axpy, dim3(1), dim3(4), y.p, x.p, 1.0f);
     CHECK(cudaGetLastError() == cudaSuccess && y.p[0] == 1);
     cuda_model_launch(nullptr, axpy, dim3(1), dim3(4), y.p, x.p, 1.0f);
-    CHECK(cudaGetLastError() == cudaErrorIllegalAddress && cudaPeekAtLastError() == cudaErrorIllegalAddress && isnan(y.p[0]));
+    CHECK(cudaGetLastError() == cudaErrorIllegalAddress &&
+          cudaPeekAtLastError() == cudaErrorIllegalAddress && isnan(y.p[0]));
     CHECK(cudaMemcpyAsync(y.p, x.p, 4, cudaMemcpyDeviceToDevice) == cudaErrorIllegalAddress);
     CHECK(cudaStreamSynchronize(nullptr) == cudaErrorIllegalAddress &&
           !strcmp(cudaGetErrorName(cudaErrorIllegalAddress), "cudaErrorIllegalAddress"));
@@ -438,13 +463,17 @@ bool machines()
 {
     int n, version;
     struct cudaDeviceProp prop;
-    CHECK(!cudaGetDeviceCount(&n) && n == 1 && !cudaSetDevice(0) && cudaSetDevice(1) == cudaErrorInvalidDevice);
-    CHECK(!cudaGetDeviceProperties(&prop, 0) && prop.name[0] && prop.major == 8 && prop.totalGlobalMem == (size_t)6 << 30);
-    CHECK(!cudaDeviceGetAttribute(&n, cudaDevAttrMultiProcessorCount, 0) && n == prop.multiProcessorCount);
+    CHECK(!cudaGetDeviceCount(&n) && n == 1 && !cudaSetDevice(0) &&
+          cudaSetDevice(1) == cudaErrorInvalidDevice);
+    CHECK(!cudaGetDeviceProperties(&prop, 0) && prop.name[0] && prop.major == 8 &&
+          prop.totalGlobalMem == (size_t)6 << 30);
+    CHECK(!cudaDeviceGetAttribute(&n, cudaDevAttrMultiProcessorCount, 0) &&
+          n == prop.multiProcessorCount);
     setenv("PRISMREC_CUDA_MODEL_DEVICES", "0", 1);
     CHECK(cudaGetDeviceCount(&n) == cudaErrorNoDevice && n == 0);
     setenv("PRISMREC_CUDA_MODEL_DRIVER", "0", 1);
-    CHECK(!cudaDriverGetVersion(&version) && version == 0 && cudaGetDeviceCount(&n) == cudaErrorInsufficientDriver);
+    CHECK(!cudaDriverGetVersion(&version) && version == 0 &&
+          cudaGetDeviceCount(&n) == cudaErrorInsufficientDriver);
     unsetenv("PRISMREC_CUDA_MODEL_DEVICES");
     unsetenv("PRISMREC_CUDA_MODEL_DRIVER");
     cudaGetLastError();
@@ -468,11 +497,13 @@ bool products()
     CHECK(!cublasCreate(&blas));
     float alpha = 2, beta = 0;
     for (int t = 0; t < 4; t++) {
-        cublasOperation_t ta = t & 1 ? CUBLAS_OP_T : CUBLAS_OP_N, tb = t & 2 ? CUBLAS_OP_T : CUBLAS_OP_N;
+        cublasOperation_t ta = t & 1 ? CUBLAS_OP_T : CUBLAS_OP_N,
+                          tb = t & 2 ? CUBLAS_OP_T : CUBLAS_OP_N;
         auto want = [&](int i, int j) {
             float sum = 0;
             for (int l = 0; l < K; l++)
-                sum += (t & 1 ? v[l + i * LD] : v[i + l * LD]) * (t & 2 ? v[j + l * LD] : v[l + j * LD]);
+                sum += (t & 1 ? v[l + i * LD] : v[i + l * LD]) *
+                       (t & 2 ? v[j + l * LD] : v[l + j * LD]);
             return 2 * sum;
         };
         beta = 0; /* and C is NaN */
@@ -481,10 +512,12 @@ bool products()
         for (int i = 0; i < LD * N; i++)
             CHECK(i % LD < M ? c.p[i] == want(i % LD, i / LD) : isnan(c.p[i]));
         beta = -1;
-        CHECK(!cublasSgemm(blas, ta, tb, M, N, K, &alpha, a.p, LD, b.p, LD, &beta, c.p, LD) && c.p[LD + 2] == 0);
+        CHECK(!cublasSgemm(blas, ta, tb, M, N, K, &alpha, a.p, LD, b.p, LD, &beta, c.p, LD) &&
+              c.p[LD + 2] == 0);
         beta = 0;
-        CHECK(!cublasGemmEx(blas, ta, tb, M, N, K, &alpha, a16.p, CUDA_R_16F, LD, a16.p, CUDA_R_16F, LD, &beta, c16.p, CUDA_R_16F,
-                            LD, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
+        CHECK(!cublasGemmEx(blas, ta, tb, M, N, K, &alpha, a16.p, CUDA_R_16F, LD, a16.p, CUDA_R_16F,
+                            LD, &beta, c16.p, CUDA_R_16F, LD, CUBLAS_COMPUTE_32F,
+                            CUBLAS_GEMM_DEFAULT));
         CHECK(__half2float(c16.p[3 * LD + 4]) == __half2float(__float2half_rn(want(4, 3))));
         CHECK(!cublasSgemv(blas, ta, K, M, &alpha, a.p, LD, b.p, 2, &beta, c.p, 3));
         float sum = 0;
@@ -492,14 +525,17 @@ bool products()
             sum += (t & 1 ? v[l + LD] : v[1 + l * LD]) * v[2 * l];
         CHECK(c.p[3] == 2 * sum);
     }
-    CHECK(cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, M, N, K, &alpha, a.p, M - 1, b.p, LD, &beta, c.p, LD) ==
-          CUBLAS_STATUS_INVALID_VALUE);
+    CHECK(cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, M, N, K, &alpha, a.p, M - 1, b.p, LD, &beta,
+                      c.p, LD) == CUBLAS_STATUS_INVALID_VALUE);
     a.p[0] = b.p[0] = 1 + 0x1p-11f; /* half way between two TF32 */
     alpha = 1;
-    CHECK(!cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &alpha, a.p, 1, b.p, 1, &beta, c.p, 1) &&
+    CHECK(!cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &alpha, a.p, 1, b.p, 1, &beta, c.p,
+                       1) &&
           c.p[0] == 1 + 0x1p-10f + 0x1p-22f);
     CHECK(!cublasSetMathMode(blas, CUBLAS_TF32_TENSOR_OP_MATH));
-    CHECK(!cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &alpha, a.p, 1, b.p, 1, &beta, c.p, 1) && c.p[0] == 1);
+    CHECK(!cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &alpha, a.p, 1, b.p, 1, &beta, c.p,
+                       1) &&
+          c.p[0] == 1);
     return !cublasDestroy(blas);
 }
 
@@ -518,24 +554,32 @@ bool transforms()
         cufftHandle plan, plan32;
         size_t bytes = 0;
         CHECK(!cufftCreate(&plan) && !cufftCreate(&plan32) && !cufftSetAutoAllocation(plan, 0));
-        CHECK(!cufftMakePlanMany(plan, 2, (int *)n, nullptr, 1, count, nullptr, 1, count, CUFFT_Z2Z, batch, &bytes) && bytes > 0);
-        CHECK(!cufftMakePlanMany(plan32, 2, (int *)n, nullptr, 1, count, nullptr, 1, count, CUFFT_C2C, batch, &bytes));
-        CHECK(cufftExecZ2Z(plan, a.p, b.p, CUFFT_FORWARD) == CUFFT_NO_WORKSPACE && !cufftGetSize(plan, &bytes));
+        CHECK(!cufftMakePlanMany(plan, 2, (int *)n, nullptr, 1, count, nullptr, 1, count, CUFFT_Z2Z,
+                                 batch, &bytes) &&
+              bytes > 0);
+        CHECK(!cufftMakePlanMany(plan32, 2, (int *)n, nullptr, 1, count, nullptr, 1, count,
+                                 CUFFT_C2C, batch, &bytes));
+        CHECK(cufftExecZ2Z(plan, a.p, b.p, CUFFT_FORWARD) == CUFFT_NO_WORKSPACE &&
+              !cufftGetSize(plan, &bytes));
         array<char> work((std::vector<char>(bytes)));
         CHECK(!cufftSetWorkArea(plan, work.p) && !cufftExecZ2Z(plan, a.p, b.p, CUFFT_FORWARD));
         for (int at = 0; at < count * batch; at++) {
             std::complex<double> sum = 0;
             for (int i = 0; i < count; i++) {
-                double turns = (double)(i / w * (at % count / w)) / 6 + (double)(i % w * (at % w)) / w;
-                sum += std::complex<double>(x[at / count * count + i].x, x[at / count * count + i].y) *
-                       std::polar(1.0, -2 * M_PI * turns);
+                double turns =
+                    (double)(i / w * (at % count / w)) / 6 + (double)(i % w * (at % w)) / w;
+                sum +=
+                    std::complex<double>(x[at / count * count + i].x, x[at / count * count + i].y) *
+                    std::polar(1.0, -2 * M_PI * turns);
             }
             CHECK(std::abs(sum - std::complex<double>(b.p[at].x, b.p[at].y)) < 1e-11 * count);
         }
-        CHECK(!cufftExecZ2Z(plan, b.p, b.p, CUFFT_INVERSE) && fabs(b.p[w].y / count - x[w].y) < 1e-13);
+        CHECK(!cufftExecZ2Z(plan, b.p, b.p, CUFFT_INVERSE) &&
+              fabs(b.p[w].y / count - x[w].y) < 1e-13);
         CHECK(!cufftExecC2C(plan32, a32.p, a32.p, -1) && !cufftExecC2C(plan32, a32.p, a32.p, 1) &&
               fabsf(a32.p[1].x / count - x32[1].x) < 1e-5f);
-        CHECK(cufftExecC2C(plan, a32.p, a32.p, -1) == CUFFT_INVALID_PLAN && !cufftDestroy(plan) && !cufftDestroy(plan32));
+        CHECK(cufftExecC2C(plan, a32.p, a32.p, -1) == CUFFT_INVALID_PLAN && !cufftDestroy(plan) &&
+              !cufftDestroy(plan32));
     }
     return true;
 }
@@ -551,18 +595,22 @@ bool libraries_in_capture()
     cufftHandle plan;
     int n = 2;
     size_t bytes;
-    CHECK(!cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking) && !cublasCreate(&blas) && !cublasSetStream(blas, s) &&
-          !cufftCreate(&plan));
-    CHECK(!cufftMakePlanMany(plan, 1, &n, nullptr, 1, 2, nullptr, 1, 2, CUFFT_C2C, 1, &bytes) && !cufftSetStream(plan, s));
-    CHECK(!cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal) && !cufftExecC2C(plan, x.p, y.p, CUFFT_FORWARD));
+    CHECK(!cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking) && !cublasCreate(&blas) &&
+          !cublasSetStream(blas, s) && !cufftCreate(&plan));
+    CHECK(!cufftMakePlanMany(plan, 1, &n, nullptr, 1, 2, nullptr, 1, 2, CUFFT_C2C, 1, &bytes) &&
+          !cufftSetStream(plan, s));
+    CHECK(!cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal) &&
+          !cufftExecC2C(plan, x.p, y.p, CUFFT_FORWARD));
     {
         float alpha = 1, beta = 1;
-        CHECK(!cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &alpha, &y.p->x, 1, &y.p->x, 1, &beta, c.p, 1));
+        CHECK(!cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &alpha, &y.p->x, 1, &y.p->x, 1,
+                           &beta, c.p, 1));
     }
-    CHECK(!cudaStreamEndCapture(s, &graph) && !cudaGraphInstantiate(&exec, graph) && y.p->x == 0 && *c.p == 7);
+    CHECK(!cudaStreamEndCapture(s, &graph) && !cudaGraphInstantiate(&exec, graph) && y.p->x == 0 &&
+          *c.p == 7);
     CHECK(!cudaGraphLaunch(exec, s) && y.p[0].x == 3 && y.p[1].x == -1 && *c.p == 16);
-    CHECK(!cudaGraphDestroy(graph) && !cudaGraphExecDestroy(exec) && !cublasDestroy(blas) && !cufftDestroy(plan) &&
-          !cudaStreamDestroy(s));
+    CHECK(!cudaGraphDestroy(graph) && !cudaGraphExecDestroy(exec) && !cublasDestroy(blas) &&
+          !cufftDestroy(plan) && !cudaStreamDestroy(s));
     return true;
 }
 } // namespace

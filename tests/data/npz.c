@@ -1,4 +1,5 @@
-/* Measurements from ZIP archives of NPY arrays, written here byte by byte: what is read, and what is refused with a sentence. */
+/* Measurements from ZIP archives of NPY arrays, written here byte by byte: what
+ * is read, and what is refused with a sentence. */
 #include "core/internal.h"
 #include "data/source.h"
 
@@ -72,11 +73,13 @@ static void add_member(struct archive *a, const char *name, const uint8_t *data,
 }
 
 /* shape: as Python writes it, e.g. "(2, 2)". */
-static void add_array(struct archive *a, const char *name, const char *descr, const char *shape, const void *v, size_t bytes)
+static void add_array(struct archive *a, const char *name, const char *descr, const char *shape,
+                      const void *v, size_t bytes)
 {
     uint8_t member[16384] = "\x93NUMPY\1\0";
     char text[128];
-    snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr, shape);
+    snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr,
+             shape);
     size_t length = strlen(text), at = 8;
     put(member, &at, length, 2);
     memcpy(member + at, text, length);
@@ -97,7 +100,8 @@ static void write_archive(const struct archive *a)
     put(end, &at, 0, 2);
     FILE *f = fopen(path, "wb");
     ck_assert_ptr_nonnull(f);
-    ck_assert_uint_eq(fwrite(a->data, 1, a->bytes, f) + fwrite(a->directory, 1, a->directory_bytes, f) + fwrite(end, 1, 22, f),
+    ck_assert_uint_eq(fwrite(a->data, 1, a->bytes, f) +
+                          fwrite(a->directory, 1, a->directory_bytes, f) + fwrite(end, 1, 22, f),
                       a->bytes + a->directory_bytes + 22);
     fclose(f);
 }
@@ -132,7 +136,8 @@ static void refused(int status, const char *words)
     write_archive(&a);
     ck_assert_int_eq(prismi_stack_load(ctx, path, &s), status);
     ck_assert_ptr_null(s.amplitudes);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, words), "\"%s\" does not say \"%s\"", prism_ctx_error(ctx)->text, words);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, words), "\"%s\" does not say \"%s\"",
+                  prism_ctx_error(ctx)->text, words);
 }
 
 START_TEST(amplitudes_and_intensities)
@@ -142,7 +147,8 @@ START_TEST(amplitudes_and_intensities)
         double grid = 16;
         float radius = 2.5f;
         memset(&a, 0, sizeof a);
-        add_array(&a, intensity ? "intensities.npy" : "amplitudes.npy", "<f8", "(2, 4, 4)", squares, sizeof squares);
+        add_array(&a, intensity ? "intensities.npy" : "amplitudes.npy", "<f8", "(2, 4, 4)", squares,
+                  sizeof squares);
         add_array(&a, "centres_yx.npy", "<f8", "(2, 2)", centres, sizeof centres);
         add_array(&a, "grid_size.npy", "<f8", "()", &grid, sizeof grid);
         add_array(&a, "aperture_radius_px.npy", "<f4", "(1,)", &radius, sizeof radius);
@@ -154,7 +160,8 @@ START_TEST(amplitudes_and_intensities)
         for (int i = 0; i < 32; i++)
             ck_assert_float_eq(s.amplitudes[i], intensity ? i : i * i);
         ck_assert(s.frames.known[PRISMI_DATA_GRID_SIZE] && s.frames.known[PRISMI_DATA_RADIUS_PX]);
-        ck_assert(!s.frames.known[PRISMI_DATA_OBJ_SIZE] && !s.frames.known[PRISMI_DATA_INNER_RADIUS_PX]);
+        ck_assert(!s.frames.known[PRISMI_DATA_OBJ_SIZE] &&
+                  !s.frames.known[PRISMI_DATA_INNER_RADIUS_PX]);
         ck_assert_double_eq(s.frames.number[PRISMI_DATA_GRID_SIZE], 16);
         ck_assert_double_eq(s.frames.number[PRISMI_DATA_RADIUS_PX], 2.5);
         prismi_stack_release(&s);

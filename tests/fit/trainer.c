@@ -1,6 +1,6 @@
-/* The trainer alone: a toy model, its values, and a toy objective, a quadratic. It
- * fits, diverges and rolls back, saves and resumes to the same bits, stops early
- * and sums over processes, without a word of optics or networks. */
+/* The trainer alone: a toy model, its values, and a toy objective, a quadratic.
+ * It fits, diverges and rolls back, saves and resumes to the same bits, stops
+ * early and sums over processes, without a word of optics or networks. */
 #include "fit/fit.h"
 
 #include <check.h>

@@ -1,5 +1,6 @@
-/* Shared by the fuzz targets. A target gives one input to one reader and checks what the reader promises; libfuzzer.c drives it
- * with clang's libFuzzer, replay.c with the corpus and fixed random damage to it. */
+/* Shared by the fuzz targets. A target gives one input to one reader and checks
+ * what the reader promises; libfuzzer.c drives it with clang's libFuzzer,
+ * replay.c with the corpus and fixed random damage to it. */
 #ifndef PRISM_FUZZ_H
 #define PRISM_FUZZ_H
 
@@ -14,12 +15,12 @@
 /* Returns the reader's status; aborts where a promise is broken. */
 int fuzz_one(const uint8_t *data, size_t bytes);
 
-#define FUZZ_CHECK(condition)                                                                                                      \
-    do {                                                                                                                           \
-        if (!(condition)) {                                                                                                        \
-            fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, __LINE__, #condition);                                        \
-            abort();                                                                                                               \
-        }                                                                                                                          \
+#define FUZZ_CHECK(condition)                                                                      \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, __LINE__, #condition);        \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 /* One silent context for all inputs. */
@@ -31,7 +32,8 @@ static inline struct prism_ctx *fuzz_ctx(void)
     return ctx;
 }
 
-/* A failure leaves a sentence: one line, no control characters, whatever the input quotes. */
+/* A failure leaves a sentence: one line, no control characters, whatever the
+ * input quotes. */
 static inline int fuzz_status(int status)
 {
     const struct prism_error *e = prism_ctx_error(fuzz_ctx());

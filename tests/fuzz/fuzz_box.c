@@ -1,7 +1,10 @@
-/* Containers and the checkpoints in them. Checksums stop random damage at the door, so they are made right behind the input's back.
+/* Containers and the checkpoints in them. Checksums stop random damage at the
+ * door, so they are made right behind the input's back.
  *
- * An input that begins with PRISMBOX is a container. Any other is a byte that chooses a session and a list of edits to that
- * session's checkpoint:   section, kind of edit, position u16, length, bytes   (a byte each where nothing is said). */
+ * An input that begins with PRISMBOX is a container. Any other is a byte that
+ * chooses a session and a list of edits to that
+ * session's checkpoint:   section, kind of edit, position u16, length, bytes
+ *                         (a byte each where nothing is said). */
 #include "core/internal.h"
 #include "fuzz.h"
 #include "prismrec/recon.h"
@@ -9,7 +12,17 @@
 #include <math.h>
 
 #define KIND "PRISMCKP"
-enum { GRID = 16, OBJ = 8, SAMPLES = 3, STEPS = 6, N_SESSIONS = 3, MAX_SECTIONS = 32, HEADER = 24, SECTION = 16, FOOTER = 20 };
+enum {
+    GRID = 16,
+    OBJ = 8,
+    SAMPLES = 3,
+    STEPS = 6,
+    N_SESSIONS = 3,
+    MAX_SECTIONS = 32,
+    HEADER = 24,
+    SECTION = 16,
+    FOOTER = 20
+};
 enum edit { OVERWRITE, INSERT, CUT, DROP, N_EDITS };
 
 struct piece {
@@ -55,7 +68,8 @@ static const struct prism_recon_params base_params[N_SESSIONS] = {
                   .retry_lr_multiplier = 0.1,
                   .max_retries = 2,
                   .retry_switch_loss = true}},
-    {.algorithm = PRISM_ALG_MOPIE, .mopie = {.loops = 4, .lr_obj = 1, .permute = true, .complex_object = true}},
+    {.algorithm = PRISM_ALG_MOPIE,
+     .mopie = {.loops = 4, .lr_obj = 1, .permute = true, .complex_object = true}},
 };
 
 static void keep_pieces(int i, const char *path)
@@ -81,7 +95,9 @@ static void make_bases(void)
     static const double centres[SAMPLES][2] = {{0, 0}, {2, 1}, {-2, 2.5}};
     const struct prism_dev_params dev_params = {.backend = "ref", .threads = 1};
     const struct prism_dataset_params data = {
-        .grid_size = GRID, .obj_size = OBJ, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
+        .grid_size = GRID,
+        .obj_size = OBJ,
+        .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
     const char *tmp = getenv("TMPDIR");
     char folder[256], path[300];
     double truth[OBJ * OBJ];
@@ -202,7 +218,8 @@ static size_t edited(int base, const uint8_t *data, size_t bytes, uint8_t **out)
     }
     while (bytes >= 5) {
         size_t length = data[4] < bytes - 5 ? data[4] : bytes - 5;
-        edit(&pieces[data[0] % n], (enum edit)(data[1] % N_EDITS), (size_t)get(data + 2, 2), data + 5, length);
+        edit(&pieces[data[0] % n], (enum edit)(data[1] % N_EDITS), (size_t)get(data + 2, 2),
+             data + 5, length);
         data += 5 + length;
         bytes -= 5 + length;
     }
@@ -233,7 +250,8 @@ static int load_container(uint8_t *p, size_t bytes)
     return status;
 }
 
-/* A checkpoint that is accepted must be one to go on from; afterwards the right one is loaded again. */
+/* A checkpoint that is accepted must be one to go on from; afterwards the right
+ * one is loaded again. */
 static int load_session(int base, const uint8_t *p, size_t bytes)
 {
     struct prism_session *s = bases[base].session;

@@ -6,7 +6,8 @@
 
 int fuzz_one(const uint8_t *data, size_t bytes)
 {
-    const struct prism_pattern_params params = {.kind = PRISM_PATTERN_CSV, .csv_path = fuzz_file(data, bytes)};
+    const struct prism_pattern_params params = {.kind = PRISM_PATTERN_CSV,
+                                                .csv_path = fuzz_file(data, bytes)};
     double *yx;
     int n, status = fuzz_status(prism_pattern_create(fuzz_ctx(), &params, &yx, &n));
     if (status) {

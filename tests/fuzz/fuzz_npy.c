@@ -8,7 +8,8 @@ static int read_array(const char *path, bool keep_phase, size_t *count)
     size_t shape[8];
     bool is_complex = false;
     double *data;
-    int status = fuzz_status(prism_npy_read(fuzz_ctx(), path, &nd, shape, keep_phase ? &is_complex : NULL, &data));
+    int status = fuzz_status(
+        prism_npy_read(fuzz_ctx(), path, &nd, shape, keep_phase ? &is_complex : NULL, &data));
     if (status) {
         FUZZ_CHECK(!data);
         return status;

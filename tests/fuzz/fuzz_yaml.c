@@ -7,7 +7,8 @@ static void check_same(const struct prism_config *a, const struct prism_config *
     size_t n;
     const struct prism_config_key *keys = prism_config_keys(&n);
     for (size_t i = 0; i < n; i++)
-        FUZZ_CHECK(!memcmp((const char *)a + keys[i].offset, (const char *)b + keys[i].offset, keys[i].size));
+        FUZZ_CHECK(!memcmp((const char *)a + keys[i].offset, (const char *)b + keys[i].offset,
+                           keys[i].size));
 }
 
 static void check_dump(const struct prism_config_set *set)
@@ -17,7 +18,8 @@ static void check_dump(const struct prism_config_set *set)
     struct prism_config_set *again;
     FUZZ_CHECK(!fuzz_status(prism_config_dump(set, &text)));
     FUZZ_CHECK(!prism_config_set_create(fuzz_ctx(), &again));
-    FUZZ_CHECK(!fuzz_status(prism_config_load_yaml(again, fuzz_file((const uint8_t *)text, strlen(text)))));
+    FUZZ_CHECK(!fuzz_status(
+        prism_config_load_yaml(again, fuzz_file((const uint8_t *)text, strlen(text)))));
     check_same(set->finished ? &set->effective : &set->given.config, &again->given.config);
     if (set->finished) {
         FUZZ_CHECK(!fuzz_status(prism_config_finish(again, &finished)));

@@ -1,5 +1,6 @@
-/* replay <corpus folder>: every file as it is, then damaged in N_DAMAGED ways that are the same in every run. Files called ok-*
- * must be accepted as they are. */
+/* replay <corpus folder>: every file as it is, then damaged in N_DAMAGED ways
+ * that are the same in every run. Files called ok-* must be accepted as they
+ * are. */
 #include "core/internal.h"
 #include "fuzz.h"
 
@@ -140,8 +141,8 @@ static bool replay(int i)
         free(d.data);
     }
     bool ok = slowest <= MAX_SECONDS && (status == 0 || !must);
-    printf("%s %d - %s: status %d; damaged %d times, accepted %d; slowest %.3f s\n", ok ? "ok" : "not ok", i + 1, s->name, status,
-           N_DAMAGED, accepted, slowest);
+    printf("%s %d - %s: status %d; damaged %d times, accepted %d; slowest %.3f s\n",
+           ok ? "ok" : "not ok", i + 1, s->name, status, N_DAMAGED, accepted, slowest);
     return ok;
 }
 

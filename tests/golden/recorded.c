@@ -1,5 +1,7 @@
-/* The files of the original's numbers, where they are: the copies in recorded.h are theirs, and the object, the decoder's forward
- * pass, its running statistics and the metrics of pictures give the rest of them on ref. Exit 77 without the files. */
+/* The files of the original's numbers, where they are: the copies in recorded.h
+ * are theirs, and the object, the decoder's forward pass, its running
+ * statistics and the metrics of pictures give the rest of them on ref. Exit 77
+ * without the files. */
 #include "recorded.h"
 #include "../support.h"
 #include "core/json.h"
@@ -28,18 +30,23 @@ static bool near(double got, double want, double tolerance)
     return fabs(got - want) <= tolerance * fmax(1, fabs(want));
 }
 
-/* Losses of the first steps of two samples and the norms of the first gradients, digit for digit. */
+/* Losses of the first steps of two samples and the norms of the first
+ * gradients, digit for digit. */
 static void copies(const struct prismi_json *root)
 {
     static const char *const names[] = {"train_l1", "train_l2", "train_ssim", "train_l1_amsgrad"};
     for (int k = 0; k < 4; k++) {
         const struct golden *g = &recorded[k];
-        const struct prismi_json *run = prismi_json_member(root, names[k]), *first = prismi_json_member(run, "sample0"),
-                                 *loss = prismi_json_member(first, "loss"), *grad = prismi_json_member(first, "grad_l2"),
-                                 *second = item(item(prismi_json_member(prismi_json_member(run, "sample1"), "loss"), 0), 2);
+        const struct prismi_json
+            *run = prismi_json_member(root, names[k]),
+            *first = prismi_json_member(run, "sample0"), *loss = prismi_json_member(first, "loss"),
+            *grad = prismi_json_member(first, "grad_l2"),
+            *second =
+                item(item(prismi_json_member(prismi_json_member(run, "sample1"), "loss"), 0), 2);
         bool same = number(second) == g->second;
         for (int i = 0; i < STEPS; i++)
-            same = same && number(item(item(loss, i), 0)) == steps[i] && number(item(item(loss, i), 1)) == g->loss[i];
+            same = same && number(item(item(loss, i), 0)) == steps[i] &&
+                   number(item(item(loss, i), 1)) == g->loss[i];
         for (int i = 0; g->grad[0] > 0 && i < 18; i++)
             same = same && near(number(item(grad, i)), g->grad[i], 1e-14);
         tap(same, "%s: the copy in recorded.h", names[k]);
@@ -54,14 +61,17 @@ static void object(const struct prismi_json *root, double tolerance)
         squares += g[i] * g[i];
         most = fmax(most, g[i]);
     }
-    tap(near(sum, at(root, "gt", "sum"), tolerance) && near(squares, at(root, "gt", "sumsq"), tolerance) &&
+    tap(near(sum, at(root, "gt", "sum"), tolerance) &&
+            near(squares, at(root, "gt", "sumsq"), tolerance) &&
             near(most, at(root, "gt", "max"), tolerance),
         "the object: sum %.9f", sum);
     free(g);
 }
 
-/* Sums, extremes and pixels of the image, whose pixel [y,x] of the grid is [y,x] - (N - O)/2 here. */
-static void image(const struct prismi_json *want, const double *v, double tolerance, const char *name)
+/* Sums, extremes and pixels of the image, whose pixel [y,x] of the grid is
+ * [y,x] - (N - O)/2 here. */
+static void image(const struct prismi_json *want, const double *v, double tolerance,
+                  const char *name)
 {
     double sum = 0, squares = 0, least = 0, most = 0; /* zeros around it on the grid */
     bool same = true;
@@ -74,18 +84,21 @@ static void image(const struct prismi_json *want, const double *v, double tolera
     const struct prismi_json *pixels = prismi_json_member(want, "px");
     int n = 0, y, x;
     for (const struct prismi_json *p = pixels ? pixels->child : NULL; p; p = p->next, n++)
-        same =
-            same && sscanf(p->key, "%d,%d", &y, &x) == 2 && near(v[(y - (N - O) / 2) * O + x - (N - O) / 2], p->number, tolerance);
-    tap(same && n == 5 && near(sum, at(want, "sum", NULL), tolerance) && near(squares, at(want, "sumsq", NULL), tolerance) &&
-            near(least, at(want, "min", NULL), tolerance) && near(most, at(want, "max", NULL), tolerance),
+        same = same && sscanf(p->key, "%d,%d", &y, &x) == 2 &&
+               near(v[(y - (N - O) / 2) * O + x - (N - O) / 2], p->number, tolerance);
+    tap(same && n == 5 && near(sum, at(want, "sum", NULL), tolerance) &&
+            near(squares, at(want, "sumsq", NULL), tolerance) &&
+            near(least, at(want, "min", NULL), tolerance) &&
+            near(most, at(want, "max", NULL), tolerance),
         "%s: sum %.9f, %d pixels", name, sum, n);
 }
 
-static void forward(struct prism_dev *dev, const struct prismi_json *root, enum prism_dtype dtype, enum prism_act act,
-                    const char *name, double tolerance)
+static void forward(struct prism_dev *dev, const struct prismi_json *root, enum prism_dtype dtype,
+                    enum prism_act act, const char *name, double tolerance)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
-    const struct prism_decoder_params p = {.dtype = dtype, .grid_size = N, .obj_size = O, .frame = true, .output_activation = act};
+    const struct prism_decoder_params p = {
+        .dtype = dtype, .grid_size = N, .obj_size = O, .frame = true, .output_activation = act};
     struct prism_net *net;
     prism_mem x, stats;
     size_t count;
@@ -107,7 +120,8 @@ static void forward(struct prism_dev *dev, const struct prismi_json *root, enum 
             mean += s[c];
             variance += s[(32 >> k) + c];
         }
-        same = near(mean, at(want, "mean_sum", NULL), tolerance) && near(variance, at(want, "var_sum", NULL), tolerance);
+        same = near(mean, at(want, "mean_sum", NULL), tolerance) &&
+               near(variance, at(want, "var_sum", NULL), tolerance);
     }
     tap(same, "%s: running statistics", name);
     prism_net_destroy(&net);
@@ -138,7 +152,8 @@ static void metrics(const struct prismi_json *root)
                 {"psnr_256", prism_psnr_db(b, a, n), 1e-10},
                 {"dssim_256", (1 - ssim) / 2, 1e-6}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        tap(near(rows[i].got, at(root, rows[i].name, NULL), rows[i].tolerance), "%s %.12f", rows[i].name, rows[i].got);
+        tap(near(rows[i].got, at(root, rows[i].name, NULL), rows[i].tolerance), "%s %.12f",
+            rows[i].name, rows[i].got);
     free(a);
     free(b);
 }

@@ -7,11 +7,11 @@
 int main(void)
 {
     int n = 0, failed = 0;
-#define OK(cond)                                                                                                                   \
-    do {                                                                                                                           \
-        int good = (cond);                                                                                                         \
-        printf("%s %d - %s\n", good ? "ok" : "not ok", ++n, #cond);                                                                \
-        failed += !good;                                                                                                           \
+#define OK(cond)                                                                                   \
+    do {                                                                                           \
+        int good = (cond);                                                                         \
+        printf("%s %d - %s\n", good ? "ok" : "not ok", ++n, #cond);                                \
+        failed += !good;                                                                           \
     } while (0)
     struct prism_ctx *ctx = NULL;
     struct prism_dev *dev = NULL;

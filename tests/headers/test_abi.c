@@ -1,13 +1,15 @@
-/* The seam's layout is pinned to its ABI number: change a struct, change the number, then these. */
+/* The seam's layout is pinned to its ABI number: change a struct, change the
+ * number, then these. */
 #include "prismrec/backend.h"
 
 #include <stdio.h>
 
-#define PIN(what, got, want)                                                                                                       \
-    do {                                                                                                                           \
-        size_t g = (got), w = (want);                                                                                              \
-        printf("%s %d - %s: %zu, pinned %zu for ABI %u\n", g == w ? "ok" : "not ok", ++n, what, g, w, PRISM_BACKEND_ABI);          \
-        failed += g != w;                                                                                                          \
+#define PIN(what, got, want)                                                                       \
+    do {                                                                                           \
+        size_t g = (got), w = (want);                                                              \
+        printf("%s %d - %s: %zu, pinned %zu for ABI %u\n", g == w ? "ok" : "not ok", ++n, what, g, \
+               w, PRISM_BACKEND_ABI);                                                              \
+        failed += g != w;                                                                          \
     } while (0)
 
 int main(void)

@@ -40,9 +40,11 @@ START_TEST(text_stays_in_its_box)
             char text[3] = {(char)ch, 'x', 0};
             struct prismi_canvas *c = canvas(60, 80);
             prismi_canvas_text(c, 11, 7, scale, white, text);
-            struct prismi_box2 box = {11, 7, PRISMI_GLYPH_H * scale, prismi_canvas_text_width(text, scale)};
+            struct prismi_box2 box = {11, 7, PRISMI_GLYPH_H * scale,
+                                      prismi_canvas_text_width(text, scale)};
             int n = lit(c, box);
-            ck_assert(box.w == 2 * PRISMI_GLYPH_W * scale && n == all_lit(c) && n % (scale * scale) == 0);
+            ck_assert(box.w == 2 * PRISMI_GLYPH_W * scale && n == all_lit(c) &&
+                      n % (scale * scale) == 0);
             int first = lit(c, (struct prismi_box2){11, 7, box.h, PRISMI_GLYPH_W * scale});
             ck_assert_msg((first > 0) == (ch != ' '), "character %d", ch);
             prismi_canvas_destroy(&c);
@@ -55,14 +57,16 @@ START_TEST(clipping)
     struct prismi_canvas *c = canvas(20, 30);
     double data[6] = {0, 1, 2, 3, 4, NAN};
     uint8_t mask[4] = {1, 0, 0, 1};
-    static const struct prismi_box2 boxes[] = {{-5, -5, 10, 10}, {15, 25, 100, 100}, {-50, 3, 20, 5},   {3, 40, 5, 5},
-                                               {0, 0, 0, 0},     {4, 4, -3, 7},      {-3, -3, 200, 300}};
+    static const struct prismi_box2 boxes[] = {
+        {-5, -5, 10, 10}, {15, 25, 100, 100}, {-50, 3, 20, 5},   {3, 40, 5, 5},
+        {0, 0, 0, 0},     {4, 4, -3, 7},      {-3, -3, 200, 300}};
     for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++) {
         prismi_canvas_fill(c, boxes[i], white);
         prismi_canvas_frame(c, boxes[i], red);
         prismi_canvas_tint(c, boxes[i], mask, 2, 2, red, 0.5);
         for (int smooth = 0; smooth < 2; smooth++)
-            ck_ok(prismi_canvas_image(c, boxes[i], data, 2, 3, 0, 4, PRISMI_PALETTE_VIRIDIS, smooth));
+            ck_ok(
+                prismi_canvas_image(c, boxes[i], data, 2, 3, 0, 4, PRISMI_PALETTE_VIRIDIS, smooth));
     }
     prismi_canvas_line(c, -10, -10, 40, 50, white);
     prismi_canvas_circle(c, 10, 15, 500, white);
@@ -94,7 +98,8 @@ START_TEST(shapes)
     for (int y = 0; y < 41; y++)
         for (int x = 0; x < 41; x++)
             ck_assert(is(c, y, x, black) || fabs(hypot(y - 20, x - 20) - 12) < 0.75);
-    ck_assert(is(c, 8, 20, white) && is(c, 32, 20, white) && is(c, 20, 8, white) && is(c, 20, 32, white) && all_lit(c) >= 60);
+    ck_assert(is(c, 8, 20, white) && is(c, 32, 20, white) && is(c, 20, 8, white) &&
+              is(c, 20, 32, white) && all_lit(c) >= 60);
     prismi_canvas_destroy(&c);
 }
 END_TEST
@@ -105,14 +110,17 @@ START_TEST(data_and_palettes)
     struct prismi_box2 box = {0, 0, 4, 8};
     double data[4] = {0, 1, 0.5, 7};
     ck_ok(prismi_canvas_image(c, box, data, 2, 2, 0, 1, PRISMI_PALETTE_GREY, false));
-    ck_assert(is(c, 0, 0, black) && is(c, 1, 7, white) && is(c, 3, 0, (struct prismi_rgb){128, 128, 128}) && is(c, 2, 4, white));
+    ck_assert(is(c, 0, 0, black) && is(c, 1, 7, white) &&
+              is(c, 3, 0, (struct prismi_rgb){128, 128, 128}) && is(c, 2, 4, white));
     ck_ok(prismi_canvas_image(c, box, data, 2, 2, 0, 1, PRISMI_PALETTE_VIRIDIS, false));
-    ck_assert(is(c, 0, 0, (struct prismi_rgb){68, 1, 84}) && is(c, 0, 7, (struct prismi_rgb){253, 231, 37}) &&
+    ck_assert(is(c, 0, 0, (struct prismi_rgb){68, 1, 84}) &&
+              is(c, 0, 7, (struct prismi_rgb){253, 231, 37}) &&
               is(c, 3, 0, (struct prismi_rgb){33, 145, 140}));
     data[1] = NAN;
     ck_ok(prismi_canvas_image(c, box, data, 2, 2, 0, 1, PRISMI_PALETTE_GREY, false));
     ck_assert(is(c, 0, 7, red) && is(c, 0, 0, black));
-    ck_ok(prismi_canvas_image(c, box, data, 2, 2, 3, 3, PRISMI_PALETTE_GREY, false)); /* no range: no division */
+    ck_ok(prismi_canvas_image(c, box, data, 2, 2, 3, 3, PRISMI_PALETTE_GREY,
+                              false)); /* no range: no division */
     ck_assert(is(c, 0, 0, black) && is(c, 3, 7, black) && is(c, 0, 7, red));
     const uint8_t mask[2] = {0, 9};
     prismi_canvas_fill(c, box, black);
@@ -122,13 +130,15 @@ START_TEST(data_and_palettes)
     struct prism_image img;
     ck_ok(prismi_canvas_write(c, in_dir("canvas"), name, sizeof name));
     ck_ok(prism_image_load(ctx, name, &img));
-    ck_assert(img.h == 4 && img.w == 8 && img.data[0] == 0 && fabs(img.data[4] - 128 / 255.) < 1e-12);
+    ck_assert(img.h == 4 && img.w == 8 && img.data[0] == 0 &&
+              fabs(img.data[4] - 128 / 255.) < 1e-12);
     free(img.data);
     prismi_canvas_destroy(&c);
 }
 END_TEST
 
-/* Every tag closed in order, quotes paired, references and characters legal: NULL, or where not. */
+/* Every tag closed in order, quotes paired, references and characters legal:
+ * NULL, or where not. */
 static const char *ill_formed(const char *p)
 {
     char open[32][32];
@@ -174,8 +184,9 @@ static char *chart(const char *title, const struct prismi_svg_panel *panels, int
 
 START_TEST(the_check_of_charts_can_fail)
 {
-    static const char *const bad[] = {"<a>",      "</a>",        "<a><b></a></b>", "<a b=\"></a>",
-                                      "<a>&</a>", "<a>\x01</a>", "<a <b/></a>",    "<a><ab></a></a>"};
+    static const char *const bad[] = {"<a>",          "</a>",           "<a><b></a></b>",
+                                      "<a b=\"></a>", "<a>&</a>",       "<a>\x01</a>",
+                                      "<a <b/></a>",  "<a><ab></a></a>"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(ill_formed(bad[i]), "%s", bad[i]);
     ck_assert(!ill_formed("<?xml?>\n<a b=\"/>\"><c/>&#38;<d></d></a>\n"));
@@ -185,18 +196,26 @@ END_TEST
 START_TEST(charts)
 {
     enum { N = 9 };
-    const double x[N] = {0, 1, 2, 3, 4, 5, 6, 7, 8}, y[N] = {1, 10, NAN, 1000, INFINITY, 1e5, 0, -3, 1e-8},
+    const double x[N] = {0, 1, 2, 3, 4, 5, 6, 7, 8},
+                 y[N] = {1, 10, NAN, 1000, INFINITY, 1e5, 0, -3, 1e-8},
                  flat[N] = {2, 2, 2, 2, 2, 2, 2, 2, 2};
-    const double huge[N] = {-1.7e308, 1.7e308}, none[N] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-    const struct prismi_svg_series series[] = {{"a < b & \"c\"\n\x01", x, y, N}, {NULL, x, flat, N}, {"one", x, y, 1}};
+    const double huge[N] = {-1.7e308, 1.7e308},
+                 none[N] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    const struct prismi_svg_series series[] = {
+        {"a < b & \"c\"\n\x01", x, y, N}, {NULL, x, flat, N}, {"one", x, y, 1}};
     const struct prismi_svg_series wide = {"wide", x, huge, N}, empty = {"empty", x, none, N},
                                    no_points = {"nothing", NULL, NULL, 0};
     const struct prismi_svg_panel panels[] = {
-        {"linear", "x", "y", false, 0, 0, series, 3},    {"log", "x", "y", true, 0, 0, series, 3},
-        {NULL, NULL, NULL, true, 0.5, 2, series, 2},     {"flat", "", "", false, 0, 0, &series[1], 1},
-        {"wide", "", "", false, 0, 0, &wide, 1},         {"empty", "", "", true, 0, 0, &empty, 1},
-        {"nothing", "", "", false, 0, 0, &no_points, 1}, {"no series", "", "", false, 0, 0, NULL, 0},
-        {"far", "", "", true, 1e-300, 1e300, series, 3}, {"flat log", "", "", true, 0, 0, &series[1], 1},
+        {"linear", "x", "y", false, 0, 0, series, 3},
+        {"log", "x", "y", true, 0, 0, series, 3},
+        {NULL, NULL, NULL, true, 0.5, 2, series, 2},
+        {"flat", "", "", false, 0, 0, &series[1], 1},
+        {"wide", "", "", false, 0, 0, &wide, 1},
+        {"empty", "", "", true, 0, 0, &empty, 1},
+        {"nothing", "", "", false, 0, 0, &no_points, 1},
+        {"no series", "", "", false, 0, 0, NULL, 0},
+        {"far", "", "", true, 1e-300, 1e300, series, 3},
+        {"flat log", "", "", true, 0, 0, &series[1], 1},
     };
     enum { PANELS = sizeof panels / sizeof *panels };
     for (int columns = 1; columns <= PANELS + 1; columns += 3) {
@@ -207,7 +226,8 @@ START_TEST(charts)
     for (int i = 0; i < PANELS; i++)
         free(chart(NULL, &panels[i], 1, 1));
     /* a gap in the data is a gap in the line */
-    char *text = chart(NULL, (struct prismi_svg_panel[]){{"", "", "", false, 0, 0, series, 1}}, 1, 1),
+    char *text =
+             chart(NULL, (struct prismi_svg_panel[]){{"", "", "", false, 0, 0, series, 1}}, 1, 1),
          *d = strstr(text, "class=\"line\" clip");
     int moves = 0;
     for (d = strstr(d, " d=\"") + 4; *d != '"'; d++)
@@ -220,4 +240,5 @@ START_TEST(charts)
 }
 END_TEST
 
-RUN_SUITE("drawing", text_stays_in_its_box, clipping, shapes, data_and_palettes, the_check_of_charts_can_fail, charts)
+RUN_SUITE("drawing", text_stays_in_its_box, clipping, shapes, data_and_palettes,
+          the_check_of_charts_can_fail, charts)

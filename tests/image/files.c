@@ -8,8 +8,9 @@
 
 START_TEST(no_pictures)
 {
-    static const char *const texts[] = {"",    "\n",       "GIF89a", "<svg/>", "\x89PNG\r\n\x1a", "\xff\xd8",
-                                        "II*", "\x93NUMP", "BM",     "P",      "P1 1 1 0"};
+    static const char *const texts[] = {"",         "\n",  "GIF89a",   "<svg/>", "\x89PNG\r\n\x1a",
+                                        "\xff\xd8", "II*", "\x93NUMP", "BM",     "P",
+                                        "P1 1 1 0"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct prism_image img = {1, 1, (double *)texts, 1};
         struct fixture f = {0};
@@ -37,20 +38,26 @@ START_TEST(written_pictures)
         data[i] = (uint8_t)noise(i, 256);
     for (int channels = 1; channels <= 3; channels += 2) {
         ck_ok(prism_image_write(ctx, in_dir("out"), H, W, channels, data, name, sizeof name));
-        ck_assert(!strncmp(name, in_dir("out."), strlen(in_dir("out."))) && strlen(name) == strlen(in_dir("out")) + 4);
+        ck_assert(!strncmp(name, in_dir("out."), strlen(in_dir("out."))) &&
+                  strlen(name) == strlen(in_dir("out")) + 4);
         ck_ok(prism_image_load(ctx, name, &img));
         ck_assert(img.h == H && img.w == W && img.bits == 8);
         for (int i = 0; i < H * W; i++)
-            ck_close(img.data[i], channels == 1 ? data[i] / 255. : prismi_luma(data[3 * i], data[3 * i + 1], data[3 * i + 2]) / 255,
+            ck_close(img.data[i],
+                     channels == 1
+                         ? data[i] / 255.
+                         : prismi_luma(data[3 * i], data[3 * i + 1], data[3 * i + 2]) / 255,
                      1e-12);
         free(img.data);
     }
     ck_ok(prism_image_write(ctx, in_dir("out"), 1, 1, 1, data, NULL, 0));
     ck_assert_int_eq(prism_image_write(ctx, in_dir("out"), H, W, 2, data, NULL, 0), PRISM_EINVAL);
     ck_assert_int_eq(prism_image_write(ctx, in_dir("out"), 0, W, 1, data, NULL, 0), PRISM_EINVAL);
-    ck_assert_int_eq(prism_image_write(ctx, in_dir("out"), H, 65537, 1, data, NULL, 0), PRISM_EINVAL);
+    ck_assert_int_eq(prism_image_write(ctx, in_dir("out"), H, 65537, 1, data, NULL, 0),
+                     PRISM_EINVAL);
     ck_assert_int_eq(prism_image_write(ctx, in_dir("out"), H, W, 1, data, name, 10), PRISM_EINVAL);
-    ck_assert_int_eq(prism_image_write(ctx, in_dir("no/out"), H, W, 1, data, name, sizeof name), PRISM_EIO);
+    ck_assert_int_eq(prism_image_write(ctx, in_dir("no/out"), H, W, 1, data, name, sizeof name),
+                     PRISM_EIO);
 }
 END_TEST
 
@@ -78,8 +85,10 @@ static int write_picture(const char *path)
     return prism_image_write(ctx, path, SIDE, SIDE, 1, (const uint8_t *)noisy, NULL, 0);
 }
 
-/* With room for `limit` bytes: the status says so, the old file is as it was, and nothing is left beside it. */
-static void full_disk(int (*write_it)(const char *path), const char *path, const char *whole, rlim_t limit)
+/* With room for `limit` bytes: the status says so, the old file is as it was,
+ * and nothing is left beside it. */
+static void full_disk(int (*write_it)(const char *path), const char *path, const char *whole,
+                      rlim_t limit)
 {
     struct rlimit old, small;
     struct fixture before = fixture_read(whole);

@@ -1,4 +1,5 @@
-/* What the picture suites share: files made in memory, decoding of exact-size copies, sweeps of damage. */
+/* What the picture suites share: files made in memory, decoding of exact-size
+ * copies, sweeps of damage. */
 #ifndef PRISM_TESTS_IMAGE_TEST_H
 #define PRISM_TESTS_IMAGE_TEST_H
 
@@ -97,7 +98,8 @@ static inline unsigned noise(unsigned i, unsigned n)
 
 /* ---- damage ---- */
 
-/* Decode n bytes that end where their allocation ends, and hold the reader to its promise. NULL, or how it broke it. */
+/* Decode n bytes that end where their allocation ends, and hold the reader to
+ * its promise. NULL, or how it broke it. */
 static inline const char *decode(const uint8_t *p, size_t n, bool must_fail)
 {
     struct prism_image img = {0};
@@ -128,7 +130,8 @@ static inline const char *at(const char *wrong, const char *how, size_t i)
     return text;
 }
 
-/* Cut after every byte, damaged at every byte, and `rounds` times at several random ones. must_fail: however it is cut. */
+/* Cut after every byte, damaged at every byte, and `rounds` times at several
+ * random ones. must_fail: however it is cut. */
 static inline const char *sweep(const struct fixture *f, int rounds, bool must_fail)
 {
     const char *wrong;
@@ -141,7 +144,8 @@ static inline const char *sweep(const struct fixture *f, int rounds, bool must_f
         if (i < f->n)
             copy[i] ^= (uint8_t)(1 + noise((unsigned)i, 255));
         for (unsigned k = 0, n = i < f->n ? 0 : 1 + noise((unsigned)i, 8); k < n; k++)
-            copy[noise((unsigned)(16 * i + k), (unsigned)f->n)] = (uint8_t)noise((unsigned)(16 * i + k + 8), 256);
+            copy[noise((unsigned)(16 * i + k), (unsigned)f->n)] =
+                (uint8_t)noise((unsigned)(16 * i + k + 8), 256);
         if ((wrong = decode(copy, f->n, false)))
             break;
         if (i + 1 == f->n + (size_t)rounds) {

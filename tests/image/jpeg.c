@@ -14,10 +14,13 @@ struct jpeg_case {
 
 static double channel(int y, int x, int k)
 {
-    return k == 0 ? (20 + 7 * x) / 255.0 : k == 1 ? (230 - 9 * y) / 255.0 : (60 + 3 * x + 2 * y) / 255.0;
+    return k == 0   ? (20 + 7 * x) / 255.0
+           : k == 1 ? (230 - 9 * y) / 255.0
+                    : (60 + 3 * x + 2 * y) / 255.0;
 }
 
-/* One frequency a scan, each refined once: a legal progressive file of 127 scans. */
+/* One frequency a scan, each refined once: a legal progressive file of 127
+ * scans. */
 static void many_scans(struct jpeg_compress_struct *j, jpeg_scan_info *script)
 {
     int n = 0;
@@ -86,9 +89,12 @@ START_TEST(every_kind)
         for (int y = 0; y < H; y++)
             for (int x = 0; x < W; x++) {
                 double r = channel(y, x, 0),
-                       want = cases[i].components == 1 ? r : prismi_luma(r, channel(y, x, 1), channel(y, x, 2));
-                ck_assert_msg(fabs(img.data[y * W + x] - want) < 2.6 / 255, "case %d at %d, %d: %g, expected %g", i, y, x,
-                              img.data[y * W + x], want);
+                       want = cases[i].components == 1
+                                  ? r
+                                  : prismi_luma(r, channel(y, x, 1), channel(y, x, 2));
+                ck_assert_msg(fabs(img.data[y * W + x] - want) < 2.6 / 255,
+                              "case %d at %d, %d: %g, expected %g", i, y, x, img.data[y * W + x],
+                              want);
             }
         free(img.data);
         fixture_free(&f);

@@ -22,14 +22,16 @@ START_TEST(small_cases)
         for (int turned = 0; turned < 2; turned++) {
             double out[4];
             int n = cases[c].n, m = cases[c].out;
-            ck_ok(turned ? prismi_resize(ctx, cases[c].in, n, 1, out, m, 1) : prismi_resize(ctx, cases[c].in, 1, n, out, 1, m));
+            ck_ok(turned ? prismi_resize(ctx, cases[c].in, n, 1, out, m, 1)
+                         : prismi_resize(ctx, cases[c].in, 1, n, out, 1, m));
             for (int i = 0; i < m; i++)
                 ck_close(out[i], cases[c].want[i], 1e-14);
         }
 }
 END_TEST
 
-/* By whole factors every sample away from the border has the same weight in total. */
+/* By whole factors every sample away from the border has the same weight in
+ * total. */
 START_TEST(mean_is_kept)
 {
     static const int factors[][2] = {{1, 1}, {2, 2}, {4, 2}, {3, 8}, {8, 1}};
@@ -52,7 +54,8 @@ END_TEST
 
 START_TEST(constants_and_range_are_kept)
 {
-    static const int sizes[][4] = {{7, 5, 3, 11}, {1, 1, 9, 4}, {100, 3, 1, 1}, {13, 64, 64, 13}, {2, 999, 50, 7}};
+    static const int sizes[][4] = {
+        {7, 5, 3, 11}, {1, 1, 9, 4}, {100, 3, 1, 1}, {13, 64, 64, 13}, {2, 999, 50, 7}};
     for (size_t c = 0; c < sizeof sizes / sizeof *sizes; c++) {
         const int *s = sizes[c];
         double in[2000], out[2000];
@@ -89,18 +92,23 @@ START_TEST(exact_objects)
     object_is(2, 2, (double[]){10, 14, 11, 10}, 2, true, (double[]){1, 0, sqrt(0.75), 1});
     object_is(1, 2, (double[]){-3, 5}, 2, false, (double[]){0, 0, 0, 1});
     /* not square: centre on centre (n/2), zero around, inverted or not */
-    object_is(2, 4, (double[]){0, 4, 0, 4, 4, 0, 4, 1}, 4, false, (double[]){0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 1, 0.5, 0, 0, 0, 0});
-    object_is(4, 1, (double[]){0, 4, 1, 0}, 4, true, (double[]){0, 0, 1, 0, 0, 0, 0, 0, 0, 0, sqrt(0.75), 0, 0, 0, 1, 0});
+    object_is(2, 4, (double[]){0, 4, 0, 4, 4, 0, 4, 1}, 4, false,
+              (double[]){0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 1, 0.5, 0, 0, 0, 0});
+    object_is(4, 1, (double[]){0, 4, 1, 0}, 4, true,
+              (double[]){0, 0, 1, 0, 0, 0, 0, 0, 0, 0, sqrt(0.75), 0, 0, 0, 1, 0});
     object_is(1, 3, (double[]){4, 0, 1}, 3, false, (double[]){0, 0, 0, 1, 0, 0.5, 0, 0, 0});
-    object_is(3, 2, (double[]){0, 4, 4, 0, 1, 4}, 3, false, (double[]){0, 1, 0, 1, 0, 0, 0.5, 1, 0});
+    object_is(3, 2, (double[]){0, 4, 4, 0, 1, 4}, 3, false,
+              (double[]){0, 1, 0, 1, 0, 0, 0.5, 1, 0});
     /* enlarged */
-    object_is(1, 2, (double[]){0, 4}, 4, false, (double[]){0, 0, 0, 0, 0, 0.5, sqrt(0.75), 1, 0, 0.5, sqrt(0.75), 1, 0, 0, 0, 0});
+    object_is(1, 2, (double[]){0, 4}, 4, false,
+              (double[]){0, 0, 0, 0, 0, 0.5, sqrt(0.75), 1, 0, 0.5, sqrt(0.75), 1, 0, 0, 0, 0});
 }
 END_TEST
 
 START_TEST(extreme_values)
 {
-    static const double pairs[][2] = {{-1.7e308, 1.7e308}, {0, 1e-300}, {1, 1 + 1e-6}, {-1e-320, 1e-320}};
+    static const double pairs[][2] = {
+        {-1.7e308, 1.7e308}, {0, 1e-300}, {1, 1 + 1e-6}, {-1e-320, 1e-320}};
     for (size_t c = 0; c < sizeof pairs / sizeof *pairs; c++) {
         double data[2] = {pairs[c][0], pairs[c][1]}, out[4];
         struct prism_image img = {1, 2, data, 64};
@@ -179,7 +187,8 @@ START_TEST(every_size)
         for (int size = 16; size <= 256; size += size < 64 ? 1 : 16) {
             double *a = builtin(*name, size, 5), least, most;
             ck_range(a, (size_t)size * (size_t)size, &least, &most);
-            ck_assert_msg(least == 0 && most > 0.5, "%s, size %d: %g to %g", *name, size, least, most);
+            ck_assert_msg(least == 0 && most > 0.5, "%s, size %d: %g to %g", *name, size, least,
+                          most);
             free(a);
         }
 }
@@ -234,7 +243,8 @@ static double light(const double *a, int size, int y0, int x0, int y1, int x1)
     return sum;
 }
 
-/* Along the middle of a triplet with bars of b px from `start`, across the bars: each pixel is covered by its share of bars. */
+/* Along the middle of a triplet with bars of b px from `start`, across the
+ * bars: each pixel is covered by its share of bars. */
 static double share(double start, double b, int pixel)
 {
     double sum = 0;
@@ -253,7 +263,8 @@ START_TEST(usaf_geometry)
         ck_assert(n >= 1 && n <= PRISMI_USAF_MAX);
         for (int i = 0; i < n; i++) {
             double b = e[i].bar_px, y = e[i].y, x = e[i].x_lines;
-            ck_close(b / e[0].bar_px, exp2((e[0].group - e[i].group) + (e[0].element - e[i].element) / 6.0), 1e-12);
+            ck_close(b / e[0].bar_px,
+                     exp2((e[0].group - e[i].group) + (e[0].element - e[i].element) / 6.0), 1e-12);
             ck_assert(b >= 1 && y >= 0 && x >= 0 && y + 5 * b <= size && x + 12 * b <= size);
             ck_close(e[i].x_bars, x + 7 * b, 1e-12);
             /* the picture is the layout */
@@ -266,11 +277,14 @@ START_TEST(usaf_geometry)
                 ck_close(a[row * size + p], share(e[i].x_bars, b, p), 1e-12);
             /* 3 bars of 5 b x b in each square, and nothing else there */
             int x0 = (int)ceil(x), x1 = (int)floor(x + 5 * b);
-            ck_close(light(a, size, (int)y, x0, (int)ceil(y + 5 * b), x1), 3 * b * (x1 - x0), 1e-9 * size);
+            ck_close(light(a, size, (int)y, x0, (int)ceil(y + 5 * b), x1), 3 * b * (x1 - x0),
+                     1e-9 * size);
             for (int j = 0; j < i; j++)
-                ck_assert_msg(e[j].y + 5 * e[j].bar_px <= y || y + 5 * b <= e[j].y || e[j].x_lines + 12 * e[j].bar_px <= x ||
+                ck_assert_msg(e[j].y + 5 * e[j].bar_px <= y || y + 5 * b <= e[j].y ||
+                                  e[j].x_lines + 12 * e[j].bar_px <= x ||
                                   x + 12 * b <= e[j].x_lines,
-                              "size %d: %d,%d over %d,%d", size, e[i].group, e[i].element, e[j].group, e[j].element);
+                              "size %d: %d,%d over %d,%d", size, e[i].group, e[i].element,
+                              e[j].group, e[j].element);
         }
         ck_assert_msg(size < 256 || n >= 12, "size %d has %d elements", size, n);
         free(a);
@@ -278,5 +292,5 @@ START_TEST(usaf_geometry)
 }
 END_TEST
 
-RUN_SUITE("object", small_cases, mean_is_kept, constants_and_range_are_kept, exact_objects, extreme_values, refused_pictures,
-          every_size, large_star, seeds, names, usaf_geometry)
+RUN_SUITE("object", small_cases, mean_is_kept, constants_and_range_are_kept, exact_objects,
+          extreme_values, refused_pictures, every_size, large_star, seeds, names, usaf_geometry)

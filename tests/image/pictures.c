@@ -1,4 +1,5 @@
-/* Pictures that cameras and programs of others wrote, where they are: sides, and the means of grey values. Exit 77 without them. */
+/* Pictures that cameras and programs of others wrote, where they are: sides,
+ * and the means of grey values. Exit 77 without them. */
 #include "../support.h"
 #include "prismrec/image.h"
 
@@ -58,11 +59,13 @@ int main(void)
         bool good = !prism_image_load(ctx, path[i], &img);
         if (good) {
             statistics(img.data, (size_t)img.h * (size_t)img.w, &mean, &deviation);
-            good = img.h == pictures[i].h && img.w == pictures[i].w && img.bits == 8 && fabs(mean - pictures[i].mean) < 1e-3 &&
+            good = img.h == pictures[i].h && img.w == pictures[i].w && img.bits == 8 &&
+                   fabs(mean - pictures[i].mean) < 1e-3 &&
                    fabs(deviation - pictures[i].deviation) < 1e-3 && fills(ctx, &img);
             free(img.data);
         }
-        printf("%s %d - %s: mean %.4f, deviation %.4f\n", good ? "ok" : "not ok", i + 1, pictures[i].file, mean, deviation);
+        printf("%s %d - %s: mean %.4f, deviation %.4f\n", good ? "ok" : "not ok", i + 1,
+               pictures[i].file, mean, deviation);
         bad += !good;
     }
     printf("1..%d\n", COUNT);

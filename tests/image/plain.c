@@ -1,14 +1,16 @@
-/* NPY, PGM and PPM: nothing but this library is needed, so this runs in every build. Prints TAP. */
+/* NPY, PGM and PPM: nothing but this library is needed, so this runs in every
+ * build. Prints TAP. */
 #include "image_test.h"
 
 static char why[300];
 
-#define EXPECT(cond)                                                                                                               \
-    do {                                                                                                                           \
-        if (!(cond)) {                                                                                                             \
-            snprintf(why, sizeof why, "line %d: %s (last error: %.150s)", __LINE__, #cond, sentence());                            \
-            return why;                                                                                                            \
-        }                                                                                                                          \
+#define EXPECT(cond)                                                                               \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            snprintf(why, sizeof why, "line %d: %s (last error: %.150s)", __LINE__, #cond,         \
+                     sentence());                                                                  \
+            return why;                                                                            \
+        }                                                                                          \
     } while (0)
 
 /* ---- NPY ---- */
@@ -17,18 +19,20 @@ static struct fixture npy_text(int version, const char *text, const void *data, 
 {
     struct fixture f = {0};
     size_t n = strlen(text);
-    const uint8_t head[12] = {0x93, 'N', 'U', 'M', 'P', 'Y', (uint8_t)version, 0, (uint8_t)n, (uint8_t)(n >> 8)};
+    const uint8_t head[12] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', (uint8_t)version, 0, (uint8_t)n, (uint8_t)(n >> 8)};
     fixture_add(&f, head, version == 1 ? 10 : 12);
     fixture_add(&f, text, n);
     fixture_add(&f, data, bytes);
     return f;
 }
 
-static struct fixture npy(int version, const char *descr, bool fortran, const char *shape, const void *data, size_t bytes)
+static struct fixture npy(int version, const char *descr, bool fortran, const char *shape,
+                          const void *data, size_t bytes)
 {
     char text[300];
-    snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }    \n", descr, fortran ? "True" : "False",
-             shape);
+    snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }    \n", descr,
+             fortran ? "True" : "False", shape);
     return npy_text(version, text, data, bytes);
 }
 
@@ -63,12 +67,15 @@ static const char *npy_round_trips(void)
         size_t shape[8];
         bool cplx = false;
         double *got;
-        EXPECT(!prism_npy_write(ctx, in_dir("a.npy"), t, cases[c].nd, cases[c].shape, cases[c].data));
+        EXPECT(
+            !prism_npy_write(ctx, in_dir("a.npy"), t, cases[c].nd, cases[c].shape, cases[c].data));
         EXPECT(!prism_npy_read(ctx, in_dir("a.npy"), &nd, shape, &cplx, &got));
         EXPECT(nd == cases[c].nd && !memcmp(shape, cases[c].shape, (size_t)nd * sizeof *shape));
         EXPECT(cplx == (t == PRISM_CF32 || t == PRISM_CF64));
         for (size_t i = 0; i < cases[c].n; i++)
-            EXPECT(got[i] == (t == PRISM_I32 ? whole[i] : prism_dtype_real(t) == PRISM_F32 ? (double)narrow[i] : wide[i]));
+            EXPECT(got[i] == (t == PRISM_I32                     ? whole[i]
+                              : prism_dtype_real(t) == PRISM_F32 ? (double)narrow[i]
+                                                                 : wide[i]));
         free(got);
         struct fixture f = fixture_read(in_dir("a.npy"));
         size_t payload = cases[c].n * prism_dtype_size(prism_dtype_real(t));
@@ -132,11 +139,16 @@ static const char *npy_types_and_orders(void)
             int nd;
             size_t shape[8];
             bool cplx;
-            double *v = values(npy(version, cases[c].descr, false, "()", cases[c].bytes, cases[c].n), &nd, shape, &cplx);
-            EXPECT(v && nd == 0 && v[0] == cases[c].re && cplx == (cases[c].im != 0) && (!cplx || v[1] == cases[c].im));
+            double *v =
+                values(npy(version, cases[c].descr, false, "()", cases[c].bytes, cases[c].n), &nd,
+                       shape, &cplx);
+            EXPECT(v && nd == 0 && v[0] == cases[c].re && cplx == (cases[c].im != 0) &&
+                   (!cplx || v[1] == cases[c].im));
             free(v);
-            v = values(npy(version, cases[c].descr, false, "(1,)", cases[c].bytes, cases[c].n), &nd, shape, NULL);
-            EXPECT(v && nd == 1 && shape[0] == 1 && v[0] == (cplx ? 5 : cases[c].re)); /* complex without is_complex: modulus */
+            v = values(npy(version, cases[c].descr, false, "(1,)", cases[c].bytes, cases[c].n), &nd,
+                       shape, NULL);
+            EXPECT(v && nd == 1 && shape[0] == 1 &&
+                   v[0] == (cplx ? 5 : cases[c].re)); /* complex without is_complex: modulus */
             free(v);
         }
     return NULL;
@@ -144,7 +156,8 @@ static const char *npy_types_and_orders(void)
 
 static const char *npy_fortran_order(void)
 {
-    static const uint8_t data[24] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23};
+    static const uint8_t data[24] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+                                     12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23};
     int nd;
     size_t shape[8];
     double *v = values(npy(1, "|u1", true, "(2, 3, 4)", data, 24), &nd, shape, NULL);
@@ -156,7 +169,8 @@ static const char *npy_fortran_order(void)
     free(v);
     struct fixture f = npy(2, "|u1", true, "(2, 3)", data, 6); /* and as a picture */
     struct prism_image img;
-    EXPECT(!load(&f, &img) && img.h == 2 && img.w == 3 && img.bits == 8 && img.data[1] == 2 && img.data[3] == 1);
+    EXPECT(!load(&f, &img) && img.h == 2 && img.w == 3 && img.bits == 8 && img.data[1] == 2 &&
+           img.data[3] == 1);
     free(img.data);
     fixture_free(&f);
     return NULL;
@@ -167,7 +181,8 @@ static const char *npy_pictures(void)
     static const float v[12] = {-1, 2, 3, 1e9f, 5, 6, 7, 8, 9, 10, 11, 12};
     struct prism_image img;
     struct fixture f = npy(1, "<f4", false, "(3, 4)", v, sizeof v);
-    EXPECT(!load(&f, &img) && img.h == 3 && img.w == 4 && img.bits == 32 && img.data[0] == -1 && img.data[3] == 1e9f);
+    EXPECT(!load(&f, &img) && img.h == 3 && img.w == 4 && img.bits == 32 && img.data[0] == -1 &&
+           img.data[3] == 1e9f);
     free(img.data);
     fixture_free(&f);
     f = npy(1, "<f4", false, "(2, 2, 3)", v, sizeof v);
@@ -178,7 +193,8 @@ static const char *npy_pictures(void)
     EXPECT(!load(&f, &img) && fabs(img.data[0] - sqrt(5)) < 1e-15);
     free(img.data);
     fixture_free(&f);
-    static const char *const shapes[] = {"(12,)", "(3, 2, 2)", "(3, 4, 1)", "(1, 3, 4, 1)", "(12, 1, 1)"};
+    static const char *const shapes[] = {"(12,)", "(3, 2, 2)", "(3, 4, 1)", "(1, 3, 4, 1)",
+                                         "(12, 1, 1)"};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         f = npy(1, "<f4", false, shapes[i], v, sizeof v);
         EXPECT(load(&f, &img) == PRISM_EPARSE && !img.data && strstr(sentence(), "dimensions"));
@@ -222,7 +238,9 @@ static const char *npy_refusals(void)
     double *v;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct fixture f = npy_text(1, texts[i], "\0\0\0\0", 4);
-        EXPECT(prism_npy_read(ctx, fixture_save(&f, "bad.npy"), &nd, shape, NULL, &v) == PRISM_EPARSE && !v);
+        EXPECT(prism_npy_read(ctx, fixture_save(&f, "bad.npy"), &nd, shape, NULL, &v) ==
+                   PRISM_EPARSE &&
+               !v);
         EXPECT(strstr(sentence(), "bad.npy: NPY: "));
         fixture_free(&f);
     }
@@ -233,7 +251,8 @@ static const char *npy_refusals(void)
     EXPECT(prism_npy_write(ctx, in_dir("b.npy"), PRISM_F32, 2, huge, NULL) == PRISM_EINVAL);
     EXPECT(prism_npy_write(ctx, in_dir("b.npy"), PRISM_F32, 9, huge, NULL) == PRISM_EINVAL);
     EXPECT(prism_npy_write(ctx, in_dir("b.npy"), PRISM_DTYPE_COUNT, 1, huge, NULL) == PRISM_EINVAL);
-    EXPECT(prism_npy_write(ctx, in_dir("no/such/folder.npy"), PRISM_F32, 0, NULL, "\0\0\0\0") == PRISM_EIO);
+    EXPECT(prism_npy_write(ctx, in_dir("no/such/folder.npy"), PRISM_F32, 0, NULL, "\0\0\0\0") ==
+           PRISM_EIO);
     return NULL;
 }
 
@@ -262,7 +281,8 @@ static const char *npy_damage(void)
         const char *descr, *shape;
     } cases[] = {{"<f4", "(3, 4)"}, {">c16", "(1, 3)"}, {"|u1", "(4, 4, 3)"}, {"<f2", "(8, 3)"}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        struct fixture f = npy(1 + (int)c % 3, cases[c].descr, c & 1, cases[c].shape, data, sizeof data);
+        struct fixture f =
+            npy(1 + (int)c % 3, cases[c].descr, c & 1, cases[c].shape, data, sizeof data);
         const char *wrong = sweep(&f, 5000, true);
         fixture_free(&f);
         if (wrong)
@@ -273,7 +293,8 @@ static const char *npy_damage(void)
 
 /* ---- PGM, PPM ---- */
 
-static const char *pnm_is(const char *text, size_t bytes, int h, int w, int bits, const double *want)
+static const char *pnm_is(const char *text, size_t bytes, int h, int w, int bits,
+                          const double *want)
 {
     struct fixture f = {0};
     struct prism_image img;
@@ -287,12 +308,12 @@ static const char *pnm_is(const char *text, size_t bytes, int h, int w, int bits
     return NULL;
 }
 
-#define PNM_IS(text, h, w, bits, ...)                                                                                              \
-    do {                                                                                                                           \
-        const double want_[] = {__VA_ARGS__};                                                                                      \
-        const char *wrong_ = pnm_is(text, sizeof text - 1, h, w, bits, want_);                                                     \
-        if (wrong_)                                                                                                                \
-            return wrong_;                                                                                                         \
+#define PNM_IS(text, h, w, bits, ...)                                                              \
+    do {                                                                                           \
+        const double want_[] = {__VA_ARGS__};                                                      \
+        const char *wrong_ = pnm_is(text, sizeof text - 1, h, w, bits, want_);                     \
+        if (wrong_)                                                                                \
+            return wrong_;                                                                         \
     } while (0)
 
 static const char *pnm_values(void)
@@ -307,7 +328,8 @@ static const char *pnm_values(void)
     PNM_IS("P6 1 1 4 \x04\x00\x02", 1, 1, 8, colour);
     PNM_IS("P6 1 1 1000\n\x03\xe8\x00\x00\x01\xf4", 1, 1, 16, colour);
     PNM_IS("P2# a\n#b\n2#c\r1 #d 9 9\n 5 # e\n 0 5", 1, 2, 8, 0, 1);
-    PNM_IS("P5 # one\n#two\n1 1 # three\n255\n#", 1, 1, 8, '#' / 255.0); /* after the header, '#' is a sample */
+    PNM_IS("P5 # one\n#two\n1 1 # three\n255\n#", 1, 1, 8,
+           '#' / 255.0); /* after the header, '#' is a sample */
     PNM_IS("P5 1 1 255\n\x80 and more", 1, 1, 8, 128 / 255.0);
     return NULL;
 }
@@ -388,7 +410,8 @@ static const char *limits(void)
     fixture_free(&f);
     free(row);
     struct prismi_input in = {ctx, "huge", NULL, 0};
-    EXPECT(prismi_image_alloc(&in, 65536, 4097, 8, &img) == PRISM_EPARSE && strstr(sentence(), "2^28"));
+    EXPECT(prismi_image_alloc(&in, 65536, 4097, 8, &img) == PRISM_EPARSE &&
+           strstr(sentence(), "2^28"));
     return NULL;
 }
 

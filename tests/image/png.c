@@ -35,12 +35,14 @@ static int palette_size(const struct png_case *c)
 
 static unsigned sample(const struct png_case *c, int y, int x, int k)
 {
-    return noise((unsigned)((y * W + x) * 4 + k), c->color == PNG_COLOR_TYPE_PALETTE ? (unsigned)palette_size(c) : 1u << c->depth);
+    return noise((unsigned)((y * W + x) * 4 + k),
+                 c->color == PNG_COLOR_TYPE_PALETTE ? (unsigned)palette_size(c) : 1u << c->depth);
 }
 
 static png_color palette_entry(int i)
 {
-    return (png_color){(png_byte)noise((unsigned)(900 + 3 * i), 256), (png_byte)noise((unsigned)(901 + 3 * i), 256),
+    return (png_color){(png_byte)noise((unsigned)(900 + 3 * i), 256),
+                       (png_byte)noise((unsigned)(901 + 3 * i), 256),
                        (png_byte)noise((unsigned)(902 + 3 * i), 256)};
 }
 
@@ -61,7 +63,8 @@ static double expected(const struct png_case *c, int y, int x)
     }
     if (c->color == PNG_COLOR_TYPE_PALETTE) {
         png_color p = palette_entry((int)s[0]);
-        return prismi_luma(p.red, p.green, p.blue) / 255 * (c->transparent && s[0] < 3 ? palette_alpha((int)s[0]) / 255.0 : 1);
+        return prismi_luma(p.red, p.green, p.blue) / 255 *
+               (c->transparent && s[0] < 3 ? palette_alpha((int)s[0]) / 255.0 : 1);
     }
     double v = channels(c) > 2 ? prismi_luma(s[0], s[1], s[2]) / top : s[0] / top;
     return clear ? 0 : c->color & PNG_COLOR_MASK_ALPHA ? v * s[channels(c) - 1] / top : v;
@@ -81,8 +84,8 @@ static void set_extras(const struct png_case *c, png_structp png, png_infop info
 {
     png_color palette[PALETTE];
     png_byte alpha[3] = {palette_alpha(0), palette_alpha(1), palette_alpha(2)};
-    png_color_16 clear = {0, (png_uint_16)sample(c, 1, 1, 0), (png_uint_16)sample(c, 1, 1, 1), (png_uint_16)sample(c, 1, 1, 2),
-                          (png_uint_16)sample(c, 1, 1, 0)};
+    png_color_16 clear = {0, (png_uint_16)sample(c, 1, 1, 0), (png_uint_16)sample(c, 1, 1, 1),
+                          (png_uint_16)sample(c, 1, 1, 2), (png_uint_16)sample(c, 1, 1, 0)};
     for (int i = 0; i < PALETTE; i++)
         palette[i] = palette_entry(i);
     if (c->color == PNG_COLOR_TYPE_PALETTE)
@@ -108,7 +111,8 @@ static struct fixture encode(const struct png_case *c)
                     pixels[y][bit / 8] |= (uint8_t)((sample(c, y, x, k) >> b & 1) << (7 - bit % 8));
     }
     png_set_write_fn(png, &f, append, flush);
-    png_set_IHDR(png, info, W, H, c->depth, c->color, c->interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+    png_set_IHDR(png, info, W, H, c->depth, c->color,
+                 c->interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     set_extras(c, png, info);
     png_write_info(png, info);
@@ -127,8 +131,9 @@ START_TEST(every_kind)
         ck_assert(img.h == H && img.w == W && img.bits == (cases[i].depth == 16 ? 16 : 8));
         for (int y = 0; y < H; y++)
             for (int x = 0; x < W; x++)
-                ck_assert_msg(fabs(img.data[y * W + x] - expected(&cases[i], y, x)) < 1e-12, "case %d at %d, %d: %g, expected %g",
-                              i, y, x, img.data[y * W + x], expected(&cases[i], y, x));
+                ck_assert_msg(fabs(img.data[y * W + x] - expected(&cases[i], y, x)) < 1e-12,
+                              "case %d at %d, %d: %g, expected %g", i, y, x, img.data[y * W + x],
+                              expected(&cases[i], y, x));
         free(img.data);
         fixture_free(&f);
     }
@@ -182,7 +187,8 @@ START_TEST(damage_behind_right_checksums)
         for (unsigned k = 0; k < 400; k++) {
             memcpy(copy.p, f.p, f.n);
             for (unsigned j = 0; j <= k % 3; j++)
-                copy.p[16 + noise(10 * k + j, (unsigned)f.n - 16)] ^= (uint8_t)(1 << noise(10 * k + j + 5, 8));
+                copy.p[16 + noise(10 * k + j, (unsigned)f.n - 16)] ^=
+                    (uint8_t)(1 << noise(10 * k + j + 5, 8));
             mend(&copy);
             const char *wrong = decode(copy.p, copy.n, false);
             ck_assert_msg(!wrong, "case %d, round %u: %s", i, k, wrong);
@@ -198,7 +204,8 @@ START_TEST(limits)
     static const struct {
         uint32_t w, h;
         const char *says;
-    } sizes[] = {{65537, 1, ""}, {1, 65537, ""}, {65536, 65536, "2^28"}, {65536, 4096, "cut off"}, {0, 5, ""}, {5, 0, ""}};
+    } sizes[] = {{65537, 1, ""},           {1, 65537, ""}, {65536, 65536, "2^28"},
+                 {65536, 4096, "cut off"}, {0, 5, ""},     {5, 0, ""}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct prism_image img;
         struct fixture f = encode(&cases[3]);

@@ -6,10 +6,10 @@
 
 #include <check.h>
 
-#define ck_close(a, b, eps)                                                                                                        \
-    do {                                                                                                                           \
-        double a_ = (a), b_ = (b);                                                                                                 \
-        ck_assert_msg(fabs(a_ - b_) <= (eps), "%s = %.17g, expected %.17g", #a, a_, b_);                                           \
+#define ck_close(a, b, eps)                                                                        \
+    do {                                                                                           \
+        double a_ = (a), b_ = (b);                                                                 \
+        ck_assert_msg(fabs(a_ - b_) <= (eps), "%s = %.17g, expected %.17g", #a, a_, b_);           \
     } while (0)
 #define ck_ok(status) ck_assert_msg((status) == 0, "%s", sentence())
 
@@ -37,11 +37,11 @@ static inline int run_suite(const char *name, const TTest *const *tests, int n)
     return failed ? 1 : 0;
 }
 
-#define RUN_SUITE(name, ...)                                                                                                       \
-    int main(void)                                                                                                                 \
-    {                                                                                                                              \
-        const TTest *const tests[] = {__VA_ARGS__};                                                                                \
-        return run_suite(name, tests, (int)(sizeof tests / sizeof *tests));                                                        \
+#define RUN_SUITE(name, ...)                                                                       \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        const TTest *const tests[] = {__VA_ARGS__};                                                \
+        return run_suite(name, tests, (int)(sizeof tests / sizeof *tests));                        \
     }
 
 #endif

@@ -26,9 +26,12 @@ static const struct tiff_case {
     {"wl8", SAMPLEFORMAT_UINT, 8, 3, PHOTOMETRIC_RGB, 0, 0, COMPRESSION_NONE, false, 0},
     {"wb", SAMPLEFORMAT_UINT, 16, 3, PHOTOMETRIC_RGB, 16, 16, COMPRESSION_LZW, true, 0},
     {"wl", SAMPLEFORMAT_UINT, 8, 3, PHOTOMETRIC_RGB, 0, 0, COMPRESSION_NONE, true, 0},
-    {"wl", SAMPLEFORMAT_UINT, 8, 4, PHOTOMETRIC_RGB, 0, 0, COMPRESSION_NONE, false, EXTRASAMPLE_UNASSALPHA},
-    {"wb", SAMPLEFORMAT_UINT, 16, 4, PHOTOMETRIC_RGB, 16, 16, COMPRESSION_NONE, true, EXTRASAMPLE_ASSOCALPHA},
-    {"wl", SAMPLEFORMAT_UINT, 8, 2, PHOTOMETRIC_MINISBLACK, 0, 0, COMPRESSION_LZW, false, EXTRASAMPLE_UNASSALPHA},
+    {"wl", SAMPLEFORMAT_UINT, 8, 4, PHOTOMETRIC_RGB, 0, 0, COMPRESSION_NONE, false,
+     EXTRASAMPLE_UNASSALPHA},
+    {"wb", SAMPLEFORMAT_UINT, 16, 4, PHOTOMETRIC_RGB, 16, 16, COMPRESSION_NONE, true,
+     EXTRASAMPLE_ASSOCALPHA},
+    {"wl", SAMPLEFORMAT_UINT, 8, 2, PHOTOMETRIC_MINISBLACK, 0, 0, COMPRESSION_LZW, false,
+     EXTRASAMPLE_UNASSALPHA},
     {"wl", SAMPLEFORMAT_IEEEFP, 32, 3, PHOTOMETRIC_RGB, 0, 0, COMPRESSION_NONE, false, 0},
 };
 enum { CASES = sizeof cases / sizeof *cases };
@@ -49,7 +52,10 @@ static uint64_t stored(const struct tiff_case *c, int y, int x, int k, double *v
     }
     u >>= 32 - c->bits;
     double top = ldexp(1, c->bits) - 1, half = ldexp(1, c->bits - 1);
-    *value = (c->format == SAMPLEFORMAT_UINT ? (double)u : (double)u >= half ? (double)u - half : (double)u + half) / top;
+    *value = (c->format == SAMPLEFORMAT_UINT ? (double)u
+              : (double)u >= half            ? (double)u - half
+                                             : (double)u + half) /
+             top;
     return u;
 }
 
@@ -63,8 +69,10 @@ static double expected(const struct tiff_case *c, int y, int x)
     return c->alpha == EXTRASAMPLE_UNASSALPHA ? grey * v[c->samples - 1] : grey;
 }
 
-/* Samples of a block in host order, as libtiff wants them; k0..k1: of which channels. */
-static size_t fill(const struct tiff_case *c, uint8_t *out, int y0, int x0, int h, int w, int k0, int k1)
+/* Samples of a block in host order, as libtiff wants them; k0..k1: of which
+ * channels. */
+static size_t fill(const struct tiff_case *c, uint8_t *out, int y0, int x0, int h, int w, int k0,
+                   int k1)
 {
     uint8_t *p = out;
     for (int y = y0; y < y0 + h; y++)
@@ -99,7 +107,8 @@ static struct fixture encode(const struct tiff_case *c)
     TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, c->samples);
     TIFFSetField(t, TIFFTAG_PHOTOMETRIC, c->photometric);
     TIFFSetField(t, TIFFTAG_COMPRESSION, c->compression);
-    TIFFSetField(t, TIFFTAG_PLANARCONFIG, c->separate ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
+    TIFFSetField(t, TIFFTAG_PLANARCONFIG,
+                 c->separate ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
     if (c->alpha)
         TIFFSetField(t, TIFFTAG_EXTRASAMPLES, 1, &alpha);
     if (c->tile_h) {
@@ -114,10 +123,11 @@ static struct fixture encode(const struct tiff_case *c)
             for (int x = 0; x < W; x += c->tile_h ? c->tile_w : W) {
                 int h = c->tile_h ? c->tile_h : H - y < 5 ? H - y : 5;
                 size_t n = fill(c, block, y, x, h, c->tile_h ? c->tile_w : W, k0, k1);
-                uint32_t i = c->tile_h ? TIFFComputeTile(t, (uint32_t)x, (uint32_t)y, 0, (uint16_t)plane)
-                                       : TIFFComputeStrip(t, (uint32_t)y, (uint16_t)plane);
-                tmsize_t done =
-                    c->tile_h ? TIFFWriteEncodedTile(t, i, block, (tmsize_t)n) : TIFFWriteEncodedStrip(t, i, block, (tmsize_t)n);
+                uint32_t i = c->tile_h
+                                 ? TIFFComputeTile(t, (uint32_t)x, (uint32_t)y, 0, (uint16_t)plane)
+                                 : TIFFComputeStrip(t, (uint32_t)y, (uint16_t)plane);
+                tmsize_t done = c->tile_h ? TIFFWriteEncodedTile(t, i, block, (tmsize_t)n)
+                                          : TIFFWriteEncodedStrip(t, i, block, (tmsize_t)n);
                 ck_assert_int_eq(done, (tmsize_t)n);
             }
     }
@@ -134,8 +144,9 @@ START_TEST(every_kind)
         ck_assert(img.h == H && img.w == W && img.bits == cases[i].bits);
         for (int y = 0; y < H; y++)
             for (int x = 0; x < W; x++)
-                ck_assert_msg(fabs(img.data[y * W + x] - expected(&cases[i], y, x)) < 1e-12, "case %d at %d, %d: %g, expected %g",
-                              i, y, x, img.data[y * W + x], expected(&cases[i], y, x));
+                ck_assert_msg(fabs(img.data[y * W + x] - expected(&cases[i], y, x)) < 1e-12,
+                              "case %d at %d, %d: %g, expected %g", i, y, x, img.data[y * W + x],
+                              expected(&cases[i], y, x));
         free(img.data);
         fixture_free(&f);
     }
@@ -185,7 +196,8 @@ START_TEST(converted_by_libtiff)
     for (int i = 0; i < 32; i++)
         ck_close(img.data[i], i == 0 || i == 15 || (i >= 16 && i < 20) || i >= 28 ? 0 : 1, 1e-12);
     free(img.data);
-    ck_sweep(&f, 1000, false); /* the last four bytes, the link to no further page, may be missing */
+    ck_sweep(&f, 1000,
+             false); /* the last four bytes, the link to no further page, may be missing */
     fixture_free(&f);
 }
 END_TEST
@@ -210,7 +222,8 @@ START_TEST(limits)
 {
     static const struct {
         uint32_t w, h, strip;
-    } sizes[] = {{65537, 1, 5}, {1, 65537, 5}, {65536, 65536, 5}, {65536, 64, 5}, {65536, 64, 64}, {W, H, 0}, {0, H, 5}};
+    } sizes[] = {{65537, 1, 5},   {1, 65537, 5}, {65536, 65536, 5}, {65536, 64, 5},
+                 {65536, 64, 64}, {W, H, 0},     {0, H, 5}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct prism_image img;
         struct fixture f = encode(&cases[2]);

@@ -1,7 +1,7 @@
-/* The dense network through the trainer on a backend, argv[1] (argv[2]: folder of
- * plugins): it learns the example, to the same bits whatever the threads. The
- * gradient of the mean squared error by every parameter is compared with central
- * differences in double. */
+/* The dense network through the trainer on a backend, argv[1] (argv[2]: folder
+ * of plugins): it learns the example, to the same bits whatever the threads.
+ * The gradient of the mean squared error by every parameter is compared with
+ * central differences in double. */
 #include "interp/interp.h"
 #include "../support.h"
 
@@ -15,18 +15,19 @@ static void tap(bool good, const char *text, double number)
     printf("%sok %d - %s (%g)\n", good ? "" : "not ", ++tests, text, number);
 }
 
-#define MUST(ctx, call)                                                                                                            \
-    do {                                                                                                                           \
-        if (call) {                                                                                                                \
-            printf("Bail out! %s: %s\n", #call, prism_ctx_error(ctx)->text);                                                       \
-            exit(1);                                                                                                               \
-        }                                                                                                                          \
+#define MUST(ctx, call)                                                                            \
+    do {                                                                                           \
+        if (call) {                                                                                \
+            printf("Bail out! %s: %s\n", #call, prism_ctx_error(ctx)->text);                       \
+            exit(1);                                                                               \
+        }                                                                                          \
     } while (0)
 
 static const struct prismi_interp_params small = {PRISM_F32, 2, {16, 8}, 32, 40, 5e-3, 7};
 
 /* R2 on rows that were not trained on; predictions in y [rows of test]. */
-static double learn(struct prism_ctx *ctx, struct prism_dev *dev, const struct prismi_interp_params *p, int rows, double *y)
+static double learn(struct prism_ctx *ctx, struct prism_dev *dev,
+                    const struct prismi_interp_params *p, int rows, double *y)
 {
     struct prismi_table train, test;
     struct prismi_interp *in;
@@ -44,7 +45,8 @@ static double learn(struct prism_ctx *ctx, struct prism_dev *dev, const struct p
 
 /* ---- the gradient in double ---- */
 
-static double loss_of(struct prism_ctx *ctx, struct prism_dev *dev, struct prismi_mse *mse, struct prismi_model *m)
+static double loss_of(struct prism_ctx *ctx, struct prism_dev *dev, struct prismi_mse *mse,
+                      struct prismi_model *m)
 {
     prism_mem y;
     double value;
@@ -87,7 +89,8 @@ static double worst_gradient(struct prism_ctx *ctx, struct prism_dev *dev)
     MUST(ctx, prismi_dev_get(dev, out, y, PRISM_F64, BATCH * 2));
     for (int i = 0; i < BATCH * 2; i++)
         by_hand += pow(out[i] - t[2 * index[i / 2] + i % 2], 2) / (BATCH * 2);
-    tap(fabs(value - by_hand) < 1e-14, "the value is the mean squared error of the selected rows", value - by_hand);
+    tap(fabs(value - by_hand) < 1e-14, "the value is the mean squared error of the selected rows",
+        value - by_hand);
     MUST(ctx, mse.objective.ops->backward(&mse, y, gy));
     MUST(ctx, m.ops->backward(m.self, gy));
     for (int i = 0; i < prism_net_param_count(net); i++) {
@@ -115,12 +118,14 @@ static double worst_gradient(struct prism_ctx *ctx, struct prism_dev *dev)
 
 int main(int argc, char **argv)
 {
-    const char *backend = argc > 1 ? argv[1] : "ref", *plugins = argc > 2 && *argv[2] ? argv[2] : NULL;
+    const char *backend = argc > 1 ? argv[1] : "ref",
+               *plugins = argc > 2 && *argv[2] ? argv[2] : NULL;
     struct prism_ctx *ctx = support_ctx();
     struct prism_dev *dev[2];
     static double y[2][300];
     for (int i = 0; i < 2; i++) {
-        const struct prism_dev_params p = {.backend = backend, .plugin_path = plugins, .threads = i + 1};
+        const struct prism_dev_params p = {
+            .backend = backend, .plugin_path = plugins, .threads = i + 1};
         if (prism_dev_open(ctx, &p, &dev[i])) {
             int status = support_missing(ctx, backend);
             prism_ctx_destroy(&ctx);
@@ -130,7 +135,8 @@ int main(int argc, char **argv)
     const double r2 = learn(ctx, dev[0], &small, 1000, y[0]);
     tap(r2 > 0.85, "R2 of a small network after 40 epochs of 1000 rows", r2);
     learn(ctx, dev[1], &small, 1000, y[1]);
-    tap(!memcmp(y[0], y[1], sizeof y[0]), "the same bits on one and on two threads", y[0][0] - y[1][0]);
+    tap(!memcmp(y[0], y[1], sizeof y[0]), "the same bits on one and on two threads",
+        y[0][0] - y[1][0]);
     if (dev[0]->caps.dtypes >> PRISM_F64 & 1) {
         const double worst = worst_gradient(ctx, dev[0]);
         tap(worst < 1e-9, "gradient by every parameter against differences, in double", worst);
@@ -140,7 +146,8 @@ int main(int argc, char **argv)
     struct prismi_interp *in;
     bad.batch = 51;
     MUST(ctx, prismi_table_example(ctx, 50, 1, &t));
-    tap(prismi_interp_create(dev[0], &bad, &t, &in) == PRISM_EINVAL && strstr(prism_ctx_error(ctx)->text, "batch 51"),
+    tap(prismi_interp_create(dev[0], &bad, &t, &in) == PRISM_EINVAL &&
+            strstr(prism_ctx_error(ctx)->text, "batch 51"),
         "a batch above the rows of the table is refused", 51);
     prismi_free(t.x);
     if (argc > 3) { /* the whole example */

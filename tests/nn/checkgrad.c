@@ -1,8 +1,9 @@
-/* Gradients of every layer kind and of whole small decoders, in double on the built-in backend argv[1], against central differences
- * of a random linear functional of the output. A plain program: must exist where check does not.
+/* Gradients of every layer kind and of whole small decoders, in double on the
+ * built-in backend argv[1], against central differences of a random linear
+ * functional of the output. A plain program: must exist where check does not.
  *
- * The best of three steps counts: rounding spoils small ones, curvature and crossed kinks large ones, and no step size makes a
- * wrong gradient agree. */
+ * The best of three steps counts: rounding spoils small ones, curvature and
+ * crossed kinks large ones, and no step size makes a wrong gradient agree. */
 #include "nn_test.h"
 
 static const double LIMIT = 1e-7;
@@ -22,7 +23,8 @@ static void fill(struct prism_net *net)
 {
     for (int p = 0; p < net->nparam; p++) {
         const struct prismi_param *t = prismi_net_param(net, p);
-        double *v = nn_new(t->info.count), std = 1.5 / sqrt((double)t->info.dim[0] * t->info.dim[2] * t->info.dim[3] / 2);
+        double *v = nn_new(t->info.count),
+               std = 1.5 / sqrt((double)t->info.dim[0] * t->info.dim[2] * t->info.dim[3] / 2);
         random_fill(v, t->info.count, 100 + (uint64_t)p);
         for (size_t i = 0; i < t->info.count; i++)
             v[i] = t->fill == PRISMI_FILL_NORMAL   ? v[i]
@@ -43,9 +45,10 @@ static double functional(struct prism_net *net, const double *r)
     return sum;
 }
 
-/* Derivative of the functional along d in parameter p, central difference of step h. */
-static double difference(struct prism_net *net, const double *r, const struct prismi_param *p, const double *p0, const double *d,
-                         double h)
+/* Derivative of the functional along d in parameter p, central difference of
+ * step h. */
+static double difference(struct prism_net *net, const double *r, const struct prismi_param *p,
+                         const double *p0, const double *d, double h)
 {
     size_t n = p->info.count;
     double f[2], *v = nn_new(n);
@@ -60,9 +63,10 @@ static double difference(struct prism_net *net, const double *r, const struct pr
     return (f[1] - f[0]) / (2 * h);
 }
 
-/* Error of the gradient g along the unit vector d, relative to the gradient's length. */
-static double error_along(struct prism_net *net, const double *r, const struct prismi_param *p, const double *p0, const double *g,
-                          const double *d, double scale)
+/* Error of the gradient g along the unit vector d, relative to the gradient's
+ * length. */
+static double error_along(struct prism_net *net, const double *r, const struct prismi_param *p,
+                          const double *p0, const double *g, const double *d, double scale)
 {
     static const double step[] = {1e-4, 1e-5, 1e-6};
     double want = 0, best = INFINITY;
@@ -73,8 +77,10 @@ static double error_along(struct prism_net *net, const double *r, const struct p
     return best;
 }
 
-/* A random direction and single entries of one parameter. A gradient that is zero throughout tests nothing: an error too. */
-static double param_error(struct prism_net *net, const double *r, const struct prismi_param *p, const double *g)
+/* A random direction and single entries of one parameter. A gradient that is
+ * zero throughout tests nothing: an error too. */
+static double param_error(struct prism_net *net, const double *r, const struct prismi_param *p,
+                          const double *g)
 {
     size_t n = p->info.count;
     double *p0 = nn_get(net, p->info.value, n), *d = nn_new(n), norm = 0, scale = 0, worst = 0;
@@ -144,7 +150,8 @@ static void check_net(struct prism_net *net, const char *name)
     }
     bool ok = worst <= LIMIT;
     nfailed += !ok;
-    printf("%sok %d - %s # %s %s error %.1e, limit %.0e\n", ok ? "" : "not ", ++ncase, name, where, worst_name, worst, LIMIT);
+    printf("%sok %d - %s # %s %s error %.1e, limit %.0e\n", ok ? "" : "not ", ++ncase, name, where,
+           worst_name, worst, LIMIT);
     dev->ops->release(dev, gout);
     if (in)
         dev->ops->release(dev, in);
@@ -156,17 +163,21 @@ static void check_net(struct prism_net *net, const char *name)
 
 static struct prismi_layer conv(int cout, int k, int stride, int pad, bool transposed, bool bias)
 {
-    struct prismi_conv_shape c = {.cout = cout, .k = k, .stride = stride, .pad = pad, .transposed = transposed, .bias = bias};
+    struct prismi_conv_shape c = {
+        .cout = cout, .k = k, .stride = stride, .pad = pad, .transposed = transposed, .bias = bias};
     return prismi_layer_conv(&c);
 }
 
-/* latent -> 4x4 map of 3 channels -> the layer -> a convolution, so that parameters lie on both sides. (No bias before a norm,
- * which would take it away.) */
+/* latent -> 4x4 map of 3 channels -> the layer -> a convolution, so that
+ * parameters lie on both sides. (No bias before a norm, which would take it
+ * away.) */
 static void check_layer(struct prismi_layer layer, const char *name)
 {
-    struct prismi_layer list[] = {prismi_layer_latent(5), conv(3, 4, 1, 0, true, false), layer, conv(2, 3, 1, 1, false, false)};
+    struct prismi_layer list[] = {prismi_layer_latent(5), conv(3, 4, 1, 0, true, false), layer,
+                                  conv(2, 3, 1, 1, false, false)};
     struct prism_net *net = NULL;
-    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, 4, &(struct prismi_net_mode){.inference = false}, &net));
+    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, 4,
+                                &(struct prismi_net_mode){.inference = false}, &net));
     check_net(net, name);
 }
 
@@ -177,7 +188,8 @@ static void check_layers(void)
         bool transposed = i & 1, bias = i & 2;
         int k = i & 4 ? 4 : 3, pad = i & 8 ? 1 : 0;
         for (int stride = 1; stride < 3; stride++) {
-            snprintf(name, sizeof name, "conv k%ds%dp%d%s%s", k, stride, pad, transposed ? " transposed" : "", bias ? " bias" : "");
+            snprintf(name, sizeof name, "conv k%ds%dp%d%s%s", k, stride, pad,
+                     transposed ? " transposed" : "", bias ? " bias" : "");
             check_layer(conv(4, k, stride, pad, transposed, bias), name);
         }
     }
@@ -203,67 +215,87 @@ static struct prismi_layer back(int n, struct prismi_layer layer)
 static void check_list(int batch, const struct prismi_layer *list, int n, const char *name)
 {
     struct prism_net *net = NULL;
-    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, n, &(struct prismi_net_mode){.batch = batch}, &net));
+    MUST(ctx, prismi_net_create(dev, PRISM_F64, list, n, &(struct prismi_net_mode){.batch = batch},
+                                &net));
     check_net(net, name);
 }
-#define CHECK_BATCH(batch, name, ...)                                                                                              \
-    do {                                                                                                                           \
-        const struct prismi_layer list_[] = {__VA_ARGS__};                                                                         \
-        check_list(batch, list_, (int)(sizeof list_ / sizeof *list_), name);                                                       \
+#define CHECK_BATCH(batch, name, ...)                                                              \
+    do {                                                                                           \
+        const struct prismi_layer list_[] = {__VA_ARGS__};                                         \
+        check_list(batch, list_, (int)(sizeof list_ / sizeof *list_), name);                       \
     } while (0)
 #define CHECK_LIST(name, ...) CHECK_BATCH(1, name, __VA_ARGS__)
 
 /* Tensors with several readers, inputs that are the caller's. */
 static void check_graphs(void)
 {
-    const struct prismi_layer relu = prismi_layer_act(PRISM_ACT_RELU), tanh = prismi_layer_act(PRISM_ACT_TANH);
-    const struct prismi_layer latent = prismi_layer_latent(5), start = conv(3, 4, 1, 0, true, false);
-    const struct prismi_layer same = conv(3, 3, 1, 1, false, true), end = conv(2, 3, 1, 1, false, false);
+    const struct prismi_layer relu = prismi_layer_act(PRISM_ACT_RELU),
+                              tanh = prismi_layer_act(PRISM_ACT_TANH);
+    const struct prismi_layer latent = prismi_layer_latent(5),
+                              start = conv(3, 4, 1, 0, true, false);
+    const struct prismi_layer same = conv(3, 3, 1, 1, false, true),
+                              end = conv(2, 3, 1, 1, false, false);
     CHECK_LIST("residual", latent, start, same, relu, prismi_layer_add(3), end);
     CHECK_LIST("twice the same", latent, start, tanh, prismi_layer_add(1), end);
-    CHECK_LIST("three readers", latent, start, same, tanh, prismi_layer_add(3), back(4, same), prismi_layer_add(2), end);
+    CHECK_LIST("three readers", latent, start, same, tanh, prismi_layer_add(3), back(4, same),
+               prismi_layer_add(2), end);
     CHECK_LIST("two norms of one tensor", latent, start, prismi_layer_norm(PRISM_ACT_TANH),
                back(2, prismi_layer_norm(PRISM_ACT_SIGMOID)), prismi_layer_add(2), end);
-    CHECK_LIST("norm of a convolution with a reader behind it", latent, start, prismi_layer_norm(PRISM_ACT_TANH),
-               prismi_layer_add(2), end);
-    CHECK_LIST("norm of a norm", latent, start, prismi_layer_norm(PRISM_ACT_RELU), prismi_layer_norm(PRISM_ACT_TANH), end);
-    CHECK_LIST("latent with two readers", latent, conv(5, 1, 1, 0, false, true), prismi_layer_add(2), start, tanh, end);
+    CHECK_LIST("norm of a convolution with a reader behind it", latent, start,
+               prismi_layer_norm(PRISM_ACT_TANH), prismi_layer_add(2), end);
+    CHECK_LIST("norm of a norm", latent, start, prismi_layer_norm(PRISM_ACT_RELU),
+               prismi_layer_norm(PRISM_ACT_TANH), end);
+    CHECK_LIST("latent with two readers", latent, conv(5, 1, 1, 0, false, true),
+               prismi_layer_add(2), start, tanh, end);
     CHECK_LIST("input", prismi_layer_input(3, 5, 7), same, tanh, end);
-    CHECK_LIST("input with two readers", prismi_layer_input(3, 5, 7), same, tanh, prismi_layer_add(3), end);
-    CHECK_LIST("norm of the input", prismi_layer_input(3, 5, 7), prismi_layer_norm(PRISM_ACT_TANH), prismi_layer_add(2), end);
+    CHECK_LIST("input with two readers", prismi_layer_input(3, 5, 7), same, tanh,
+               prismi_layer_add(3), end);
+    CHECK_LIST("norm of the input", prismi_layer_input(3, 5, 7), prismi_layer_norm(PRISM_ACT_TANH),
+               prismi_layer_add(2), end);
 }
 
 static void check_dense(void)
 {
-    const struct prismi_layer relu = prismi_layer_act(PRISM_ACT_RELU), tanh = prismi_layer_act(PRISM_ACT_TANH);
-    CHECK_LIST("dense", prismi_layer_input(5, 1, 1), prismi_layer_dense(4), relu, prismi_layer_dense(2));
-    CHECK_BATCH(3, "dense, batch 3", prismi_layer_input(5, 1, 1), prismi_layer_dense(4), relu, prismi_layer_dense(2));
-    CHECK_BATCH(3, "dense over an image, batch 3", prismi_layer_input(2, 3, 5), prismi_layer_dense(7), tanh, prismi_layer_dense(7),
-                prismi_layer_add(2), prismi_layer_dense(1));
+    const struct prismi_layer relu = prismi_layer_act(PRISM_ACT_RELU),
+                              tanh = prismi_layer_act(PRISM_ACT_TANH);
+    CHECK_LIST("dense", prismi_layer_input(5, 1, 1), prismi_layer_dense(4), relu,
+               prismi_layer_dense(2));
+    CHECK_BATCH(3, "dense, batch 3", prismi_layer_input(5, 1, 1), prismi_layer_dense(4), relu,
+                prismi_layer_dense(2));
+    CHECK_BATCH(3, "dense over an image, batch 3", prismi_layer_input(2, 3, 5),
+                prismi_layer_dense(7), tanh, prismi_layer_dense(7), prismi_layer_add(2),
+                prismi_layer_dense(1));
     for (int hidden = 0; hidden < 4; hidden += 3) {
-        const struct prismi_mlp_params p = {
-            .dtype = PRISM_F64, .inputs = 5, .outputs = 2, .n_hidden = hidden, .hidden = {6, 4, 3}, .act = PRISM_ACT_TANH};
+        const struct prismi_mlp_params p = {.dtype = PRISM_F64,
+                                            .inputs = 5,
+                                            .outputs = 2,
+                                            .n_hidden = hidden,
+                                            .hidden = {6, 4, 3},
+                                            .act = PRISM_ACT_TANH};
         struct prism_net *net = NULL;
         MUST(ctx, prismi_mlp_create(dev, &p, &(struct prismi_net_mode){.batch = 32}, &net));
         check_net(net, hidden ? "three hidden layers, batch 32" : "no hidden layer, batch 32");
     }
 }
 
-/* The layer between two convolutions, over pictures of 5 x 7, for a batch of one
- * and of three. */
+/* The layer between two convolutions, over pictures of 5 x 7, for a batch of
+ * one and of three. */
 static void check_planes(struct prismi_layer layer, const char *name)
 {
     char text[96];
     for (int batch = 1; batch < 4; batch += 2) {
         snprintf(text, sizeof text, "%s, batch %d", name, batch);
-        CHECK_BATCH(batch, text, prismi_layer_input(2, 5, 7), conv(3, 3, 1, 1, false, false), layer, conv(2, 3, 1, 1, false, true));
+        CHECK_BATCH(batch, text, prismi_layer_input(2, 5, 7), conv(3, 3, 1, 1, false, false), layer,
+                    conv(2, 3, 1, 1, false, true));
     }
 }
 
 static void check_batches(void)
 {
-    const struct prismi_layer input = prismi_layer_input(2, 5, 7), tanh = prismi_layer_act(PRISM_ACT_TANH);
-    const struct prismi_layer same = conv(3, 3, 1, 1, false, true), end = conv(2, 3, 1, 1, false, false);
+    const struct prismi_layer input = prismi_layer_input(2, 5, 7),
+                              tanh = prismi_layer_act(PRISM_ACT_TANH);
+    const struct prismi_layer same = conv(3, 3, 1, 1, false, true),
+                              end = conv(2, 3, 1, 1, false, false);
     check_planes(conv(4, 3, 2, 1, false, true), "conv k3s2p1 bias");
     check_planes(conv(4, 2, 2, 0, true, true), "conv k2s2p0 transposed bias");
     check_planes(conv(4, 1, 1, 0, false, true), "conv k1s1p0 bias");
@@ -276,11 +308,14 @@ static void check_batches(void)
     check_planes(prismi_layer_pool(PRISM_POOL_MEAN, 2, 2, 0), "mean pool k2s2p0");
     check_planes(prismi_layer_pool(PRISM_POOL_MEAN, 3, 1, 1), "mean pool k3s1p1");
     check_planes(prismi_layer_concat(1), "concat with itself");
-    CHECK_BATCH(3, "concat of two, batch 3", input, same, tanh, conv(4, 3, 1, 1, false, true), prismi_layer_concat(2), end);
+    CHECK_BATCH(3, "concat of two, batch 3", input, same, tanh, conv(4, 3, 1, 1, false, true),
+                prismi_layer_concat(2), end);
     CHECK_BATCH(3, "concat with the input, batch 3", input, same, prismi_layer_concat(2), end);
-    CHECK_BATCH(3, "input before a skip, batch 3", input, back(1, same), back(2, same), prismi_layer_concat(2), tanh, end);
-    CHECK_BATCH(3, "two norms of one tensor, batch 3", input, end, prismi_layer_norm(PRISM_ACT_TANH),
-                back(2, prismi_layer_norm(PRISM_ACT_SIGMOID)), prismi_layer_add(2), end);
+    CHECK_BATCH(3, "input before a skip, batch 3", input, back(1, same), back(2, same),
+                prismi_layer_concat(2), tanh, end);
+    CHECK_BATCH(3, "two norms of one tensor, batch 3", input, end,
+                prismi_layer_norm(PRISM_ACT_TANH), back(2, prismi_layer_norm(PRISM_ACT_SIGMOID)),
+                prismi_layer_add(2), end);
     const struct prismi_unet_params p = {.dtype = PRISM_F64,
                                          .height = 8,
                                          .width = 12,
@@ -314,14 +349,20 @@ static void check_decoders(void)
                                                  .output_activation = (enum prism_act)act,
                                                  .no_norm = i & 1,
                                                  .frame = i & 2};
-                snprintf(name, sizeof name, "decoder act %d%s%s, %s", act, p.no_norm ? " no norm" : "",
-                         p.frame ? " frame" : " padded", shape[s].what);
+                snprintf(name, sizeof name, "decoder act %d%s%s, %s", act,
+                         p.no_norm ? " no norm" : "", p.frame ? " frame" : " padded",
+                         shape[s].what);
                 check_net(nn_decoder(dev, p), name);
             }
-    check_net(nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64, .grid_size = 16, .obj_size = 16}), "decoder 16/16");
-    check_net(
-        nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64, .grid_size = 8, .obj_size = 8, .latent_channels = 4}),
-        "decoder with a single-channel tail");
+    check_net(nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64,
+                                                            .grid_size = 16,
+                                                            .obj_size = 16}),
+              "decoder 16/16");
+    check_net(nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64,
+                                                            .grid_size = 8,
+                                                            .obj_size = 8,
+                                                            .latent_channels = 4}),
+              "decoder with a single-channel tail");
 }
 
 int main(int argc, char **argv)

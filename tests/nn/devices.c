@@ -1,5 +1,6 @@
-/* Forward and backward of decoders on a backend in f32 against ref in f64, and the same bits for one and two threads.
- * Arguments: the backend, the folder of its plugin. */
+/* Forward and backward of decoders on a backend in f32 against ref in f64, and
+ * the same bits for one and two threads. Arguments: the backend, the folder of
+ * its plugin. */
 #include "../support.h"
 #include "nn_test.h"
 
@@ -7,17 +8,20 @@ static struct prism_ctx *ctx;
 static const char *plugin_path;
 static int ncase, nfailed;
 static const double LIMIT = 2e-5;
-static const double HALF_LIMIT = 0.1; /* sums in another order round otherwise, and a few ReLUs fall on their other side */
+static const double HALF_LIMIT =
+    0.1; /* sums in another order round otherwise, and a few ReLUs fall on their other side */
 
 struct result {
     double *out, *grads;
     size_t nout, ngrads;
 };
 
-static struct result run(const char *backend, int threads, struct prism_decoder_params p, bool plain)
+static struct result run(const char *backend, int threads, struct prism_decoder_params p,
+                         bool plain)
 {
     struct prism_dev *dev = NULL;
-    struct prism_dev_params open = {.backend = backend, .threads = threads, .plain = plain, .plugin_path = plugin_path};
+    struct prism_dev_params open = {
+        .backend = backend, .threads = threads, .plain = plain, .plugin_path = plugin_path};
     MUST(ctx, prism_dev_open(ctx, &open, &dev));
     struct prism_net *net = nn_decoder(dev, p);
     struct result r = {.nout = nn_out_count(net), .ngrads = prism_net_param_total(net)};
@@ -54,12 +58,13 @@ static void drop(struct result *r)
 static void report(bool ok, const char *what, const struct prism_decoder_params *p, double error)
 {
     nfailed += !ok;
-    printf("%sok %d - %s N %d O %d act %d%s%s # error %.1e\n", ok ? "" : "not ", ++ncase, what, p->grid_size, p->obj_size,
-           (int)p->output_activation, p->no_norm ? " no norm" : "", p->frame ? " frame" : "", error);
+    printf("%sok %d - %s N %d O %d act %d%s%s # error %.1e\n", ok ? "" : "not ", ++ncase, what,
+           p->grid_size, p->obj_size, (int)p->output_activation, p->no_norm ? " no norm" : "",
+           p->frame ? " frame" : "", error);
 }
 
-static void compare(const char *what, const struct result *a, const struct result *b, const struct prism_decoder_params *p,
-                    double limit)
+static void compare(const char *what, const struct result *a, const struct result *b,
+                    const struct prism_decoder_params *p, double limit)
 {
     double error = nn_error(a->out, b->out, b->nout);
     error = fmax(error, nn_error(a->grads, b->grads, b->ngrads));
@@ -72,13 +77,17 @@ static void check_half(const char *backend, uint32_t dtypes)
     static const enum prism_dtype store[] = {PRISM_F16, PRISM_BF16};
     static const char *const name[] = {"f16 against ref's", "bf16 against ref's"};
     for (int i = 0; i < 2; i++) {
-        const struct prism_decoder_params p = {
-            .store = store[i], .grid_size = 64, .obj_size = 37, .min_channels = 8, .output_activation = PRISM_ACT_SIGMOID};
+        const struct prism_decoder_params p = {.store = store[i],
+                                               .grid_size = 64,
+                                               .obj_size = 37,
+                                               .min_channels = 8,
+                                               .output_activation = PRISM_ACT_SIGMOID};
         if (!(dtypes & 1u << store[i])) {
             printf("ok %d - %s # SKIP not on this device\n", ++ncase, name[i]);
             continue;
         }
-        struct result want = run("ref", 1, p, false), one = run(backend, 1, p, false), two = run(backend, 2, p, false);
+        struct result want = run("ref", 1, p, false), one = run(backend, 1, p, false),
+                      two = run(backend, 2, p, false);
         compare(name[i], &one, &want, &p, HALF_LIMIT);
         compare("two threads against one", &two, &one, &p, 0);
         drop(&want);
@@ -92,14 +101,19 @@ int main(int argc, char **argv)
     static const struct prism_decoder_params table[] = {
         {.grid_size = 32, .obj_size = 32},
         {.grid_size = 64, .obj_size = 37, .output_activation = PRISM_ACT_SIGMOID},
-        {.grid_size = 64, .obj_size = 32, .frame = true, .output_activation = PRISM_ACT_SCALESIGMOID},
+        {.grid_size = 64,
+         .obj_size = 32,
+         .frame = true,
+         .output_activation = PRISM_ACT_SCALESIGMOID},
         {.grid_size = 64, .obj_size = 64, .no_norm = true, .output_activation = PRISM_ACT_TANH},
         {.grid_size = 128, .obj_size = 128, .output_activation = PRISM_ACT_LEAKY}};
     const char *backend = argc > 1 ? argv[1] : "ref";
     struct prism_dev *dev = NULL;
     plugin_path = argc > 2 ? argv[2] : NULL;
     MUST(ctx, prism_ctx_create(NULL, &ctx));
-    if (prism_dev_open(ctx, &(struct prism_dev_params){.backend = backend, .plugin_path = plugin_path}, &dev)) {
+    if (prism_dev_open(ctx,
+                       &(struct prism_dev_params){.backend = backend, .plugin_path = plugin_path},
+                       &dev)) {
         int status = support_missing(ctx, backend);
         prism_ctx_destroy(&ctx);
         return status;
@@ -111,7 +125,8 @@ int main(int argc, char **argv)
         p.dtype = PRISM_F64;
         struct result want = run("ref", 1, p, false);
         p.dtype = PRISM_F32;
-        struct result one = run(backend, 1, p, false), two = run(backend, 2, p, false), plain = run(backend, 1, p, true);
+        struct result one = run(backend, 1, p, false), two = run(backend, 2, p, false),
+                      plain = run(backend, 1, p, true);
         compare("f32 against ref f64", &one, &want, &p, LIMIT);
         compare("plain f32 against ref f64", &plain, &want, &p, LIMIT);
         compare("two threads against one", &two, &one, &p, 0);

@@ -1,6 +1,8 @@
-/* Golden numbers: the decoder on a deterministic fill, recorded from a double precision run of the Python program whose
- * architecture this is. Its unpadded last convolution is asked for by `frame`; its image is padded to the grid, where ours is the
- * object area alone: sums agree, pixel [y,x] of the grid is [y,x] - (grid - object)/2 here. */
+/* Golden numbers: the decoder on a deterministic fill, recorded from a double
+ * precision run of the Python program whose architecture this is. Its unpadded
+ * last convolution is asked for by `frame`; its image is padded to the grid,
+ * where ours is the object area alone: sums agree, pixel [y,x] of the grid is
+ * [y,x] - (grid - object)/2 here. */
 #include "nn_test.h"
 
 #include <check.h>
@@ -27,8 +29,8 @@ static double tol(const struct prism_net *net)
 
 static void check_close(const struct prism_net *net, const char *what, double got, double want)
 {
-    ck_assert_msg(fabs(got - want) <= tol(net) * fmax(1, fabs(want)), "%s: %.12g, expected %.12g (type %d)", what, got, want,
-                  (int)net->dtype);
+    ck_assert_msg(fabs(got - want) <= tol(net) * fmax(1, fabs(want)),
+                  "%s: %.12g, expected %.12g (type %d)", what, got, want, (int)net->dtype);
 }
 
 struct pixel {
@@ -53,7 +55,8 @@ static void check_image(const struct prism_net *net, const double *v, const stru
     check_close(net, "sum", sum, want->sum);
     check_close(net, "sum of squares", sum2, want->sum2);
     for (int k = 0; k < want->npixel; k++)
-        check_close(net, "pixel", v[(want->pixel[k].y - at) * o + want->pixel[k].x - at], want->pixel[k].value);
+        check_close(net, "pixel", v[(want->pixel[k].y - at) * o + want->pixel[k].x - at],
+                    want->pixel[k].value);
 }
 
 static struct prism_net *filled(struct prism_decoder_params p, double scale)
@@ -92,15 +95,18 @@ END_TEST
 
 START_TEST(forward_sigmoid)
 {
-    struct golden want = {394.0811325605237,
-                          175.02451559139814,
-                          5,
-                          {{17, 17, 0.4714042154864561},
-                           {20, 40, 0.4142741093787798},
-                           {32, 32, 0.3956611023971441},
-                           {46, 46, 0.3879488168263252},
-                           {16, 16, 0}}}; /* the frame is zero, not sigmoid(0): padding follows the activation */
-    forward_and_check((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .output_activation = PRISM_ACT_SIGMOID},
+    struct golden want = {
+        394.0811325605237,
+        175.02451559139814,
+        5,
+        {{17, 17, 0.4714042154864561},
+         {20, 40, 0.4142741093787798},
+         {32, 32, 0.3956611023971441},
+         {46, 46, 0.3879488168263252},
+         {16, 16, 0}}}; /* the frame is zero, not sigmoid(0): padding follows the activation */
+    forward_and_check((struct prism_decoder_params){.grid_size = 64,
+                                                    .obj_size = 32,
+                                                    .output_activation = PRISM_ACT_SIGMOID},
                       &want);
 }
 END_TEST
@@ -128,11 +134,15 @@ END_TEST
 
 START_TEST(running_statistics)
 {
-    const double mean[5] = {-0.02655559805248732, 0.027040275443887145, 0.022941501614948887, 0.002338466691293735, -0.050493014};
-    const double var[5] = {28.89992509637471, 14.50704538447428, 7.257145584380884, 3.6316602615600178, 1.816963368};
+    const double mean[5] = {-0.02655559805248732, 0.027040275443887145, 0.022941501614948887,
+                            0.002338466691293735, -0.050493014};
+    const double var[5] = {28.89992509637471, 14.50704538447428, 7.257145584380884,
+                           3.6316602615600178, 1.816963368};
     for (int t = 0; t < 2; t++) {
-        struct prism_net *net =
-            filled((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .dtype = t ? PRISM_F64 : PRISM_F32}, 1);
+        struct prism_net *net = filled(
+            (struct prism_decoder_params){
+                .grid_size = 64, .obj_size = 32, .dtype = t ? PRISM_F64 : PRISM_F32},
+            1);
         free(nn_forward(net));
         prism_mem mem;
         size_t count;
@@ -160,11 +170,13 @@ END_TEST
 static void folded_and_check(enum prism_act act, int nforward, const struct golden *want)
 {
     for (int t = 0; t < 2; t++) {
-        struct prism_net *fold = NULL, *net = filled((struct prism_decoder_params){.grid_size = 64,
-                                                                                   .obj_size = 32,
-                                                                                   .dtype = t ? PRISM_F64 : PRISM_F32,
-                                                                                   .output_activation = act},
-                                                     1);
+        struct prism_net *fold = NULL,
+                         *net = filled(
+                             (struct prism_decoder_params){.grid_size = 64,
+                                                           .obj_size = 32,
+                                                           .dtype = t ? PRISM_F64 : PRISM_F32,
+                                                           .output_activation = act},
+                             1);
         for (int k = 0; k < nforward; k++)
             free(nn_forward(net));
         MUST(ctx, prism_net_fold(net, &fold));
@@ -190,8 +202,10 @@ START_TEST(evaluation_after_three_forwards)
 }
 END_TEST
 
-/* Without normalisation the recorded program also lost the activation between its refinement convolutions, a defect not kept here.
- * The number is compared on a list of layers without that one activation; everything else is the decoder's own rule. */
+/* Without normalisation the recorded program also lost the activation between
+ * its refinement convolutions, a defect not kept here. The number is compared
+ * on a list of layers without that one activation; everything else is the
+ * decoder's own rule. */
 START_TEST(forward_no_norm)
 {
     const struct golden want = {461.7944507, 237.0318150, 1, {{32, 32, 0.527534663}}};
@@ -209,7 +223,8 @@ START_TEST(forward_no_norm)
         const int dropped = 10; /* latent, (conv, relu) x 4 transposed, conv 4 -> 2, here */
         ck_assert_int_eq(l[dropped].act, PRISM_ACT_RELU);
         memmove(l + dropped, l + dropped + 1, (size_t)(n - dropped - 1) * sizeof *l);
-        MUST(ctx, prismi_net_create(dev, p.dtype, l, n - 1, &(struct prismi_net_mode){.inference = false}, &net));
+        MUST(ctx, prismi_net_create(dev, p.dtype, l, n - 1,
+                                    &(struct prismi_net_mode){.inference = false}, &net));
         net->params = p;
         nn_fill(net, 2);
         double *v = nn_forward(net);

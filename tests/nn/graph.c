@@ -1,6 +1,6 @@
 /* Lists of nodes that are no decoder: what shares memory, what inference makes
- * of them, names, initial weights, files, folding. Gradients are in checkgrad.c.
- * A plain program. */
+ * of them, names, initial weights, files, folding. Gradients are in
+ * checkgrad.c. A plain program. */
 #include "nn_test.h"
 
 #include <unistd.h>
@@ -52,7 +52,8 @@ static void random_lives(void)
     require(2 * packed < all, "others share");
 }
 
-/* In a chain every tensor meets the two beside it: as much as the largest pair. */
+/* In a chain every tensor meets the two beside it: as much as the largest
+ * pair. */
 static void chain_of_lives(void)
 {
     static const size_t kib[] = {1, 4, 16, 64, 32, 32, 8, 1};
@@ -137,7 +138,8 @@ static void inference(void)
     double *after = nn_get(train, x, n);
     require(!memcmp(kept, v, n * sizeof *v) && !memcmp(after, v, n * sizeof *v),
             "the caller's input is only read");
-    /* at the first sum: the skip, what it reads, and what it writes, 6 planes of 9 x 11 each */
+    /* at the first sum: the skip, what it reads, and what it writes, 6 planes
+     * of 9 x 11 each */
     const size_t plane6 = (6 * 9 * 11 * sizeof(double) + 63) / 64 * 64;
     printf("# activations: training %zu bytes, inference %zu\n", activation_bytes(train),
            activation_bytes(infer));
@@ -251,7 +253,8 @@ static void make_table(struct table *d)
     }
 }
 
-/* One Adam step of the network on the rows of step s: forward, MSE, backward. */
+/* One Adam step of the network on the rows of step s: forward, MSE,
+ * backward. */
 static void net_step(struct prism_net *net, const struct table *d, int s, prism_mem const slab[2],
                      prism_mem x, prism_mem g)
 {

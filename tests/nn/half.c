@@ -1,5 +1,6 @@
-/* Decoders that store activations in half precision, on ref: close to single precision forwards and backwards, the same parameters
- * and files; what makes results of them; the outer product that is never stored. A plain program. */
+/* Decoders that store activations in half precision, on ref: close to single
+ * precision forwards and backwards, the same parameters and files; what makes
+ * results of them; the outer product that is never stored. A plain program. */
 #include "nn_test.h"
 
 static struct prism_ctx *ctx;
@@ -62,7 +63,8 @@ static double *run(struct prism_net *net, double scale)
     return out;
 }
 
-/* The worst parameter's distance of gradients from the single network's, for a cotangent of the size given. */
+/* The worst parameter's distance of gradients from the single network's, for a
+ * cotangent of the size given. */
 static double gradient_distance(struct prism_net *half, struct prism_net *single, double scale)
 {
     double worst = 0;
@@ -79,8 +81,10 @@ static double gradient_distance(struct prism_net *half, struct prism_net *single
     return worst;
 }
 
-/* One rounding is 2^-9 (bf16) or 2^-12 (f16) of a value, and some ten layers round everything two or three times. For gradients of
- * a cotangent that is noise, the few ReLUs that fall on their other side weigh more: 10 % and 5 %; a wrong formula is off by 1. */
+/* One rounding is 2^-9 (bf16) or 2^-12 (f16) of a value, and some ten layers
+ * round everything two or three times. For gradients of a cotangent that is
+ * noise, the few ReLUs that fall on their other side weigh more: 10 % and 5 %;
+ * a wrong formula is off by 1. */
 static void near_single(enum prism_dtype store, const char *name, double limit, double grad_limit)
 {
     struct prism_net *single = decoder(PRISM_F32), *half = decoder(store);
@@ -117,7 +121,8 @@ static void same_parameters(void)
         casts += l->dtype != l->in_dtype;
         stored += l->dtype == PRISM_F16 && l->in_dtype == PRISM_F16;
     }
-    require(casts == 2 && stored == 2 * (b->params.n_channels - 2), "all but the first and the last convolution store half");
+    require(casts == 2 && stored == 2 * (b->params.n_channels - 2),
+            "all but the first and the last convolution store half");
     free(v);
     free(w);
     prism_net_destroy(&a);
@@ -126,13 +131,16 @@ static void same_parameters(void)
 
 static void nothing_between(void)
 {
-    struct prism_net *net = nn_decoder(
-        dev,
-        (struct prism_decoder_params){.store = PRISM_BF16, .grid_size = 8, .obj_size = 8, .n_channels = 2, .channels = {4, 1}});
+    struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.store = PRISM_BF16,
+                                                                          .grid_size = 8,
+                                                                          .obj_size = 8,
+                                                                          .n_channels = 2,
+                                                                          .channels = {4, 1}});
     size_t largest;
     MUST(ctx, prism_net_init(net, 1));
     free(nn_forward(net));
-    require(net->store == PRISM_F32 && !net->half_count, "two convolutions leave none between them");
+    require(net->store == PRISM_F32 && !net->half_count,
+            "two convolutions leave none between them");
     MUST(ctx, prismi_decoder_largest_half(ctx, &net->params, &largest));
     require(largest == 0, "and no activation to store");
     prism_net_destroy(&net);
@@ -145,7 +153,8 @@ static void nothing_between(void)
 static void refused(struct prism_decoder_params p, int status, const char *word)
 {
     struct prism_net *net = NULL;
-    bool ok = prism_decoder_create(dev, &p, &net) == status && !net && strstr(prism_ctx_error(ctx)->text, word);
+    bool ok = prism_decoder_create(dev, &p, &net) == status && !net &&
+              strstr(prism_ctx_error(ctx)->text, word);
     printf("# %s\n", prism_ctx_error(ctx)->text);
     require(ok, word);
 }
@@ -168,12 +177,14 @@ static void refusals(void)
     dev->caps.dtypes |= 1u << PRISM_F16;
 }
 
-/* What is shown of a half network is what a single one makes of the same values, and its training does not notice. */
+/* What is shown of a half network is what a single one makes of the same
+ * values, and its training does not notice. */
 static void shown(void)
 {
     struct prism_net *single = decoder(PRISM_F32), *half = decoder(PRISM_BF16), *show = NULL;
     size_t n = nn_out_count(half), nr = half->running_count;
-    double *want = nn_forward(single), *own = nn_forward(half), *before = nn_get(half, half->running, nr);
+    double *want = nn_forward(single), *own = nn_forward(half),
+           *before = nn_get(half, half->running, nr);
     MUST(ctx, prismi_decoder_show(half, &show));
     double *got = nn_forward(show), *after = nn_get(half, half->running, nr);
     require(!memcmp(got, want, n * sizeof *got) && memcmp(own, want, n * sizeof *own),
@@ -183,7 +194,8 @@ static void shown(void)
     MUST(ctx, prismi_dev_put(dev, half->values, PRISM_F32, &moved, 1));
     MUST(ctx, prismi_dev_put(dev, single->values, PRISM_F32, &moved, 1));
     double *want2 = nn_forward(single), *got2 = nn_forward(show);
-    require(!memcmp(got2, want2, n * sizeof *got) && memcmp(got2, got, n * sizeof *got), "and follows the values");
+    require(!memcmp(got2, want2, n * sizeof *got) && memcmp(got2, got, n * sizeof *got),
+            "and follows the values");
     double *const all[] = {want, own, before, got, after, first, want2, got2};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
@@ -198,11 +210,13 @@ static void folded(void)
     size_t n = nn_out_count(half);
     for (int i = 0; i < 3; i++)
         free(nn_forward(half));
-    MUST(ctx, dev->ops->copy(dev, single->running, half->running, half->running_count * sizeof(float)));
+    MUST(ctx,
+         dev->ops->copy(dev, single->running, half->running, half->running_count * sizeof(float)));
     MUST(ctx, prism_net_fold(single, &a));
     MUST(ctx, prism_net_fold(half, &b));
     double *want = nn_forward(a), *got = nn_forward(b);
-    require(!memcmp(want, got, n * sizeof *got), "a half network folds into the same as a single one");
+    require(!memcmp(want, got, n * sizeof *got),
+            "a half network folds into the same as a single one");
     free(want);
     free(got);
     prism_net_destroy(&a);
@@ -211,7 +225,8 @@ static void folded(void)
     prism_net_destroy(&single);
 }
 
-/* The segments cover the values in order; the one without a gradient is an outer product. */
+/* The segments cover the values in order; the one without a gradient is an
+ * outer product. */
 static void segments(void)
 {
     for (int no_norm = 0; no_norm < 2; no_norm++) {
@@ -223,14 +238,17 @@ static void segments(void)
         MUST(ctx, prism_net_init(net, 2));
         prism_net_values(net, &values, &count);
         int n = prism_net_segments(net, s, PRISM_MAX_SEGMENTS);
-        bool ok = n == 3 && prism_net_segments(net, s, 1) == 3 && !s[1].grad && s[1].rows == 16 && s[1].cols == 8 * 16;
+        bool ok = n == 3 && prism_net_segments(net, s, 1) == 3 && !s[1].grad && s[1].rows == 16 &&
+                  s[1].cols == 8 * 16;
         for (int i = 0; i < n; i++) {
-            ok &= s[i].offset == at && s[i].value == values + at * sizeof(float) && (i == 1 || s[i].grad);
+            ok &= s[i].offset == at && s[i].value == values + at * sizeof(float) &&
+                  (i == 1 || s[i].grad);
             at += s[i].count;
         }
         require(ok && at == count, no_norm ? "segments without norm" : "segments");
         free(run(net, 1));
-        double *a = nn_get(net, s[1].a, s[1].rows), *b = nn_get(net, s[1].b, s[1].cols), *g = nn_gradient(net, 1), worst = 0;
+        double *a = nn_get(net, s[1].a, s[1].rows), *b = nn_get(net, s[1].b, s[1].cols),
+               *g = nn_gradient(net, 1), worst = 0;
         for (size_t r = 0; r < s[1].rows; r++)
             for (size_t c = 0; c < s[1].cols; c++)
                 worst = fmax(worst, fabs(g[r * s[1].cols + c] - (double)(float)(a[r] * b[c])));

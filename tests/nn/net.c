@@ -1,4 +1,5 @@
-/* The decoder: architecture, counts, names, errors, initial weights, files, folding. */
+/* The decoder: architecture, counts, names, errors, initial weights, files,
+ * folding. */
 #include "nn_test.h"
 
 #include <check.h>
@@ -24,7 +25,8 @@ static void check_refused(struct prism_decoder_params p, int status, const char 
     struct prism_net *net = (struct prism_net *)&p; /* anything but NULL */
     ck_assert_int_eq(prism_decoder_create(dev, &p, &net), status);
     ck_assert_ptr_null(net);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word) != NULL, "\"%s\" lacks \"%s\"", prism_ctx_error(ctx)->text, word);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word) != NULL, "\"%s\" lacks \"%s\"",
+                  prism_ctx_error(ctx)->text, word);
 }
 
 /* ---- architecture ---- */
@@ -51,21 +53,24 @@ START_TEST(parameter_counts)
     static const struct {
         int n, o, up, nchannels;
         size_t params;
-    } table[] = {{64, 32, 3, 6, 43799},         {64, 64, 4, 6, 43855},         {128, 64, 4, 7, 175063},
-                 {128, 128, 5, 7, 175119},      {256, 128, 5, 8, 699735},      {256, 256, 6, 8, 699791},
-                 {512, 256, 6, 9, 2797655},     {512, 512, 7, 9, 2797711},     {1024, 512, 7, 10, 11187799},
-                 {1024, 1024, 8, 10, 11187855}, {2048, 1024, 8, 11, 44745303}, {2048, 2048, 9, 11, 44745359},
-                 {512, 128, 5, 9, 2797431},     {1024, 73, 5, 10, 11186679},   {1024, 235, 6, 10, 11187575}};
+    } table[] = {
+        {64, 32, 3, 6, 43799},         {64, 64, 4, 6, 43855},         {128, 64, 4, 7, 175063},
+        {128, 128, 5, 7, 175119},      {256, 128, 5, 8, 699735},      {256, 256, 6, 8, 699791},
+        {512, 256, 6, 9, 2797655},     {512, 512, 7, 9, 2797711},     {1024, 512, 7, 10, 11187799},
+        {1024, 1024, 8, 10, 11187855}, {2048, 1024, 8, 11, 44745303}, {2048, 2048, 9, 11, 44745359},
+        {512, 128, 5, 9, 2797431},     {1024, 73, 5, 10, 11186679},   {1024, 235, 6, 10, 11187575}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int frame = 0; frame < 2; frame++) {
-            struct prism_decoder_params p = {.grid_size = table[i].n, .obj_size = table[i].o, .frame = frame};
+            struct prism_decoder_params p = {
+                .grid_size = table[i].n, .obj_size = table[i].o, .frame = frame};
             int out[3];
             ck_assert_uint_eq(list_params(p, out), table[i].params);
             ck_assert_int_eq(out[0], 1);
             ck_assert_int_eq(out[1], table[i].o);
             ck_assert_int_eq(out[2], table[i].o);
         }
-    struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 64, .obj_size = 32});
+    struct prism_net *net =
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 64, .obj_size = 32});
     ck_assert_uint_eq(prism_net_param_total(net), 43799);
     ck_assert_int_eq(prism_net_params(net)->n_upsample, 3);
     ck_assert_int_eq(prism_net_params(net)->n_channels, 6);
@@ -80,7 +85,9 @@ START_TEST(every_object_size)
         for (int o = 1; o <= n; o++)
             for (int frame = 0; frame < 2; frame++) {
                 int out[3];
-                list_params((struct prism_decoder_params){.grid_size = n, .obj_size = o, .frame = frame}, out);
+                list_params(
+                    (struct prism_decoder_params){.grid_size = n, .obj_size = o, .frame = frame},
+                    out);
                 ck_assert_int_eq(out[0], 1);
                 ck_assert_int_eq(out[1], o);
                 ck_assert_int_eq(out[2], o);
@@ -98,8 +105,10 @@ START_TEST(user_progression)
                                      .channels = {5, 5, 3, 4, 1},
                                      .no_norm = true};
     struct prism_net *net = nn_decoder(dev, p);
-    /* T0 6->5, T1 5->5, T2 5->3 (4x4), C3 3->4, C4 4->1 (3x3), each with a bias */
-    ck_assert_uint_eq(prism_net_param_total(net), 6 + (6 * 5 + 5 * 5 + 5 * 3) * 16 + (3 * 4 + 4 * 1) * 9 + 5 + 5 + 3 + 4 + 1);
+    /* T0 6->5, T1 5->5, T2 5->3 (4x4), C3 3->4, C4 4->1 (3x3), each with a
+     * bias */
+    ck_assert_uint_eq(prism_net_param_total(net),
+                      6 + (6 * 5 + 5 * 5 + 5 * 3) * 16 + (3 * 4 + 4 * 1) * 9 + 5 + 5 + 3 + 4 + 1);
     MUST(ctx, prism_net_init(net, 3));
     double *v = nn_forward(net), inside = 0;
     for (int y = 0; y < 32; y++)
@@ -114,10 +123,12 @@ START_TEST(user_progression)
 }
 END_TEST
 
-/* Where up-sampling already ends in one channel, that transposed convolution is the last layer: a bias, neither norm nor ReLU. */
+/* Where up-sampling already ends in one channel, that transposed convolution is
+ * the last layer: a bias, neither norm nor ReLU. */
 START_TEST(single_channel_tail)
 {
-    struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 16, .latent_channels = 8});
+    struct prism_net *net = nn_decoder(
+        dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 16, .latent_channels = 8});
     struct prism_param_info info;
     ck_assert_int_eq(prism_net_params(net)->n_channels, 3); /* 4 2 1 */
     MUST(ctx, prism_net_param(net, prism_net_param_count(net) - 1, &info));
@@ -135,7 +146,8 @@ END_TEST
 START_TEST(padded_and_frame)
 {
     for (int frame = 0; frame < 2; frame++) {
-        struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 16, .frame = frame});
+        struct prism_net *net = nn_decoder(
+            dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 16, .frame = frame});
         MUST(ctx, prism_net_init(net, 2));
         double *v = nn_forward(net), edge = 0;
         for (int i = 0; i < 16; i++)
@@ -149,12 +161,15 @@ END_TEST
 
 START_TEST(names_and_slabs)
 {
-    static const char *const name[] = {
-        "input_vec",       "decoder.0.weight",  "decoder.1.gamma",  "decoder.1.beta",  "decoder.3.weight",  "decoder.4.gamma",
-        "decoder.4.beta",  "decoder.6.weight",  "decoder.7.gamma",  "decoder.7.beta",  "decoder.9.weight",  "decoder.10.gamma",
-        "decoder.10.beta", "decoder.12.weight", "decoder.13.gamma", "decoder.13.beta", "decoder.15.weight", "decoder.15.bias"};
+    static const char *const name[] = {"input_vec",       "decoder.0.weight",  "decoder.1.gamma",
+                                       "decoder.1.beta",  "decoder.3.weight",  "decoder.4.gamma",
+                                       "decoder.4.beta",  "decoder.6.weight",  "decoder.7.gamma",
+                                       "decoder.7.beta",  "decoder.9.weight",  "decoder.10.gamma",
+                                       "decoder.10.beta", "decoder.12.weight", "decoder.13.gamma",
+                                       "decoder.13.beta", "decoder.15.weight", "decoder.15.bias"};
     static const int weight0[4] = {64, 32, 4, 4}, weight15[4] = {1, 2, 3, 3};
-    struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 64, .obj_size = 32});
+    struct prism_net *net =
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 64, .obj_size = 32});
     struct prism_param_info info;
     prism_mem values;
     size_t count, at = 0;
@@ -178,7 +193,8 @@ START_TEST(names_and_slabs)
     prism_net_destroy(&net);
     prism_net_destroy(&net); /* NULL ok */
 
-    net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 16, .no_norm = true});
+    net = nn_decoder(
+        dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 16, .no_norm = true});
     static const char *const bare[] = {"input_vec",        "decoder.0.weight", "decoder.0.bias",
                                        "decoder.2.weight", "decoder.2.bias",   "decoder.4.weight",
                                        "decoder.4.bias",   "decoder.6.weight", "decoder.6.bias"};
@@ -195,7 +211,8 @@ END_TEST
 
 START_TEST(padding_stays_zero)
 {
-    struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 11});
+    struct prism_net *net =
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 11});
     size_t count[2] = {0, net->grad_count};
     prism_mem slab[2] = {NULL, net->grads};
     MUST(ctx, prism_net_init(net, 4));
@@ -229,44 +246,68 @@ START_TEST(refusals)
 {
     check_refused((struct prism_decoder_params){.grid_size = 48, .obj_size = 16}, PRISM_EINVAL,
                   "grid_size 48 is not a power of two");
-    check_refused((struct prism_decoder_params){.grid_size = 0, .obj_size = 1}, PRISM_EINVAL, "grid_size 0");
-    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 65}, PRISM_EINVAL, "obj_size 65");
-    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 0}, PRISM_EINVAL, "obj_size 0");
-    check_refused((struct prism_decoder_params){.grid_size = 256, .obj_size = 256, .latent_channels = 64}, PRISM_EINVAL,
-                  "reaches 0 channels");
+    check_refused((struct prism_decoder_params){.grid_size = 0, .obj_size = 1}, PRISM_EINVAL,
+                  "grid_size 0");
+    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 65}, PRISM_EINVAL,
+                  "obj_size 65");
+    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 0}, PRISM_EINVAL,
+                  "obj_size 0");
+    check_refused(
+        (struct prism_decoder_params){.grid_size = 256, .obj_size = 256, .latent_channels = 64},
+        PRISM_EINVAL, "reaches 0 channels");
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "at least 128"));
-    check_refused((struct prism_decoder_params){.grid_size = 2048, .obj_size = 2048, .latent_channels = 512}, PRISM_EINVAL,
+    check_refused(
+        (struct prism_decoder_params){.grid_size = 2048, .obj_size = 2048, .latent_channels = 512},
+        PRISM_EINVAL, "reaches 0 channels");
+    check_refused((struct prism_decoder_params){.grid_size = 1, .obj_size = 1}, PRISM_EINVAL,
                   "reaches 0 channels");
-    check_refused((struct prism_decoder_params){.grid_size = 1, .obj_size = 1}, PRISM_EINVAL, "reaches 0 channels");
-    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .latent_channels = -1}, PRISM_EINVAL,
-                  "latent_channels -1");
-    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .n_upsample = 15}, PRISM_EINVAL, "n_upsample 15");
-    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .n_channels = 1, .channels = {1}}, PRISM_EINVAL,
-                  "1 entries");
-    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .n_channels = 33}, PRISM_EINVAL, "33 entries");
-    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .n_channels = 3, .channels = {4, 2, 1}},
-                  PRISM_EINVAL, "at least 4");
-    check_refused((struct prism_decoder_params){.grid_size = 8, .obj_size = 8, .n_channels = 3, .channels = {4, 0, 1}},
-                  PRISM_EINVAL, "channels[1] is 0");
-    check_refused((struct prism_decoder_params){.grid_size = 8, .obj_size = 8, .n_channels = 3, .channels = {4, 2, 2}},
-                  PRISM_EINVAL, "ends in 2");
-    check_refused((struct prism_decoder_params){.grid_size = 8, .obj_size = 8, .output_activation = PRISM_ACT_COUNT}, PRISM_EINVAL,
-                  "output_activation");
-    check_refused((struct prism_decoder_params){.grid_size = 8, .obj_size = 8, .init = (enum prism_init)7}, PRISM_EINVAL, "init 7");
-    check_refused((struct prism_decoder_params){.grid_size = 8, .obj_size = 8, .dtype = PRISM_I32}, PRISM_ENOTSUP, "element type");
+    check_refused(
+        (struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .latent_channels = -1},
+        PRISM_EINVAL, "latent_channels -1");
+    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .n_upsample = 15},
+                  PRISM_EINVAL, "n_upsample 15");
+    check_refused(
+        (struct prism_decoder_params){
+            .grid_size = 64, .obj_size = 32, .n_channels = 1, .channels = {1}},
+        PRISM_EINVAL, "1 entries");
+    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, .n_channels = 33},
+                  PRISM_EINVAL, "33 entries");
+    check_refused(
+        (struct prism_decoder_params){
+            .grid_size = 64, .obj_size = 32, .n_channels = 3, .channels = {4, 2, 1}},
+        PRISM_EINVAL, "at least 4");
+    check_refused(
+        (struct prism_decoder_params){
+            .grid_size = 8, .obj_size = 8, .n_channels = 3, .channels = {4, 0, 1}},
+        PRISM_EINVAL, "channels[1] is 0");
+    check_refused(
+        (struct prism_decoder_params){
+            .grid_size = 8, .obj_size = 8, .n_channels = 3, .channels = {4, 2, 2}},
+        PRISM_EINVAL, "ends in 2");
+    check_refused((struct prism_decoder_params){.grid_size = 8,
+                                                .obj_size = 8,
+                                                .output_activation = PRISM_ACT_COUNT},
+                  PRISM_EINVAL, "output_activation");
+    check_refused(
+        (struct prism_decoder_params){.grid_size = 8, .obj_size = 8, .init = (enum prism_init)7},
+        PRISM_EINVAL, "init 7");
+    check_refused((struct prism_decoder_params){.grid_size = 8, .obj_size = 8, .dtype = PRISM_I32},
+                  PRISM_ENOTSUP, "element type");
 }
 END_TEST
 
 START_TEST(backward_order)
 {
-    struct prism_net *fold = NULL, *net = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 8, .obj_size = 8});
+    struct prism_net *fold = NULL, *net = nn_decoder(dev, (struct prism_decoder_params){
+                                                              .grid_size = 8, .obj_size = 8});
     MUST(ctx, prism_net_init(net, 1));
     prism_mem out;
     ck_assert_int_eq(prism_net_backward(net, net->values), PRISM_EINVAL);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "forward before it"));
     MUST(ctx, prism_net_forward(net, &out));
     MUST(ctx, prism_net_backward(net, out));
-    ck_assert_int_eq(prism_net_backward(net, out), PRISM_EINVAL); /* what the forward saved is spent */
+    ck_assert_int_eq(prism_net_backward(net, out),
+                     PRISM_EINVAL); /* what the forward saved is spent */
     MUST(ctx, prism_net_fold(net, &fold));
     MUST(ctx, prism_net_forward(fold, &out));
     ck_assert_int_eq(prism_net_backward(fold, out), PRISM_EINVAL);
@@ -298,18 +339,21 @@ static void check_moments(const double *v, size_t n, double mean, double std)
 static struct prism_net *initialised(enum prism_init init, uint64_t seed, enum prism_dtype dtype)
 {
     struct prism_net *net =
-        nn_decoder(dev, (struct prism_decoder_params){.dtype = dtype, .grid_size = 64, .obj_size = 32, .init = init});
+        nn_decoder(dev, (struct prism_decoder_params){
+                            .dtype = dtype, .grid_size = 64, .obj_size = 32, .init = init});
     MUST(ctx, prism_net_init(net, seed));
     return net;
 }
 
 START_TEST(init_torch)
 {
-    struct prism_net *net = initialised(PRISM_INIT_TORCH, 11, PRISM_F64), *single = initialised(PRISM_INIT_TORCH, 11, PRISM_F32);
+    struct prism_net *net = initialised(PRISM_INIT_TORCH, 11, PRISM_F64),
+                     *single = initialised(PRISM_INIT_TORCH, 11, PRISM_F32);
     for (int i = 0; i < net->nparam; i++) {
         const struct prismi_param *p = prismi_net_param(net, i);
         size_t n = p->info.count;
-        double *v = nn_get(net, p->info.value, n), *f = nn_get(single, prismi_net_param(single, i)->info.value, n);
+        double *v = nn_get(net, p->info.value, n),
+               *f = nn_get(single, prismi_net_param(single, i)->info.value, n);
         uint64_t stream = PRISMI_STREAM_WEIGHTS + (uint64_t)i;
         for (size_t k = 0; k < n; k++)
             ck_assert_double_eq(f[k], (float)v[k]);
@@ -323,7 +367,8 @@ START_TEST(init_torch)
             ck_assert_double_lt(top, b);
             ck_assert_double_gt(top, b * (1 - 20 / (double)n));
             check_moments(v, n, 0, b / sqrt(3));
-            ck_assert_double_eq_tol(v[n - 1], b * (2 * prismi_rng_uniform(11, stream, n - 1) - 1), 1e-15);
+            ck_assert_double_eq_tol(v[n - 1], b * (2 * prismi_rng_uniform(11, stream, n - 1) - 1),
+                                    1e-15);
         } else if (p->fill == PRISMI_FILL_BIAS) {
             ck_assert_double_le(fabs(v[0]), 1 / sqrt(2. * 9));
             ck_assert_double_ne(v[0], 0);
@@ -348,7 +393,8 @@ END_TEST
 
 START_TEST(init_seeds)
 {
-    struct prism_net *net[3] = {initialised(PRISM_INIT_TORCH, 1, PRISM_F32), initialised(PRISM_INIT_TORCH, 1, PRISM_F32),
+    struct prism_net *net[3] = {initialised(PRISM_INIT_TORCH, 1, PRISM_F32),
+                                initialised(PRISM_INIT_TORCH, 1, PRISM_F32),
                                 initialised(PRISM_INIT_TORCH, 2, PRISM_F32)};
     double *v[3];
     for (int i = 0; i < 3; i++)
@@ -369,7 +415,9 @@ START_TEST(init_xavier)
         const struct prismi_param *p = prismi_net_param(net, i);
         double *v = nn_get(net, p->info.value, p->info.count);
         if (p->fill == PRISMI_FILL_WEIGHT)
-            check_moments(v, p->info.count, 0, sqrt(2. / ((p->info.dim[0] + p->info.dim[1]) * p->info.dim[2] * p->info.dim[3])));
+            check_moments(
+                v, p->info.count, 0,
+                sqrt(2. / ((p->info.dim[0] + p->info.dim[1]) * p->info.dim[2] * p->info.dim[3])));
         if (p->fill == PRISMI_FILL_BIAS)
             ck_assert_double_eq(v[0], 0);
         free(v);
@@ -381,21 +429,24 @@ END_TEST
 START_TEST(init_orthogonal)
 {
     /* T0 [40, 2 16] is tall, T1 [2, 4 16] and C3 [1, 4 9] are wide */
-    struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64,
-                                                                          .grid_size = 8,
-                                                                          .obj_size = 8,
-                                                                          .latent_channels = 40,
-                                                                          .n_channels = 3,
-                                                                          .channels = {2, 4, 1},
-                                                                          .init = PRISM_INIT_ORTHOGONAL});
+    struct prism_net *net =
+        nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64,
+                                                      .grid_size = 8,
+                                                      .obj_size = 8,
+                                                      .latent_channels = 40,
+                                                      .n_channels = 3,
+                                                      .channels = {2, 4, 1},
+                                                      .init = PRISM_INIT_ORTHOGONAL});
     int seen = 0;
     MUST(ctx, prism_net_init(net, 6));
     for (int i = 0; i < net->nparam; i++) {
         const struct prismi_param *p = prismi_net_param(net, i);
         if (p->fill != PRISMI_FILL_WEIGHT)
             continue;
-        size_t rows = (size_t)p->info.dim[0], cols = p->info.count / rows, n = rows < cols ? rows : cols;
-        size_t step = rows <= cols ? cols : 1, along = rows <= cols ? 1 : cols, len = rows <= cols ? cols : rows;
+        size_t rows = (size_t)p->info.dim[0], cols = p->info.count / rows,
+               n = rows < cols ? rows : cols;
+        size_t step = rows <= cols ? cols : 1, along = rows <= cols ? 1 : cols,
+               len = rows <= cols ? cols : rows;
         double *v = nn_get(net, p->info.value, p->info.count);
         for (size_t a = 0; a < n; a++)
             for (size_t b = 0; b <= a; b++) {
@@ -434,7 +485,8 @@ static void check_same_values(const struct prism_net *a, const struct prism_net 
 {
     for (int i = 0; i < a->nparam; i++) {
         const struct prismi_param *p = prismi_net_param(a, i), *q = prismi_net_param(b, i);
-        double *v = nn_get(a, p->info.value, p->info.count), *w = nn_get(b, q->info.value, q->info.count);
+        double *v = nn_get(a, p->info.value, p->info.count),
+               *w = nn_get(b, q->info.value, q->info.count);
         for (size_t k = 0; k < p->info.count; k++)
             ck_assert_double_eq(rounded ? (float)v[k] : v[k], w[k]);
         free(v);
@@ -447,7 +499,8 @@ START_TEST(save_and_load)
     make_folder();
     for (int from = 0; from < 2; from++)
         for (int to = 0; to < 2; to++) {
-            struct prism_decoder_params p = {.dtype = from ? PRISM_F64 : PRISM_F32, .grid_size = 16, .obj_size = 12};
+            struct prism_decoder_params p = {
+                .dtype = from ? PRISM_F64 : PRISM_F32, .grid_size = 16, .obj_size = 12};
             struct prism_net *a = nn_decoder(dev, p);
             p.dtype = to ? PRISM_F64 : PRISM_F32;
             struct prism_net *b = nn_decoder(dev, p);
@@ -456,7 +509,8 @@ START_TEST(save_and_load)
             MUST(ctx, prism_net_save(a, path));
             MUST(ctx, prism_net_load(b, path));
             check_same_values(a, b, from && !to);
-            double *r = nn_get(a, a->running, a->running_count), *s = nn_get(b, b->running, b->running_count);
+            double *r = nn_get(a, a->running, a->running_count),
+                   *s = nn_get(b, b->running, b->running_count);
             for (size_t k = 0; k < a->running_count; k++)
                 ck_assert_double_eq(from && !to ? (float)r[k] : r[k], s[k]);
             free(r);
@@ -473,13 +527,17 @@ START_TEST(load_refusals)
     static const struct {
         struct prism_decoder_params p;
         const char *word;
-    } other[] = {{{.grid_size = 16, .obj_size = 11}, "obj_size is 12, this network's is 11"},
-                 {{.grid_size = 16, .obj_size = 12, .latent_channels = 32}, "latent_channels is 16"},
-                 {{.grid_size = 16, .obj_size = 12, .no_norm = true}, "no_norm is 0"},
-                 {{.grid_size = 16, .obj_size = 12, .frame = true}, "frame is 0"},
-                 {{.grid_size = 16, .obj_size = 12, .output_activation = PRISM_ACT_TANH}, "output_activation is 0"},
-                 {{.grid_size = 16, .obj_size = 12, .n_channels = 4, .channels = {8, 5, 2, 1}}, "channels[1] is 4"}};
-    struct prism_net *a = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 12});
+    } other[] = {
+        {{.grid_size = 16, .obj_size = 11}, "obj_size is 12, this network's is 11"},
+        {{.grid_size = 16, .obj_size = 12, .latent_channels = 32}, "latent_channels is 16"},
+        {{.grid_size = 16, .obj_size = 12, .no_norm = true}, "no_norm is 0"},
+        {{.grid_size = 16, .obj_size = 12, .frame = true}, "frame is 0"},
+        {{.grid_size = 16, .obj_size = 12, .output_activation = PRISM_ACT_TANH},
+         "output_activation is 0"},
+        {{.grid_size = 16, .obj_size = 12, .n_channels = 4, .channels = {8, 5, 2, 1}},
+         "channels[1] is 4"}};
+    struct prism_net *a =
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 12});
     make_folder();
     ck_assert_int_eq(prism_net_load(a, path), PRISM_EIO); /* absent */
     MUST(ctx, prism_net_init(a, 9));
@@ -487,11 +545,13 @@ START_TEST(load_refusals)
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         struct prism_net *b = nn_decoder(dev, other[i].p);
         ck_assert_int_eq(prism_net_load(b, path), PRISM_EINVAL);
-        ck_assert_msg(strstr(prism_ctx_error(ctx)->text, other[i].word) != NULL, "%s", prism_ctx_error(ctx)->text);
+        ck_assert_msg(strstr(prism_ctx_error(ctx)->text, other[i].word) != NULL, "%s",
+                      prism_ctx_error(ctx)->text);
         prism_net_destroy(&b);
     }
     /* a larger grid with the same latent has the same weights */
-    struct prism_net *b = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 32, .obj_size = 12, .latent_channels = 16});
+    struct prism_net *b = nn_decoder(
+        dev, (struct prism_decoder_params){.grid_size = 32, .obj_size = 12, .latent_channels = 16});
     MUST(ctx, prism_net_load(b, path));
     check_same_values(a, b, false);
     prism_net_destroy(&b);
@@ -523,7 +583,8 @@ END_TEST
 
 /* ---- folding ---- */
 
-/* Evaluation mode computed by hand: each norm replaced by (x - rm)/sqrt(rv + eps) gamma + beta with the running statistics. */
+/* Evaluation mode computed by hand: each norm replaced by (x - rm)/sqrt(rv +
+ * eps) gamma + beta with the running statistics. */
 static double *forward_eval(struct prism_net *net)
 {
     for (int i = 0; i < net->nlayers; i++) {
@@ -534,7 +595,8 @@ static double *forward_eval(struct prism_net *net)
         }
         size_t c = (size_t)l->in[0], n = prismi_layer_count(l->in);
         double *x = nn_get(net, l->x[0], n), *r = nn_get(net, l->running, 2 * c);
-        double *g = nn_get(net, l->param[0].info.value, c), *b = nn_get(net, l->param[1].info.value, c);
+        double *g = nn_get(net, l->param[0].info.value, c),
+               *b = nn_get(net, l->param[1].info.value, c);
         for (size_t k = 0; k < n; k++) {
             size_t o = k / (n / c);
             x[k] = fmax(0, (x[k] - r[o]) / sqrt(r[c + o] + 1e-5) * g[o] + b[o]);

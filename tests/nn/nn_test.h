@@ -1,4 +1,5 @@
-/* Shared by the suites of this folder: devices, host copies of tensors, the deterministic fill of the golden numbers. */
+/* Shared by the suites of this folder: devices, host copies of tensors, the
+ * deterministic fill of the golden numbers. */
 #ifndef NN_TEST_H
 #define NN_TEST_H
 
@@ -77,19 +78,22 @@ static inline void nn_lcg(double *v, size_t n, uint32_t seed)
     }
 }
 
-/* latent 1.5u, weights scale u/sqrt(d1 k^2), gamma 1 + 0.1u, beta and bias 0.1u; parameter p starts at seed p + 1. */
+/* latent 1.5u, weights scale u/sqrt(d1 k^2), gamma 1 + 0.1u, beta and bias
+ * 0.1u; parameter p starts at seed p + 1. */
 static inline void nn_fill(struct prism_net *net, double scale)
 {
     for (int p = 0; p < net->nparam; p++) {
         const struct prismi_param *t = prismi_net_param(net, p);
-        double *v = nn_new(t->info.count), fan = (double)t->info.dim[1] * t->info.dim[2] * t->info.dim[3];
+        double *v = nn_new(t->info.count),
+               fan = (double)t->info.dim[1] * t->info.dim[2] * t->info.dim[3];
         nn_lcg(v, t->info.count, (uint32_t)p + 1);
         for (size_t i = 0; i < t->info.count; i++)
             v[i] = t->fill == PRISMI_FILL_NORMAL   ? 1.5 * v[i]
                    : t->fill == PRISMI_FILL_WEIGHT ? scale * v[i] / sqrt(fan)
                    : t->fill == PRISMI_FILL_ONE    ? 1 + 0.1 * v[i]
                                                    : 0.1 * v[i];
-        MUST(prismi_dev_ctx(net->dev), prismi_dev_put(net->dev, t->info.value, net->dtype, v, t->info.count));
+        MUST(prismi_dev_ctx(net->dev),
+             prismi_dev_put(net->dev, t->info.value, net->dtype, v, t->info.count));
         free(v);
     }
 }

@@ -1,4 +1,5 @@
-/* A forward and a backward allocate nothing: the allocator is wrapped by the linker and counts. */
+/* A forward and a backward allocate nothing: the allocator is wrapped by the
+ * linker and counts. */
 #include "nn_test.h"
 
 static int calls;
@@ -47,18 +48,25 @@ int __wrap_posix_memalign(void **p, size_t align, size_t n)
 /* The n-th network, and the input that it reads, if any. */
 static struct prism_net *network(struct prism_dev *dev, int n, prism_mem *in)
 {
-    struct prismi_unet_params u = {
-        .height = 8, .width = 12, .in_channels = 1, .out_channels = 1, .base = 4, .depth = 2, .act = PRISM_ACT_RELU};
-    struct prismi_mlp_params m = {.inputs = 5, .outputs = 1, .n_hidden = 2, .hidden = {16, 8}, .act = PRISM_ACT_RELU};
+    struct prismi_unet_params u = {.height = 8,
+                                   .width = 12,
+                                   .in_channels = 1,
+                                   .out_channels = 1,
+                                   .base = 4,
+                                   .depth = 2,
+                                   .act = PRISM_ACT_RELU};
+    struct prismi_mlp_params m = {
+        .inputs = 5, .outputs = 1, .n_hidden = 2, .hidden = {16, 8}, .act = PRISM_ACT_RELU};
     struct prismi_net_mode mode = {.batch = 4};
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
     struct prism_net *net = NULL;
     if (n < 3)
-        return nn_decoder(dev, (struct prism_decoder_params){.grid_size = 32,
-                                                             .obj_size = 21,
-                                                             .no_norm = n == 1,
-                                                             .store = n == 2 ? PRISM_F16 : PRISM_F32,
-                                                             .output_activation = PRISM_ACT_SIGMOID});
+        return nn_decoder(dev,
+                          (struct prism_decoder_params){.grid_size = 32,
+                                                        .obj_size = 21,
+                                                        .no_norm = n == 1,
+                                                        .store = n == 2 ? PRISM_F16 : PRISM_F32,
+                                                        .output_activation = PRISM_ACT_SIGMOID});
     if (n == 3)
         MUST(ctx, prismi_unet_create(dev, &u, &mode, &net));
     else
@@ -101,8 +109,8 @@ int main(void)
             int made = calls - before;
             bool ok = made == 0 && before > 0;
             nfailed += !ok;
-            printf("%sok %d - %s%s: %d allocations in two steps, %d before\n", ok ? "" : "not ", ++ncase, info[i].name, modes[mode],
-                   made, before);
+            printf("%sok %d - %s%s: %d allocations in two steps, %d before\n", ok ? "" : "not ",
+                   ++ncase, info[i].name, modes[mode], made, before);
             prism_net_destroy(&net);
             if (in)
                 dev->ops->release(dev, in);

@@ -42,7 +42,8 @@ static size_t at(const struct tensor *t, int n, int c, int y, int x)
     return (((size_t)n * t->c + c) * t->h + y) * t->w + x;
 }
 
-/* Every product of a convolution once: f(output, input, weight). Same padding. */
+/* Every product of a convolution once: f(output, input, weight). Same
+ * padding. */
 #define FOR_CONV(y, x, k)                                                                          \
     for (int b = 0; b < (y)->n; b++)                                                               \
         for (int o = 0; o < (y)->c; o++)                                                           \
@@ -255,8 +256,8 @@ static void block_back(struct block *k, struct tensor *x, struct param *p)
     }
 }
 
-/* The whole: forward, then backward from gout. The parameters lie in the order of
- * the list: six a block down and at the bottom, two and six a level up, the
+/* The whole: forward, then backward from gout. The parameters lie in the order
+ * of the list: six a block down and at the bottom, two and six a level up, the
  * head's two. */
 static void unet_loops(struct tensor *x, struct param *p, const double *gout, double *out)
 {
@@ -325,7 +326,8 @@ static prism_mem give(struct prism_dev *dev, enum prism_dtype dtype, const doubl
     return mem;
 }
 
-/* Values that survive rounding to F32: every type computes from the same ones. */
+/* Values that survive rounding to F32: every type computes from the same
+ * ones. */
 static double *noise(size_t n, uint32_t seed)
 {
     double *v = nn_new(n);

@@ -1,11 +1,15 @@
-/* Runs every problem of the case table on a backend and compares it with the reference backend in double.
+/* Runs every problem of the case table on a backend and compares it with the
+ * reference backend in double.
  *
  *   checkops --backend NAME [--plugins FOLDER] ["problem string"]
  *
- * Per problem: operands at the alignment of alloc() and one element further; guard bytes; inputs unchanged; the same bits with one
- * and with two threads (DETERMINISTIC backends) or from a replay (REPLAY backends); again by general methods, which half precision
- * does not have: fused entries against their composition on the same device, what has plans as above, and every convolution by the
- * same method. Exits 77 where the backend is missing, unless the comma-separated list PRISMREC_TEST_REQUIRE names it. */
+ * Per problem: operands at the alignment of alloc() and one element further;
+ * guard bytes; inputs unchanged; the same bits with one and with two threads
+ * (DETERMINISTIC backends) or from a replay (REPLAY backends); again by general
+ * methods, which half precision does not have: fused entries against their
+ * composition on the same device, what has plans as above, and every
+ * convolution by the same method. Exits 77 where the backend is missing, unless
+ * the comma-separated list PRISMREC_TEST_REQUIRE names it. */
 #include "problem.h"
 
 #include "../support.h"
@@ -17,10 +21,12 @@
 
 struct bench {
     struct prism_ctx *ctx;
-    struct prism_dev *oracle;            /* ref */
-    struct prism_dev *dev, *one, *plain; /* under test: two threads, one thread, two with general methods only */
-    char method[CASE_TEXT];              /* of the convolution planned last; empty: the backend names none, having only one */
-    char general[CASE_TEXT];             /* of the first one on `plain` */
+    struct prism_dev *oracle; /* ref */
+    struct prism_dev *dev, *one,
+        *plain;             /* under test: two threads, one thread, two with general methods only */
+    char method[CASE_TEXT]; /* of the convolution planned last; empty: the backend names none,
+                               having only one */
+    char general[CASE_TEXT]; /* of the first one on `plain` */
     int tests, failures;
 };
 
@@ -66,7 +72,8 @@ static int open_devices(struct bench *b, const char *name, const char *plugins)
     return status ? 1 : 0;
 }
 
-/* Whether a table in this precision should have problems of this operation and value. */
+/* Whether a table in this precision should have problems of this operation and
+ * value. */
 static bool wanted(enum prism_dtype dtype, const char *op, int value)
 {
     bool conversion = !strcmp(op, "map") && (value == PRISM_MAP_NARROW || value == PRISM_MAP_WIDEN);
@@ -81,16 +88,21 @@ static void check_coverage(struct bench *b, enum prism_dtype dtype, char (*cases
         const char *op;
         const char *const *names;
         int count;
-    } enums[] = {{"map", case_map_names, PRISM_MAP_COUNT},          {"reduce", case_reduce_names, PRISM_REDUCE_COUNT},
-                 {"map act", case_act_names, PRISM_ACT_COUNT},      {"map act_bwd", case_act_names, PRISM_ACT_COUNT},
-                 {"misfit", case_misfit_names, PRISM_MISFIT_COUNT}, {"field_misfit", case_misfit_names, PRISM_MISFIT_COUNT},
-                 {"norm_fwd", case_act_names, PRISM_ACT_COUNT},     {"norm_bwd", case_act_names, PRISM_ACT_COUNT}};
+    } enums[] = {{"map", case_map_names, PRISM_MAP_COUNT},
+                 {"reduce", case_reduce_names, PRISM_REDUCE_COUNT},
+                 {"map act", case_act_names, PRISM_ACT_COUNT},
+                 {"map act_bwd", case_act_names, PRISM_ACT_COUNT},
+                 {"misfit", case_misfit_names, PRISM_MISFIT_COUNT},
+                 {"field_misfit", case_misfit_names, PRISM_MISFIT_COUNT},
+                 {"norm_fwd", case_act_names, PRISM_ACT_COUNT},
+                 {"norm_bwd", case_act_names, PRISM_ACT_COUNT}};
     char text[CASE_TEXT], missing[2 * CASE_TEXT] = "all";
 
     for (size_t e = 0; e < sizeof enums / sizeof *enums; e++)
         for (int v = 0; v < enums[e].count; v++) {
             bool found = !wanted(dtype, enums[e].op, v);
-            int length = snprintf(text, sizeof text, "%s %s ", enums[e].op, enums[e].names[v] ? enums[e].names[v] : "?");
+            int length = snprintf(text, sizeof text, "%s %s ", enums[e].op,
+                                  enums[e].names[v] ? enums[e].names[v] : "?");
             for (int i = 0; i < n && !found; i++)
                 found = !strncmp(cases[i], text, (size_t)length);
             if (!found)
@@ -99,14 +111,15 @@ static void check_coverage(struct bench *b, enum prism_dtype dtype, char (*cases
     report(b, !strcmp(missing, "all"), "coverage of the enums", missing);
 }
 
-/* More memory than there can be is refused with a sentence, and the device goes on. */
+/* More memory than there can be is refused with a sentence, and the device goes
+ * on. */
 static void check_refusal(struct bench *b)
 {
     prism_mem mem = (prism_mem)&b->tests;
     int status = b->dev->ops->alloc(b->dev, SIZE_MAX / 2, &mem);
 
-    report(b, status == PRISM_ENOMEM && !mem && prism_ctx_error(b->ctx)->status == PRISM_ENOMEM, "alloc of half the address space",
-           prism_ctx_error(b->ctx)->text);
+    report(b, status == PRISM_ENOMEM && !mem && prism_ctx_error(b->ctx)->status == PRISM_ENOMEM,
+           "alloc of half the address space", prism_ctx_error(b->ctx)->text);
 }
 
 /* Memory that was used before comes back as it says. */
@@ -141,27 +154,33 @@ static bool same_bits(const struct problem *p, const struct outputs *x, const st
     return true;
 }
 
-/* Solve on dev and judge against expected, or by residuals where there is none. Fills detail; got is the caller's to free. */
-static bool solve_and_judge(struct bench *b, struct prism_dev *dev, const struct problem *p, size_t shift,
-                            const struct outputs *expected, double slack, struct outputs *got, char *detail, size_t n)
+/* Solve on dev and judge against expected, or by residuals where there is none.
+ * Fills detail; got is the caller's to free. */
+static bool solve_and_judge(struct bench *b, struct prism_dev *dev, const struct problem *p,
+                            size_t shift, const struct outputs *expected, double slack,
+                            struct outputs *got, char *detail, size_t n)
 {
     double error = 0, limit = 0;
     bool good;
 
     if (problem_solve(b->ctx, dev, p, (struct manner){.shift = shift}, got, detail, n))
         return false;
-    good = expected ? problem_compare(p, got, expected, slack, &error, &limit) : problem_residual(p, got, &error, &limit);
+    good = expected ? problem_compare(p, got, expected, slack, &error, &limit)
+                    : problem_residual(p, got, &error, &limit);
     snprintf(detail, n, "error %.2e, limit %.2e%s", error, limit, expected ? "" : ", by residuals");
     return good;
 }
 
-/* Another way to the same bits: replayed where the device can, else with one thread. */
-static bool check_again(struct bench *b, const struct problem *p, const struct outputs *first, char *detail, size_t n)
+/* Another way to the same bits: replayed where the device can, else with one
+ * thread. */
+static bool check_again(struct bench *b, const struct problem *p, const struct outputs *first,
+                        char *detail, size_t n)
 {
     struct outputs again = {{0}};
     bool replay = b->dev->caps.flags & PRISM_CAPS_REPLAY;
     char text[400] = "bits differ";
-    bool good = !problem_solve(b->ctx, replay ? b->dev : b->one, p, (struct manner){.replay = replay}, &again, text, sizeof text) &&
+    bool good = !problem_solve(b->ctx, replay ? b->dev : b->one, p,
+                               (struct manner){.replay = replay}, &again, text, sizeof text) &&
                 same_bits(p, first, &again);
 
     if (!good)
@@ -174,8 +193,10 @@ static bool check_composition(struct bench *b, const struct problem *p, char *de
 {
     struct outputs composed = {{0}}, fused = {{0}};
     char text[400];
-    bool good = !problem_solve(b->ctx, b->plain, p, (struct manner){0}, &composed, text, sizeof text) &&
-                solve_and_judge(b, b->dev, p, 0, &composed, 2, &fused, text, sizeof text); /* both sides round */
+    bool good =
+        !problem_solve(b->ctx, b->plain, p, (struct manner){0}, &composed, text, sizeof text) &&
+        solve_and_judge(b, b->dev, p, 0, &composed, 2, &fused, text,
+                        sizeof text); /* both sides round */
 
     if (!good)
         snprintf(detail, n, "against the composition on the same device: %s", text);
@@ -184,7 +205,8 @@ static bool check_composition(struct bench *b, const struct problem *p, char *de
     return good;
 }
 
-static bool check_plan(struct bench *b, const struct problem *p, const struct outputs *expected, char *detail, size_t n)
+static bool check_plan(struct bench *b, const struct problem *p, const struct outputs *expected,
+                       char *detail, size_t n)
 {
     struct outputs got = {{0}};
     char text[400];
@@ -211,12 +233,14 @@ static bool check_problem(struct bench *b, const struct problem *p, char *detail
     char text[400];
 
     exact.dtype = p->oracle;
-    if (!large && problem_solve(b->ctx, b->oracle, &exact, (struct manner){0}, &expected, text, sizeof text)) {
+    if (!large && problem_solve(b->ctx, b->oracle, &exact, (struct manner){0}, &expected, text,
+                                sizeof text)) {
         snprintf(detail, n, "reference: %s", text);
         return false;
     }
     good = solve_and_judge(b, b->dev, p, 0, large ? NULL : &expected, 1, &got, detail, n);
-    if (good && !large && !solve_and_judge(b, b->dev, p, 1, &expected, 1, &shifted, text, sizeof text)) {
+    if (good && !large &&
+        !solve_and_judge(b, b->dev, p, 1, &expected, 1, &shifted, text, sizeof text)) {
         snprintf(detail, n, "one element into the buffer: %s", text);
         good = false;
     }
@@ -224,7 +248,8 @@ static bool check_problem(struct bench *b, const struct problem *p, char *detail
         good = check_again(b, p, &got, detail, n);
     if (good && p->fused && !case_half(p->dtype))
         good = check_composition(b, p, detail, n);
-    else if (good && p->create && !case_half(p->dtype) && (b->method[0] || strncmp(p->text, "conv ", 5)))
+    else if (good && p->create && !case_half(p->dtype) &&
+             (b->method[0] || strncmp(p->text, "conv ", 5)))
         good = check_plan(b, p, large ? NULL : &expected, detail, n);
     outputs_free(&expected);
     outputs_free(&got);
@@ -295,7 +320,10 @@ int main(int argc, char **argv)
         else
             return usage();
     }
-    if (!name || prism_ctx_create(&(struct prism_ctx_params){.log = on_log, .user = &b, .level = PRISM_LOG_DEBUG}, &b.ctx))
+    if (!name ||
+        prism_ctx_create(
+            &(struct prism_ctx_params){.log = on_log, .user = &b, .level = PRISM_LOG_DEBUG},
+            &b.ctx))
         return usage();
     status = open_devices(&b, name, plugins);
     if (!status) {

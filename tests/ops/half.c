@@ -36,9 +36,10 @@ uint16_t half_encode(enum prism_dtype dtype, double x)
     exponent = exponent_of(f, x);
     if (exponent > -f.least + 1)
         return (uint16_t)(sign | infinity);
-    /* the leading 1 of a normal number, and a carry, count up the exponent; past the last one that is infinity */
-    return (uint16_t)(sign |
-                      (((unsigned)(exponent - f.least) << f.mantissa) + (unsigned)rint(ldexp(fabs(x), f.mantissa - exponent))));
+    /* the leading 1 of a normal number, and a carry, count up the exponent;
+     * past the last one that is infinity */
+    return (uint16_t)(sign | (((unsigned)(exponent - f.least) << f.mantissa) +
+                              (unsigned)rint(ldexp(fabs(x), f.mantissa - exponent))));
 }
 
 double half_decode(enum prism_dtype dtype, uint16_t bits)

@@ -1,4 +1,5 @@
-/* F16 and BF16 by their definition, for the tests: sign (2^mantissa + fraction) 2^(exponent - mantissa). */
+/* F16 and BF16 by their definition, for the tests: sign (2^mantissa + fraction)
+ * 2^(exponent - mantissa). */
 #ifndef TEST_HALF_H
 #define TEST_HALF_H
 

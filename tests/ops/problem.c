@@ -18,7 +18,9 @@ static double real_epsilon(enum prism_dtype dtype)
 
 double problem_epsilon(const struct problem *p)
 {
-    return case_half(p->dtype) ? half_step(p->dtype, 1) : case_has(p->text, "tf32") ? 0x1p-10 : real_epsilon(p->dtype);
+    return case_half(p->dtype)         ? half_step(p->dtype, 1)
+           : case_has(p->text, "tf32") ? 0x1p-10
+                                       : real_epsilon(p->dtype);
 }
 
 /* splitmix64 */
@@ -33,7 +35,8 @@ double test_noise(uint64_t seed, uint64_t i)
 
 int operand_add(struct problem *p, enum kind kind, enum role role, size_t n, double limit)
 {
-    p->operand[p->count] = (struct operand){kind, role, n, NULL, -1, limit * real_epsilon(p->dtype), 0};
+    p->operand[p->count] =
+        (struct operand){kind, role, n, NULL, -1, limit * real_epsilon(p->dtype), 0};
     return p->count++;
 }
 
@@ -63,7 +66,8 @@ int operand_random(struct problem *p, enum kind kind, enum role role, size_t n, 
     return i;
 }
 
-/* Half is for convolution, normalisation and the conversions, and these have no other precision. */
+/* Half is for convolution, normalisation and the conversions, and these have no
+ * other precision. */
 static bool has_precision(const char *text, enum prism_dtype dtype)
 {
     char op[CASE_TEXT];
@@ -121,7 +125,9 @@ static size_t scalar_size(const struct operand *o, enum prism_dtype dtype)
         return sizeof(int32_t);
     if (o->kind == BYTE)
         return 1;
-    return dtype == PRISM_F64 ? sizeof(double) : o->kind == HALF && case_half(dtype) ? sizeof(uint16_t) : sizeof(float);
+    return dtype == PRISM_F64                    ? sizeof(double)
+           : o->kind == HALF && case_half(dtype) ? sizeof(uint16_t)
+                                                 : sizeof(float);
 }
 
 static size_t element_size(const struct operand *o, enum prism_dtype dtype)
@@ -189,7 +195,8 @@ struct staged {
     size_t at, bytes, total;       /* of the operand in it */
 };
 
-static int stage(struct prism_dev *dev, const struct problem *p, int i, size_t shift, struct staged *s, char *why, size_t n)
+static int stage(struct prism_dev *dev, const struct problem *p, int i, size_t shift,
+                 struct staged *s, char *why, size_t n)
 {
     const struct operand *o = &p->operand[i];
     int status;
@@ -209,7 +216,8 @@ static int stage(struct prism_dev *dev, const struct problem *p, int i, size_t s
     if (status)
         return failed(why, n, "alloc of operand %d returned %d", i, status);
     if ((uintptr_t)s->base % dev->caps.align)
-        return failed(why, n, "alloc of operand %d is not aligned to %zu bytes", i, dev->caps.align);
+        return failed(why, n, "alloc of operand %d is not aligned to %zu bytes", i,
+                      dev->caps.align);
     return 0;
 }
 
@@ -221,7 +229,8 @@ static int check_staged(const struct problem *p, int i, const struct staged *s, 
     for (size_t k = 0; k < s->total; k++)
         if ((k < s->at || k >= end) && s->after[k] != s->before[k])
             return failed(why, n, "operand %d: guard byte %td %s the operand was overwritten", i,
-                          k < s->at ? (ptrdiff_t)(s->at - k) : (ptrdiff_t)(k - end), k < s->at ? "before" : "after");
+                          k < s->at ? (ptrdiff_t)(s->at - k) : (ptrdiff_t)(k - end),
+                          k < s->at ? "before" : "after");
     for (int j = 0; j < p->count; j++)
         shared |= p->operand[j].same_as == i;
     if (p->operand[i].role == IN && !shared && memcmp(s->before, s->after, s->total))
@@ -239,7 +248,8 @@ static int write_all(struct prism_dev *dev, const struct problem *p, const struc
     return status;
 }
 
-static int run_now(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem, const struct staged *staged)
+static int run_now(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem,
+                   const struct staged *staged)
 {
     int status = write_all(dev, p, staged);
 
@@ -248,8 +258,8 @@ static int run_now(struct prism_dev *dev, const struct problem *p, void *plan, c
     return status ? status : dev->ops->sync(dev);
 }
 
-static int run_replayed(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem,
-                        const struct staged *staged)
+static int run_replayed(struct prism_dev *dev, const struct problem *p, void *plan,
+                        const prism_mem *mem, const struct staged *staged)
 {
     struct prism_replay *replay = NULL;
     int status = dev->ops->capture_begin(dev);
@@ -271,8 +281,8 @@ static int run_replayed(struct prism_dev *dev, const struct problem *p, void *pl
     return status;
 }
 
-static int call(struct prism_ctx *ctx, struct prism_dev *dev, const struct problem *p, bool replay, const prism_mem *mem,
-                const struct staged *staged, char *why, size_t n)
+static int call(struct prism_ctx *ctx, struct prism_dev *dev, const struct problem *p, bool replay,
+                const prism_mem *mem, const struct staged *staged, char *why, size_t n)
 {
     void *plan = NULL;
     int status = p->create ? p->create(dev, p, &plan) : 0;
@@ -285,8 +295,8 @@ static int call(struct prism_ctx *ctx, struct prism_dev *dev, const struct probl
     return status ? failed(why, n, "returned %d: %s", status, prism_ctx_error(ctx)->text) : 0;
 }
 
-int problem_solve(struct prism_ctx *ctx, struct prism_dev *dev, const struct problem *p, struct manner how, struct outputs *o,
-                  char *why, size_t n)
+int problem_solve(struct prism_ctx *ctx, struct prism_dev *dev, const struct problem *p,
+                  struct manner how, struct outputs *o, char *why, size_t n)
 {
     struct staged staged[OPERANDS] = {{0}};
     prism_mem mem[OPERANDS] = {0};
@@ -340,7 +350,8 @@ double operand_difference(const struct problem *p, int i, double got, double exp
     return fmax(difference, 0);
 }
 
-static double operand_error(const struct problem *p, int i, const double *got, const double *expected)
+static double operand_error(const struct problem *p, int i, const double *got,
+                            const double *expected)
 {
     const struct operand *o = &p->operand[i];
     double worst = 0, scale = o->scale;
@@ -352,8 +363,8 @@ static double operand_error(const struct problem *p, int i, const double *got, c
     return scale > 0 ? worst / scale : worst;
 }
 
-bool problem_compare(const struct problem *p, const struct outputs *got, const struct outputs *expected, double slack,
-                     double *error, double *limit)
+bool problem_compare(const struct problem *p, const struct outputs *got,
+                     const struct outputs *expected, double slack, double *error, double *limit)
 {
     double worst = -1;
     bool good = true;

@@ -8,10 +8,13 @@
 
 enum { GROWTH_STEPS = 20 };
 
-/* values: one letter per operand, outputs first. r any of [-1, 1] (complex elements with zeros and tiny moduli among
- * them), p positive, w wide (for activations), s variance-like, n of all magnitudes; b bytes, q numbers around
- * theirs, ties and NaN; l the state of a loss scale, k its checks; t and i as their kinds have it. Kinds are maps.def's. limit in
- * epsilons: two or three roundings are 4, a division, a root or a cancelling sum 8, a transcendental function 16. */
+/* values: one letter per operand, outputs first. r any of [-1, 1] (complex
+ * elements with zeros and tiny moduli among them), p positive, w wide (for
+ * activations), s variance-like, n of all magnitudes; b bytes, q numbers around
+ * theirs, ties and NaN; l the state of a loss scale, k its checks; t and i as
+ * their kinds have it. Kinds are maps.def's. limit in epsilons: two or three
+ * roundings are 4, a division, a root or a cancelling sum 8, a transcendental
+ * function 16. */
 static const struct map_spec {
     const char *values;
     double limit, s[3];
@@ -52,7 +55,8 @@ static const struct map_spec {
     [PRISM_MAP_FROM_U8] = {"rb", 4, {1 / 255.0, -0.5}},
     [PRISM_MAP_TO_U8] = {"rq", 0, {2, 0.5}},
     [PRISM_MAP_MS_SSIM] = {"rrppp", 64, {0.7, 0.25}}, /* a product of up to 65 powers */
-#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero) [PRISM_MAP_MISFIT_##NAME] = {"rrppr", 16, {0}},
+#define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
+    [PRISM_MAP_MISFIT_##NAME] = {"rrppr", 16, {0}},
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 };
@@ -87,17 +91,22 @@ int operand_adam_step(struct problem *p)
     int i = operand_add(p, REAL, IN, 3, 0);
 
     operand_fill(p, i, 0.1, 1.1);
-    p->operand[i].value[2] = case_has(p->text, "scaled") ? 0.37f : case_has(p->text, "skip") ? NAN : 1;
+    p->operand[i].value[2] = case_has(p->text, "scaled") ? 0.37f
+                             : case_has(p->text, "skip") ? NAN
+                                                         : 1;
     return i;
 }
 
-/* Ties to even both ways, carries, the largest, the least and what is beyond them. */
+/* Ties to even both ways, carries, the largest, the least and what is beyond
+ * them. */
 static void fill_magnitudes(struct problem *p, int i)
 {
-    static const double f16[] = {0x1.004p0,   0x1.00cp0, 0x1.ffep3, 65504,     65519,       65520, 0x1p-14,
-                                 0x1.ffcp-15, 0x1p-24,   0x1p-25,   0x1.8p-24, 0x1.004p-25, 1e-30, 0x1.003ffep0};
-    static const double bf16[] = {0x1.01p0,    0x1.03p0, 0x1.ffp3, 0x1.fep127, 0x1.fefffep127, 0x1.ffp127, 0x1p-126,
-                                  0x1.fcp-127, 0x1p-133, 0x1p-134, 0x1.8p-133, 0x1.01p-134,    0x1p-149,   0x1.00fffep0};
+    static const double f16[] = {0x1.004p0, 0x1.00cp0,   0x1.ffep3,   65504,       65519,
+                                 65520,     0x1p-14,     0x1.ffcp-15, 0x1p-24,     0x1p-25,
+                                 0x1.8p-24, 0x1.004p-25, 1e-30,       0x1.003ffep0};
+    static const double bf16[] = {0x1.01p0,   0x1.03p0,    0x1.ffp3,    0x1.fep127,  0x1.fefffep127,
+                                  0x1.ffp127, 0x1p-126,    0x1.fcp-127, 0x1p-133,    0x1p-134,
+                                  0x1.8p-133, 0x1.01p-134, 0x1p-149,    0x1.00fffep0};
     enum { SPECIALS = sizeof f16 / sizeof *f16 };
     double *v = p->operand[i].value;
 
@@ -114,7 +123,8 @@ static void fill_magnitudes(struct problem *p, int i)
     }
 }
 
-/* The state before and the checks: an ordinary step, the last of a row, that with the largest scale, a step to be skipped. */
+/* The state before and the checks: an ordinary step, the last of a row, that
+ * with the largest scale, a step to be skipped. */
 static void fill_loss_scale(struct problem *p, char letter, int i)
 {
     struct operand *o = &p->operand[i];
@@ -133,9 +143,14 @@ static void fill_loss_scale(struct problem *p, char letter, int i)
 static int map_operand(struct problem *p, char what, char letter, enum role role, double limit)
 {
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
-    enum kind kind = what == 'i' ? INDEX : strchr("ck", what) ? CPLX : what == 'h' ? HALF : what == 'b' ? BYTE : REAL;
+    enum kind kind = what == 'i'          ? INDEX
+                     : strchr("ck", what) ? CPLX
+                     : what == 'h'        ? HALF
+                     : what == 'b'        ? BYTE
+                                          : REAL;
     size_t held = strchr("ri", what) ? (size_t)case_int(p->text, "period", (int)rows) : rows;
-    size_t n = prism_map_operand_bytes(what, PRISM_F32, held, cols) / (kind == BYTE ? 1 : prism_dtype_size(PRISM_F32));
+    size_t n = prism_map_operand_bytes(what, PRISM_F32, held, cols) /
+               (kind == BYTE ? 1 : prism_dtype_size(PRISM_F32));
     double *v;
     int i;
 
@@ -160,11 +175,17 @@ static int map_operand(struct problem *p, char what, char letter, enum role role
         if (letter == 'b')
             v[k] = floor(127.5 * (v[k] + 1));
         if (letter == 'q') /* eighths: exact, as twice that and a half is */
-            v[k] = k % 31 == 4 ? NAN : k % 31 == 9 ? INFINITY : k % 31 == 14 ? -INFINITY : floor(640 * v[k]) / 8 + 60;
+            v[k] = k % 31 == 4    ? NAN
+                   : k % 31 == 9  ? INFINITY
+                   : k % 31 == 14 ? -INFINITY
+                                  : floor(640 * v[k]) / 8 + 60;
         if (letter == 's')
             v[k] += 2.5; /* W x^2 - mu^2 stays above 0 */
         if (what == 'c' && k % 62 < 4)
-            v[k] = k % 62 < 2 ? 0 : (float)(v[k] * 1e-18); /* zeros, and moduli whose square is hardly normal */
+            v[k] =
+                k % 62 < 2
+                    ? 0
+                    : (float)(v[k] * 1e-18); /* zeros, and moduli whose square is hardly normal */
         if (letter == 'w' && k % 11 < 5)
             v[k] = (double[]){0, 3, -3, 100, -100}[k % 11];
     }
@@ -174,8 +195,8 @@ static int map_operand(struct problem *p, char what, char letter, enum role role
 /* An output that may be given as the first input of its shape. */
 static bool map_in_place(const struct problem *p, char y, char x, int i)
 {
-    return case_has(p->text, "inplace") && p->operand[0].same_as < 0 && strchr("ec", y) && strchr("ec", x) &&
-           p->operand[i].kind == p->operand[0].kind;
+    return case_has(p->text, "inplace") && p->operand[0].same_as < 0 && strchr("ec", y) &&
+           strchr("ec", x) && p->operand[i].kind == p->operand[0].kind;
 }
 
 static int map_build(struct problem *p)
@@ -203,25 +224,30 @@ static int map_build(struct problem *p)
     }
     if (case_has(p->text, "skip"))
         p->operand[outputs].value[0] = NAN; /* why a step is skipped */
-    if (p->kind == PRISM_MAP_NARROW || p->kind == PRISM_MAP_WIDEN || p->kind == PRISM_MAP_LOSS_SCALE)
+    if (p->kind == PRISM_MAP_NARROW || p->kind == PRISM_MAP_WIDEN ||
+        p->kind == PRISM_MAP_LOSS_SCALE)
         p->oracle = p->dtype; /* what is rounded, and what overflows, is the precision's */
     /* equal operands, NaN */
     bool equal = p->kind == PRISM_MAP_L1_GRAD || p->kind == PRISM_MAP_MISFIT_L1;
     for (size_t k = 0; k < p->operand[0].n && (equal || p->kind == PRISM_MAP_CLAMP); k += 5)
-        p->operand[outputs].value[k] = p->kind == PRISM_MAP_CLAMP ? NAN : p->operand[outputs + 1].value[k];
+        p->operand[outputs].value[k] =
+            p->kind == PRISM_MAP_CLAMP ? NAN : p->operand[outputs + 1].value[k];
     p->run = map_run;
     return 0;
 }
 
-static int reduce_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int reduce_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                      const prism_mem *mem)
 {
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
 
     (void)plan;
-    return dev->ops->reduce(dev, (enum prism_reduce)p->kind, p->dtype, rows, cols, mem[0], mem[1], p->count > 2 ? mem[2] : NULL);
+    return dev->ops->reduce(dev, (enum prism_reduce)p->kind, p->dtype, rows, cols, mem[0], mem[1],
+                            p->count > 2 ? mem[2] : NULL);
 }
 
-/* Terms are positive, so that nothing cancels, except a dot product's, whose sum is of the order of sqrt(cols). */
+/* Terms are positive, so that nothing cancels, except a dot product's, whose
+ * sum is of the order of sqrt(cols). */
 static int reduce_build(struct problem *p)
 {
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);

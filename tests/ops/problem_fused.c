@@ -16,16 +16,19 @@ static struct prism_norm_desc norm_desc(const struct problem *p)
                                     .eps = norm_eps};
 }
 
-static int norm_fwd_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int norm_fwd_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                        const prism_mem *mem)
 {
     struct prism_norm_desc d = norm_desc(p);
-    struct prism_norm_args a = {.y = mem[0], .stats = mem[1], .x = mem[2], .gamma = mem[3], .beta = mem[4]};
+    struct prism_norm_args a = {
+        .y = mem[0], .stats = mem[1], .x = mem[2], .gamma = mem[3], .beta = mem[4]};
 
     (void)plan;
     return dev->ops->norm_act_fwd(dev, &d, &a);
 }
 
-static int norm_bwd_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int norm_bwd_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                        const prism_mem *mem)
 {
     struct prism_norm_desc d = norm_desc(p);
     struct prism_norm_args a = {.gx = mem[0],
@@ -61,7 +64,8 @@ static void norm_stats(struct problem *p, int stats, int x)
     }
 }
 
-/* Sums over a row feed every output, hence 4 sqrt of its elements over the elementwise 32. */
+/* Sums over a row feed every output, hence 4 sqrt of its elements over the
+ * elementwise 32. */
 static int norm_build(struct problem *p, bool backward)
 {
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
@@ -94,9 +98,11 @@ static int norm_build(struct problem *p, bool backward)
 
 enum { TARGETS = 5 };
 
-static int misfit_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int misfit_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                      const prism_mem *mem)
 {
-    struct prism_misfit_desc d = {p->dtype, (enum prism_misfit)p->kind, (size_t)case_int(p->text, "b", 1),
+    struct prism_misfit_desc d = {p->dtype, (enum prism_misfit)p->kind,
+                                  (size_t)case_int(p->text, "b", 1),
                                   (size_t)case_int(p->text, "c", 1)};
     struct prism_misfit_args a = {mem[0], mem[1], mem[2], mem[3], mem[4], mem[5], mem[6]};
 
@@ -104,8 +110,8 @@ static int misfit_run(struct prism_dev *dev, const struct problem *p, void *plan
     return dev->ops->misfit(dev, &d, &a);
 }
 
-/* Amplitudes m keep clear of their targets d, where the sign of m - d would be rounding's choice: |u| < 0.9 or u = 0, and
- * d > 1 or d = 0. */
+/* Amplitudes m keep clear of their targets d, where the sign of m - d would be
+ * rounding's choice: |u| < 0.9 or u = 0, and d > 1 or d = 0. */
 static int misfit_build(struct problem *p)
 {
     size_t batch = (size_t)case_int(p->text, "b", 1), cols = (size_t)case_int(p->text, "c", 1);
@@ -154,8 +160,14 @@ static size_t outer_cols(const struct problem *p)
 static int adam_outer_create(struct prism_dev *dev, const struct problem *p, void **plan)
 {
     int cols = (int)outer_cols(p), k = cols % 16 ? 1 : 4;
-    struct prism_conv_desc d = {
-        .dtype = p->dtype, .n = 1, .cin = cols / k / k, .h = k, .w = k, .cout = (int)outer_rows(p), .k = k, .stride = 1};
+    struct prism_conv_desc d = {.dtype = p->dtype,
+                                .n = 1,
+                                .cin = cols / k / k,
+                                .h = k,
+                                .w = k,
+                                .cout = (int)outer_rows(p),
+                                .k = k,
+                                .stride = 1};
     struct prism_conv *conv = NULL;
     int status = dev->ops->conv_create(dev, &d, &conv);
 
@@ -168,16 +180,21 @@ static void adam_outer_destroy(struct prism_dev *dev, void *plan)
     dev->ops->conv_destroy(plan);
 }
 
-/* With `next`: how far the product is from that of the entry on its own, too. */
-static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+/* With `next`: how far the product is from that of the entry on its own,
+ * too. */
+static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                          const prism_mem *mem)
 {
-    struct prism_adam_outer_desc d = {p->dtype, outer_rows(p), outer_cols(p), outer_b1, outer_b2, outer_eps};
+    struct prism_adam_outer_desc d = {p->dtype, outer_rows(p), outer_cols(p),
+                                      outer_b1, outer_b2,      outer_eps};
     const int state = outer_state[p->kind];
     const prism_mem *in = mem + state, *z = in + 5, *y = z + state;
     bool next = case_has(p->text, "next");
-    struct prism_adam_outer_args a = {.p = mem[0], .a = in[0], .b = in[1], .step = in[2], .tmp = in[3]};
+    struct prism_adam_outer_args a = {
+        .p = mem[0], .a = in[0], .b = in[1], .step = in[2], .tmp = in[3]};
     struct prism_adam_outer_tail t = {0};
-    prism_mem *const moments[] = {&a.m, &a.v, &a.vmax}, *const zmoments[] = {&t.zm, &t.zv, &t.zvmax};
+    prism_mem *const moments[] = {&a.m, &a.v, &a.vmax}, *const zmoments[] = {&t.zm, &t.zv,
+                                                                             &t.zvmax};
 
     for (int i = 1; i < state; i++)
         *moments[i - 1] = mem[i];
@@ -200,10 +217,12 @@ static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *
 static void adam_state(struct problem *p, size_t n, double limit)
 {
     for (int i = 0; i < outer_state[p->kind]; i++)
-        operand_fill(p, operand_add(p, REAL, INOUT, n, limit), i < 2 ? -1 : 0.1, i < 2 ? 1 : 1.1); /* second moments are not < 0 */
+        operand_fill(p, operand_add(p, REAL, INOUT, n, limit), i < 2 ? -1 : 0.1,
+                     i < 2 ? 1 : 1.1); /* second moments are not < 0 */
 }
 
-/* The limit is that of map adam and the product's rounding; the vector's gradient is a sum over cols, its product one over rows. */
+/* The limit is that of map adam and the product's rounding; the vector's
+ * gradient is a sum over cols, its product one over rows. */
 static int adam_outer_build(struct problem *p)
 {
     size_t rows = outer_rows(p), cols = outer_cols(p);

@@ -1,5 +1,6 @@
-/* Problems of the linear entries. Limits are c sqrt(k) with k the number of terms in a sum and c = 4: a sum of k random products
- * accumulated in order is off by about eps sqrt(k)/2 relative to the largest of many such sums. */
+/* Problems of the linear entries. Limits are c sqrt(k) with k the number of
+ * terms in a sum and c = 4: a sum of k random products accumulated in order is
+ * off by about eps sqrt(k)/2 relative to the largest of many such sums. */
 #include "problem.h"
 
 #include <math.h>
@@ -15,13 +16,16 @@ static enum prism_dtype cplx(const struct problem *p)
 
 /* ---- copy: also memory addressed at an offset ---- */
 
-static int copy_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int copy_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                    const prism_mem *mem)
 {
     size_t size = prism_dtype_size(p->dtype), n = p->operand[0].n, half = n / 2;
     int status = dev->ops->copy(dev, mem[0], mem[1], half * size);
 
     (void)plan;
-    return status ? status : dev->ops->copy(dev, mem[0] + half * size, mem[1] + half * size, (n - half) * size);
+    return status
+               ? status
+               : dev->ops->copy(dev, mem[0] + half * size, mem[1] + half * size, (n - half) * size);
 }
 
 static void copy_build(struct problem *p)
@@ -31,7 +35,8 @@ static void copy_build(struct problem *p)
     p->run = copy_run;
 }
 
-/* ---- fft: both signs, one after the other; with a support, the columns that are not needed are then multiplied by 0 ---- */
+/* ---- fft: both signs, one after the other; with a support, the columns that are not needed are
+ * then multiplied by 0  */
 
 struct fft_plan {
     struct prism_fft *fft;
@@ -69,13 +74,15 @@ static void fft_destroy(struct prism_dev *dev, void *plan)
 /* [2,h+w] cplx, the same numbers in every precision. */
 static int put_factors(struct prism_dev *dev, const struct problem *p, prism_mem *out)
 {
-    const size_t n = 4 * ((size_t)INT("h", 1) + (size_t)INT("w", 1)), size = prism_dtype_size(p->dtype);
+    const size_t n = 4 * ((size_t)INT("h", 1) + (size_t)INT("w", 1)),
+                 size = prism_dtype_size(p->dtype);
     int status = dev->ops->alloc(dev, n * size, out);
 
     for (size_t i = 0; !status && i < n; i++) {
         const float f32 = (float)(2 * test_noise(5, i) - 1);
         const double f64 = f32;
-        status = dev->ops->write(dev, *out + i * size, size == sizeof f64 ? (const void *)&f64 : &f32, size);
+        status = dev->ops->write(dev, *out + i * size,
+                                 size == sizeof f64 ? (const void *)&f64 : &f32, size);
     }
     return status;
 }
@@ -111,7 +118,8 @@ static int fft_create(struct prism_dev *dev, const struct problem *p, void **pla
 static int fft_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
 {
     struct prism_fft *fft = ((struct fft_plan *)plan)->fft;
-    size_t b = (size_t)INT("b", 1), h = (size_t)INT("h", 1), w = (size_t)INT("w", 1), size = prism_dtype_size(cplx(p));
+    size_t b = (size_t)INT("b", 1), h = (size_t)INT("h", 1), w = (size_t)INT("w", 1),
+           size = prism_dtype_size(cplx(p));
     int status = dev->ops->fft_run(fft, -1, mem[0], mem[1]);
 
     if (!status)
@@ -124,10 +132,12 @@ static int fft_run(struct prism_dev *dev, const struct problem *p, void *plan, c
     return status;
 }
 
-/* No numbers in the rows that the support leaves out, and which columns it wants. from: the first transform that has data. */
+/* No numbers in the rows that the support leaves out, and which columns it
+ * wants. from: the first transform that has data. */
 static void fft_restrict(struct problem *p, int from)
 {
-    int b = INT("b", 1), h = INT("h", 1), w = INT("w", 1), wanted = operand_random(p, CPLX, IN, 4 * (size_t)b * (size_t)w, 0);
+    int b = INT("b", 1), h = INT("h", 1), w = INT("w", 1),
+        wanted = operand_random(p, CPLX, IN, 4 * (size_t)b * (size_t)w, 0);
     int32_t s[4];
 
     for (int t = 0; t < 2 * b; t++) {
@@ -170,37 +180,42 @@ static void fft_build(struct problem *p)
     p->destroy = fft_destroy;
 }
 
-/* ---- spectrum: of an object in the middle, and back; a support's first transform is the one there, its second the one back ----
- */
+/* ---- spectrum: of an object in the middle, and back; a support's first tra */
 
 static struct prism_spectrum_desc spectrum_desc(const struct problem *p)
 {
-    return (struct prism_spectrum_desc){case_has(p->text, "cplx") ? cplx(p) : p->dtype, INT("h", 1), INT("w", 1), INT("oh", 1),
-                                        INT("ow", 1)};
+    return (struct prism_spectrum_desc){case_has(p->text, "cplx") ? cplx(p) : p->dtype, INT("h", 1),
+                                        INT("w", 1), INT("oh", 1), INT("ow", 1)};
 }
 
-static int spectrum_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int spectrum_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                        const prism_mem *mem)
 {
     const struct prism_spectrum_desc d = spectrum_desc(p);
     struct prism_fft *fft = ((struct fft_plan *)plan)->fft;
-    const struct prism_spectrum_args there = {mem[0], mem[1], mem[4]}, back = {mem[3], mem[2], mem[4]};
+    const struct prism_spectrum_args there = {mem[0], mem[1], mem[4]},
+                                     back = {mem[3], mem[2], mem[4]};
     const struct prism_map_args wanted = {.y = {mem[0]}, .x = {mem[0], mem[5]}, .s = {1}};
     int status = dev->ops->spectrum_fwd(dev, &d, fft, &there);
 
     if (!status && has_support(p))
-        status = dev->ops->map(dev, PRISM_MAP_C_MUL_COL, p->dtype, (size_t)d.h, (size_t)d.w, &wanted);
+        status =
+            dev->ops->map(dev, PRISM_MAP_C_MUL_COL, p->dtype, (size_t)d.h, (size_t)d.w, &wanted);
     return status ? status : dev->ops->spectrum_adj(dev, &d, fft, &back);
 }
 
-/* Operand 3 is what fft_restrict knows as the second transform's input; operand 5 what it adds. */
+/* Operand 3 is what fft_restrict knows as the second transform's input; operand
+ * 5 what it adds. */
 static void spectrum_build(struct problem *p)
 {
     const struct prism_spectrum_desc d = spectrum_desc(p);
     const enum kind kind = case_has(p->text, "cplx") ? CPLX : REAL;
-    size_t grid = 2 * (size_t)d.h * (size_t)d.w, object = (kind == CPLX ? 2 : 1) * (size_t)d.oh * (size_t)d.ow;
+    size_t grid = 2 * (size_t)d.h * (size_t)d.w,
+           object = (kind == CPLX ? 2 : 1) * (size_t)d.oh * (size_t)d.ow;
     double limit = 4 * sqrt(1 + fft_terms(d.h) + fft_terms(d.w));
 
-    operand_fill(p, operand_add(p, CPLX, has_support(p) ? INOUT : OUT, grid, limit), 0, 0); /* finite where not needed */
+    operand_fill(p, operand_add(p, CPLX, has_support(p) ? INOUT : OUT, grid, limit), 0,
+                 0); /* finite where not needed */
     operand_random(p, kind, IN, object, 0);
     operand_add(p, kind, OUT, object, limit);
     operand_random(p, CPLX, CLOBBER, grid, 0);
@@ -239,7 +254,8 @@ static int conv_create(struct prism_dev *dev, const struct problem *p, void **pl
     return status;
 }
 
-static int conv_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int conv_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                    const prism_mem *mem)
 {
     int status = dev->ops->conv_fwd(plan, mem[0], mem[3], mem[4]);
 
@@ -257,9 +273,10 @@ static void conv_destroy(struct prism_dev *dev, void *plan)
 static void conv_build(struct problem *p)
 {
     struct prism_conv_desc d = problem_conv(p);
-    size_t pixels = (size_t)prism_conv_out(&d, d.h) * (size_t)prism_conv_out(&d, d.w), taps = (size_t)d.k * (size_t)d.k;
-    size_t n = (size_t)d.n, x = n * (size_t)d.cin * (size_t)d.h * (size_t)d.w, y = n * (size_t)d.cout * pixels,
-           w = (size_t)(d.cin * d.cout) * taps;
+    size_t pixels = (size_t)prism_conv_out(&d, d.h) * (size_t)prism_conv_out(&d, d.w),
+           taps = (size_t)d.k * (size_t)d.k;
+    size_t n = (size_t)d.n, x = n * (size_t)d.cin * (size_t)d.h * (size_t)d.w,
+           y = n * (size_t)d.cout * pixels, w = (size_t)(d.cin * d.cout) * taps;
 
     operand_add(p, HALF, OUT, y, 4 * sqrt((double)((size_t)d.cin * taps)));
     operand_add(p, HALF, OUT, x, 4 * sqrt((double)((size_t)d.cout * taps)));
@@ -267,8 +284,9 @@ static void conv_build(struct problem *p)
     operand_random(p, HALF, IN, x, 0);
     operand_random(p, HALF, IN, w, 0);
     operand_random(p, HALF, IN, y, 0);
-    /* Both factors of a product lose up to 2^-11, or 2^-10 where they are cut off: a sum of many is off by that relative to the
-     * largest of such sums, however many there are. */
+    /* Both factors of a product lose up to 2^-11, or 2^-10 where they are cut
+     * off: a sum of many is off by that relative to the largest of such sums,
+     * however many there are. */
     for (int i = 0; i < 3 && d.tf32; i++)
         p->operand[i].limit += 0x1p-9;
     p->create = conv_create;
@@ -280,12 +298,18 @@ static void conv_build(struct problem *p)
 
 struct prism_gemm_desc problem_gemm(const struct problem *p)
 {
-    return (struct prism_gemm_desc){
-        p->dtype,        INT("m", 1),   INT("n", 1), INT("k", 1), case_has(p->text, "ta"), case_has(p->text, "tb"),
-        INT("alpha", 1), INT("beta", 0)};
+    return (struct prism_gemm_desc){p->dtype,
+                                    INT("m", 1),
+                                    INT("n", 1),
+                                    INT("k", 1),
+                                    case_has(p->text, "ta"),
+                                    case_has(p->text, "tb"),
+                                    INT("alpha", 1),
+                                    INT("beta", 0)};
 }
 
-static int gemm_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int gemm_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                    const prism_mem *mem)
 {
     struct prism_gemm_desc d = problem_gemm(p);
 
@@ -310,7 +334,8 @@ static void gemm_build(struct problem *p)
 
 /* ---- window ---- */
 
-static int window_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int window_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                      const prism_mem *mem)
 {
     struct prism_window_desc d = {case_has(p->text, "cplx") ? cplx(p) : p->dtype,
                                   INT("n", 1),
@@ -335,7 +360,8 @@ static void window_build(struct problem *p)
     p->run = window_run;
 }
 
-/* ---- sub-apertures: a table of four, origins across every edge, some pupils used twice and some never ---- */
+/* ---- sub-apertures: a table of four, origins across every edge, some pupils used twice and some
+ * never  */
 
 enum { PUPILS = 4 };
 
@@ -345,7 +371,8 @@ static struct prism_subaperture_desc aperture_desc(const struct problem *p)
                                            INT("oh", 1), INT("ow", 1), INT("ph", 1), INT("pw", 1)};
 }
 
-static int subaperture_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int subaperture_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                           const prism_mem *mem)
 {
     struct prism_subaperture_desc d = aperture_desc(p);
     struct prism_subaperture_args a = {mem[0],
@@ -358,10 +385,12 @@ static int subaperture_run(struct prism_dev *dev, const struct problem *p, void 
                                        INT("rows", 0) ? mem[6] : NULL};
 
     (void)plan;
-    return p->kind ? dev->ops->subaperture_adj(dev, &d, &a) : dev->ops->subaperture_fwd(dev, &d, &a);
+    return p->kind ? dev->ops->subaperture_adj(dev, &d, &a)
+                   : dev->ops->subaperture_fwd(dev, &d, &a);
 }
 
-/* Pupils open in half the rows and columns, each elsewhere, but for one that is closed. */
+/* Pupils open in half the rows and columns, each elsewhere, but for one that is
+ * closed. */
 static void pupils_restrict(struct problem *p, double *pupil)
 {
     int ph = INT("ph", 1), pw = INT("pw", 1);
@@ -379,16 +408,22 @@ static void pupils_restrict(struct problem *p, double *pupil)
     }
 }
 
-/* Pupil, origin, index, and with `open` where they are: the last of what goes in. Returns the first. */
+/* Pupil, origin, index, and with `open` where they are: the last of what goes
+ * in. Returns the first. */
 static int pupils_add(struct problem *p)
 {
-    int pupil = operand_random(p, CPLX, IN, 2 * PUPILS * (size_t)INT("ph", 1) * (size_t)INT("pw", 1), 0);
-    int origin = operand_random(p, INDEX, IN, 2 * PUPILS, 0), index = operand_random(p, INDEX, IN, (size_t)INT("b", 1), 0);
+    int pupil =
+        operand_random(p, CPLX, IN, 2 * PUPILS * (size_t)INT("ph", 1) * (size_t)INT("pw", 1), 0);
+    int origin = operand_random(p, INDEX, IN, 2 * PUPILS, 0),
+        index = operand_random(p, INDEX, IN, (size_t)INT("b", 1), 0);
 
     for (int a = 0; a < PUPILS; a++)
         for (int axis = 0; axis < 2; axis++) {
             int n = axis ? INT("w", 1) : INT("h", 1);
-            p->operand[origin].value[2 * a + axis] = a == 0 ? 0 : a == 1 ? n - 1 : a == 2 ? -(n / 2) : n / 3;
+            p->operand[origin].value[2 * a + axis] = a == 0   ? 0
+                                                     : a == 1 ? n - 1
+                                                     : a == 2 ? -(n / 2)
+                                                              : n / 3;
         }
     for (int b = 0; b < INT("b", 1); b++)
         p->operand[index].value[b] = b % 3 + 1;
@@ -440,7 +475,8 @@ static void field_misfit_destroy(struct prism_dev *dev, void *plan)
     dev->ops->fft_destroy(plan);
 }
 
-static int field_misfit_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int field_misfit_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                            const prism_mem *mem)
 {
     struct prism_field_misfit_desc d = {aperture_desc(p), (enum prism_misfit)p->kind};
     struct prism_field_misfit_args a = {.loss = mem[0],
@@ -458,12 +494,15 @@ static int field_misfit_run(struct prism_dev *dev, const struct problem *p, void
     return dev->ops->field_misfit(dev, &d, plan, &a);
 }
 
-/* As in misfit, amplitudes keep clear of their targets: pupils are so small that |u| < 2, and targets are 0 or above 3. A phase
- * u/|u| may be as ill-conditioned as the smallest |u| makes it: hence the limit of the gradient. */
+/* As in misfit, amplitudes keep clear of their targets: pupils are so small
+ * that |u| < 2, and targets are 0 or above 3. A phase u/|u| may be as
+ * ill-conditioned as the smallest |u| makes it: hence the limit of the
+ * gradient. */
 static int field_misfit_build(struct problem *p)
 {
     struct prism_subaperture_desc a = aperture_desc(p);
-    size_t field = (size_t)a.oh * (size_t)a.ow, batch = (size_t)a.batch, box = (size_t)a.ph * (size_t)a.pw;
+    size_t field = (size_t)a.oh * (size_t)a.ow, batch = (size_t)a.batch,
+           box = (size_t)a.ph * (size_t)a.pw;
 
     p->kind = case_index(p->text, 1, case_misfit_names, PRISM_MISFIT_COUNT);
     if (p->kind < 0)
@@ -491,9 +530,11 @@ static int field_misfit_build(struct problem *p)
 
 /* ---- blur ---- */
 
-static int blur_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int blur_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                    const prism_mem *mem)
 {
-    struct prism_blur_desc d = {p->dtype, INT("n", 1), INT("h", 1), INT("w", 1), INT("radius", 0), case_has(p->text, "adjoint")};
+    struct prism_blur_desc d = {p->dtype,    INT("n", 1),      INT("h", 1),
+                                INT("w", 1), INT("radius", 0), case_has(p->text, "adjoint")};
 
     (void)plan;
     return dev->ops->blur(dev, &d, mem[0], mem[1], mem[2], mem[3]);
@@ -501,7 +542,8 @@ static int blur_run(struct prism_dev *dev, const struct problem *p, void *plan, 
 
 static void blur_build(struct problem *p)
 {
-    size_t n = (size_t)INT("n", 1) * (size_t)INT("h", 1) * (size_t)INT("w", 1), radius = (size_t)INT("radius", 0);
+    size_t n = (size_t)INT("n", 1) * (size_t)INT("h", 1) * (size_t)INT("w", 1),
+           radius = (size_t)INT("radius", 0);
     int taps;
 
     operand_add(p, REAL, OUT, n, 4 * sqrt(4.0 * (double)radius + 2));

@@ -1,4 +1,5 @@
-/* Problems of pooling, strided copy, scatter_add, gather, softmax, argmax and dense_fit. */
+/* Problems of pooling, strided copy, scatter_add, gather, softmax, argmax and
+ * dense_fit. */
 #include "problem.h"
 
 #include <math.h>
@@ -11,11 +12,14 @@
 
 static struct prism_pool_desc pool_desc(const struct problem *p)
 {
-    return (struct prism_pool_desc){
-        p->dtype, (enum prism_pool)p->kind, INT("n", 1), INT("h", 1), INT("w", 1), INT("k", 1), INT("s", 1), INT("p", 0)};
+    return (struct prism_pool_desc){p->dtype,    (enum prism_pool)p->kind,
+                                    INT("n", 1), INT("h", 1),
+                                    INT("w", 1), INT("k", 1),
+                                    INT("s", 1), INT("p", 0)};
 }
 
-static int pool_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int pool_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                    const prism_mem *mem)
 {
     struct prism_pool_desc d = pool_desc(p);
     prism_mem index = d.kind == PRISM_POOL_MAX ? mem[4] : NULL;
@@ -49,9 +53,11 @@ static int pool_build(struct problem *p)
 
 /* ---- copy2d ---- */
 
-static int copy2d_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int copy2d_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                      const prism_mem *mem)
 {
-    struct prism_copy2d_desc d = {p->dtype, (size_t)INT("r", 1), (size_t)INT("c", 1), (size_t)INT("ldy", 1), (size_t)INT("ldx", 1)};
+    struct prism_copy2d_desc d = {p->dtype, (size_t)INT("r", 1), (size_t)INT("c", 1),
+                                  (size_t)INT("ldy", 1), (size_t)INT("ldx", 1)};
 
     (void)plan;
     return dev->ops->copy2d(dev, &d, mem[0], mem[1]);
@@ -68,7 +74,8 @@ static void copy2d_build(struct problem *p)
 
 /* ---- scatter_add ---- */
 
-static int scatter_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int scatter_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                       const prism_mem *mem)
 {
     struct prism_window_desc d = {p->dtype,     INT("n", 1),  INT("hy", 1), INT("wy", 1),
                                   INT("hx", 1), INT("wx", 1), INT("dy", 0), INT("dx", 0)};
@@ -87,16 +94,19 @@ static void scatter_build(struct problem *p)
     p->run = scatter_run;
 }
 
-/* ---- gather: both ways. Element 0 of a plane is NaN and never read; a tenth of the terms is left out ---- */
+/* ---- gather: both ways. Element 0 of a plane is NaN and never read; a tenth of the terms is left
+ * out  */
 
 static struct prism_gather_desc gather_desc(const struct problem *p)
 {
-    return (struct prism_gather_desc){p->dtype, INT("n", 1), INT("k", 1), (size_t)INT("nx", 1), (size_t)INT("ny", 1)};
+    return (struct prism_gather_desc){p->dtype, INT("n", 1), INT("k", 1), (size_t)INT("nx", 1),
+                                      (size_t)INT("ny", 1)};
 }
 
 static int32_t gather_index(const struct prism_gather_desc *d, size_t term)
 {
-    size_t free = d->nx > 1 ? 1 : 0, j = free + (size_t)(test_noise(7, term) * (double)(d->nx - free));
+    size_t free = d->nx > 1 ? 1 : 0,
+           j = free + (size_t)(test_noise(7, term) * (double)(d->nx - free));
 
     return test_noise(8, term) < 0.1 ? -1 : (int32_t)j;
 }
@@ -123,7 +133,8 @@ static int gather_create(struct prism_dev *dev, const struct problem *p, void **
     return status;
 }
 
-static int gather_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int gather_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                      const prism_mem *mem)
 {
     int status = dev->ops->gather_fwd(plan, mem[0], mem[2]);
 
@@ -139,7 +150,8 @@ static void gather_destroy(struct prism_dev *dev, void *plan)
 static void gather_build(struct problem *p)
 {
     struct prism_gather_desc d = gather_desc(p);
-    size_t x = (size_t)d.planes * d.nx, y = (size_t)d.planes * d.ny, most = 0, *count = calloc(d.nx, sizeof *count);
+    size_t x = (size_t)d.planes * d.nx, y = (size_t)d.planes * d.ny, most = 0,
+           *count = calloc(d.nx, sizeof *count);
 
     if (!count)
         abort();
@@ -164,10 +176,12 @@ static void gather_build(struct problem *p)
 
 static struct prism_softmax_desc softmax_desc(const struct problem *p)
 {
-    return (struct prism_softmax_desc){p->dtype, INT("n", 1), INT("classes", 1), (size_t)INT("pixels", 1)};
+    return (struct prism_softmax_desc){p->dtype, INT("n", 1), INT("classes", 1),
+                                       (size_t)INT("pixels", 1)};
 }
 
-static int softmax_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int softmax_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                       const prism_mem *mem)
 {
     struct prism_softmax_desc d = softmax_desc(p);
     int status = dev->ops->softmax_fwd(dev, &d, mem[0], mem[2]);
@@ -176,7 +190,8 @@ static int softmax_run(struct prism_dev *dev, const struct problem *p, void *pla
     return status ? status : dev->ops->softmax_bwd(dev, &d, mem[1], mem[3], mem[0]);
 }
 
-/* Some pixels whose powers have no number but for the largest taken off; an exponent of up to 12 is off by as many epsilons. */
+/* Some pixels whose powers have no number but for the largest taken off; an
+ * exponent of up to 12 is off by as many epsilons. */
 static void softmax_build(struct problem *p)
 {
     struct prism_softmax_desc d = softmax_desc(p);
@@ -196,7 +211,8 @@ static void softmax_build(struct problem *p)
     p->run = softmax_run;
 }
 
-static int argmax_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int argmax_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                      const prism_mem *mem)
 {
     struct prism_softmax_desc d = softmax_desc(p);
 
@@ -216,14 +232,19 @@ static void argmax_build(struct problem *p)
     p->run = argmax_run;
 }
 
-/* ---- dense_fit: "net5-64-1": widths; tensors of the slabs 16 elements apart, with something between ---- */
+/* ---- dense_fit: "net5-64-1": widths; tensors of the slabs 16 elements apart, with something
+ * between  */
 
 static int dense_desc(const struct problem *p, struct prism_dense_fit_desc *d, size_t *slab)
 {
     char word[CASE_TEXT], *at = word + 3;
 
-    *d = (struct prism_dense_fit_desc){
-        .dtype = p->dtype, .batch = INT("b", 1), .b1 = 0.9, .b2 = 0.999, .eps = 1e-7, .steps = (size_t)INT("steps", 1)};
+    *d = (struct prism_dense_fit_desc){.dtype = p->dtype,
+                                       .batch = INT("b", 1),
+                                       .b1 = 0.9,
+                                       .b2 = 0.999,
+                                       .eps = 1e-7,
+                                       .steps = (size_t)INT("steps", 1)};
     case_word(p->text, 2, word);
     if (strncmp(word, "net", 3))
         return -1;
@@ -242,11 +263,13 @@ static int dense_desc(const struct problem *p, struct prism_dense_fit_desc *d, s
     return d->layers ? 0 : -1;
 }
 
-static int dense_run(struct prism_dev *dev, const struct problem *p, void *plan, const prism_mem *mem)
+static int dense_run(struct prism_dev *dev, const struct problem *p, void *plan,
+                     const prism_mem *mem)
 {
     struct prism_dense_fit_desc d;
     size_t slab;
-    struct prism_dense_fit_args a = {mem[0], mem[1], mem[2], mem[3], mem[4], mem[5], mem[6], mem[7], mem[8], mem[9]};
+    struct prism_dense_fit_args a = {mem[0], mem[1], mem[2], mem[3], mem[4],
+                                     mem[5], mem[6], mem[7], mem[8], mem[9]};
 
     (void)plan;
     dense_desc(p, &d, &slab);
@@ -274,8 +297,9 @@ static void dense_steps(struct problem *p, const struct prism_dense_fit_desc *d,
     }
 }
 
-/* Moments are such that a step divides by no small number. A gradient is a sum over the batch of what sums over every layer's
- * inputs have made, and each step hands its error on. */
+/* Moments are such that a step divides by no small number. A gradient is a sum
+ * over the batch of what sums over every layer's inputs have made, and each
+ * step hands its error on. */
 static int dense_build(struct problem *p)
 {
     struct prism_dense_fit_desc d;

@@ -1,11 +1,13 @@
-/* Adjoint test of every operator on one backend, in every precision it has; and the ways to compute a measurement, one against the
- * other.
+/* Adjoint test of every operator on one backend, in every precision it has; and
+ * the ways to compute a measurement, one against the other.
  *
  *   adjoint BACKEND [PLUGIN_FOLDER]
  *
- * For random x and y, <A x, y> must equal <x, A^H y>; where x is real, the real parts must. The difference is measured against
- * ||A x|| ||y|| / sqrt(n), n the elements of y: the typical size of the inner product of independent vectors. Its own value would
- * be a worse measure, as it may be zero by chance. Rounding is below it by about the precision of the arithmetic. */
+ * For random x and y, <A x, y> must equal <x, A^H y>; where x is real, the real
+ * parts must. The difference is measured against ||A x|| ||y|| / sqrt(n), n the
+ * elements of y: the typical size of the inner product of independent vectors.
+ * Its own value would be a worse measure, as it may be zero by chance. Rounding
+ * is below it by about the precision of the arithmetic. */
 #include "optics/instrument.h"
 #include "support.h"
 
@@ -45,11 +47,13 @@ static int fill(const struct prism_linop_shape *s, prism_mem mem, cplx *host, ui
     return prismi_dev_get(dev, v, mem, prism_dtype_real(s->dtype), reals);
 }
 
-static cplx dot(const struct prism_linop_shape *s, prism_mem mem, const cplx *other, cplx *tmp, double *norm, int *status)
+static cplx dot(const struct prism_linop_shape *s, prism_mem mem, const cplx *other, cplx *tmp,
+                double *norm, int *status)
 {
     cplx sum = 0;
     double squares = 0;
-    *status = prismi_dev_get(dev, (double *)tmp, mem, prism_dtype_real(s->dtype), s->count * (is_real(s->dtype) ? 1 : 2));
+    *status = prismi_dev_get(dev, (double *)tmp, mem, prism_dtype_real(s->dtype),
+                             s->count * (is_real(s->dtype) ? 1 : 2));
     for (size_t i = 0; i < s->count; i++) {
         cplx a = is_real(s->dtype) ? ((const double *)tmp)[i] : tmp[i];
         cplx b = is_real(s->dtype) ? ((const double *)other)[i] : other[i];
@@ -64,11 +68,13 @@ static double mismatch(struct prism_linop *op, int *status)
 {
     struct prism_linop_shape xs, ys;
     prism_linop_shapes(op, &xs, &ys);
-    const size_t xb = xs.count * prism_dtype_size(xs.dtype), yb = ys.count * prism_dtype_size(ys.dtype);
+    const size_t xb = xs.count * prism_dtype_size(xs.dtype),
+                 yb = ys.count * prism_dtype_size(ys.dtype);
     const size_t most = xs.count > ys.count ? xs.count : ys.count;
     struct prismi_arena arena = {0};
     prism_mem x, y, ax, ahy;
-    cplx *hx = prismi_alloc(xs.count, sizeof *hx), *hy = prismi_alloc(ys.count, sizeof *hy), *tmp = prismi_alloc(most, sizeof *tmp);
+    cplx *hx = prismi_alloc(xs.count, sizeof *hx), *hy = prismi_alloc(ys.count, sizeof *hy),
+         *tmp = prismi_alloc(most, sizeof *tmp);
     cplx left = 0, right = 0;
     double norm_ax = 1, norm_y = 1, ignored;
 
@@ -96,10 +102,12 @@ static double mismatch(struct prism_linop *op, int *status)
     prismi_free(hy);
     prismi_free(tmp);
     cplx difference = left - right;
-    return (is_real(xs.dtype) ? fabs(creal(difference)) : cabs(difference)) / (norm_ax * norm_y / sqrt((double)ys.count));
+    return (is_real(xs.dtype) ? fabs(creal(difference)) : cabs(difference)) /
+           (norm_ax * norm_y / sqrt((double)ys.count));
 }
 
-/* Of two operators that should be the same, in forward and adjoint: the larger relative difference, in the 2-norm. */
+/* Of two operators that should be the same, in forward and adjoint: the larger
+ * relative difference, in the 2-norm. */
 static double distance(struct prism_linop *a, struct prism_linop *b, int *status)
 {
     struct prism_linop_shape xs, ys;
@@ -110,7 +118,8 @@ static double distance(struct prism_linop *a, struct prism_linop *b, int *status
         const size_t in = from[adjoint]->count, out = to[adjoint]->count;
         struct prismi_arena arena = {0};
         prism_mem given, got[2];
-        cplx *host = prismi_alloc(in > out ? in : out, 2 * sizeof *host), *other = prismi_alloc(out, 2 * sizeof *other);
+        cplx *host = prismi_alloc(in > out ? in : out, 2 * sizeof *host),
+             *other = prismi_alloc(out, 2 * sizeof *other);
         double squares = 0, differences = 0, ignored;
         prismi_arena_add(&arena, in * prism_dtype_size(from[adjoint]->dtype), &given);
         for (int i = 0; i < 2; i++)
@@ -119,7 +128,8 @@ static double distance(struct prism_linop *a, struct prism_linop *b, int *status
         for (int i = 0; i < 2 && !*status; i++) {
             *status = fill(from[adjoint], given, host, 3);
             if (!*status)
-                *status = adjoint ? prism_linop_adjoint(i ? b : a, got[i], given) : prism_linop_forward(i ? b : a, got[i], given);
+                *status = adjoint ? prism_linop_adjoint(i ? b : a, got[i], given)
+                                  : prism_linop_forward(i ? b : a, got[i], given);
         }
         if (!*status)
             dot(to[adjoint], got[0], host, host, &ignored, status);
@@ -143,10 +153,12 @@ static void check(const char *name, enum prism_dtype dtype, int status, struct p
 {
     const double limit = prism_dtype_real(dtype) == PRISM_F64 ? 3e-14 : 5e-6;
     char detail[600];
-    double error = status ? 0 : mismatch(op, &status), *most = &worst[prism_dtype_real(dtype) == PRISM_F64];
+    double error = status ? 0 : mismatch(op, &status),
+           *most = &worst[prism_dtype_real(dtype) == PRISM_F64];
     *most = error > *most ? error : *most;
     if (status)
-        snprintf(detail, sizeof detail, "%s: %s", prism_status_name(status), prism_ctx_error(ctx)->text);
+        snprintf(detail, sizeof detail, "%s: %s", prism_status_name(status),
+                 prism_ctx_error(ctx)->text);
     else
         snprintf(detail, sizeof detail, "relative mismatch %g, limit %g", error, limit);
     report(!status && error < limit, name, detail);
@@ -159,13 +171,15 @@ static void check_propagators(enum prism_dtype dtype)
     for (int m = 0; m < PRISM_PROPAGATOR_COUNT; m++)
         for (size_t s = 0; s < sizeof sides / sizeof sides[0]; s++)
             for (int sign = -1; sign <= 1; sign += 2) {
-                /* the finer pitch is beyond half a wavelength: some frequencies are evanescent */
+                /* the finer pitch is beyond half a wavelength: some frequencies
+                 * are evanescent */
                 const struct prism_grid g = {sides[s][0], sides[s][1], 2e-7, 1e-5, 550e-9};
                 char name[100];
                 struct prism_linop *op = NULL;
-                int status = prism_propagator_create(dev, (enum prism_propagator)m, &g, sign * 3e-4, dtype, &op);
-                snprintf(name, sizeof name, "%s %dx%d %s %s", names[m], g.ny, g.nx, sign > 0 ? "forward" : "backward",
-                         dtype == PRISM_CF64 ? "f64" : "f32");
+                int status = prism_propagator_create(dev, (enum prism_propagator)m, &g, sign * 3e-4,
+                                                     dtype, &op);
+                snprintf(name, sizeof name, "%s %dx%d %s %s", names[m], g.ny, g.nx,
+                         sign > 0 ? "forward" : "backward", dtype == PRISM_CF64 ? "f64" : "f32");
                 check(name, dtype, status, op);
                 prism_linop_destroy(&op);
             }
@@ -177,7 +191,8 @@ static const struct measure_case {
     double radius;
     bool phase;
 } cases[] = {
-    /* dtype, grid, obj, complex_object, field, box, n_apertures, batch, method: both */
+    /* dtype, grid, obj, complex_object, field, box, n_apertures, batch, method:
+     * both */
     {"real object", {PRISM_F32, 32, 32, 32, 32, false, 0, 0, 0, 0, 3, 3, 0}, 6, false},
     {"complex object", {PRISM_F32, 32, 32, 32, 32, true, 0, 0, 0, 0, 3, 3, 0}, 6, false},
     {"complex pupil", {PRISM_F32, 32, 32, 32, 32, true, 0, 0, 15, 15, 3, 3, 0}, 6, true},
@@ -185,7 +200,10 @@ static const struct measure_case {
     {"small field", {PRISM_F32, 32, 32, 20, 20, false, 16, 16, 15, 15, 3, 3, 0}, 5.5, true},
     {"odd sizes", {PRISM_F32, 33, 27, 13, 14, false, 17, 18, 15, 15, 3, 3, 0}, 5.5, true},
     {"odd sizes, even box", {PRISM_F32, 27, 33, 12, 13, false, 18, 17, 14, 16, 3, 2, 0}, 4.5, true},
-    {"odd sizes, complex object", {PRISM_F32, 33, 27, 14, 13, true, 18, 17, 15, 15, 3, 3, 0}, 5.5, true},
+    {"odd sizes, complex object",
+     {PRISM_F32, 33, 27, 14, 13, true, 18, 17, 15, 15, 3, 3, 0},
+     5.5,
+     true},
     {"repeated indices", {PRISM_F32, 32, 32, 32, 32, true, 16, 16, 15, 15, 3, 7, 0}, 5.5, true},
     {"one field", {PRISM_F32, 32, 32, 32, 32, false, 0, 0, 0, 0, 3, 1, 0}, 6, false},
 };
@@ -201,13 +219,15 @@ static int set_up(struct prism_measure *m, const struct measure_case *c)
     for (size_t i = 0; !status && i < box; i++)
         phase[i] = 3 * prismi_rng_normal(5, 5, i);
     for (int k = 0; !status && k < 3; k++)
-        status = prism_measure_set_aperture(m, k, &a, centres[k][0], centres[k][1], c->phase ? phase : NULL);
+        status = prism_measure_set_aperture(m, k, &a, centres[k][0], centres[k][1],
+                                            c->phase ? phase : NULL);
     prismi_free(phase);
     const int32_t index[7] = {2, 0, 1, 1, 2, 1, 0};
     return status ? status : prism_measure_set_index(m, index);
 }
 
-static int create(const struct measure_case *c, enum prism_dtype dtype, enum prism_measure_method method, struct prism_measure **m,
+static int create(const struct measure_case *c, enum prism_dtype dtype,
+                  enum prism_measure_method method, struct prism_measure **m,
                   struct prism_linop **op)
 {
     struct prism_measure_params p = c->p;
@@ -229,13 +249,16 @@ static void check_measures(enum prism_dtype dtype)
         char name[100], detail[600] = "not created";
         int status = 0;
         for (int way = 0; way < 2; way++) {
-            int created = create(&cases[i], dtype, way ? PRISM_MEASURE_MATRIX : PRISM_MEASURE_FFT, &m[way], &op[way]);
-            snprintf(name, sizeof name, "measure, %s %s %s", cases[i].name, dtype == PRISM_F64 ? "f64" : "f32", ways[way]);
+            int created = create(&cases[i], dtype, way ? PRISM_MEASURE_MATRIX : PRISM_MEASURE_FFT,
+                                 &m[way], &op[way]);
+            snprintf(name, sizeof name, "measure, %s %s %s", cases[i].name,
+                     dtype == PRISM_F64 ? "f64" : "f32", ways[way]);
             check(name, dtype, created, op[way]);
             status = status ? status : created;
         }
         double error = status ? 0 : distance(op[0], op[1], &status);
-        snprintf(name, sizeof name, "measure, %s %s both ways", cases[i].name, dtype == PRISM_F64 ? "f64" : "f32");
+        snprintf(name, sizeof name, "measure, %s %s both ways", cases[i].name,
+                 dtype == PRISM_F64 ? "f64" : "f32");
         if (!status)
             snprintf(detail, sizeof detail, "relative difference %g, limit %g", error, limit);
         apart[dtype == PRISM_F64] = fmax(apart[dtype == PRISM_F64], error);
@@ -245,47 +268,54 @@ static void check_measures(enum prism_dtype dtype)
     }
 }
 
-/* Every kind of instrument that sessions see, through apertures and through masks. */
+/* Every kind of instrument that sessions see, through apertures and through
+ * masks. */
 static void check_instruments(enum prism_dtype dtype)
 {
     static const char *const propagators[] = {"fraunhofer", "fresnel", "angular_spectrum"};
     static const struct {
         int grid, obj;
         bool complex_object, masks;
-    } shapes[] = {{16, 16, true, false}, {16, 10, false, false}, {15, 8, true, true}, {21, 13, false, true}};
+    } shapes[] = {
+        {16, 16, true, false}, {16, 10, false, false}, {15, 8, true, true}, {21, 13, false, true}};
     const int32_t index[4] = {2, 0, 1, 2};
     for (int kind = 0; kind < PRISM_INSTRUMENT_COUNT; kind++)
         for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
-            for (int m = 0; m < (kind == PRISM_INSTRUMENT_PROPAGATED ? PRISM_PROPAGATOR_COUNT : 1); m++) {
-                const struct prismi_instrument_params p = {.kind = (enum prism_instrument)kind,
-                                                           .dtype = dtype,
-                                                           .complex_object = shapes[s].complex_object,
-                                                           .grid = shapes[s].grid,
-                                                           .obj = shapes[s].obj,
-                                                           .field = shapes[s].grid,
-                                                           .n_frames = 3,
-                                                           .batch = 4,
-                                                           .masks = shapes[s].masks,
-                                                           .aperture = {PRISM_APERTURE_CIRCLE, .radius_px = 3},
-                                                           .propagator = (enum prism_propagator)m,
-                                                           .distance_m = 3e-4,
-                                                           .pitch_m = 2e-7,
-                                                           .wavelength_m = 550e-9};
+            for (int m = 0; m < (kind == PRISM_INSTRUMENT_PROPAGATED ? PRISM_PROPAGATOR_COUNT : 1);
+                 m++) {
+                const struct prismi_instrument_params p = {
+                    .kind = (enum prism_instrument)kind,
+                    .dtype = dtype,
+                    .complex_object = shapes[s].complex_object,
+                    .grid = shapes[s].grid,
+                    .obj = shapes[s].obj,
+                    .field = shapes[s].grid,
+                    .n_frames = 3,
+                    .batch = 4,
+                    .masks = shapes[s].masks,
+                    .aperture = {PRISM_APERTURE_CIRCLE, .radius_px = 3},
+                    .propagator = (enum prism_propagator)m,
+                    .distance_m = 3e-4,
+                    .pitch_m = 2e-7,
+                    .wavelength_m = 550e-9};
                 struct prismi_instrument *in = NULL;
                 uint8_t mask[21 * 21];
                 char name[100];
                 int status = prismi_instrument_create(dev, &p, &in);
                 for (int k = 0; !status && k < 3; k++)
                     if (p.masks && in->ops->set_mask) {
-                        prism_aperture_render(&p.aperture, k, -2 * k, -p.grid / 2, -p.grid / 2, p.grid, p.grid, mask);
+                        prism_aperture_render(&p.aperture, k, -2 * k, -p.grid / 2, -p.grid / 2,
+                                              p.grid, p.grid, mask);
                         status = in->ops->set_mask(in, k, mask, 0, p.grid);
                     } else if (in->ops->set_aperture) {
                         status = in->ops->set_aperture(in, k, &p.aperture, 2.5 * k, -3 * k);
                     }
                 status = status ? status : in->ops->select(in, index);
-                snprintf(name, sizeof name, "%s%s%s, grid %d object %d %s %s %s", prismi_instrument_kinds[kind].name,
-                         kind == PRISM_INSTRUMENT_PROPAGATED ? " " : "", kind == PRISM_INSTRUMENT_PROPAGATED ? propagators[m] : "",
-                         p.grid, p.obj, p.complex_object ? "complex" : "real", p.masks ? "masks" : "apertures",
+                snprintf(name, sizeof name, "%s%s%s, grid %d object %d %s %s %s",
+                         prismi_instrument_kinds[kind].name,
+                         kind == PRISM_INSTRUMENT_PROPAGATED ? " " : "",
+                         kind == PRISM_INSTRUMENT_PROPAGATED ? propagators[m] : "", p.grid, p.obj,
+                         p.complex_object ? "complex" : "real", p.masks ? "masks" : "apertures",
                          dtype == PRISM_F64 ? "f64" : "f32");
                 check(name, dtype, status, status ? NULL : &in->op);
                 prismi_instrument_destroy(&in);
@@ -294,7 +324,8 @@ static void check_instruments(enum prism_dtype dtype)
 
 int main(int argc, char **argv)
 {
-    const struct prism_dev_params params = {.backend = argc > 1 ? argv[1] : "ref", .plugin_path = argc > 2 ? argv[2] : NULL};
+    const struct prism_dev_params params = {.backend = argc > 1 ? argv[1] : "ref",
+                                            .plugin_path = argc > 2 ? argv[2] : NULL};
     if (prism_ctx_create(NULL, &ctx)) /* silent: the sampling of these grids is beside the point */
         return 1;
     if (prism_dev_open(ctx, &params, &dev)) {
@@ -309,7 +340,8 @@ int main(int argc, char **argv)
             check_measures((enum prism_dtype)d);
             check_instruments((enum prism_dtype)d);
         }
-    printf("# worst mismatch: single %g, double %g; both ways: %g, %g\n", worst[0], worst[1], apart[0], apart[1]);
+    printf("# worst mismatch: single %g, double %g; both ways: %g, %g\n", worst[0], worst[1],
+           apart[0], apart[1]);
     printf("1..%d\n", n_tests);
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);

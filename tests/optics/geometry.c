@@ -32,8 +32,10 @@ START_TEST(grid_refusals)
     expect_error(prism_grid_create(ctx, 0, 8, 1e-6, 1e-6, 5e-7, &g), PRISM_EINVAL, "ny is 0");
     expect_error(prism_grid_create(ctx, 8, -3, 1e-6, 1e-6, 5e-7, &g), PRISM_EINVAL, "nx is -3");
     expect_error(prism_grid_create(ctx, 8, 8, 0, 1e-6, 5e-7, &g), PRISM_EINVAL, "dy_m is 0");
-    expect_error(prism_grid_create(ctx, 8, 8, 1e-6, INFINITY, 5e-7, &g), PRISM_EINVAL, "dx_m is inf");
-    expect_error(prism_grid_create(ctx, 8, 8, 1e-6, 1e-6, NAN, &g), PRISM_EINVAL, "wavelength_m is");
+    expect_error(prism_grid_create(ctx, 8, 8, 1e-6, INFINITY, 5e-7, &g), PRISM_EINVAL,
+                 "dx_m is inf");
+    expect_error(prism_grid_create(ctx, 8, 8, 1e-6, 1e-6, NAN, &g), PRISM_EINVAL,
+                 "wavelength_m is");
     last_log[0] = 0;
     ck_assert_int_eq(prism_grid_create(ctx, 8, 64, 1e-6, 1e-6, 5e-7, &g), 0);
     ck_assert_str_eq(last_log, "");
@@ -79,7 +81,8 @@ START_TEST(obscured_counts)
     a.n_spiders = 4;
     ck_assert_int_eq(count(a, 0, 0, 64), 1188);
     a.spider_width_px = 2;
-    /* the original has 912, 978 and 6800: at integer positions its pi is 3, at others rounding lets edge pixels through */
+    /* the original has 912, 978 and 6800: at integer positions its pi is 3, at
+     * others rounding lets edge pixels through */
     ck_assert_int_eq(count(a, 0, 0, 64), 872);
     a.n_spiders = 3;
     ck_assert_int_eq(count(a, 0, 0, 64), 972);
@@ -94,8 +97,10 @@ START_TEST(hexagon)
 {
     struct prism_aperture a = {.shape = PRISM_APERTURE_HEXAGON, .radius_px = 100};
     uint8_t mask[1];
-    ck_close(count(a, 0, 0, 256), 1.5 * sqrt(3) * 100 * 100, 0.005 * 25981); /* area of a hexagon of side 100 */
-    /* an apothem s was the side of a hexagon 2/sqrt(3) s: the known count of apothem 8 */
+    ck_close(count(a, 0, 0, 256), 1.5 * sqrt(3) * 100 * 100,
+             0.005 * 25981); /* area of a hexagon of side 100 */
+    /* an apothem s was the side of a hexagon 2/sqrt(3) s: the known count of
+     * apothem 8 */
     a.radius_px = 8 * 2 / sqrt(3) * (1 + 1e-12);
     ck_assert_int_eq(count(a, 0, 0, 64), 231);
     a.radius_px = 10; /* a vertex on +-y, a flat at +-x */
@@ -115,7 +120,8 @@ START_TEST(box_holds_everything)
         for (int k = 0; k < 60; k++) {
             struct prism_aperture a = {(enum prism_aperture_shape)shape, 1 + 0.37 * k, 0.4, 0, 0};
             int box = prism_aperture_box(&a), rim = box + 6;
-            uint8_t *small = allocate((size_t)box * box, 1), *large = allocate((size_t)rim * rim, 1);
+            uint8_t *small = allocate((size_t)box * box, 1),
+                    *large = allocate((size_t)rim * rim, 1);
             double c = -0.5 + k / 59.0;
             int in_small = 0, in_large = 0;
             prism_aperture_render(&a, c, -c, -(box / 2), -(box / 2), box, box, small);
@@ -131,29 +137,38 @@ START_TEST(box_holds_everything)
 }
 END_TEST
 
-/* Only the box about the centre is looked at, and that is enough: on the grid, across its edge, beside it, larger than it. */
+/* Only the box about the centre is looked at, and that is enough: on the grid,
+ * across its edge, beside it, larger than it. */
 START_TEST(cover_counts_what_is_open)
 {
-    static const double centre[][2] = {{0, 0}, {2.5, -3.25}, {-20.5, 19.5}, {30, 1}, {24, 24}, {1e300, 0}, {0, -1e18}};
+    static const double centre[][2] = {{0, 0},   {2.5, -3.25}, {-20.5, 19.5}, {30, 1},
+                                       {24, 24}, {1e300, 0},   {0, -1e18}};
     static const double radius[] = {0.4, 3, 7.5, 40, 1e6};
     for (int shape = 0; shape < PRISM_APERTURE_COUNT; shape++)
         for (int r = 0; r < 5; r++)
             for (int grid = 40; grid <= 41; grid++) {
-                struct prism_aperture a = {(enum prism_aperture_shape)shape, radius[r], 0.3 * radius[r], 0.5, 3};
-                uint8_t *mask = allocate((size_t)grid * grid, 1), *part = allocate((size_t)grid * grid, 1);
-                int32_t *count = allocate((size_t)grid * grid, sizeof *count), *want = allocate((size_t)grid * grid, sizeof *want);
+                struct prism_aperture a = {(enum prism_aperture_shape)shape, radius[r],
+                                           0.3 * radius[r], 0.5, 3};
+                uint8_t *mask = allocate((size_t)grid * grid, 1),
+                        *part = allocate((size_t)grid * grid, 1);
+                int32_t *count = allocate((size_t)grid * grid, sizeof *count),
+                        *want = allocate((size_t)grid * grid, sizeof *want);
                 for (int k = 0; k < 7; k++) {
                     bool any = false;
-                    prism_aperture_render(&a, centre[k][0], centre[k][1], -(grid / 2), -(grid / 2), grid, grid, mask);
+                    prism_aperture_render(&a, centre[k][0], centre[k][1], -(grid / 2), -(grid / 2),
+                                          grid, grid, mask);
                     for (int i = 0; i < grid * grid; i++) {
                         want[i] += mask[i];
                         any |= mask[i];
                     }
-                    ck_assert_int_eq(prismi_aperture_cover(&a, grid, centre[k][0], centre[k][1], count), any);
-                    ck_assert_int_eq(prismi_aperture_cover(&a, grid, centre[k][0], centre[k][1], NULL), any);
+                    ck_assert_int_eq(
+                        prismi_aperture_cover(&a, grid, centre[k][0], centre[k][1], count), any);
+                    ck_assert_int_eq(
+                        prismi_aperture_cover(&a, grid, centre[k][0], centre[k][1], NULL), any);
                     int row0, rows;
                     memset(part, 0, (size_t)grid * grid);
-                    prismi_aperture_mark(NULL, &a, grid, centre[k][0], centre[k][1], part, &row0, &rows);
+                    prismi_aperture_mark(NULL, &a, grid, centre[k][0], centre[k][1], part, &row0,
+                                         &rows);
                     ck_assert_mem_eq(part, mask, (size_t)grid * grid);
                     ck_assert(row0 >= 0 && rows >= 0 && row0 + rows <= grid);
                     for (int i = 0; i < grid * grid; i++)
@@ -193,8 +208,13 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        grid_values,      grid_refusals, circle_counts, obscured_counts, hexagon, box_holds_everything, cover_counts_what_is_open,
-        aperture_refusals};
+    const TTest *const tests[] = {grid_values,
+                                  grid_refusals,
+                                  circle_counts,
+                                  obscured_counts,
+                                  hexagon,
+                                  box_holds_everything,
+                                  cover_counts_what_is_open,
+                                  aperture_refusals};
     return RUN_SUITE("optics geometry", tests);
 }

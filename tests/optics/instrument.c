@@ -1,4 +1,5 @@
-/* Instruments against each other, and against the operators they are made of. */
+/* Instruments against each other, and against the operators they are made
+ * of. */
 #include "optics/instrument.h"
 #include "optics/optics_internal.h"
 #include "optics_test.h"

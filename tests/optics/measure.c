@@ -1,4 +1,5 @@
-/* The measurement operator against recorded numbers, closed forms and invariants: "fft" or "matrix", as the argument says. */
+/* The measurement operator against recorded numbers, closed forms and
+ * invariants: "fft" or "matrix", as the argument says. */
 #include "optics/subaperture.h"
 #include "optics_test.h"
 
@@ -17,10 +18,12 @@ static struct prism_aperture circle(double radius)
     return (struct prism_aperture){.shape = PRISM_APERTURE_CIRCLE, .radius_px = radius};
 }
 
-static void set(struct prism_measure *m, int a, double radius, double cy, double cx, const double *phase)
+static void set(struct prism_measure *m, int a, double radius, double cy, double cx,
+                const double *phase)
 {
     const struct prism_aperture shape = circle(radius);
-    ck_assert_msg(!prism_measure_set_aperture(m, a, &shape, cy, cx, phase), "%s", prism_ctx_error(ctx)->text);
+    ck_assert_msg(!prism_measure_set_aperture(m, a, &shape, cy, cx, phase), "%s",
+                  prism_ctx_error(ctx)->text);
 }
 
 /* x: object, real or complex as m says; u: [batch,field,field] */
@@ -49,8 +52,10 @@ static int mask_of(double radius, const double (*centres)[2], int n, uint8_t *ma
 static cplx u[4 * 64 * 64], object[64 * 64];
 static double truth[64 * 64];
 
-/* The original's images are shifted by one pixel: its value at [y][x] belongs to [y+1][x+1]. */
-static void check_recorded(const cplx *field, double sum, double squares, double largest, int y, int x, const double *values)
+/* The original's images are shifted by one pixel: its value at [y][x] belongs
+ * to [y+1][x+1]. */
+static void check_recorded(const cplx *field, double sum, double squares, double largest, int y,
+                           int x, const double *values)
 {
     const int at[3][2] = {{32, 32}, {30, 28}, {10, 50}};
     double s = 0, top = 0;
@@ -71,8 +76,13 @@ static void check_recorded(const cplx *field, double sum, double squares, double
 START_TEST(recorded_telescope)
 {
     const double centres[2][2] = {{0, 0}, {10, -6}};
-    struct prism_measure *m = make((struct prism_measure_params){
-        .dtype = PRISM_F64, .grid_h = 64, .grid_w = 64, .obj_h = 64, .obj_w = 64, .n_apertures = 3, .batch = 3});
+    struct prism_measure *m = make((struct prism_measure_params){.dtype = PRISM_F64,
+                                                                 .grid_h = 64,
+                                                                 .grid_w = 64,
+                                                                 .obj_h = 64,
+                                                                 .obj_w = 64,
+                                                                 .n_apertures = 3,
+                                                                 .batch = 3});
     uint8_t mask[64 * 64];
     test_object(truth, object);
     ck_assert_int_eq(mask_of(8, centres, 2, mask), 363);
@@ -80,15 +90,19 @@ START_TEST(recorded_telescope)
     set(m, 1, 8, 10, -6, NULL);
     ck_assert_int_eq(prism_measure_set_mask(m, 2, mask), 0);
     run(m, truth, u);
-    check_recorded(u, 318.835, 116.936, 1.00203, 34, 29, (const double[]){0.777113, 0.713787, 0.309109});
-    check_recorded(u + 4096, 51.453, 1.1991, 0.0630612, 62, 61, (const double[]){0.0232168, 0.0183772, 0.0054466});
-    check_recorded(u + 8192, 318.513, 117.378, 1.00258, 34, 29, (const double[]){0.77114, 0.715716, 0.308294});
+    check_recorded(u, 318.835, 116.936, 1.00203, 34, 29,
+                   (const double[]){0.777113, 0.713787, 0.309109});
+    check_recorded(u + 4096, 51.453, 1.1991, 0.0630612, 62, 61,
+                   (const double[]){0.0232168, 0.0183772, 0.0054466});
+    check_recorded(u + 8192, 318.513, 117.378, 1.00258, 34, 29,
+                   (const double[]){0.77114, 0.715716, 0.308294});
     prism_measure_destroy(&m);
     ck_assert_ptr_null(m);
 }
 END_TEST
 
-/* A point object shows |F^-1 P|^2: the recorded point spread function, with any parity of object and field. */
+/* A point object shows |F^-1 P|^2: the recorded point spread function, with any
+ * parity of object and field. */
 START_TEST(point_spread)
 {
     const int obj[] = {1, 2, 5, 64}, field[] = {64, 64, 64, 64};
@@ -121,7 +135,8 @@ START_TEST(point_spread)
         ck_recorded(squares, 9.54792);
         ck_recorded(pow(cabs(u[32 * 64 + 35]), 2) / peak, 0.208142);
         ck_close(pow(cabs(u[35 * 64 + 36]), 2) / peak, 3.92023e-5, 1e-4 * 3.92023e-5);
-        /* energy counts the open pixels; what lies beyond the grid is lost, not wrapped */
+        /* energy counts the open pixels; what lies beyond the grid is lost, not
+         * wrapped */
         const int pixels[] = {197, 197, 202, 75};
         for (int a = 0; a < 4; a++)
             ck_close(pow(64 * norm(u + 4096 * a, 4096), 2), pixels[a], 1e-9);
@@ -130,43 +145,45 @@ START_TEST(point_spread)
 }
 END_TEST
 
-/* A sum of plane waves inside the aperture is passed unchanged; a detector of F pixels must show its modulus at every (N/F)-th
- * position about the object's centre, for any parity of N and F and any aperture. */
+/* A sum of plane waves inside the aperture is passed unchanged; a detector of F
+ * pixels must show its modulus at every (N/F)-th position about the object's
+ * centre, for any parity of N and F and any aperture. */
 static void check_window(int n, int field, int grid_w, int cy, int cx, bool single)
 {
     const int waves[4][2] = {{0, 0}, {2, -1}, {-2, 1}, {1, 2}};
     const cplx weight[4] = {1, 0.4 + 0.3 * I, -0.2 * I, 0.25};
     const int field_w = field * grid_w / n;
-    struct prism_measure *m = make((struct prism_measure_params){.dtype = single ? PRISM_F32 : PRISM_F64,
-                                                                 .grid_h = n,
-                                                                 .grid_w = grid_w,
-                                                                 .obj_h = n,
-                                                                 .obj_w = grid_w,
-                                                                 .complex_object = true,
-                                                                 .field_h = field,
-                                                                 .field_w = field_w,
-                                                                 .box_h = 9,
-                                                                 .box_w = 9,
-                                                                 .n_apertures = 1,
-                                                                 .batch = 1});
-    cplx *x = allocate((size_t)n * grid_w, sizeof *x), *got = allocate((size_t)field * field_w, sizeof *got);
+    struct prism_measure *m =
+        make((struct prism_measure_params){.dtype = single ? PRISM_F32 : PRISM_F64,
+                                           .grid_h = n,
+                                           .grid_w = grid_w,
+                                           .obj_h = n,
+                                           .obj_w = grid_w,
+                                           .complex_object = true,
+                                           .field_h = field,
+                                           .field_w = field_w,
+                                           .box_h = 9,
+                                           .box_w = 9,
+                                           .n_apertures = 1,
+                                           .batch = 1});
+    cplx *x = allocate((size_t)n * grid_w, sizeof *x),
+         *got = allocate((size_t)field * field_w, sizeof *got);
     set(m, 0, 3, cy, cx, NULL);
     for (int i = 0; i < n; i++)
         for (int j = 0; j < grid_w; j++)
             for (int k = 0; k < 4; k++)
                 x[i * grid_w + j] +=
-                    weight[k] *
-                    cexp(2 * PI * I *
-                         ((double)(waves[k][0] + cy) * (i - n / 2) / n + (double)(waves[k][1] + cx) * (j - grid_w / 2) / grid_w));
+                    weight[k] * cexp(2 * PI * I *
+                                     ((double)(waves[k][0] + cy) * (i - n / 2) / n +
+                                      (double)(waves[k][1] + cx) * (j - grid_w / 2) / grid_w));
     run(m, x, got);
     for (int i = 0; i < field; i++)
         for (int j = 0; j < field_w; j++) {
             cplx expected = 0;
             for (int k = 0; k < 4; k++)
-                expected +=
-                    weight[k] *
-                    cexp(2 * PI * I *
-                         ((double)waves[k][0] * (i - field / 2) / field + (double)waves[k][1] * (j - field_w / 2) / field_w));
+                expected += weight[k] * cexp(2 * PI * I *
+                                             ((double)waves[k][0] * (i - field / 2) / field +
+                                              (double)waves[k][1] * (j - field_w / 2) / field_w));
             ck_close(cabs(got[i * field_w + j]), cabs(expected), single ? 1e-5 : 1e-12);
         }
     free(x);
@@ -217,11 +234,17 @@ START_TEST(constant_keeps_amplitude)
 }
 END_TEST
 
-/* A smaller field equals the full one at every (N/F)-th pixel where the window holds the whole aperture. */
+/* A smaller field equals the full one at every (N/F)-th pixel where the window
+ * holds the whole aperture. */
 START_TEST(small_field_samples_the_full_one)
 {
-    struct prism_measure_params p = {
-        .dtype = PRISM_F64, .grid_h = 64, .grid_w = 64, .obj_h = 64, .obj_w = 64, .n_apertures = 1, .batch = 1};
+    struct prism_measure_params p = {.dtype = PRISM_F64,
+                                     .grid_h = 64,
+                                     .grid_w = 64,
+                                     .obj_h = 64,
+                                     .obj_w = 64,
+                                     .n_apertures = 1,
+                                     .batch = 1};
     struct prism_measure *full = make(p);
     p.field_h = p.field_w = 32;
     p.box_h = p.box_w = 19;
@@ -341,7 +364,8 @@ START_TEST(fields_of_one_spectrum)
 }
 END_TEST
 
-/* What goes halfway back in one entry, and what leaves out the fields' transforms, against the plain calls. */
+/* What goes halfway back in one entry, and what leaves out the fields'
+ * transforms, against the plain calls. */
 START_TEST(short_cuts)
 {
     enum { N = 48, O = 20, F = 32, BATCH = 3 };
@@ -359,14 +383,17 @@ START_TEST(short_cuts)
     struct prism_measure *m = make(p);
     const size_t count = (size_t)BATCH * F * F;
     struct prismi_arena arena = {0};
-    prism_mem x, y, field, target, weight, loss, tmp, *const mem[] = {&x, &y, &field, &target, &weight, &loss, &tmp};
+    prism_mem x, y, field, target, weight, loss,
+        tmp, *const mem[] = {&x, &y, &field, &target, &weight, &loss, &tmp};
     const size_t reals[] = {O * O, O * O, 2 * count, count, BATCH, BATCH, 2 * count + BATCH};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         prismi_arena_add(&arena, reals[i] * sizeof(double), mem[i]);
     ck_assert_int_eq(prismi_arena_bind(&arena, dev), 0);
     const struct prism_misfit_desc d = {PRISM_F64, PRISM_MISFIT_L2, BATCH, (size_t)F * F};
-    const struct prism_misfit_args plain = {loss, field, field, target, weight, prism_measure_index(m), tmp};
-    const struct prism_field_misfit_args fused = {.loss = loss, .target = target, .weight = weight, .u = field, .tmp = tmp};
+    const struct prism_misfit_args plain = {
+        loss, field, field, target, weight, prism_measure_index(m), tmp};
+    const struct prism_field_misfit_args fused = {
+        .loss = loss, .target = target, .weight = weight, .u = field, .tmp = tmp};
     double in[O * O], out[2][O * O], losses[2][BATCH], ones[BATCH] = {1, 0.5, 2};
 
     for (int b = 0; b < BATCH; b++)
@@ -375,7 +402,8 @@ START_TEST(short_cuts)
         in[i] = sin(0.7 * i) + 0.2;
     ck_assert_int_eq(prismi_dev_put(dev, x, PRISM_F64, in, O * O), 0);
     ck_assert_int_eq(prismi_dev_put(dev, weight, PRISM_F64, ones, BATCH), 0);
-    ck_assert_int_eq(prismi_map(dev, PRISM_MAP_FILL, PRISM_F64, 1, count, target, 0, 0, 0, 0.05, 0), 0);
+    ck_assert_int_eq(prismi_map(dev, PRISM_MAP_FILL, PRISM_F64, 1, count, target, 0, 0, 0, 0.05, 0),
+                     0);
 
     ck_assert_int_eq(prism_measure_forward(m, field, x), 0);
     ck_assert_int_eq(dev->ops->misfit(dev, &d, &plain), 0);
@@ -405,8 +433,13 @@ END_TEST
 
 START_TEST(indices)
 {
-    struct prism_measure *m = make((struct prism_measure_params){
-        .dtype = PRISM_F64, .grid_h = 64, .grid_w = 64, .obj_h = 64, .obj_w = 64, .n_apertures = 2, .batch = 3});
+    struct prism_measure *m = make((struct prism_measure_params){.dtype = PRISM_F64,
+                                                                 .grid_h = 64,
+                                                                 .grid_w = 64,
+                                                                 .obj_h = 64,
+                                                                 .obj_w = 64,
+                                                                 .n_apertures = 2,
+                                                                 .batch = 3});
     cplx first[3 * 4096];
     int32_t held[3];
     test_object(truth, object);
@@ -420,8 +453,10 @@ START_TEST(indices)
     ck_close(max_difference(u, first + 4096, 4096), 0, 0);
     ck_close(max_difference(u + 4096, first, 4096), 0, 0);
     ck_close(max_difference(u + 8192, u, 4096), 0, 0);
-    expect_error(prism_measure_set_index(m, (const int32_t[]){0, 2, 0}), PRISM_EINVAL, "aperture 2");
-    expect_error(prism_measure_set_index(m, (const int32_t[]){0, 0, -1}), PRISM_EINVAL, "aperture -1");
+    expect_error(prism_measure_set_index(m, (const int32_t[]){0, 2, 0}), PRISM_EINVAL,
+                 "aperture 2");
+    expect_error(prism_measure_set_index(m, (const int32_t[]){0, 0, -1}), PRISM_EINVAL,
+                 "aperture -1");
     run(m, truth, first);
     ck_close(max_difference(u, first, 3 * 4096), 0, 0); /* unchanged */
     prism_measure_destroy(&m);
@@ -452,18 +487,26 @@ START_TEST(pupil_phase)
     run(m, truth, u);
     for (int i = 0; i < 32; i++)
         for (int j = 0; j < 32; j++)
-            ck_close(cabs(u[1024 + (i + 3) % 32 * 32 + (j + 27) % 32] - u[i * 32 + j] * cexp(0.4 * I)), 0, 1e-13);
+            ck_close(
+                cabs(u[1024 + (i + 3) % 32 * 32 + (j + 27) % 32] - u[i * 32 + j] * cexp(0.4 * I)),
+                0, 1e-13);
     phase[9 * 19 + 9] = NAN;
     const struct prism_aperture shape = circle(8);
-    expect_error(prism_measure_set_aperture(m, 1, &shape, 4, 5.5, phase), PRISM_EINVAL, "phase_rad[9][9]");
+    expect_error(prism_measure_set_aperture(m, 1, &shape, 4, 5.5, phase), PRISM_EINVAL,
+                 "phase_rad[9][9]");
     prism_measure_destroy(&m);
 }
 END_TEST
 
 START_TEST(single_precision)
 {
-    struct prism_measure_params p = {
-        .dtype = PRISM_F64, .grid_h = 64, .grid_w = 64, .obj_h = 64, .obj_w = 64, .n_apertures = 1, .batch = 1};
+    struct prism_measure_params p = {.dtype = PRISM_F64,
+                                     .grid_h = 64,
+                                     .grid_w = 64,
+                                     .obj_h = 64,
+                                     .obj_w = 64,
+                                     .n_apertures = 1,
+                                     .batch = 1};
     struct prism_measure *a = make(p);
     p.dtype = PRISM_F32;
     struct prism_measure *b = make(p);
@@ -493,12 +536,12 @@ START_TEST(refusals)
                                               .batch = 2};
     struct prism_measure_params p;
     struct prism_measure *m;
-#define REFUSED(change, word)                                                                                                      \
-    do {                                                                                                                           \
-        p = good;                                                                                                                  \
-        p.change;                                                                                                                  \
-        expect_error(prism_measure_create(dev, &p, &m), PRISM_EINVAL, word);                                                       \
-        ck_assert_ptr_null(m);                                                                                                     \
+#define REFUSED(change, word)                                                                      \
+    do {                                                                                           \
+        p = good;                                                                                  \
+        p.change;                                                                                  \
+        expect_error(prism_measure_create(dev, &p, &m), PRISM_EINVAL, word);                       \
+        ck_assert_ptr_null(m);                                                                     \
     } while (0)
     REFUSED(dtype = PRISM_CF64, "not real");
     REFUSED(grid_h = 0, "grid is 0 x 64");
@@ -517,12 +560,17 @@ START_TEST(refusals)
     struct prism_aperture a = circle(8);
     expect_error(prism_measure_set_aperture(m, 2, &a, 0, 0, NULL), PRISM_EINVAL, "aperture 2");
     expect_error(prism_measure_set_aperture(m, -1, &a, 0, 0, NULL), PRISM_EINVAL, "aperture -1");
-    expect_error(prism_measure_set_aperture(m, 0, &a, 41, 0, NULL), PRISM_EINVAL, "outside the 64 x 64 grid");
-    expect_error(prism_measure_set_aperture(m, 0, &a, 0, -1e30, NULL), PRISM_EINVAL, "outside the 64 x 64 grid");
-    expect_error(prism_measure_set_aperture(m, 0, &a, NAN, 0, NULL), PRISM_EINVAL, "outside the 64 x 64 grid");
-    expect_error(prism_measure_set_aperture(m, 0, &a, 37.5, 37.5, NULL), PRISM_EINVAL, "no pixel"); /* near the corner only */
+    expect_error(prism_measure_set_aperture(m, 0, &a, 41, 0, NULL), PRISM_EINVAL,
+                 "outside the 64 x 64 grid");
+    expect_error(prism_measure_set_aperture(m, 0, &a, 0, -1e30, NULL), PRISM_EINVAL,
+                 "outside the 64 x 64 grid");
+    expect_error(prism_measure_set_aperture(m, 0, &a, NAN, 0, NULL), PRISM_EINVAL,
+                 "outside the 64 x 64 grid");
+    expect_error(prism_measure_set_aperture(m, 0, &a, 37.5, 37.5, NULL), PRISM_EINVAL,
+                 "no pixel"); /* near the corner only */
     a = circle(10);
-    expect_error(prism_measure_set_aperture(m, 1, &a, 0, 0, NULL), PRISM_EINVAL, "box of at least 23");
+    expect_error(prism_measure_set_aperture(m, 1, &a, 0, 0, NULL), PRISM_EINVAL,
+                 "box of at least 23");
     a = circle(-2);
     expect_error(prism_measure_set_aperture(m, 1, &a, 0, 0, NULL), PRISM_EINVAL, "radius_px is -2");
     uint8_t mask[19 * 19] = {0};
@@ -542,14 +590,16 @@ START_TEST(refusals)
 }
 END_TEST
 
-/* The choice is by shapes; products are refused where they would need absurd memory. */
+/* The choice is by shapes; products are refused where they would need absurd
+ * memory. */
 START_TEST(ways)
 {
     const struct {
         int grid, obj, box, batch;
         bool matrix;
-    } cases[] = {{1024, 73, 41, 1, true},   {1024, 128, 41, 1, true},  {2048, 128, 33, 1, true},   {1024, 73, 41, 8, true},
-                 {1024, 1024, 0, 2, false}, {512, 300, 128, 1, false}, {1024, 512, 173, 1, false}, {256, 256, 83, 16, false}};
+    } cases[] = {{1024, 73, 41, 1, true},    {1024, 128, 41, 1, true},  {2048, 128, 33, 1, true},
+                 {1024, 73, 41, 8, true},    {1024, 1024, 0, 2, false}, {512, 300, 128, 1, false},
+                 {1024, 512, 173, 1, false}, {256, 256, 83, 16, false}};
     struct prism_measure_params p = {.dtype = PRISM_F32, .n_apertures = 1};
     struct prismi_matrix mx;
     struct prism_measure *m;
@@ -570,9 +620,11 @@ START_TEST(ways)
     }
     p.grid_h = p.grid_w = p.obj_h = p.obj_w = p.field_h = p.field_w = p.box_h = p.box_w = 16384;
     p.batch = 1;
-    expect_error(prism_measure_create(dev, &p, &m), PRISM_EINVAL, "the limit is 1074 MB; choose the method auto or fft");
+    expect_error(prism_measure_create(dev, &p, &m), PRISM_EINVAL,
+                 "the limit is 1074 MB; choose the method auto or fft");
     ck_assert_ptr_null(m);
-    p = (struct prism_measure_params){.dtype = PRISM_F64, .grid_h = 64, .grid_w = 64, .obj_h = 5, .obj_w = 5, .n_apertures = 1};
+    p = (struct prism_measure_params){
+        .dtype = PRISM_F64, .grid_h = 64, .grid_w = 64, .obj_h = 5, .obj_w = 5, .n_apertures = 1};
     p.batch = 1;
     p.method = method;
     ck_assert_int_eq(prism_measure_create(dev, &p, &m), 0);

@@ -1,5 +1,6 @@
-/* Host memory: every creation survives the failure of any one of its allocations and gives back what it took; runs allocate
- * nothing. The linker puts these functions before the allocator. */
+/* Host memory: every creation survives the failure of any one of its
+ * allocations and gives back what it took; runs allocate nothing. The linker
+ * puts these functions before the allocator. */
 #include "optics/instrument.h"
 #include "support.h"
 
@@ -79,7 +80,8 @@ static void report(bool ok, const char *name)
 
 static const struct prism_aperture circle = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3};
 static const struct prism_grid grid = {16, 15, 1e-5, 1e-5, 5e-7};
-static struct prism_measure_params params = {PRISM_F32, 16, 16, 8, 8, false, 12, 12, 9, 9, 2, 3, PRISM_MEASURE_FFT};
+static struct prism_measure_params params = {
+    PRISM_F32, 16, 16, 8, 8, false, 12, 12, 9, 9, 2, 3, PRISM_MEASURE_FFT};
 
 static int create_measure(void)
 {
@@ -161,8 +163,8 @@ static void exhaust(const char *name, int (*create)(void))
             break;
     }
     if (status || live != before)
-        printf("# after %d failures: %s, %d blocks lost, %s\n", failures, prism_status_name(status), live - before,
-               prism_ctx_error(ctx)->text);
+        printf("# after %d failures: %s, %d blocks lost, %s\n", failures, prism_status_name(status),
+               live - before, prism_ctx_error(ctx)->text);
     report(!status && failures > 0 && live == before, name);
 }
 
@@ -177,7 +179,8 @@ static void run_without_allocation(const char *name)
     status |= dev->ops->alloc(dev, 3 * 16 * 16 * 8, &x) | dev->ops->alloc(dev, 3 * 16 * 16 * 8, &y);
     calls = 0;
     if (!status) {
-        status |= prism_measure_set_aperture(m, 1, &circle, 1, 2, NULL) | prism_measure_set_index(m, index);
+        status |= prism_measure_set_aperture(m, 1, &circle, 1, 2, NULL) |
+                  prism_measure_set_index(m, index);
         status |= prism_measure_forward(m, y, x) | prism_measure_adjoint(m, x, y);
         status |= prism_linop_forward(op, y, x) | prism_linop_adjoint(op, x, y);
     }
@@ -204,7 +207,8 @@ int main(void)
     support_tempdir(dir, sizeof dir);
     snprintf(csv, sizeof csv, "%s/points.csv", dir);
     FILE *f = fopen(csv, "w");
-    if (!f || fputs("0,0\n1,2\n", f) < 0 || fclose(f) || prism_ctx_create(&log, &ctx) || prism_dev_open(ctx, &ref, &dev)) {
+    if (!f || fputs("0,0\n1,2\n", f) < 0 || fclose(f) || prism_ctx_create(&log, &ctx) ||
+        prism_dev_open(ctx, &ref, &dev)) {
         printf("Bail out! set-up failed\n");
         return 1;
     }
@@ -215,7 +219,8 @@ int main(void)
         exhaust(prismi_instrument_kinds[k].name, create_instrument);
     }
     for (int k = 0; k < PRISM_PATTERN_COUNT; k++) {
-        const char *const names[] = {"fermat pattern", "random pattern", "star pattern", "raster pattern", "csv pattern"};
+        const char *const names[] = {"fermat pattern", "random pattern", "star pattern",
+                                     "raster pattern", "csv pattern"};
         kind = (enum prism_pattern_kind)k;
         exhaust(names[k], create_pattern);
     }

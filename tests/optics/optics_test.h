@@ -1,4 +1,5 @@
-/* What the optics suites share: a device in double, host copies, the test object, and an operator's run. */
+/* What the optics suites share: a device in double, host copies, the test
+ * object, and an operator's run. */
 #ifndef PRISM_TESTS_OPTICS_TEST_H
 #define PRISM_TESTS_OPTICS_TEST_H
 
@@ -46,7 +47,8 @@ static inline void teardown(void)
 static inline void expect_error(int status, int expected, const char *word)
 {
     ck_assert_int_eq(status, expected);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "'%s' lacks '%s'", prism_ctx_error(ctx)->text, word);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "'%s' lacks '%s'",
+                  prism_ctx_error(ctx)->text, word);
 }
 
 static inline void *allocate(size_t n, size_t size)
@@ -56,7 +58,8 @@ static inline void *allocate(size_t n, size_t size)
     return p;
 }
 
-/* y = A x, or x = A^H y with adjoint; host arrays in double, of the operator's types (complex ones interleaved). */
+/* y = A x, or x = A^H y with adjoint; host arrays in double, of the operator's
+ * types (complex ones interleaved). */
 static inline void run_linop(struct prism_linop *op, bool adjoint, const void *in, void *out)
 {
     struct prism_linop_shape x, y;
@@ -79,7 +82,8 @@ static inline void test_object(double *a, cplx *c)
 {
     for (int y = 0; y < 64; y++)
         for (int x = 0; x < 64; x++) {
-            double v = exp(-((x - 30) * (x - 30) + (y - 35) * (y - 35)) / 50.0) + 0.3 * (x > 40 && y < 20);
+            double v =
+                exp(-((x - 30) * (x - 30) + (y - 35) * (y - 35)) / 50.0) + 0.3 * (x > 40 && y < 20);
             a[64 * y + x] = v;
             c[64 * y + x] = v * cexp(I * 2 * PI * 0.25 * (3 * x + 5 * y) / 64);
         }
@@ -88,7 +92,8 @@ static inline void test_object(double *a, cplx *c)
 /* Recorded numbers carry six digits. */
 static inline void ck_close(double got, double expected, double tolerance)
 {
-    ck_assert_msg(fabs(got - expected) <= tolerance, "got %.9g, expected %.9g +- %g", got, expected, tolerance);
+    ck_assert_msg(fabs(got - expected) <= tolerance, "got %.9g, expected %.9g +- %g", got, expected,
+                  tolerance);
 }
 static inline void ck_recorded(double got, double expected)
 {

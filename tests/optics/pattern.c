@@ -17,8 +17,12 @@ static double radius(const double *yx, int i)
 
 START_TEST(fermat_points)
 {
-    const double known[6][2] = {
-        {0, 0}, {2.757665, -3.010308}, {-5.751391, 0.504801}, {5.611660, 4.302240}, {-1.422325, -8.040128}, {-4.899474, 7.702498}};
+    const double known[6][2] = {{0, 0},
+                                {2.757665, -3.010308},
+                                {-5.751391, 0.504801},
+                                {5.611660, 4.302240},
+                                {-1.422325, -8.040128},
+                                {-4.899474, 7.702498}};
     int n;
     double *yx = make((struct prism_pattern_params){.n_samples = 6, .roi_diameter_px = 20}, &n);
     ck_assert_int_eq(n, 6);
@@ -26,9 +30,12 @@ START_TEST(fermat_points)
         ck_close(yx[i], known[i / 2][i % 2], 1e-5 * 10);
     free(yx);
     /* a cut-off keeps a prefix of the same spiral */
-    double *whole = make((struct prism_pattern_params){.n_samples = 100, .roi_diameter_px = 128}, &n);
+    double *whole =
+        make((struct prism_pattern_params){.n_samples = 100, .roi_diameter_px = 128}, &n);
     ck_assert_int_eq(n, 100);
-    yx = make((struct prism_pattern_params){.n_samples = 100, .roi_diameter_px = 128, .cutoff_px = 40}, &n);
+    yx = make(
+        (struct prism_pattern_params){.n_samples = 100, .roi_diameter_px = 128, .cutoff_px = 40},
+        &n);
     ck_assert_int_eq(n, 40);
     for (int i = 0; i < 80; i++)
         ck_close(yx[i], whole[i], 0);
@@ -39,7 +46,8 @@ END_TEST
 
 START_TEST(random_points)
 {
-    struct prism_pattern_params p = {.kind = PRISM_PATTERN_RANDOM, .n_samples = 4000, .roi_diameter_px = 200, .seed = 3};
+    struct prism_pattern_params p = {
+        .kind = PRISM_PATTERN_RANDOM, .n_samples = 4000, .roi_diameter_px = 200, .seed = 3};
     int n, inner = 0;
     double *a = make(p, &n), *b = make(p, &n), y = 0, x = 0;
     ck_assert_int_eq(n, 4000);
@@ -65,7 +73,8 @@ END_TEST
 
 START_TEST(star_points)
 {
-    struct prism_pattern_params p = {.kind = PRISM_PATTERN_STAR, .n_samples = 25, .roi_diameter_px = 60, .n_angles = 4};
+    struct prism_pattern_params p = {
+        .kind = PRISM_PATTERN_STAR, .n_samples = 25, .roi_diameter_px = 60, .n_angles = 4};
     int n;
     double *yx = make(p, &n);
     ck_assert_int_eq(n, 25); /* the origin and three rings of eight */
@@ -92,11 +101,13 @@ END_TEST
 
 START_TEST(raster_points)
 {
-    struct prism_pattern_params p = {.kind = PRISM_PATTERN_RASTER, .n_samples = 9, .roi_diameter_px = 20 * sqrt(2)};
+    struct prism_pattern_params p = {
+        .kind = PRISM_PATTERN_RASTER, .n_samples = 9, .roi_diameter_px = 20 * sqrt(2)};
     int n;
     double *yx = make(p, &n);
     for (int i = 0; i < 9; i++) /* a 3 x 3 lattice of pitch 10 */
-        ck_assert(fabs(remainder(yx[2 * i], 10)) < 1e-9 && fabs(remainder(yx[2 * i + 1], 10)) < 1e-9);
+        ck_assert(fabs(remainder(yx[2 * i], 10)) < 1e-9 &&
+                  fabs(remainder(yx[2 * i + 1], 10)) < 1e-9);
     ck_close(radius(yx, 8), 10 * sqrt(2), 1e-9);
     free(yx);
     for (p.n_samples = 1; p.n_samples < 300; p.n_samples += 7) {
@@ -129,8 +140,8 @@ static double *from_text(const char *text, size_t bytes, int *status, int *n)
 
 START_TEST(csv_values)
 {
-    const char text[] =
-        "\xef\xbb\xbf# made by hand\r\n\r\n y , x\r\n0,0\r\n -1.5 ,+2.25e1\t\r\n.5,-3.\n1234567890123456789e-15,1E-2";
+    const char text[] = "\xef\xbb\xbf# made by hand\r\n\r\n y , x\r\n0,0\r\n -1.5 "
+                        ",+2.25e1\t\r\n.5,-3.\n1234567890123456789e-15,1E-2";
     const double known[] = {0, 0, -1.5, 22.5, 0.5, -3, 1234.567890123456789, 0.01};
     const char *comma[] = {"C", "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE"};
     for (int l = 0; l < 4; l++) {
@@ -185,7 +196,8 @@ START_TEST(csv_errors)
     from_text("1,2\0\n", 5, &status, &n); /* a NUL is no blank */
     expect_error(status, PRISM_EPARSE, ":1:4:");
     double *yx;
-    struct prism_pattern_params p = {.kind = PRISM_PATTERN_CSV, .csv_path = "/nonexistent/points.csv"};
+    struct prism_pattern_params p = {.kind = PRISM_PATTERN_CSV,
+                                     .csv_path = "/nonexistent/points.csv"};
     expect_error(prism_pattern_create(ctx, &p, &yx, &n), PRISM_EIO, "/nonexistent/points.csv");
     p.csv_path = NULL;
     expect_error(prism_pattern_create(ctx, &p, &yx, &n), PRISM_EINVAL, "csv_path");
@@ -251,7 +263,8 @@ START_TEST(fermat_statistics)
     ck_recorded(mean, 60.147);
     ck_close(sqrt(squares - mean * mean), 3.5827, 1e-4);
     ck_close(s.neighbour_mean_px, 60.15, 1.5);
-    ck_close(s.coverage, 200 * 709 / (PI * 512 * 512), 0.01); /* discs of radius 15 do not touch, few leave the grid */
+    ck_close(s.coverage, 200 * 709 / (PI * 512 * 512),
+             0.01); /* discs of radius 15 do not touch, few leave the grid */
     ck_close(s.overlap, 0, 0);
     ck_close(s.redundancy, 1, 0);
     free(yx);
@@ -265,7 +278,9 @@ START_TEST(small_statistics)
     const double one[] = {0, 0}, same[] = {0, 0, 0, 0}, edge[] = {30, 30}, pair[] = {0, 0, 10, -6};
     ck_assert_int_eq(prism_pattern_statistics(ctx, one, 1, &a, 64, 20, &s), 0);
     ck_close(s.coverage, 81.0 / 317, 1e-12);
-    ck_close(s.radius_std_px + s.neighbour_mean_px + s.neighbour_std_px + s.overlap + s.pixels_outside, 0, 0);
+    ck_close(s.radius_std_px + s.neighbour_mean_px + s.neighbour_std_px + s.overlap +
+                 s.pixels_outside,
+             0, 0);
     ck_assert_int_eq(prism_pattern_statistics(ctx, same, 2, &a, 64, 20, &s), 0);
     ck_close(s.overlap, 1, 1e-12);
     ck_close(s.redundancy, 2, 1e-12);
@@ -281,7 +296,8 @@ START_TEST(small_statistics)
     ck_close(s.radius_std_px, sqrt(136) / sqrt(2), 1e-12);
     expect_error(prism_pattern_statistics(ctx, pair, 0, &a, 64, 60, &s), PRISM_EINVAL, "0 points");
     expect_error(prism_pattern_statistics(ctx, pair, 2, &a, 0, 60, &s), PRISM_EINVAL, "grid");
-    expect_error(prism_pattern_statistics(ctx, pair, 2, &a, 64, 0, &s), PRISM_EINVAL, "roi_diameter_px");
+    expect_error(prism_pattern_statistics(ctx, pair, 2, &a, 64, 0, &s), PRISM_EINVAL,
+                 "roi_diameter_px");
     const double wild[] = {0, 0, 1, NAN};
     expect_error(prism_pattern_statistics(ctx, wild, 2, &a, 64, 60, &s), PRISM_EINVAL, "centre 1");
 }
@@ -289,7 +305,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {fermat_points, random_points,  star_points,      raster_points,     csv_values,
-                                  csv_errors,    csv_size_limit, pattern_refusals, fermat_statistics, small_statistics};
+    const TTest *const tests[] = {
+        fermat_points, random_points,  star_points,      raster_points,     csv_values,
+        csv_errors,    csv_size_limit, pattern_refusals, fermat_statistics, small_statistics};
     return RUN_SUITE("optics pattern", tests);
 }

@@ -6,11 +6,12 @@ static struct prism_grid grid_of(int ny, int nx, double dy_m, double dx_m)
     return (struct prism_grid){ny, nx, dy_m, dx_m, 550e-9};
 }
 
-static void propagate(enum prism_propagator method, const struct prism_grid *g, double distance_m, enum prism_dtype dtype,
-                      const cplx *in, cplx *out)
+static void propagate(enum prism_propagator method, const struct prism_grid *g, double distance_m,
+                      enum prism_dtype dtype, const cplx *in, cplx *out)
 {
     struct prism_linop *op;
-    ck_assert_msg(!prism_propagator_create(dev, method, g, distance_m, dtype, &op), "%s", prism_ctx_error(ctx)->text);
+    ck_assert_msg(!prism_propagator_create(dev, method, g, distance_m, dtype, &op), "%s",
+                  prism_ctx_error(ctx)->text);
     run_linop(op, false, in, out);
     prism_linop_destroy(&op);
     ck_assert_ptr_null(op);
@@ -80,9 +81,9 @@ START_TEST(equals_centred_sum)
                 cplx sum = 0;
                 for (int i = 0; i < ny; i++)
                     for (int j = 0; j < nx; j++)
-                        sum += in[i * nx + j] *
-                               cexp(-2 * PI * I *
-                                    ((double)(p - ny / 2) * (i - ny / 2) / ny + (double)(q - nx / 2) * (j - nx / 2) / nx));
+                        sum += in[i * nx + j] * cexp(-2 * PI * I *
+                                                     ((double)(p - ny / 2) * (i - ny / 2) / ny +
+                                                      (double)(q - nx / 2) * (j - nx / 2) / nx));
                 ck_close(cabs(got[p * nx + q] - sum / sqrt(ny * nx)), 0, 1e-12);
             }
         propagate(PRISM_FRAUNHOFER, &g, -1, PRISM_CF64, got, back);
@@ -104,7 +105,8 @@ START_TEST(fresnel_equals_its_integral)
             cplx sum = 0;
             for (int i = 0; i < ny; i++)
                 for (int j = 0; j < nx; j++) {
-                    double y = prism_grid_y(&h, p) - prism_grid_y(&g, i), x = prism_grid_x(&h, q) - prism_grid_x(&g, j);
+                    double y = prism_grid_y(&h, p) - prism_grid_y(&g, i),
+                           x = prism_grid_x(&h, q) - prism_grid_x(&g, j);
                     sum += in[i * nx + j] * cexp(I * k / (2 * z) * (y * y + x * x));
                 }
             sum *= cexp(I * k * z) / (I * g.wavelength_m * z) * g.dy_m * g.dx_m;
@@ -113,7 +115,8 @@ START_TEST(fresnel_equals_its_integral)
 }
 END_TEST
 
-/* +z, then -z on the plane it led to, for every method, parity and precision; energy in physical units is kept. */
+/* +z, then -z on the plane it led to, for every method, parity and precision;
+ * energy in physical units is kept. */
 START_TEST(there_and_back)
 {
     static cplx in[PIXELS_MAX], there[PIXELS_MAX], back[PIXELS_MAX];
@@ -130,7 +133,8 @@ START_TEST(there_and_back)
                 propagate(method, &g, z, dtype, in, there);
                 propagate(method, &h, -z, dtype, there, back);
                 ck_close(max_difference(in, back, n), 0, d ? 1e-5 : 1e-12);
-                ck_close(norm(there, n) * sqrt(h.dy_m * h.dx_m), norm(in, n) * sqrt(g.dy_m * g.dx_m),
+                ck_close(norm(there, n) * sqrt(h.dy_m * h.dx_m),
+                         norm(in, n) * sqrt(g.dy_m * g.dx_m),
                          (d ? 1e-6 : 1e-12) * norm(in, n) * 1e-5);
             }
 }
@@ -161,7 +165,8 @@ END_TEST
 /* Only spatial frequencies below 1/lambda travel. */
 START_TEST(evanescent_waves_stop)
 {
-    const struct prism_grid g = grid_of(64, 64, 1e-7, 1e-7); /* Nyquist 5e6 /m, 1/lambda = 1.8e6 /m: 11 grid frequencies */
+    const struct prism_grid g =
+        grid_of(64, 64, 1e-7, 1e-7); /* Nyquist 5e6 /m, 1/lambda = 1.8e6 /m: 11 grid frequencies */
     cplx in[64 * 64];
     for (int f = 0; f < 32; f++) {
         for (int i = 0; i < 64 * 64; i++)
@@ -172,15 +177,18 @@ START_TEST(evanescent_waves_stop)
 }
 END_TEST
 
-/* exp(-r^2/w^2) of radius w0 has w(z) = w0 sqrt(1 + (z lambda/(pi w0^2))^2); <x^2> of the intensity is w^2/4. */
+/* exp(-r^2/w^2) of radius w0 has w(z) = w0 sqrt(1 + (z lambda/(pi w0^2))^2);
+ * <x^2> of the intensity is w^2/4. */
 static double beam_radius(enum prism_propagator method, double w0_m, double z_m)
 {
-    const struct prism_grid g = grid_of(256, 256, 1e-5, 1e-5), h = method == PRISM_FRESNEL ? prism_grid_lens(&g, z_m) : g;
+    const struct prism_grid g = grid_of(256, 256, 1e-5, 1e-5),
+                            h = method == PRISM_FRESNEL ? prism_grid_lens(&g, z_m) : g;
     cplx *u = allocate(256 * 256, sizeof *u), *v = allocate(256 * 256, sizeof *v);
     double power = 0, moment = 0;
     for (int i = 0; i < 256; i++)
         for (int j = 0; j < 256; j++)
-            u[256 * i + j] = exp(-(pow(prism_grid_y(&g, i), 2) + pow(prism_grid_x(&g, j), 2)) / (w0_m * w0_m));
+            u[256 * i + j] =
+                exp(-(pow(prism_grid_y(&g, i), 2) + pow(prism_grid_x(&g, j), 2)) / (w0_m * w0_m));
     propagate(method, &g, z_m, PRISM_CF64, u, v);
     for (int i = 0; i < 256; i++)
         for (int j = 0; j < 256; j++) {
@@ -206,7 +214,8 @@ START_TEST(gaussian_beam)
 }
 END_TEST
 
-/* At z = n dx^2/lambda a Fresnel step keeps the pitch, and both methods must see the same beam. */
+/* At z = n dx^2/lambda a Fresnel step keeps the pitch, and both methods must
+ * see the same beam. */
 START_TEST(angular_spectrum_equals_fresnel)
 {
     const struct prism_grid g = grid_of(64, 64, 1e-5, 1e-5);
@@ -222,7 +231,8 @@ START_TEST(angular_spectrum_equals_fresnel)
 }
 END_TEST
 
-/* Fraunhofer pattern of a disc of radius R samples: [2 J1(x)/x]^2 with x = 2 pi R p/n, dark at p = 0.60983 n/R. */
+/* Fraunhofer pattern of a disc of radius R samples: [2 J1(x)/x]^2 with x = 2 pi
+ * R p/n, dark at p = 0.60983 n/R. */
 START_TEST(airy_pattern)
 {
     enum { N = 512, R = 24 };
@@ -240,7 +250,8 @@ START_TEST(airy_pattern)
     const cplx *row = v + N * N / 2 + N / 2;
     const double peak = pow(cabs(row[0]), 2);
     for (int p = 1; p < 50; p++) {
-        double x = 2 * PI * R * p / N, airy = pow(2 * j1(x) / x, 2), got = pow(cabs(row[p]), 2) / peak;
+        double x = 2 * PI * R * p / N, airy = pow(2 * j1(x) / x, 2),
+               got = pow(cabs(row[p]), 2) / peak;
         error += pow(got - airy, 2);
         size += airy * airy;
         if (p < 1.5 * first && got < dark) {
@@ -276,19 +287,27 @@ START_TEST(refusals)
     const struct prism_grid g = grid_of(8, 8, 1e-5, 1e-5);
     struct prism_grid bad = g;
     struct prism_linop *op = (struct prism_linop *)&bad;
-    expect_error(prism_propagator_create(dev, (enum prism_propagator)7, &g, 1, PRISM_CF64, &op), PRISM_EINVAL, "method 7");
+    expect_error(prism_propagator_create(dev, (enum prism_propagator)7, &g, 1, PRISM_CF64, &op),
+                 PRISM_EINVAL, "method 7");
     ck_assert_ptr_null(op);
-    expect_error(prism_propagator_create(dev, PRISM_FRESNEL, &g, 1e-7, PRISM_CF64, &op), PRISM_EINVAL, "wavelength");
-    expect_error(prism_propagator_create(dev, PRISM_FRESNEL, &g, 0, PRISM_CF64, &op), PRISM_EINVAL, "wavelength");
-    expect_error(prism_propagator_create(dev, PRISM_ANGULAR_SPECTRUM, &g, NAN, PRISM_CF64, &op), PRISM_EINVAL, "distance_m");
-    expect_error(prism_propagator_create(dev, PRISM_FRAUNHOFER, &g, 1, PRISM_F64, &op), PRISM_EINVAL, "PRISM_CF32");
+    expect_error(prism_propagator_create(dev, PRISM_FRESNEL, &g, 1e-7, PRISM_CF64, &op),
+                 PRISM_EINVAL, "wavelength");
+    expect_error(prism_propagator_create(dev, PRISM_FRESNEL, &g, 0, PRISM_CF64, &op), PRISM_EINVAL,
+                 "wavelength");
+    expect_error(prism_propagator_create(dev, PRISM_ANGULAR_SPECTRUM, &g, NAN, PRISM_CF64, &op),
+                 PRISM_EINVAL, "distance_m");
+    expect_error(prism_propagator_create(dev, PRISM_FRAUNHOFER, &g, 1, PRISM_F64, &op),
+                 PRISM_EINVAL, "PRISM_CF32");
     bad.dx_m = -1;
-    expect_error(prism_propagator_create(dev, PRISM_FRAUNHOFER, &bad, 1, PRISM_CF64, &op), PRISM_EINVAL, "dx_m is -1");
+    expect_error(prism_propagator_create(dev, PRISM_FRAUNHOFER, &bad, 1, PRISM_CF64, &op),
+                 PRISM_EINVAL, "dx_m is -1");
     bad = g;
     bad.nx = 1 << 20;
-    expect_error(prism_propagator_create(dev, PRISM_FRAUNHOFER, &bad, 1, PRISM_CF64, &op), PRISM_EINVAL, "at most 32768");
+    expect_error(prism_propagator_create(dev, PRISM_FRAUNHOFER, &bad, 1, PRISM_CF64, &op),
+                 PRISM_EINVAL, "at most 32768");
     dev->caps.dtypes &= ~(1u << PRISM_CF64);
-    expect_error(prism_propagator_create(dev, PRISM_FRAUNHOFER, &g, 1, PRISM_CF64, &op), PRISM_ENOTSUP, "use PRISM_CF32");
+    expect_error(prism_propagator_create(dev, PRISM_FRAUNHOFER, &g, 1, PRISM_CF64, &op),
+                 PRISM_ENOTSUP, "use PRISM_CF32");
     dev->caps.dtypes |= 1u << PRISM_CF64;
     prism_linop_destroy(NULL);
     prism_linop_destroy(&op);

@@ -1,4 +1,5 @@
-/* Loading, refusal and the order of `auto`. argv[1]: the folder of the plugins. Plain TAP, no check library. */
+/* Loading, refusal and the order of `auto`. argv[1]: the folder of the plugins.
+ * Plain TAP, no check library. */
 #include "support.h"
 
 static int n, failed;
@@ -18,13 +19,15 @@ static void keep(void *user, enum prism_log_level level, const char *text)
     snprintf(log_text + used, sizeof log_text - used, "%s\n", text);
 }
 
-static void refused(struct prism_ctx *ctx, const char *dir, const char *name, int status, const char *word)
+static void refused(struct prism_ctx *ctx, const char *dir, const char *name, int status,
+                    const char *word)
 {
     struct prism_dev *dev;
     struct prism_dev_params params = {.backend = name, .plugin_path = dir};
     char what[600];
     int got = prism_dev_open(ctx, &params, &dev);
-    snprintf(what, sizeof what, "%s: %s: %s", name, prism_status_name(got), prism_ctx_error(ctx)->text);
+    snprintf(what, sizeof what, "%s: %s: %s", name, prism_status_name(got),
+             prism_ctx_error(ctx)->text);
     ok(got == status && !dev && strstr(prism_ctx_error(ctx)->text, word), what);
 }
 
@@ -39,10 +42,13 @@ int main(int argc, char **argv)
 
     struct prism_dev_params params = {.backend = "tiny", .plugin_path = dir, .threads = 3};
     ok(!prism_dev_open(ctx, &params, &dev), "a plugin opens");
-    ok(dev && !strcmp(prism_dev_backend(dev), "tiny") && !strcmp(dev->caps.device, "tiny, 3 threads"), "its caps arrive");
+    ok(dev && !strcmp(prism_dev_backend(dev), "tiny") &&
+           !strcmp(dev->caps.device, "tiny, 3 threads"),
+       "its caps arrive");
     ok(strstr(log_text, "tiny says hello") != NULL, "its log arrives");
     prism_mem mem;
-    ok(dev && dev->ops->alloc(dev, 8, &mem) == PRISM_ENOTSUP && !strcmp(prism_ctx_error(ctx)->text, "tiny does nothing"),
+    ok(dev && dev->ops->alloc(dev, 8, &mem) == PRISM_ENOTSUP &&
+           !strcmp(prism_ctx_error(ctx)->text, "tiny does nothing"),
        "its error text arrives");
     ok(dev && dev->ops->norm_act_fwd && dev->ops->misfit, "its table is completed");
     prism_dev_close(&dev);
@@ -66,7 +72,8 @@ int main(int argc, char **argv)
     log_text[0] = 0;
     setenv("PRISMREC_BACKEND_PATH", "/nonexistent", 1);
     ok(!prism_dev_open(ctx, NULL, &dev) && dev, "auto opens something");
-    ok(strstr(log_text, "passed over: backend \"cuda\"") != NULL, "auto says why a backend was passed over");
+    ok(strstr(log_text, "passed over: backend \"cuda\"") != NULL,
+       "auto says why a backend was passed over");
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
     return failed != 0;

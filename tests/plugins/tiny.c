@@ -1,4 +1,5 @@
-/* The smallest plugin: one symbol out, nothing of the library in. Built right, and in several wrong ways. */
+/* The smallest plugin: one symbol out, nothing of the library in. Built right,
+ * and in several wrong ways. */
 #include "prismrec/backend.h"
 
 #include <stdio.h>
@@ -44,17 +45,44 @@ static int nothing(struct prism_dev *dev, prism_mem out)
 
 /* Present so that the table is complete; the test calls only alloc. */
 #define STUB(entry) .entry = (void *)nothing
-static const struct prism_ops ops = {
-    TINY_ABI,       sizeof ops,          STUB(alloc),      STUB(release),         STUB(write),           STUB(read),
-    STUB(copy),     STUB(sync),          STUB(fft_create), STUB(fft_run),         STUB(fft_destroy),     STUB(conv_create),
-    STUB(conv_fwd), STUB(conv_bwd_x),    STUB(conv_bwd_w), STUB(conv_destroy),
+static const struct prism_ops ops = {TINY_ABI,
+                                     sizeof ops,
+                                     STUB(alloc),
+                                     STUB(release),
+                                     STUB(write),
+                                     STUB(read),
+                                     STUB(copy),
+                                     STUB(sync),
+                                     STUB(fft_create),
+                                     STUB(fft_run),
+                                     STUB(fft_destroy),
+                                     STUB(conv_create),
+                                     STUB(conv_fwd),
+                                     STUB(conv_bwd_x),
+                                     STUB(conv_bwd_w),
+                                     STUB(conv_destroy),
 #ifndef TINY_INCOMPLETE
-    STUB(gemm),
+                                     STUB(gemm),
 #endif
-    STUB(map),      STUB(reduce),        STUB(window),     STUB(subaperture_fwd), STUB(subaperture_adj), STUB(blur),
-    STUB(pool_fwd), STUB(pool_bwd),      STUB(copy2d),     STUB(scatter_add),     STUB(softmax_fwd),     STUB(softmax_bwd),
-    STUB(argmax),   STUB(gather_create), STUB(gather_fwd), STUB(gather_adj),      STUB(gather_destroy)};
-static const struct prism_backend backend = {TINY_ABI, TINY_SIZE, TINY_NAME, probe, open_device, close_device, &ops};
+                                     STUB(map),
+                                     STUB(reduce),
+                                     STUB(window),
+                                     STUB(subaperture_fwd),
+                                     STUB(subaperture_adj),
+                                     STUB(blur),
+                                     STUB(pool_fwd),
+                                     STUB(pool_bwd),
+                                     STUB(copy2d),
+                                     STUB(scatter_add),
+                                     STUB(softmax_fwd),
+                                     STUB(softmax_bwd),
+                                     STUB(argmax),
+                                     STUB(gather_create),
+                                     STUB(gather_fwd),
+                                     STUB(gather_adj),
+                                     STUB(gather_destroy)};
+static const struct prism_backend backend = {TINY_ABI,    TINY_SIZE,    TINY_NAME, probe,
+                                             open_device, close_device, &ops};
 
 PRISM_API const struct prism_backend *prism_backend_entry(void);
 const struct prism_backend *prism_backend_entry(void)

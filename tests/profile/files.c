@@ -1,4 +1,5 @@
-/* The files of a profiled run, read with our own reader. $1: the run's folder. Prints TAP. */
+/* The files of a profiled run, read with our own reader. $1: the run's folder.
+ * Prints TAP. */
 #include "core/json.h"
 
 #include <math.h>
@@ -39,10 +40,12 @@ struct span {
 static int by_begin(const void *a, const void *b)
 {
     const struct span *x = a, *y = b;
-    return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin) : (x->end < y->end) - (x->end > y->end);
+    return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin)
+                                : (x->end < y->end) - (x->end > y->end);
 }
 
-/* Whether each span is inside the one that is open when it begins, or behind it; the sum of the outermost. */
+/* Whether each span is inside the one that is open when it begins, or behind
+ * it; the sum of the outermost. */
 static bool nested(struct span *s, int count, double *sum)
 {
     double open[128];
@@ -74,7 +77,8 @@ static void check_trace(const char *dir)
     struct span *spans = calloc((size_t)count + 1, sizeof *spans);
     count = 0;
     for (const struct prismi_json *e = events ? events->child : NULL; e; e = e->next) {
-        const char *kind = prismi_json_member_string(e, "ph"), *cat = prismi_json_member_string(e, "cat");
+        const char *kind = prismi_json_member_string(e, "ph"),
+                   *cat = prismi_json_member_string(e, "cat");
         double ts = prismi_json_member_number(e, "ts"), dur = prismi_json_member_number(e, "dur");
         bool complete = kind && !strcmp(kind, "X");
         if (complete && ts >= 0 && dur >= 0 && cat && prismi_json_member_string(e, "name") &&
@@ -85,9 +89,11 @@ static void check_trace(const char *dir)
     }
     for (int i = 0; i < count; i++)
         regions += spans[i].region;
-    ok(count > 100 && regions > 10 && regions < count && !strange, "of complete events and names, of regions and operations");
+    ok(count > 100 && regions > 10 && regions < count && !strange,
+       "of complete events and names, of regions and operations");
     double sum = 0, wall = 0;
-    const char *wall_ns = prismi_json_member_string(prismi_json_member(trace, "otherData"), "wall_ns");
+    const char *wall_ns =
+        prismi_json_member_string(prismi_json_member(trace, "otherData"), "wall_ns");
     wall = wall_ns ? 1e-3 * atof(wall_ns) : 0;
     ok(nested(spans, count, &sum), "events nest");
     ok(sum > 0 && sum <= wall, "and the outermost take no longer than the run");
@@ -101,13 +107,15 @@ static void check_profile(const char *dir)
     size_t bytes = 0;
     char *text = read_all(dir, "profile.json", &bytes);
     struct prismi_json *p = text ? prismi_json_parse(text, bytes) : NULL;
-    const struct prismi_json *nodes = prismi_json_member(p, "nodes"), *memory = prismi_json_member(p, "memory");
+    const struct prismi_json *nodes = prismi_json_member(p, "nodes"),
+                             *memory = prismi_json_member(p, "memory");
     double sum = 0, wall = prismi_json_member_number(p, "wall_s"), owners = 0;
     for (const struct prismi_json *v = nodes ? nodes->child : NULL; v; v = v->next)
         sum += prismi_json_member_number(v, "self_s");
     for (const struct prismi_json *v = memory ? memory->child : NULL; v; v = v->next)
         owners += prismi_json_member_number(v, "peak_bytes") > 0;
-    ok(nodes && wall > 0 && fabs(sum - wall) < 1e-6, "own times in profile.json add up to the wall time");
+    ok(nodes && wall > 0 && fabs(sum - wall) < 1e-6,
+       "own times in profile.json add up to the wall time");
     ok(owners >= 8, "and memory has owners");
     const struct prismi_json *root = nodes ? nodes->child : NULL;
     ok(prismi_json_member_number(root, "self_s") < 0.25 * wall, "most of the time is in a region");
@@ -134,10 +142,13 @@ static void check_page(const char *dir)
 {
     size_t bytes = 0;
     char *text = read_all(dir, "profile.html", &bytes);
-    ok(text && !strncmp(text, "<!DOCTYPE html>", 15) && strstr(text, "</html>"), "profile.html is a page");
-    ok(text && !strstr(text, "http") && !strstr(text, "src=") && !strstr(text, "@import") && !strstr(text, "url("),
+    ok(text && !strncmp(text, "<!DOCTYPE html>", 15) && strstr(text, "</html>"),
+       "profile.html is a page");
+    ok(text && !strstr(text, "http") && !strstr(text, "src=") && !strstr(text, "@import") &&
+           !strstr(text, "url("),
        "that refers to nothing outside it");
-    ok(text && strstr(text, "<svg") && strstr(text, "prefers-color-scheme:dark") && strstr(text, "Memory by owner"),
+    ok(text && strstr(text, "<svg") && strstr(text, "prefers-color-scheme:dark") &&
+           strstr(text, "Memory by owner"),
        "with the tree, the memory, and colours for the dark");
     free(text);
 }

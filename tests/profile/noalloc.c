@@ -1,5 +1,5 @@
-/* A profiled step allocates nothing, new kinds of operation and a full timeline included; and what is refused when there is no
- * memory is refused cleanly. */
+/* A profiled step allocates nothing, new kinds of operation and a full timeline
+ * included; and what is refused when there is no memory is refused cleanly. */
 #include "recon/recon_test.h"
 #include "robust/alloc_wrap.h"
 
@@ -24,8 +24,8 @@ static void count(struct prism_ctx *ctx, const char *backend, size_t max_events)
     int made = heap.calls - calls;
     MUST(ctx, prism_profile_read(dev, &info));
     tap(made == 0 && info.n_steps == TO && (info.n_dropped > 0) == (max_events > 0),
-        "%s: %d allocations in %d profiled steps, %zu events kept, %zu not", backend, made, TO - FROM, info.n_events,
-        info.n_dropped);
+        "%s: %d allocations in %d profiled steps, %zu events kept, %zu not", backend, made,
+        TO - FROM, info.n_events, info.n_dropped);
     prism_session_destroy(&s);
     release_problem(&p);
     prism_dev_close(&dev);
@@ -37,8 +37,15 @@ static int make_something(struct prism_ctx *ctx)
     const struct prism_profile_params profile = {.max_events = 10};
     const struct prism_dev_params params = {.backend = "ref", .profile = &profile};
     const struct prism_fft_desc fd = {.dtype = PRISM_CF32, .batch = 1, .h = 4, .w = 4};
-    const struct prism_conv_desc cd = {
-        .dtype = PRISM_F32, .n = 1, .cin = 1, .h = 4, .w = 4, .cout = 1, .k = 3, .stride = 1, .pad = 1};
+    const struct prism_conv_desc cd = {.dtype = PRISM_F32,
+                                       .n = 1,
+                                       .cin = 1,
+                                       .h = 4,
+                                       .w = 4,
+                                       .cout = 1,
+                                       .k = 3,
+                                       .stride = 1,
+                                       .pad = 1};
     struct prism_dev *dev = NULL;
     struct prism_fft *fft = NULL;
     struct prism_conv *conv = NULL;
@@ -68,7 +75,8 @@ static void refuse(struct prism_ctx *ctx)
         refused += status == PRISM_ENOMEM;
         bad += (status && status != PRISM_ENOMEM) || heap.live != live;
     }
-    tap(!status && refused > 4 && !bad, "%d refused allocations, each of them said and nothing left behind", refused);
+    tap(!status && refused > 4 && !bad,
+        "%d refused allocations, each of them said and nothing left behind", refused);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
-/* A profile changes nothing, adds up, and counts what it has no room for. Arguments: a backend, and the folder of its plugin. */
+/* A profile changes nothing, adds up, and counts what it has no room for.
+ * Arguments: a backend, and the folder of its plugin. */
 #include "recon/recon_test.h"
 
 #include <time.h>
@@ -18,11 +19,15 @@ static void pause_ns(uint64_t ns)
 
 static const char *backend, *plugin_path;
 
-static struct prism_dev *open_profiled(struct prism_ctx *ctx, const struct prism_profile_params *profile, bool plain)
+static struct prism_dev *open_profiled(struct prism_ctx *ctx,
+                                       const struct prism_profile_params *profile, bool plain)
 {
     struct prism_dev *dev = NULL;
-    const struct prism_dev_params p = {
-        .backend = backend, .plugin_path = plugin_path, .threads = 2, .plain = plain, .profile = profile};
+    const struct prism_dev_params p = {.backend = backend,
+                                       .plugin_path = plugin_path,
+                                       .threads = 2,
+                                       .plain = plain,
+                                       .profile = profile};
     MUST(ctx, prism_dev_open(ctx, &p, &dev));
     return dev;
 }
@@ -65,7 +70,8 @@ static size_t owned(const struct prism_dev *dev, const char *owner, bool peak)
 
 /* ---- the same bits ---- */
 
-static uint64_t trained(struct prism_ctx *ctx, const struct prism_profile_params *profile, bool plain, bool progressive)
+static uint64_t trained(struct prism_ctx *ctx, const struct prism_profile_params *profile,
+                        bool plain, bool progressive)
 {
     struct prism_dev *dev = open_profiled(ctx, profile, plain);
     struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
@@ -87,19 +93,22 @@ static void test_bits(struct prism_ctx *ctx)
     static const struct {
         const char *name;
         struct prism_profile_params params;
-    } modes[] = {{"operations", {0}}, {"sync", {.sync = true}}, {"regions only", {.regions_only = true}}};
+    } modes[] = {
+        {"operations", {0}}, {"sync", {.sync = true}}, {"regions only", {.regions_only = true}}};
     for (int k = 0; k < 4; k++) {
         bool plain = k & 1, progressive = k & 2;
         uint64_t bare = trained(ctx, NULL, plain, progressive);
         for (int m = 0; m < 3; m++)
-            tap(trained(ctx, &modes[m].params, plain, progressive) == bare, "20 steps have the same bits: %s%s%s", modes[m].name,
-                plain ? ", plain" : "", progressive ? ", progressive" : "");
+            tap(trained(ctx, &modes[m].params, plain, progressive) == bare,
+                "20 steps have the same bits: %s%s%s", modes[m].name, plain ? ", plain" : "",
+                progressive ? ", progressive" : "");
     }
 }
 
 /* ---- sums ---- */
 
-/* Whether self times add up to the whole, and no node is shorter than what is in it. */
+/* Whether self times add up to the whole, and no node is shorter than what is
+ * in it. */
 static bool adds_up(const struct prism_dev *dev, uint64_t *sum)
 {
     struct prism_profile_info info = info_of(dev);
@@ -109,7 +118,8 @@ static bool adds_up(const struct prism_dev *dev, uint64_t *sum)
     for (int i = 0; i < info.n_nodes; i++) {
         struct prism_profile_node n = node_of(dev, i);
         *sum += n.self_ns;
-        good = good && n.count && n.self_ns <= n.total_ns && n.min_ns <= n.p50_ns && n.p50_ns <= n.p95_ns && n.p95_ns <= n.max_ns;
+        good = good && n.count && n.self_ns <= n.total_ns && n.min_ns <= n.p50_ns &&
+               n.p50_ns <= n.p95_ns && n.p95_ns <= n.max_ns;
         good = good && n.min_ns * n.count <= n.total_ns && n.max_ns <= n.total_ns &&
                (i ? n.parent >= 0 && n.parent < i : n.parent < 0);
         if (i)
@@ -123,8 +133,9 @@ static bool adds_up(const struct prism_dev *dev, uint64_t *sum)
 
 static void test_totals(struct prism_ctx *ctx)
 {
-    static const char *const regions[] = {"init", "fit",    "forward",  "conv 1",   "measure and loss", "measure adjoint",
-                                          "adam", "norm 2", "backward", "evaluate", "look at the loss"};
+    static const char *const regions[] = {
+        "init", "fit",    "forward",  "conv 1",   "measure and loss", "measure adjoint",
+        "adam", "norm 2", "backward", "evaluate", "look at the loss"};
     const struct prism_profile_params params = {0};
     uint64_t before = now_ns(), sum;
     struct prism_dev *dev = open_profiled(ctx, &params, false);
@@ -132,22 +143,28 @@ static void test_totals(struct prism_ctx *ctx)
     p.par.metrics_every = 10;
     struct prism_session *s = new_session(&p);
     run_steps(s, 60);
-    bool good = adds_up(dev, &sum); /* its last call reads nothing anew: node 0 is that of its first */
+    bool good =
+        adds_up(dev, &sum); /* its last call reads nothing anew: node 0 is that of its first */
     uint64_t wall = now_ns() - before;
     tap(good, "a node's total is its own time and what is inside; percentiles lie in order");
-    tap(sum == node_of(dev, 0).total_ns, "own times add up to the whole: %llu ns", (unsigned long long)sum);
-    tap(sum <= wall, "and are no more than passed on the clock: %.3f of %.3f ms", 1e-6 * (double)sum, 1e-6 * (double)wall);
+    tap(sum == node_of(dev, 0).total_ns, "own times add up to the whole: %llu ns",
+        (unsigned long long)sum);
+    tap(sum <= wall, "and are no more than passed on the clock: %.3f of %.3f ms",
+        1e-6 * (double)sum, 1e-6 * (double)wall);
     for (int i = 0; i < (int)(sizeof regions / sizeof *regions); i++)
         tap(find_node(dev, regions[i]) > 0, "there is a region %s", regions[i]);
     int fit = find_node(dev, "fit"), init = find_node(dev, "init");
-    tap(node_of(dev, fit).count == 40 && node_of(dev, init).count == 20 && info_of(dev).n_steps == 60, "20 + 40 steps were seen");
+    tap(node_of(dev, fit).count == 40 && node_of(dev, init).count == 20 &&
+            info_of(dev).n_steps == 60,
+        "20 + 40 steps were seen");
     tap(node_of(dev, 0).self_ns < node_of(dev, 0).total_ns, "and are inside the whole");
     bool flops = false;
     for (int i = 0; i < info_of(dev).n_nodes; i++) {
         struct prism_profile_node n = node_of(dev, i);
         if (n.op && !strcmp(n.label, "fft b1 h32 w32 f32"))
             flops = n.flops == 5.0 * 32 * 32 * 10 && n.bytes == 2.0 * 32 * 32 * 8;
-        if (n.op && !strcmp(n.label, "spectrum_fwd h32 w32 oh16 ow16 f32") && n.flops > 0) /* else composed, with the former */
+        if (n.op && !strcmp(n.label, "spectrum_fwd h32 w32 oh16 ow16 f32") &&
+            n.flops > 0) /* else composed, with the former */
             flops = n.flops == 5.0 * 32 * 32 * 10 && n.bytes == 16 * 16 * 4 + 32.0 * 32 * 8;
     }
     tap(flops, "a transform's arithmetic and bytes are known");
@@ -180,16 +197,20 @@ static void test_regions(struct prism_ctx *ctx)
         prism_region_end(dev);
     prism_region_begin(dev, "after", 0);
     prism_region_end(dev);
-    int outer = find_node(dev, "outer"), inner = find_node(dev, "inner"), seventh = find_node(dev, "inner 7");
+    int outer = find_node(dev, "outer"), inner = find_node(dev, "inner"),
+        seventh = find_node(dev, "inner 7");
     if (!tap(outer > 0 && inner > 0 && seventh > 0 && info_of(dev).n_nodes == 4 + 63 + 1,
              "nodes by name and number, whatever the address"))
         return;
-    struct prism_profile_node o = node_of(dev, outer), i = node_of(dev, inner), n7 = node_of(dev, seventh);
+    struct prism_profile_node o = node_of(dev, outer), i = node_of(dev, inner),
+                              n7 = node_of(dev, seventh);
     tap(i.parent == outer && n7.parent == outer && o.parent == 0 && !o.op, "regions nest");
     tap(o.count == 3 && i.count == 3 && n7.count == 3, "and are counted");
     tap(i.min_ns >= 2000000 && o.min_ns >= 3000000, "a region lasts as long as it lasted");
-    tap(o.total_ns == o.self_ns + i.total_ns + n7.total_ns && o.self_ns >= 3000000, "and its own time is what is left");
-    tap(node_of(dev, find_node(dev, "after")).parent == 0, "what is too deep ends as often as it begins");
+    tap(o.total_ns == o.self_ns + i.total_ns + n7.total_ns && o.self_ns >= 3000000,
+        "and its own time is what is left");
+    tap(node_of(dev, find_node(dev, "after")).parent == 0,
+        "what is too deep ends as often as it begins");
     prism_dev_close(&dev);
 }
 
@@ -205,8 +226,10 @@ static void test_percentiles(struct prism_ctx *ctx)
         prism_region_end(dev);
     }
     struct prism_profile_node n = node_of(dev, find_node(dev, "now and then"));
-    tap(n.count == SHORT + LONG && n.p50_ns >= short_ns && n.p50_ns < long_ns / 2 && (double)n.p95_ns >= 0.94 * (double)long_ns,
-        "percentiles of %d short and %d long: %.3f and %.3f ms", SHORT, LONG, 1e-6 * (double)n.p50_ns, 1e-6 * (double)n.p95_ns);
+    tap(n.count == SHORT + LONG && n.p50_ns >= short_ns && n.p50_ns < long_ns / 2 &&
+            (double)n.p95_ns >= 0.94 * (double)long_ns,
+        "percentiles of %d short and %d long: %.3f and %.3f ms", SHORT, LONG,
+        1e-6 * (double)n.p50_ns, 1e-6 * (double)n.p95_ns);
     prism_dev_close(&dev);
 }
 
@@ -253,13 +276,16 @@ static void test_events(struct prism_ctx *ctx)
         copies(dev, mem, 8);
     }
     struct prism_profile_info info = info_of(dev);
-    tap(info.n_events == 10 && info.n_dropped == 6, "of 16 events in the steps asked for 10 are kept, 6 counted: %zu, %zu",
-        info.n_events, info.n_dropped);
+    tap(info.n_events == 10 && info.n_dropped == 6,
+        "of 16 events in the steps asked for 10 are kept, 6 counted: %zu, %zu", info.n_events,
+        info.n_dropped);
     int copy = find_node(dev, "copy n64");
-    tap(copy > 0 && node_of(dev, copy).count == 32 && node_of(dev, copy).op, "all 32 are in the tree");
+    tap(copy > 0 && node_of(dev, copy).count == 32 && node_of(dev, copy).op,
+        "all 32 are in the tree");
     MUST(ctx, prism_profile_event(dev, 0, &first));
     MUST(ctx, prism_profile_event(dev, 9, &e));
-    tap(first.node == copy && e.start_ns >= first.start_ns + first.duration_ns && e.start_ns + e.duration_ns <= info.wall_ns,
+    tap(first.node == copy && e.start_ns >= first.start_ns + first.duration_ns &&
+            e.start_ns + e.duration_ns <= info.wall_ns,
         "events lie one after the other");
     tap(prism_profile_event(dev, 10, &e) == PRISM_EINVAL, "an event that is not there");
     dev->ops->release(dev, mem);
@@ -283,8 +309,10 @@ static void test_many_kinds(struct prism_ctx *ctx)
     for (int i = 0; i < n_nodes; i++)
         count += node_of(dev, i).op ? node_of(dev, i).count : 0;
     adds_up(dev, &sum);
-    tap(n_nodes == 4096 && !strncmp(node_of(dev, n_nodes - 1).label, "(more than", 10) && count == KINDS + 1,
-        "kinds without room share a node: %d nodes, %llu operations", n_nodes, (unsigned long long)count);
+    tap(n_nodes == 4096 && !strncmp(node_of(dev, n_nodes - 1).label, "(more than", 10) &&
+            count == KINDS + 1,
+        "kinds without room share a node: %d nodes, %llu operations", n_nodes,
+        (unsigned long long)count);
     tap(sum == node_of(dev, 0).total_ns, "and own times still add up");
     dev->ops->release(dev, mem);
     prism_dev_close(&dev);
@@ -296,7 +324,8 @@ static void test_no_profile(struct prism_ctx *ctx)
     struct prism_dev *dev = open_profiled(ctx, NULL, false);
     prism_region_begin(dev, "nothing", 0);
     prism_region_end(dev);
-    tap(prism_profile_read(dev, &info) == PRISM_EINVAL && strstr(prism_ctx_error(ctx)->text, "profile"),
+    tap(prism_profile_read(dev, &info) == PRISM_EINVAL &&
+            strstr(prism_ctx_error(ctx)->text, "profile"),
         "a device without a profile says so");
     prism_dev_close(&dev);
 }
@@ -304,7 +333,8 @@ static void test_no_profile(struct prism_ctx *ctx)
 static void test_replay(struct prism_ctx *ctx)
 {
     struct prism_dev *dev = open_profiled(ctx, NULL, false);
-    bool can = dev->caps.flags & PRISM_CAPS_REPLAY, host = dev->caps.flags & PRISM_CAPS_HOST_VISIBLE;
+    bool can = dev->caps.flags & PRISM_CAPS_REPLAY,
+         host = dev->caps.flags & PRISM_CAPS_HOST_VISIBLE;
     prism_dev_close(&dev);
     for (int k = 0; k < 3; k++) {
         const struct prism_profile_params params = {.regions_only = k > 0, .sync = k > 1};
@@ -333,11 +363,13 @@ static void test_memory(struct prism_ctx *ctx)
     struct prism_session *s = new_session(&p);
     run_steps(s, 5);
     struct prism_profile_info info = info_of(dev);
-    tap(owned(dev, NULL, false) == info.device_bytes && info.device_bytes > 0, "every byte has an owner: %zu of %zu",
-        owned(dev, NULL, false), info.device_bytes);
+    tap(owned(dev, NULL, false) == info.device_bytes && info.device_bytes > 0,
+        "every byte has an owner: %zu of %zu", owned(dev, NULL, false), info.device_bytes);
     tap(owned(dev, "other", false) < info.device_bytes / 4, "which is seldom 'other'");
-    tap(owned(dev, "moments", false) == 2 * s->trainer.slabs[0].bytes, "two moments for each parameter");
-    tap(owned(dev, "targets", false) == (size_t)SMALL_SAMPLES * SMALL_GRID * SMALL_GRID * 4, "a target for each sample");
+    tap(owned(dev, "moments", false) == 2 * s->trainer.slabs[0].bytes,
+        "two moments for each parameter");
+    tap(owned(dev, "targets", false) == (size_t)SMALL_SAMPLES * SMALL_GRID * SMALL_GRID * 4,
+        "a target for each sample");
     tap(info.step_growth_bytes == 0, "steps allocate nothing on the device");
     prism_mem leak;
     MUST(ctx, dev->ops->alloc(dev, 1000, &leak));
@@ -348,7 +380,8 @@ static void test_memory(struct prism_ctx *ctx)
     prism_session_destroy(&s);
     release_problem(&p);
     info = info_of(dev);
-    tap(info.device_bytes == 0 && owned(dev, NULL, false) == 0 && info.device_peak_bytes == peak && owned(dev, "moments", true) > 0,
+    tap(info.device_bytes == 0 && owned(dev, NULL, false) == 0 && info.device_peak_bytes == peak &&
+            owned(dev, "moments", true) > 0,
         "all is given back, and the peaks stay");
     prism_dev_close(&dev);
 }
@@ -366,8 +399,9 @@ static void test_names(struct prism_ctx *ctx)
     for (int i = 0; i < 10; i++)
         mem[i] = host_visible + 64 * i;
     for (int op = 0; op < PRISM_MAP_COUNT; op++) {
-        const struct prism_map_args a = {
-            .y = {mem[0], mem[1], mem[2], mem[3]}, .x = {mem[4], mem[5], mem[6], mem[7], mem[8], mem[9]}, .s = {1, 1, 1}};
+        const struct prism_map_args a = {.y = {mem[0], mem[1], mem[2], mem[3]},
+                                         .x = {mem[4], mem[5], mem[6], mem[7], mem[8], mem[9]},
+                                         .s = {1, 1, 1}};
         bool half = op == PRISM_MAP_NARROW || op == PRISM_MAP_WIDEN;
         if (half && !(dev->caps.dtypes & 1u << PRISM_F16))
             continue;
@@ -376,7 +410,8 @@ static void test_names(struct prism_ctx *ctx)
     bool named = true;
     for (int i = 0; i < info_of(dev).n_nodes; i++) {
         struct prism_profile_node n = node_of(dev, i);
-        named = named && !strstr(n.label, "unnamed") && (strncmp(n.label, "map ", 4) || n.bytes > 0);
+        named =
+            named && !strstr(n.label, "unnamed") && (strncmp(n.label, "map ", 4) || n.bytes > 0);
     }
     tap(named, "every elementwise operation has a name and a number of bytes");
     dev->ops->release(dev, host_visible);

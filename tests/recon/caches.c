@@ -1,5 +1,6 @@
-/* What is kept changes no bit of a result: everything off, everything on, and budgets so small that most is dropped again. And what
- * is asked for again is found. For any backend. */
+/* What is kept changes no bit of a result: everything off, everything on, and
+ * budgets so small that most is dropped again. And what is asked for again is
+ * found. For any backend. */
 #include "../support.h"
 #include "recon_test.h"
 
@@ -12,8 +13,15 @@ static const struct kind {
     int steps;    /* of the session; progressive: into the second pass */
     int again[2]; /* hits that there must be with everything on: apertures, measurements */
 } kinds[] = {
-    /* after its making a data set asks for a mask where it measures, a session for its own */
-    {"joint", PRISM_ALG_DECODER, PRISM_OBJ_JOINT, PRISM_PRECISION_FP32, PRISM_LOSS_MS_SSIM, 30, {2 * SMALL_SAMPLES, 0}},
+    /* after its making a data set asks for a mask where it measures, a session
+     * for its own */
+    {"joint",
+     PRISM_ALG_DECODER,
+     PRISM_OBJ_JOINT,
+     PRISM_PRECISION_FP32,
+     PRISM_LOSS_MS_SSIM,
+     30,
+     {2 * SMALL_SAMPLES, 0}},
     {"progressive",
      PRISM_ALG_DECODER,
      PRISM_OBJ_PROGRESSIVE,
@@ -28,7 +36,13 @@ static const struct kind {
      PRISM_LOSS_L1,
      40,
      {2 * SMALL_SAMPLES + 1, 1}},
-    {"mopie", PRISM_ALG_MOPIE, PRISM_OBJ_JOINT, PRISM_PRECISION_FP32, PRISM_LOSS_L2, 20, {2 * SMALL_SAMPLES, 0}}};
+    {"mopie",
+     PRISM_ALG_MOPIE,
+     PRISM_OBJ_JOINT,
+     PRISM_PRECISION_FP32,
+     PRISM_LOSS_L2,
+     20,
+     {2 * SMALL_SAMPLES, 0}}};
 
 struct outcome {
     double image[SMALL_OBJ * SMALL_OBJ], loss;
@@ -36,7 +50,8 @@ struct outcome {
 };
 
 /* From the data set on, with so many bytes for every kind. */
-static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const struct kind *k, size_t budget)
+static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const struct kind *k,
+                          size_t budget)
 {
     struct outcome out;
     struct prism_cache_params params;
@@ -83,19 +98,23 @@ static bool same(const struct outcome *a, const struct outcome *b)
 
 static void sessions(struct prism_ctx *ctx, struct prism_dev *dev, const struct kind *k)
 {
-    const struct outcome off = run(ctx, dev, k, 0), on = run(ctx, dev, k, 1 << 20), tight = run(ctx, dev, k, 9000);
+    const struct outcome off = run(ctx, dev, k, 0), on = run(ctx, dev, k, 1 << 20),
+                         tight = run(ctx, dev, k, 9000);
     const uint64_t asked = off.measurements.misses;
     tap(same(&on, &off), "%s: the same bits with caches off and on", k->name);
     tap(same(&tight, &off), "%s: the same bits with caches too small", k->name);
     tap(on.apertures.hits == (uint64_t)k->again[0] && on.measurements.hits == (uint64_t)k->again[1],
-        "%s: %d hits of apertures and %d of measurements, %d and %d expected", k->name, (int)on.apertures.hits,
-        (int)on.measurements.hits, k->again[0], k->again[1]);
-    tap(off.apertures.hits + off.measurements.hits == 0 && off.measurements.bytes + off.apertures.bytes == 0 &&
+        "%s: %d hits of apertures and %d of measurements, %d and %d expected", k->name,
+        (int)on.apertures.hits, (int)on.measurements.hits, k->again[0], k->again[1]);
+    tap(off.apertures.hits + off.measurements.hits == 0 &&
+            off.measurements.bytes + off.apertures.bytes == 0 &&
             asked == on.measurements.hits + on.measurements.misses,
         "%s: off, all %d measurements are made", k->name, (int)asked);
-    tap((on.constants.misses > 0) == (k->loss >= PRISM_LOSS_SSIM) && off.constants.misses + tight.constants.misses == 0,
+    tap((on.constants.misses > 0) == (k->loss >= PRISM_LOSS_SSIM) &&
+            off.constants.misses + tight.constants.misses == 0,
         "%s: constants of %d targets, where there is room", k->name, (int)on.constants.misses);
-    tap(tight.measurements.evictions > 0 && tight.measurements.bytes <= 9000, "%s: a budget holds", k->name);
+    tap(tight.measurements.evictions > 0 && tight.measurements.bytes <= 9000, "%s: a budget holds",
+        k->name);
 }
 
 /* Planes from the cache are those that were made. */
@@ -117,14 +136,16 @@ static void propagators(struct prism_ctx *ctx, struct prism_dev *dev)
         double distance_m = i % 2 ? -0.004 : 0.005;
         for (int again = 0; again < 2; again++) {
             struct prism_linop *op;
-            MUST(ctx, prism_propagator_create(dev, (enum prism_propagator)(i / 2), &grid, distance_m, PRISM_CF32, &op));
+            MUST(ctx, prism_propagator_create(dev, (enum prism_propagator)(i / 2), &grid,
+                                              distance_m, PRISM_CF32, &op));
             MUST(ctx, prism_linop_forward(op, out, in));
             MUST(ctx, dev->ops->read(dev, y[again], out, sizeof x));
             prism_linop_destroy(&op);
         }
         struct prism_cache_stats s = prism_cache_get_stats(cache, PRISM_CACHE_GRIDS);
         tap(!memcmp(y[0], y[1], sizeof x) && s.hits == s.misses && s.entries == s.misses,
-            "propagator %d over %g m: the same from planes that were kept, %d of them", i / 2, distance_m, (int)s.entries);
+            "propagator %d over %g m: the same from planes that were kept, %d of them", i / 2,
+            distance_m, (int)s.entries);
     }
     prismi_arena_release(&arena);
     prism_dev_set_cache(dev, NULL);

@@ -1,8 +1,11 @@
-/* Gradients of every loss and composite through the modulus, the measurement and a small decoder, in double on the built-in backend
- * argv[1], against central differences along random directions. A plain program: must exist where check does not.
+/* Gradients of every loss and composite through the modulus, the measurement
+ * and a small decoder, in double on the built-in backend argv[1], against
+ * central differences along random directions. A plain program: must exist
+ * where check does not.
  *
- * The best of four step sizes counts: rounding spoils small ones, kinks (L1, ReLU) and curvature large ones, and no step size makes
- * a wrong gradient agree. */
+ * The best of four step sizes counts: rounding spoils small ones, kinks (L1,
+ * ReLU) and curvature large ones, and no step size makes a wrong gradient
+ * agree. */
 #include "recon_test.h"
 
 static const double LIMIT = 1e-7;
@@ -33,15 +36,32 @@ static const struct problem_grad cases[] = {
     {"all four", {0.3, 0.2, 0.3, 0.2}, false, false, false, 32, 16, 0, 3},
     {"poisson", {[PRISM_LOSS_POISSON] = 1}, false, false, false, 32, 16, 0, 3},
     {"poisson union and new", {[PRISM_LOSS_POISSON] = 1}, true, false, false, 32, 16, 0, 2},
-    {"poisson plain mean of a complex object", {[PRISM_LOSS_POISSON] = 1}, false, true, true, 32, 16, 0, 3},
-    {"poisson and ssim", {[PRISM_LOSS_SSIM] = 0.3, [PRISM_LOSS_POISSON] = 0.7}, false, false, false, 32, 16, 0, 3},
+    {"poisson plain mean of a complex object",
+     {[PRISM_LOSS_POISSON] = 1},
+     false,
+     true,
+     true,
+     32,
+     16,
+     0,
+     3},
+    {"poisson and ssim",
+     {[PRISM_LOSS_SSIM] = 0.3, [PRISM_LOSS_POISSON] = 0.7},
+     false,
+     false,
+     false,
+     32,
+     16,
+     0,
+     3},
     {"all four on a complex object", {0.3, 0.2, 0.3, 0.2}, false, false, true, 32, 16, 0, 3},
 };
 
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
 
-/* What is differentiated: parameters of a net, or the object itself where it is complex. */
+/* What is differentiated: parameters of a net, or the object itself where it is
+ * complex. */
 struct function {
     struct prismi_term term;
     struct prism_net *net;
@@ -80,7 +100,8 @@ static void gradient_of(struct function *f, double *g)
 }
 
 /* |numeric - analytic| / |analytic| along a random direction. */
-static double error_along(struct function *f, const double *p, const double *g, double *work, uint64_t seed)
+static double error_along(struct function *f, const double *p, const double *g, double *work,
+                          uint64_t seed)
 {
     static const double steps[] = {1e-4, 1e-5, 1e-6, 1e-7};
     double analytic = 0, best = INFINITY;
@@ -108,10 +129,12 @@ static struct function make_function(const struct problem_grad *c, struct prism_
         .complex_object = c->complex_object,
         .masks = c->masks,
         .batch = c->batch,
-        .kinds = {[PRISM_LOSS_SSIM] = c->weights[PRISM_LOSS_SSIM] > 0, [PRISM_LOSS_MS_SSIM] = c->weights[PRISM_LOSS_MS_SSIM] > 0},
+        .kinds = {[PRISM_LOSS_SSIM] = c->weights[PRISM_LOSS_SSIM] > 0,
+                  [PRISM_LOSS_MS_SSIM] = c->weights[PRISM_LOSS_MS_SSIM] > 0},
         .composite = true,
         .no_normalize = c->no_normalize};
-    const struct prism_decoder_params dp = {.dtype = PRISM_F64, .grid_size = c->grid, .obj_size = c->obj};
+    const struct prism_decoder_params dp = {
+        .dtype = PRISM_F64, .grid_size = c->grid, .obj_size = c->obj};
     MUST(ctx, prismi_term_create(dev, ds, &tp, &f.term));
     MUST(ctx, prismi_loss_set_weights(f.term.loss, c->weights));
     if (!c->complex_object) {
@@ -137,7 +160,8 @@ static void bind_function(struct function *f)
     }
 }
 
-/* The two masks of the progressive objective and targets that nothing equals. */
+/* The two masks of the progressive objective and targets that nothing
+ * equals. */
 static void set_masks(struct function *f, struct prism_dataset *ds, int grid)
 {
     uint8_t *mask = new_array((size_t)grid * grid, 1);
@@ -155,10 +179,11 @@ static void check_case(const struct problem_grad *c)
 {
     static const double centres[4][2] = {{0, 0}, {3, 1.5}, {-4, 2}, {2, -5}};
     static const int32_t index[] = {3, 0, 2};
-    const struct prism_dataset_params dp = {.grid_size = c->grid,
-                                            .obj_size = c->obj,
-                                            .field_size = c->field,
-                                            .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
+    const struct prism_dataset_params dp = {
+        .grid_size = c->grid,
+        .obj_size = c->obj,
+        .field_size = c->field,
+        .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
     struct prism_dataset *ds;
     double *truth = small_object(c->obj), worst = 0;
     MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 4, &ds));
@@ -168,7 +193,8 @@ static void check_case(const struct problem_grad *c)
         set_masks(&f, ds, c->grid);
     else
         MUST(ctx, f.term.instrument->ops->select(f.term.instrument, index));
-    double *p = new_array(f.n, sizeof *p), *g = new_array(f.n, sizeof *g), *work = new_array(f.n, sizeof *work);
+    double *p = new_array(f.n, sizeof *p), *g = new_array(f.n, sizeof *g),
+           *work = new_array(f.n, sizeof *work);
     MUST(ctx, prismi_dev_get(dev, p, f.params, PRISM_F64, f.n));
     gradient_of(&f, g);
     for (uint64_t seed = 1; seed <= 3; seed++)
@@ -184,13 +210,15 @@ static void check_case(const struct problem_grad *c)
     prism_dataset_destroy(&ds);
 }
 
-/* The image-space loss of the initialisation, through the session's own step. */
+/* The image-space loss of the initialisation, through the session's own
+ * step. */
 static void check_init(void)
 {
     struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP64);
     struct prism_session *s = new_session(&p);
     size_t n = s->pixels;
-    double analytic = 0, numeric, *x = new_array(n, sizeof *x), *t = new_array(n, sizeof *t), *g = new_array(n, sizeof *g);
+    double analytic = 0, numeric, *x = new_array(n, sizeof *x), *t = new_array(n, sizeof *t),
+           *g = new_array(n, sizeof *g);
     MUST(ctx, prismi_trainer_loss(&s->trainer, false));
     MUST(ctx, s->initial.objective.ops->backward(&s->initial, s->trainer.x, s->trainer.gx));
     MUST(ctx, prismi_dev_get(dev, x, s->trainer.x, PRISM_F64, n));
@@ -205,7 +233,8 @@ static void check_init(void)
         side[1] += fabs(x[i] + h * d - t[i]);
     }
     numeric = (side[1] - side[0]) / (2 * h) / norm;
-    tap(fabs(numeric - analytic) < LIMIT, "initialisation: %.10f, difference %.1e", analytic, fabs(numeric - analytic));
+    tap(fabs(numeric - analytic) < LIMIT, "initialisation: %.10f, difference %.1e", analytic,
+        fabs(numeric - analytic));
     free(x);
     free(t);
     free(g);
@@ -213,7 +242,8 @@ static void check_init(void)
     release_problem(&p);
 }
 
-/* Energy of x [o,o] on [n,n] outside the apertures, by definition of the transform. */
+/* Energy of x [o,o] on [n,n] outside the apertures, by definition of the
+ * transform. */
 static double energy_outside(const double *x, int o, int n, const uint8_t *open)
 {
     double sum = 0;
@@ -223,7 +253,8 @@ static double energy_outside(const double *x, int o, int n, const uint8_t *open)
             if (open[ky * n + kx])
                 continue;
             for (int i = 0; i < o * o; i++) {
-                double phase = 2 * 3.14159265358979323846 * ((ky - n / 2) * (i / o) + (kx - n / 2) * (i % o)) / n;
+                double phase = 2 * 3.14159265358979323846 *
+                               ((ky - n / 2) * (i / o) + (kx - n / 2) * (i % o)) / n;
                 re += x[i] * cos(phase);
                 im += x[i] * sin(phase);
             }
@@ -232,12 +263,14 @@ static double energy_outside(const double *x, int o, int n, const uint8_t *open)
     return sum;
 }
 
-/* The term of the unmeasured positions adds its gradient; a quadratic, so central differences are exact. */
+/* The term of the unmeasured positions adds its gradient; a quadratic, so
+ * central differences are exact. */
 static void check_unmeasured(void)
 {
     enum { N = 32, O = 16, PIXELS = O * O };
     static const double centres[2][2] = {{0, 0}, {3, 1.5}};
-    const struct prism_dataset_params dp = {.grid_size = N, .obj_size = O, .aperture = {.radius_px = 6}};
+    const struct prism_dataset_params dp = {
+        .grid_size = N, .obj_size = O, .aperture = {.radius_px = 6}};
     double *truth = small_object(O), x[PIXELS], g[PIXELS], side[2][PIXELS], analytic = 0;
     uint8_t open[N * N] = {0}, one[N * N];
     struct prism_dataset *ds;
@@ -250,7 +283,8 @@ static void check_unmeasured(void)
     prismi_arena_add(&arena, sizeof g, &dg);
     MUST(ctx, prismi_arena_bind(&arena, dev));
     for (int k = 0; k < 2; k++) {
-        prism_aperture_render(&dp.aperture, centres[k][0], centres[k][1], -N / 2, -N / 2, N, N, one);
+        prism_aperture_render(&dp.aperture, centres[k][0], centres[k][1], -N / 2, -N / 2, N, N,
+                              one);
         for (int i = 0; i < N * N; i++)
             open[i] |= one[i];
     }
@@ -267,7 +301,8 @@ static void check_unmeasured(void)
     MUST(ctx, prismi_dev_get(dev, g, dg, PRISM_F64, PIXELS));
     for (uint64_t i = 0; i < PIXELS; i++)
         analytic += (g[i] - 0.25) * prismi_rng_normal(5, 2, i);
-    double numeric = 0.7 * (energy_outside(side[1], O, N, open) - energy_outside(side[0], O, N, open)) / 2;
+    double numeric =
+        0.7 * (energy_outside(side[1], O, N, open) - energy_outside(side[0], O, N, open)) / 2;
     double error = fabs(numeric - analytic) / fabs(numeric);
     tap(error < 1e-11, "unmeasured positions: %.6f, error %.1e", analytic, error);
     prismi_arena_release(&arena);

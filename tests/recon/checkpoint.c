@@ -1,4 +1,5 @@
-/* Save and load: a run interrupted at any step ends in the same bits; what is refused and what is survived. */
+/* Save and load: a run interrupted at any step ends in the same bits; what is
+ * refused and what is survived. */
 #include "recon_test.h"
 
 #include <check.h>
@@ -42,7 +43,8 @@ static void close_all(void)
     prism_ctx_destroy(&ctx);
 }
 
-/* Hash at the end of a run that is saved after `at` steps, thrown away, made anew and loaded; at < 0: of a run left alone. */
+/* Hash at the end of a run that is saved after `at` steps, thrown away, made
+ * anew and loaded; at < 0: of a run left alone. */
 static uint64_t end_of_run(int at, int total)
 {
     struct prism_session *s = new_session(&p);
@@ -105,7 +107,8 @@ START_TEST(progressive_resumes_anywhere)
         tier |= 1 << s->trainer.st.monitor.tier;
     }
     ck_assert_int_eq(s->trainer.st.phase,
-                     PRISM_PHASE_RETRY); /* the run below sees samples that converge, escalate, fail, and a retry */
+                     PRISM_PHASE_RETRY); /* the run below sees samples that converge, escalate,
+                                            fail, and a retry */
     ck_assert_int_gt(converged, 0);
     ck_assert_int_eq(tier & 1 << PRISM_TIER_AGGRESSIVE, 1 << PRISM_TIER_AGGRESSIVE);
     int total = (int)s->trainer.st.step + 8;
@@ -114,7 +117,8 @@ START_TEST(progressive_resumes_anywhere)
 }
 END_TEST
 
-/* Between samples of one step there are no moments: neither saved nor missed. */
+/* Between samples of one step there are no moments: neither saved nor
+ * missed. */
 START_TEST(samples_of_one_step_resume)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
@@ -165,7 +169,8 @@ static void other_is_refused(const char *word)
     struct prism_session *s = new_session(&p);
     uint64_t before = session_hash(s);
     ck_assert_int_eq(prism_session_load(s, path), PRISM_EINVAL);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"", prism_ctx_error(ctx)->text, word);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"",
+                  prism_ctx_error(ctx)->text, word);
     ck_assert_uint_eq(session_hash(s), before);
     prism_session_destroy(&s);
 }
@@ -198,7 +203,8 @@ START_TEST(another_run_is_refused_by_name)
     prism_session_destroy(&s);
     struct prism_dataset *ours = p.ds;
     p.truth[40] += 0.001;
-    MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(ours), p.truth, prism_dataset_centres(ours), p.n, &p.ds));
+    MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(ours), p.truth,
+                                     prism_dataset_centres(ours), p.n, &p.ds));
     other_is_refused("with data ");
     prism_dataset_destroy(&p.ds);
     p.ds = ours;
@@ -242,7 +248,8 @@ START_TEST(damage_falls_back_to_the_previous_one)
 }
 END_TEST
 
-/* After a fall back the damaged file is not kept as the previous one: the good one is. */
+/* After a fall back the damaged file is not kept as the previous one: the good
+ * one is. */
 START_TEST(the_only_good_one_survives_the_next_save)
 {
     struct prism_session *s = new_session(&p), *other;
@@ -317,47 +324,54 @@ static void check_hostile(int steps, const struct change *c, int n)
     for (int i = 0; i < n; i++) {
         struct prismi_state st = s->trainer.st;
         struct prismi_samples now = c[i].samples ? *samples(s) : (struct prismi_samples){0};
-        memcpy((c[i].samples ? (char *)&now : (char *)&st) + c[i].offset, &c[i].value, sizeof c[i].value);
+        memcpy((c[i].samples ? (char *)&now : (char *)&st) + c[i].offset, &c[i].value,
+               sizeof c[i].value);
         replace_section("trainer", &st, sizeof st);
         if (s->trainer.n_plain)
             replace_section("plain.samples", c[i].samples ? &now : samples(s), sizeof now);
-        ck_assert_msg(prism_session_load(other, path) == PRISM_EPARSE, "integer %zu set to %lld after %d steps is accepted",
-                      c[i].offset / 8, (long long)c[i].value, steps);
+        ck_assert_msg(prism_session_load(other, path) == PRISM_EPARSE,
+                      "integer %zu set to %lld after %d steps is accepted", c[i].offset / 8,
+                      (long long)c[i].value, steps);
         ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "impossible"));
         ck_assert_uint_eq(session_hash(other), before);
     }
     prism_session_destroy(&other);
     prism_session_destroy(&s);
 }
-#define CHECK_HOSTILE(steps, ...)                                                                                                  \
-    check_hostile(steps, (const struct change[]){__VA_ARGS__}, sizeof((const struct change[]){__VA_ARGS__}) / sizeof(struct change))
-#define EVERYWHERE                                                                                                                 \
-    {AT(phase), 9}, {AT(phase), -1}, {AT(step), -5}, {AT(step), INT64_MAX}, {AT(phase_step), -1}, {AT(phase_step), INT64_MAX},     \
-        {AT(adam_t), -1}, {AT(adam_t), INT64_MAX}, {AT(schedule_t), INT64_MAX}, {AT(pending), -1}, {AT(pending), INT64_MAX},       \
-        {AT(averaged), 1}, {AT(n_history), PRISMI_HISTORY_MAX + 1}, {AT(history_stride), 0}, {AT(history_stride), INT64_MAX},      \
-        {AT(history_skip), -1}, {AT(history_skip), INT64_MAX}, {AT(schedule.kind), PRISM_SCHEDULE_COUNT},                          \
-        {AT(schedule.total), -1}, {AT(schedule.bad), INT64_MAX}, {AT(monitor.count), INT64_MAX}, {AT(monitor.count), 1001},        \
-        {AT(monitor.since), -1}, {AT(monitor.since), 1001},                                                                        \
-    {                                                                                                                              \
-        AT(monitor.tier), PRISM_TIER_COUNT                                                                                         \
+#define CHECK_HOSTILE(steps, ...)                                                                  \
+    check_hostile(steps, (const struct change[]){__VA_ARGS__},                                     \
+                  sizeof((const struct change[]){__VA_ARGS__}) / sizeof(struct change))
+#define EVERYWHERE                                                                                 \
+    {AT(phase), 9}, {AT(phase), -1}, {AT(step), -5}, {AT(step), INT64_MAX}, {AT(phase_step), -1},  \
+        {AT(phase_step), INT64_MAX}, {AT(adam_t), -1}, {AT(adam_t), INT64_MAX},                    \
+        {AT(schedule_t), INT64_MAX}, {AT(pending), -1}, {AT(pending), INT64_MAX},                  \
+        {AT(averaged), 1}, {AT(n_history), PRISMI_HISTORY_MAX + 1}, {AT(history_stride), 0},       \
+        {AT(history_stride), INT64_MAX}, {AT(history_skip), -1}, {AT(history_skip), INT64_MAX},    \
+        {AT(schedule.kind), PRISM_SCHEDULE_COUNT}, {AT(schedule.total), -1},                       \
+        {AT(schedule.bad), INT64_MAX}, {AT(monitor.count), INT64_MAX}, {AT(monitor.count), 1001},  \
+        {AT(monitor.since), -1}, {AT(monitor.since), 1001},                                        \
+    {                                                                                              \
+        AT(monitor.tier), PRISM_TIER_COUNT                                                         \
     }
-#define OF_SAMPLES                                                                                                                 \
-    {IN(sample), -2}, {IN(sample), INT64_MAX}, {IN(open), 2}, {IN(step), -1}, {IN(pass), -1}, {IN(pass), INT64_MAX},               \
-        {IN(pass), 1001}, {IN(n_failed), -1},                                                                                      \
-    {                                                                                                                              \
-        IN(n_failed), 1000                                                                                                         \
+#define OF_SAMPLES                                                                                 \
+    {IN(sample), -2}, {IN(sample), INT64_MAX}, {IN(open), 2}, {IN(step), -1}, {IN(pass), -1},      \
+        {IN(pass), INT64_MAX}, {IN(pass), 1001}, {IN(n_failed), -1},                               \
+    {                                                                                              \
+        IN(n_failed), 1000                                                                         \
     }
 
 START_TEST(impossible_states_are_refused)
 {
     struct prism_training_params *t = &p.par.training;
-    CHECK_HOSTILE(5, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 20}, {AT(pending), 16});
-    CHECK_HOSTILE(25, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 60}, {AT(phase_step), (int64_t)1 << 62});
+    CHECK_HOSTILE(5, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 20},
+                  {AT(pending), 16});
+    CHECK_HOSTILE(25, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 60},
+                  {AT(phase_step), (int64_t)1 << 62});
     t->init_steps = 0;
     CHECK_HOSTILE(5, {AT(phase), PRISM_PHASE_INIT});
     p.par.algorithm = PRISM_ALG_MOPIE;
-    CHECK_HOSTILE(9, EVERYWHERE, {AT(phase), PRISM_PHASE_INIT}, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 28},
-                  {AT(pending), SMALL_SAMPLES});
+    CHECK_HOSTILE(9, EVERYWHERE, {AT(phase), PRISM_PHASE_INIT}, {AT(phase), PRISM_PHASE_RETRY},
+                  {AT(phase_step), 28}, {AT(pending), SMALL_SAMPLES});
 }
 END_TEST
 
@@ -370,15 +384,19 @@ START_TEST(impossible_samples_are_refused)
     t->n_epochs = 3;
     t->loss_threshold = 0;
     t->retry_switch_loss = true;
-    /* open in the second sample; between the second and the third; open and closed in a retry; done */
-    CHECK_HOSTILE(4, EVERYWHERE, OF_SAMPLES, {IN(sample), -1}, {IN(step), 3}, {IN(step), INT64_MAX}, {IN(pass), 1},
-                  {AT(phase), PRISM_PHASE_RETRY}, {AT(phase), PRISM_PHASE_DONE}, {AT(phase), PRISM_PHASE_INIT}, {IN(n_failed), 0},
+    /* open in the second sample; between the second and the third; open and
+     * closed in a retry; done */
+    CHECK_HOSTILE(4, EVERYWHERE, OF_SAMPLES, {IN(sample), -1}, {IN(step), 3}, {IN(step), INT64_MAX},
+                  {IN(pass), 1}, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase), PRISM_PHASE_DONE},
+                  {AT(phase), PRISM_PHASE_INIT}, {IN(n_failed), 0},
                   {AT(monitor.tier), PRISM_TIER_FAST + 100});
-    CHECK_HOSTILE(6, {IN(sample), SMALL_SAMPLES - 1}, {IN(sample), SMALL_SAMPLES}, {AT(phase), PRISM_PHASE_RETRY},
-                  {IN(n_failed), 1}, {IN(n_failed), 3});
-    CHECK_HOSTILE(3 * SMALL_SAMPLES + 2, EVERYWHERE, OF_SAMPLES, {IN(pass), 0}, {IN(pass), 3}, {AT(phase), PRISM_PHASE_FIT},
-                  {AT(monitor.tier), PRISM_TIER_NORMAL}, {IN(step), 1003}, {IN(sample), -1}, {IN(n_failed), 0});
-    CHECK_HOSTILE(3 * SMALL_SAMPLES, {IN(pass), 0}, {IN(sample), SMALL_SAMPLES - 1}, {IN(open), 1}, {IN(n_failed), 0});
+    CHECK_HOSTILE(6, {IN(sample), SMALL_SAMPLES - 1}, {IN(sample), SMALL_SAMPLES},
+                  {AT(phase), PRISM_PHASE_RETRY}, {IN(n_failed), 1}, {IN(n_failed), 3});
+    CHECK_HOSTILE(3 * SMALL_SAMPLES + 2, EVERYWHERE, OF_SAMPLES, {IN(pass), 0}, {IN(pass), 3},
+                  {AT(phase), PRISM_PHASE_FIT}, {AT(monitor.tier), PRISM_TIER_NORMAL},
+                  {IN(step), 1003}, {IN(sample), -1}, {IN(n_failed), 0});
+    CHECK_HOSTILE(3 * SMALL_SAMPLES, {IN(pass), 0}, {IN(sample), SMALL_SAMPLES - 1}, {IN(open), 1},
+                  {IN(n_failed), 0});
 
     struct prism_session *s = new_session(&p);
     int32_t status[SMALL_SAMPLES];
@@ -406,7 +424,8 @@ END_TEST
 /* Version 0.1.0 wrote no line "format". */
 START_TEST(an_older_format_is_refused_by_version)
 {
-    static const char about[] = "algorithm=0\ntraining.precision=single\ntraining.seed=5\nn_samples=7\nimage.image_size=32\n";
+    static const char about[] = "algorithm=0\ntraining.precision=single\ntraining.seed=5\nn_"
+                                "samples=7\nimage.image_size=32\n";
     struct prism_session *s = new_session(&p);
     MUST(ctx, prism_session_save(s, path, NULL));
     replace_section("about", about, sizeof about - 1);
@@ -482,7 +501,8 @@ START_TEST(a_decimal_comma_changes_nothing)
 {
     char command[400], comma[8];
     struct prism_session *s = new_session(&p);
-    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1", folder);
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1",
+             folder);
     if (!setlocale(LC_ALL, "de_DE.UTF-8") && system(command) == 0) {
         setenv("LOCPATH", folder, 1);
         setlocale(LC_ALL, "de_DE.UTF-8");

@@ -43,8 +43,9 @@ static uint64_t hash_of_slab(struct prism_session *s, int i)
     return h;
 }
 
-/* The next failure names the loss and its step and goes back to a step no later than this one; without the poison the run goes on
- * as one that was never poisoned. */
+/* The next failure names the loss and its step and goes back to a step no later
+ * than this one; without the poison the run goes on as one that was never
+ * poisoned. */
 static void check_divergence(struct prism_session *s, prism_mem poisoned, const char *word)
 {
     int status = 0, tries = 0;
@@ -60,7 +61,9 @@ static void check_divergence(struct prism_session *s, prism_mem poisoned, const 
     char at[64], back[64];
     snprintf(at, sizeof at, "at step %d", (int)before + tries);
     snprintf(back, sizeof back, "back at step %d", (int)s->trainer.st.step);
-    ck_assert_msg(strstr(text, word) && strstr(text, at) && strstr(text, back) && strstr(text, "nan"), "%s", text);
+    ck_assert_msg(strstr(text, word) && strstr(text, at) && strstr(text, back) &&
+                      strstr(text, "nan"),
+                  "%s", text);
     ck_assert_int_le(s->trainer.st.step, before);
     MUST(ctx, prismi_dev_put(dev, poisoned, s->dtype, &good, 1));
     struct prism_session *clean = new_session(&p);
@@ -68,9 +71,11 @@ static void check_divergence(struct prism_session *s, prism_mem poisoned, const 
     run_steps(s, (int)(before + 20 - s->trainer.st.step));
     ck_assert_uint_eq(hash_of_slab(s, 0), hash_of_slab(clean, 0)); /* parameters, or the object */
     for (int i = 0; i < s->trainer.n_plain; i++)
-        ck_assert_mem_eq(s->trainer.plain[i].now, clean->trainer.plain[i].now, s->trainer.plain[i].bytes);
+        ck_assert_mem_eq(s->trainer.plain[i].now, clean->trainer.plain[i].now,
+                         s->trainer.plain[i].bytes);
     if (s->strategy == &prismi_progressive)
-        ck_assert_mem_eq(progressive(s)->mask, progressive(clean)->mask, 2 * (size_t)s->grid * s->grid);
+        ck_assert_mem_eq(progressive(s)->mask, progressive(clean)->mask,
+                         2 * (size_t)s->grid * s->grid);
     prism_session_destroy(&clean);
 }
 
@@ -96,8 +101,9 @@ START_TEST(divergence_is_caught_and_undone)
     s = new_session(&p);
     while (samples(s)->sample < 1 || samples(s)->step < 5)
         run_steps(s, 1);
-    ck_assert_int_eq(s->trainer.snapshot.adam_t,
-                     0); /* the way back is to the opening, where moments are zero and no copy is kept */
+    ck_assert_int_eq(
+        s->trainer.snapshot.adam_t,
+        0); /* the way back is to the opening, where moments are zero and no copy is kept */
     check_divergence(s, prismi_loss_target(term_of(s)->loss, 1), "loss_new of sample 1");
     prism_session_destroy(&s);
 
@@ -109,7 +115,8 @@ START_TEST(divergence_is_caught_and_undone)
 }
 END_TEST
 
-/* With few steps a sample the last snapshot may be some samples back, and in the phase before. */
+/* With few steps a sample the last snapshot may be some samples back, and in
+ * the phase before. */
 START_TEST(the_way_back_may_pass_samples)
 {
     struct prism_training_params *t = &p.par.training;
@@ -134,7 +141,8 @@ START_TEST(the_way_back_may_pass_samples)
 }
 END_TEST
 
-/* Parameters that become infinite at the last update of a phase are not handed on. */
+/* Parameters that become infinite at the last update of a phase are not handed
+ * on. */
 START_TEST(infinite_outputs_do_not_pass_a_phase)
 {
     p.par.training.init_steps = 1;
@@ -160,7 +168,8 @@ static bool save_every_step(void *user, const struct prism_progress *at)
     return saves % 2; /* whatever it answers */
 }
 
-/* A save that finds the state lost goes back; running on would only lead there again. */
+/* A save that finds the state lost goes back; running on would only lead there
+ * again. */
 START_TEST(a_save_on_the_way_ends_the_run)
 {
     p.par.training.init_steps = 0;

@@ -1,6 +1,7 @@
-/* Every instrument, through every propagator, in a fit: the loss falls, the result resembles the
- * truth, and a run that is stopped and resumed ends in the same bits; and behind sub-apertures the
- * likelihood of photon counts. On ref. */
+/* Every instrument, through every propagator, in a fit: the loss falls, the
+ * result resembles the truth, and a run that is stopped and resumed ends in
+ * the same bits; and behind sub-apertures the likelihood of photon counts.
+ * On ref. */
 #include "prismrec/metrics.h"
 #include "recon_test.h"
 
@@ -23,7 +24,11 @@ static const struct instrument_case {
     {"sub-apertures", PRISM_INSTRUMENT_SUBAPERTURE, PRISM_FRAUNHOFER, 0, {25, 25, 5, 5, 25, 25}},
     {"fraunhofer", PRISM_INSTRUMENT_PROPAGATED, PRISM_FRAUNHOFER, 0, {25, 25, 5, 5}},
     {"fresnel", PRISM_INSTRUMENT_PROPAGATED, PRISM_FRESNEL, 0.02, {25, 25, 5, 5}},
-    {"angular spectrum", PRISM_INSTRUMENT_PROPAGATED, PRISM_ANGULAR_SPECTRUM, 0.005, {25, 25, 5, 5}},
+    {"angular spectrum",
+     PRISM_INSTRUMENT_PROPAGATED,
+     PRISM_ANGULAR_SPECTRUM,
+     0.005,
+     {25, 25, 5, 5}},
     {"identity", PRISM_INSTRUMENT_IDENTITY, PRISM_FRAUNHOFER, 0, {25, 0, 1, 1}},
 };
 
@@ -46,8 +51,9 @@ static struct problem problem_of(const struct instrument_case *c, enum fit fit)
     p.n = FRAMES;
     prism_dataset_destroy(&p.ds);
     MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, &centres[0][0], p.n, &p.ds));
-    static const enum prism_algorithm algorithms[FITS] = {
-        [SERIAL] = PRISM_ALG_MOPIE, [PARALLEL] = PRISM_ALG_MOPIE, [PIXELS_COUNTS] = PRISM_ALG_OBJECT};
+    static const enum prism_algorithm algorithms[FITS] = {[SERIAL] = PRISM_ALG_MOPIE,
+                                                          [PARALLEL] = PRISM_ALG_MOPIE,
+                                                          [PIXELS_COUNTS] = PRISM_ALG_OBJECT};
     p.par.algorithm = algorithms[fit];
     if (fit == JOINT_COUNTS || fit == PIXELS_COUNTS) {
         p.par.training.loss_weights[PRISM_LOSS_L1] = 0;
@@ -63,7 +69,8 @@ static struct problem problem_of(const struct instrument_case *c, enum fit fit)
     return p;
 }
 
-/* A step's losses are read now and then: the first and the last reading of the fit. */
+/* A step's losses are read now and then: the first and the last reading of the
+ * fit. */
 static void run(struct prism_session *s, double *first, double *last)
 {
     *first = *last = NAN;
@@ -79,8 +86,9 @@ static void run(struct prism_session *s, double *first, double *last)
 
 static void check(const struct instrument_case *c, enum fit fit)
 {
-    static const char *const names[] = {"joint",         "progressive",   "projections, one by one", "projections, all at once",
-                                        "joint poisson", "pixels poisson"};
+    static const char *const names[] = {
+        "joint",         "progressive",   "projections, one by one", "projections, all at once",
+        "joint poisson", "pixels poisson"};
     struct problem p = problem_of(c, fit);
     double first, last, *x = new_array(OBJ * OBJ, sizeof *x);
     struct prism_session *s = new_session(&p);
@@ -90,8 +98,8 @@ static void check(const struct instrument_case *c, enum fit fit)
     const int steps = (int)s->trainer.st.step;
     const double rmse = prism_rmse_percent(x, p.truth, OBJ * OBJ);
     prism_session_destroy(&s);
-    tap((fit == PROGRESSIVE || last < first) && rmse < c->rmse_percent[fit], "%s, %s: loss from %.3g to %.3g, RMSE %.2f %%",
-        c->name, names[fit], first, last, rmse);
+    tap((fit == PROGRESSIVE || last < first) && rmse < c->rmse_percent[fit],
+        "%s, %s: loss from %.3g to %.3g, RMSE %.2f %%", c->name, names[fit], first, last, rmse);
 
     s = new_session(&p);
     run_steps(s, steps / 2);

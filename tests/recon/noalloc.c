@@ -1,4 +1,5 @@
-/* A step allocates nothing: the allocator is wrapped by the linker and counts, from step 10 to step 200. */
+/* A step allocates nothing: the allocator is wrapped by the linker and counts,
+ * from step 10 to step 200. */
 #include "recon_test.h"
 
 static int calls;
@@ -53,7 +54,8 @@ static void count(struct problem *p, const char *name)
     calls = 0;
     run_steps(s, TO - FROM);
     tap(calls == 0 && s->trainer.st.step == TO && s->trainer.st.phase != PRISM_PHASE_DONE,
-        "%s on %s: %d allocations in %d steps, snapshots and metrics included", name, prism_dev_backend(p->dev), calls, TO - FROM);
+        "%s on %s: %d allocations in %d steps, snapshots and metrics included", name,
+        prism_dev_backend(p->dev), calls, TO - FROM);
     prism_session_destroy(&s);
 }
 

@@ -1,4 +1,5 @@
-/* The list of parameters: every one is checked, compared on resume, spelled as the user does, and has its default. */
+/* The list of parameters: every one is checked, compared on resume, spelled as
+ * the user does, and has its default. */
 #include "recon/params.h"
 #include "recon_test.h"
 
@@ -53,7 +54,8 @@ static void *field_of(void *params, const struct prismi_param_row *row)
 static struct prism_recon_params base_for(const struct prismi_param_row *row)
 {
     struct prism_recon_params par = p.par;
-    par.training.init_target = row->when & PRISMI_WHEN_FIRST_PROJECTIONS ? PRISM_TARGET_PROJECTION : PRISM_TARGET_CIRCLE;
+    par.training.init_target =
+        row->when & PRISMI_WHEN_FIRST_PROJECTIONS ? PRISM_TARGET_PROJECTION : PRISM_TARGET_CIRCLE;
     if (row->when & (PRISMI_WHEN_PROGRESSIVE | PRISMI_WHEN_ADAPTIVE)) {
         par.training.objective = PRISM_OBJ_PROGRESSIVE;
         par.training.adaptive = true;
@@ -68,11 +70,12 @@ static struct prism_recon_params base_for(const struct prismi_param_row *row)
 
 static void expect(const struct prismi_param_row *row, void *params, bool accepted)
 {
-    int status = row->data ? prismi_data_params_check(ctx, params) : prismi_params_check(ctx, params, prismi_params_when(params));
+    int status = row->data ? prismi_data_params_check(ctx, params)
+                           : prismi_params_check(ctx, params, prismi_params_when(params));
     ck_assert_msg(status == (accepted ? 0 : PRISM_EINVAL), "%s: status %d", row->name, status);
     if (!accepted)
-        ck_assert_msg(strstr(prism_ctx_error(ctx)->text, capitals(row->name)), "\"%s\" does not name %s",
-                      prism_ctx_error(ctx)->text, row->name);
+        ck_assert_msg(strstr(prism_ctx_error(ctx)->text, capitals(row->name)),
+                      "\"%s\" does not name %s", prism_ctx_error(ctx)->text, row->name);
 }
 
 static void try_int(const struct prismi_param_row *row, void *params, int64_t v, bool accepted)
@@ -100,7 +103,9 @@ static void try_weights(const struct prismi_param_row *row, void *params)
     for (size_t i = 0; i < n; i++) {
         memset(w, 0, row->size);
         expect(row, params, false); /* nothing at all */
-        try_number(&(struct prismi_param_row){.name = row->name, .offset = row->offset + i * sizeof *w}, params, 1, true);
+        try_number(
+            &(struct prismi_param_row){.name = row->name, .offset = row->offset + i * sizeof *w},
+            params, 1, true);
         w[i] = 1.5;
         w[(i + 1) % n] = -0.5;
         expect(row, params, false);
@@ -164,7 +169,8 @@ START_TEST(what_does_not_matter_is_not_checked)
     ck_assert_int_eq(prismi_params_check(ctx, &par, prismi_params_when(&par)), 0);
     par.training.adaptive = true;
     ck_assert_int_eq(prismi_params_check(ctx, &par, prismi_params_when(&par)), PRISM_EINVAL);
-    par = (struct prism_recon_params){.algorithm = PRISM_ALG_MOPIE, .mopie = {.loops = 1, .lr_obj = 1}};
+    par = (struct prism_recon_params){.algorithm = PRISM_ALG_MOPIE,
+                                      .mopie = {.loops = 1, .lr_obj = 1}};
     ck_assert_int_eq(prismi_params_check(ctx, &par, prismi_params_when(&par)), 0);
 }
 END_TEST
@@ -177,7 +183,10 @@ static int other_int(const struct prismi_param_row *row, int v)
     static const struct {
         const char *name;
         int value;
-    } special[] = {{"grid_size", 64}, {"field_size", 30}, {"decoder.latent_channels", 64}, {"decoder.n_upsample", 3}};
+    } special[] = {{"grid_size", 64},
+                   {"field_size", 30},
+                   {"decoder.latent_channels", 64},
+                   {"decoder.n_upsample", 3}};
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
         if (!strcmp(special[i].name, row->name))
             return special[i].value;
@@ -222,12 +231,14 @@ static void save(const struct prism_recon_params *par)
     prism_session_destroy(&s);
 }
 
-/* A session of p cannot go on from the file: the sentence says so with this word. */
+/* A session of p cannot go on from the file: the sentence says so with this
+ * word. */
 static void refused(const char *word)
 {
     struct prism_session *s = new_session(&p);
     ck_assert_msg(prism_session_load(s, path) == PRISM_EINVAL, "another %s is accepted", word);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"", prism_ctx_error(ctx)->text, word);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"",
+                  prism_ctx_error(ctx)->text, word);
     prism_session_destroy(&s);
 }
 
@@ -245,7 +256,8 @@ START_TEST(every_other_parameter_is_refused_by_name)
     const struct prismi_param_row *rows = prismi_param_rows(&n);
     for (const struct prismi_param_row *row = rows; row < rows + n; row++) {
         char spelled[80];
-        if (row->data || row->type == PRISMI_PARAM_LIST || row->offset == offsetof(struct prism_recon_params, decoder.n_channels))
+        if (row->data || row->type == PRISMI_PARAM_LIST ||
+            row->offset == offsetof(struct prism_recon_params, decoder.n_channels))
             continue;
         struct prism_recon_params par = base_for(row);
         save(&par);
@@ -299,7 +311,8 @@ START_TEST(other_data_are_refused_by_name)
     double *truth = p.truth;
     size_t n;
     const struct prismi_param_row *rows = prismi_param_rows(&n);
-    save(&(struct prism_recon_params){.algorithm = PRISM_ALG_MOPIE, .mopie = {.loops = 4, .lr_obj = 1}});
+    save(&(struct prism_recon_params){.algorithm = PRISM_ALG_MOPIE,
+                                      .mopie = {.loops = 4, .lr_obj = 1}});
     for (const struct prismi_param_row *row = rows; row < rows + n; row++) {
         struct prism_dataset_params data = *prism_dataset_params(ours);
         char spelled[80];
@@ -307,7 +320,8 @@ START_TEST(other_data_are_refused_by_name)
             continue;
         change(row, &data);
         p.truth = small_object(data.obj_size);
-        MUST(ctx, prism_dataset_simulate(dev, &data, p.truth, prism_dataset_centres(ours), p.n, &p.ds));
+        MUST(ctx,
+             prism_dataset_simulate(dev, &data, p.truth, prism_dataset_centres(ours), p.n, &p.ds));
         snprintf(spelled, sizeof spelled, "with %s", capitals(row->name));
         if (row->when & PRISMI_WHEN_FREE)
             accepted();
@@ -317,7 +331,8 @@ START_TEST(other_data_are_refused_by_name)
         free(p.truth);
     }
     p.truth = truth;
-    MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(ours), p.truth, prism_dataset_centres(ours), p.n - 1, &p.ds));
+    MUST(ctx, prism_dataset_simulate(dev, prism_dataset_params(ours), p.truth,
+                                     prism_dataset_centres(ours), p.n - 1, &p.ds));
     refused("with SAMPLES 7, this session has 6");
     prism_dataset_destroy(&p.ds);
     p.ds = ours;
@@ -326,7 +341,8 @@ END_TEST
 
 START_TEST(lengths_are_compared_where_they_matter)
 {
-    const struct prism_recon_params projections = {.algorithm = PRISM_ALG_MOPIE, .mopie = {.loops = 4, .lr_obj = 1}};
+    const struct prism_recon_params projections = {.algorithm = PRISM_ALG_MOPIE,
+                                                   .mopie = {.loops = 4, .lr_obj = 1}};
     const double *centres = prism_dataset_centres(p.ds);
     struct prism_dataset *ours = p.ds;
     size_t n, compared = 0;
@@ -399,7 +415,9 @@ END_TEST
 /* Fields that are no parameters: a session takes them from others. */
 static void mark_derived(bool *bytes)
 {
-#define MARK(f) memset(bytes + offsetof(struct prism_recon_params, f), 1, sizeof((struct prism_recon_params *)0)->f)
+#define MARK(f)                                                                                    \
+    memset(bytes + offsetof(struct prism_recon_params, f), 1,                                      \
+           sizeof((struct prism_recon_params *)0)->f)
     MARK(decoder.dtype);
     MARK(decoder.store);
     MARK(decoder.tf32);
@@ -408,22 +426,24 @@ static void mark_derived(bool *bytes)
 #undef MARK
 }
 
-/* Every byte belongs to one row, but for the padding before a field of eight bytes. */
+/* Every byte belongs to one row, but for the padding before a field of eight
+ * bytes. */
 static void check_covered(const bool *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         size_t end = i;
         while (end < n && !bytes[end])
             end++;
-        ck_assert_msg(end == i || (end % 4 == 0 && end - i < (end % 8 ? 4 : 8)), "bytes %zu to %zu are in no row of params.def", i,
-                      end);
+        ck_assert_msg(end == i || (end % 4 == 0 && end - i < (end % 8 ? 4 : 8)),
+                      "bytes %zu to %zu are in no row of params.def", i, end);
         i = end;
     }
 }
 
 START_TEST(every_field_has_its_row)
 {
-    bool recon[sizeof(struct prism_recon_params)] = {false}, data[sizeof(struct prism_dataset_params)] = {false};
+    bool recon[sizeof(struct prism_recon_params)] = {false},
+                             data[sizeof(struct prism_dataset_params)] = {false};
     size_t n;
     const struct prismi_param_row *rows = prismi_param_rows(&n);
     mark_derived(recon);
@@ -438,7 +458,8 @@ START_TEST(every_field_has_its_row)
 }
 END_TEST
 
-/* A field that hides in padding: without its value here the compiler warns of a missing initialiser. */
+/* A field that hides in padding: without its value here the compiler warns of a
+ * missing initialiser. */
 static const struct prism_training_params all_training = {0, {0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                                                           0, 0,   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 static const struct prism_mopie_params all_mopie = {0, 0, 0, 0, 0, 0};
@@ -450,17 +471,24 @@ START_TEST(every_field_is_counted)
     static const struct {
         const char *head;
         int fields;
-    } parts[] = {{"training.", 26}, {"mopie.", 6}, {"decoder.", 14 - 5 /* derived */}, {"aperture.", 5}, {"", 4 + 11}};
+    } parts[] = {{"training.", 26},
+                 {"mopie.", 6},
+                 {"decoder.", 14 - 5 /* derived */},
+                 {"aperture.", 5},
+                 {"", 4 + 11}};
     const struct prism_recon_params recon = {0, 0, all_decoder, all_training, all_mopie, 0, 0};
-    const struct prism_dataset_params data = {0, 0, 0, all_aperture, 0, 0, 0, 0, 0, 0, 0, 0, false /* follows recon.precision */};
+    const struct prism_dataset_params data = {0, 0, 0, all_aperture, 0, 0, 0, 0, 0,
+                                              0, 0, 0, false /* follows recon.precision */};
     size_t n;
     const struct prismi_param_row *rows = prismi_param_rows(&n);
     ck_assert_uint_eq(recon.seed, data.seed);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         int found = 0;
         for (size_t k = 0; k < n; k++)
-            found += *parts[i].head ? !strncmp(rows[k].name, parts[i].head, strlen(parts[i].head)) : !strchr(rows[k].name, '.');
-        ck_assert_msg(found == parts[i].fields, "%d rows of %d fields %s*", found, parts[i].fields, parts[i].head);
+            found += *parts[i].head ? !strncmp(rows[k].name, parts[i].head, strlen(parts[i].head))
+                                    : !strchr(rows[k].name, '.');
+        ck_assert_msg(found == parts[i].fields, "%d rows of %d fields %s*", found, parts[i].fields,
+                      parts[i].head);
     }
 }
 END_TEST
@@ -494,7 +522,8 @@ START_TEST(names_are_the_librarys_without_a_callback)
     par.training.objective = PRISM_OBJ_PROGRESSIVE;
     par.training.patience = 0;
     ck_assert_int_eq(prismi_params_check(plain, &par, prismi_params_when(&par)), PRISM_EINVAL);
-    ck_assert_str_eq(prism_ctx_error(plain)->text, "training.patience is 0; it must lie in 1..2147483647");
+    ck_assert_str_eq(prism_ctx_error(plain)->text,
+                     "training.patience is 0; it must lie in 1..2147483647");
     prism_ctx_destroy(&plain);
 }
 END_TEST

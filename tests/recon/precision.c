@@ -1,5 +1,6 @@
-/* What precisions a session runs in, on ref: how near half storage comes to single, what is shown of it, loss scaling and its
- * account, where it falls back, and that runs go on where they stopped. A plain program. */
+/* What precisions a session runs in, on ref: how near half storage comes to
+ * single, what is shown of it, loss scaling and its account, where it falls
+ * back, and that runs go on where they stopped. A plain program. */
 #include "nn/layer.h"
 #include "recon_test.h"
 
@@ -30,7 +31,8 @@ static uint64_t slab_hash(struct prism_session *s, const char *name)
     for (int i = 0; i < s->trainer.n_slabs; i++)
         if (!strcmp(s->trainer.slabs[i].name, name)) {
             void *copy = new_array(s->trainer.slabs[i].bytes, 1);
-            MUST(ctx, dev->ops->read(dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
+            MUST(ctx,
+                 dev->ops->read(dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
             uint64_t h = prismi_hash64(copy, s->trainer.slabs[i].bytes, 1);
             free(copy);
             return h;
@@ -54,13 +56,17 @@ static void get_scale(struct prism_session *s, double state[3])
 /* Grid 64, object 32, nine apertures. */
 static struct problem larger_problem(void)
 {
-    static const double centres[9][2] = {{0, 0}, {9, 2}, {-8, 4}, {2, -9}, {-3, 10}, {10, 9}, {-10, -8}, {9, -9}, {-11, 9}};
+    static const double centres[9][2] = {{0, 0},  {9, 2},    {-8, 4}, {2, -9}, {-3, 10},
+                                         {10, 9}, {-10, -8}, {9, -9}, {-11, 9}};
     const struct prism_dataset_params dp = {
-        .grid_size = 64, .obj_size = 32, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 7}};
+        .grid_size = 64,
+        .obj_size = 32,
+        .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 7}};
     struct problem q = {.ctx = ctx, .dev = dev, .n = 9, .truth = small_object(32), .par = p.par};
     q.cache = new_cache(ctx, dev);
     MUST(ctx, prism_dataset_simulate(dev, &dp, q.truth, &centres[0][0], q.n, &q.ds));
-    q.par.decoder = (struct prism_decoder_params){.latent_channels = 32, .min_channels = 8, .output_activation = PRISM_ACT_SIGMOID};
+    q.par.decoder = (struct prism_decoder_params){
+        .latent_channels = 32, .min_channels = 8, .output_activation = PRISM_ACT_SIGMOID};
     q.par.seed = 1;
     q.par.training.init_steps = 100;
     q.par.training.max_steps = 300;
@@ -89,14 +95,16 @@ static void quality(void)
         if (i == 0) { /* what the others are held against, on its own feet */
             loss = at.loss;
             ssim = at.ssim;
-            tap(loss < 0.05 && ssim > 0.88, "fp64 after %d steps: loss %.4f, SSIM %.4f", (int)at.step, loss, ssim);
+            tap(loss < 0.05 && ssim > 0.88, "fp64 after %d steps: loss %.4f, SSIM %.4f",
+                (int)at.step, loss, ssim);
         } else
             tap(at.loss < 1.05 * loss && at.ssim > 0.99 * ssim,
-                "%s after %d steps: loss at most 5 %% above fp64's, SSIM at most 1 %% below: %.4f, %.4f; %d updates left out, "
+                "%s after %d steps: loss at most 5 %% above fp64's, SSIM at most 1 %% below: %.4f, "
+                "%.4f; %d updates left out, "
                 "scale %g",
                 runs[i].name, (int)at.step, at.loss, at.ssim, (int)at.skipped, at.loss_scale);
-        tap(i == 4 ? at.loss_scale == 65536 : isnan(at.loss_scale) && at.skipped == 0, "%s: loss scaling is fp16's alone",
-            runs[i].name);
+        tap(i == 4 ? at.loss_scale == 65536 : isnan(at.loss_scale) && at.skipped == 0,
+            "%s: loss scaling is fp16's alone", runs[i].name);
         prism_session_destroy(&s);
     }
     release_problem(&q);
@@ -117,16 +125,20 @@ static void skips(void)
     tap(state[0] == 65536 && state[1] == 3 && state[2] == 0, "three finite steps are counted");
 
     set_scale(s, 0x1p120, 0, 0);
-    uint64_t params = slab_hash(s, "params"), m = slab_hash(s, "adam.m"), v = slab_hash(s, "adam.v");
+    uint64_t params = slab_hash(s, "params"), m = slab_hash(s, "adam.m"),
+             v = slab_hash(s, "adam.v");
     run_steps(s, 1);
     get_scale(s, state);
-    tap(state[0] == 0x1p119 && state[1] == 0 && state[2] == 1, "a scale of 2^120 does not fit: halved, 1 step left out");
-    tap(params == slab_hash(s, "params") && m == slab_hash(s, "adam.m") && v == slab_hash(s, "adam.v"),
+    tap(state[0] == 0x1p119 && state[1] == 0 && state[2] == 1,
+        "a scale of 2^120 does not fit: halved, 1 step left out");
+    tap(params == slab_hash(s, "params") && m == slab_hash(s, "adam.m") &&
+            v == slab_hash(s, "adam.v"),
         "which changes neither parameters nor moments");
     set_scale(s, 1, 0, 1);
     run_steps(s, 1);
     get_scale(s, state);
-    tap(state[0] == 1 && state[1] == 1 && state[2] == 1, "the next finite step is not left out with it");
+    tap(state[0] == 1 && state[1] == 1 && state[2] == 1,
+        "the next finite step is not left out with it");
     set_scale(s, 0x1p119, 0, 1);
     params = slab_hash(s, "params");
     int steps = 0;
@@ -135,13 +147,16 @@ static void skips(void)
     run_steps(s, PRISMI_CHECK_EVERY);
     struct prism_progress at = progress(s);
     get_scale(s, state);
-    tap(steps > 1 && at.skipped >= steps && at.loss_scale == ldexp(1, 120 - (int)at.skipped) && at.loss_scale == state[0],
-        "it goes on at 2^%d, after %d steps, with %d left out, as progress says", (int)log2(at.loss_scale), steps, (int)at.skipped);
+    tap(steps > 1 && at.skipped >= steps && at.loss_scale == ldexp(1, 120 - (int)at.skipped) &&
+            at.loss_scale == state[0],
+        "it goes on at 2^%d, after %d steps, with %d left out, as progress says",
+        (int)log2(at.loss_scale), steps, (int)at.skipped);
 
     set_scale(s, 1024, 1999, 7);
     run_steps(s, 1);
     get_scale(s, state);
-    tap(state[0] == 2048 && state[1] == 0 && state[2] == 7, "2000 finite steps in a row double the scale");
+    tap(state[0] == 2048 && state[1] == 0 && state[2] == 7,
+        "2000 finite steps in a row double the scale");
     prism_session_destroy(&s);
 }
 
@@ -171,9 +186,11 @@ static void shown(void)
     p.par.precision = PRISM_PRECISION_FP32;
     single = new_session(&p);
     run_steps(s, 25);
-    MUST(ctx, dev->ops->copy(dev, single->model.values, s->model.values, s->model.count * sizeof(float)));
+    MUST(ctx, dev->ops->copy(dev, single->model.values, s->model.values,
+                             s->model.count * sizeof(float)));
     single->trainer.st.phase = s->trainer.st.phase;
-    double got[SMALL_OBJ * SMALL_OBJ], want[SMALL_OBJ * SMALL_OBJ], half[SMALL_OBJ * SMALL_OBJ], diff = 0;
+    double got[SMALL_OBJ * SMALL_OBJ], want[SMALL_OBJ * SMALL_OBJ], half[SMALL_OBJ * SMALL_OBJ],
+        diff = 0;
     uint64_t running = slab_hash(s, "running");
     prism_mem x;
     MUST(ctx, prism_session_result(s, got));
@@ -197,7 +214,8 @@ static void falls_back(enum prism_precision precision, const char *name)
     p.par.precision = precision;
     logged[0] = '\0';
     struct prism_session *s = new_session(&p);
-    tap(s->net->store != PRISM_F32 && s->display_net && !*logged, "%s runs where the device has it", name);
+    tap(s->net->store != PRISM_F32 && s->display_net && !*logged, "%s runs where the device has it",
+        name);
     size_t from;
     MUST(ctx, prismi_decoder_largest_half(ctx, prism_net_params(s->net), &from));
     prism_session_destroy(&s);
@@ -229,7 +247,8 @@ static void resumes(enum prism_objective objective)
     run_steps(a, 37);
     MUST(ctx, prism_session_save(a, path, NULL));
     MUST(ctx, prism_session_load(b, path));
-    tap(progress(b).loss_scale == ldexp(1, 40 - (int)progress(b).skipped) && progress(b).skipped > 0,
+    tap(progress(b).loss_scale == ldexp(1, 40 - (int)progress(b).skipped) &&
+            progress(b).skipped > 0,
         "the account of %d steps left out is loaded", (int)progress(b).skipped);
     run_steps(a, 20);
     run_steps(b, 20);
@@ -246,19 +265,23 @@ static void resumes(enum prism_objective objective)
     run_steps(c, 5);
     after = slab_hash(c, "loss_scale");
     MUST(ctx, prism_session_save(c, path, NULL));
-    tap(c->net->store == PRISM_F32 && before == after, "a device without fp16 goes on with its checkpoint, in fp32");
+    tap(c->net->store == PRISM_F32 && before == after,
+        "a device without fp16 goes on with its checkpoint, in fp32");
     MUST(ctx, prism_session_load(a, path));
-    tap(a->trainer.st.step == c->trainer.st.step && slab_hash(a, "loss_scale") == before, "and one with it goes on from there");
+    tap(a->trainer.st.step == c->trainer.st.step && slab_hash(a, "loss_scale") == before,
+        "and one with it goes on from there");
     run_steps(a, 3);
     prism_session_destroy(&c);
 
     p.par.precision = PRISM_PRECISION_FP32;
     c = new_session(&p);
-    tap(prism_session_load(c, path) == PRISM_EINVAL && strstr(prism_ctx_error(ctx)->text, "precision fp16, this session has fp32"),
+    tap(prism_session_load(c, path) == PRISM_EINVAL &&
+            strstr(prism_ctx_error(ctx)->text, "precision fp16, this session has fp32"),
         "a run that asks for another precision is refused: %s", prism_ctx_error(ctx)->text);
     prism_session_destroy(&c);
 
-    const double bad[][3] = {{0, 0, 0}, {NAN, 0, 0}, {INFINITY, 0, 0}, {1, -1, 0}, {1, 2000, 0}, {1, 0, NAN}};
+    const double bad[][3] = {{0, 0, 0},  {NAN, 0, 0},  {INFINITY, 0, 0},
+                             {1, -1, 0}, {1, 2000, 0}, {1, 0, NAN}};
     int refused = 0;
     for (int i = 0; i < 6; i++) {
         set_scale(a, bad[i][0], bad[i][1], bad[i][2]);
@@ -266,7 +289,8 @@ static void resumes(enum prism_objective objective)
         char previous[320];
         snprintf(previous, sizeof previous, "%s.1", path);
         unlink(previous);
-        refused += prism_session_load(a, path) == PRISM_EPARSE && strstr(prism_ctx_error(ctx)->text, "loss_scale");
+        refused += prism_session_load(a, path) == PRISM_EPARSE &&
+                   strstr(prism_ctx_error(ctx)->text, "loss_scale");
     }
     tap(refused == 6, "impossible scales are refused");
     prism_session_destroy(&a);
@@ -280,7 +304,8 @@ int main(void)
     MUST(ctx, prism_ctx_create(&params, &ctx));
     dev = open_dev(ctx, "ref", NULL, 1);
     p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
-    p.par.decoder = (struct prism_decoder_params){.latent_channels = 16, .n_channels = 4, .channels = {16, 8, 8, 1}};
+    p.par.decoder = (struct prism_decoder_params){
+        .latent_channels = 16, .n_channels = 4, .channels = {16, 8, 8, 1}};
     const struct prism_recon_params par = p.par;
     snprintf(folder, sizeof folder, "%s/prism_precision_XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(folder))

@@ -1,4 +1,5 @@
-/* The progressive objective: sample by sample, what escalates, what fails and is tried again. On ref. */
+/* The progressive objective: sample by sample, what escalates, what fails and
+ * is tried again. On ref. */
 #include "nn/layer.h"
 #include "recon_test.h"
 
@@ -64,8 +65,8 @@ START_TEST(progressive_goes_sample_by_sample)
     uint8_t seen[SMALL_GRID * SMALL_GRID] = {0};
     for (int k = 0; k < p.n; k++) {
         const double *c = prism_dataset_centres(p.ds) + 2 * k;
-        prism_aperture_render(&prism_dataset_params(p.ds)->aperture, c[0], c[1], -SMALL_GRID / 2, -SMALL_GRID / 2, SMALL_GRID,
-                              SMALL_GRID, mask);
+        prism_aperture_render(&prism_dataset_params(p.ds)->aperture, c[0], c[1], -SMALL_GRID / 2,
+                              -SMALL_GRID / 2, SMALL_GRID, SMALL_GRID, mask);
         for (int i = 0; i < SMALL_GRID * SMALL_GRID; i++)
             seen[i] |= mask[i];
     }
@@ -74,8 +75,9 @@ START_TEST(progressive_goes_sample_by_sample)
 }
 END_TEST
 
-/* At a sample's first step the earlier apertures have nothing to say, and where it is the only step they are not asked. A monitor
- * that might add steps has them asked. */
+/* At a sample's first step the earlier apertures have nothing to say, and where
+ * it is the only step they are not asked. A monitor that might add steps has
+ * them asked. */
 START_TEST(a_single_step_needs_no_earlier_fields)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
@@ -99,7 +101,8 @@ START_TEST(a_single_step_needs_no_earlier_fields)
             ck_assert(!progressive(b)->union_closed);
             ck_assert(k == 0 || samples(a)->loss_old == 0);
             ck_assert_double_eq_tol(samples(a)->loss_old, samples(b)->loss_old, 1e-6);
-            ck_assert_double_eq_tol(samples(a)->loss_new, samples(b)->loss_new, 1e-5 * samples(b)->loss_new);
+            ck_assert_double_eq_tol(samples(a)->loss_new, samples(b)->loss_new,
+                                    1e-5 * samples(b)->loss_new);
         }
         double *x = result_of(a), *y = result_of(b);
         for (size_t i = 0; i < a->pixels; i++)
@@ -131,7 +134,8 @@ static void check_same_slabs(const struct prism_session *a, const struct prism_s
     }
 }
 
-/* Outputs and fields made once for the same parameters, and made anew every time: where the network was handed out. */
+/* Outputs and fields made once for the same parameters, and made anew every
+ * time: where the network was handed out. */
 START_TEST(what_is_remembered_changes_nothing)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
@@ -145,12 +149,14 @@ START_TEST(what_is_remembered_changes_nothing)
             run_steps(a, 1);
             run_steps(b, 1);
             if (i >= 20)
-                ck_assert_int_eq(a->net->have_forward, progressive(a)->sample_done); /* as the output was looked at */
+                ck_assert_int_eq(a->net->have_forward,
+                                 progressive(a)->sample_done); /* as the output was looked at */
             ck_assert_int_eq(a->net->fusion.y_is_ready, !a->net->have_forward);
             if (i % 5 == 0)
                 MUST(ctx, prism_session_evaluate(i % 2 ? a : b));
         }
-        ck_assert(samples(a)->loss_new == samples(b)->loss_new && samples(a)->loss_old == samples(b)->loss_old);
+        ck_assert(samples(a)->loss_new == samples(b)->loss_new &&
+                  samples(a)->loss_old == samples(b)->loss_old);
         check_same_slabs(a, b);
         prism_session_destroy(&a);
         prism_session_destroy(&b);
@@ -172,7 +178,8 @@ START_TEST(masks_follow_the_samples)
     for (int k = 0; k < p.n; k++) {
         const double *c = prism_dataset_centres(p.ds) + 2 * k;
         run_steps(s, 1);
-        prism_aperture_render(shape, c[0], c[1], -SMALL_GRID / 2, -SMALL_GRID / 2, SMALL_GRID, SMALL_GRID, want[1]);
+        prism_aperture_render(shape, c[0], c[1], -SMALL_GRID / 2, -SMALL_GRID / 2, SMALL_GRID,
+                              SMALL_GRID, want[1]);
         if (k == 0)
             memcpy(want[0], want[1], PIXELS);
         ck_assert_mem_eq(progressive(s)->mask, want, sizeof want);
@@ -186,7 +193,8 @@ START_TEST(masks_follow_the_samples)
 }
 END_TEST
 
-/* A sample's only step keeps no moments, and is the first of several to the last bit. */
+/* A sample's only step keeps no moments, and is the first of several to the
+ * last bit. */
 START_TEST(an_only_step_is_a_first_step)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
@@ -327,7 +335,8 @@ START_TEST(retries_discard_the_average)
 }
 END_TEST
 
-/* With another loss the threshold is looked at every 16 steps, and once more before a sample is given up. */
+/* With another loss the threshold is looked at every 16 steps, and once more
+ * before a sample is given up. */
 START_TEST(switched_retries_are_judged_at_their_end)
 {
     struct prism_training_params *t = &p.par.training;

@@ -1,4 +1,5 @@
-/* Shared by the suites of reconstruction: devices, small objects made in code, sessions, TAP for the plain programs. */
+/* Shared by the suites of reconstruction: devices, small objects made in code,
+ * sessions, TAP for the plain programs. */
 #ifndef RECON_TEST_H
 #define RECON_TEST_H
 
@@ -53,10 +54,12 @@ static inline struct prism_ctx *open_ctx(void)
 }
 
 /* NULL where this build or machine has no such backend. */
-static inline struct prism_dev *open_dev(struct prism_ctx *ctx, const char *backend, const char *plugin_path, int threads)
+static inline struct prism_dev *open_dev(struct prism_ctx *ctx, const char *backend,
+                                         const char *plugin_path, int threads)
 {
     struct prism_dev *dev = NULL;
-    const struct prism_dev_params p = {.backend = backend, .plugin_path = plugin_path, .threads = threads};
+    const struct prism_dev_params p = {
+        .backend = backend, .plugin_path = plugin_path, .threads = threads};
     int status = prism_dev_open(ctx, &p, &dev);
     if (status == PRISM_ENOTSUP)
         return NULL;
@@ -78,8 +81,10 @@ static inline double *small_object(int o)
     double *x = new_array((size_t)o * o, sizeof *x);
     for (int i = 0; i < o; i++)
         for (int j = 0; j < o; j++) {
-            double y = (i - o / 2) / (0.45 * o), z = (j - o / 2) / (0.45 * o), r = sqrt(y * y + z * z);
-            double v = 0.6 + 0.2 * sin(5 * y + 1) * cos(7 * z) + 0.15 * (hypot(y - 0.3, z + 0.2) < 0.25);
+            double y = (i - o / 2) / (0.45 * o), z = (j - o / 2) / (0.45 * o),
+                   r = sqrt(y * y + z * z);
+            double v =
+                0.6 + 0.2 * sin(5 * y + 1) * cos(7 * z) + 0.15 * (hypot(y - 0.3, z + 0.2) < 0.25);
             x[(size_t)i * o + j] = r <= 1 ? v : 0;
         }
     return x;
@@ -112,14 +117,18 @@ struct problem {
 #define SMALL_SAMPLES 7
 
 /* Seven apertures of radius 4 on a grid of 32. */
-static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_dev *dev, enum prism_precision precision)
+static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_dev *dev,
+                                           enum prism_precision precision)
 {
-    static const double centres[SMALL_SAMPLES][2] = {{0, 0}, {4, 1}, {-3, 3.5}, {1, -5}, {6, 5}, {-6, -4}, {7, -3}};
-    struct problem p = {.ctx = ctx, .dev = dev, .n = SMALL_SAMPLES, .truth = small_object(SMALL_OBJ)};
-    const struct prism_dataset_params dp = {.grid_size = SMALL_GRID,
-                                            .obj_size = SMALL_OBJ,
-                                            .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4},
-                                            .in_double = precision == PRISM_PRECISION_FP64};
+    static const double centres[SMALL_SAMPLES][2] = {{0, 0}, {4, 1},   {-3, 3.5}, {1, -5},
+                                                     {6, 5}, {-6, -4}, {7, -3}};
+    struct problem p = {
+        .ctx = ctx, .dev = dev, .n = SMALL_SAMPLES, .truth = small_object(SMALL_OBJ)};
+    const struct prism_dataset_params dp = {
+        .grid_size = SMALL_GRID,
+        .obj_size = SMALL_OBJ,
+        .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4},
+        .in_double = precision == PRISM_PRECISION_FP64};
     p.cache = new_cache(ctx, dev);
     MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, &centres[0][0], p.n, &p.ds));
     p.par = (struct prism_recon_params){.precision = precision, .seed = 5};
@@ -152,7 +161,8 @@ static inline void propagate_problem(struct problem *p)
     dp.distance_m = 0.02;
     dp.pitch_m = 1e-5;
     dp.wavelength_m = 5e-7;
-    MUST(p->ctx, prism_dataset_simulate(p->dev, &dp, p->truth, prism_dataset_centres(far), p->n, &p->ds));
+    MUST(p->ctx,
+         prism_dataset_simulate(p->dev, &dp, p->truth, prism_dataset_centres(far), p->n, &p->ds));
     prism_dataset_destroy(&far);
 }
 
@@ -193,7 +203,8 @@ static inline struct prismi_term *term_of(struct prism_session *s)
     return &((struct prismi_data *)s->objective->self)->term;
 }
 
-/* Hash of everything that advances: the state and every block but void moments. */
+/* Hash of everything that advances: the state and every block but void
+ * moments. */
 static inline uint64_t session_hash(struct prism_session *s)
 {
     uint64_t h = prismi_hash64(&s->trainer.st, sizeof s->trainer.st, 0);
@@ -201,13 +212,15 @@ static inline uint64_t session_hash(struct prism_session *s)
         if (prismi_slab_void(&s->trainer.slabs[i], &s->trainer.st))
             continue;
         void *copy = new_array(s->trainer.slabs[i].bytes, 1);
-        MUST(s->ctx, s->dev->ops->read(s->dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
+        MUST(s->ctx,
+             s->dev->ops->read(s->dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
         h = prismi_hash64(copy, s->trainer.slabs[i].bytes, h);
         free(copy);
     }
     for (int i = 0; i < s->trainer.n_plain; i++)
         h = prismi_hash64(s->trainer.plain[i].now, s->trainer.plain[i].bytes, h);
-    return prismi_hash64(s->trainer.history, (size_t)s->trainer.st.n_history * sizeof s->trainer.history[0], h);
+    return prismi_hash64(s->trainer.history,
+                         (size_t)s->trainer.st.n_history * sizeof s->trainer.history[0], h);
 }
 
 /* The last backward's gradient of parameter i, g [count]. */
@@ -240,11 +253,14 @@ static inline void lcg_weights(struct prism_ctx *ctx, struct prism_dev *dev, str
     for (int i = 0; i < prism_net_param_count(net); i++) {
         struct prism_param_info p;
         MUST(ctx, prism_net_param(net, i, &p));
-        double *v = new_array(p.count, sizeof *v), scale = p.nd == 4 ? 1 / sqrt((double)p.dim[1] * p.dim[2] * p.dim[3]) : 0.1;
+        double *v = new_array(p.count, sizeof *v),
+               scale = p.nd == 4 ? 1 / sqrt((double)p.dim[1] * p.dim[2] * p.dim[3]) : 0.1;
         const char *suffix = strrchr(p.name, '.');
         lcg_fill(v, p.count, (uint32_t)i + 1);
         for (size_t k = 0; k < p.count; k++)
-            v[k] = i == 0 ? 1.5 * v[k] : suffix && !strcmp(suffix, ".gamma") ? 1 + 0.1 * v[k] : scale * v[k];
+            v[k] = i == 0                                ? 1.5 * v[k]
+                   : suffix && !strcmp(suffix, ".gamma") ? 1 + 0.1 * v[k]
+                                                         : scale * v[k];
         MUST(ctx, prismi_dev_put(dev, p.value, prism_net_params(net)->dtype, v, p.count));
         free(v);
     }

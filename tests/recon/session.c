@@ -1,4 +1,5 @@
-/* The session: what it refuses, what each objective does step by step. On ref. */
+/* The session: what it refuses, what each objective does step by step. On
+ * ref. */
 #include "prismrec/metrics.h"
 #include "recon_test.h"
 
@@ -43,7 +44,8 @@ static void refused(int status, const char *word)
     struct prism_session *s = (void *)1;
     ck_assert_int_eq(prism_session_create(dev, p.ds, &p.par, &s), status);
     ck_assert_ptr_null(s);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"", prism_ctx_error(ctx)->text, word);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"",
+                  prism_ctx_error(ctx)->text, word);
 }
 
 START_TEST(wrong_settings_are_refused_by_name)
@@ -66,7 +68,8 @@ START_TEST(wrong_settings_are_refused_by_name)
             "precision is bf16, which needs normalisation (decoder.no_norm)");
     REFUSED(p.par.metrics_every = -1, "metrics_every");
     REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->n_epochs = 0), "training.n_epochs");
-    REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->adaptive = true, t->plateau_window = 1001), "training.plateau_window");
+    REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->adaptive = true, t->plateau_window = 1001),
+            "training.plateau_window");
     REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.loops = 0), "mopie.loops");
     REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.lr_obj = -1), "mopie.lr_obj");
     p.par = good;
@@ -161,14 +164,18 @@ START_TEST(synthetic_aperture_is_the_mean_of_amplitudes)
 }
 END_TEST
 
-/* The centre of an odd field lies half a pixel before the middle: nothing outside the image may be read. */
+/* The centre of an odd field lies half a pixel before the middle: nothing
+ * outside the image may be read. */
 START_TEST(odd_fields_are_looked_at_inside)
 {
     static const double centre[2] = {0, 0};
     struct prism_dataset *even = p.ds;
     for (int field = 1; field <= 32; field++) {
         const struct prism_dataset_params dp = {
-            .grid_size = 32, .obj_size = 32, .field_size = field, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
+            .grid_size = 32,
+            .obj_size = 32,
+            .field_size = field,
+            .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
         double t[32 * 32];
         float *grey = new_array((size_t)field * field, sizeof *grey);
         for (int i = 0; i < field * field; i++)
@@ -291,14 +298,16 @@ START_TEST(average_is_the_mean_of_the_last_outputs)
 }
 END_TEST
 
-/* Turn the output into its negative: the last convolution is linear and nothing follows it. */
+/* Turn the output into its negative: the last convolution is linear and nothing
+ * follows it. */
 static void negate_output(struct prism_session *s)
 {
     int n = prism_net_param_count(s->net);
     for (int i = n - 2; i < n; i++) { /* its weight and bias */
         struct prism_param_info w;
         MUST(ctx, prism_net_param(s->net, i, &w));
-        MUST(ctx, prismi_map(dev, PRISM_MAP_AXPBY, s->dtype, 1, w.count, w.value, w.value, w.value, 0, -1, 0));
+        MUST(ctx, prismi_map(dev, PRISM_MAP_AXPBY, s->dtype, 1, w.count, w.value, w.value, w.value,
+                             0, -1, 0));
     }
     prismi_trainer_forget(&s->trainer);
 }
@@ -334,7 +343,8 @@ START_TEST(a_negative_is_turned_positive)
 }
 END_TEST
 
-/* A step counts once in the running statistics, looking at the output not at all. */
+/* A step counts once in the running statistics, looking at the output not at
+ * all. */
 START_TEST(running_statistics_count_steps)
 {
     struct prism_session *a = new_session(&p), *b = new_session(&p);
@@ -395,14 +405,16 @@ START_TEST(one_sample_is_a_data_set)
 }
 END_TEST
 
-/* Adam's first step is the learning rate at most; with moments left over it is longer. */
+/* Adam's first step is the learning rate at most; with moments left over it is
+ * longer. */
 START_TEST(phases_and_samples_begin_with_fresh_moments)
 {
     for (int objective = 0; objective < PRISM_OBJ_COUNT; objective++) {
         p.par.training.objective = objective;
         struct prism_session *s = new_session(&p);
         size_t n = s->model.count;
-        double *before = new_array(n, sizeof *before), *after = new_array(n, sizeof *after), longest = 0;
+        double *before = new_array(n, sizeof *before), *after = new_array(n, sizeof *after),
+               longest = 0;
         for (int start = 20; start <= (objective == PRISM_OBJ_JOINT ? 20 : 40);
              start += 10) { /* after init, and every sample of 10 */
             run_steps(s, start - (int)s->trainer.st.step);
@@ -427,8 +439,11 @@ START_TEST(projections_find_the_object)
 {
     p.par.algorithm = PRISM_ALG_MOPIE;
     for (int variant = 0; variant < 4; variant++) {
-        p.par.mopie = (struct prism_mopie_params){
-            .loops = 30, .lr_obj = 1, .parallel = variant == 1, .complex_object = variant == 2, .permute = variant == 3};
+        p.par.mopie = (struct prism_mopie_params){.loops = 30,
+                                                  .lr_obj = 1,
+                                                  .parallel = variant == 1,
+                                                  .complex_object = variant == 2,
+                                                  .permute = variant == 3};
         struct prism_session *s = new_session(&p);
         int per_loop = variant == 1 ? 1 : p.n;
         run_steps(s, per_loop);
@@ -482,7 +497,8 @@ START_TEST(small_fields_give_the_same_projections)
     p.par.mopie.loops = 10;
     for (int i = 0; i < 2; i++) {
         dp.field_size = i ? SMALL_GRID / 2 : 0;
-        MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, prism_dataset_centres(whole), p.n, &p.ds));
+        MUST(ctx,
+             prism_dataset_simulate(dev, &dp, p.truth, prism_dataset_centres(whole), p.n, &p.ds));
         struct prism_session *s = new_session(&p);
         MUST(ctx, prism_session_run(s, NULL, NULL));
         psnr[i] = s->trainer.st.score[PRISMI_SCORE_PSNR];
@@ -491,11 +507,13 @@ START_TEST(small_fields_give_the_same_projections)
     }
     p.ds = whole;
     ck_assert_double_gt(psnr[0], 17);
-    ck_assert_double_gt(psnr[1], 0.9 * psnr[0]); /* half the detector pixels, the same frequencies */
+    ck_assert_double_gt(psnr[1],
+                        0.9 * psnr[0]); /* half the detector pixels, the same frequencies */
 }
 END_TEST
 
-/* Ones seen through a pupil on DC are ones. Where 0.9 was measured, one full step makes the object 0.9, whatever the field. */
+/* Ones seen through a pupil on DC are ones. Where 0.9 was measured, one full
+ * step makes the object 0.9, whatever the field. */
 START_TEST(a_projection_step_has_length_one)
 {
     static const double centre[2] = {0, 0};
@@ -506,7 +524,10 @@ START_TEST(a_projection_step_has_length_one)
     p.par.algorithm = PRISM_ALG_MOPIE;
     for (int field = 8; field <= 16; field += 4) {
         const struct prism_dataset_params dp = {
-            .grid_size = 16, .obj_size = 16, .field_size = field, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
+            .grid_size = 16,
+            .obj_size = 16,
+            .field_size = field,
+            .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
         MUST(ctx, prism_dataset_measured(ctx, &dp, amplitude, centre, 1, &p.ds));
         struct prism_session *s = new_session(&p);
         run_steps(s, 1);
@@ -526,7 +547,8 @@ START_TEST(darkness_is_harmless)
 {
     struct prism_dataset *light = p.ds;
     float *dark = new_array((size_t)p.n * SMALL_GRID * SMALL_GRID, sizeof *dark);
-    MUST(ctx, prism_dataset_measured(ctx, prism_dataset_params(light), dark, prism_dataset_centres(light), p.n, &p.ds));
+    MUST(ctx, prism_dataset_measured(ctx, prism_dataset_params(light), dark,
+                                     prism_dataset_centres(light), p.n, &p.ds));
     for (int algorithm = 0; algorithm < PRISM_ALG_COUNT; algorithm++) {
         p.par.algorithm = algorithm;
         p.par.training.init_target = PRISM_TARGET_SYNTHETIC_APERTURE;

@@ -44,7 +44,8 @@ START_TEST(metrics_of_different_images)
 }
 END_TEST
 
-/* Black against white: only the luminance term can tell, so it must be there at every size. */
+/* Black against white: only the luminance term can tell, so it must be there at
+ * every size. */
 START_TEST(ms_ssim_sees_luminance)
 {
     static const int sides[] = {6, 16, 64, 128, 256};
@@ -86,8 +87,9 @@ END_TEST
 
 START_TEST(retries_change_the_loss_in_turn)
 {
-    static const double l1[PRISM_LOSS_COUNT] = {1}, l2[PRISM_LOSS_COUNT] = {0, 1}, ssim[PRISM_LOSS_COUNT] = {0, 0, 1},
-                        mixed[PRISM_LOSS_COUNT] = {0.5, 0, 0.5}, poisson[PRISM_LOSS_COUNT] = {[PRISM_LOSS_POISSON] = 1};
+    static const double l1[PRISM_LOSS_COUNT] = {1}, l2[PRISM_LOSS_COUNT] = {0, 1},
+                        ssim[PRISM_LOSS_COUNT] = {0, 0, 1}, mixed[PRISM_LOSS_COUNT] = {0.5, 0, 0.5},
+                        poisson[PRISM_LOSS_COUNT] = {[PRISM_LOSS_POISSON] = 1};
     ck_assert_int_eq(prismi_retry_kind(l1, 1), PRISM_LOSS_SSIM);
     ck_assert_int_eq(prismi_retry_kind(l1, 2), PRISM_LOSS_L2);
     ck_assert_int_eq(prismi_retry_kind(l1, 3), PRISM_LOSS_MS_SSIM);
@@ -169,8 +171,9 @@ END_TEST
 START_TEST(one_cache_serves_equal_data_sets_only)
 {
     static const double centres[][2] = {{0, 0}, {2, 3}};
-    struct prism_dataset_params dp = {
-        .grid_size = 32, .obj_size = 16, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
+    struct prism_dataset_params dp = {.grid_size = 32,
+                                      .obj_size = 16,
+                                      .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
     double *truth = small_object(16);
     struct prism_cache *cache = new_cache(ctx, dev);
     struct prism_dataset *a, *b;
@@ -198,7 +201,9 @@ START_TEST(open_pupil_sees_the_object)
 {
     static const double centre[2] = {0, 0};
     struct prism_dataset_params dp = {
-        .grid_size = 32, .obj_size = 16, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 30}};
+        .grid_size = 32,
+        .obj_size = 16,
+        .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 30}};
     double *truth = small_object(16);
     struct prism_dataset *ds;
     const float *v;
@@ -216,7 +221,9 @@ START_TEST(noise_has_the_asked_power)
 {
     static const double centres[][2] = {{0, 0}, {2, 3}};
     struct prism_dataset_params dp = {
-        .grid_size = 64, .obj_size = 64, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 10}};
+        .grid_size = 64,
+        .obj_size = 64,
+        .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 10}};
     double *truth = small_object(64), power = 0, error = 0, shared = 0, n = 64 * 64;
     struct prism_dataset *clean, *noisy;
     const float *v;
@@ -237,10 +244,12 @@ START_TEST(noise_has_the_asked_power)
         error += (b[i] - a[i]) * (b[i] - a[i]) / n;
     }
     ck_assert_double_eq_tol(error / power, 0.01, 0.0006);
-    MUST(ctx, prism_dataset_amplitude(noisy, 1, &v)); /* another sample in between changes nothing */
+    MUST(ctx,
+         prism_dataset_amplitude(noisy, 1, &v)); /* another sample in between changes nothing */
     MUST(ctx, prism_dataset_amplitude(noisy, 0, &v));
     ck_assert_mem_eq(v, b, 64 * 64 * sizeof *b);
-    /* and its noise is its own: in units of sigma, uncorrelated with sample 0's */
+    /* and its noise is its own: in units of sigma, uncorrelated with sample
+     * 0's */
     for (int i = 0; i < 64 * 64; i++)
         a[i] = b[i] - a[i];
     MUST(ctx, prism_dataset_amplitude(clean, 1, &v));
@@ -261,20 +270,22 @@ END_TEST
 
 enum { SIDE = 48, FIELD = SIDE * SIDE };
 
-/* Amplitudes of the fields and the targets they are compared with: field b with target (b + 1) % 3. */
-static void loss_values(const double weights[PRISM_LOSS_COUNT], bool shared, bool no_normalize, double m[2][FIELD],
-                        double t[3][FIELD], double out[2])
+/* Amplitudes of the fields and the targets they are compared with: field b with
+ * target (b + 1) % 3. */
+static void loss_values(const double weights[PRISM_LOSS_COUNT], bool shared, bool no_normalize,
+                        double m[2][FIELD], double t[3][FIELD], double out[2])
 {
     static const int32_t index[2] = {1, 2};
-    const struct prismi_loss_params lp = {.dtype = PRISM_F64,
-                                          .n_targets = 3,
-                                          .batch = 2,
-                                          .h = SIDE,
-                                          .w = SIDE,
-                                          .kinds = {[PRISM_LOSS_SSIM] = true, [PRISM_LOSS_MS_SSIM] = true},
-                                          .composite = true,
-                                          .shared = shared,
-                                          .no_normalize = no_normalize};
+    const struct prismi_loss_params lp = {
+        .dtype = PRISM_F64,
+        .n_targets = 3,
+        .batch = 2,
+        .h = SIDE,
+        .w = SIDE,
+        .kinds = {[PRISM_LOSS_SSIM] = true, [PRISM_LOSS_MS_SSIM] = true},
+        .composite = true,
+        .shared = shared,
+        .no_normalize = no_normalize};
     struct prismi_loss *loss;
     struct prismi_arena arena = {0};
     prism_mem u, idx;
@@ -303,7 +314,8 @@ static void loss_values(const double weights[PRISM_LOSS_COUNT], bool shared, boo
 
 START_TEST(losses_have_their_values)
 {
-    static const double weights[][PRISM_LOSS_COUNT] = {{1}, {0, 1}, {0, 0, 1}, {0, 0, 0, 1}, {0.4, 0.6}, {0.1, 0.2, 0.3, 0.4}};
+    static const double weights[][PRISM_LOSS_COUNT] = {
+        {1}, {0, 1}, {0, 0, 1}, {0, 0, 0, 1}, {0.4, 0.6}, {0.1, 0.2, 0.3, 0.4}};
     static double m[2][FIELD], t[3][FIELD];
     double sum[3] = {0}, square[3] = {0};
     for (int i = 0; i < 3 * FIELD; i++) {
@@ -312,13 +324,15 @@ START_TEST(losses_have_their_values)
         square[i / FIELD] += v * v;
     }
     for (int i = 0; i < 2 * FIELD; i++)
-        m[i / FIELD][i % FIELD] = 0.8 * t[1 + i / FIELD][i % FIELD] + 0.2 * prismi_rng_uniform(9, 2, (uint64_t)i);
+        m[i / FIELD][i % FIELD] =
+            0.8 * t[1 + i / FIELD][i % FIELD] + 0.2 * prismi_rng_uniform(9, 2, (uint64_t)i);
     for (int mode = 0; mode < 3; mode++)
         for (int w = 0; w < 6; w++) {
             double got[2];
             loss_values(weights[w], mode == 1, mode == 2, m, t, got);
             for (int b = 0; b < 2; b++) {
-                double l1 = 0, l2 = 0, n1 = sum[b + 1], n2 = square[b + 1], share = mode == 1 ? 0.5 : 1;
+                double l1 = 0, l2 = 0, n1 = sum[b + 1], n2 = square[b + 1],
+                       share = mode == 1 ? 0.5 : 1;
                 for (int i = 0; i < FIELD; i++) {
                     double d = m[b][i] - t[b + 1][i];
                     l1 += fabs(d);
@@ -333,24 +347,29 @@ START_TEST(losses_have_their_values)
                 double want = weights[w][0] * l1 / n1 + weights[w][1] * l2 / n2 +
                               weights[w][2] * (1 - prism_ssim(m[b], t[b + 1], SIDE, SIDE)) / 2 +
                               weights[w][3] * (1 - prism_ms_ssim(m[b], t[b + 1], SIDE, SIDE)) / 2;
-                ck_assert_double_eq_tol(got[b], share * want, 1e-7); /* the normalisers carry 1e-8 per pixel */
+                ck_assert_double_eq_tol(got[b], share * want,
+                                        1e-7); /* the normalisers carry 1e-8 per pixel */
             }
         }
 }
 END_TEST
 
-static void refused(const struct prism_dataset_params *dp, const double *truth, const double *centres, int n, const char *word)
+static void refused(const struct prism_dataset_params *dp, const double *truth,
+                    const double *centres, int n, const char *word)
 {
     struct prism_dataset *ds = (void *)1;
     ck_assert_int_eq(prism_dataset_simulate(dev, dp, truth, centres, n, &ds), PRISM_EINVAL);
     ck_assert_ptr_null(ds);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"", prism_ctx_error(ctx)->text, word);
+    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"",
+                  prism_ctx_error(ctx)->text, word);
 }
 
 START_TEST(wrong_data_are_refused_by_name)
 {
     const struct prism_dataset_params good = {
-        .grid_size = 32, .obj_size = 16, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
+        .grid_size = 32,
+        .obj_size = 16,
+        .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 4}};
     struct prism_dataset_params p = good;
     struct prism_dataset *ds;
     double *truth = small_object(16), centre[2] = {0, 0}, bad[2] = {NAN, 0}, far[2] = {0, 500};
@@ -366,11 +385,13 @@ START_TEST(wrong_data_are_refused_by_name)
     refused(&good, truth, centre, 1, "(1, 1)");
     refused((p = good, p.grid_size = 65536, &p), truth, centre, 1, "32768");
     refused(&good, truth, centre, 1000001, "1000000");
-    /* an aperture beside the grid, or in the corner of its box beside it, measures nothing: also where the data are given */
+    /* an aperture beside the grid, or in the corner of its box beside it,
+     * measures nothing: also where the data are given */
     static const double beside[][2] = {{0, 500}, {-21, 0}, {19, 19}, {1e300, 0}};
     for (int i = 0; i < 4; i++) {
         refused(&good, truth, beside[i], 1, "opens no pixel");
-        ck_assert_int_eq(prism_dataset_measured(ctx, &good, amplitude, beside[i], 1, &ds), PRISM_EINVAL);
+        ck_assert_int_eq(prism_dataset_measured(ctx, &good, amplitude, beside[i], 1, &ds),
+                         PRISM_EINVAL);
         ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "centre 0"));
     }
     ck_assert_int_eq(prism_dataset_measured(ctx, &good, amplitude, bad, 1, &ds), PRISM_EINVAL);
@@ -385,7 +406,10 @@ END_TEST
 START_TEST(measured_data_are_kept)
 {
     const struct prism_dataset_params dp = {
-        .grid_size = 16, .obj_size = 8, .field_size = 8, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
+        .grid_size = 16,
+        .obj_size = 8,
+        .field_size = 8,
+        .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}};
     static const double centres[][2] = {{0, 0}, {1, 2}};
     float a[2 * 64];
     const float *v;

@@ -1,4 +1,5 @@
-/* The allocator, put by the linker between this program and libc (--wrap, see meson.build): counts, and refuses on demand. */
+/* The allocator, put by the linker between this program and libc (--wrap, see
+ * meson.build): counts, and refuses on demand. */
 #ifndef ROBUST_ALLOC_WRAP_H
 #define ROBUST_ALLOC_WRAP_H
 
@@ -30,7 +31,8 @@ void __wrap_free(void *p);
 static bool heap_refuses(void)
 {
     heap.calls++;
-    bool refuse = heap.fail_at && (heap.fail_on ? heap.calls >= heap.fail_at : heap.calls == heap.fail_at);
+    bool refuse =
+        heap.fail_at && (heap.fail_on ? heap.calls >= heap.fail_at : heap.calls == heap.fail_at);
     heap.refused += refuse;
     return refuse;
 }

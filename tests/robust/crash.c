@@ -1,4 +1,5 @@
-/* Checkpoints outlive their writer: killed at any moment, out of space at any byte, beside other writers. */
+/* Checkpoints outlive their writer: killed at any moment, out of space at any
+ * byte, beside other writers. */
 #include "recon/recon_test.h"
 #include "support.h"
 
@@ -23,7 +24,8 @@ static void open_all(void)
     ctx = open_ctx();
     dev = open_dev(ctx, "ref", NULL, 1); /* starts no threads: children may go on with it */
     p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
-    p.par.decoder = (struct prism_decoder_params){.latent_channels = 4, .n_channels = 4, .channels = {4, 4, 2, 1}};
+    p.par.decoder = (struct prism_decoder_params){
+        .latent_channels = 4, .n_channels = 4, .channels = {4, 4, 2, 1}};
     p.par.training.init_steps = 5;
     p.par.training.max_steps = STEPS - 5;
     p.par.training.average = 0.5;
@@ -35,7 +37,8 @@ static int count_files(const char *prefix)
     int n = 0;
     DIR *d = opendir(dir);
     for (const struct dirent *e; d && (e = readdir(d));)
-        n += !strncmp(e->d_name, prefix, strlen(prefix)) && strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+        n += !strncmp(e->d_name, prefix, strlen(prefix)) && strcmp(e->d_name, ".") &&
+             strcmp(e->d_name, "..");
     if (d)
         closedir(d);
     return n;
@@ -55,7 +58,8 @@ static int is_there(void)
 
 /* ---- killed ---- */
 
-/* A run that goes on where the checkpoint is and saves after every step, for ever. It tells when it is about to save again. */
+/* A run that goes on where the checkpoint is and saves after every step, for
+ * ever. It tells when it is about to save again. */
 static void write_for_ever(int ready)
 {
     struct prism_session *s = new_session(&p);
@@ -117,10 +121,12 @@ static void killed_at_random(void)
         }
         prism_session_destroy(&s);
     }
-    tap(!lost && !back && !other, "killed %d times while saving: %d lost, %d went back, %d ended in other bits", KILLS, lost, back,
-        other);
-    tap(further >= KILLS / ROUND, "%d of the killed writers had come further than the one before; %d left a temporary", further,
-        left);
+    tap(!lost && !back && !other,
+        "killed %d times while saving: %d lost, %d went back, %d ended in other bits", KILLS, lost,
+        back, other);
+    tap(further >= KILLS / ROUND,
+        "%d of the killed writers had come further than the one before; %d left a temporary",
+        further, left);
     s = new_session(&p);
     MUST(ctx, prism_session_save(s, path, NULL));
     prism_session_destroy(&s);
@@ -140,7 +146,8 @@ static void make(const char *name)
 
 static void only_leftovers_are_removed(void)
 {
-    static const char *const others[] = {".target.prism-abcde", ".target.prism-abcdefg", ".target.abcdef", ".other.prism-abcdef",
+    static const char *const others[] = {".target.prism-abcde", ".target.prism-abcdefg",
+                                         ".target.abcdef", ".other.prism-abcdef",
                                          "target.prism-abcdef"};
     char fifo[300], folder[300], alias[300];
     struct prismi_file *a, *b;
@@ -153,9 +160,11 @@ static void only_leftovers_are_removed(void)
     snprintf(fifo, sizeof fifo, "%s/.target.prism-fififi", dir);
     snprintf(folder, sizeof folder, "%s/.target.prism-folder", dir);
     snprintf(alias, sizeof alias, "%s/.target.prism-linked", dir);
-    bool made = !mkfifo(fifo, 0600) && !mkdir(folder, 0700) && !symlink("target.prism-abcdef", alias);
+    bool made =
+        !mkfifo(fifo, 0600) && !mkdir(folder, 0700) && !symlink("target.prism-abcdef", alias);
     MUST(ctx, prismi_file_create(ctx, target, &a));
-    tap(made && count_files(".target.prism-abcdef") == 1 && count_files(".target.prism-ghijkl") == 0,
+    tap(made && count_files(".target.prism-abcdef") == 1 &&
+            count_files(".target.prism-ghijkl") == 0,
         "a killed writer's temporaries are removed");
     int n = 0;
     for (int i = 0; i < 5; i++)
@@ -169,10 +178,12 @@ static void only_leftovers_are_removed(void)
     prismi_file_write(b, "second", 6);
     int first = prismi_file_commit(a, false), second = prismi_file_commit(b, false);
     struct stat st;
-    tap(!first && !second && !stat(target, &st) && st.st_size == 6, "a living writer's temporary is kept");
+    tap(!first && !second && !stat(target, &st) && st.st_size == 6,
+        "a living writer's temporary is kept");
 }
 
-/* Processes that begin to write the same file over and over sweep while others create. */
+/* Processes that begin to write the same file over and over sweep while others
+ * create. */
 static void writers_beside_each_other(void)
 {
     enum { WRITERS = 3, TURNS = 1000 };
@@ -201,7 +212,8 @@ static void writers_beside_each_other(void)
         waitpid(child[i], &status, 0);
         failed += status != 0;
     }
-    tap(!failed && count_files(".busy.") == 0, "%d processes that write the same file %d times: %d failed", WRITERS, TURNS, failed);
+    tap(!failed && count_files(".busy.") == 0,
+        "%d processes that write the same file %d times: %d failed", WRITERS, TURNS, failed);
 }
 
 /* ---- no space ---- */
@@ -234,7 +246,8 @@ static void full_at_any_write(void)
         int status = prism_session_save(s, path, NULL);
         limit_files(RLIM_INFINITY);
         wrong_status += status != PRISM_EIO;
-        silent += !strstr(prism_ctx_error(ctx)->text, path) || !strstr(prism_ctx_error(ctx)->text, strerror(EFBIG));
+        silent += !strstr(prism_ctx_error(ctx)->text, path) ||
+                  !strstr(prism_ctx_error(ctx)->text, strerror(EFBIG));
         left += count_files(".state.") > 0;
         changed += session_hash(s) != now;
         MUST(ctx, prism_session_load(s, path));
@@ -242,9 +255,12 @@ static void full_at_any_write(void)
         run_steps(s, 1);
     }
     signal(SIGXFSZ, SIG_DFL);
-    tap(!wrong_status && !silent && n > 50, "a disk full at any of %d places: %d other statuses, %d without a sentence", n,
+    tap(!wrong_status && !silent && n > 50,
+        "a disk full at any of %d places: %d other statuses, %d without a sentence", n,
         wrong_status, silent);
-    tap(!left && !changed, "... %d temporaries left, %d times the checkpoint or the session had changed", left, changed);
+    tap(!left && !changed,
+        "... %d temporaries left, %d times the checkpoint or the session had changed", left,
+        changed);
     MUST(ctx, prism_session_save(s, path, NULL));
     MUST(ctx, prism_session_load(s, path));
     tap(session_hash(s) == now, "with space again, the same session is saved");

@@ -1,5 +1,6 @@
-/* Long runs need no more memory than short ones: nothing is allocated and the resident set stays from step 10 to step 10 000, and
- * over as many transforms. */
+/* Long runs need no more memory than short ones: nothing is allocated and
+ * the resident set stays from step 10 to step 10 000, and over as many
+ * transforms. */
 #include "alloc_wrap.h"
 
 #include "recon/recon_test.h"
@@ -11,7 +12,8 @@
 
 enum { FROM = 10, TO = 10000, LIMIT_KIB = 64 };
 
-/* KiB of the process's own; 0 where the system does not say. Pages of programs come and go as they are first used. */
+/* KiB of the process's own; 0 where the system does not say. Pages of programs
+ * come and go as they are first used. */
 static long resident(void)
 {
     static char text[128];
@@ -28,7 +30,8 @@ static long resident(void)
 
 static void check(const struct prism_dev *dev, const char *what, int calls, long before, long after)
 {
-    tap(calls == 0 && after - before <= LIMIT_KIB, "%s on %s: %d allocations, resident memory %ld KiB, then %ld KiB", what,
+    tap(calls == 0 && after - before <= LIMIT_KIB,
+        "%s on %s: %d allocations, resident memory %ld KiB, then %ld KiB", what,
         prism_dev_backend(dev), calls, before, after);
 }
 
@@ -37,18 +40,27 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
 {
     static const double centres[4][2] = {{0, 0}, {5, 1}, {-4, 4}, {2, -6}};
     const struct prism_dataset_params dp = {
-        .grid_size = 64, .obj_size = 32, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6}};
+        .grid_size = 64,
+        .obj_size = 32,
+        .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6}};
     struct prism_recon_params par = {.seed = 5};
     double *truth = small_object(32);
     struct problem p = {.ctx = ctx, .dev = dev, .n = 4, .truth = truth};
-    par.decoder = (struct prism_decoder_params){.latent_channels = 8, .n_channels = 4, .channels = {4, 4, 2, 1}};
-    par.training = (struct prism_training_params){
-        .loss_weights = {1}, .lr = 1e-4, .max_steps = 2 * TO, .batch = 2, .unmeasured_weight = 0.1, .average = 0.9};
+    par.decoder = (struct prism_decoder_params){
+        .latent_channels = 8, .n_channels = 4, .channels = {4, 4, 2, 1}};
+    par.training = (struct prism_training_params){.loss_weights = {1},
+                                                  .lr = 1e-4,
+                                                  .max_steps = 2 * TO,
+                                                  .batch = 2,
+                                                  .unmeasured_weight = 0.1,
+                                                  .average = 0.9};
     par.metrics_every = 100;
     p.par = par;
     MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 4, &p.ds));
     struct prism_session *s = new_session(&p);
-    memset(s->trainer.history, 0, sizeof s->trainer.history); /* of fixed size, but the system lends its pages at the first touch */
+    memset(s->trainer.history, 0,
+           sizeof s->trainer
+               .history); /* of fixed size, but the system lends its pages at the first touch */
     run_steps(s, FROM);
     heap.calls = 0;
     const long before = resident();
@@ -85,7 +97,8 @@ static void transforms(struct prism_dev *dev, struct prism_ctx *ctx)
 int main(void)
 {
 #ifdef PR_SET_THP_DISABLE
-    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* the kernel may put 2 MiB in the place of a few small pages at any time */
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0,
+          0); /* the kernel may put 2 MiB in the place of a few small pages at any time */
 #endif
     struct prism_ctx *ctx = open_ctx();
     struct prism_dev *dev = open_dev(ctx, "cpu", NULL, 2);

@@ -1,6 +1,7 @@
-/* Memory runs out: every creation, saving and loading is repeated with its n-th allocation refused, n = 1, 2, 3, ..., once alone
- * and once with all that follow. Each time it must fail with PRISM_ENOMEM and a sentence of its own, hand out nothing, give back
- * what it took and leave what existed as it was. */
+/* Memory runs out: every creation, saving and loading is repeated with its n-th
+ * allocation refused, n = 1, 2, 3, ..., once alone and once with all that
+ * follow. Each time it must fail with PRISM_ENOMEM and a sentence of its own,
+ * hand out nothing, give back what it took and leave what existed as it was. */
 #include "alloc_wrap.h"
 
 #include "data/source.h"
@@ -18,7 +19,8 @@ static struct prism_config_set *set;
 static char dir[256];
 static int leaks;
 
-/* Beside the statuses of the library: something was handed out, or changed, by a call that failed. */
+/* Beside the statuses of the library: something was handed out, or changed, by
+ * a call that failed. */
 enum { HANDED_OUT = 1, CHANGED };
 
 static const char *file(const char *name)
@@ -59,7 +61,8 @@ static bool told(const struct attempt *a)
     return a->no_record || (e->status == PRISM_ENOMEM && strcmp(e->text, "before"));
 }
 
-/* What is wrong with the n-th refusal, or NULL; *more: whether anything was refused at all. */
+/* What is wrong with the n-th refusal, or NULL; *more: whether anything was
+ * refused at all. */
 static const char *refuse(const struct attempt *a, int n, bool all_after, bool *more)
 {
     const int live = heap.live;
@@ -90,8 +93,8 @@ static void exhaust(const struct attempt *a)
         for (n = 0; more && !wrong; failures += more)
             wrong = refuse(a, ++n, all_after, &more);
     }
-    tap(!wrong && failures > 0, "%s: %d allocations%s%s%s", a->name, n - 1, wrong ? " # " : "", wrong ? wrong : "",
-        wrong ? prism_ctx_error(ctx)->text : "");
+    tap(!wrong && failures > 0, "%s: %d allocations%s%s%s", a->name, n - 1, wrong ? " # " : "",
+        wrong ? wrong : "", wrong ? prism_ctx_error(ctx)->text : "");
 }
 
 /* ---- core ---- */
@@ -109,8 +112,10 @@ static int make_ctx(void)
 static int open_device(const char *backend, const char *cache_dir)
 {
     struct prism_dev *d = (void *)1;
-    const struct prism_dev_params p = {
-        .backend = backend, .threads = 2, .plan_effort = PRISM_PLAN_ESTIMATE, .cache_dir = cache_dir};
+    const struct prism_dev_params p = {.backend = backend,
+                                       .threads = 2,
+                                       .plan_effort = PRISM_PLAN_ESTIMATE,
+                                       .cache_dir = cache_dir};
     int status = prism_dev_open(ctx, &p, &d);
     if (status)
         return d ? HANDED_OUT : status;
@@ -146,13 +151,15 @@ static int put_in_cache(void)
     char data[60] = "stored", other[60] = "other";
     const int fail_at = spare();
     int status = 0;
-    MUST(ctx, prism_cache_create(&(struct prism_cache_params){.budget = {[PRISM_CACHE_GRIDS] = 100}}, &c));
+    MUST(ctx, prism_cache_create(
+                  &(struct prism_cache_params){.budget = {[PRISM_CACHE_GRIDS] = 100}}, &c));
     prism_cache_put(c, PRISM_CACHE_GRIDS, &a, data, sizeof data);
     heap.calls = 0;
     heap.fail_at = fail_at;
     if (!prism_cache_put(c, PRISM_CACHE_GRIDS, &b, other, sizeof other)) {
         bool there = prism_cache_get(c, PRISM_CACHE_GRIDS, &a, NULL);
-        status = there && prism_cache_get_stats(c, PRISM_CACHE_GRIDS).evictions == 0 ? PRISM_ENOMEM : CHANGED;
+        status = there && prism_cache_get_stats(c, PRISM_CACHE_GRIDS).evictions == 0 ? PRISM_ENOMEM
+                                                                                     : CHANGED;
     }
     prism_cache_destroy(&c);
     return status;
@@ -166,7 +173,8 @@ static uint64_t net_hash(const struct prism_net *n)
     size_t n_params, n_running;
     prism_net_values(n, &params, &n_params);
     prism_net_running(n, &running, &n_running);
-    return prismi_hash64(running, n_running * sizeof(float), prismi_hash64(params, n_params * sizeof(float), 0));
+    return prismi_hash64(running, n_running * sizeof(float),
+                         prismi_hash64(params, n_params * sizeof(float), 0));
 }
 
 static int make_decoder(void)
@@ -216,7 +224,8 @@ static int load_net(void)
 
 static void prepare_net(void)
 {
-    const struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12, .latent_channels = 8, .init = PRISM_INIT_ORTHOGONAL};
+    const struct prism_decoder_params p = {
+        .grid_size = 16, .obj_size = 12, .latent_channels = 8, .init = PRISM_INIT_ORTHOGONAL};
     MUST(ctx, prism_decoder_create(dev, &p, &net));
     MUST(ctx, prism_net_init(net, 4));
     MUST(ctx, prism_net_save(net, file("other-weights")));
@@ -227,7 +236,10 @@ static void prepare_net(void)
 
 static const double centres[3][2] = {{0, 0}, {2, 1}, {-2, 1.5}};
 static const struct prism_dataset_params data_params = {
-    .grid_size = 16, .obj_size = 8, .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3}, .snr_db = 30};
+    .grid_size = 16,
+    .obj_size = 8,
+    .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3},
+    .snr_db = 30};
 
 static int simulate(void)
 {
@@ -316,7 +328,8 @@ static void exhaust_session(const char *algorithm)
     session = new_session(&small); /* also fills the cache of measurements, which stays */
     exhaust(&(struct attempt){.name = text[0], .run = make_session});
     run_steps(session, 3);
-    MUST(ctx, prism_session_save(session, file("other-state"), NULL)); /* becomes the previous one */
+    MUST(ctx,
+         prism_session_save(session, file("other-state"), NULL)); /* becomes the previous one */
     run_steps(session, 4);
     MUST(ctx, prism_session_save(session, file("other-state"), NULL));
     run_steps(session, 2);
@@ -325,12 +338,14 @@ static void exhaust_session(const char *algorithm)
     prism_session_destroy(&session);
 }
 
-/* An object of 16 on a grid of 32 with seven samples; the network has 4, 2 and 1 channels. */
+/* An object of 16 on a grid of 32 with seven samples; the network has 4, 2 and
+ * 1 channels. */
 static void sessions_on(struct prism_dev *d)
 {
     small = small_problem(ctx, d, PRISM_PRECISION_FP32);
     struct prism_training_params *t = &small.par.training;
-    small.par.decoder = (struct prism_decoder_params){.latent_channels = 4, .n_channels = 3, .channels = {4, 2, 1}};
+    small.par.decoder =
+        (struct prism_decoder_params){.latent_channels = 4, .n_channels = 3, .channels = {4, 2, 1}};
     t->init_steps = 2;
     t->init_target = PRISM_TARGET_PROJECTION;
     t->average = 0.5;
@@ -433,7 +448,8 @@ static uint64_t config_hash(void)
     return h;
 }
 
-/* Loads into a fresh set every time: one that failed may keep the name of its source. */
+/* Loads into a fresh set every time: one that failed may keep the name of its
+ * source. */
 static int load_config(void)
 {
     const int fail_at = spare();
@@ -455,12 +471,15 @@ static void exhaust_config(void)
     MUST(ctx, prism_config_set_create(ctx, &set));
     exhaust(&(struct attempt){.name = "dump of a configuration", .run = dump_config});
     write_file("parent.yaml", "name: parent\ntraining:\n  lr: 0.1\n");
-    write_file("child.yaml", "extends: ./parent.yaml\nmodel:\n  channels: [8, 4, 1]\ntraining:\n  max_steps: 10\n");
+    write_file(
+        "child.yaml",
+        "extends: ./parent.yaml\nmodel:\n  channels: [8, 4, 1]\ntraining:\n  max_steps: 10\n");
     int status = prism_config_load_yaml(set, file("child.yaml"));
     prism_config_set_destroy(&set);
     if (status == PRISM_ENOTSUP)
         printf("ok %d - YAML # SKIP not in this build\n", ++tap_n);
-    else if (tap(!status, "a small configuration is valid%s%s", status ? ": " : "", status ? prism_ctx_error(ctx)->text : ""))
+    else if (tap(!status, "a small configuration is valid%s%s", status ? ": " : "",
+                 status ? prism_ctx_error(ctx)->text : ""))
         exhaust(&(struct attempt){.name = "YAML", .run = load_config});
 }
 
@@ -476,7 +495,8 @@ int main(void)
     const struct prism_ctx_params log = {.log = count_leaks, .level = PRISM_LOG_ERROR};
     support_tempdir(dir, sizeof dir);
     MUST(NULL, prism_ctx_create(&log, &ctx));
-    const struct prism_dev_params fast = {.backend = "cpu", .threads = 2, .plan_effort = PRISM_PLAN_ESTIMATE};
+    const struct prism_dev_params fast = {
+        .backend = "cpu", .threads = 2, .plan_effort = PRISM_PLAN_ESTIMATE};
     struct prism_dev *cpu = NULL;
     int no_cpu = prism_dev_open(ctx, &fast, &cpu);
     dev = open_dev(ctx, "ref", NULL, 1);

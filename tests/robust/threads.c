@@ -1,5 +1,5 @@
-/* Contexts are independent: used from several threads at once, each with a device of its own, they give the bits they give alone.
- */
+/* Contexts are independent: used from several threads at once, each with a
+ * device of its own, they give the bits they give alone. */
 #include "recon/recon_test.h"
 #include "support.h"
 
@@ -14,7 +14,8 @@ struct job {
     uint64_t bits;
 };
 
-/* Transforms of sizes that nobody has planned yet: with the planner measuring, in every thread at the same time. */
+/* Transforms of sizes that nobody has planned yet: with the planner measuring,
+ * in every thread at the same time. */
 static uint64_t transforms(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     static const int sides[SIDES] = {12, 18, 20, 24, 40, 48};
@@ -44,13 +45,16 @@ static void *work(void *arg)
     struct job *job = arg;
     char path[300];
     struct prism_ctx *ctx = open_ctx();
-    const struct prism_dev_params dp = {
-        .backend = job->backend, .threads = 2, .plan_effort = PRISM_PLAN_MEASURE, .cache_dir = job->folder};
+    const struct prism_dev_params dp = {.backend = job->backend,
+                                        .threads = 2,
+                                        .plan_effort = PRISM_PLAN_MEASURE,
+                                        .cache_dir = job->folder};
     struct prism_dev *dev;
     MUST(ctx, prism_dev_open(ctx, &dp, &dev));
     job->bits = transforms(ctx, dev);
     struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
-    p.par.decoder = (struct prism_decoder_params){.latent_channels = 8, .n_channels = 4, .channels = {8, 4, 2, 1}};
+    p.par.decoder = (struct prism_decoder_params){
+        .latent_channels = 8, .n_channels = 4, .channels = {8, 4, 2, 1}};
     struct prism_session *s = new_session(&p);
     snprintf(path, sizeof path, "%s/state%d", job->folder, job->number);
     for (int i = 0; i < STEPS; i++) {
@@ -104,7 +108,8 @@ int main(void)
     check("ref", dir);
     char path[300];
     snprintf(path, sizeof path, "%s/state0", dir);
-    tap(!stat(path, &st) && (st.st_mode & 0777) == 0640 && umask(027) == 027, "files obey the umask, which stays as it was");
+    tap(!stat(path, &st) && (st.st_mode & 0777) == 0640 && umask(027) == 027,
+        "files obey the umask, which stays as it was");
     support_remove(dir);
     return tap_end();
 }

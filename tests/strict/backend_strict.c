@@ -1,16 +1,22 @@
-/* Test-only backend "strict": the reference kernels behind memory and a queue that behave like a device's.
+/* Test-only backend "strict": the reference kernels behind memory and a
+ * queue that behave like a device's.
  *
- * Every allocation is two ranges SPAN apart: the address handed out has no access, so that a host dereference faults on the spot;
- * the kernels work on the readable twin. Fresh memory is all ones, hence NaN; released memory is unmapped; an operand ends at most
- * one alignment unit before a page without access, so that overruns fault too.
+ * Every allocation is two ranges SPAN apart: the address handed out has no
+ * access, so that a host dereference faults on the spot; the kernels work on
+ * the readable twin. Fresh memory is all ones, hence NaN; released memory is
+ * unmapped; an operand ends at most one alignment unit before a page without
+ * access, so that overruns fault too.
  *
- * Between capture_begin and capture_end nothing runs, and what may not be called fails and spoils the capture. While a record is
- * alive no address is given out twice: a replay that uses released memory faults.
+ * Between capture_begin and capture_end nothing runs, and what may not be
+ * called fails and spoils the capture. While a record is alive no address is
+ * given out twice: a replay that uses released memory faults.
  *
  * What a caller says may be left out is looked at, and left out (hints.c).
  *
- * PRISMREC_STRICT_MEM_BYTES=n: the device has n bytes. PRISMREC_STRICT_LOSE_AFTER=n: after n enqueued calls (a replay's count one
- * by one) it is lost: every entry fails, and only releasing and closing are left. */
+ * PRISMREC_STRICT_MEM_BYTES=n: the device has n bytes.
+ * PRISMREC_STRICT_LOSE_AFTER=n: after n enqueued calls (a replay's count one
+ * by one) it is lost: every entry fails, and only releasing and closing are
+ * left. */
 #include "strict.h"
 
 #include <stdio.h>
@@ -65,7 +71,8 @@ static int strict_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
     if (status)
         return status;
     if (bytes > SPAN / 2 || padded > s->room)
-        return FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes: %zu are left", bytes, s->room < SPAN / 2 ? s->room : SPAN / 2);
+        return FAIL(dev, PRISM_ENOMEM, "no memory for %zu bytes: %zu are left", bytes,
+                    s->room < SPAN / 2 ? s->room : SPAN / 2);
     b = calloc(1, sizeof *b);
     if (!b)
         return FAIL(dev, PRISM_ENOMEM, "no memory for the record of an allocation");
@@ -92,7 +99,8 @@ static void strict_release(struct prism_dev *dev, prism_mem mem)
         b = b->next;
     if (!b) {
         if (mem)
-            dev->host->log(dev->host->user, PRISM_LOG_ERROR, "strict: released an address that is not allocated");
+            dev->host->log(dev->host->user, PRISM_LOG_ERROR,
+                           "strict: released an address that is not allocated");
         return;
     }
     b->released = true;
@@ -137,7 +145,8 @@ static int strict_read(struct prism_dev *dev, void *dst, prism_mem src, size_t b
 
 static int strict_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_t bytes)
 {
-    return strict_enqueue(dev, &(struct call){.entry = COPY, .cols = bytes, .mem = {twin(dst), twin(src)}});
+    return strict_enqueue(
+        dev, &(struct call){.entry = COPY, .cols = bytes, .mem = {twin(dst), twin(src)}});
 }
 
 static int strict_sync(struct prism_dev *dev)
@@ -176,7 +185,8 @@ static void plan_destroy(struct plan *p, const char *entry)
         strict_sweep(p->dev);
 }
 
-static int strict_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d, struct prism_fft **out)
+static int strict_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
+                             struct prism_fft **out)
 {
     struct plan *p;
     struct prism_fft *inner = NULL;
@@ -202,7 +212,9 @@ static int strict_fft_run(struct prism_fft *fft, int sign, prism_mem dst, prism_
 {
     struct plan *p = (struct plan *)fft;
 
-    return strict_enqueue(p->dev, &(struct call){.entry = FFT_RUN, .plan = p, .op = sign, .mem = {twin(dst), twin(src)}});
+    return strict_enqueue(
+        p->dev,
+        &(struct call){.entry = FFT_RUN, .plan = p, .op = sign, .mem = {twin(dst), twin(src)}});
 }
 
 static void strict_fft_destroy(struct prism_fft *fft)
@@ -215,7 +227,8 @@ static void strict_fft_destroy(struct prism_fft *fft)
     plan_destroy(p, "fft_destroy");
 }
 
-static int strict_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d, struct prism_conv **out)
+static int strict_conv_create(struct prism_dev *dev, const struct prism_conv_desc *d,
+                              struct prism_conv **out)
 {
     struct plan *p;
     struct prism_conv *inner = NULL;
@@ -234,11 +247,14 @@ static int strict_conv_create(struct prism_dev *dev, const struct prism_conv_des
     return 0;
 }
 
-static int enqueue_conv(enum entry entry, struct prism_conv *conv, prism_mem out, prism_mem in, prism_mem with)
+static int enqueue_conv(enum entry entry, struct prism_conv *conv, prism_mem out, prism_mem in,
+                        prism_mem with)
 {
     struct plan *p = (struct plan *)conv;
 
-    return strict_enqueue(p->dev, &(struct call){.entry = entry, .plan = p, .mem = {twin(out), twin(in), twin(with)}});
+    return strict_enqueue(
+        p->dev,
+        &(struct call){.entry = entry, .plan = p, .mem = {twin(out), twin(in), twin(with)}});
 }
 
 static int strict_conv_fwd(struct prism_conv *plan, prism_mem y, prism_mem x, prism_mem w)
@@ -266,8 +282,9 @@ static void strict_conv_destroy(struct prism_conv *conv)
     plan_destroy(p, "conv_destroy");
 }
 
-static int strict_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d, const int32_t *index,
-                                const double *weight, struct prism_gather **out)
+static int strict_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d,
+                                const int32_t *index, const double *weight,
+                                struct prism_gather **out)
 {
     struct plan *p;
     struct prism_gather *inner = NULL;
@@ -290,14 +307,16 @@ static int strict_gather_fwd(struct prism_gather *g, prism_mem y, prism_mem x)
 {
     struct plan *p = (struct plan *)g;
 
-    return strict_enqueue(p->dev, &(struct call){.entry = GATHER_FWD, .plan = p, .mem = {twin(y), twin(x)}});
+    return strict_enqueue(
+        p->dev, &(struct call){.entry = GATHER_FWD, .plan = p, .mem = {twin(y), twin(x)}});
 }
 
 static int strict_gather_adj(struct prism_gather *g, prism_mem gx, prism_mem gy)
 {
     struct plan *p = (struct plan *)g;
 
-    return strict_enqueue(p->dev, &(struct call){.entry = GATHER_ADJ, .plan = p, .mem = {twin(gx), twin(gy)}});
+    return strict_enqueue(
+        p->dev, &(struct call){.entry = GATHER_ADJ, .plan = p, .mem = {twin(gx), twin(gy)}});
 }
 
 static void strict_gather_destroy(struct prism_gather *g)
@@ -312,15 +331,18 @@ static void strict_gather_destroy(struct prism_gather *g)
 
 /* ---- calls without a plan ---- */
 
-static int strict_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c, prism_mem a, prism_mem b)
+static int strict_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, prism_mem c,
+                       prism_mem a, prism_mem b)
 {
-    return strict_enqueue(dev, &(struct call){.entry = GEMM, .desc.gemm = *d, .mem = {twin(c), twin(a), twin(b)}});
+    return strict_enqueue(
+        dev, &(struct call){.entry = GEMM, .desc.gemm = *d, .mem = {twin(c), twin(a), twin(b)}});
 }
 
-static int strict_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols,
-                      const struct prism_map_args *args)
+static int strict_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype dtype, size_t rows,
+                      size_t cols, const struct prism_map_args *args)
 {
-    struct call c = {.entry = MAP, .op = op, .dtype = dtype, .rows = rows, .cols = cols, .args.map = *args};
+    struct call c = {
+        .entry = MAP, .op = op, .dtype = dtype, .rows = rows, .cols = cols, .args.map = *args};
 
     for (size_t i = 0; i < sizeof args->y / sizeof *args->y; i++)
         c.args.map.y[i] = twin(args->y[i]);
@@ -329,27 +351,34 @@ static int strict_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype
     return strict_enqueue(dev, &c);
 }
 
-static int strict_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype, size_t rows, size_t cols, prism_mem y,
-                         prism_mem a, prism_mem b)
+static int strict_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_dtype dtype,
+                         size_t rows, size_t cols, prism_mem y, prism_mem a, prism_mem b)
+{
+    return strict_enqueue(dev, &(struct call){.entry = REDUCE,
+                                              .op = op,
+                                              .dtype = dtype,
+                                              .rows = rows,
+                                              .cols = cols,
+                                              .mem = {twin(y), twin(a), twin(b)}});
+}
+
+static int strict_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                         prism_mem x)
 {
     return strict_enqueue(
-        dev,
-        &(struct call){.entry = REDUCE, .op = op, .dtype = dtype, .rows = rows, .cols = cols, .mem = {twin(y), twin(a), twin(b)}});
+        dev, &(struct call){.entry = WINDOW, .desc.window = *d, .mem = {twin(y), twin(x)}});
 }
 
-static int strict_window(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x)
-{
-    return strict_enqueue(dev, &(struct call){.entry = WINDOW, .desc.window = *d, .mem = {twin(y), twin(x)}});
-}
-
-static int enqueue_subaperture(struct prism_dev *dev, enum entry entry, const struct prism_subaperture_desc *d,
+static int enqueue_subaperture(struct prism_dev *dev, enum entry entry,
+                               const struct prism_subaperture_desc *d,
                                const struct prism_subaperture_args *a)
 {
-    return strict_enqueue(dev,
-                          &(struct call){.entry = entry,
-                                         .desc.subaperture = *d,
-                                         .args.subaperture = {twin(a->field), twin(a->spectrum), twin(a->pupil), twin(a->origin),
-                                                              twin(a->index), a->beta, twin(a->open), twin(a->rows)}});
+    return strict_enqueue(
+        dev, &(struct call){.entry = entry,
+                            .desc.subaperture = *d,
+                            .args.subaperture = {twin(a->field), twin(a->spectrum), twin(a->pupil),
+                                                 twin(a->origin), twin(a->index), a->beta,
+                                                 twin(a->open), twin(a->rows)}});
 }
 
 static int strict_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,
@@ -364,48 +393,69 @@ static int strict_subaperture_adj(struct prism_dev *dev, const struct prism_suba
     return enqueue_subaperture(dev, SUBAPERTURE_ADJ, d, args);
 }
 
-static int strict_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y, prism_mem x, prism_mem tmp,
-                       prism_mem taps)
+static int strict_blur(struct prism_dev *dev, const struct prism_blur_desc *d, prism_mem y,
+                       prism_mem x, prism_mem tmp, prism_mem taps)
 {
-    return strict_enqueue(dev, &(struct call){.entry = BLUR, .desc.blur = *d, .mem = {twin(y), twin(x), twin(tmp), twin(taps)}});
+    return strict_enqueue(dev, &(struct call){.entry = BLUR,
+                                              .desc.blur = *d,
+                                              .mem = {twin(y), twin(x), twin(tmp), twin(taps)}});
 }
 
-static int strict_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y, prism_mem index, prism_mem x)
+static int strict_pool_fwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem y,
+                           prism_mem index, prism_mem x)
 {
-    return strict_enqueue(dev, &(struct call){.entry = POOL_FWD, .desc.pool = *d, .mem = {twin(y), twin(index), twin(x)}});
+    return strict_enqueue(
+        dev,
+        &(struct call){.entry = POOL_FWD, .desc.pool = *d, .mem = {twin(y), twin(index), twin(x)}});
 }
 
-static int strict_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx, prism_mem gy, prism_mem index)
+static int strict_pool_bwd(struct prism_dev *dev, const struct prism_pool_desc *d, prism_mem gx,
+                           prism_mem gy, prism_mem index)
 {
-    return strict_enqueue(dev, &(struct call){.entry = POOL_BWD, .desc.pool = *d, .mem = {twin(gx), twin(gy), twin(index)}});
+    return strict_enqueue(dev, &(struct call){.entry = POOL_BWD,
+                                              .desc.pool = *d,
+                                              .mem = {twin(gx), twin(gy), twin(index)}});
 }
 
-static int strict_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y, prism_mem x)
+static int strict_copy2d(struct prism_dev *dev, const struct prism_copy2d_desc *d, prism_mem y,
+                         prism_mem x)
 {
-    return strict_enqueue(dev, &(struct call){.entry = COPY2D, .desc.copy2d = *d, .mem = {twin(y), twin(x)}});
+    return strict_enqueue(
+        dev, &(struct call){.entry = COPY2D, .desc.copy2d = *d, .mem = {twin(y), twin(x)}});
 }
 
-static int strict_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y, prism_mem x, prism_mem weight)
+static int strict_scatter_add(struct prism_dev *dev, const struct prism_window_desc *d, prism_mem y,
+                              prism_mem x, prism_mem weight)
 {
-    return strict_enqueue(dev, &(struct call){.entry = SCATTER_ADD, .desc.window = *d, .mem = {twin(y), twin(x), twin(weight)}});
+    return strict_enqueue(dev, &(struct call){.entry = SCATTER_ADD,
+                                              .desc.window = *d,
+                                              .mem = {twin(y), twin(x), twin(weight)}});
 }
 
-static int strict_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+static int strict_softmax_fwd(struct prism_dev *dev, const struct prism_softmax_desc *d,
+                              prism_mem y, prism_mem x)
 {
-    return strict_enqueue(dev, &(struct call){.entry = SOFTMAX_FWD, .desc.softmax = *d, .mem = {twin(y), twin(x)}});
+    return strict_enqueue(
+        dev, &(struct call){.entry = SOFTMAX_FWD, .desc.softmax = *d, .mem = {twin(y), twin(x)}});
 }
 
-static int strict_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem gx, prism_mem gy, prism_mem y)
+static int strict_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_desc *d,
+                              prism_mem gx, prism_mem gy, prism_mem y)
 {
-    return strict_enqueue(dev, &(struct call){.entry = SOFTMAX_BWD, .desc.softmax = *d, .mem = {twin(gx), twin(gy), twin(y)}});
+    return strict_enqueue(dev, &(struct call){.entry = SOFTMAX_BWD,
+                                              .desc.softmax = *d,
+                                              .mem = {twin(gx), twin(gy), twin(y)}});
 }
 
-static int strict_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y, prism_mem x)
+static int strict_argmax(struct prism_dev *dev, const struct prism_softmax_desc *d, prism_mem y,
+                         prism_mem x)
 {
-    return strict_enqueue(dev, &(struct call){.entry = ARGMAX, .desc.softmax = *d, .mem = {twin(y), twin(x)}});
+    return strict_enqueue(
+        dev, &(struct call){.entry = ARGMAX, .desc.softmax = *d, .mem = {twin(y), twin(x)}});
 }
 
-static int strict_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct prism_dense_fit_args *a)
+static int strict_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
+                            const struct prism_dense_fit_args *a)
 {
     return strict_enqueue(dev, &(struct call){.entry = DENSE_FIT,
                                               .desc.dense = *d,
@@ -421,7 +471,8 @@ static int strict_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_
                                                              .tmp = twin(a->tmp)}});
 }
 
-static int enqueue_norm(struct prism_dev *dev, enum entry entry, const struct prism_norm_desc *d, const struct prism_norm_args *a)
+static int enqueue_norm(struct prism_dev *dev, enum entry entry, const struct prism_norm_desc *d,
+                        const struct prism_norm_args *a)
 {
     return strict_enqueue(dev, &(struct call){.entry = entry,
                                               .desc.norm = *d,
@@ -436,12 +487,14 @@ static int enqueue_norm(struct prism_dev *dev, enum entry entry, const struct pr
                                                             .gbeta = twin(a->gbeta)}});
 }
 
-static int strict_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+static int strict_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                               const struct prism_norm_args *args)
 {
     return enqueue_norm(dev, NORM_FWD, d, args);
 }
 
-static int strict_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d, const struct prism_norm_args *args)
+static int strict_norm_act_bwd(struct prism_dev *dev, const struct prism_norm_desc *d,
+                               const struct prism_norm_args *args)
 {
     return enqueue_norm(dev, NORM_BWD, d, args);
 }
@@ -458,7 +511,8 @@ static size_t number_from(const char *variable)
 static int strict_open(struct prism_dev *dev, const struct prism_open *params)
 {
     struct state *s = calloc(1, sizeof *s);
-    int status = s ? prismi_backend_ref.open(dev, params) : FAIL(dev, PRISM_ENOMEM, "no memory for a device");
+    int status = s ? prismi_backend_ref.open(dev, params)
+                   : FAIL(dev, PRISM_ENOMEM, "no memory for a device");
 
     if (status) {
         free(s);
@@ -480,13 +534,15 @@ static void strict_close(struct prism_dev *dev)
     bool left = false;
 
     if (s->records)
-        dev->host->log(dev->host->user, PRISM_LOG_ERROR, "strict: a record was not destroyed before closing the device");
+        dev->host->log(dev->host->user, PRISM_LOG_ERROR,
+                       "strict: a record was not destroyed before closing the device");
     for (struct block *b = s->blocks; b; b = b->next) {
         left |= !b->released;
         b->released = true;
     }
     if (left)
-        dev->host->log(dev->host->user, PRISM_LOG_ERROR, "strict: memory was not released before closing the device");
+        dev->host->log(dev->host->user, PRISM_LOG_ERROR,
+                       "strict: memory was not released before closing the device");
     strict_sweep(dev);
     free(s);
     prismi_backend_ref.close(dev);

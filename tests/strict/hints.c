@@ -1,5 +1,6 @@
-/* Hints that the reference ignores: numbers where the caller said there are none are an error, and what the caller said it does not
- * need is overwritten with something large. Numbers that are not finite spread where they like. */
+/* Hints that the reference ignores: numbers where the caller said there are
+ * none are an error, and what the caller said it does not need is overwritten
+ * with something large. Numbers that are not finite spread where they like. */
 #include "strict.h"
 
 #include <math.h>
@@ -28,7 +29,8 @@ static bool within(int i, int first, int count, int n)
 int strict_run_fft(struct prism_dev *dev, const struct call *c)
 {
     const struct prism_fft_desc *d = &c->plan->fft;
-    const int32_t *support = d->support ? (const int32_t *)d->support + (c->op > 0 ? 4 * d->batch : 0) : NULL;
+    const int32_t *support =
+        d->support ? (const int32_t *)d->support + (c->op > 0 ? 4 * d->batch : 0) : NULL;
     const size_t row = 2 * (size_t)d->w;
 
     for (int r = 0; support && r < d->batch * d->h; r++) {
@@ -36,8 +38,9 @@ int strict_run_fft(struct prism_dev *dev, const struct call *c)
         for (size_t i = 0; i < row && !within(r % d->h, s[0], s[1], d->h); i++) {
             double x = real_at(d->dtype, c->mem[1], (size_t)r * row + i);
             if (isfinite(x) && x != 0)
-                return FAIL(dev, PRISM_EDEVICE, "strict: row %d of transform %d holds %g, and is said to hold zeros", r % d->h,
-                            r / d->h, x);
+                return FAIL(dev, PRISM_EDEVICE,
+                            "strict: row %d of transform %d holds %g, and is said to hold zeros",
+                            r % d->h, r / d->h, x);
         }
     }
     int status = REF->fft_run(c->plan->inner, c->op, c->mem[0], c->mem[1]);
@@ -62,11 +65,15 @@ int strict_check_open(struct prism_dev *dev, const struct call *c)
         const int32_t *o = (const int32_t *)a->open + 4 * k;
         for (int i = 0; i < d->ph; i++)
             for (int j = 0; j < d->pw; j++) {
-                size_t at = 2 * (((size_t)k * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)j);
+                size_t at =
+                    2 * (((size_t)k * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)j);
                 bool in = i >= o[0] && i < o[0] + o[1] && j >= o[2] && j < o[2] + o[3];
-                if (!in && (real_at(d->dtype, a->pupil, at) != 0 || real_at(d->dtype, a->pupil, at + 1) != 0))
-                    return FAIL(dev, PRISM_EDEVICE, "strict: pupil %d is open at (%d, %d), and is said to be closed there", k, i,
-                                j);
+                if (!in && (real_at(d->dtype, a->pupil, at) != 0 ||
+                            real_at(d->dtype, a->pupil, at + 1) != 0))
+                    return FAIL(
+                        dev, PRISM_EDEVICE,
+                        "strict: pupil %d is open at (%d, %d), and is said to be closed there", k,
+                        i, j);
             }
     }
     return 0;

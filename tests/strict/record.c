@@ -1,4 +1,5 @@
-/* The strict backend's queue: calls run at once, or between capture_begin and capture_end are recorded. */
+/* The strict backend's queue: calls run at once, or between capture_begin and
+ * capture_end are recorded. */
 #include "strict.h"
 
 #include <stdlib.h>
@@ -17,7 +18,8 @@ void strict_forbid(struct prism_dev *dev, const char *entry)
     if (!s->recording)
         return;
     s->recording->spoilt = true;
-    FAIL(dev, PRISM_EDEVICE, "strict: %s during a capture, where only calls that enqueue work may be made", entry);
+    FAIL(dev, PRISM_EDEVICE,
+         "strict: %s during a capture, where only calls that enqueue work may be made", entry);
 }
 
 static int check_alive(struct prism_dev *dev)
@@ -58,7 +60,8 @@ static int dispatch(struct prism_dev *dev, const struct call *c)
     case MAP:
         return REF->map(dev, (enum prism_map)c->op, c->dtype, c->rows, c->cols, &c->args.map);
     case REDUCE:
-        return REF->reduce(dev, (enum prism_reduce)c->op, c->dtype, c->rows, c->cols, m[0], m[1], m[2]);
+        return REF->reduce(dev, (enum prism_reduce)c->op, c->dtype, c->rows, c->cols, m[0], m[1],
+                           m[2]);
     case WINDOW:
         return REF->window(dev, &c->desc.window, m[0], m[1]);
     case SUBAPERTURE_FWD:
@@ -168,7 +171,8 @@ int strict_capture_end(struct prism_dev *dev, struct prism_replay **out)
     if (out)
         status = check_alive(dev);
     if (out && !status && r->spoilt)
-        status = FAIL(dev, PRISM_EDEVICE, "strict: the capture was spoilt by a call that may not be made during one");
+        status = FAIL(dev, PRISM_EDEVICE,
+                      "strict: the capture was spoilt by a call that may not be made during one");
     if (out && !status)
         *out = r;
     else

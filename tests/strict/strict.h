@@ -7,7 +7,8 @@
 extern const struct prism_backend prismi_backend_ref;
 
 #define REF prismi_backend_ref.ops
-#define FAIL(dev, status, ...) (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
+#define FAIL(dev, status, ...)                                                                     \
+    (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
 
 /* What prism_dev.impl points to. */
 struct state {
@@ -54,7 +55,8 @@ enum entry {
     NORM_BWD
 };
 
-/* One enqueued call: the entry's arguments by value, addresses as the kernels see them. */
+/* One enqueued call: the entry's arguments by value, addresses as the kernels
+ * see them. */
 struct call {
     enum entry entry;
     struct plan *plan;
@@ -83,13 +85,14 @@ struct call {
 
 /* ---- record.c ---- */
 
-/* Every entry but the void ones asks first: 0, or a failure because the device is lost or (spoiling the capture) because `entry`
- * may not be called during one. */
+/* Every entry but the void ones asks first: 0, or a failure because the device
+ * is lost or (spoiling the capture) because `entry` may not be called during
+ * one. */
 int strict_ready(struct prism_dev *dev, const char *entry);
 /* Where that is all there is to say: the void entries. */
 void strict_forbid(struct prism_dev *dev, const char *entry);
 
-/* ---- hints.c: what callers say may be left out is looked at, and left out ---- */
+/* ---- hints.c: what callers say may be left out is looked at, and left out */
 
 int strict_run_fft(struct prism_dev *dev, const struct call *c);
 int strict_check_open(struct prism_dev *dev, const struct call *c);

@@ -1,6 +1,8 @@
-/* The strict backend does what it is for: host dereferences fault, fresh memory is NaN, released memory is gone, a capture runs
- * nothing and takes only what enqueues, a replay uses memory as it is then, wrong hints are found; and it can run out of memory or
- * be lost. Its kernels are checked by checkops. argv[1]: the folder of the plugin. */
+/* The strict backend does what it is for: host dereferences fault, fresh memory
+ * is NaN, released memory is gone, a capture runs nothing and takes only what
+ * enqueues, a replay uses memory as it is then, wrong hints are found; and it
+ * can run out of memory or be lost. Its kernels are checked by checkops.
+ * argv[1]: the folder of the plugin. */
 #include "prismrec/ctx.h"
 
 #include <dlfcn.h>
@@ -52,7 +54,8 @@ static bool faults(struct prism_dev *dev, enum access access, void *at)
             dev->ops->replay(at);
         _exit(0);
     }
-    return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
+    return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+           WTERMSIG(status) == SIGSEGV;
 }
 
 static void test_memory(struct prism_dev *dev)
@@ -73,7 +76,8 @@ static void test_memory(struct prism_dev *dev)
     report(!status && nan, "fresh memory is NaN");
     report(faults(dev, TOUCH, a) && faults(dev, TOUCH, a + sizeof host - 1), "a host read faults");
     report(faults(dev, STORE, a), "a host write faults");
-    report(faults(dev, READ_BACK, a + sizeof host + dev->caps.align), "an overrun of a kernel faults");
+    report(faults(dev, READ_BACK, a + sizeof host + dev->caps.align),
+           "an overrun of a kernel faults");
     report(!faults(dev, READ_BACK, a), "a kernel's own access does not");
     status = dev->ops->write(dev, a, host, sizeof host);
     status |= dev->ops->copy(dev, b, a, sizeof host);
@@ -142,11 +146,13 @@ static double walk_at(struct prism_dev *dev, const struct walk *w)
 }
 
 /* Replay with another rate, gradient and u. */
-static double walk_on(struct prism_dev *dev, const struct walk *w, struct prism_replay *r, double rate, double g, double u)
+static double walk_on(struct prism_dev *dev, const struct walk *w, struct prism_replay *r,
+                      double rate, double g, double u)
 {
     const double step[] = {rate, 1, u};
 
-    if (dev->ops->write(dev, w->step, step, sizeof step) || dev->ops->write(dev, w->g, &g, sizeof g) || dev->ops->replay(r))
+    if (dev->ops->write(dev, w->step, step, sizeof step) ||
+        dev->ops->write(dev, w->g, &g, sizeof g) || dev->ops->replay(r))
         return NAN;
     return walk_at(dev, w);
 }
@@ -176,7 +182,8 @@ static void test_replay(struct prism_dev *dev)
     walk_release(dev, &w);
     for (int i = 0; i < 5; i++)
         dev->ops->alloc(dev, 3 * sizeof(double), &again[i]);
-    report(faults(dev, REPLAY, r), "a replay with released memory faults, also where as much was allocated again");
+    report(faults(dev, REPLAY, r),
+           "a replay with released memory faults, also where as much was allocated again");
     for (int i = 0; i < 5; i++)
         dev->ops->release(dev, again[i]);
     dev->ops->replay_destroy(r);
@@ -207,12 +214,14 @@ static void test_replayed_plan(struct prism_dev *dev)
     dev->ops->release(dev, mem);
 }
 
-/* Hints: 2 x 2 transforms of which row 1 holds zeros and column 0 is wanted, and a pupil open in its first pixel. */
+/* Hints: 2 x 2 transforms of which row 1 holds zeros and column 0 is wanted,
+ * and a pupil open in its first pixel. */
 static void test_hints(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     enum { X = 0, TABLE = 64, PUPIL = 128, ORIGIN = 192, INDEX = 256, BYTES = 320 };
     const int32_t support[8] = {0, 1, 0, 1, 0, 1, 0, 1}, open[4] = {0, 1, 0, 1}, zero[2] = {0, 0};
-    const double x[8] = {3, 4, 5, 6}, spread[8] = {3, 4, 5, 6, 7}, pupil[4] = {1, 0}, wide[4] = {1, 0, 1};
+    const double x[8] = {3, 4, 5, 6}, spread[8] = {3, 4, 5, 6, 7}, pupil[4] = {1, 0},
+                 wide[4] = {1, 0, 1};
     struct prism_fft_desc d = {PRISM_CF64, 1, 2, 2, NULL, NULL};
     struct prism_subaperture_desc sd = {PRISM_CF64, 1, 2, 2, 1, 2, 1, 2};
     struct prism_fft *fft = NULL;
@@ -221,9 +230,12 @@ static void test_hints(struct prism_ctx *ctx, struct prism_dev *dev)
     int status = dev->ops->alloc(dev, BYTES, &m) | dev->ops->alloc(dev, sizeof x, &field);
 
     d.support = m + TABLE;
-    status |= dev->ops->write(dev, m + TABLE, support, sizeof support) | dev->ops->write(dev, m + X, x, sizeof x);
-    status |= dev->ops->fft_create(dev, &d, &fft) | dev->ops->fft_run(fft, -1, m, m) | dev->ops->read(dev, y, m, sizeof y);
-    report(!status && y[0] == 8 && y[1] == 10 && y[4] == 8 && y[5] == 10, "a transform with a support is right where it is wanted");
+    status |= dev->ops->write(dev, m + TABLE, support, sizeof support) |
+              dev->ops->write(dev, m + X, x, sizeof x);
+    status |= dev->ops->fft_create(dev, &d, &fft) | dev->ops->fft_run(fft, -1, m, m) |
+              dev->ops->read(dev, y, m, sizeof y);
+    report(!status && y[0] == 8 && y[1] == 10 && y[4] == 8 && y[5] == 10,
+           "a transform with a support is right where it is wanted");
     report(y[2] > 1e29 && y[3] > 1e29 && y[6] > 1e29 && y[7] > 1e29, "and large elsewhere");
     status = dev->ops->write(dev, m + X, spread, sizeof spread);
     report(!status && dev->ops->fft_run(fft, -1, m, m) == PRISM_EDEVICE &&
@@ -231,10 +243,14 @@ static void test_hints(struct prism_ctx *ctx, struct prism_dev *dev)
            "a number outside the support is found");
     dev->ops->fft_destroy(fft);
 
-    const struct prism_subaperture_args a = {field, m + X, m + PUPIL, m + ORIGIN, m + INDEX, 0, m + TABLE, NULL};
-    status = dev->ops->write(dev, m + TABLE, open, sizeof open) | dev->ops->write(dev, m + PUPIL, pupil, sizeof pupil);
-    status |= dev->ops->write(dev, m + ORIGIN, zero, sizeof zero) | dev->ops->write(dev, m + INDEX, zero, sizeof zero);
-    report(!status && !dev->ops->subaperture_fwd(dev, &sd, &a), "a pupil is open where it is said to be");
+    const struct prism_subaperture_args a = {field,     m + X, m + PUPIL, m + ORIGIN,
+                                             m + INDEX, 0,     m + TABLE, NULL};
+    status = dev->ops->write(dev, m + TABLE, open, sizeof open) |
+             dev->ops->write(dev, m + PUPIL, pupil, sizeof pupil);
+    status |= dev->ops->write(dev, m + ORIGIN, zero, sizeof zero) |
+              dev->ops->write(dev, m + INDEX, zero, sizeof zero);
+    report(!status && !dev->ops->subaperture_fwd(dev, &sd, &a),
+           "a pupil is open where it is said to be");
     status = dev->ops->write(dev, m + PUPIL, wide, sizeof wide);
     report(!status && dev->ops->subaperture_fwd(dev, &sd, &a) == PRISM_EDEVICE &&
                strstr(prism_ctx_error(ctx)->text, "pupil 0 is open at (0, 1)"),
@@ -243,7 +259,19 @@ static void test_hints(struct prism_ctx *ctx, struct prism_dev *dev)
     dev->ops->release(dev, m);
 }
 
-enum forbidden { ALLOC, RELEASE, WRITE, READ, SYNC, FFT_CREATE, FFT_DESTROY, CONV_CREATE, BEGIN, AGAIN, FORBIDDEN };
+enum forbidden {
+    ALLOC,
+    RELEASE,
+    WRITE,
+    READ,
+    SYNC,
+    FFT_CREATE,
+    FFT_DESTROY,
+    CONV_CREATE,
+    BEGIN,
+    AGAIN,
+    FORBIDDEN
+};
 
 /* What may be held before, and must exist for the call. */
 struct held {
@@ -255,7 +283,8 @@ struct held {
 static int call_forbidden(struct prism_dev *dev, enum forbidden entry, struct held *h)
 {
     struct prism_fft_desc fft = {PRISM_CF64, 1, 1, 1, NULL, NULL};
-    struct prism_conv_desc conv = {.dtype = PRISM_F64, .n = 1, .cin = 1, .h = 1, .w = 1, .cout = 1, .k = 1, .stride = 1};
+    struct prism_conv_desc conv = {
+        .dtype = PRISM_F64, .n = 1, .cin = 1, .h = 1, .w = 1, .cout = 1, .k = 1, .stride = 1};
     struct prism_conv *plan;
     struct prism_fft *other;
     prism_mem mem;
@@ -292,8 +321,9 @@ static int call_forbidden(struct prism_dev *dev, enum forbidden entry, struct he
 /* Each fails with its name in the sentence, and no record comes of it. */
 static void test_forbidden(struct prism_ctx *ctx, struct prism_dev *dev)
 {
-    static const char *const names[FORBIDDEN] = {"alloc",      "release",     "write",       "read",          "sync",
-                                                 "fft_create", "fft_destroy", "conv_create", "capture_begin", "replay"};
+    static const char *const names[FORBIDDEN] = {
+        "alloc",      "release",     "write",       "read",          "sync",
+        "fft_create", "fft_destroy", "conv_create", "capture_begin", "replay"};
     struct prism_fft_desc fft = {PRISM_CF64, 1, 1, 1, NULL, NULL};
     char what[96];
 
@@ -319,8 +349,8 @@ static void test_forbidden(struct prism_ctx *ctx, struct prism_dev *dev)
 
 /* ---- what goes wrong with devices ---- */
 
-static struct prism_dev *open_with(struct prism_ctx *ctx, const struct prism_dev_params *params, const char *variable,
-                                   const char *value)
+static struct prism_dev *open_with(struct prism_ctx *ctx, const struct prism_dev_params *params,
+                                   const char *variable, const char *value)
 {
     struct prism_dev *dev = NULL;
 
@@ -341,18 +371,24 @@ static void test_lost(struct prism_ctx *ctx, const struct prism_dev_params *para
     int before = errors_logged, status;
     double x = 0;
 
-    status = !dev || walk_create(dev, &w) || dev->ops->capture_begin(dev) || walk_enqueue(dev, &w) || walk_enqueue(dev, &w) ||
-             dev->ops->capture_end(dev, &r) || dev->ops->fft_create(dev, &d, &fft) || dev->ops->replay(r);
+    status = !dev || walk_create(dev, &w) || dev->ops->capture_begin(dev) ||
+             walk_enqueue(dev, &w) || walk_enqueue(dev, &w) || dev->ops->capture_end(dev, &r) ||
+             dev->ops->fft_create(dev, &d, &fft) || dev->ops->replay(r);
     if (status) {
         report(false, "two calls before the device is lost");
         return;
     }
-    report(dev->ops->replay(r) == PRISM_EDEVICE, "the device is lost after three calls, within a replay");
+    report(dev->ops->replay(r) == PRISM_EDEVICE,
+           "the device is lost after three calls, within a replay");
     report(strstr(prism_ctx_error(ctx)->text, "the device was lost"), "and says so");
-    report(dev->ops->write(dev, w.p, &x, sizeof x) == PRISM_EDEVICE && dev->ops->read(dev, &x, w.p, sizeof x) == PRISM_EDEVICE &&
-               dev->ops->copy(dev, w.p, w.m, sizeof x) == PRISM_EDEVICE && dev->ops->sync(dev) == PRISM_EDEVICE &&
-               dev->ops->alloc(dev, 8, &more) == PRISM_EDEVICE && walk_enqueue(dev, &w) == PRISM_EDEVICE &&
-               dev->ops->fft_run(fft, 1, w.p, w.p) == PRISM_EDEVICE && dev->ops->capture_begin(dev) == PRISM_EDEVICE &&
+    report(dev->ops->write(dev, w.p, &x, sizeof x) == PRISM_EDEVICE &&
+               dev->ops->read(dev, &x, w.p, sizeof x) == PRISM_EDEVICE &&
+               dev->ops->copy(dev, w.p, w.m, sizeof x) == PRISM_EDEVICE &&
+               dev->ops->sync(dev) == PRISM_EDEVICE &&
+               dev->ops->alloc(dev, 8, &more) == PRISM_EDEVICE &&
+               walk_enqueue(dev, &w) == PRISM_EDEVICE &&
+               dev->ops->fft_run(fft, 1, w.p, w.p) == PRISM_EDEVICE &&
+               dev->ops->capture_begin(dev) == PRISM_EDEVICE &&
                dev->ops->capture_end(dev, &none) == PRISM_EDEVICE,
            "every entry fails then");
     dev->ops->fft_destroy(fft);
@@ -367,11 +403,15 @@ static void test_full(struct prism_ctx *ctx, const struct prism_dev_params *para
     struct prism_dev *dev = open_with(ctx, params, "PRISMREC_STRICT_MEM_BYTES", "1048576");
     prism_mem a = NULL, b = NULL;
 
-    report(dev && dev->caps.mem_bytes == 1 << 20 && dev->caps.mem_free_bytes == 1 << 20, "a device of one MiB");
+    report(dev && dev->caps.mem_bytes == 1 << 20 && dev->caps.mem_free_bytes == 1 << 20,
+           "a device of one MiB");
     if (!dev)
         return;
-    report(!dev->ops->alloc(dev, 600000, &a) && dev->ops->alloc(dev, 500000, &b) == PRISM_ENOMEM && !b, "is full at some point");
-    report(strstr(prism_ctx_error(ctx)->text, "500000 bytes") && strstr(prism_ctx_error(ctx)->text, "448576 are left"),
+    report(!dev->ops->alloc(dev, 600000, &a) && dev->ops->alloc(dev, 500000, &b) == PRISM_ENOMEM &&
+               !b,
+           "is full at some point");
+    report(strstr(prism_ctx_error(ctx)->text, "500000 bytes") &&
+               strstr(prism_ctx_error(ctx)->text, "448576 are left"),
            "and says how much was asked for and is left");
     dev->ops->release(dev, a);
     report(!dev->ops->alloc(dev, 1 << 20, &b), "released memory can be had again");
@@ -386,7 +426,8 @@ static void test_exports(const char *folder)
 
     snprintf(file, sizeof file, "%s/prismrec_backend_strict.so", folder);
     so = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-    report(so && dlsym(so, PRISM_BACKEND_ENTRY) && !dlsym(so, "prismi_backend_ref"), "the plugin exports its entry only");
+    report(so && dlsym(so, PRISM_BACKEND_ENTRY) && !dlsym(so, "prismi_backend_ref"),
+           "the plugin exports its entry only");
 }
 
 int main(int argc, char **argv)

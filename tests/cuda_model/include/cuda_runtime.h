@@ -1,12 +1,18 @@
-/* Host model of the CUDA subset the plugin uses: g++ and clang++ compile the .cu files with these headers in CUDA's place, and one
- * host thread runs the kernels, blocks in turn, the threads of a block as fibers. What is not declared here is not in the subset.
+/* Host model of the CUDA subset the plugin uses: g++ and clang++ compile the
+ * .cu files with these headers in CUDA's place, and one host thread runs the
+ * kernels, blocks in turn, the threads of a block as fibers. What is not
+ * declared here is not in the subset.
  *
  * Environment:
- *   PRISMREC_CUDA_MODEL_ORDER       forward (default), reverse or shuffle: the order of blocks and of the threads of a block
+ *   PRISMREC_CUDA_MODEL_ORDER       forward (default), reverse or shuffle: the
+ *                                   order of blocks and of the threads of a
+ *                                   block
  *   PRISMREC_CUDA_MODEL_MEM_BYTES   device memory, default 6 GiB
  *   PRISMREC_CUDA_MODEL_DEVICES     how many devices there are, default 1
- *   PRISMREC_CUDA_MODEL_DRIVER      what cudaDriverGetVersion says, default CUDART_VERSION; 0: no driver
- *   PRISMREC_CUDA_MODEL_LOSE_AFTER  n: the device is lost after n pieces of work (kernels, transforms, products),
+ *   PRISMREC_CUDA_MODEL_DRIVER      what cudaDriverGetVersion says, default
+ *                                   CUDART_VERSION; 0: no driver
+ *   PRISMREC_CUDA_MODEL_LOSE_AFTER  n: the device is lost after n pieces of
+ *                                   work (kernels, transforms, products),
  *                                   counted from when this is set */
 #ifndef CUDA_MODEL_RUNTIME_H
 #define CUDA_MODEL_RUNTIME_H
@@ -31,22 +37,22 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __align__(n) __attribute__((aligned(n)))
 
-#define CUDA_MODEL_VECTOR(T, name, align2, align4)                                                                                 \
-    struct alignas(align2) name##2                                                                                                 \
-    {                                                                                                                              \
-        T x, y;                                                                                                                    \
-    };                                                                                                                             \
-    struct alignas(align4) name##4                                                                                                 \
-    {                                                                                                                              \
-        T x, y, z, w;                                                                                                              \
-    };                                                                                                                             \
-    static inline name##2 make_##name##2(T x, T y)                                                                                 \
-    {                                                                                                                              \
-        return {x, y};                                                                                                             \
-    }                                                                                                                              \
-    static inline name##4 make_##name##4(T x, T y, T z, T w)                                                                       \
-    {                                                                                                                              \
-        return {x, y, z, w};                                                                                                       \
+#define CUDA_MODEL_VECTOR(T, name, align2, align4)                                                 \
+    struct alignas(align2) name##2                                                                 \
+    {                                                                                              \
+        T x, y;                                                                                    \
+    };                                                                                             \
+    struct alignas(align4) name##4                                                                 \
+    {                                                                                              \
+        T x, y, z, w;                                                                              \
+    };                                                                                             \
+    static inline name##2 make_##name##2(T x, T y)                                                 \
+    {                                                                                              \
+        return {x, y};                                                                             \
+    }                                                                                              \
+    static inline name##4 make_##name##4(T x, T y, T z, T w)                                       \
+    {                                                                                              \
+        return {x, y, z, w};                                                                       \
     }
 CUDA_MODEL_VECTOR(float, float, 8, 16)
 CUDA_MODEL_VECTOR(int, int, 8, 16)
@@ -80,11 +86,14 @@ static inline void __threadfence()
 }
 
 enum cuda_model_shuffle { CUDA_MODEL_SHFL_IDX, CUDA_MODEL_SHFL_DOWN, CUDA_MODEL_SHFL_XOR };
-uint64_t cuda_model_shuffle(unsigned mask, enum cuda_model_shuffle kind, uint64_t bits, int arg, int width);
+uint64_t cuda_model_shuffle(unsigned mask, enum cuda_model_shuffle kind, uint64_t bits, int arg,
+                            int width);
 
-template <class T> T cuda_model_shuffle_value(unsigned mask, enum cuda_model_shuffle kind, T v, int arg, int width)
+template <class T>
+T cuda_model_shuffle_value(unsigned mask, enum cuda_model_shuffle kind, T v, int arg, int width)
 {
-    static_assert(std::is_arithmetic<T>::value && (sizeof(T) == 4 || sizeof(T) == 8), "shuffles move 4 or 8 bytes");
+    static_assert(std::is_arithmetic<T>::value && (sizeof(T) == 4 || sizeof(T) == 8),
+                  "shuffles move 4 or 8 bytes");
     uint64_t bits = 0;
     memcpy(&bits, &v, sizeof v);
     bits = cuda_model_shuffle(mask, kind, bits, arg, width);
@@ -121,14 +130,14 @@ static inline unsigned atomicInc(unsigned *p, unsigned last)
     return old;
 }
 
-#define CUDA_MODEL_MINMAX(T)                                                                                                       \
-    static inline constexpr T min(T a, T b)                                                                                        \
-    {                                                                                                                              \
-        return b < a ? b : a;                                                                                                      \
-    }                                                                                                                              \
-    static inline constexpr T max(T a, T b)                                                                                        \
-    {                                                                                                                              \
-        return a < b ? b : a;                                                                                                      \
+#define CUDA_MODEL_MINMAX(T)                                                                       \
+    static inline constexpr T min(T a, T b)                                                        \
+    {                                                                                              \
+        return b < a ? b : a;                                                                      \
+    }                                                                                              \
+    static inline constexpr T max(T a, T b)                                                        \
+    {                                                                                              \
+        return a < b ? b : a;                                                                      \
     }
 CUDA_MODEL_MINMAX(int)
 CUDA_MODEL_MINMAX(unsigned)
@@ -206,7 +215,11 @@ enum cudaMemcpyKind {
     cudaMemcpyDeviceToDevice,
     cudaMemcpyDefault
 };
-enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal, cudaStreamCaptureModeRelaxed };
+enum cudaStreamCaptureMode {
+    cudaStreamCaptureModeGlobal,
+    cudaStreamCaptureModeThreadLocal,
+    cudaStreamCaptureModeRelaxed
+};
 enum { cudaStreamDefault = 0, cudaStreamNonBlocking = 1 };
 enum { cudaEventDefault = 0, cudaEventBlockingSync = 1, cudaEventDisableTiming = 2 };
 enum cudaDeviceAttr {
@@ -224,7 +237,8 @@ enum cudaDeviceAttr {
 struct cudaDeviceProp {
     char name[256];
     size_t totalGlobalMem, sharedMemPerBlock;
-    int warpSize, maxThreadsPerBlock, major, minor, multiProcessorCount, memoryBusWidth, l2CacheSize;
+    int warpSize, maxThreadsPerBlock, major, minor, multiProcessorCount, memoryBusWidth,
+        l2CacheSize;
 };
 
 cudaError_t cudaGetDeviceCount(int *count);
@@ -247,7 +261,8 @@ template <class T> cudaError_t cudaMallocHost(T **p, size_t bytes)
 {
     return cudaMallocHost((void **)p, bytes);
 }
-cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream = nullptr);
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t stream = nullptr);
 cudaError_t cudaMemsetAsync(void *dst, int value, size_t bytes, cudaStream_t stream = nullptr);
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
@@ -262,7 +277,8 @@ cudaError_t cudaEventDestroy(cudaEvent_t event);
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long flags = 0);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
+                                 unsigned long long flags = 0);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
@@ -274,7 +290,8 @@ const char *cudaGetErrorName(cudaError_t e);
 
 /* ---- launching: what kernel<<<grid, block, 0, stream>>>(args...) is ---- */
 
-void cuda_model_enqueue_kernel(cudaStream_t stream, dim3 grid, dim3 block, std::function<void()> thread);
+void cuda_model_enqueue_kernel(cudaStream_t stream, dim3 grid, dim3 block,
+                               std::function<void()> thread);
 
 template <class... P, class... A>
 void cuda_model_launch(cudaStream_t stream, void (*kernel)(P...), dim3 grid, dim3 block, A... args)

@@ -1,4 +1,5 @@
-/* Host model of the cuFFT subset, see cuda_runtime.h. Plans want a work area of their own, as real ones may. */
+/* Host model of the cuFFT subset, see cuda_runtime.h. Plans want a work area of
+ * their own, as real ones may. */
 #ifndef CUDA_MODEL_CUFFT_H
 #define CUDA_MODEL_CUFFT_H
 
@@ -31,12 +32,14 @@ typedef enum cufftType_t { CUFFT_C2C = 0x29, CUFFT_Z2Z = 0x69 } cufftType;
 cufftResult cufftCreate(cufftHandle *plan);
 cufftResult cufftDestroy(cufftHandle plan);
 cufftResult cufftSetAutoAllocation(cufftHandle plan, int automatic);
-cufftResult cufftMakePlanMany(cufftHandle plan, int rank, int *n, int *inembed, int istride, int idist, int *onembed, int ostride,
-                              int odist, cufftType type, int batch, size_t *work_bytes);
+cufftResult cufftMakePlanMany(cufftHandle plan, int rank, int *n, int *inembed, int istride,
+                              int idist, int *onembed, int ostride, int odist, cufftType type,
+                              int batch, size_t *work_bytes);
 cufftResult cufftGetSize(cufftHandle plan, size_t *work_bytes);
 cufftResult cufftSetWorkArea(cufftHandle plan, void *area);
 cufftResult cufftSetStream(cufftHandle plan, cudaStream_t stream);
 cufftResult cufftExecC2C(cufftHandle plan, cufftComplex *in, cufftComplex *out, int direction);
-cufftResult cufftExecZ2Z(cufftHandle plan, cufftDoubleComplex *in, cufftDoubleComplex *out, int direction);
+cufftResult cufftExecZ2Z(cufftHandle plan, cufftDoubleComplex *in, cufftDoubleComplex *out,
+                         int direction);
 
 #endif
