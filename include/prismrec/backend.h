@@ -25,7 +25,7 @@
 #ifndef PRISMREC_BACKEND_H
 #define PRISMREC_BACKEND_H
 
-#include "prismrec/base.h"
+#include "prismrec/types.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,22 +35,6 @@ extern "C" {
 #define PRISM_BACKEND_ENTRY                                                                        \
     "prism_backend_entry" /* const struct prism_backend *prism_backend_entry(void) */
 
-enum prism_dtype {
-    PRISM_F32,
-    PRISM_F64,
-    PRISM_CF32,
-    PRISM_CF64,
-    PRISM_I32,
-    PRISM_F16,
-    PRISM_BF16,
-    PRISM_U8,
-    PRISM_DTYPE_COUNT
-};
-
-typedef unsigned char
-    *prism_mem; /* device address; arithmetic allowed, dereference only inside a backend */
-
-struct prism_dev;
 struct prism_fft;
 struct prism_conv;
 struct prism_gather;
@@ -89,10 +73,6 @@ struct prism_caps {
     int threads;           /* in use; 1 where the notion does not apply */
     char device[128];      /* e.g. "AMD EPYC 9554, 2 threads, FFTW 3.3.10, OpenBLAS 0.3.21" */
 };
-
-/* Planning effort for transforms. ESTIMATE never measures; the others may run
- * candidates at create time. */
-enum prism_plan_effort { PRISM_PLAN_ESTIMATE, PRISM_PLAN_MEASURE, PRISM_PLAN_PATIENT };
 
 /* What open() is given. Hints: a backend without the notion ignores them. */
 struct prism_open {
@@ -143,17 +123,6 @@ struct prism_gemm_desc {
     int m, n, k;
     bool ta, tb;
     double alpha, beta;
-};
-
-enum prism_act {
-    PRISM_ACT_NONE,
-    PRISM_ACT_RELU,         /* max(0,x), derivative 0 at 0 */
-    PRISM_ACT_LEAKY,        /* x > 0 ? x : 0.2 x */
-    PRISM_ACT_SIGMOID,      /* 1/(1+exp(-x)) */
-    PRISM_ACT_HARDSIGMOID,  /* clamp(x/6 + 1/2, 0, 1), derivative 1/6 on |x| < 3 */
-    PRISM_ACT_SCALESIGMOID, /* 1.02 sigmoid(x) - 0.01 */
-    PRISM_ACT_TANH,
-    PRISM_ACT_COUNT
 };
 
 /* Elementwise operations on [rows,cols], of outputs y0..y3, inputs x0..x5 and
@@ -541,22 +510,6 @@ struct prism_backend {
     const struct prism_ops *ops;
 };
 
-static inline size_t prism_dtype_size(enum prism_dtype t)
-{
-    return t == PRISM_CF64                     ? 16
-           : t == PRISM_F64 || t == PRISM_CF32 ? 8
-           : t == PRISM_F16 || t == PRISM_BF16 ? 2
-           : t == PRISM_U8                     ? 1
-                                               : 4;
-}
-static inline enum prism_dtype prism_dtype_complex(enum prism_dtype t)
-{
-    return t == PRISM_F32 ? PRISM_CF32 : t == PRISM_F64 ? PRISM_CF64 : t;
-}
-static inline enum prism_dtype prism_dtype_real(enum prism_dtype t)
-{
-    return t == PRISM_CF32 ? PRISM_F32 : t == PRISM_CF64 ? PRISM_F64 : t;
-}
 /* Bytes of an operand of an elementwise operation: kind is its letter in
  * maps.def. Operands of kind g are of any size; counted is what the operation
  * reads of them. */

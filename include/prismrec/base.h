@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 #define PRISM_VERSION_MAJOR 0
-#define PRISM_VERSION_MINOR 1
+#define PRISM_VERSION_MINOR 2
 #define PRISM_VERSION_PATCH 0
 
 #if defined(__GNUC__)

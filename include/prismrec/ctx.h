@@ -2,7 +2,7 @@
 #ifndef PRISMREC_CTX_H
 #define PRISMREC_CTX_H
 
-#include "prismrec/backend.h"
+#include "prismrec/types.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -81,6 +81,24 @@ PRISM_API void prism_dev_set_cache(struct prism_dev *dev, struct prism_cache *ca
 
 /* Name of the backend behind a device, e.g. "cpu". */
 PRISM_API const char *prism_dev_backend(const struct prism_dev *dev);
+
+/* Allocate device memory. Its contents are undefined. It is aligned for every
+ * element type. Returns 0, PRISM_EINVAL (bytes is 0), PRISM_ENOMEM (then *out
+ * is NULL), PRISM_EDEVICE. */
+PRISM_API int prism_dev_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out);
+
+/* Free what prism_dev_alloc() gave; NULL ok. Work enqueued before still
+ * finds its memory. */
+PRISM_API void prism_dev_free(struct prism_dev *dev, prism_mem mem);
+
+/* Copy bytes from device memory to the host. Waits for everything enqueued on
+ * the device before. Returns 0, PRISM_EINVAL (an argument is NULL),
+ * PRISM_EDEVICE (the copy or work enqueued before has failed). */
+PRISM_API int prism_dev_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes);
+
+/* Copy bytes from the host to device memory. src may be reused on return.
+ * Returns 0, PRISM_EINVAL (an argument is NULL), PRISM_EDEVICE. */
+PRISM_API int prism_dev_write(struct prism_dev *dev, prism_mem dst, const void *src, size_t bytes);
 
 struct prism_backend_info {
     char name[32];

@@ -1,4 +1,5 @@
-/* PRISM: everything public. */
+/* PRISM: everything for users. backend.h, which is for writers of backends, is
+ * not among it. */
 #ifndef PRISMREC_PRISMREC_H
 #define PRISMREC_PRISMREC_H
 
@@ -13,5 +14,6 @@
 #include "prismrec/optics.h"
 #include "prismrec/profile.h"
 #include "prismrec/recon.h"
+#include "prismrec/types.h"
 
 #endif

@@ -247,7 +247,7 @@ static int open_auto(struct prism_ctx *ctx, const struct prism_dev_params *param
 int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params,
                    struct prism_dev **out)
 {
-    static const struct prism_dev_params defaults = {.plan_effort = PRISM_PLAN_MEASURE};
+    static const struct prism_dev_params defaults = {0};
     char name[32];
     int index = 0;
     *out = NULL;

@@ -2,6 +2,7 @@
 #ifndef PRISMI_INTERNAL_H
 #define PRISMI_INTERNAL_H
 
+#include "prismrec/backend.h"
 #include "prismrec/cache.h"
 #include "prismrec/ctx.h"
 #include "prismrec/profile.h"

@@ -81,6 +81,27 @@ void prismi_arena_release(struct prismi_arena *a)
     memset(a, 0, sizeof *a);
 }
 
+int prism_dev_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
+{
+    return dev->ops->alloc(dev, bytes, out);
+}
+
+void prism_dev_free(struct prism_dev *dev, prism_mem mem)
+{
+    if (mem)
+        dev->ops->release(dev, mem);
+}
+
+int prism_dev_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes)
+{
+    return dev->ops->read(dev, dst, src, bytes);
+}
+
+int prism_dev_write(struct prism_dev *dev, prism_mem dst, const void *src, size_t bytes)
+{
+    return dev->ops->write(dev, dst, src, bytes);
+}
+
 /* Staging in blocks: no allocation, whatever the size. */
 enum { STAGE = 4096 };
 

@@ -2,6 +2,11 @@
 
 #include "prismi_config.h"
 
+_Static_assert(PRISM_VERSION_MAJOR == PRISMI_VERSION_MAJOR &&
+                   PRISM_VERSION_MINOR == PRISMI_VERSION_MINOR &&
+                   PRISM_VERSION_PATCH == PRISMI_VERSION_PATCH,
+               "the version in prismrec/base.h is not the project's in meson.build");
+
 const char *prism_version(void)
 {
     return PRISMI_VERSION;

@@ -3,6 +3,7 @@
 #ifndef TEST_CHECKREF_H
 #define TEST_CHECKREF_H
 
+#include "prismrec/backend.h"
 #include "prismrec/ctx.h"
 
 #include <complex.h>

@@ -1,5 +1,6 @@
 /* Loading, refusal and the order of `auto`. argv[1]: the folder of the plugins.
  * Plain TAP, no check library. */
+#include "prismrec/backend.h"
 #include "support.h"
 
 static int n, failed;

@@ -3,6 +3,7 @@
  * enqueues, a replay uses memory as it is then, wrong hints are found; and it
  * can run out of memory or be lost. Its kernels are checked by checkops.
  * argv[1]: the folder of the plugin. */
+#include "prismrec/backend.h"
 #include "prismrec/ctx.h"
 
 #include <dlfcn.h>
