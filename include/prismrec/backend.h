@@ -285,7 +285,7 @@ struct prism_norm_desc {
 };
 struct prism_norm_args {
     prism_mem x;     /* fwd: in; bwd: in, contents undefined afterwards */
-    prism_mem y;     /* fwd: out */
+    prism_mem y;     /* fwd: out; in place ok */
     prism_mem stats; /* [3,rows]: mean, biased variance, 1/sqrt(var + eps); fwd: out, bwd: in */
     prism_mem gamma, beta; /* [rows] */
     prism_mem gy;          /* bwd: in, contents undefined afterwards */

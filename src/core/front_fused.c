@@ -24,7 +24,6 @@ static int front_norm_act_fwd(struct prism_dev *dev, const struct prism_norm_des
     const struct prismi_call c = {dev, "norm_act_fwd", NULL};
     PRISM_TRY(check_norm(&c, d, a));
     PRISMI_ARG(&c, a, y);
-    PRISMI_ARGS_APART(&c, a, y, x);
     return prismi_inner(dev)->norm_act_fwd(dev, d, a);
 }
 

@@ -17,6 +17,7 @@ static int act_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem
 
 static const struct prismi_layer_ops act_ops = {.name = "act",
                                                 .modules = 1,
+                                                .in_place = true,
                                                 .infer = prismi_layer_same_shape,
                                                 .forward = act_forward,
                                                 .backward = act_backward};

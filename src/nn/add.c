@@ -18,6 +18,7 @@ static int add_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem
 
 static const struct prismi_layer_ops add_ops = {.name = "add",
                                                 .gx_optional = true,
+                                                .in_place = true,
                                                 .infer = prismi_layer_same_shape,
                                                 .forward = add_forward,
                                                 .backward = add_backward};

@@ -25,6 +25,7 @@ struct prismi_layer_ops {
     const char *name;
     int modules;      /* how many indices "layer.<i>" the node takes in parameter names */
     bool gx_optional; /* backward takes NULL for a gradient that is not asked for */
+    bool in_place;    /* forward works with y == x[0] */
     void (*infer)(
         struct prismi_layer *); /* in -> out, parameters, sizes of saved and running values */
     int (*create)(struct prismi_layer *); /* plans; NULL = none */
@@ -79,8 +80,9 @@ struct prismi_layer {
     enum prism_dtype real;     /* the net's: parameters, statistics */
     enum prism_dtype in_dtype; /* of the inputs; differs from dtype in a cast only */
     int in[3];                 /* channels, height, width of the first input */
-    int uses;      /* how many inputs the output is; the last node's is the caller's too */
-    bool absorbed; /* an act: in inference the convolution before it applies it with its bias */
+    int uses;        /* how many inputs the output is; the last node's is the caller's too */
+    bool absorbed;   /* an act: in inference the convolution before it applies it with its bias */
+    bool overwrites; /* in inference y is the memory of x[0], which no other node reads */
     /* declared by infer() */
     int out[3];
     struct prismi_param param[2]; /* a convolution's weight, bias; a norm's gamma, beta */

@@ -64,10 +64,11 @@ static size_t bytes_of(const struct prismi_layer *l)
     return prismi_layer_outputs(l) * prism_dtype_size(l->dtype);
 }
 
-/* The node whose output an absorbed one's is. */
+/* The node that owns the memory of l's output: l itself, or the first of the
+ * nodes whose output l and those before it overwrite. */
 static struct prismi_layer *holder(struct prismi_layer *l)
 {
-    while (l->absorbed)
+    while (l->overwrites)
         l = prismi_layer_source(l, 0);
     return l;
 }
@@ -77,7 +78,7 @@ static void plan_activations(struct prism_net *net, struct prismi_life *life)
     struct prismi_layer *layer = net->layer;
     int n = net->nlayers;
     for (int i = 0; i < n; i++) {
-        bool own = !layer[i].absorbed && !prismi_layer_is_input(&layer[i]);
+        bool own = !layer[i].overwrites && !prismi_layer_is_input(&layer[i]);
         life[i] =
             (struct prismi_life){.bytes = own ? bytes_of(&layer[i]) : 0, .first = i, .last = n};
     }

@@ -48,11 +48,17 @@ static void infer_types(struct prism_net *net, struct prismi_layer *l)
     l->in_dtype = l == net->layer ? l->dtype : prismi_layer_source(l, 0)->dtype;
 }
 
-/* One pass over the activations instead of two. */
-static void absorb(struct prismi_layer *l)
+/* Inference needs an output only until its last reader has run. If that is the
+ * only reader, the reader may write over the output: an elementwise node does,
+ * and an activation behind a convolution with a bias costs no pass of its own.
+ * The caller's input is never written to. */
+static void share_output(struct prismi_layer *l)
 {
     struct prismi_layer *source = prismi_layer_source(l, 0);
-    l->absorbed = prismi_layer_is_act(l) && source->conv.bias && source->uses == 1;
+    if (source->uses > 1 || prismi_layer_is_input(source))
+        return;
+    l->absorbed = prismi_layer_is_act(l) && source->conv.bias;
+    l->overwrites = l->absorbed || l->ops->in_place;
     if (l->absorbed)
         source->act = l->act;
 }
@@ -66,7 +72,7 @@ static void infer_node(struct prism_net *net, struct prismi_layer *l)
     if (source)
         memcpy(l->in, source->out, sizeof l->in);
     if (source && net->inference)
-        absorb(l);
+        share_output(l);
     l->ops->infer(l);
     l->learns = l->nparam > 0 || (source && source->learns) || (second && second->learns);
     if (l->outer)

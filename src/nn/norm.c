@@ -81,6 +81,7 @@ static int norm_backward(struct prismi_layer *l, const prism_mem gx[2], prism_me
 
 static const struct prismi_layer_ops norm_ops = {.name = "norm",
                                                  .modules = 2,
+                                                 .in_place = true,
                                                  .infer = norm_infer,
                                                  .forward = norm_forward,
                                                  .backward = norm_backward};

@@ -261,6 +261,7 @@ static const char *const reduce_shapes[] = {"r1 c1", "r3 c1001", "r100 c7", "r7 
                                             "r2 c100003"};
 static const char *const norm_shapes[] = {"r1 c2",    "r4 c77",    "r16 c256",
                                           "r2 c5000", "n3 r5 c77", "n2 r3 c5000"};
+static const char *const norm_fwd_shapes[] = {"r4 c77 inplace", "n2 r3 c5000 inplace"};
 static const char *const misfit_shapes[] = {"b1 c1", "b3 c1001", "b2 c9001 inplace",
                                             "b7 c64 inplace"};
 static const char *const field_misfit_shapes[] = {"b1 h1 w1 oh1 ow1 ph1 pw1",
@@ -345,7 +346,7 @@ char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT]
                   (PRISM_MAP_COUNT + 3 * PRISM_ACT_COUNT) * COUNT(map_shapes) +
                   2 * PRISM_REDUCE_COUNT * COUNT(reduce_shapes) +
                   PRISM_MISFIT_COUNT * (COUNT(misfit_shapes) + COUNT(field_misfit_shapes)) +
-                  2 * PRISM_ACT_COUNT * COUNT(norm_shapes);
+                  PRISM_ACT_COUNT * (2 * COUNT(norm_shapes) + COUNT(norm_fwd_shapes));
     struct list l = {calloc(most, CASE_TEXT), 0, dtype_names[dtype]};
     bool half = case_half(dtype);
 
@@ -363,6 +364,7 @@ char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT]
         add_misfits(&l);
     }
     add_acts(&l, "norm_fwd", norm_shapes, COUNT(norm_shapes));
+    add_acts(&l, "norm_fwd", norm_fwd_shapes, COUNT(norm_fwd_shapes));
     add_acts(&l, "norm_bwd", norm_shapes, COUNT(norm_shapes));
     *n = (int)l.n;
     return l.text;

@@ -21,7 +21,7 @@
  *                                                           the rows looked at
  *   blur n2 h9 w8 radius3 f32                 add `adjoint`
  *   norm_fwd tanh r4 c77 f32                  norm_bwd likewise; `n3` for a
- *       batch
+ *       batch; fwd: `inplace` for y == x
  *   misfit l1 b3 c1001 f32                    add `inplace` for gu == u
  *   field_misfit l1 b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open`, or
  *       `inplace` for gspectrum == spectrum

@@ -138,12 +138,12 @@ static void inference(void)
     double *after = nn_get(train, x, n);
     require(!memcmp(kept, v, n * sizeof *v) && !memcmp(after, v, n * sizeof *v),
             "the caller's input is only read");
-    /* at the first sum: the skip, what it reads, and what it writes, 6 planes
-     * of 9 x 11 each */
+    /* The first sum reads three tensors of 6 planes of 9 x 11: the skip, which
+     * is still to be read, and its two inputs, one of which it overwrites. */
     const size_t plane6 = (6 * 9 * 11 * sizeof(double) + 63) / 64 * 64;
     printf("# activations: training %zu bytes, inference %zu\n", activation_bytes(train),
            activation_bytes(infer));
-    require(activation_bytes(infer) == 4 * plane6,
+    require(activation_bytes(infer) == 3 * plane6,
             "inference keeps what is still to be read, and nothing else");
     require(activation_bytes(train) > activation_bytes(infer), "training keeps everything");
     dev->ops->release(dev, x);
@@ -154,6 +154,39 @@ static void inference(void)
     free(after);
     prism_net_destroy(&infer);
     prism_net_destroy(&train);
+}
+
+/* Decoders of these sizes, in scalars: the largest two neighbours of the list,
+ * for a normalisation overwrites what it normalises. The planning device takes
+ * no memory. */
+static void decoder_sizes(void)
+{
+    static const struct {
+        int grid, obj;
+        size_t scalars;
+    } table[] = {
+        {64, 32, 6 * 32 * 32},     /* 8 channels at half size, then 4 */
+        {512, 256, 6 * 256 * 256}, /* the same */
+        {1024, 512, 6 * 512 * 512},
+        {1024, 235, 12 * 256 * 256},   /* 16 channels at half size, then 8 */
+        {1024, 1024, 3 * 1024 * 1024}, /* 4 channels at half size, then 2 */
+        {2048, 1024, 6 * 1024 * 1024},
+    };
+    struct prism_dev *plan = NULL;
+    MUST(ctx, prismi_planning_dev_open(dev, &plan));
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct prism_net *net = NULL;
+        MUST(ctx, prismi_decoder_create(plan,
+                                        &(struct prism_decoder_params){.grid_size = table[i].grid,
+                                                                       .obj_size = table[i].obj},
+                                        &(struct prismi_net_mode){.inference = true}, &net));
+        printf("# decoder %d/%d: activations of inference %zu bytes\n", table[i].grid, table[i].obj,
+               activation_bytes(net));
+        require(activation_bytes(net) == table[i].scalars * sizeof(float),
+                "a decoder's inference takes its largest two neighbours");
+        prism_net_destroy(&net);
+    }
+    prism_dev_close(&plan);
 }
 
 /* ---- dense networks ---- */
@@ -429,6 +462,7 @@ int main(void)
     random_lives();
     chain_of_lives();
     inference();
+    decoder_sizes();
     dense_network();
     dense_refusals();
     fused_steps();

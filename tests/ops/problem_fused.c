@@ -87,7 +87,8 @@ static int norm_build(struct problem *p, bool backward)
         norm_stats(p, stats, x);
     } else {
         operand_add(p, REAL, OUT, 3 * rows, limit);
-        operand_random(p, HALF, IN, n, 0);
+        x = operand_random(p, HALF, IN, n, 0);
+        p->operand[0].same_as = case_has(p->text, "inplace") ? x : -1;
     }
     operand_random(p, REAL, IN, rows, 0);
     operand_random(p, REAL, IN, rows, 0);
