@@ -1,6 +1,6 @@
 #!/bin/sh
 # prism bench on tiny workloads: exit codes, files, comparison. $1: prism, $2: 1 where the benchmarks were built. Prints TAP.
-. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/../support/tap.sh"
 built=$2
 cd "$top" || exit 1
 finish() { echo "1..$n"; [ "$failures" -eq 0 ]; exit; }

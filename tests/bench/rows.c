@@ -1,6 +1,7 @@
 /* The documents' rows: what is missed fails, what is owed stands in a list that
  * may only shrink, and a row of it that is met says so. Prints TAP. */
 #include "rows.h"
+#include "support/tap.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,14 +20,6 @@ static const char *const known[] = {
     "B20 spread of five runs' medians",
 };
 enum { KNOWN = sizeof known / sizeof *known };
-
-static int n, bad;
-
-static void ok(bool good, const char *name)
-{
-    printf("%s %d - %s\n", good ? "ok" : "not ok", ++n, name);
-    bad += !good;
-}
 
 static bool is_known(const char *owed)
 {
@@ -58,27 +51,26 @@ int main(void)
                            owed = {"A29", "checkpoint", "", "c", MEDIAN, AT_MOST, 2, ""};
     int n_owed = 0;
     bool all_known = true, all_there = true;
-    ok(bench_row_answer(&most, 2) == BENCH_MET && bench_row_answer(&most, 2.1) == BENCH_MISSED,
-       "at most");
-    ok(bench_row_answer(&least, 2) == BENCH_MET && bench_row_answer(&least, 1.9) == BENCH_MISSED,
-       "at least");
-    ok(bench_row_answer(&zero, 0) == BENCH_MET && bench_row_answer(&zero, 1) == BENCH_MISSED,
-       "at most 0 is a limit");
-    ok(bench_row_answer(&free, 9) == BENCH_NO_LIMIT && bench_row_answer(&most, NAN) == BENCH_OPEN,
-       "no limit; not measured");
-    ok(bench_row_answer(&owed, 3) == BENCH_OWED && bench_row_answer(&owed, 1) == BENCH_OWED_MET,
-       "owed, and owed but met");
-    ok(!strcmp(bench_answer_name(BENCH_MISSED), "**missed**") &&
-           !strcmp(bench_answer_name(BENCH_OWED), "owed") &&
-           strstr(bench_answer_name(BENCH_OWED_MET), "met"),
-       "what is printed for them");
+    tap(bench_row_answer(&most, 2) == BENCH_MET && bench_row_answer(&most, 2.1) == BENCH_MISSED,
+        "at most");
+    tap(bench_row_answer(&least, 2) == BENCH_MET && bench_row_answer(&least, 1.9) == BENCH_MISSED,
+        "at least");
+    tap(bench_row_answer(&zero, 0) == BENCH_MET && bench_row_answer(&zero, 1) == BENCH_MISSED,
+        "at most 0 is a limit");
+    tap(bench_row_answer(&free, 9) == BENCH_NO_LIMIT && bench_row_answer(&most, NAN) == BENCH_OPEN,
+        "no limit; not measured");
+    tap(bench_row_answer(&owed, 3) == BENCH_OWED && bench_row_answer(&owed, 1) == BENCH_OWED_MET,
+        "owed, and owed but met");
+    tap(!strcmp(bench_answer_name(BENCH_MISSED), "**missed**") &&
+            !strcmp(bench_answer_name(BENCH_OWED), "owed") &&
+            strstr(bench_answer_name(BENCH_OWED_MET), "met"),
+        "what is printed for them");
     for (; bench_owed[n_owed]; n_owed++) {
         all_known = is_known(bench_owed[n_owed]) && all_known;
         all_there = rows_of(bench_owed[n_owed]) == 1 && all_there;
     }
-    ok(all_known, "no row joined the list of what is owed");
-    ok(n_owed == KNOWN, "a debt that is paid leaves this test too");
-    ok(all_there, "each is one row with a limit");
-    printf("1..%d\n", n);
-    return bad != 0;
+    tap(all_known, "no row joined the list of what is owed");
+    tap(n_owed == KNOWN, "a debt that is paid leaves this test too");
+    tap(all_there, "each is one row with a limit");
+    return tap_end();
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Caches from the command line: two passes give the same files with everything off and on, and what is counted is told. $1: prism.
 # Prints TAP.
-. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/../support/tap.sh"
 cd "$top" || exit 1
 off="--set cache.grids_mb=0 --set cache.plans=false --set cache.apertures_mb=0 --set cache.constants_mb=0 --set cache.measurements_mb=0"
 tiny="--set image.image_size=32 --set image.obj_size=16 --set telescope.sample_diameter=10 --set telescope.n_samples=2

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The command line, end to end, on tiny runs. $1: prism. Prints TAP.
-. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/../support/tap.sh"
 cd "$top" || exit 1
 picture() { echo "$1"/reconstruction.p[gn][gm]; } # .png or .pgm
 no_leftovers() { [ -z "$(find "$1" -name '.?*')" ]; }

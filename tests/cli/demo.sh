@@ -1,7 +1,7 @@
 #!/bin/sh
 # ./demo deletes nothing but an earlier demo. The script runs with stand-ins
 # for the installation, the build and the program. Prints TAP.
-. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/../support/tap.sh"
 cd "$top" || exit 1
 
 mkdir -p tree/scripts tree/build bin

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every section.key that a message, a document or a preset names is a key. $1: prism, $2: the source root. Prints TAP.
-. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/../support/tap.sh"
 cd "$2" || exit 1
 sections='image|telescope|model|training|physics|mopie|compute|cache|output'
 "$prism" keys --json | sed -n 's/.*"key": "\([^"]*\)".*/\1/p' | sort -u >"$top/keys"

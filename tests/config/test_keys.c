@@ -398,15 +398,6 @@ START_TEST(sizes_from_physics)
 }
 END_TEST
 
-static char logged[640];
-
-static void keep_log(void *user, enum prism_log_level level, const char *text)
-{
-    (void)user;
-    (void)level;
-    snprintf(logged, sizeof(logged), "%s", text);
-}
-
 /* finish() in a context of its own, whose last warning is kept. */
 static void finish_logged(const char *const *given_keys)
 {
@@ -414,7 +405,7 @@ static void finish_logged(const char *const *given_keys)
     struct prism_ctx *other;
     struct prism_config_set *fresh;
     const struct prism_config *config;
-    logged[0] = '\0';
+    last_log[0] = '\0';
     assert_ok(prism_ctx_create(&params, &other));
     assert_ok(prism_config_set_create(other, &fresh));
     for (; *given_keys; given_keys++)
@@ -427,25 +418,25 @@ static void finish_logged(const char *const *given_keys)
 START_TEST(physics_without_effect_is_said)
 {
     finish_logged((const char *[]){"wavelength=1e-6", NULL});
-    ck_assert_str_eq(logged, "--set: physics.wavelength has no effect, as image.obj_size and "
-                             "telescope.sample_diameter are given in "
-                             "pixels; set one of them to 0 to take it from physics");
+    ck_assert_str_eq(last_log, "--set: physics.wavelength has no effect, as image.obj_size and "
+                               "telescope.sample_diameter are given in "
+                               "pixels; set one of them to 0 to take it from physics");
     finish_logged((const char *[]){"obj_name=titan", NULL});
-    ck_assert_ptr_nonnull(strstr(logged, "physics.obj_name has no effect"));
+    ck_assert_ptr_nonnull(strstr(last_log, "physics.obj_name has no effect"));
     finish_logged((const char *[]){"obj_name=europa", NULL}); /* the default */
-    ck_assert_str_eq(logged, "");
+    ck_assert_str_eq(last_log, "");
     finish_logged((const char *[]){"obj_name=titan", "sample_diameter=0", NULL});
-    ck_assert_str_eq(logged, "");
+    ck_assert_str_eq(last_log, "");
     finish_logged(
         (const char *[]){"obj_name=titan", "instrument=propagated", "propagator=fresnel", NULL});
-    ck_assert_str_eq(logged, "");
+    ck_assert_str_eq(last_log, "");
     finish_logged((const char *[]){"obj_name=titan", "instrument=propagated",
                                    NULL}); /* fraunhofer has no lengths */
-    ck_assert_ptr_nonnull(strstr(logged, "physics.obj_name has no effect"));
+    ck_assert_ptr_nonnull(strstr(last_log, "physics.obj_name has no effect"));
     finish_logged((const char *[]){"image_size=1024", "obj_name=europa", "wavelength=6.989e-7",
                                    "obj_size=73", "sample_diameter=17",
                                    NULL}); /* as a run writes what it derived */
-    ck_assert_str_eq(logged, "");
+    ck_assert_str_eq(last_log, "");
 }
 END_TEST
 
@@ -587,23 +578,12 @@ END_TEST
 
 int main(void)
 {
-    TCase *tc = tcase_create("keys");
-    tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, keys_are_sound);
-    tcase_add_test(tc, every_key_can_be_set_and_is_dumped);
-    tcase_add_test(tc, defaults);
-    tcase_add_test(tc, defaults_are_the_librarys);
-    tcase_add_test(tc, every_parameter_is_spelled_as_a_key);
-    tcase_add_test(tc, assignments);
+    TCase *tc = SUITE_CASE(
+        setup, teardown, keys_are_sound, every_key_can_be_set_and_is_dumped, defaults,
+        defaults_are_the_librarys, every_parameter_is_spelled_as_a_key, assignments, too_long_text,
+        presets, sizes_from_physics, physics_without_effect_is_said, derived_values,
+        dump_keeps_odd_sources_and_texts_on_their_line, decimal_comma, documentation_is_current);
     tcase_add_loop_test(tc, refused_assignments, 0, sizeof(refused) / sizeof(*refused));
-    tcase_add_test(tc, too_long_text);
-    tcase_add_test(tc, presets);
-    tcase_add_test(tc, sizes_from_physics);
-    tcase_add_test(tc, physics_without_effect_is_said);
     tcase_add_loop_test(tc, checks_across_keys, 0, sizeof(crossed) / sizeof(*crossed));
-    tcase_add_test(tc, derived_values);
-    tcase_add_test(tc, dump_keeps_odd_sources_and_texts_on_their_line);
-    tcase_add_test(tc, decimal_comma);
-    tcase_add_test(tc, documentation_is_current);
-    return run_suite(tc);
+    return suite_run("config keys", tc);
 }

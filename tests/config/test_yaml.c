@@ -365,8 +365,7 @@ static void add_tests(TCase *tc)
 
 int main(void)
 {
-    TCase *tc = tcase_create("yaml");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    TCase *tc = suite_case(setup, teardown, NULL, 0);
     add_tests(tc);
-    return run_suite(tc);
+    return suite_run("config yaml", tc);
 }

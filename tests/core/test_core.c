@@ -1,37 +1,13 @@
 /* Context, hashes, random numbers, cache, files, container. */
 #include "core/internal.h"
 #include "prismrec/cache.h"
-#include "support.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-static struct prism_ctx *ctx;
-static char dir[256];
-
-static void setup(void)
-{
-    ctx = support_ctx();
-    support_tempdir(dir, sizeof dir);
-}
-
-static void teardown(void)
-{
-    support_remove(dir);
-    prism_ctx_destroy(&ctx);
-    ck_assert_ptr_null(ctx);
-}
-
-static const char *in_dir(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    return path;
-}
 
 START_TEST(error_record)
 {
@@ -296,7 +272,7 @@ static char *slurp(const char *path)
 static int entries(void)
 {
     char command[600];
-    snprintf(command, sizeof command, "ls -A '%s' | wc -l", dir);
+    snprintf(command, sizeof command, "ls -A '%s' | wc -l", folder);
     FILE *p = popen(command, "r");
     int n = -1;
     if (fscanf(p, "%d", &n) != 1)
@@ -319,7 +295,7 @@ START_TEST(file_atomic)
 {
     char path[512], previous[520];
     struct prismi_file *f;
-    snprintf(path, sizeof path, "%s", in_dir("a file.txt"));
+    snprintf(path, sizeof path, "%s", in_folder("a file.txt"));
     snprintf(previous, sizeof previous, "%s.1", path);
     ck_assert_int_eq(write_text(path, "one", true), 0);
     ck_assert_int_eq(write_text(path, "two", true), 0);
@@ -335,7 +311,7 @@ START_TEST(file_atomic)
     ck_assert_str_eq(now, "two");
     prismi_free(now);
     ck_assert_int_eq(entries(), 2); /* no temporary left */
-    ck_assert_int_eq(write_text(in_dir("no/such/folder"), "x", false), PRISM_EIO);
+    ck_assert_int_eq(write_text(in_folder("no/such/folder"), "x", false), PRISM_EIO);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "no/such/folder"));
     struct stat st;
     ck_assert_int_eq(stat(path, &st), 0);
@@ -349,8 +325,8 @@ START_TEST(file_long_text)
 {
     static char text[300000];
     memset(text, 'q', sizeof text - 1);
-    ck_assert_int_eq(write_text(in_dir("long"), text, false), 0);
-    char *back = slurp(in_dir("long"));
+    ck_assert_int_eq(write_text(in_folder("long"), text, false), 0);
+    char *back = slurp(in_folder("long"));
     ck_assert_str_eq(back, text);
     prismi_free(back);
 }
@@ -366,11 +342,11 @@ START_TEST(file_pieces)
     size_t n = 0, bytes;
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (unsigned char)(i * 2654435761u >> 13);
-    ck_assert_int_eq(prismi_file_create(ctx, in_dir("pieces"), &f), 0);
+    ck_assert_int_eq(prismi_file_create(ctx, in_folder("pieces"), &f), 0);
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; n += pieces[i++])
         ck_assert_int_eq(prismi_file_write(f, data + n, pieces[i]), 0);
     ck_assert_int_eq(prismi_file_commit(f, false), 0);
-    ck_assert_int_eq(prismi_file_read(ctx, in_dir("pieces"), n, &back, &bytes), 0);
+    ck_assert_int_eq(prismi_file_read(ctx, in_folder("pieces"), n, &back, &bytes), 0);
     ck_assert_uint_eq(bytes, n);
     ck_assert_mem_eq(back, data, n);
     prismi_free(back);
@@ -382,7 +358,7 @@ END_TEST
 START_TEST(file_full_disk)
 {
     char path[512], text[9000];
-    snprintf(path, sizeof path, "%s", in_dir("result"));
+    snprintf(path, sizeof path, "%s", in_folder("result"));
     memset(text, 'z', sizeof text - 1);
     text[sizeof text - 1] = 0;
     ck_assert_int_eq(write_text(path, "good", false), 0);
@@ -409,21 +385,21 @@ START_TEST(file_limits)
 {
     uint8_t *data;
     size_t bytes;
-    write_text(in_dir("f"), "0123456789", false);
-    ck_assert_int_eq(prismi_file_read(ctx, in_dir("f"), 9, &data, &bytes), PRISM_EINVAL);
-    ck_assert_int_eq(prismi_file_read(ctx, in_dir("f"), 10, &data, &bytes), 0);
+    write_text(in_folder("f"), "0123456789", false);
+    ck_assert_int_eq(prismi_file_read(ctx, in_folder("f"), 9, &data, &bytes), PRISM_EINVAL);
+    ck_assert_int_eq(prismi_file_read(ctx, in_folder("f"), 10, &data, &bytes), 0);
     ck_assert_uint_eq(bytes, 10);
     prismi_free(data);
-    ck_assert_int_eq(prismi_file_read(ctx, dir, 10, &data, &bytes), PRISM_EIO);
-    ck_assert_int_eq(prismi_file_read(ctx, in_dir("absent"), 10, &data, &bytes), PRISM_EIO);
-    ck_assert_int_eq(prismi_make_dirs(ctx, in_dir("a/b/c")), 0);
-    ck_assert_int_eq(prismi_make_dirs(ctx, in_dir("a/b/c")), 0);
-    ck_assert_int_eq(prismi_make_dirs(ctx, in_dir("f/below")), PRISM_EIO);
+    ck_assert_int_eq(prismi_file_read(ctx, folder, 10, &data, &bytes), PRISM_EIO);
+    ck_assert_int_eq(prismi_file_read(ctx, in_folder("absent"), 10, &data, &bytes), PRISM_EIO);
+    ck_assert_int_eq(prismi_make_dirs(ctx, in_folder("a/b/c")), 0);
+    ck_assert_int_eq(prismi_make_dirs(ctx, in_folder("a/b/c")), 0);
+    ck_assert_int_eq(prismi_make_dirs(ctx, in_folder("f/below")), PRISM_EIO);
     ck_assert_int_eq(prismi_make_dirs(ctx, ""), 0);
     ck_assert_int_eq(prismi_make_dirs(ctx, "/"), 0);
-    ck_assert_int_eq(mkfifo(in_dir("pipe"), 0600), 0);
-    ck_assert_int_eq(prismi_file_read(ctx, in_dir("pipe"), 10, &data, &bytes), PRISM_EIO);
-    ck_assert_int_eq(write_text(in_dir("pipe"), "x", false), PRISM_EIO);
+    ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600), 0);
+    ck_assert_int_eq(prismi_file_read(ctx, in_folder("pipe"), 10, &data, &bytes), PRISM_EIO);
+    ck_assert_int_eq(write_text(in_folder("pipe"), "x", false), PRISM_EIO);
 }
 END_TEST
 
@@ -442,8 +418,8 @@ START_TEST(box_round_trip)
 {
     struct prismi_box *box;
     size_t bytes = 0, four = 4, five = 5;
-    make_box(in_dir("box"), 42);
-    ck_assert_int_eq(prismi_box_load(ctx, in_dir("box"), "TESTKIND", &box), 0);
+    make_box(in_folder("box"), 42);
+    ck_assert_int_eq(prismi_box_load(ctx, in_folder("box"), "TESTKIND", &box), 0);
     ck_assert_int_eq(prismi_box_count(box), 3);
     const uint8_t *v = prismi_box_get(box, "numbers", &four);
     int value;
@@ -456,18 +432,18 @@ START_TEST(box_round_trip)
     ck_assert_uint_eq(bytes, 0);
     ck_assert_ptr_null(prismi_box_get(box, "none", NULL));
     prismi_box_destroy(&box);
-    ck_assert_int_eq(prismi_box_load(ctx, in_dir("box"), "OTHERKND", &box), PRISM_EPARSE);
+    ck_assert_int_eq(prismi_box_load(ctx, in_folder("box"), "OTHERKND", &box), PRISM_EPARSE);
     ck_assert_ptr_null(box);
 }
 END_TEST
 
-static int broken_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes)
+static int broken_read(struct prism_dev *d, void *dst, prism_mem src, size_t bytes)
 {
-    (void)dev, (void)dst, (void)src, (void)bytes;
+    (void)d, (void)dst, (void)src, (void)bytes;
     return PRISM_FAIL(ctx, PRISM_EDEVICE, "the device is gone");
 }
 
-static int save_mem(struct prism_dev *dev, prism_mem mem, size_t bytes, const char *path)
+static int save_mem(prism_mem mem, size_t bytes, const char *path)
 {
     struct prismi_box *box;
     ck_assert_int_eq(prismi_box_create(ctx, "TESTKIND", &box), 0);
@@ -484,19 +460,17 @@ static int save_mem(struct prism_dev *dev, prism_mem mem, size_t bytes, const ch
 START_TEST(box_of_device_memory)
 {
     enum { N = 100001 };
-    struct prism_dev *dev;
     struct prismi_box *box;
     prism_mem mem;
     uint8_t *data = malloc(N);
     char path[512];
-    snprintf(path, sizeof path, "%s", in_dir("box"));
-    ck_assert_int_eq(prism_dev_open(ctx, &(struct prism_dev_params){.backend = "ref"}, &dev), 0);
+    snprintf(path, sizeof path, "%s", in_folder("box"));
     ck_assert_int_eq(dev->ops->alloc(dev, N, &mem), 0);
     for (size_t round = 0; round < 2; round++) {
         for (size_t i = 0; i < N; i++)
             data[i] = (uint8_t)((i + round) * 2654435761u >> 13);
         ck_assert_int_eq(dev->ops->write(dev, mem, data, N), 0);
-        ck_assert_int_eq(save_mem(dev, mem, N, path), 0);
+        ck_assert_int_eq(save_mem(mem, N, path), 0);
         dev->caps.flags &= ~(uint32_t)PRISM_CAPS_HOST_VISIBLE;
         size_t bytes = N;
         ck_assert_int_eq(prismi_box_load(ctx, path, "TESTKIND", &box), 0);
@@ -510,13 +484,12 @@ START_TEST(box_of_device_memory)
     struct prism_ops ops = *whole;
     ops.read = broken_read;
     dev->ops = &ops;
-    ck_assert_int_eq(save_mem(dev, mem, N, path), PRISM_EDEVICE);
+    ck_assert_int_eq(save_mem(mem, N, path), PRISM_EDEVICE);
     dev->ops = whole;
     ck_assert_int_eq(entries(), 1);
     ck_assert_int_eq(prismi_box_load(ctx, path, "TESTKIND", &box), 0);
     prismi_box_destroy(&box);
     dev->ops->release(dev, mem);
-    prism_dev_close(&dev);
     free(data);
 }
 END_TEST
@@ -525,23 +498,23 @@ END_TEST
 START_TEST(box_damage)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s", in_dir("box"));
+    snprintf(path, sizeof path, "%s", in_folder("box"));
     make_box(path, 1);
     uint8_t *good;
     size_t bytes;
     struct prismi_box *box;
     ck_assert_int_eq(prismi_file_read(ctx, path, 1 << 20, &good, &bytes), 0);
     for (size_t i = 0; i < bytes; i++) {
-        FILE *f = fopen(in_dir("cut"), "wb");
+        FILE *f = fopen(in_folder("cut"), "wb");
         fwrite(good, 1, i, f);
         fclose(f);
-        ck_assert_int_eq(prismi_box_load(ctx, in_dir("cut"), "TESTKIND", &box), PRISM_EPARSE);
-        f = fopen(in_dir("cut"), "wb");
+        ck_assert_int_eq(prismi_box_load(ctx, in_folder("cut"), "TESTKIND", &box), PRISM_EPARSE);
+        f = fopen(in_folder("cut"), "wb");
         good[i] ^= 0x10;
         fwrite(good, 1, bytes, f);
         good[i] ^= 0x10;
         fclose(f);
-        ck_assert_int_eq(prismi_box_load(ctx, in_dir("cut"), "TESTKIND", &box), PRISM_EPARSE);
+        ck_assert_int_eq(prismi_box_load(ctx, in_folder("cut"), "TESTKIND", &box), PRISM_EPARSE);
     }
     prismi_free(good);
 }
@@ -551,7 +524,7 @@ END_TEST
 START_TEST(box_survives_kill)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s", in_dir("box"));
+    snprintf(path, sizeof path, "%s", in_folder("box"));
     make_box(path, 0);
     for (int trial = 0; trial < 12; trial++) {
         pid_t pid = fork();
@@ -569,34 +542,7 @@ START_TEST(box_survives_kill)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("core");
-    TCase *tc = tcase_create("core");
-    tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, error_record);
-    tcase_add_test(tc, leaks_are_named);
-    tcase_add_test(tc, philox_known_answers);
-    tcase_add_test(tc, random_moments);
-    tcase_add_test(tc, random_many);
-    tcase_add_test(tc, hash_known_answers);
-    tcase_add_test(tc, checksum_of_parts);
-    tcase_add_test(tc, cache_lru);
-    tcase_add_test(tc, cache_kinds);
-    tcase_add_test(tc, file_atomic);
-    tcase_add_test(tc, file_long_text);
-    tcase_add_test(tc, file_pieces);
-    tcase_add_test(tc, file_full_disk);
-    tcase_add_test(tc, file_limits);
-    tcase_add_test(tc, box_round_trip);
-    tcase_add_test(tc, box_of_device_memory);
-    tcase_add_test(tc, box_damage);
-    tcase_add_test(tc, box_survives_kill);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_tap(runner, "-");
-    srunner_run_all(runner, CK_SILENT);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE("core", fixture_open, fixture_close, error_record, leaks_are_named, philox_known_answers,
+      random_moments, random_many, hash_known_answers, checksum_of_parts, cache_lru, cache_kinds,
+      file_atomic, file_long_text, file_pieces, file_full_disk, file_limits, box_round_trip,
+      box_of_device_memory, box_damage, box_survives_kill)

@@ -2,11 +2,12 @@
  * the backend is called, and passes what is right. The backend counts its
  * calls. */
 #include "core/front.h"
+#include "support/tap.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static int n, failed, calls;
+static int calls;
 static struct prismi_device device;
 static unsigned char memory[64];
 static const char *entry; /* under test */
@@ -23,8 +24,7 @@ static void expect(int status, int want, const char *word)
     bool good = status == want && calls == (want == 0);
     if (want)
         good = good && !strncmp(text, entry, strlen(entry)) && strstr(text, word);
-    printf("%s %d - %s: %s\n", good ? "ok" : "not ok", ++n, entry, want ? text : "passes");
-    failed += !good;
+    tap(good, "%s: %s", entry, want ? text : "passes");
     calls = 0;
 }
 
@@ -476,7 +476,6 @@ int main(void)
     fused();
     optimiser();
     dense_fit();
-    printf("1..%d\n", n);
     prism_ctx_destroy(&device.ctx);
-    return failed != 0;
+    return tap_end();
 }

@@ -1,18 +1,11 @@
 /* JSON, written and read back; damaged texts. Prints TAP. */
 #include "core/json.h"
+#include "support/tap.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int n, bad;
-
-static void ok(bool good, const char *name)
-{
-    printf("%s %d - %s\n", good ? "ok" : "not ok", ++n, name);
-    bad += !good;
-}
 
 static void test_write(void)
 {
@@ -33,18 +26,18 @@ static void test_write(void)
     prismi_json_open(&j, "e", '{');
     prismi_json_close(&j, '}');
     prismi_json_close(&j, '}');
-    ok(!strcmp(prismi_json_text(&j), "{\"s\": \"a\\\"b\\\\c\\u000a\\u0001\xc3\xa9\xef\xbf\xbd\", "
-                                     "\"x\": 0.1, \"nan\": null, \"inf\": null, "
-                                     "\"u\": 18446744073709551615, \"t\": true, \"none\": null, "
-                                     "\"a\": [1, -2.5e-300], \"e\": {}}"),
-       "what is written is JSON, with escapes and nulls");
+    tap(!strcmp(prismi_json_text(&j), "{\"s\": \"a\\\"b\\\\c\\u000a\\u0001\xc3\xa9\xef\xbf\xbd\", "
+                                      "\"x\": 0.1, \"nan\": null, \"inf\": null, "
+                                      "\"u\": 18446744073709551615, \"t\": true, \"none\": null, "
+                                      "\"a\": [1, -2.5e-300], \"e\": {}}"),
+        "what is written is JSON, with escapes and nulls");
     struct prismi_json *v = prismi_json_parse(prismi_json_text(&j), strlen(prismi_json_text(&j)));
-    ok(v && !strcmp(prismi_json_member_string(v, "s"), "a\"b\\c\n\x01\xc3\xa9\xef\xbf\xbd"),
-       "a string reads back");
-    ok(prismi_json_member_number(v, "x") == 0.1 && isnan(prismi_json_member_number(v, "nan")) &&
-           isnan(prismi_json_member_number(v, "absent")),
-       "numbers, nulls and absent members read back");
-    ok(prismi_json_member(v, "a")->child->next->number == -2.5e-300, "an array reads back");
+    tap(v && !strcmp(prismi_json_member_string(v, "s"), "a\"b\\c\n\x01\xc3\xa9\xef\xbf\xbd"),
+        "a string reads back");
+    tap(prismi_json_member_number(v, "x") == 0.1 && isnan(prismi_json_member_number(v, "nan")) &&
+            isnan(prismi_json_member_number(v, "absent")),
+        "numbers, nulls and absent members read back");
+    tap(prismi_json_member(v, "a")->child->next->number == -2.5e-300, "an array reads back");
     prismi_json_free(v);
     prismi_json_release(&j);
 }
@@ -68,7 +61,7 @@ static void test_numbers(void)
         prismi_json_free(v);
         prismi_json_release(&j);
     }
-    ok(same, "any double reads back the same");
+    tap(same, "any double reads back the same");
 }
 
 static void test_refused(void)
@@ -110,14 +103,14 @@ static void test_refused(void)
         none = none && !v;
         prismi_json_free(v);
     }
-    ok(none, "what is not JSON is refused");
+    tap(none, "what is not JSON is refused");
     char deep[200];
     memset(deep, '[', 100);
     memset(deep + 100, ']', 100);
-    ok(!prismi_json_parse(deep, sizeof deep), "deep nesting is refused");
+    tap(!prismi_json_parse(deep, sizeof deep), "deep nesting is refused");
     struct prismi_json *v = prismi_json_parse("\"\\ud83d\\ude00\\ud800x\\u0000\"", 27);
-    ok(v && !strcmp(v->string, "\xf0\x9f\x98\x80\xef\xbf\xbdx\xef\xbf\xbd"),
-       "surrogates pair up, lone ones and NUL are replaced");
+    tap(v && !strcmp(v->string, "\xf0\x9f\x98\x80\xef\xbf\xbdx\xef\xbf\xbd"),
+        "surrogates pair up, lone ones and NUL are replaced");
     prismi_json_free(v);
 }
 
@@ -139,8 +132,8 @@ static void test_damaged(void)
         prismi_json_free(v);
         free(copy);
     }
-    ok(parsed == 2,
-       "of all beginnings only the whole object is JSON"); /* with and without its newline */
+    tap(parsed == 2,
+        "of all beginnings only the whole object is JSON"); /* with and without its newline */
     uint32_t random = 1;
     for (int i = 0; i < 20000; i++) {
         char *copy = malloc(size);
@@ -154,7 +147,7 @@ static void test_damaged(void)
         prismi_json_free(prismi_json_parse(copy, size));
         free(copy);
     }
-    ok(true, "20000 damaged texts do no harm");
+    tap(true, "20000 damaged texts do no harm");
 }
 
 int main(void)
@@ -163,6 +156,5 @@ int main(void)
     test_numbers();
     test_refused();
     test_damaged();
-    printf("1..%d\n", n);
-    return bad != 0;
+    return tap_end();
 }

@@ -2,15 +2,11 @@
  * is read, and what is refused with a sentence. */
 #include "core/internal.h"
 #include "data/source.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-static struct prism_ctx *ctx;
 static char path[300];
 
 /* ---- an archive, as numpy.savez writes it ---- */
@@ -113,31 +109,19 @@ static struct archive a;
 
 static void setup(void)
 {
-    const char *tmp = getenv("TMPDIR");
-    ck_assert_int_eq(prism_ctx_create(NULL, &ctx), 0);
-    snprintf(path, sizeof path, "%s/prism-npz-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
+    fixture_open();
+    snprintf(path, sizeof path, "%s/measurements.npz", folder);
     for (int i = 0; i < 32; i++)
         squares[i] = (double)i * i;
     memset(&a, 0, sizeof a);
-}
-
-static void teardown(void)
-{
-    unlink(path);
-    prism_ctx_destroy(&ctx);
 }
 
 static void refused(int status, const char *words)
 {
     struct prismi_stack s;
     write_archive(&a);
-    ck_assert_int_eq(prismi_stack_load(ctx, path, &s), status);
+    expect_error(prismi_stack_load(ctx, path, &s), status, words);
     ck_assert_ptr_null(s.amplitudes);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, words), "\"%s\" does not say \"%s\"",
-                  prism_ctx_error(ctx)->text, words);
 }
 
 START_TEST(amplitudes_and_intensities)
@@ -243,20 +227,5 @@ START_TEST(damage_is_said)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("data npz");
-    TCase *t = tcase_create("npz");
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, amplitudes_and_intensities);
-    tcase_add_test(t, arrays_that_do_not_fit_are_refused);
-    tcase_add_test(t, values_that_cannot_be_are_refused);
-    tcase_add_test(t, damage_is_said);
-    suite_add_tcase(suite, t);
-    SRunner *sr = srunner_create(suite);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
-}
+SUITE("data npz", setup, fixture_close, amplitudes_and_intensities,
+      arrays_that_do_not_fit_are_refused, values_that_cannot_be_are_refused, damage_is_said)

@@ -2,19 +2,12 @@
  * It fits, diverges and rolls back, saves and resumes to the same bits, stops
  * early and sums over processes, without a word of optics or networks. */
 #include "fit/fit.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 enum { N = 8, ROWS = 5, BATCH = 2 };
-#define MUST(call) ck_assert_msg((call) == 0, "%s: %s", #call, prism_ctx_error(ctx)->text)
 
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
 static char path[300], previous[310];
 
 /* ---- the toy: values v [N]; row k wants v = target[k] ---- */
@@ -76,9 +69,10 @@ static int forward(void *self, prism_mem x)
 {
     struct toy *y = self;
     for (int b = 0; b < BATCH; b++) {
-        MUST(prismi_map(dev, PRISM_MAP_AXPBY, PRISM_F64, 1, N, y->diff, x, row(y, b), 0, 1, -1));
-        MUST(dev->ops->reduce(dev, PRISM_REDUCE_DOT, PRISM_F64, 1, N,
-                              y->value + (size_t)b * sizeof(double), y->diff, y->diff));
+        MUST(ctx,
+             prismi_map(dev, PRISM_MAP_AXPBY, PRISM_F64, 1, N, y->diff, x, row(y, b), 0, 1, -1));
+        MUST(ctx, dev->ops->reduce(dev, PRISM_REDUCE_DOT, PRISM_F64, 1, N,
+                                   y->value + (size_t)b * sizeof(double), y->diff, y->diff));
     }
     return 0;
 }
@@ -86,9 +80,9 @@ static int forward(void *self, prism_mem x)
 static int backward(void *self, prism_mem x, prism_mem gx)
 {
     struct toy *y = self;
-    MUST(prismi_map(dev, PRISM_MAP_AXPBY, PRISM_F64, 1, N, gx, x, x, 0, 2 * BATCH, 0));
+    MUST(ctx, prismi_map(dev, PRISM_MAP_AXPBY, PRISM_F64, 1, N, gx, x, x, 0, 2 * BATCH, 0));
     for (int b = 0; b < BATCH; b++)
-        MUST(prismi_map(dev, PRISM_MAP_AXPBY, PRISM_F64, 1, N, gx, gx, row(y, b), 0, 1, -2));
+        MUST(ctx, prismi_map(dev, PRISM_MAP_AXPBY, PRISM_F64, 1, N, gx, gx, row(y, b), 0, 1, -2));
     return 0;
 }
 
@@ -115,8 +109,8 @@ static struct toy *new_toy(const struct prismi_comm *comm)
     prismi_arena_add(&y->arena, sizeof target, &y->target);
     prismi_arena_add(&y->arena, BATCH * sizeof(double), &y->value);
     prismi_arena_add(&y->arena, N * sizeof(double), &y->diff);
-    MUST(prismi_arena_bind(&y->arena, dev));
-    MUST(prismi_dev_put(dev, y->target, PRISM_F64, target, ROWS * N));
+    MUST(ctx, prismi_arena_bind(&y->arena, dev));
+    MUST(ctx, prismi_dev_put(dev, y->target, PRISM_F64, target, ROWS * N));
     y->model = (struct prismi_model){.ops = &model_ops,
                                      .self = y,
                                      .dtype = PRISM_F64,
@@ -127,13 +121,13 @@ static struct toy *new_toy(const struct prismi_comm *comm)
         .ops = &objective_ops, .self = y, .value = y->value, .n = BATCH, .scale = 1};
     const struct prismi_trainer_params p = {
         .n_losses = BATCH, .averages = true, .eps = 1e-7, .comm = comm};
-    MUST(prismi_trainer_init(&y->t, dev, &y->model, &p));
-    MUST(prismi_trainer_add_plain(&y->t, "seen", &y->seen, sizeof y->seen));
-    MUST(prismi_trainer_bind(&y->t));
+    MUST(ctx, prismi_trainer_init(&y->t, dev, &y->model, &p));
+    MUST(ctx, prismi_trainer_add_plain(&y->t, "seen", &y->seen, sizeof y->seen));
+    MUST(ctx, prismi_trainer_bind(&y->t));
     y->t.objective = &y->objective;
     y->t.st.phase = PRISM_PHASE_FIT;
     prismi_schedule_init(&y->t.st.schedule, PRISM_SCHEDULE_CONSTANT, 0.02, 0);
-    MUST(prismi_order_create(ctx, 7, PRISMI_STREAM_BATCH, ROWS, &y->order));
+    MUST(ctx, prismi_order_create(ctx, 7, PRISMI_STREAM_BATCH, ROWS, &y->order));
     return y;
 }
 
@@ -159,33 +153,19 @@ static int step(struct toy *y)
 static void steps(struct toy *y, int n)
 {
     for (int i = 0; i < n; i++)
-        MUST(step(y));
+        MUST(ctx, step(y));
 }
 
 static void values_of(const struct toy *y, double v[N])
 {
-    MUST(prismi_dev_get(dev, v, y->v, PRISM_F64, N));
+    MUST(ctx, prismi_dev_get(dev, v, y->v, PRISM_F64, N));
 }
 
-static void open_all(void)
+static void setup(void)
 {
-    const char *tmp = getenv("TMPDIR");
-    MUST(prism_ctx_create(NULL, &ctx));
-    MUST(prism_dev_open(ctx, &(struct prism_dev_params){.backend = "ref", .threads = 1}, &dev));
-    snprintf(path, sizeof path, "%s/prism-fit-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(path));
-    strcat(path, "/state");
+    fixture_open();
+    snprintf(path, sizeof path, "%s/state", folder);
     snprintf(previous, sizeof previous, "%s.1", path);
-}
-
-static void close_all(void)
-{
-    unlink(path);
-    unlink(previous);
-    *strrchr(path, '/') = '\0';
-    rmdir(path);
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
 }
 
 /* ---- tests ---- */
@@ -211,16 +191,17 @@ START_TEST(it_rolls_back)
     double v[N], w[N], good[ROWS * N];
     int status = 0;
     steps(y, 20);
-    MUST(prismi_dev_get(dev, good, y->target, PRISM_F64, ROWS * N));
+    MUST(ctx, prismi_dev_get(dev, good, y->target, PRISM_F64, ROWS * N));
     for (int k = 0; k < ROWS; k++)
-        MUST(prismi_dev_put(dev, y->target + (size_t)k * N * sizeof(double), PRISM_F64, &bad, 1));
+        MUST(ctx,
+             prismi_dev_put(dev, y->target + (size_t)k * N * sizeof(double), PRISM_F64, &bad, 1));
     for (int i = 0; i < 2 * PRISMI_CHECK_EVERY && !status; i++)
         status = step(y);
     ck_assert_int_eq(status, PRISM_EDIVERGED);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "the loss of row 0 is nan"));
     ck_assert_int_le(y->t.st.step, 20);
     ck_assert_int_eq(y->seen, y->t.st.step); /* as of the snapshot, which is taken inside a step */
-    MUST(prismi_dev_put(dev, y->target, PRISM_F64, good, ROWS * N));
+    MUST(ctx, prismi_dev_put(dev, y->target, PRISM_F64, good, ROWS * N));
     steps(y, (int)(40 - y->t.st.step));
     steps(clean, 40);
     values_of(y, v);
@@ -253,9 +234,9 @@ START_TEST(it_resumes_to_the_same_bits)
     for (int at = 0; at < 50; at += 7) {
         struct toy *y = new_toy(NULL), *z = new_toy(NULL);
         steps(y, at);
-        MUST(prismi_state_save(&y->t, &f, path));
+        MUST(ctx, prismi_state_save(&y->t, &f, path));
         steps(z, 3);
-        MUST(prismi_state_load(&z->t, &f, path));
+        MUST(ctx, prismi_state_load(&z->t, &f, path));
         ck_assert_int_eq(z->seen, at);
         steps(z, 50 - at);
         values_of(z, v);
@@ -325,21 +306,5 @@ START_TEST(it_sums_once_a_step)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("fit trainer");
-    TCase *t = tcase_create("toy");
-    tcase_add_checked_fixture(t, open_all, close_all);
-    tcase_add_test(t, it_fits);
-    tcase_add_test(t, it_rolls_back);
-    tcase_add_test(t, it_resumes_to_the_same_bits);
-    tcase_add_test(t, it_stops_early);
-    tcase_add_test(t, it_sums_once_a_step);
-    suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
-}
+SUITE("fit trainer", setup, fixture_close, it_fits, it_rolls_back, it_resumes_to_the_same_bits,
+      it_stops_early, it_sums_once_a_step)

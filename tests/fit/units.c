@@ -1,7 +1,6 @@
 /* Learning rates, the convergence monitor, the order of visits. */
 #include "fit/fit.h"
-
-#include <check.h>
+#include "support/suite.h"
 
 /* ---- learning rates ---- */
 
@@ -135,22 +134,7 @@ START_TEST(permutations_visit_all)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("fit units");
-    TCase *t = tcase_create("plain");
-    tcase_add_test(t, schedules_over_time);
-    tcase_add_test(t, plateau_halves);
-    tcase_add_test(t, monitor_walks_the_tiers);
-    tcase_add_test(t, monitor_is_patient_with_progress);
-    tcase_add_test(t, plateau_needs_window_patience_and_threshold);
-    tcase_add_test(t, tiers_scale_rate_and_budget);
-    tcase_add_test(t, permutations_visit_all);
-    suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
-}
+SUITE("fit units", fixture_open, fixture_close, schedules_over_time, plateau_halves,
+      monitor_walks_the_tiers, monitor_is_patient_with_progress,
+      plateau_needs_window_patience_and_threshold, tiers_scale_rate_and_budget,
+      permutations_visit_all)

@@ -8,10 +8,10 @@
  * twice: in a session, where the roll costs what the test prints, and on the
  * session's parts with the object placed one pixel up and left, which is the
  * roll. */
-#include "../support.h"
 #include "nn/layer.h"
 #include "prismrec/metrics.h"
 #include "recorded.h"
+#include "support/tap.h"
 
 static const double centres[2][2] = {{0, 0}, {5, 7}};
 /* Largest relative difference of the gradients' norms; recorded with nine

@@ -3,9 +3,9 @@
  * statistics and the metrics of pictures give the rest of them on ref. Exit 77
  * without the files. */
 #include "recorded.h"
-#include "../support.h"
 #include "core/json.h"
 #include "prismrec/metrics.h"
+#include "support/tap.h"
 
 static double at(const struct prismi_json *v, const char *a, const char *b)
 {

@@ -4,7 +4,7 @@
 #ifndef PRISM_TESTS_RECORDED_H
 #define PRISM_TESTS_RECORDED_H
 
-#include "../recon/recon_test.h"
+#include "support/session.h"
 
 #define N 64
 #define O 32

@@ -1,7 +1,7 @@
 /* The canvas and the charts. */
 #include "draw/canvas.h"
 #include "draw/svg.h"
-#include "suite.h"
+#include "image_check.h"
 
 static const struct prismi_rgb black = {0, 0, 0}, white = {255, 255, 255}, red = {255, 0, 0};
 
@@ -128,7 +128,7 @@ START_TEST(data_and_palettes)
     ck_assert(is(c, 3, 3, black) && is(c, 0, 4, (struct prismi_rgb){128, 128, 128}));
     char name[600];
     struct prism_image img;
-    ck_ok(prismi_canvas_write(c, in_dir("canvas"), name, sizeof name));
+    ck_ok(prismi_canvas_write(c, in_folder("canvas"), name, sizeof name));
     ck_ok(prism_image_load(ctx, name, &img));
     ck_assert(img.h == 4 && img.w == 8 && img.data[0] == 0 &&
               fabs(img.data[4] - 128 / 255.) < 1e-12);
@@ -173,8 +173,8 @@ static const char *ill_formed(const char *p)
 
 static char *chart(const char *title, const struct prismi_svg_panel *panels, int n, int columns)
 {
-    ck_ok(prismi_svg_write(ctx, in_dir("chart.svg"), title, panels, n, columns));
-    struct fixture f = fixture_read(in_dir("chart.svg"));
+    ck_ok(prismi_svg_write(ctx, in_folder("chart.svg"), title, panels, n, columns));
+    struct fixture f = fixture_read(in_folder("chart.svg"));
     f.p[f.n] = 0; /* fixture_add leaves room */
     const char *bad = ill_formed((char *)f.p);
     ck_assert_msg(!bad, "%.80s", bad);
@@ -234,11 +234,11 @@ START_TEST(charts)
         moves += *d == 'M';
     ck_assert_int_eq(moves, 3);
     free(text);
-    ck_assert_int_eq(prismi_svg_write(ctx, in_dir("no.svg"), NULL, panels, 0, 1), PRISM_EINVAL);
-    ck_assert_int_eq(prismi_svg_write(ctx, in_dir("no.svg"), NULL, panels, 1, 0), PRISM_EINVAL);
-    ck_assert_int_eq(prismi_svg_write(ctx, in_dir("no/no.svg"), NULL, panels, 1, 1), PRISM_EIO);
+    ck_assert_int_eq(prismi_svg_write(ctx, in_folder("no.svg"), NULL, panels, 0, 1), PRISM_EINVAL);
+    ck_assert_int_eq(prismi_svg_write(ctx, in_folder("no.svg"), NULL, panels, 1, 0), PRISM_EINVAL);
+    ck_assert_int_eq(prismi_svg_write(ctx, in_folder("no/no.svg"), NULL, panels, 1, 1), PRISM_EIO);
 }
 END_TEST
 
-RUN_SUITE("drawing", text_stays_in_its_box, clipping, shapes, data_and_palettes,
-          the_check_of_charts_can_fail, charts)
+SUITE("image drawing", fixture_open, fixture_close, text_stays_in_its_box, clipping, shapes,
+      data_and_palettes, the_check_of_charts_can_fail, charts)

@@ -1,5 +1,5 @@
 /* What is no picture, and files that appear whole or not at all. */
-#include "suite.h"
+#include "image_check.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -20,11 +20,11 @@ START_TEST(no_pictures)
         fixture_free(&f);
     }
     struct prism_image img;
-    ck_assert_int_eq(prism_image_load(ctx, dir, &img), PRISM_EIO);
+    ck_assert_int_eq(prism_image_load(ctx, folder, &img), PRISM_EIO);
     ck_assert_ptr_nonnull(strstr(sentence(), "not a regular file"));
-    ck_assert_int_eq(prism_image_load(ctx, in_dir("absent"), &img), PRISM_EIO);
-    ck_assert_int_eq(mkfifo(in_dir("pipe"), 0600), 0); /* nobody writes to it: must not wait */
-    ck_assert_int_eq(prism_image_load(ctx, in_dir("pipe"), &img), PRISM_EIO);
+    ck_assert_int_eq(prism_image_load(ctx, in_folder("absent"), &img), PRISM_EIO);
+    ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600), 0); /* nobody writes to it: must not wait */
+    ck_assert_int_eq(prism_image_load(ctx, in_folder("pipe"), &img), PRISM_EIO);
 }
 END_TEST
 
@@ -37,9 +37,9 @@ START_TEST(written_pictures)
     for (unsigned i = 0; i < sizeof data; i++)
         data[i] = (uint8_t)noise(i, 256);
     for (int channels = 1; channels <= 3; channels += 2) {
-        ck_ok(prism_image_write(ctx, in_dir("out"), H, W, channels, data, name, sizeof name));
-        ck_assert(!strncmp(name, in_dir("out."), strlen(in_dir("out."))) &&
-                  strlen(name) == strlen(in_dir("out")) + 4);
+        ck_ok(prism_image_write(ctx, in_folder("out"), H, W, channels, data, name, sizeof name));
+        ck_assert(!strncmp(name, in_folder("out."), strlen(in_folder("out."))) &&
+                  strlen(name) == strlen(in_folder("out")) + 4);
         ck_ok(prism_image_load(ctx, name, &img));
         ck_assert(img.h == H && img.w == W && img.bits == 8);
         for (int i = 0; i < H * W; i++)
@@ -50,21 +50,24 @@ START_TEST(written_pictures)
                      1e-12);
         free(img.data);
     }
-    ck_ok(prism_image_write(ctx, in_dir("out"), 1, 1, 1, data, NULL, 0));
-    ck_assert_int_eq(prism_image_write(ctx, in_dir("out"), H, W, 2, data, NULL, 0), PRISM_EINVAL);
-    ck_assert_int_eq(prism_image_write(ctx, in_dir("out"), 0, W, 1, data, NULL, 0), PRISM_EINVAL);
-    ck_assert_int_eq(prism_image_write(ctx, in_dir("out"), H, 65537, 1, data, NULL, 0),
+    ck_ok(prism_image_write(ctx, in_folder("out"), 1, 1, 1, data, NULL, 0));
+    ck_assert_int_eq(prism_image_write(ctx, in_folder("out"), H, W, 2, data, NULL, 0),
                      PRISM_EINVAL);
-    ck_assert_int_eq(prism_image_write(ctx, in_dir("out"), H, W, 1, data, name, 10), PRISM_EINVAL);
-    ck_assert_int_eq(prism_image_write(ctx, in_dir("no/out"), H, W, 1, data, name, sizeof name),
+    ck_assert_int_eq(prism_image_write(ctx, in_folder("out"), 0, W, 1, data, NULL, 0),
+                     PRISM_EINVAL);
+    ck_assert_int_eq(prism_image_write(ctx, in_folder("out"), H, 65537, 1, data, NULL, 0),
+                     PRISM_EINVAL);
+    ck_assert_int_eq(prism_image_write(ctx, in_folder("out"), H, W, 1, data, name, 10),
+                     PRISM_EINVAL);
+    ck_assert_int_eq(prism_image_write(ctx, in_folder("no/out"), H, W, 1, data, name, sizeof name),
                      PRISM_EIO);
 }
 END_TEST
 
-static int files_in_dir(void)
+static int n_files(void)
 {
     int n = 0;
-    DIR *d = opendir(dir);
+    DIR *d = opendir(folder);
     for (struct dirent *e; (e = readdir(d));)
         n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
     closedir(d);
@@ -92,7 +95,7 @@ static void full_disk(int (*write_it)(const char *path), const char *path, const
 {
     struct rlimit old, small;
     struct fixture before = fixture_read(whole);
-    int n = files_in_dir();
+    int n = n_files();
     getrlimit(RLIMIT_FSIZE, &old);
     small = old;
     small.rlim_cur = limit;
@@ -103,7 +106,7 @@ static void full_disk(int (*write_it)(const char *path), const char *path, const
     ck_assert_ptr_nonnull(strstr(sentence(), whole));
     struct fixture after = fixture_read(whole);
     ck_assert(before.n == after.n && (!before.n || !memcmp(before.p, after.p, before.n)));
-    ck_assert_int_eq(files_in_dir(), n);
+    ck_assert_int_eq(n_files(), n);
     fixture_free(&before);
     fixture_free(&after);
 }
@@ -117,12 +120,12 @@ START_TEST(full_disks)
     signal(SIGXFSZ, SIG_IGN);
     for (int present = 0; present < 2; present++) {
         for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-            snprintf(path, sizeof path, "%s", in_dir("array.npy"));
+            snprintf(path, sizeof path, "%s", in_folder("array.npy"));
             full_disk(write_npy, path, path, limits[i]);
         }
         ck_ok(write_npy(path));
     }
-    snprintf(path, sizeof path, "%s", in_dir("shot"));
+    snprintf(path, sizeof path, "%s", in_folder("shot"));
     ck_ok(prism_image_write(ctx, path, SIDE, SIDE, 1, (const uint8_t *)noisy, whole, sizeof whole));
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         full_disk(write_picture, path, whole, limits[i]);
@@ -130,4 +133,4 @@ START_TEST(full_disks)
 }
 END_TEST
 
-RUN_SUITE("files", no_pictures, written_pictures, full_disks)
+SUITE("image files", fixture_open, fixture_close, no_pictures, written_pictures, full_disks)

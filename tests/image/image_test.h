@@ -5,35 +5,9 @@
 
 #include "core/internal.h"
 #include "image/formats.h"
-#include "support.h"
+#include "support/setup.h"
 
 #include <math.h>
-
-static struct prism_ctx *ctx; /* silent: the sweeps fail thousands of times */
-static char dir[512];
-
-static inline void image_setup(void)
-{
-    if (prism_ctx_create(NULL, &ctx))
-        exit(1);
-    support_tempdir(dir, sizeof dir);
-}
-
-static inline void image_teardown(void)
-{
-    support_remove(dir);
-    prism_ctx_destroy(&ctx);
-}
-
-/* "<dir>/<name>", good until the next call but three. */
-static inline const char *in_dir(const char *name)
-{
-    static char path[4][600];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", dir, name);
-    return path[next];
-}
 
 /* ---- a file in memory ---- */
 
@@ -58,7 +32,7 @@ static inline void fixture_free(struct fixture *f)
 
 static inline const char *fixture_save(const struct fixture *f, const char *name)
 {
-    const char *path = in_dir(name);
+    const char *path = in_folder(name);
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(f->p ? (const void *)f->p : "", 1, f->n, file) != f->n || fclose(file)) {
         perror(path);

@@ -1,5 +1,5 @@
 /* JPEG, encoded here with libjpeg. */
-#include "suite.h"
+#include "image_check.h"
 
 #include <jpeglib.h>
 
@@ -157,4 +157,4 @@ START_TEST(damage)
 }
 END_TEST
 
-RUN_SUITE("jpeg", every_kind, refused, limits, damage)
+SUITE("image jpeg", fixture_open, fixture_close, every_kind, refused, limits, damage)

@@ -1,6 +1,6 @@
 /* Resizing, objects from pictures, built-in objects. */
 #include "image/targets.h"
-#include "suite.h"
+#include "image_check.h"
 
 /* ---- resizing ---- */
 
@@ -292,5 +292,6 @@ START_TEST(usaf_geometry)
 }
 END_TEST
 
-RUN_SUITE("object", small_cases, mean_is_kept, constants_and_range_are_kept, exact_objects,
-          extreme_values, refused_pictures, every_size, large_star, seeds, names, usaf_geometry)
+SUITE("image object", fixture_open, fixture_close, small_cases, mean_is_kept,
+      constants_and_range_are_kept, exact_objects, extreme_values, refused_pictures, every_size,
+      large_star, seeds, names, usaf_geometry)

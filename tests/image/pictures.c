@@ -1,7 +1,7 @@
 /* Pictures that cameras and programs of others wrote, where they are: sides,
  * and the means of grey values. Exit 77 without them. */
-#include "../support.h"
 #include "prismrec/image.h"
+#include "support/support.h"
 
 #include <math.h>
 
@@ -51,7 +51,7 @@ int main(void)
         if (!support_shared(name, path[i], sizeof path[i]))
             return 77;
     }
-    struct prism_ctx *ctx = support_ctx();
+    struct prism_ctx *ctx = open_ctx();
     int bad = 0;
     for (int i = 0; i < COUNT; i++) {
         struct prism_image img;

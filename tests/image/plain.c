@@ -1,6 +1,7 @@
 /* NPY, PGM and PPM: nothing but this library is needed, so this runs in every
  * build. Prints TAP. */
 #include "image_test.h"
+#include "support/tap.h"
 
 static char why[300];
 
@@ -67,9 +68,9 @@ static const char *npy_round_trips(void)
         size_t shape[8];
         bool cplx = false;
         double *got;
-        EXPECT(
-            !prism_npy_write(ctx, in_dir("a.npy"), t, cases[c].nd, cases[c].shape, cases[c].data));
-        EXPECT(!prism_npy_read(ctx, in_dir("a.npy"), &nd, shape, &cplx, &got));
+        EXPECT(!prism_npy_write(ctx, in_folder("a.npy"), t, cases[c].nd, cases[c].shape,
+                                cases[c].data));
+        EXPECT(!prism_npy_read(ctx, in_folder("a.npy"), &nd, shape, &cplx, &got));
         EXPECT(nd == cases[c].nd && !memcmp(shape, cases[c].shape, (size_t)nd * sizeof *shape));
         EXPECT(cplx == (t == PRISM_CF32 || t == PRISM_CF64));
         for (size_t i = 0; i < cases[c].n; i++)
@@ -77,7 +78,7 @@ static const char *npy_round_trips(void)
                               : prism_dtype_real(t) == PRISM_F32 ? (double)narrow[i]
                                                                  : wide[i]));
         free(got);
-        struct fixture f = fixture_read(in_dir("a.npy"));
+        struct fixture f = fixture_read(in_folder("a.npy"));
         size_t payload = cases[c].n * prism_dtype_size(prism_dtype_real(t));
         EXPECT(f.n > payload && (f.n - payload) % 64 == 0 && f.p[f.n - payload - 1] == '\n');
         fixture_free(&f);
@@ -93,8 +94,8 @@ static const char *npy_long_arrays(void)
     size_t shape[8], n = N;
     for (unsigned i = 0; i < N; i++)
         data[i] = noise(i, 1000000) / 7.0;
-    int status = prism_npy_write(ctx, in_dir("a.npy"), PRISM_F64, 1, &n, data);
-    EXPECT(!status && !prism_npy_read(ctx, in_dir("a.npy"), &nd, shape, NULL, &got));
+    int status = prism_npy_write(ctx, in_folder("a.npy"), PRISM_F64, 1, &n, data);
+    EXPECT(!status && !prism_npy_read(ctx, in_folder("a.npy"), &nd, shape, NULL, &got));
     bool same = !memcmp(got, data, N * sizeof *data);
     free(got);
     free(data);
@@ -246,12 +247,13 @@ static const char *npy_refusals(void)
     }
     for (int version = 0; version <= 4; version += 4)
         EXPECT(!values(npy(version, "<f4", false, "()", "\0\0\0\0", 4), &nd, shape, NULL));
-    EXPECT(prism_npy_read(ctx, in_dir("absent.npy"), &nd, shape, NULL, &v) == PRISM_EIO && !v);
+    EXPECT(prism_npy_read(ctx, in_folder("absent.npy"), &nd, shape, NULL, &v) == PRISM_EIO && !v);
     const size_t huge[2] = {SIZE_MAX / 2, 4};
-    EXPECT(prism_npy_write(ctx, in_dir("b.npy"), PRISM_F32, 2, huge, NULL) == PRISM_EINVAL);
-    EXPECT(prism_npy_write(ctx, in_dir("b.npy"), PRISM_F32, 9, huge, NULL) == PRISM_EINVAL);
-    EXPECT(prism_npy_write(ctx, in_dir("b.npy"), PRISM_DTYPE_COUNT, 1, huge, NULL) == PRISM_EINVAL);
-    EXPECT(prism_npy_write(ctx, in_dir("no/such/folder.npy"), PRISM_F32, 0, NULL, "\0\0\0\0") ==
+    EXPECT(prism_npy_write(ctx, in_folder("b.npy"), PRISM_F32, 2, huge, NULL) == PRISM_EINVAL);
+    EXPECT(prism_npy_write(ctx, in_folder("b.npy"), PRISM_F32, 9, huge, NULL) == PRISM_EINVAL);
+    EXPECT(prism_npy_write(ctx, in_folder("b.npy"), PRISM_DTYPE_COUNT, 1, huge, NULL) ==
+           PRISM_EINVAL);
+    EXPECT(prism_npy_write(ctx, in_folder("no/such/folder.npy"), PRISM_F32, 0, NULL, "\0\0\0\0") ==
            PRISM_EIO);
     return NULL;
 }
@@ -435,16 +437,13 @@ static const struct {
 
 int main(void)
 {
-    int n = (int)(sizeof tests / sizeof *tests), failed = 0;
-    image_setup();
-    printf("1..%d\n", n);
+    const int n = (int)(sizeof tests / sizeof *tests);
+    fixture_open();
     for (int i = 0; i < n; i++) {
         const char *wrong = tests[i].run();
-        printf("%sok %d - %s\n", wrong ? "not " : "", i + 1, tests[i].name);
-        if (wrong)
+        if (!tap(!wrong, "%s", tests[i].name))
             printf("# %s\n", wrong);
-        failed += wrong != NULL;
     }
-    image_teardown();
-    return failed ? 1 : 0;
+    fixture_close();
+    return tap_end();
 }

@@ -1,5 +1,5 @@
 /* PNG: every colour type and depth, encoded here with libpng. */
-#include "suite.h"
+#include "image_check.h"
 
 #include <png.h>
 
@@ -219,4 +219,5 @@ START_TEST(limits)
 }
 END_TEST
 
-RUN_SUITE("png", every_kind, damage, damage_behind_right_checksums, limits)
+SUITE("image png", fixture_open, fixture_close, every_kind, damage, damage_behind_right_checksums,
+      limits)

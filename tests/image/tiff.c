@@ -1,5 +1,5 @@
 /* TIFF, encoded here with libtiff. */
-#include "suite.h"
+#include "image_check.h"
 
 #include <tiffio.h>
 
@@ -97,7 +97,7 @@ static size_t fill(const struct tiff_case *c, uint8_t *out, int y0, int x0, int 
 static struct fixture encode(const struct tiff_case *c)
 {
     static uint8_t block[32 * 32 * 8 * 4];
-    const char *path = in_dir("encoded.tif");
+    const char *path = in_folder("encoded.tif");
     TIFF *t = TIFFOpen(path, c->mode);
     uint16_t alpha = (uint16_t)c->alpha;
     TIFFSetField(t, TIFFTAG_IMAGEWIDTH, W);
@@ -156,7 +156,7 @@ END_TEST
 /* What goes through libtiff's own conversion: 1 bit, a palette. */
 static struct fixture encode_other(bool palette)
 {
-    const char *path = in_dir("other.tif");
+    const char *path = in_folder("other.tif");
     uint16_t red[256], green[256], blue[256];
     TIFF *t = TIFFOpen(path, "wb");
     for (int i = 0; i < 256; i++) {
@@ -247,4 +247,4 @@ START_TEST(damage)
 }
 END_TEST
 
-RUN_SUITE("tiff", every_kind, converted_by_libtiff, limits, damage)
+SUITE("image tiff", fixture_open, fixture_close, every_kind, converted_by_libtiff, limits, damage)

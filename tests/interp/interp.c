@@ -3,25 +3,15 @@
  * The gradient of the mean squared error by every parameter is compared with
  * central differences in double. */
 #include "interp/interp.h"
-#include "../support.h"
+#include "support/support.h"
+#include "support/tap.h"
 
 #include <math.h>
 
-static int tests, failures;
-
-static void tap(bool good, const char *text, double number)
+static void check(bool good, const char *text, double number)
 {
-    failures += !good;
-    printf("%sok %d - %s (%g)\n", good ? "" : "not ", ++tests, text, number);
+    tap(good, "%s (%g)", text, number);
 }
-
-#define MUST(ctx, call)                                                                            \
-    do {                                                                                           \
-        if (call) {                                                                                \
-            printf("Bail out! %s: %s\n", #call, prism_ctx_error(ctx)->text);                       \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static const struct prismi_interp_params small = {PRISM_F32, 2, {16, 8}, 32, 40, 5e-3, 7};
 
@@ -89,8 +79,8 @@ static double worst_gradient(struct prism_ctx *ctx, struct prism_dev *dev)
     MUST(ctx, prismi_dev_get(dev, out, y, PRISM_F64, BATCH * 2));
     for (int i = 0; i < BATCH * 2; i++)
         by_hand += pow(out[i] - t[2 * index[i / 2] + i % 2], 2) / (BATCH * 2);
-    tap(fabs(value - by_hand) < 1e-14, "the value is the mean squared error of the selected rows",
-        value - by_hand);
+    check(fabs(value - by_hand) < 1e-14, "the value is the mean squared error of the selected rows",
+          value - by_hand);
     MUST(ctx, mse.objective.ops->backward(&mse, y, gy));
     MUST(ctx, m.ops->backward(m.self, gy));
     for (int i = 0; i < prism_net_param_count(net); i++) {
@@ -120,7 +110,7 @@ int main(int argc, char **argv)
 {
     const char *backend = argc > 1 ? argv[1] : "ref",
                *plugins = argc > 2 && *argv[2] ? argv[2] : NULL;
-    struct prism_ctx *ctx = support_ctx();
+    struct prism_ctx *ctx = open_ctx();
     struct prism_dev *dev[2];
     static double y[2][300];
     for (int i = 0; i < 2; i++) {
@@ -133,31 +123,30 @@ int main(int argc, char **argv)
         }
     }
     const double r2 = learn(ctx, dev[0], &small, 1000, y[0]);
-    tap(r2 > 0.85, "R2 of a small network after 40 epochs of 1000 rows", r2);
+    check(r2 > 0.85, "R2 of a small network after 40 epochs of 1000 rows", r2);
     learn(ctx, dev[1], &small, 1000, y[1]);
-    tap(!memcmp(y[0], y[1], sizeof y[0]), "the same bits on one and on two threads",
-        y[0][0] - y[1][0]);
+    check(!memcmp(y[0], y[1], sizeof y[0]), "the same bits on one and on two threads",
+          y[0][0] - y[1][0]);
     if (dev[0]->caps.dtypes >> PRISM_F64 & 1) {
         const double worst = worst_gradient(ctx, dev[0]);
-        tap(worst < 1e-9, "gradient by every parameter against differences, in double", worst);
+        check(worst < 1e-9, "gradient by every parameter against differences, in double", worst);
     }
     struct prismi_interp_params bad = small;
     struct prismi_table t;
     struct prismi_interp *in;
     bad.batch = 51;
     MUST(ctx, prismi_table_example(ctx, 50, 1, &t));
-    tap(prismi_interp_create(dev[0], &bad, &t, &in) == PRISM_EINVAL &&
-            strstr(prism_ctx_error(ctx)->text, "batch 51"),
-        "a batch above the rows of the table is refused", 51);
+    check(prismi_interp_create(dev[0], &bad, &t, &in) == PRISM_EINVAL &&
+              strstr(prism_ctx_error(ctx)->text, "batch 51"),
+          "a batch above the rows of the table is refused", 51);
     prismi_free(t.x);
     if (argc > 3) { /* the whole example */
         const struct prismi_interp_params whole = {PRISM_F32, 3, {64, 32, 16}, 32, 300, 1e-3, 1};
         const double full = learn(ctx, dev[1], &whole, 5000, y[0]);
-        tap(full >= 0.99, "R2 of 64, 32, 16 on new rows after 300 epochs of 5000 rows", full);
+        check(full >= 0.99, "R2 of 64, 32, 16 on new rows after 300 epochs of 5000 rows", full);
     }
     for (int i = 0; i < 2; i++)
         prism_dev_close(&dev[i]);
     prism_ctx_destroy(&ctx);
-    printf("1..%d\n", tests);
-    return failures != 0;
+    return tap_end();
 }

@@ -5,12 +5,12 @@
  * The best of three steps counts: rounding spoils small ones, curvature and
  * crossed kinks large ones, and no step size makes a wrong gradient agree. */
 #include "nn_test.h"
+#include "support/tap.h"
 
 static const double LIMIT = 1e-7;
 
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
-static int ncase, nfailed;
 
 static void random_fill(double *v, size_t n, uint64_t stream)
 {
@@ -23,7 +23,7 @@ static void fill(struct prism_net *net)
 {
     for (int p = 0; p < net->nparam; p++) {
         const struct prismi_param *t = prismi_net_param(net, p);
-        double *v = nn_new(t->info.count),
+        double *v = new_array(t->info.count, sizeof(double)),
                std = 1.5 / sqrt((double)t->info.dim[0] * t->info.dim[2] * t->info.dim[3] / 2);
         random_fill(v, t->info.count, 100 + (uint64_t)p);
         for (size_t i = 0; i < t->info.count; i++)
@@ -51,7 +51,7 @@ static double difference(struct prism_net *net, const double *r, const struct pr
                          const double *p0, const double *d, double h)
 {
     size_t n = p->info.count;
-    double f[2], *v = nn_new(n);
+    double f[2], *v = new_array(n, sizeof(double));
     for (int side = 0; side < 2; side++) {
         for (size_t i = 0; i < n; i++)
             v[i] = p0[i] + (side ? h : -h) * d[i];
@@ -83,7 +83,8 @@ static double param_error(struct prism_net *net, const double *r, const struct p
                           const double *g)
 {
     size_t n = p->info.count;
-    double *p0 = nn_get(net, p->info.value, n), *d = nn_new(n), norm = 0, scale = 0, worst = 0;
+    double *p0 = nn_get(net, p->info.value, n), *d = new_array(n, sizeof(double)), norm = 0,
+           scale = 0, worst = 0;
     random_fill(d, n, p->offset + 1);
     for (size_t i = 0; i < n; i++) {
         norm += d[i] * d[i];
@@ -110,7 +111,7 @@ static prism_mem give_input(struct prism_net *net)
     if (!prismi_layer_is_input(net->layer))
         return NULL;
     size_t n = prismi_layer_outputs(&net->layer[0]);
-    double *v = nn_new(n);
+    double *v = new_array(n, sizeof(double));
     random_fill(v, n, 50);
     MUST(ctx, dev->ops->alloc(dev, n * sizeof *v, &x));
     MUST(ctx, prismi_dev_put(dev, x, PRISM_F64, v, n));
@@ -123,7 +124,7 @@ static void check_net(struct prism_net *net, const char *name)
 {
     size_t n = nn_out_count(net);
     prism_mem in = give_input(net);
-    double *r = nn_new(n), worst = 0;
+    double *r = new_array(n, sizeof(double)), worst = 0;
     const char *where = "gradient", *worst_name = "";
     prism_mem gout = NULL, out;
     fill(net);
@@ -149,9 +150,7 @@ static void check_net(struct prism_net *net, const char *name)
         }
     }
     bool ok = worst <= LIMIT;
-    nfailed += !ok;
-    printf("%sok %d - %s # %s %s error %.1e, limit %.0e\n", ok ? "" : "not ", ++ncase, name, where,
-           worst_name, worst, LIMIT);
+    tap(ok, "%s # %s %s error %.1e, limit %.0e\n", name, where, worst_name, worst, LIMIT);
     dev->ops->release(dev, gout);
     if (in)
         dev->ops->release(dev, in);
@@ -369,14 +368,13 @@ int main(int argc, char **argv)
 {
     const char *backend = argc > 1 ? argv[1] : "ref";
     MUST(ctx, prism_ctx_create(NULL, &ctx));
-    dev = nn_open(ctx, backend, 1);
+    dev = open_dev(ctx, backend, NULL, 1);
     check_layers();
     check_graphs();
     check_dense();
     check_batches();
     check_decoders();
-    printf("1..%d\n", ncase);
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
-    return nfailed ? 1 : 0;
+    return tap_end();
 }

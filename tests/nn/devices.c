@@ -1,12 +1,11 @@
 /* Forward and backward of decoders on a backend in f32 against ref in f64, and
  * the same bits for one and two threads. Arguments: the backend, the folder of
  * its plugin. */
-#include "../support.h"
 #include "nn_test.h"
+#include "support/tap.h"
 
 static struct prism_ctx *ctx;
 static const char *plugin_path;
-static int ncase, nfailed;
 static const double LIMIT = 2e-5;
 static const double HALF_LIMIT =
     0.1; /* sums in another order round otherwise, and a few ReLUs fall on their other side */
@@ -29,11 +28,11 @@ static struct result run(const char *backend, int threads, struct prism_decoder_
     MUST(ctx, prism_net_init(net, 21));
     r.out = nn_forward(net);
     MUST(ctx, dev->ops->alloc(dev, r.nout * sizeof(double), &gout));
-    double *g = nn_new(r.nout);
-    nn_lcg(g, r.nout, 5);
+    double *g = new_array(r.nout, sizeof(double));
+    lcg_fill(g, r.nout, 5);
     MUST(ctx, prismi_dev_put(dev, gout, p.dtype, g, r.nout));
     MUST(ctx, prism_net_backward(net, gout));
-    r.grads = nn_new(r.ngrads);
+    r.grads = new_array(r.ngrads, sizeof(double));
     double *at = r.grads;
     for (int i = 0; i < net->nparam; i++) {
         size_t n = prismi_net_param(net, i)->info.count;
@@ -57,10 +56,8 @@ static void drop(struct result *r)
 
 static void report(bool ok, const char *what, const struct prism_decoder_params *p, double error)
 {
-    nfailed += !ok;
-    printf("%sok %d - %s N %d O %d act %d%s%s # error %.1e\n", ok ? "" : "not ", ++ncase, what,
-           p->grid_size, p->obj_size, (int)p->output_activation, p->no_norm ? " no norm" : "",
-           p->frame ? " frame" : "", error);
+    tap(ok, "%s N %d O %d act %d%s%s # error %.1e\n", what, p->grid_size, p->obj_size,
+        (int)p->output_activation, p->no_norm ? " no norm" : "", p->frame ? " frame" : "", error);
 }
 
 static void compare(const char *what, const struct result *a, const struct result *b,
@@ -83,7 +80,7 @@ static void check_half(const char *backend, uint32_t dtypes)
                                                .min_channels = 8,
                                                .output_activation = PRISM_ACT_SIGMOID};
         if (!(dtypes & 1u << store[i])) {
-            printf("ok %d - %s # SKIP not on this device\n", ++ncase, name[i]);
+            tap_skip(name[i], "not on this device");
             continue;
         }
         struct result want = run("ref", 1, p, false), one = run(backend, 1, p, false),
@@ -136,7 +133,6 @@ int main(int argc, char **argv)
         drop(&want);
     }
     check_half(backend, dtypes);
-    printf("1..%d\n", ncase);
     prism_ctx_destroy(&ctx);
-    return nfailed ? 1 : 0;
+    return tap_end();
 }

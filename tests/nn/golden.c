@@ -4,23 +4,7 @@
  * where ours is the object area alone: sums agree, pixel [y,x] of the grid is
  * [y,x] - (grid - object)/2 here. */
 #include "nn_test.h"
-
-#include <check.h>
-
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
-
-static void setup(void)
-{
-    MUST(ctx, prism_ctx_create(NULL, &ctx));
-    dev = nn_open(ctx, "ref", 1);
-}
-
-static void teardown(void)
-{
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
-}
+#include "support/suite.h"
 
 static double tol(const struct prism_net *net)
 {
@@ -235,25 +219,6 @@ START_TEST(forward_no_norm)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("decoder golden numbers");
-    TCase *tc = tcase_create("golden");
-    tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, forward_none);
-    tcase_add_test(tc, forward_sigmoid);
-    tcase_add_test(tc, forward_half_grid);
-    tcase_add_test(tc, forward_crop);
-    tcase_add_test(tc, forward_256);
-    tcase_add_test(tc, running_statistics);
-    tcase_add_test(tc, evaluation_after_one_forward);
-    tcase_add_test(tc, evaluation_after_three_forwards);
-    tcase_add_test(tc, forward_no_norm);
-    suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed ? 1 : 0;
-}
+SUITE("nn golden", fixture_open, fixture_close, forward_none, forward_sigmoid, forward_half_grid,
+      forward_crop, forward_256, running_statistics, evaluation_after_one_forward,
+      evaluation_after_three_forwards, forward_no_norm)

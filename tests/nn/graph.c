@@ -2,17 +2,16 @@
  * of them, names, initial weights, files, folding. Gradients are in
  * checkgrad.c. A plain program. */
 #include "nn_test.h"
+#include "support/tap.h"
 
 #include <unistd.h>
 
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
-static int ncase, nfailed;
 
 static void require(bool ok, const char *what)
 {
-    nfailed += !ok;
-    printf("%sok %d - %s\n", ok ? "" : "not ", ++ncase, what);
+    tap(ok, "%s\n", what);
 }
 
 /* ---- lives ---- */
@@ -114,14 +113,14 @@ static void inference(void)
 {
     struct prism_net *train = make(false, NULL), *infer = make(true, train->values);
     size_t n = prismi_layer_count(train->layer[0].out);
-    double *v = nn_new(n);
+    double *v = new_array(n, sizeof(double));
     prism_mem x = NULL, out;
     int absorbed = 0;
     MUST(ctx, prism_net_init(train, 3));
     require(prism_net_forward(train, &out) == PRISM_EINVAL &&
                 strstr(prism_ctx_error(ctx)->text, "no input"),
             "a forward without an input is refused");
-    nn_lcg(v, n, 4);
+    lcg_fill(v, n, 4);
     MUST(ctx, dev->ops->alloc(dev, n * sizeof *v, &x));
     MUST(ctx, prismi_dev_put(dev, x, PRISM_F64, v, n));
     prismi_net_set_input(train, x);
@@ -273,8 +272,8 @@ struct table {
 
 static void make_table(struct table *d)
 {
-    nn_lcg(d->x, ROWS * 5, 11);
-    nn_lcg(d->t, ROWS, 12);
+    lcg_fill(d->x, ROWS * 5, 11);
+    lcg_fill(d->t, ROWS, 12);
     for (int i = 0; i < BATCH * STEPS; i++) {
         d->index[i] = (int32_t)prismi_rng_below(3, 0, (uint64_t)i, ROWS);
         d->weight[i] = 1. / BATCH;
@@ -320,7 +319,7 @@ static void fused_steps(void)
     static struct table d;
     struct prism_net *a = mlp(mlp_params, BATCH), *b = mlp(mlp_params, BATCH);
     struct prism_dense_fit_desc desc;
-    double *zero = nn_new(a->slab_count);
+    double *zero = new_array(a->slab_count, sizeof(double));
     prism_mem slab[2][2], mem[8];
     make_table(&d);
     MUST(ctx, prism_net_init(a, 7));
@@ -422,10 +421,10 @@ static void folding(void)
 {
     struct prism_net *net = make(false, NULL), *fold = NULL;
     size_t n = prismi_layer_outputs(&net->layer[0]), c = 5;
-    double *v = nn_new(n), stats[10];
+    double *v = new_array(n, sizeof(double)), stats[10];
     prism_mem x = NULL;
     MUST(ctx, prism_net_init(net, 3));
-    nn_lcg(v, n, 4);
+    lcg_fill(v, n, 4);
     MUST(ctx, dev->ops->alloc(dev, n * sizeof *v, &x));
     MUST(ctx, prismi_dev_put(dev, x, PRISM_F64, v, n));
     prismi_net_set_input(net, x);
@@ -458,7 +457,7 @@ static void folding(void)
 int main(void)
 {
     MUST(ctx, prism_ctx_create(NULL, &ctx));
-    dev = nn_open(ctx, "ref", 1);
+    dev = open_dev(ctx, "ref", NULL, 1);
     random_lives();
     chain_of_lives();
     inference();
@@ -468,8 +467,7 @@ int main(void)
     fused_steps();
     files();
     folding();
-    printf("1..%d\n", ncase);
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
-    return nfailed ? 1 : 0;
+    return tap_end();
 }

@@ -2,15 +2,14 @@
  * precision forwards and backwards, the same parameters and files; what makes
  * results of them; the outer product that is never stored. A plain program. */
 #include "nn_test.h"
+#include "support/tap.h"
 
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
-static int ncase, nfailed;
 
 static void report(bool ok, const char *what, double error, double limit)
 {
-    nfailed += !ok;
-    printf("%sok %d - %s # %.2e, limit %.0e\n", ok ? "" : "not ", ++ncase, what, error, limit);
+    tap(ok, "%s # %.2e, limit %.0e\n", what, error, limit);
 }
 
 static void check(const char *what, double error, double limit)
@@ -50,9 +49,9 @@ static double distance(const double *a, const double *b, size_t n)
 static double *run(struct prism_net *net, double scale)
 {
     size_t n = nn_out_count(net);
-    double *g = nn_new(n), *out = nn_forward(net);
+    double *g = new_array(n, sizeof(double)), *out = nn_forward(net);
     prism_mem gout;
-    nn_lcg(g, n, 5);
+    lcg_fill(g, n, 5);
     for (size_t i = 0; i < n; i++)
         g[i] *= scale;
     MUST(ctx, dev->ops->alloc(dev, n * sizeof *g, &gout));
@@ -263,7 +262,7 @@ static void segments(void)
 int main(void)
 {
     MUST(ctx, prism_ctx_create(NULL, &ctx));
-    dev = nn_open(ctx, "ref", 1);
+    dev = open_dev(ctx, "ref", NULL, 1);
     near_single(PRISM_BF16, "bf16", 5e-3, 0.2);
     near_single(PRISM_F16, "f16", 7e-4, 0.1);
     same_parameters();
@@ -272,8 +271,7 @@ int main(void)
     shown();
     folded();
     segments();
-    printf("1..%d\n", ncase);
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
-    return nfailed ? 1 : 0;
+    return tap_end();
 }

@@ -1,24 +1,9 @@
 /* The decoder: architecture, counts, names, errors, initial weights, files,
  * folding. */
 #include "nn_test.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <unistd.h>
-
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
-
-static void setup(void)
-{
-    MUST(ctx, prism_ctx_create(NULL, &ctx));
-    dev = nn_open(ctx, "ref", 1);
-}
-
-static void teardown(void)
-{
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
-}
 
 static void check_refused(struct prism_decoder_params p, int status, const char *word)
 {
@@ -465,22 +450,6 @@ END_TEST
 
 /* ---- files ---- */
 
-static char folder[256], path[300];
-
-static void make_folder(void)
-{
-    const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/prism_nn_XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/weights.bin", folder);
-}
-
-static void remove_folder(void)
-{
-    unlink(path);
-    ck_assert_int_eq(rmdir(folder), 0);
-}
-
 static void check_same_values(const struct prism_net *a, const struct prism_net *b, bool rounded)
 {
     for (int i = 0; i < a->nparam; i++) {
@@ -496,7 +465,7 @@ static void check_same_values(const struct prism_net *a, const struct prism_net 
 
 START_TEST(save_and_load)
 {
-    make_folder();
+    const char *path = in_folder("weights");
     for (int from = 0; from < 2; from++)
         for (int to = 0; to < 2; to++) {
             struct prism_decoder_params p = {
@@ -518,12 +487,12 @@ START_TEST(save_and_load)
             prism_net_destroy(&a);
             prism_net_destroy(&b);
         }
-    remove_folder();
 }
 END_TEST
 
 START_TEST(load_refusals)
 {
+    const char *path = in_folder("weights");
     static const struct {
         struct prism_decoder_params p;
         const char *word;
@@ -538,7 +507,6 @@ START_TEST(load_refusals)
          "channels[1] is 4"}};
     struct prism_net *a =
         nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 12});
-    make_folder();
     ck_assert_int_eq(prism_net_load(a, path), PRISM_EIO); /* absent */
     MUST(ctx, prism_net_init(a, 9));
     MUST(ctx, prism_net_save(a, path));
@@ -576,7 +544,6 @@ START_TEST(load_refusals)
         ck_assert_double_eq(v[k], 0);
     free(v);
     prism_net_destroy(&b);
-    remove_folder();
     prism_net_destroy(&a);
 }
 END_TEST
@@ -638,32 +605,7 @@ START_TEST(fold_is_evaluation_mode)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("decoder");
-    TCase *tc = tcase_create("net");
-    tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, parameter_counts);
-    tcase_add_test(tc, every_object_size);
-    tcase_add_test(tc, user_progression);
-    tcase_add_test(tc, single_channel_tail);
-    tcase_add_test(tc, padded_and_frame);
-    tcase_add_test(tc, names_and_slabs);
-    tcase_add_test(tc, padding_stays_zero);
-    tcase_add_test(tc, refusals);
-    tcase_add_test(tc, backward_order);
-    tcase_add_test(tc, init_torch);
-    tcase_add_test(tc, init_seeds);
-    tcase_add_test(tc, init_xavier);
-    tcase_add_test(tc, init_orthogonal);
-    tcase_add_test(tc, save_and_load);
-    tcase_add_test(tc, load_refusals);
-    tcase_add_test(tc, fold_is_evaluation_mode);
-    suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed ? 1 : 0;
-}
+SUITE("nn net", fixture_open, fixture_close, parameter_counts, every_object_size, user_progression,
+      single_channel_tail, padded_and_frame, names_and_slabs, padding_stays_zero, refusals,
+      backward_order, init_torch, init_seeds, init_xavier, init_orthogonal, save_and_load,
+      load_refusals, fold_is_evaluation_mode)

@@ -1,44 +1,17 @@
-/* Shared by the suites of this folder: devices, host copies of tensors, the
- * deterministic fill of the golden numbers. */
+/* What the suites of networks share: host copies of tensors, and the weights that
+ * the golden numbers were made with. */
 #ifndef NN_TEST_H
 #define NN_TEST_H
 
 #include "nn/layer.h"
+#include "support/support.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static inline void nn_must(struct prism_ctx *ctx, int status, const char *what)
-{
-    if (status) {
-        printf("Bail out! %s: %s\n", what, prism_ctx_error(ctx)->text);
-        exit(1);
-    }
-}
-#define MUST(ctx, call) nn_must(ctx, call, #call)
-
-static inline double *nn_new(size_t n)
-{
-    double *v = calloc(n, sizeof *v);
-    if (!v)
-        abort();
-    return v;
-}
-
-static inline struct prism_dev *nn_open(struct prism_ctx *ctx, const char *backend, int threads)
-{
-    struct prism_dev *dev = NULL;
-    struct prism_dev_params p = {.backend = backend, .threads = threads};
-    MUST(ctx, prism_dev_open(ctx, &p, &dev));
-    return dev;
-}
 
 /* Values of a tensor; the caller frees. */
 static inline double *nn_get(const struct prism_net *net, prism_mem mem, size_t n)
 {
-    double *v = nn_new(n);
+    double *v = new_array(n, sizeof *v);
     MUST(prismi_dev_ctx(net->dev), prismi_dev_get(net->dev, v, mem, net->dtype, n));
     return v;
 }
@@ -69,24 +42,15 @@ static inline double *nn_forward(struct prism_net *net)
     return nn_get(net, out, nn_out_count(net));
 }
 
-/* n values of the linear congruential generator in [-1,1), from seed. */
-static inline void nn_lcg(double *v, size_t n, uint32_t seed)
-{
-    for (size_t i = 0; i < n; i++) {
-        seed = 1664525u * seed + 1013904223u;
-        v[i] = (double)(seed >> 8) / 16777216.0 * 2 - 1;
-    }
-}
-
 /* latent 1.5u, weights scale u/sqrt(d1 k^2), gamma 1 + 0.1u, beta and bias
  * 0.1u; parameter p starts at seed p + 1. */
 static inline void nn_fill(struct prism_net *net, double scale)
 {
     for (int p = 0; p < net->nparam; p++) {
         const struct prismi_param *t = prismi_net_param(net, p);
-        double *v = nn_new(t->info.count),
+        double *v = new_array(t->info.count, sizeof *v),
                fan = (double)t->info.dim[1] * t->info.dim[2] * t->info.dim[3];
-        nn_lcg(v, t->info.count, (uint32_t)p + 1);
+        lcg_fill(v, t->info.count, (uint32_t)p + 1);
         for (size_t i = 0; i < t->info.count; i++)
             v[i] = t->fill == PRISMI_FILL_NORMAL   ? 1.5 * v[i]
                    : t->fill == PRISMI_FILL_WEIGHT ? scale * v[i] / sqrt(fan)

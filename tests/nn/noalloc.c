@@ -1,49 +1,7 @@
-/* A forward and a backward allocate nothing: the allocator is wrapped by the
- * linker and counts. */
+/* A forward and a backward pass allocate nothing. */
 #include "nn_test.h"
-
-static int calls;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_aligned_alloc(size_t align, size_t n);
-int __real_posix_memalign(void **p, size_t align, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_aligned_alloc(size_t align, size_t n);
-int __wrap_posix_memalign(void **p, size_t align, size_t n);
-
-void *__wrap_malloc(size_t n)
-{
-    calls++;
-    return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    calls++;
-    return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    calls++;
-    return __real_realloc(p, n);
-}
-
-void *__wrap_aligned_alloc(size_t align, size_t n)
-{
-    calls++;
-    return __real_aligned_alloc(align, n);
-}
-
-int __wrap_posix_memalign(void **p, size_t align, size_t n)
-{
-    calls++;
-    return __real_posix_memalign(p, align, n);
-}
+#include "support/alloc_wrap.h"
+#include "support/tap.h"
 
 /* The n-th network, and the input that it reads, if any. */
 static struct prism_net *network(struct prism_dev *dev, int n, prism_mem *in)
@@ -80,19 +38,18 @@ int main(void)
 {
     struct prism_ctx *ctx = NULL;
     struct prism_backend_info info[16];
-    int ncase = 0, nfailed = 0;
     MUST(ctx, prism_ctx_create(NULL, &ctx));
     int n = prism_backend_list(ctx, NULL, info, 16);
     for (int i = 0; i < n && i < 16; i++) {
         if (strcmp(info[i].name, "ref") && strcmp(info[i].name, "cpu"))
             continue;
         if (!info[i].usable) {
-            printf("ok %d - %s # SKIP %s\n", ++ncase, info[i].name, info[i].why);
+            tap_skip(info[i].name, info[i].why);
             continue;
         }
         for (int mode = 0; mode < 5; mode++) {
             static const char *const modes[] = {"", " no norm", " half", " U-Net", " dense"};
-            struct prism_dev *dev = nn_open(ctx, info[i].name, 1);
+            struct prism_dev *dev = open_dev(ctx, info[i].name, NULL, 1);
             if (mode == 2 && !(dev->caps.dtypes & 1u << PRISM_F16)) {
                 prism_dev_close(&dev);
                 continue;
@@ -101,23 +58,20 @@ int main(void)
             struct prism_net *net = network(dev, mode, &in);
             prism_mem out;
             MUST(ctx, prism_net_init(net, 1));
-            int before = calls;
+            int before = heap.calls;
             for (int k = 0; k < 2; k++) {
                 MUST(ctx, prism_net_forward(net, &out));
                 MUST(ctx, prism_net_backward(net, out));
             }
-            int made = calls - before;
-            bool ok = made == 0 && before > 0;
-            nfailed += !ok;
-            printf("%sok %d - %s%s: %d allocations in two steps, %d before\n", ok ? "" : "not ",
-                   ++ncase, info[i].name, modes[mode], made, before);
+            int made = heap.calls - before;
+            tap(made == 0 && before > 0, "%s%s: %d allocations in two steps, %d before",
+                info[i].name, modes[mode], made, before);
             prism_net_destroy(&net);
             if (in)
                 dev->ops->release(dev, in);
             prism_dev_close(&dev);
         }
     }
-    printf("1..%d\n", ncase);
     prism_ctx_destroy(&ctx);
-    return nfailed ? 1 : 0;
+    return tap_end();
 }

@@ -1,8 +1,8 @@
 /* A small U-Net against the same network written out in loops over doubles:
  * output and every gradient; the same bits for two threads and in inference.
  * Arguments: the backend, the folder of its plugin. A plain program. */
-#include "../support.h"
 #include "nn_test.h"
+#include "support/tap.h"
 
 enum { BATCH = 4, IN = 3, OUT = 2, HEIGHT = 16, WIDTH = 12, BASE = 8, DEPTH = 2, PARAMS = 36 };
 
@@ -10,7 +10,6 @@ static const double EPS = 1e-5;
 
 static struct prism_ctx *ctx;
 static const char *plugin_path;
-static int ncase, nfailed;
 
 /* ---- the reference: tensors [n,c,h,w] with their gradients ---- */
 
@@ -28,7 +27,8 @@ struct param {
 static struct tensor tensor(int n, int c, int h, int w)
 {
     size_t count = (size_t)n * c * h * w;
-    return (struct tensor){n, c, h, w, nn_new(count), nn_new(count)};
+    return (struct tensor){
+        n, c, h, w, new_array(count, sizeof(double)), new_array(count, sizeof(double))};
 }
 
 static void drop(struct tensor *t)
@@ -330,8 +330,8 @@ static prism_mem give(struct prism_dev *dev, enum prism_dtype dtype, const doubl
  * ones. */
 static double *noise(size_t n, uint32_t seed)
 {
-    double *v = nn_new(n);
-    nn_lcg(v, n, seed);
+    double *v = new_array(n, sizeof(double));
+    lcg_fill(v, n, seed);
     return v;
 }
 
@@ -387,9 +387,7 @@ static void drop_result(struct result *r)
 
 static void report(bool ok, const char *what, double error, double limit)
 {
-    nfailed += !ok;
-    printf("%sok %d - %s # error %.1e, limit %.0e\n", ok ? "" : "not ", ++ncase, what, error,
-           limit);
+    tap(ok, "%s # error %.1e, limit %.0e\n", what, error, limit);
 }
 
 static double gradient_error(const struct result *a, const struct result *b)
@@ -420,13 +418,16 @@ static struct result reference(const struct result *r)
 {
     const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH,
                  out = (size_t)BATCH * OUT * HEIGHT * WIDTH;
-    struct result want = {
-        .nparam = r->nparam, .in = nn_new(in), .gout = nn_new(out), .out = nn_new(out)};
+    struct result want = {.nparam = r->nparam,
+                          .in = new_array(in, sizeof(double)),
+                          .gout = new_array(out, sizeof(double)),
+                          .out = new_array(out, sizeof(double))};
     struct tensor x = tensor(BATCH, IN, HEIGHT, WIDTH);
     memcpy(x.v, r->in, in * sizeof *x.v);
     for (int i = 0; i < r->nparam; i++) {
         want.param[i] =
-            (struct param){r->param[i].count, nn_new(r->param[i].count), nn_new(r->param[i].count)};
+            (struct param){r->param[i].count, new_array(r->param[i].count, sizeof(double)),
+                           new_array(r->param[i].count, sizeof(double))};
         memcpy(want.param[i].v, r->param[i].v, r->param[i].count * sizeof(double));
     }
     unet_loops(&x, want.param, r->gout, want.out);
@@ -434,19 +435,12 @@ static struct result reference(const struct result *r)
     return want;
 }
 
-static struct prism_dev *open_dev(const char *backend, int threads)
-{
-    struct prism_dev *dev = NULL;
-    const struct prism_dev_params p = {
-        .backend = backend, .threads = threads, .plugin_path = plugin_path};
-    return prism_dev_open(ctx, &p, &dev) ? NULL : dev;
-}
-
 static void check_type(const char *backend, enum prism_dtype dtype, double limit)
 {
     const char *name = dtype == PRISM_F64 ? "f64" : "f32";
     char text[64];
-    struct prism_dev *dev[2] = {open_dev(backend, 1), open_dev(backend, 2)};
+    struct prism_dev *dev[2] = {open_dev(ctx, backend, plugin_path, 1),
+                                open_dev(ctx, backend, plugin_path, 2)};
     struct result one = run(dev[0], dtype), two = run(dev[1], dtype), want = reference(&one);
     snprintf(text, sizeof text, "%s against loops", name);
     compare(text, &one, &want, limit);
@@ -475,7 +469,7 @@ static void check_inference(const char *backend)
 {
     const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH,
                  out = (size_t)BATCH * OUT * HEIGHT * WIDTH;
-    struct prism_dev *dev = open_dev(backend, 1);
+    struct prism_dev *dev = open_dev(ctx, backend, plugin_path, 1);
     struct result r = {.nparam = 0};
     struct prism_net *train = unet(dev, PRISM_F32, (struct prismi_net_mode){0});
     struct prism_net *infer =
@@ -507,7 +501,7 @@ int main(int argc, char **argv)
     const char *backend = argc > 1 ? argv[1] : "ref";
     plugin_path = argc > 2 ? argv[2] : NULL;
     MUST(ctx, prism_ctx_create(NULL, &ctx));
-    struct prism_dev *dev = open_dev(backend, 1);
+    struct prism_dev *dev = open_dev(ctx, backend, plugin_path, 1);
     if (!dev) {
         int status = support_missing(ctx, backend);
         prism_ctx_destroy(&ctx);
@@ -519,7 +513,6 @@ int main(int argc, char **argv)
         check_type(backend, PRISM_F64, 1e-9);
     check_type(backend, PRISM_F32, 2e-5);
     check_inference(backend);
-    printf("1..%d\n", ncase);
     prism_ctx_destroy(&ctx);
-    return nfailed ? 1 : 0;
+    return tap_end();
 }

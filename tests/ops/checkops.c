@@ -12,7 +12,7 @@
  * the comma-separated list PRISMREC_TEST_REQUIRE names it. */
 #include "problem.h"
 
-#include "../support.h"
+#include "support/support.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -9,7 +9,8 @@
  * Its own value would be a worse measure, as it may be zero by chance. Rounding
  * is below it by about the precision of the arithmetic. */
 #include "optics/instrument.h"
-#include "support.h"
+#include "support/support.h"
+#include "support/tap.h"
 
 #include <complex.h>
 #include <math.h>
@@ -18,17 +19,13 @@ typedef double complex cplx;
 
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
-static int n_tests, n_failed;
 static double worst[2]; /* mismatch in single and in double precision */
 static double apart[2]; /* of the ways to measure, likewise */
 
 static void report(bool ok, const char *name, const char *detail)
 {
-    printf("%sok %d - %s\n", ok ? "" : "not ", ++n_tests, name);
-    if (!ok) {
+    if (!tap(ok, "%s", name))
         printf("# %s\n", detail);
-        n_failed++;
-    }
 }
 
 static bool is_real(enum prism_dtype t)
@@ -342,8 +339,7 @@ int main(int argc, char **argv)
         }
     printf("# worst mismatch: single %g, double %g; both ways: %g, %g\n", worst[0], worst[1],
            apart[0], apart[1]);
-    printf("1..%d\n", n_tests);
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
-    return n_failed != 0;
+    return tap_end();
 }

@@ -45,7 +45,7 @@ END_TEST
 /* Open pixels on a [side,side] plane with the origin at side/2. */
 static int count(struct prism_aperture a, double cy, double cx, int side)
 {
-    uint8_t *mask = allocate((size_t)side * side, 1);
+    uint8_t *mask = new_array((size_t)side * side, 1);
     int n = 0;
     ck_assert_int_eq(prism_aperture_check(ctx, &a), 0);
     prism_aperture_render(&a, cy, cx, -(side / 2), -(side / 2), side, side, mask);
@@ -120,8 +120,8 @@ START_TEST(box_holds_everything)
         for (int k = 0; k < 60; k++) {
             struct prism_aperture a = {(enum prism_aperture_shape)shape, 1 + 0.37 * k, 0.4, 0, 0};
             int box = prism_aperture_box(&a), rim = box + 6;
-            uint8_t *small = allocate((size_t)box * box, 1),
-                    *large = allocate((size_t)rim * rim, 1);
+            uint8_t *small = new_array((size_t)box * box, 1),
+                    *large = new_array((size_t)rim * rim, 1);
             double c = -0.5 + k / 59.0;
             int in_small = 0, in_large = 0;
             prism_aperture_render(&a, c, -c, -(box / 2), -(box / 2), box, box, small);
@@ -149,10 +149,10 @@ START_TEST(cover_counts_what_is_open)
             for (int grid = 40; grid <= 41; grid++) {
                 struct prism_aperture a = {(enum prism_aperture_shape)shape, radius[r],
                                            0.3 * radius[r], 0.5, 3};
-                uint8_t *mask = allocate((size_t)grid * grid, 1),
-                        *part = allocate((size_t)grid * grid, 1);
-                int32_t *count = allocate((size_t)grid * grid, sizeof *count),
-                        *want = allocate((size_t)grid * grid, sizeof *want);
+                uint8_t *mask = new_array((size_t)grid * grid, 1),
+                        *part = new_array((size_t)grid * grid, 1);
+                int32_t *count = new_array((size_t)grid * grid, sizeof *count),
+                        *want = new_array((size_t)grid * grid, sizeof *want);
                 for (int k = 0; k < 7; k++) {
                     bool any = false;
                     prism_aperture_render(&a, centre[k][0], centre[k][1], -(grid / 2), -(grid / 2),
@@ -206,15 +206,5 @@ START_TEST(aperture_refusals)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {grid_values,
-                                  grid_refusals,
-                                  circle_counts,
-                                  obscured_counts,
-                                  hexagon,
-                                  box_holds_everything,
-                                  cover_counts_what_is_open,
-                                  aperture_refusals};
-    return RUN_SUITE("optics geometry", tests);
-}
+SUITE("optics geometry", fixture_open, fixture_close, grid_values, grid_refusals, circle_counts,
+      obscured_counts, hexagon, box_holds_everything, cover_counts_what_is_open, aperture_refusals)

@@ -230,13 +230,6 @@ START_TEST(refusals)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {fields_are_there_masked_and_back,
-                                  fraunhofer_is_sub_apertures,
-                                  open_masks_show_the_object,
-                                  identity_shows_the_object,
-                                  entries_agree,
-                                  refusals};
-    return RUN_SUITE("optics instrument", tests);
-}
+SUITE("optics instrument", fixture_open, fixture_close, fields_are_there_masked_and_back,
+      fraunhofer_is_sub_apertures, open_masks_show_the_object, identity_shows_the_object,
+      entries_agree, refusals)

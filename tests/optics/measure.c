@@ -166,8 +166,8 @@ static void check_window(int n, int field, int grid_w, int cy, int cx, bool sing
                                            .box_w = 9,
                                            .n_apertures = 1,
                                            .batch = 1});
-    cplx *x = allocate((size_t)n * grid_w, sizeof *x),
-         *got = allocate((size_t)field * field_w, sizeof *got);
+    cplx *x = new_array((size_t)n * grid_w, sizeof *x),
+         *got = new_array((size_t)field * field_w, sizeof *got);
     set(m, 0, 3, cy, cx, NULL);
     for (int i = 0; i < n; i++)
         for (int j = 0; j < grid_w; j++)
@@ -638,19 +638,10 @@ END_TEST
 int main(int argc, char **argv)
 {
     method = argc > 1 && !strcmp(argv[1], "matrix") ? PRISM_MEASURE_MATRIX : PRISM_MEASURE_FFT;
-    const TTest *const tests[] = {recorded_telescope,
-                                  point_spread,
-                                  detector_window,
-                                  constant_keeps_amplitude,
-                                  small_field_samples_the_full_one,
-                                  mask_equals_aperture,
-                                  masks_by_rows,
-                                  fields_of_one_spectrum,
-                                  short_cuts,
-                                  indices,
-                                  pupil_phase,
-                                  single_precision,
-                                  ways,
-                                  refusals};
-    return RUN_SUITE("optics measure", tests);
+    return suite_run("optics measure",
+                     SUITE_CASE(fixture_open, fixture_close, recorded_telescope, point_spread,
+                                detector_window, constant_keeps_amplitude,
+                                small_field_samples_the_full_one, mask_equals_aperture,
+                                masks_by_rows, fields_of_one_spectrum, short_cuts, indices,
+                                pupil_phase, single_precision, ways, refusals));
 }

@@ -1,83 +1,12 @@
 /* Host memory: every creation survives the failure of any one of its
- * allocations and gives back what it took; runs allocate nothing. The linker
- * puts these functions before the allocator. */
+ * allocations and gives back what it took; runs allocate nothing. */
 #include "optics/instrument.h"
-#include "support.h"
-
-static int calls, fail_at, live; /* fail_at: the call that gives NULL, 0 = none */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_aligned_alloc(size_t align, size_t n);
-int __real_posix_memalign(void **p, size_t align, size_t n);
-void __real_free(void *p);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_aligned_alloc(size_t align, size_t n);
-int __wrap_posix_memalign(void **p, size_t align, size_t n);
-void __wrap_free(void *p);
-
-static bool refuse(void)
-{
-    return ++calls == fail_at;
-}
-
-static void *counted(void *p)
-{
-    live += p != NULL;
-    return p;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return refuse() ? NULL : counted(__real_malloc(n));
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return refuse() ? NULL : counted(__real_calloc(n, size));
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    if (refuse())
-        return NULL;
-    live -= p != NULL;
-    return counted(__real_realloc(p, n));
-}
-
-void *__wrap_aligned_alloc(size_t align, size_t n)
-{
-    return refuse() ? NULL : counted(__real_aligned_alloc(align, n));
-}
-
-int __wrap_posix_memalign(void **p, size_t align, size_t n)
-{
-    if (refuse())
-        return 12;
-    int status = __real_posix_memalign(p, align, n);
-    live += !status;
-    return status;
-}
-
-void __wrap_free(void *p)
-{
-    live -= p != NULL;
-    __real_free(p);
-}
+#include "support/alloc_wrap.h"
+#include "support/support.h"
+#include "support/tap.h"
 
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
-static int n_tests, n_failed;
-
-static void report(bool ok, const char *name)
-{
-    printf("%sok %d - %s\n", ok ? "" : "not ", ++n_tests, name);
-    n_failed += !ok;
-}
-
 static const struct prism_aperture circle = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 3};
 static const struct prism_grid grid = {16, 15, 1e-5, 1e-5, 5e-7};
 static struct prism_measure_params params = {
@@ -151,21 +80,21 @@ static int statistics(void)
 
 static void exhaust(const char *name, int (*create)(void))
 {
-    const int before = live;
+    const int before = heap.live;
     int status = PRISM_ENOMEM, failures = 0;
     for (int k = 1; status == PRISM_ENOMEM && k < 1000; k++) {
-        calls = 0;
-        fail_at = k;
+        heap.calls = 0;
+        heap.fail_at = k;
         status = create();
-        fail_at = 0;
+        heap.fail_at = 0;
         failures += status == PRISM_ENOMEM;
-        if (live != before)
+        if (heap.live != before)
             break;
     }
-    if (status || live != before)
+    if (status || heap.live != before)
         printf("# after %d failures: %s, %d blocks lost, %s\n", failures, prism_status_name(status),
-               live - before, prism_ctx_error(ctx)->text);
-    report(!status && failures > 0 && live == before, name);
+               heap.live - before, prism_ctx_error(ctx)->text);
+    tap(!status && failures > 0 && heap.live == before, "%s", name);
 }
 
 static void run_without_allocation(const char *name)
@@ -177,14 +106,14 @@ static void run_without_allocation(const char *name)
     int status = prism_measure_create(dev, &params, &m);
     status |= prism_propagator_create(dev, PRISM_ANGULAR_SPECTRUM, &grid, 0.01, PRISM_CF32, &op);
     status |= dev->ops->alloc(dev, 3 * 16 * 16 * 8, &x) | dev->ops->alloc(dev, 3 * 16 * 16 * 8, &y);
-    calls = 0;
+    heap.calls = 0;
     if (!status) {
         status |= prism_measure_set_aperture(m, 1, &circle, 1, 2, NULL) |
                   prism_measure_set_index(m, index);
         status |= prism_measure_forward(m, y, x) | prism_measure_adjoint(m, x, y);
         status |= prism_linop_forward(op, y, x) | prism_linop_adjoint(op, x, y);
     }
-    report(!status && !calls, name);
+    tap(!status && !heap.calls, "%s", name);
     dev->ops->release(dev, x);
     dev->ops->release(dev, y);
     prism_linop_destroy(&op);
@@ -231,8 +160,7 @@ int main(void)
     run_without_allocation("runs by matrices allocate nothing");
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
-    report(!leaks, "no object is left");
+    tap(!leaks, "%s", "no object is left");
     support_remove(dir);
-    printf("1..%d\n", n_tests);
-    return n_failed != 0;
+    return tap_end();
 }

@@ -5,58 +5,14 @@
 
 #include "core/internal.h"
 #include "prismrec/optics.h"
-#include "support.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <complex.h>
 #include <math.h>
 
 #define PI 3.14159265358979323846
 
 typedef double complex cplx;
-
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
-static char last_log[512];
-
-static inline void keep_log(void *user, enum prism_log_level level, const char *text)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_log, sizeof last_log, "%s", text);
-}
-
-static inline void setup(void)
-{
-    const struct prism_ctx_params params = {.log = keep_log, .level = PRISM_LOG_WARN};
-    const struct prism_dev_params ref = {.backend = "ref"};
-    ck_assert_int_eq(prism_ctx_create(&params, &ctx), 0);
-    ck_assert_int_eq(prism_dev_open(ctx, &ref, &dev), 0);
-    last_log[0] = 0;
-}
-
-/* Leaks are logged when the context goes. */
-static inline void teardown(void)
-{
-    prism_dev_close(&dev);
-    last_log[0] = 0;
-    prism_ctx_destroy(&ctx);
-    ck_assert_str_eq(last_log, "");
-}
-
-static inline void expect_error(int status, int expected, const char *word)
-{
-    ck_assert_int_eq(status, expected);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "'%s' lacks '%s'",
-                  prism_ctx_error(ctx)->text, word);
-}
-
-static inline void *allocate(size_t n, size_t size)
-{
-    void *p = calloc(n, size);
-    ck_assert_ptr_nonnull(p);
-    return p;
-}
 
 /* y = A x, or x = A^H y with adjoint; host arrays in double, of the operator's
  * types (complex ones interleaved). */
@@ -125,22 +81,5 @@ static inline void random_field(cplx *a, size_t n, uint64_t seed)
     for (size_t i = 0; i < n; i++)
         a[i] = prismi_rng_normal(seed, 7, 2 * i) + I * prismi_rng_normal(seed, 7, 2 * i + 1);
 }
-
-static inline int run_suite(const char *name, const TTest *const *tests, int n)
-{
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    for (int i = 0; i < n; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_tap(runner, "-");
-    srunner_run_all(runner, CK_SILENT);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
-#define RUN_SUITE(name, tests) run_suite(name, tests, (int)(sizeof(tests) / sizeof(tests[0])))
 
 #endif

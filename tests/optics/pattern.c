@@ -207,7 +207,7 @@ END_TEST
 START_TEST(csv_size_limit)
 {
     size_t bytes = ((size_t)16 << 20) + 1;
-    char *text = allocate(bytes, 1);
+    char *text = new_array(bytes, 1);
     int n, status;
     memset(text, ' ', bytes);
     from_text(text, bytes, &status, &n);
@@ -303,10 +303,6 @@ START_TEST(small_statistics)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        fermat_points, random_points,  star_points,      raster_points,     csv_values,
-        csv_errors,    csv_size_limit, pattern_refusals, fermat_statistics, small_statistics};
-    return RUN_SUITE("optics pattern", tests);
-}
+SUITE("optics pattern", fixture_open, fixture_close, fermat_points, random_points, star_points,
+      raster_points, csv_values, csv_errors, csv_size_limit, pattern_refusals, fermat_statistics,
+      small_statistics)

@@ -183,7 +183,7 @@ static double beam_radius(enum prism_propagator method, double w0_m, double z_m)
 {
     const struct prism_grid g = grid_of(256, 256, 1e-5, 1e-5),
                             h = method == PRISM_FRESNEL ? prism_grid_lens(&g, z_m) : g;
-    cplx *u = allocate(256 * 256, sizeof *u), *v = allocate(256 * 256, sizeof *v);
+    cplx *u = new_array(256 * 256, sizeof *u), *v = new_array(256 * 256, sizeof *v);
     double power = 0, moment = 0;
     for (int i = 0; i < 256; i++)
         for (int j = 0; j < 256; j++)
@@ -238,8 +238,8 @@ START_TEST(airy_pattern)
     enum { N = 512, R = 24 };
     const struct prism_grid g = grid_of(N, N, 1e-5, 1e-5);
     const struct prism_aperture disc = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = R};
-    uint8_t *mask = allocate(N * N, 1);
-    cplx *u = allocate(N * N, sizeof *u), *v = allocate(N * N, sizeof *v);
+    uint8_t *mask = new_array(N * N, 1);
+    cplx *u = new_array(N * N, sizeof *u), *v = new_array(N * N, sizeof *v);
     double total = 0, core = 0, error = 0, size = 0, dark = 1e300;
     const double first = 0.60983 * N / R;
     int at = 0;
@@ -323,19 +323,7 @@ START_TEST(refusals)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {recorded_fraunhofer,
-                                  recorded_propagation,
-                                  equals_centred_sum,
-                                  fresnel_equals_its_integral,
-                                  there_and_back,
-                                  shift_theorem,
-                                  evanescent_waves_stop,
-                                  gaussian_beam,
-                                  angular_spectrum_equals_fresnel,
-                                  airy_pattern,
-                                  selection,
-                                  refusals};
-    return RUN_SUITE("optics propagate", tests);
-}
+SUITE("optics propagate", fixture_open, fixture_close, recorded_fraunhofer, recorded_propagation,
+      equals_centred_sum, fresnel_equals_its_integral, there_and_back, shift_theorem,
+      evanescent_waves_stop, gaussian_beam, angular_spectrum_equals_fresnel, airy_pattern,
+      selection, refusals)

@@ -1,16 +1,10 @@
 /* Loading, refusal and the order of `auto`. argv[1]: the folder of the plugins.
  * Plain TAP, no check library. */
 #include "prismrec/backend.h"
-#include "support.h"
+#include "support/support.h"
+#include "support/tap.h"
 
-static int n, failed;
 static char log_text[8192];
-
-static void ok(int good, const char *what)
-{
-    printf("%s %d - %s\n", good ? "ok" : "not ok", ++n, what);
-    failed += !good;
-}
 
 static void keep(void *user, enum prism_log_level level, const char *text)
 {
@@ -29,7 +23,7 @@ static void refused(struct prism_ctx *ctx, const char *dir, const char *name, in
     int got = prism_dev_open(ctx, &params, &dev);
     snprintf(what, sizeof what, "%s: %s: %s", name, prism_status_name(got),
              prism_ctx_error(ctx)->text);
-    ok(got == status && !dev && strstr(prism_ctx_error(ctx)->text, word), what);
+    tap(got == status && !dev && strstr(prism_ctx_error(ctx)->text, word), "%s", what);
 }
 
 int main(int argc, char **argv)
@@ -39,19 +33,18 @@ int main(int argc, char **argv)
     struct prism_ctx *ctx;
     struct prism_dev *dev;
     prism_ctx_create(&cp, &ctx);
-    printf("1..18\n");
 
     struct prism_dev_params params = {.backend = "tiny", .plugin_path = dir, .threads = 3};
-    ok(!prism_dev_open(ctx, &params, &dev), "a plugin opens");
-    ok(dev && !strcmp(prism_dev_backend(dev), "tiny") &&
-           !strcmp(dev->caps.device, "tiny, 3 threads"),
-       "its caps arrive");
-    ok(strstr(log_text, "tiny says hello") != NULL, "its log arrives");
+    tap(!prism_dev_open(ctx, &params, &dev), "a plugin opens");
+    tap(dev && !strcmp(prism_dev_backend(dev), "tiny") &&
+            !strcmp(dev->caps.device, "tiny, 3 threads"),
+        "its caps arrive");
+    tap(strstr(log_text, "tiny says hello") != NULL, "its log arrives");
     prism_mem mem;
-    ok(dev && dev->ops->alloc(dev, 8, &mem) == PRISM_ENOTSUP &&
-           !strcmp(prism_ctx_error(ctx)->text, "tiny does nothing"),
-       "its error text arrives");
-    ok(dev && dev->ops->norm_act_fwd && dev->ops->misfit, "its table is completed");
+    tap(dev && dev->ops->alloc(dev, 8, &mem) == PRISM_ENOTSUP &&
+            !strcmp(prism_ctx_error(ctx)->text, "tiny does nothing"),
+        "its error text arrives");
+    tap(dev && dev->ops->norm_act_fwd && dev->ops->misfit, "its table is completed");
     prism_dev_close(&dev);
 
     refused(ctx, dir, "tiny_abi", PRISM_EABI, "ABI 99");
@@ -67,15 +60,15 @@ int main(int argc, char **argv)
 
     setenv("PRISMREC_BACKEND_PATH", dir, 1);
     params = (struct prism_dev_params){.backend = "tiny:0"};
-    ok(!prism_dev_open(ctx, &params, &dev), "found through PRISMREC_BACKEND_PATH");
+    tap(!prism_dev_open(ctx, &params, &dev), "found through PRISMREC_BACKEND_PATH");
     prism_dev_close(&dev);
 
     log_text[0] = 0;
     setenv("PRISMREC_BACKEND_PATH", "/nonexistent", 1);
-    ok(!prism_dev_open(ctx, NULL, &dev) && dev, "auto opens something");
-    ok(strstr(log_text, "passed over: backend \"cuda\"") != NULL,
-       "auto says why a backend was passed over");
+    tap(!prism_dev_open(ctx, NULL, &dev) && dev, "auto opens something");
+    tap(strstr(log_text, "passed over: backend \"cuda\"") != NULL,
+        "auto says why a backend was passed over");
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
-    return failed != 0;
+    return tap_end();
 }

@@ -1,20 +1,13 @@
 /* The files of a profiled run, read with our own reader. $1: the run's folder.
  * Prints TAP. */
 #include "core/json.h"
+#include "support/tap.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int n, failed;
-
-static void ok(bool good, const char *what)
-{
-    printf("%sok %d - %s\n", good ? "" : "not ", ++n, what);
-    failed += !good;
-}
 
 /* Ends with a 0; NULL where there is none. */
 static char *read_all(const char *dir, const char *name, size_t *bytes)
@@ -71,7 +64,7 @@ static void check_trace(const char *dir)
     struct prismi_json *trace = text ? prismi_json_parse(text, bytes) : NULL;
     const struct prismi_json *events = prismi_json_member(trace, "traceEvents");
     int count = 0, regions = 0, strange = 0;
-    ok(events != NULL, "trace.json is JSON");
+    tap(events != NULL, "trace.json is JSON");
     for (const struct prismi_json *e = events ? events->child : NULL; e; e = e->next)
         count++;
     struct span *spans = calloc((size_t)count + 1, sizeof *spans);
@@ -89,14 +82,14 @@ static void check_trace(const char *dir)
     }
     for (int i = 0; i < count; i++)
         regions += spans[i].region;
-    ok(count > 100 && regions > 10 && regions < count && !strange,
-       "of complete events and names, of regions and operations");
+    tap(count > 100 && regions > 10 && regions < count && !strange,
+        "of complete events and names, of regions and operations");
     double sum = 0, wall = 0;
     const char *wall_ns =
         prismi_json_member_string(prismi_json_member(trace, "otherData"), "wall_ns");
     wall = wall_ns ? 1e-3 * atof(wall_ns) : 0;
-    ok(nested(spans, count, &sum), "events nest");
-    ok(sum > 0 && sum <= wall, "and the outermost take no longer than the run");
+    tap(nested(spans, count, &sum), "events nest");
+    tap(sum > 0 && sum <= wall, "and the outermost take no longer than the run");
     free(spans);
     prismi_json_free(trace);
     free(text);
@@ -114,11 +107,11 @@ static void check_profile(const char *dir)
         sum += prismi_json_member_number(v, "self_s");
     for (const struct prismi_json *v = memory ? memory->child : NULL; v; v = v->next)
         owners += prismi_json_member_number(v, "peak_bytes") > 0;
-    ok(nodes && wall > 0 && fabs(sum - wall) < 1e-6,
-       "own times in profile.json add up to the wall time");
-    ok(owners >= 8, "and memory has owners");
+    tap(nodes && wall > 0 && fabs(sum - wall) < 1e-6,
+        "own times in profile.json add up to the wall time");
+    tap(owners >= 8, "and memory has owners");
     const struct prismi_json *root = nodes ? nodes->child : NULL;
-    ok(prismi_json_member_number(root, "self_s") < 0.25 * wall, "most of the time is in a region");
+    tap(prismi_json_member_number(root, "self_s") < 0.25 * wall, "most of the time is in a region");
     prismi_json_free(p);
     free(text);
 }
@@ -134,7 +127,7 @@ static void check_folded(const char *dir)
             strange++;
         deep += !strncmp(line, "fit;backward;conv ", 18);
     }
-    ok(lines > 10 && !strange && deep > 0, "stacks.folded has stacks and microseconds");
+    tap(lines > 10 && !strange && deep > 0, "stacks.folded has stacks and microseconds");
     free(text);
 }
 
@@ -142,14 +135,14 @@ static void check_page(const char *dir)
 {
     size_t bytes = 0;
     char *text = read_all(dir, "profile.html", &bytes);
-    ok(text && !strncmp(text, "<!DOCTYPE html>", 15) && strstr(text, "</html>"),
-       "profile.html is a page");
-    ok(text && !strstr(text, "http") && !strstr(text, "src=") && !strstr(text, "@import") &&
-           !strstr(text, "url("),
-       "that refers to nothing outside it");
-    ok(text && strstr(text, "<svg") && strstr(text, "prefers-color-scheme:dark") &&
-           strstr(text, "Memory by owner"),
-       "with the tree, the memory, and colours for the dark");
+    tap(text && !strncmp(text, "<!DOCTYPE html>", 15) && strstr(text, "</html>"),
+        "profile.html is a page");
+    tap(text && !strstr(text, "http") && !strstr(text, "src=") && !strstr(text, "@import") &&
+            !strstr(text, "url("),
+        "that refers to nothing outside it");
+    tap(text && strstr(text, "<svg") && strstr(text, "prefers-color-scheme:dark") &&
+            strstr(text, "Memory by owner"),
+        "with the tree, the memory, and colours for the dark");
     free(text);
 }
 
@@ -161,6 +154,5 @@ int main(int argc, char **argv)
     check_profile(argv[1]);
     check_folded(argv[1]);
     check_page(argv[1]);
-    printf("1..%d\n", n);
-    return failed != 0;
+    return tap_end();
 }

@@ -1,7 +1,8 @@
 /* A profiled step allocates nothing, new kinds of operation and a full timeline
  * included; and what is refused when there is no memory is refused cleanly. */
-#include "recon/recon_test.h"
-#include "robust/alloc_wrap.h"
+#include "support/alloc_wrap.h"
+#include "support/session.h"
+#include "support/tap.h"
 
 enum { FROM = 3, TO = 60 };
 
@@ -12,10 +13,10 @@ static void count(struct prism_ctx *ctx, const char *backend, size_t max_events)
     const struct prism_dev_params params = {.backend = backend, .threads = 2, .profile = &profile};
     struct prism_profile_info info;
     if (prism_dev_open(ctx, &params, &dev) == PRISM_ENOTSUP) {
-        printf("ok %d - %s # SKIP not in this build\n", ++tap_n, backend);
+        tap_skip(backend, "not in this build");
         return;
     }
-    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     p.par.metrics_every = 10; /* the first evaluation is new to the tree */
     struct prism_session *s = new_session(&p);
     run_steps(s, FROM);
@@ -27,7 +28,7 @@ static void count(struct prism_ctx *ctx, const char *backend, size_t max_events)
         "%s: %d allocations in %d profiled steps, %zu events kept, %zu not", backend, made,
         TO - FROM, info.n_events, info.n_dropped);
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
     prism_dev_close(&dev);
 }
 

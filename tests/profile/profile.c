@@ -1,6 +1,7 @@
 /* A profile changes nothing, adds up, and counts what it has no room for.
  * Arguments: a backend, and the folder of its plugin. */
-#include "recon/recon_test.h"
+#include "support/session.h"
+#include "support/tap.h"
 
 #include <time.h>
 
@@ -74,7 +75,7 @@ static uint64_t trained(struct prism_ctx *ctx, const struct prism_profile_params
                         bool plain, bool progressive)
 {
     struct prism_dev *dev = open_profiled(ctx, profile, plain);
-    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     p.par.training.init_steps = 8;
     p.par.metrics_every = 5;
     if (progressive)
@@ -83,7 +84,7 @@ static uint64_t trained(struct prism_ctx *ctx, const struct prism_profile_params
     run_steps(s, 20);
     uint64_t hash = session_hash(s);
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
     prism_dev_close(&dev);
     return hash;
 }
@@ -139,7 +140,7 @@ static void test_totals(struct prism_ctx *ctx)
     const struct prism_profile_params params = {0};
     uint64_t before = now_ns(), sum;
     struct prism_dev *dev = open_profiled(ctx, &params, false);
-    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     p.par.metrics_every = 10;
     struct prism_session *s = new_session(&p);
     run_steps(s, 60);
@@ -169,7 +170,7 @@ static void test_totals(struct prism_ctx *ctx)
     }
     tap(flops, "a transform's arithmetic and bytes are known");
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
     prism_dev_close(&dev);
 }
 
@@ -358,7 +359,7 @@ static void test_memory(struct prism_ctx *ctx)
 {
     const struct prism_profile_params params = {.regions_only = true};
     struct prism_dev *dev = open_profiled(ctx, &params, false);
-    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     p.par.training.init_steps = 0;
     struct prism_session *s = new_session(&p);
     run_steps(s, 5);
@@ -378,7 +379,7 @@ static void test_memory(struct prism_ctx *ctx)
     dev->ops->release(dev, leak);
     size_t peak = info_of(dev).device_peak_bytes;
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
     info = info_of(dev);
     tap(info.device_bytes == 0 && owned(dev, NULL, false) == 0 && info.device_peak_bytes == peak &&
             owned(dev, "moments", true) > 0,

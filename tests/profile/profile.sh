@@ -1,6 +1,6 @@
 #!/bin/sh
 # 'prism profile', end to end, on tiny runs. $1: prism, $2: the reader of its files. Prints TAP.
-. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/../support/tap.sh"
 reader=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 cd "$top" || exit 1
 tiny="--set image.image_size=32 --set image.obj_size=16 --set telescope.sample_diameter=10 --set telescope.n_samples=9

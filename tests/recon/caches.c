@@ -1,8 +1,9 @@
 /* What is kept changes no bit of a result: everything off, everything on, and
  * budgets so small that most is dropped again. And what is asked for again is
  * found. For any backend. */
-#include "../support.h"
-#include "recon_test.h"
+#include "support/session.h"
+#include "support/support.h"
+#include "support/tap.h"
 
 static const struct kind {
     const char *name;
@@ -57,7 +58,7 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
     struct prism_cache_params params;
     struct prism_cache *cache;
     struct prism_progress at;
-    struct problem p = small_problem(ctx, dev, k->precision);
+    struct experiment p = small_experiment(ctx, dev, k->precision);
     double centres[SMALL_SAMPLES][2];
     const struct prism_dataset_params dp = *prism_dataset_params(p.ds);
     memcpy(centres, prism_dataset_centres(p.ds), sizeof centres);
@@ -86,7 +87,7 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
     out.constants = prism_cache_get_stats(cache, PRISM_CACHE_CONSTANTS);
     out.measurements = prism_cache_get_stats(cache, PRISM_CACHE_MEASUREMENTS);
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
     prism_cache_destroy(&cache);
     return out;
 }

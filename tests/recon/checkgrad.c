@@ -6,7 +6,8 @@
  * The best of four step sizes counts: rounding spoils small ones, kinks (L1,
  * ReLU) and curvature large ones, and no step size makes a wrong gradient
  * agree. */
-#include "recon_test.h"
+#include "support/session.h"
+#include "support/tap.h"
 
 static const double LIMIT = 1e-7;
 
@@ -214,7 +215,7 @@ static void check_case(const struct problem_grad *c)
  * step. */
 static void check_init(void)
 {
-    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP64);
+    struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP64);
     struct prism_session *s = new_session(&p);
     size_t n = s->pixels;
     double analytic = 0, numeric, *x = new_array(n, sizeof *x), *t = new_array(n, sizeof *t),
@@ -239,7 +240,7 @@ static void check_init(void)
     free(t);
     free(g);
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
 }
 
 /* Energy of x [o,o] on [n,n] outside the apertures, by definition of the

@@ -1,47 +1,9 @@
 /* Save and load: a run interrupted at any step ends in the same bits; what is
  * refused and what is survived. */
-#include "recon_test.h"
+#include "support/session_suite.h"
 
-#include <check.h>
 #include <locale.h>
 #include <unistd.h>
-
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
-static struct problem p;
-static char folder[256], path[300], previous[310];
-static char logged[512];
-
-static void keep_log(void *user, enum prism_log_level level, const char *text)
-{
-    (void)user;
-    (void)level;
-    snprintf(logged, sizeof logged, "%s", text);
-}
-
-static void open_all(void)
-{
-    const struct prism_ctx_params cp = {.log = keep_log, .level = PRISM_LOG_WARN};
-    const char *tmp = getenv("TMPDIR");
-    MUST(NULL, prism_ctx_create(&cp, &ctx));
-    dev = open_dev(ctx, "ref", NULL, 1);
-    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
-    snprintf(folder, sizeof folder, "%s/prism-recon-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/state", folder);
-    snprintf(previous, sizeof previous, "%s.1", path);
-    logged[0] = '\0';
-}
-
-static void close_all(void)
-{
-    unlink(path);
-    unlink(previous);
-    rmdir(folder);
-    release_problem(&p);
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
-}
 
 /* Hash at the end of a run that is saved after `at` steps, thrown away, made
  * anew and loaded; at < 0: of a run left alone. */
@@ -236,7 +198,7 @@ START_TEST(damage_falls_back_to_the_previous_one)
     flip_a_byte(path, 5000);
     MUST(ctx, prism_session_load(s, path));
     ck_assert_int_eq(s->trainer.st.step, 10);
-    ck_assert_ptr_nonnull(strstr(logged, "continuing from"));
+    ck_assert_ptr_nonnull(strstr(last_log, "continuing from"));
     unlink(path);
     MUST(ctx, prism_session_load(s, path));
     ck_assert_int_eq(s->trainer.st.step, 10);
@@ -478,7 +440,7 @@ START_TEST(a_diverged_state_is_not_loaded)
         replace_section(section, bad, s->trainer.slabs[slab].bytes);
         MUST(ctx, prism_session_load(s, path)); /* the one before */
         ck_assert_int_eq(s->trainer.st.step, 10);
-        ck_assert_ptr_nonnull(strstr(logged, "not finite"));
+        ck_assert_ptr_nonnull(strstr(last_log, "not finite"));
         char aside[320];
         snprintf(aside, sizeof aside, "%s/aside", folder);
         rename(previous, aside);
@@ -547,32 +509,11 @@ START_TEST(a_checkpoint_can_be_inspected)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("recon checkpoint");
-    TCase *t = tcase_create("checkpoint");
-    tcase_add_checked_fixture(t, open_all, close_all);
-    tcase_add_test(t, joint_resumes_anywhere);
-    tcase_add_test(t, progressive_resumes_anywhere);
-    tcase_add_test(t, samples_of_one_step_resume);
-    tcase_add_test(t, composite_in_double_resumes);
-    tcase_add_test(t, mopie_resumes_anywhere);
-    tcase_add_test(t, pixels_resume_anywhere);
-    tcase_add_test(t, another_run_is_refused_by_name);
-    tcase_add_test(t, damage_falls_back_to_the_previous_one);
-    tcase_add_test(t, the_only_good_one_survives_the_next_save);
-    tcase_add_test(t, impossible_states_are_refused);
-    tcase_add_test(t, impossible_samples_are_refused);
-    tcase_add_test(t, an_older_format_is_refused_by_version);
-    tcase_add_test(t, a_diverged_state_is_not_saved);
-    tcase_add_test(t, a_diverged_state_is_not_loaded);
-    tcase_add_test(t, a_decimal_comma_changes_nothing);
-    tcase_add_test(t, a_checkpoint_can_be_inspected);
-    suite_add_tcase(suite, t);
-    SRunner *sr = srunner_create(suite);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
-}
+SUITE("recon checkpoint", session_open, session_close, joint_resumes_anywhere,
+      progressive_resumes_anywhere, samples_of_one_step_resume, composite_in_double_resumes,
+      mopie_resumes_anywhere, pixels_resume_anywhere, another_run_is_refused_by_name,
+      damage_falls_back_to_the_previous_one, the_only_good_one_survives_the_next_save,
+      impossible_states_are_refused, impossible_samples_are_refused,
+      an_older_format_is_refused_by_version, a_diverged_state_is_not_saved,
+      a_diverged_state_is_not_loaded, a_decimal_comma_changes_nothing,
+      a_checkpoint_can_be_inspected)

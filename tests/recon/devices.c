@@ -3,9 +3,10 @@
  * thread count and with every forward made anew, general methods serve as well
  * as the special and the fused. A precision that a device lacks is compared as
  * the single precision that runs there instead. */
-#include "../support.h"
 #include "nn/layer.h"
-#include "recon_test.h"
+#include "support/session.h"
+#include "support/support.h"
+#include "support/tap.h"
 
 static const double LIMIT = 1e-3, DOUBLE_LIMIT = 1e-9, HALF_LIMIT = 0.02,
                     TF32_LIMIT = 0.1 /* beside F32 */;
@@ -287,9 +288,9 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
                           int n_steps, bool anew)
 {
     struct outcome out;
-    struct problem p = small_problem(ctx, dev, k->precision);
+    struct experiment p = small_experiment(ctx, dev, k->precision);
     if (k->propagated)
-        propagate_problem(&p);
+        propagate_experiment(&p);
     p.par.algorithm = k->algorithm;
     p.par.training.objective = k->objective;
     memcpy(p.par.training.loss_weights, k->weights, sizeof k->weights);
@@ -310,7 +311,7 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
     out.loss = s->trainer.st.loss;
     MUST(ctx, prism_session_result(s, out.image));
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
     return out;
 }
 
@@ -318,7 +319,7 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
  * recorded: the next output is of these. */
 static void borrowed(struct prism_ctx *ctx, struct prism_dev *dev)
 {
-    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     float x[2][SMALL_OBJ * SMALL_OBJ];
     for (int i = 0; i < 2; i++) {
         struct prism_session *s = new_session(&p);
@@ -330,7 +331,7 @@ static void borrowed(struct prism_ctx *ctx, struct prism_dev *dev)
     }
     tap(!memcmp(x[0], x[1], sizeof x[0]), "values written by a borrower count on %s",
         prism_dev_backend(dev));
-    release_problem(&p);
+    release_experiment(&p);
 }
 
 /* Largest difference of the images, in parts of the largest value. */

@@ -1,46 +1,10 @@
 /* Losses that stop being finite: noticed, named, undone. On ref. */
-#include "recon_test.h"
-
-#include <check.h>
-
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
-static struct problem p;
-
-static void open_all(void)
-{
-    ctx = open_ctx();
-    dev = open_dev(ctx, "ref", NULL, 1);
-    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
-}
-
-static void close_all(void)
-{
-    release_problem(&p);
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
-}
-
-static double *result_of(struct prism_session *s)
-{
-    double *x = new_array(s->pixels, sizeof *x);
-    MUST(ctx, prism_session_result(s, x));
-    return x;
-}
+#include "support/session_suite.h"
 
 static void poison(struct prism_session *s, prism_mem target)
 {
     const double bad = NAN;
     MUST(ctx, prismi_dev_put(dev, target, s->dtype, &bad, 1));
-}
-
-static uint64_t hash_of_slab(struct prism_session *s, int i)
-{
-    void *copy = new_array(s->trainer.slabs[i].bytes, 1);
-    MUST(ctx, dev->ops->read(dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
-    uint64_t h = prismi_hash64(copy, s->trainer.slabs[i].bytes, 0);
-    free(copy);
-    return h;
 }
 
 /* The next failure names the loss and its step and goes back to a step no later
@@ -69,7 +33,7 @@ static void check_divergence(struct prism_session *s, prism_mem poisoned, const 
     struct prism_session *clean = new_session(&p);
     run_steps(clean, (int)before + 20);
     run_steps(s, (int)(before + 20 - s->trainer.st.step));
-    ck_assert_uint_eq(hash_of_slab(s, 0), hash_of_slab(clean, 0)); /* parameters, or the object */
+    ck_assert_uint_eq(slab_hash(s, 0, 0), slab_hash(clean, 0, 0)); /* parameters, or the object */
     for (int i = 0; i < s->trainer.n_plain; i++)
         ck_assert_mem_eq(s->trainer.plain[i].now, clean->trainer.plain[i].now,
                          s->trainer.plain[i].bytes);
@@ -185,20 +149,6 @@ START_TEST(a_save_on_the_way_ends_the_run)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("recon divergence");
-    TCase *t = tcase_create("divergence");
-    tcase_add_checked_fixture(t, open_all, close_all);
-    tcase_add_test(t, divergence_is_caught_and_undone);
-    tcase_add_test(t, the_way_back_may_pass_samples);
-    tcase_add_test(t, infinite_outputs_do_not_pass_a_phase);
-    tcase_add_test(t, a_save_on_the_way_ends_the_run);
-    suite_add_tcase(suite, t);
-    SRunner *sr = srunner_create(suite);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
-}
+SUITE("recon divergence", session_open, session_close, divergence_is_caught_and_undone,
+      the_way_back_may_pass_samples, infinite_outputs_do_not_pass_a_phase,
+      a_save_on_the_way_ends_the_run)

@@ -3,15 +3,15 @@
  * the same bits; and behind sub-apertures the likelihood of photon counts.
  * On ref. */
 #include "prismrec/metrics.h"
-#include "recon_test.h"
+#include "support/session.h"
+#include "support/setup.h"
+#include "support/tap.h"
 
 #include <unistd.h>
 
 enum { GRID = 32, OBJ = 16, ACROSS = 5, FRAMES = ACROSS * ACROSS };
 enum fit { JOINT, PROGRESSIVE, SERIAL, PARALLEL, JOINT_COUNTS, PIXELS_COUNTS, FITS };
 
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
 static char path[300];
 
 static const struct instrument_case {
@@ -32,9 +32,9 @@ static const struct instrument_case {
     {"identity", PRISM_INSTRUMENT_IDENTITY, PRISM_FRAUNHOFER, 0, {25, 0, 1, 1}},
 };
 
-static struct problem problem_of(const struct instrument_case *c, enum fit fit)
+static struct experiment problem_of(const struct instrument_case *c, enum fit fit)
 {
-    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     struct prism_dataset_params dp = *prism_dataset_params(p.ds);
     double centres[FRAMES][2];
     for (int k = 0; k < FRAMES; k++) { /* from the middle on, as a pattern has them */
@@ -89,7 +89,7 @@ static void check(const struct instrument_case *c, enum fit fit)
     static const char *const names[] = {
         "joint",         "progressive",   "projections, one by one", "projections, all at once",
         "joint poisson", "pixels poisson"};
-    struct problem p = problem_of(c, fit);
+    struct experiment p = problem_of(c, fit);
     double first, last, *x = new_array(OBJ * OBJ, sizeof *x);
     struct prism_session *s = new_session(&p);
     run(s, &first, &last);
@@ -110,27 +110,18 @@ static void check(const struct instrument_case *c, enum fit fit)
     run_steps(s, steps - steps / 2);
     tap(session_hash(s) == whole, "%s, %s: resumed to the same bits", c->name, names[fit]);
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
     free(x);
 }
 
 int main(void)
 {
-    const char *tmp = getenv("TMPDIR");
-    char folder[256];
-    snprintf(folder, sizeof folder, "%s/prism-instruments-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder))
-        return 1;
+    fixture_open();
     snprintf(path, sizeof path, "%s/state", folder);
-    ctx = open_ctx();
-    dev = open_dev(ctx, "ref", NULL, 1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int fit = 0; fit < FITS; fit++)
             if (cases[i].rmse_percent[fit] > 0)
                 check(&cases[i], (enum fit)fit);
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
-    unlink(path);
-    rmdir(folder);
+    fixture_close();
     return tap_end();
 }

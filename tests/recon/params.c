@@ -1,17 +1,11 @@
 /* The list of parameters: every one is checked, compared on resume, spelled as
  * the user does, and has its default. */
 #include "recon/params.h"
-#include "recon_test.h"
+#include "support/session_suite.h"
 
-#include <check.h>
 #include <float.h>
 #include <limits.h>
 #include <unistd.h>
-
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
-static struct problem p;
-static char folder[256], path[300];
 
 /* What a user might call a parameter: the same in capitals. */
 static const char *capitals(const char *name)
@@ -22,27 +16,6 @@ static const char *capitals(const char *name)
         text[n] = (char)(name[n] >= 'a' && name[n] <= 'z' ? name[n] - 'a' + 'A' : name[n]);
     text[n] = '\0';
     return text;
-}
-
-static void open_all(void)
-{
-    const struct prism_ctx_params cp = {.spell = capitals};
-    const char *tmp = getenv("TMPDIR");
-    MUST(NULL, prism_ctx_create(&cp, &ctx));
-    dev = open_dev(ctx, "ref", NULL, 1);
-    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
-    snprintf(folder, sizeof folder, "%s/prism-params-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/state", folder);
-}
-
-static void close_all(void)
-{
-    unlink(path);
-    rmdir(folder);
-    release_problem(&p);
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
 }
 
 static void *field_of(void *params, const struct prismi_param_row *row)
@@ -530,26 +503,13 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("recon params");
-    TCase *t = tcase_create("params");
-    tcase_add_checked_fixture(t, open_all, close_all);
-    tcase_add_test(t, both_ends_of_every_range_hold);
-    tcase_add_test(t, what_does_not_matter_is_not_checked);
-    tcase_add_test(t, every_other_parameter_is_refused_by_name);
-    tcase_add_test(t, every_weight_is_compared);
-    tcase_add_test(t, channels_are_compared);
-    tcase_add_test(t, other_data_are_refused_by_name);
-    tcase_add_test(t, lengths_are_compared_where_they_matter);
-    tcase_add_test(t, lines_that_differ_are_found);
-    tcase_add_test(t, every_field_has_its_row);
-    tcase_add_test(t, every_field_is_counted);
-    tcase_add_test(t, defaults_are_the_table);
-    tcase_add_test(t, names_are_the_librarys_without_a_callback);
-    suite_add_tcase(suite, t);
-    SRunner *sr = srunner_create(suite);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    fixture_params.spell = capitals;
+    return suite_run("recon params",
+                     SUITE_CASE(session_open, session_close, both_ends_of_every_range_hold,
+                                what_does_not_matter_is_not_checked,
+                                every_other_parameter_is_refused_by_name, every_weight_is_compared,
+                                channels_are_compared, other_data_are_refused_by_name,
+                                lengths_are_compared_where_they_matter, lines_that_differ_are_found,
+                                every_field_has_its_row, every_field_is_counted,
+                                defaults_are_the_table, names_are_the_librarys_without_a_callback));
 }

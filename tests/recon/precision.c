@@ -2,41 +2,20 @@
  * single, what is shown of it, loss scaling and its account, where it falls
  * back, and that runs go on where they stopped. A plain program. */
 #include "nn/layer.h"
-#include "recon_test.h"
+#include "support/session.h"
+#include "support/setup.h"
+#include "support/tap.h"
 
 #include <unistd.h>
 
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
-static struct problem p;
-static char logged[1024], path[300];
+static struct experiment p;
+static char path[300];
 
-static void keep_log(void *user, enum prism_log_level level, const char *text)
-{
-    (void)user;
-    (void)level;
-    snprintf(logged, sizeof logged, "%s", text);
-}
-
-/* A step's worth of what a session shows and counts. */
-static struct prism_progress progress(struct prism_session *s)
-{
-    struct prism_progress at;
-    prism_session_progress(s, &at);
-    return at;
-}
-
-static uint64_t slab_hash(struct prism_session *s, const char *name)
+static uint64_t hash_of(struct prism_session *s, const char *name)
 {
     for (int i = 0; i < s->trainer.n_slabs; i++)
-        if (!strcmp(s->trainer.slabs[i].name, name)) {
-            void *copy = new_array(s->trainer.slabs[i].bytes, 1);
-            MUST(ctx,
-                 dev->ops->read(dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
-            uint64_t h = prismi_hash64(copy, s->trainer.slabs[i].bytes, 1);
-            free(copy);
-            return h;
-        }
+        if (!strcmp(s->trainer.slabs[i].name, name))
+            return slab_hash(s, i, 1);
     return 0;
 }
 
@@ -54,7 +33,7 @@ static void get_scale(struct prism_session *s, double state[3])
 /* ---- quality ---- */
 
 /* Grid 64, object 32, nine apertures. */
-static struct problem larger_problem(void)
+static struct experiment larger_problem(void)
 {
     static const double centres[9][2] = {{0, 0},  {9, 2},    {-8, 4}, {2, -9}, {-3, 10},
                                          {10, 9}, {-10, -8}, {9, -9}, {-11, 9}};
@@ -62,7 +41,7 @@ static struct problem larger_problem(void)
         .grid_size = 64,
         .obj_size = 32,
         .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 7}};
-    struct problem q = {.ctx = ctx, .dev = dev, .n = 9, .truth = small_object(32), .par = p.par};
+    struct experiment q = {.ctx = ctx, .dev = dev, .n = 9, .truth = small_object(32), .par = p.par};
     q.cache = new_cache(ctx, dev);
     MUST(ctx, prism_dataset_simulate(dev, &dp, q.truth, &centres[0][0], q.n, &q.ds));
     q.par.decoder = (struct prism_decoder_params){
@@ -85,13 +64,13 @@ static void quality(void)
                 {PRISM_PRECISION_TF32, "tf32"},
                 {PRISM_PRECISION_BF16, "bf16"},
                 {PRISM_PRECISION_FP16, "fp16"}};
-    struct problem q = larger_problem();
+    struct experiment q = larger_problem();
     double loss = 0, ssim = 0;
     for (int i = 0; i < 5; i++) {
         q.par.precision = runs[i].precision;
         struct prism_session *s = new_session(&q);
         MUST(ctx, prism_session_run(s, NULL, NULL));
-        struct prism_progress at = progress(s);
+        struct prism_progress at = progress_of(s);
         if (i == 0) { /* what the others are held against, on its own feet */
             loss = at.loss;
             ssim = at.ssim;
@@ -107,7 +86,7 @@ static void quality(void)
             "%s: loss scaling is fp16's alone", runs[i].name);
         prism_session_destroy(&s);
     }
-    release_problem(&q);
+    release_experiment(&q);
 }
 
 /* ---- loss scaling ---- */
@@ -125,14 +104,12 @@ static void skips(void)
     tap(state[0] == 65536 && state[1] == 3 && state[2] == 0, "three finite steps are counted");
 
     set_scale(s, 0x1p120, 0, 0);
-    uint64_t params = slab_hash(s, "params"), m = slab_hash(s, "adam.m"),
-             v = slab_hash(s, "adam.v");
+    uint64_t params = hash_of(s, "params"), m = hash_of(s, "adam.m"), v = hash_of(s, "adam.v");
     run_steps(s, 1);
     get_scale(s, state);
     tap(state[0] == 0x1p119 && state[1] == 0 && state[2] == 1,
         "a scale of 2^120 does not fit: halved, 1 step left out");
-    tap(params == slab_hash(s, "params") && m == slab_hash(s, "adam.m") &&
-            v == slab_hash(s, "adam.v"),
+    tap(params == hash_of(s, "params") && m == hash_of(s, "adam.m") && v == hash_of(s, "adam.v"),
         "which changes neither parameters nor moments");
     set_scale(s, 1, 0, 1);
     run_steps(s, 1);
@@ -140,12 +117,12 @@ static void skips(void)
     tap(state[0] == 1 && state[1] == 1 && state[2] == 1,
         "the next finite step is not left out with it");
     set_scale(s, 0x1p119, 0, 1);
-    params = slab_hash(s, "params");
+    params = hash_of(s, "params");
     int steps = 0;
-    for (; steps < 150 && params == slab_hash(s, "params"); steps++)
+    for (; steps < 150 && params == hash_of(s, "params"); steps++)
         run_steps(s, 1);
     run_steps(s, PRISMI_CHECK_EVERY);
-    struct prism_progress at = progress(s);
+    struct prism_progress at = progress_of(s);
     get_scale(s, state);
     tap(steps > 1 && at.skipped >= steps && at.loss_scale == ldexp(1, 120 - (int)at.skipped) &&
             at.loss_scale == state[0],
@@ -191,12 +168,12 @@ static void shown(void)
     single->trainer.st.phase = s->trainer.st.phase;
     double got[SMALL_OBJ * SMALL_OBJ], want[SMALL_OBJ * SMALL_OBJ], half[SMALL_OBJ * SMALL_OBJ],
         diff = 0;
-    uint64_t running = slab_hash(s, "running");
+    uint64_t running = hash_of(s, "running");
     prism_mem x;
     MUST(ctx, prism_session_result(s, got));
     MUST(ctx, prism_session_result(single, want));
     tap(!memcmp(got, want, sizeof got), "the result is in single precision");
-    tap(running == slab_hash(s, "running"), "and making it leaves the running statistics");
+    tap(running == hash_of(s, "running"), "and making it leaves the running statistics");
     MUST(ctx, prismi_trainer_output(&s->trainer, &x));
     MUST(ctx, prismi_dev_get(dev, half, x, PRISM_F32, SMALL_OBJ * SMALL_OBJ));
     for (int i = 0; i < SMALL_OBJ * SMALL_OBJ; i++)
@@ -212,10 +189,10 @@ static void falls_back(enum prism_precision precision, const char *name)
 {
     const struct prism_caps caps = dev->caps;
     p.par.precision = precision;
-    logged[0] = '\0';
+    last_log[0] = '\0';
     struct prism_session *s = new_session(&p);
-    tap(s->net->store != PRISM_F32 && s->display_net && !*logged, "%s runs where the device has it",
-        name);
+    tap(s->net->store != PRISM_F32 && s->display_net && !*last_log,
+        "%s runs where the device has it", name);
     size_t from;
     MUST(ctx, prismi_decoder_largest_half(ctx, prism_net_params(s->net), &from));
     prism_session_destroy(&s);
@@ -223,12 +200,12 @@ static void falls_back(enum prism_precision precision, const char *name)
         dev->caps.half_pays_from = i == 0 ? from : i == 1 ? from + 1 : 0;
         if (i == 2)
             dev->caps.dtypes &= ~(1u << PRISM_F16 | 1u << PRISM_BF16);
-        logged[0] = '\0';
+        last_log[0] = '\0';
         s = new_session(&p);
         bool half = s->net->store != PRISM_F32;
         tap(half == (i == 0) && half == (s->display_net != NULL) &&
-                (half ? !*logged : strstr(logged, name) && strstr(logged, "fp32")),
-            "%s: %s", name, half ? "as large as pays" : logged);
+                (half ? !*last_log : strstr(last_log, name) && strstr(last_log, "fp32")),
+            "%s: %s", name, half ? "as large as pays" : last_log);
         dev->caps = caps;
         run_steps(s, 2);
         prism_session_destroy(&s);
@@ -247,9 +224,9 @@ static void resumes(enum prism_objective objective)
     run_steps(a, 37);
     MUST(ctx, prism_session_save(a, path, NULL));
     MUST(ctx, prism_session_load(b, path));
-    tap(progress(b).loss_scale == ldexp(1, 40 - (int)progress(b).skipped) &&
-            progress(b).skipped > 0,
-        "the account of %d steps left out is loaded", (int)progress(b).skipped);
+    tap(progress_of(b).loss_scale == ldexp(1, 40 - (int)progress_of(b).skipped) &&
+            progress_of(b).skipped > 0,
+        "the account of %d steps left out is loaded", (int)progress_of(b).skipped);
     run_steps(a, 20);
     run_steps(b, 20);
     tap(session_hash(a) == session_hash(b), "fp16 goes on bit for bit where it was saved");
@@ -261,14 +238,14 @@ static void resumes(enum prism_objective objective)
     dev->caps = caps;
     uint64_t before = 0, after;
     MUST(ctx, prism_session_load(c, path));
-    before = slab_hash(c, "loss_scale");
+    before = hash_of(c, "loss_scale");
     run_steps(c, 5);
-    after = slab_hash(c, "loss_scale");
+    after = hash_of(c, "loss_scale");
     MUST(ctx, prism_session_save(c, path, NULL));
     tap(c->net->store == PRISM_F32 && before == after,
         "a device without fp16 goes on with its checkpoint, in fp32");
     MUST(ctx, prism_session_load(a, path));
-    tap(a->trainer.st.step == c->trainer.st.step && slab_hash(a, "loss_scale") == before,
+    tap(a->trainer.st.step == c->trainer.st.step && hash_of(a, "loss_scale") == before,
         "and one with it goes on from there");
     run_steps(a, 3);
     prism_session_destroy(&c);
@@ -298,18 +275,12 @@ static void resumes(enum prism_objective objective)
 
 int main(void)
 {
-    const struct prism_ctx_params params = {.log = keep_log, .level = PRISM_LOG_INFO};
-    const char *tmp = getenv("TMPDIR");
-    char folder[256];
-    MUST(ctx, prism_ctx_create(&params, &ctx));
-    dev = open_dev(ctx, "ref", NULL, 1);
-    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    fixture_params.level = PRISM_LOG_INFO;
+    fixture_open();
+    p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     p.par.decoder = (struct prism_decoder_params){
         .latent_channels = 16, .n_channels = 4, .channels = {16, 8, 8, 1}};
     const struct prism_recon_params par = p.par;
-    snprintf(folder, sizeof folder, "%s/prism_precision_XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder))
-        return 1;
     snprintf(path, sizeof path, "%s/checkpoint", folder);
     quality();
     p.par = par;
@@ -325,10 +296,7 @@ int main(void)
     resumes(PRISM_OBJ_JOINT);
     p.par = par;
     resumes(PRISM_OBJ_PROGRESSIVE);
-    unlink(path);
-    rmdir(folder);
-    release_problem(&p);
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
+    release_experiment(&p);
+    fixture_close();
     return tap_end();
 }

@@ -1,41 +1,7 @@
 /* The progressive objective: sample by sample, what escalates, what fails and
  * is tried again. On ref. */
 #include "nn/layer.h"
-#include "recon_test.h"
-
-#include <check.h>
-
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
-static struct problem p;
-
-static void open_all(void)
-{
-    ctx = open_ctx();
-    dev = open_dev(ctx, "ref", NULL, 1);
-    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
-}
-
-static void close_all(void)
-{
-    release_problem(&p);
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
-}
-
-static struct prism_progress progress_of(const struct prism_session *s)
-{
-    struct prism_progress at;
-    prism_session_progress(s, &at);
-    return at;
-}
-
-static double *result_of(struct prism_session *s)
-{
-    double *x = new_array(s->pixels, sizeof *x);
-    MUST(ctx, prism_session_result(s, x));
-    return x;
-}
+#include "support/session_suite.h"
 
 START_TEST(progressive_goes_sample_by_sample)
 {
@@ -363,26 +329,8 @@ START_TEST(switched_retries_are_judged_at_their_end)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("recon progressive");
-    TCase *t = tcase_create("progressive");
-    tcase_add_checked_fixture(t, open_all, close_all);
-    tcase_add_test(t, progressive_goes_sample_by_sample);
-    tcase_add_test(t, a_single_step_needs_no_earlier_fields);
-    tcase_add_test(t, what_is_remembered_changes_nothing);
-    tcase_add_test(t, masks_follow_the_samples);
-    tcase_add_test(t, an_only_step_is_a_first_step);
-    tcase_add_test(t, converged_samples_need_no_update);
-    tcase_add_test(t, plateaus_escalate_and_then_fail);
-    tcase_add_test(t, failed_samples_are_tried_again);
-    tcase_add_test(t, retries_discard_the_average);
-    tcase_add_test(t, switched_retries_are_judged_at_their_end);
-    suite_add_tcase(suite, t);
-    SRunner *sr = srunner_create(suite);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
-}
+SUITE("recon progressive", session_open, session_close, progressive_goes_sample_by_sample,
+      a_single_step_needs_no_earlier_fields, what_is_remembered_changes_nothing,
+      masks_follow_the_samples, an_only_step_is_a_first_step, converged_samples_need_no_update,
+      plateaus_escalate_and_then_fail, failed_samples_are_tried_again, retries_discard_the_average,
+      switched_retries_are_judged_at_their_end)

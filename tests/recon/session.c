@@ -1,58 +1,15 @@
 /* The session: what it refuses, what each objective does step by step. On
  * ref. */
 #include "prismrec/metrics.h"
-#include "recon_test.h"
-
-#include <check.h>
-
-static struct prism_ctx *ctx;
-static struct prism_dev *dev;
-static struct problem p;
-
-static void open_all(void)
-{
-    ctx = open_ctx();
-    dev = open_dev(ctx, "ref", NULL, 1);
-    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
-}
-
-static void close_all(void)
-{
-    release_problem(&p);
-    prism_dev_close(&dev);
-    prism_ctx_destroy(&ctx);
-}
-
-static struct prism_progress progress_of(const struct prism_session *s)
-{
-    struct prism_progress at;
-    prism_session_progress(s, &at);
-    return at;
-}
-
-static double *result_of(struct prism_session *s)
-{
-    double *x = new_array(s->pixels, sizeof *x);
-    MUST(ctx, prism_session_result(s, x));
-    return x;
-}
+#include "support/session_suite.h"
 
 /* ---- refusals ---- */
-
-static void refused(int status, const char *word)
-{
-    struct prism_session *s = (void *)1;
-    ck_assert_int_eq(prism_session_create(dev, p.ds, &p.par, &s), status);
-    ck_assert_ptr_null(s);
-    ck_assert_msg(strstr(prism_ctx_error(ctx)->text, word), "\"%s\" does not say \"%s\"",
-                  prism_ctx_error(ctx)->text, word);
-}
 
 START_TEST(wrong_settings_are_refused_by_name)
 {
     const struct prism_recon_params good = p.par;
     struct prism_training_params *t = &p.par.training;
-#define REFUSED(change, word) (p.par = good, change, refused(PRISM_EINVAL, word))
+#define REFUSED(change, word) (p.par = good, change, session_refused(PRISM_EINVAL, word))
     REFUSED(t->lr = 0, "training.lr");
     REFUSED(t->lr = NAN, "training.lr");
     REFUSED(t->loss_weights[1] = 0.5, "training.loss_weights");
@@ -74,11 +31,11 @@ START_TEST(wrong_settings_are_refused_by_name)
     REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.lr_obj = -1), "mopie.lr_obj");
     p.par = good;
     dev->caps.mem_bytes = 200000;
-    refused(PRISM_ENOMEM, "0.2 MB");
+    session_refused(PRISM_ENOMEM, "0.2 MB");
     dev->caps.mem_bytes = 0;
     dev->caps.dtypes &= ~(1u << PRISM_F64);
     p.par.precision = PRISM_PRECISION_FP64;
-    refused(PRISM_ENOTSUP, "precision is fp64");
+    session_refused(PRISM_ENOTSUP, "precision is fp64");
     dev->caps.dtypes |= 1u << PRISM_F64;
 }
 END_TEST
@@ -91,7 +48,7 @@ START_TEST(progressive_needs_whole_fields)
     dp.field_size = SMALL_GRID / 2;
     MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, &p.ds));
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
-    refused(PRISM_EINVAL, "field_size");
+    session_refused(PRISM_EINVAL, "field_size");
     prism_dataset_destroy(&p.ds);
     p.ds = whole;
 }
@@ -104,7 +61,7 @@ START_TEST(failures_on_the_way_leave_nothing_behind)
     struct prism_dataset_params dp = *prism_dataset_params(seven);
     dp.grid_size = dp.field_size = 24; /* no power of two: fine for data, not for a decoder */
     MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, &p.ds));
-    refused(PRISM_EINVAL, "24");
+    session_refused(PRISM_EINVAL, "24");
     prism_dataset_destroy(&p.ds);
     dp.grid_size = dp.field_size = 4;
     dp.obj_size = 4;
@@ -112,7 +69,7 @@ START_TEST(failures_on_the_way_leave_nothing_behind)
     MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, &p.ds));
     p.par.training.loss_weights[PRISM_LOSS_L1] = 0;
     p.par.training.loss_weights[PRISM_LOSS_SSIM] = 1;
-    refused(PRISM_EINVAL, "SSIM"); /* after the network was made */
+    session_refused(PRISM_EINVAL, "SSIM"); /* after the network was made */
     prism_dataset_destroy(&p.ds);
     p.ds = seven;
 }
@@ -484,7 +441,7 @@ START_TEST(pixels_are_fitted_like_weights)
         prism_session_destroy(&s);
     }
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
-    refused(PRISM_EINVAL, "use joint");
+    session_refused(PRISM_EINVAL, "use joint");
 }
 END_TEST
 
@@ -584,38 +541,14 @@ START_TEST(history_thins_itself)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("recon session");
-    TCase *t = tcase_create("session");
-    tcase_add_checked_fixture(t, open_all, close_all);
-    tcase_add_test(t, wrong_settings_are_refused_by_name);
-    tcase_add_test(t, progressive_needs_whole_fields);
-    tcase_add_test(t, failures_on_the_way_leave_nothing_behind);
-    tcase_add_test(t, every_target_is_approached);
-    tcase_add_test(t, synthetic_aperture_is_the_mean_of_amplitudes);
-    tcase_add_test(t, odd_fields_are_looked_at_inside);
-    tcase_add_test(t, threshold_ends_initialisation_without_an_update);
-    tcase_add_test(t, joint_visits_every_sample_once_an_epoch);
-    tcase_add_test(t, joint_runs_to_its_end);
-    tcase_add_test(t, equal_seeds_equal_runs_and_looking_changes_nothing);
-    tcase_add_test(t, average_is_the_mean_of_the_last_outputs);
-    tcase_add_test(t, a_negative_is_turned_positive);
-    tcase_add_test(t, running_statistics_count_steps);
-    tcase_add_test(t, a_callback_stops_a_run);
-    tcase_add_test(t, one_sample_is_a_data_set);
-    tcase_add_test(t, phases_and_samples_begin_with_fresh_moments);
-    tcase_add_test(t, projections_find_the_object);
-    tcase_add_test(t, pixels_are_fitted_like_weights);
-    tcase_add_test(t, small_fields_give_the_same_projections);
-    tcase_add_test(t, a_projection_step_has_length_one);
-    tcase_add_test(t, darkness_is_harmless);
-    tcase_add_test(t, history_thins_itself);
-    suite_add_tcase(suite, t);
-    SRunner *sr = srunner_create(suite);
-    srunner_set_tap(sr, "-");
-    srunner_run_all(sr, CK_SILENT);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
-}
+SUITE("recon session", session_open, session_close, wrong_settings_are_refused_by_name,
+      progressive_needs_whole_fields, failures_on_the_way_leave_nothing_behind,
+      every_target_is_approached, synthetic_aperture_is_the_mean_of_amplitudes,
+      odd_fields_are_looked_at_inside, threshold_ends_initialisation_without_an_update,
+      joint_visits_every_sample_once_an_epoch, joint_runs_to_its_end,
+      equal_seeds_equal_runs_and_looking_changes_nothing, average_is_the_mean_of_the_last_outputs,
+      a_negative_is_turned_positive, running_statistics_count_steps, a_callback_stops_a_run,
+      one_sample_is_a_data_set, phases_and_samples_begin_with_fresh_moments,
+      projections_find_the_object, pixels_are_fitted_like_weights,
+      small_fields_give_the_same_projections, a_projection_step_has_length_one,
+      darkness_is_harmless, history_thins_itself)

@@ -1,7 +1,8 @@
 /* Checkpoints outlive their writer: killed at any moment, out of space at any
  * byte, beside other writers. */
-#include "recon/recon_test.h"
-#include "support.h"
+#include "support/session.h"
+#include "support/support.h"
+#include "support/tap.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 static char dir[256], path[300], previous[310];
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
-static struct problem p;
+static struct experiment p;
 
 enum { STEPS = 50, KILLS = 60, ROUND = 12 };
 
@@ -23,7 +24,7 @@ static void open_all(void)
 {
     ctx = open_ctx();
     dev = open_dev(ctx, "ref", NULL, 1); /* starts no threads: children may go on with it */
-    p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     p.par.decoder = (struct prism_decoder_params){
         .latent_channels = 4, .n_channels = 4, .channels = {4, 4, 2, 1}};
     p.par.training.init_steps = 5;
@@ -277,7 +278,7 @@ int main(void)
     full_at_any_write();
     only_leftovers_are_removed();
     writers_beside_each_other();
-    release_problem(&p);
+    release_experiment(&p);
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
     support_remove(dir);

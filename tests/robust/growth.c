@@ -1,9 +1,10 @@
 /* Long runs need no more memory than short ones: nothing is allocated and
  * the resident set stays from step 10 to step 10 000, and over as many
  * transforms. */
-#include "alloc_wrap.h"
+#include "support/alloc_wrap.h"
 
-#include "recon/recon_test.h"
+#include "support/session.h"
+#include "support/tap.h"
 
 #include <unistd.h>
 #ifdef __linux__
@@ -45,7 +46,7 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
         .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6}};
     struct prism_recon_params par = {.seed = 5};
     double *truth = small_object(32);
-    struct problem p = {.ctx = ctx, .dev = dev, .n = 4, .truth = truth};
+    struct experiment p = {.ctx = ctx, .dev = dev, .n = 4, .truth = truth};
     par.decoder = (struct prism_decoder_params){
         .latent_channels = 8, .n_channels = 4, .channels = {4, 4, 2, 1}};
     par.training = (struct prism_training_params){.loss_weights = {1},
@@ -67,7 +68,7 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
     run_steps(s, TO - FROM);
     check(dev, "joint, step 10 to 10000", heap.calls, before, resident());
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
 }
 
 static void transforms(struct prism_dev *dev, struct prism_ctx *ctx)

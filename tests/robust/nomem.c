@@ -2,17 +2,18 @@
  * allocation refused, n = 1, 2, 3, ..., once alone and once with all that
  * follow. Each time it must fail with PRISM_ENOMEM and a sentence of its own,
  * hand out nothing, give back what it took and leave what existed as it was. */
-#include "alloc_wrap.h"
+#include "support/alloc_wrap.h"
 
 #include "data/source.h"
 #include "prismrec/config.h"
 #include "prismrec/image.h"
-#include "recon/recon_test.h"
-#include "support.h"
+#include "support/session.h"
+#include "support/support.h"
+#include "support/tap.h"
 
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
-static struct problem small;
+static struct experiment small;
 static struct prism_net *net;
 static struct prism_session *session;
 static struct prism_config_set *set;
@@ -342,7 +343,7 @@ static void exhaust_session(const char *algorithm)
  * 1 channels. */
 static void sessions_on(struct prism_dev *d)
 {
-    small = small_problem(ctx, d, PRISM_PRECISION_FP32);
+    small = small_experiment(ctx, d, PRISM_PRECISION_FP32);
     struct prism_training_params *t = &small.par.training;
     small.par.decoder =
         (struct prism_decoder_params){.latent_channels = 4, .n_channels = 3, .channels = {4, 2, 1}};
@@ -359,7 +360,7 @@ static void sessions_on(struct prism_dev *d)
     small.par.algorithm = PRISM_ALG_MOPIE;
     small.par.mopie.complex_object = true;
     exhaust_session("mopie");
-    release_problem(&small);
+    release_experiment(&small);
 }
 
 /* ---- pictures ---- */
@@ -477,7 +478,7 @@ static void exhaust_config(void)
     int status = prism_config_load_yaml(set, file("child.yaml"));
     prism_config_set_destroy(&set);
     if (status == PRISM_ENOTSUP)
-        printf("ok %d - YAML # SKIP not in this build\n", ++tap_n);
+        tap_skip("YAML", "not in this build");
     else if (tap(!status, "a small configuration is valid%s%s", status ? ": " : "",
                  status ? prism_ctx_error(ctx)->text : ""))
         exhaust(&(struct attempt){.name = "YAML", .run = load_config});

@@ -1,7 +1,8 @@
 /* Contexts are independent: used from several threads at once, each with a
  * device of its own, they give the bits they give alone. */
-#include "recon/recon_test.h"
-#include "support.h"
+#include "support/session.h"
+#include "support/support.h"
+#include "support/tap.h"
 
 #include <pthread.h>
 #include <sys/stat.h>
@@ -52,7 +53,7 @@ static void *work(void *arg)
     struct prism_dev *dev;
     MUST(ctx, prism_dev_open(ctx, &dp, &dev));
     job->bits = transforms(ctx, dev);
-    struct problem p = small_problem(ctx, dev, PRISM_PRECISION_FP32);
+    struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     p.par.decoder = (struct prism_decoder_params){
         .latent_channels = 8, .n_channels = 4, .channels = {8, 4, 2, 1}};
     struct prism_session *s = new_session(&p);
@@ -65,7 +66,7 @@ static void *work(void *arg)
     uint64_t h = session_hash(s);
     job->bits = prismi_hash64(&h, sizeof h, job->bits);
     prism_session_destroy(&s);
-    release_problem(&p);
+    release_experiment(&p);
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
     return NULL;
@@ -102,7 +103,7 @@ int main(void)
     if (cpu)
         check("cpu", dir);
     else
-        printf("ok %d - cpu # SKIP not in this build\n", ++tap_n);
+        tap_skip("cpu", "not in this build");
     prism_dev_close(&cpu);
     prism_ctx_destroy(&ctx);
     check("ref", dir);

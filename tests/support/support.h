@@ -9,6 +9,27 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The call succeeds, or the program ends and says which did not. */
+#define MUST(ctx, call) support_must(ctx, call, #call)
+static inline void support_must(struct prism_ctx *ctx, int status, const char *call)
+{
+    if (status) {
+        printf("Bail out! %s: %s\n", call, ctx ? prism_ctx_error(ctx)->text : "");
+        exit(1);
+    }
+}
+
+/* n zeros of `size` bytes; the caller frees. */
+static inline void *new_array(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size);
+    if (!p)
+        abort();
+    return p;
+}
+
+/* ---- contexts and devices ---- */
+
 /* A context whose log goes to stderr at WARN and above. */
 static inline void support_log(void *user, enum prism_log_level level, const char *text)
 {
@@ -17,12 +38,27 @@ static inline void support_log(void *user, enum prism_log_level level, const cha
     fprintf(stderr, "# %s\n", text);
 }
 
-static inline struct prism_ctx *support_ctx(void)
+static inline struct prism_ctx *open_ctx(void)
 {
     struct prism_ctx_params params = {.log = support_log, .level = PRISM_LOG_WARN};
     struct prism_ctx *ctx = NULL;
-    prism_ctx_create(&params, &ctx);
+    MUST(NULL, prism_ctx_create(&params, &ctx));
     return ctx;
+}
+
+/* NULL where this build or machine has no such backend. plugin_path: the folder
+ * of its plugin, or NULL. */
+static inline struct prism_dev *open_dev(struct prism_ctx *ctx, const char *backend,
+                                         const char *plugin_path, int threads)
+{
+    struct prism_dev *dev = NULL;
+    const struct prism_dev_params p = {
+        .backend = backend, .plugin_path = plugin_path, .threads = threads};
+    int status = prism_dev_open(ctx, &p, &dev);
+    if (status == PRISM_ENOTSUP)
+        return NULL;
+    MUST(ctx, status);
+    return dev;
 }
 
 /* Exit status of a suite whose backend would not open: 77 with the reason, or 1
@@ -43,9 +79,22 @@ static inline int support_missing(const struct prism_ctx *ctx, const char *backe
     return 77;
 }
 
-/* Path of a file of the shared folder that lies beside some checkouts,
- * PRISM_SHARED; false, and the reason for a skip printed, where there is
- * none. */
+/* ---- numbers ---- */
+
+/* n values in [-1,1) of the linear congruential generator that the golden numbers
+ * were made with. */
+static inline void lcg_fill(double *v, size_t n, uint32_t seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        seed = 1664525u * seed + 1013904223u;
+        v[i] = (double)(seed >> 8) / 16777216.0 * 2 - 1;
+    }
+}
+
+/* ---- files ---- */
+
+/* The path of a file in the folder that PRISM_SHARED names; false, with the
+ * reason for the skip printed, where there is none. */
 static inline bool support_shared(const char *name, char *out, size_t n)
 {
     const char *shared = getenv("PRISM_SHARED");
@@ -56,7 +105,7 @@ static inline bool support_shared(const char *name, char *out, size_t n)
     return false;
 }
 
-/* A fresh folder; support_remove() takes it away again. */
+/* Makes a folder of its own under TMPDIR; support_remove() deletes it. */
 static inline void support_tempdir(char *out, size_t n)
 {
     const char *base = getenv("TMPDIR");

@@ -1,79 +1,12 @@
-/* Shared by the suites of reconstruction: devices, small objects made in code,
- * sessions, TAP for the plain programs. */
-#ifndef RECON_TEST_H
-#define RECON_TEST_H
+/* Sessions for tests: a small experiment made in code (object, data set,
+ * parameters), what a session holds, and the golden numbers' weights. */
+#ifndef PRISM_TESTS_SESSION_H
+#define PRISM_TESTS_SESSION_H
 
 #include "recon/progressive.h"
+#include "support/support.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static inline void recon_must(struct prism_ctx *ctx, int status, const char *what)
-{
-    if (status) {
-        printf("Bail out! %s: %s\n", what, ctx ? prism_ctx_error(ctx)->text : "");
-        exit(1);
-    }
-}
-#define MUST(ctx, call) recon_must(ctx, call, #call)
-
-/* ---- TAP ---- */
-
-static int tap_n, tap_failed;
-
-static inline bool tap(bool ok, const char *fmt, ...) PRISM_PRINTF(2, 3);
-static inline bool tap(bool ok, const char *fmt, ...)
-{
-    va_list ap;
-    printf("%sok %d - ", ok ? "" : "not ", ++tap_n);
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    printf("\n");
-    fflush(stdout);
-    tap_failed += !ok;
-    return ok;
-}
-
-static inline int tap_end(void)
-{
-    printf("1..%d\n", tap_n);
-    return tap_failed != 0;
-}
-
-/* ---- a device, an object, a data set ---- */
-
-static inline struct prism_ctx *open_ctx(void)
-{
-    struct prism_ctx *ctx = NULL;
-    MUST(ctx, prism_ctx_create(NULL, &ctx));
-    return ctx;
-}
-
-/* NULL where this build or machine has no such backend. */
-static inline struct prism_dev *open_dev(struct prism_ctx *ctx, const char *backend,
-                                         const char *plugin_path, int threads)
-{
-    struct prism_dev *dev = NULL;
-    const struct prism_dev_params p = {
-        .backend = backend, .plugin_path = plugin_path, .threads = threads};
-    int status = prism_dev_open(ctx, &p, &dev);
-    if (status == PRISM_ENOTSUP)
-        return NULL;
-    MUST(ctx, status);
-    return dev;
-}
-
-static inline void *new_array(size_t n, size_t size)
-{
-    void *p = calloc(n ? n : 1, size);
-    if (!p)
-        abort();
-    return p;
-}
 
 /* A moon-like disc with craters, amplitude in [0,1]; [o,o]. */
 static inline double *small_object(int o)
@@ -90,7 +23,7 @@ static inline double *small_object(int o)
     return x;
 }
 
-/* One whose kinds have a megabyte each, in use by dev. */
+/* A cache of a megabyte for each kind, in use by dev. */
 static inline struct prism_cache *new_cache(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     struct prism_cache_params params;
@@ -102,7 +35,8 @@ static inline struct prism_cache *new_cache(struct prism_ctx *ctx, struct prism_
     return cache;
 }
 
-struct problem {
+/* What a session is made of. */
+struct experiment {
     struct prism_ctx *ctx;
     struct prism_dev *dev;
     struct prism_cache *cache;
@@ -117,12 +51,12 @@ struct problem {
 #define SMALL_SAMPLES 7
 
 /* Seven apertures of radius 4 on a grid of 32. */
-static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_dev *dev,
-                                           enum prism_precision precision)
+static inline struct experiment small_experiment(struct prism_ctx *ctx, struct prism_dev *dev,
+                                                 enum prism_precision precision)
 {
     static const double centres[SMALL_SAMPLES][2] = {{0, 0}, {4, 1},   {-3, 3.5}, {1, -5},
                                                      {6, 5}, {-6, -4}, {7, -3}};
-    struct problem p = {
+    struct experiment p = {
         .ctx = ctx, .dev = dev, .n = SMALL_SAMPLES, .truth = small_object(SMALL_OBJ)};
     const struct prism_dataset_params dp = {
         .grid_size = SMALL_GRID,
@@ -152,7 +86,7 @@ static inline struct problem small_problem(struct prism_ctx *ctx, struct prism_d
 }
 
 /* The same object and centres behind a Fresnel step of 20 mm. */
-static inline void propagate_problem(struct problem *p)
+static inline void propagate_experiment(struct experiment *p)
 {
     struct prism_dataset *far = p->ds;
     struct prism_dataset_params dp = *prism_dataset_params(far);
@@ -166,7 +100,7 @@ static inline void propagate_problem(struct problem *p)
     prism_dataset_destroy(&far);
 }
 
-static inline void release_problem(struct problem *p)
+static inline void release_experiment(struct experiment *p)
 {
     prism_dataset_destroy(&p->ds);
     prism_dev_set_cache(p->dev, NULL);
@@ -174,7 +108,7 @@ static inline void release_problem(struct problem *p)
     free(p->truth);
 }
 
-static inline struct prism_session *new_session(const struct problem *p)
+static inline struct prism_session *new_session(const struct experiment *p)
 {
     struct prism_session *s = NULL;
     MUST(p->ctx, prism_session_create(p->dev, p->ds, &p->par, &s));
@@ -203,19 +137,42 @@ static inline struct prismi_term *term_of(struct prism_session *s)
     return &((struct prismi_data *)s->objective->self)->term;
 }
 
-/* Hash of everything that advances: the state and every block but void
- * moments. */
+static inline struct prism_progress progress_of(const struct prism_session *s)
+{
+    struct prism_progress at;
+    prism_session_progress(s, &at);
+    return at;
+}
+
+/* The session's picture; the caller frees. */
+static inline double *result_of(struct prism_session *s)
+{
+    double *x = new_array(s->pixels, sizeof *x);
+    MUST(s->ctx, prism_session_result(s, x));
+    return x;
+}
+
+/* The hash of one block of device memory that a checkpoint holds, started from
+ * h. */
+static inline uint64_t slab_hash(const struct prism_session *s, int i, uint64_t h)
+{
+    const size_t bytes = s->trainer.slabs[i].bytes;
+    void *copy = new_array(bytes, 1);
+    MUST(s->ctx, s->dev->ops->read(s->dev, copy, s->trainer.slabs[i].mem, bytes));
+    h = prismi_hash64(copy, bytes, h);
+    free(copy);
+    return h;
+}
+
+/* The hash of everything that a step changes: the state, the history and every
+ * block but moments that are void. */
 static inline uint64_t session_hash(struct prism_session *s)
 {
     uint64_t h = prismi_hash64(&s->trainer.st, sizeof s->trainer.st, 0);
     for (int i = 0; i < s->trainer.n_slabs; i++) {
         if (prismi_slab_void(&s->trainer.slabs[i], &s->trainer.st))
             continue;
-        void *copy = new_array(s->trainer.slabs[i].bytes, 1);
-        MUST(s->ctx,
-             s->dev->ops->read(s->dev, copy, s->trainer.slabs[i].mem, s->trainer.slabs[i].bytes));
-        h = prismi_hash64(copy, s->trainer.slabs[i].bytes, h);
-        free(copy);
+        h = slab_hash(s, i, h);
     }
     for (int i = 0; i < s->trainer.n_plain; i++)
         h = prismi_hash64(s->trainer.plain[i].now, s->trainer.plain[i].bytes, h);
@@ -237,17 +194,7 @@ static inline void get_gradient(struct prism_dev *dev, struct prism_net *net, in
     dev->ops->release(dev, mem);
 }
 
-/* ---- the deterministic fill of the golden numbers ---- */
-
-/* n values of the linear congruential generator, u in [-1,1), from seed. */
-static inline void lcg_fill(double *u, size_t n, uint32_t seed)
-{
-    for (size_t i = 0; i < n; i++) {
-        seed = 1664525u * seed + 1013904223u;
-        u[i] = (double)(seed >> 8) / 16777216.0 * 2 - 1;
-    }
-}
-
+/* The weights that the golden numbers were made with. */
 static inline void lcg_weights(struct prism_ctx *ctx, struct prism_dev *dev, struct prism_net *net)
 {
     for (int i = 0; i < prism_net_param_count(net); i++) {

@@ -1,17 +1,8 @@
-/* The allocator, put by the linker between this program and libc (--wrap, see
- * meson.build): counts, and refuses on demand. */
-#ifndef ROBUST_ALLOC_WRAP_H
-#define ROBUST_ALLOC_WRAP_H
+#include "support/alloc_wrap.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
-static struct {
-    int calls, live;
-    int fail_at;  /* the call that is refused, 0 = none */
-    bool fail_on; /* and all after it */
-    int refused;
-} heap;
+struct heap heap;
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -85,5 +76,3 @@ void __wrap_free(void *p)
     heap.live -= p != NULL;
     __real_free(p);
 }
-
-#endif
