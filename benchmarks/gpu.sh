@@ -80,7 +80,7 @@ for p in $parts; do
                 done
             done
             part sanitizer-step 300 compute-sanitizer --tool memcheck --error-exitcode 9 "$prism" run --input usaf --backend cuda \
-                --set image.image_size=64 --set image.obj_size=32 --set training.init_steps=5 --max-steps 5 --output "$out/sanitizer-run" --quiet
+                --set image.grid_size=64 --set image.obj_size=32 --set training.init_steps=5 --max-steps 5 --output "$out/sanitizer-run" --quiet
         else
             say "- sanitizer: compute-sanitizer is not installed"
         fi
@@ -89,12 +89,12 @@ for p in $parts; do
         for b in cuda cpu; do
             "$prism" info 2>/dev/null | grep -Eq "^ *[*]? *$b +usable" || [ $b = cuda ] || b=ref
             for seed in 1 2 3; do
-                part "quality-$b-$seed" 600 "$prism" run --preset demo --set image.image_size=128 --set image.obj_size=64 \
-                    --set telescope.sample_diameter=20 --seed $seed --backend $b --output "$out/run-$b-$seed" --json
+                part "quality-$b-$seed" 600 "$prism" run --preset demo --set image.grid_size=128 --set image.obj_size=64 \
+                    --set aperture.diameter_px=20 --seed $seed --backend $b --output "$out/run-$b-$seed" --json
                 tail -n 1 "$out/quality-$b-$seed.log" | tee -a "$summary"
             done
         done
-        part repeat 600 "$prism" run --preset demo --set image.image_size=128 --set image.obj_size=64 --set telescope.sample_diameter=20 \
+        part repeat 600 "$prism" run --preset demo --set image.grid_size=128 --set image.obj_size=64 --set aperture.diameter_px=20 \
             --seed 1 --backend cuda --output "$out/run-again" --json
         cmp "$out/run-again/reconstruction.npy" "$out/run-cuda-1/reconstruction.npy" && say "- two runs with one seed: the same bits" ||
             { say "- two runs with one seed: DIFFERENT"; failed=$((failed + 1)); }

@@ -24,7 +24,7 @@ def run(args, name, picture, snr, algorithm, seed):
     record = os.path.join(folder, "run.json")
     if not os.path.exists(record):
         command = [args.prism, "run", "--quiet", "--input", picture, "--seed", str(seed), "--output", folder]
-        for setting in args.set + ALGORITHMS[algorithm] + ([f"telescope.snr={snr}"] if snr else []):
+        for setting in args.set + ALGORITHMS[algorithm] + ([f"detector.snr_db={snr}"] if snr else []):
             command += ["--set", setting]
         subprocess.run(command, check=True)
     with open(record, encoding="utf-8") as f:
@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--snr", nargs="+", type=int, default=[0, 40, 30, 20])
     parser.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS))
     parser.add_argument("--set", nargs="+", metavar="KEY=VALUE", help="for every run",
-                        default=["image.image_size=128", "image.obj_size=64", "telescope.sample_diameter=20"])
+                        default=["image.grid_size=128", "image.obj_size=64", "aperture.diameter_px=20"])
     args = parser.parse_args()
     print("| picture | SNR | algorithm | SSIM | PSNR dB | RMSE % | steps | seconds |\n|---|---|---|---|---|---|---|---|")
     for entry in args.pictures:

@@ -22,17 +22,19 @@ struct prism_config {
         int obj_size;               /* 0 = from physics */
         bool invert;
     } image;
+    struct prism_pattern_params pattern; /* csv_path points to pattern_csv; seed is recon.seed */
+    char pattern_csv[PRISM_PATH_MAX];
     struct {
-        struct prism_pattern_params pattern; /* csv_path points to csv below; seed is recon.seed */
-        char csv[PRISM_PATH_MAX];
-        double sample_diameter; /* px; 0 = from physics */
-        double inner_diameter;  /* px; annulus, obscured */
-    } telescope;
-    struct prism_dataset_params data; /* image.image_size and telescope.*; object, radii and seed
-                                         follow from other settings */
+        double diameter_px;       /* 0 = from physics */
+        double inner_diameter_px; /* annulus, obscured */
+    } aperture;
+    /* The keys image.grid_size, aperture.*, detector.* and instrument.*; object, radii and seed
+     * follow from other settings. */
+    struct prism_dataset_params data;
     struct {
-        double wavelength, dxf, obj_diameter, obj_distance; /* m; 0 = the named object's */
-        char obj_name[32];                                  /* "none" = only the numbers above */
+        double wavelength_m, obj_diameter_m, obj_distance_m; /* 0 = the named object's */
+        double pupil_pitch_m; /* side of a k-space pixel in the plane of the apertures */
+        char obj_name[32];    /* "none" = only the numbers above */
     } physics;
     struct prism_recon_params recon; /* model.*, training.*, mopie.* */
     struct {
@@ -60,7 +62,8 @@ enum prism_key_type {
     PRISM_KEY_DOUBLE,   /* double */
     PRISM_KEY_STRING,   /* char[size]; one of choices where there are any */
     PRISM_KEY_ENUM,     /* enum, index into choices */
-    PRISM_KEY_BOOL_NOT, /* bool that says the opposite of the key: use_bn is stored as no_norm */
+    PRISM_KEY_BOOL_NOT, /* bool that says the opposite of the key: model.normalise is stored as
+                           no_norm */
     PRISM_KEY_INT_LIST, /* int[], zeros after the last: "64,32,16,1" or a YAML list */
     PRISM_KEY_WEIGHTS   /* double[], a weight per choice: "l1" or "0.7*l1+0.3*ssim", summing to 1
                            within 0.01 */
@@ -79,7 +82,7 @@ struct prism_config_key {
     const char *unit, *doc;     /* unit may be "" */
 };
 PRISM_API const struct prism_config_key *prism_config_keys(size_t *n);
-/* The key of a parameter of the library, e.g. "training.loss_type" of
+/* The key of a parameter of the library, e.g. "training.loss" of
  * "training.loss_weights", or NULL: for prism_ctx_params.spell. */
 PRISM_API const char *prism_config_spell(const char *name);
 

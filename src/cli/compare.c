@@ -1,8 +1,8 @@
 /* prism compare: runs side by side. */
 #include "cli/command.h"
+#include "config/internal.h"
 #include "core/internal.h"
 #include "core/json.h"
-#include "prismrec/config.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,6 +24,19 @@ struct entry {
     struct prismi_json *run;
 };
 
+/* Settings of an older run get the names that they have now. */
+static void rename_old_keys(const struct prismi_json *config)
+{
+    for (struct prismi_json *v = config->child; v; v = v->next) {
+        const struct prismi_old_key *old = prismi_config_old(v->key);
+        char *key = old ? strdup(old->key) : NULL;
+        if (!key)
+            continue;
+        free(v->key);
+        v->key = key;
+    }
+}
+
 static struct prismi_json *read_run(struct prism_ctx *ctx, const char *path)
 {
     char file[4096];
@@ -43,6 +56,7 @@ static struct prismi_json *read_run(struct prism_ctx *ctx, const char *path)
         prismi_json_free(run);
         return NULL;
     }
+    rename_old_keys(prismi_json_member(run, "config"));
     const char *status = prismi_json_member_string(run, "status");
     if (!prismi_json_member(run, "final"))
         cli_warn("%s has no results yet", path);

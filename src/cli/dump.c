@@ -69,7 +69,7 @@ int cli_dump_man(void)
     cli_man_items("EXIT STATUS", codes, CLI_COUNT(codes));
     fputs(".SH EXAMPLES\n.nf\nprism run \\-\\-preset quick \\-\\-output runs/first\nprism run "
           "\\-\\-input moon.png \\-\\-set "
-          "telescope.n_samples=100\n"
+          "pattern.n_apertures=100\n"
           "prism inspect runs/first\nprism compare runs/first runs/second\n.fi\n",
           stdout);
     return EXIT_DONE;

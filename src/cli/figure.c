@@ -100,7 +100,7 @@ static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct 
 {
     double n = s->cfg->data.grid_size, scale = box.h / n;
     double y0 = box.y + (n / 2 + 0.5) * scale, x0 = box.x + (n / 2 + 0.5) * scale,
-           roi = s->cfg->telescope.pattern.roi_diameter_px / 2;
+           roi = s->cfg->pattern.roi_diameter_px / 2;
     if (roi * scale < box.h / 2.0 - 1)
         prismi_canvas_circle(c, y0, x0, roi * scale, prismi_mark);
     for (int k = 0; k < s->n; k++) {

@@ -11,6 +11,17 @@ static const struct cli_opt opts[] = {
     {.name = "json", .letter = 'j', .doc = "print a JSON array"},
 };
 
+/* The name that a key had before, or NULL. */
+static const char *old_name(const struct prism_config_key *key)
+{
+    size_t n;
+    const struct prismi_old_key *old = prismi_config_old_keys(&n);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(old[i].key, key->key))
+            return old[i].old;
+    return NULL;
+}
+
 static void print_json(const struct prism_config_key *const *keys, size_t n)
 {
     struct prismi_json_out j;
@@ -21,6 +32,7 @@ static void print_json(const struct prism_config_key *const *keys, size_t n)
         prismi_value_expected(keys[i], expected, sizeof expected);
         prismi_json_open(&j, NULL, '{');
         prismi_json_string(&j, "key", keys[i]->key);
+        prismi_json_string(&j, "old_name", old_name(keys[i]));
         prismi_json_string(&j, "default", keys[i]->def);
         prismi_json_string(&j, "expects", expected);
         prismi_json_string(&j, "unit", keys[i]->unit);
@@ -36,10 +48,11 @@ static void print_text(const struct prism_config_key *const *keys, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         char expected[256];
+        const char *old = old_name(keys[i]);
         prismi_value_expected(keys[i], expected, sizeof expected);
-        printf("%s = %s%s%s\n    %s\n    (%s)\n", keys[i]->key,
+        printf("%s = %s%s%s\n    %s\n    (%s%s%s)\n", keys[i]->key,
                *keys[i]->def ? keys[i]->def : "\"\"", *keys[i]->unit ? " " : "", keys[i]->unit,
-               keys[i]->doc, expected);
+               keys[i]->doc, expected, old ? "; old name: " : "", old ? old : "");
     }
 }
 
@@ -63,16 +76,34 @@ static int no_such_key(const char *pattern)
     return EXIT_USAGE;
 }
 
-static int run(struct cli *cli)
+/* The keys that have the pattern in their name; where none has, those that had
+ * it in their old name. */
+static size_t find(const char *pattern, const struct prism_config_key **match)
 {
     size_t n, found = 0;
-    const struct prism_config_key *keys = prism_config_keys(&n), *match[PRISMI_MAX_KEYS];
-    const char *pattern = cli->n_args ? cli->args[0] : "";
-    if (cli_has(cli, "markdown"))
-        return print_markdown();
+    const struct prism_config_key *keys = prism_config_keys(&n);
     for (size_t i = 0; i < n; i++)
         if (strstr(keys[i].key, pattern))
             match[found++] = &keys[i];
+    if (found)
+        return found;
+    for (size_t i = 0; i < n; i++) {
+        const char *old = old_name(&keys[i]);
+        if (!old || !strstr(old, pattern))
+            continue;
+        cli_warn("%s is now called %s; the old name still works", old, keys[i].key);
+        match[found++] = &keys[i];
+    }
+    return found;
+}
+
+static int run(struct cli *cli)
+{
+    const struct prism_config_key *match[PRISMI_MAX_KEYS];
+    const char *pattern = cli->n_args ? cli->args[0] : "";
+    if (cli_has(cli, "markdown"))
+        return print_markdown();
+    size_t found = find(pattern, match);
     if (!found)
         return no_such_key(pattern);
     if (cli_has(cli, "json"))
@@ -86,10 +117,9 @@ const struct cli_command cli_keys = {
     .name = "keys",
     .args = "[PATTERN]",
     .doc = "list the settings with defaults and meaning",
-    .text = "List every setting whose name contains PATTERN: default, unit, meaning and what it "
-            "accepts. Each is set with --set "
-            "KEY=VALUE "
-            "or in a configuration file.",
+    .text = "List every setting whose name contains PATTERN: its default, unit and meaning, the "
+            "values it accepts, and the name it had before, if any. Change a setting with --set "
+            "KEY=VALUE or in a configuration file.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .max_args = 1,

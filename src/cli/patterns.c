@@ -37,10 +37,10 @@ static const struct {
         {"fermat", "spiral at the golden angle, even density out to the edge of the disc"},
     [PRISM_PATTERN_RANDOM] = {"random",
                               "uniform in the disc, from the seed; one centre at the origin"},
-    [PRISM_PATTERN_STAR] = {"star", "the origin and telescope.n_angs diameters"},
+    [PRISM_PATTERN_STAR] = {"star", "the origin and pattern.n_angles diameters"},
     [PRISM_PATTERN_RASTER] = {"raster", "square lattice, the points nearest to the origin"},
     [PRISM_PATTERN_CSV] = {"csv",
-                           "your own: rows y,x in k-space pixels, from the file telescope.csv"},
+                           "your own: rows y,x in k-space pixels, from the file pattern.csv"},
 };
 
 static int print_stats(const struct setup *s, bool json)
@@ -115,7 +115,7 @@ static int write_preview(struct setup *s, const char *path, const char *kind)
 static int one_pattern(struct cli *cli, const char *what, const char *kind)
 {
     char assignment[256];
-    snprintf(assignment, sizeof assignment, "telescope.pattern_fn=%s", kind);
+    snprintf(assignment, sizeof assignment, "pattern.kind=%s", kind);
     struct setup s;
     /* the kind is one more setting, and the last word */
     struct cli_value *set = calloc((size_t)cli->n_set + 1, sizeof *set);

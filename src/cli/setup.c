@@ -55,10 +55,10 @@ static const struct {
     const char *key;
     double factor;
 } number_keys[PRISMI_DATA_NUMBERS] = {
-    [PRISMI_DATA_GRID_SIZE] = {"image.image_size", 1},
+    [PRISMI_DATA_GRID_SIZE] = {"image.grid_size", 1},
     [PRISMI_DATA_OBJ_SIZE] = {"image.obj_size", 1},
-    [PRISMI_DATA_RADIUS_PX] = {"telescope.sample_diameter", 2},
-    [PRISMI_DATA_INNER_RADIUS_PX] = {"telescope.inner_diameter", 2}};
+    [PRISMI_DATA_RADIUS_PX] = {"aperture.diameter_px", 2},
+    [PRISMI_DATA_INNER_RADIUS_PX] = {"aperture.inner_diameter_px", 2}};
 
 /* Where there is a file of measurements: its frames, and what it tells as
  * settings, so that the run's config.yaml has them. */
@@ -74,10 +74,10 @@ static int load_measurements(struct setup *s)
             s->ctx, PRISM_EINVAL,
             "%s: frames have %d rows and %d columns; square ones can be reconstructed", path, f->h,
             f->w);
-    PRISM_TRY(assign_number(s, "telescope.field_size", f->h, path));
-    PRISM_TRY(assign_number(s, "telescope.n_samples", f->n, path));
-    PRISM_TRY(
-        assign_number(s, "telescope.snr", 0, path)); /* it adds noise, and there is some already */
+    PRISM_TRY(assign_number(s, "detector.field_size_px", f->h, path));
+    PRISM_TRY(assign_number(s, "pattern.n_apertures", f->n, path));
+    PRISM_TRY(assign_number(s, "detector.snr_db", 0,
+                            path)); /* it adds noise, and there is some already */
     for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
         if (f->known[i])
             PRISM_TRY(
@@ -144,13 +144,11 @@ static int copy_centres(struct setup *s)
 int setup_pattern(struct setup *s)
 {
     const struct prism_config *c = s->cfg;
-    int status = s->stack.source
-                     ? copy_centres(s)
-                     : prism_pattern_create(s->ctx, &c->telescope.pattern, &s->centres, &s->n);
+    int status = s->stack.source ? copy_centres(s)
+                                 : prism_pattern_create(s->ctx, &c->pattern, &s->centres, &s->n);
     if (!status)
-        status =
-            prism_pattern_statistics(s->ctx, s->centres, s->n, &c->data.aperture, c->data.grid_size,
-                                     c->telescope.pattern.roi_diameter_px, &s->stats);
+        status = prism_pattern_statistics(s->ctx, s->centres, s->n, &c->data.aperture,
+                                          c->data.grid_size, c->pattern.roi_diameter_px, &s->stats);
     return check(s, status);
 }
 

@@ -42,12 +42,12 @@ static void fill_physics(struct prism_config *c)
     for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++) {
         if (strcmp(c->physics.obj_name, objects[i].name))
             continue;
-        if (c->physics.wavelength == 0)
-            c->physics.wavelength = objects[i].wavelength;
-        if (c->physics.obj_diameter == 0)
-            c->physics.obj_diameter = objects[i].diameter;
-        if (c->physics.obj_distance == 0)
-            c->physics.obj_distance = objects[i].distance;
+        if (c->physics.wavelength_m == 0)
+            c->physics.wavelength_m = objects[i].wavelength;
+        if (c->physics.obj_diameter_m == 0)
+            c->physics.obj_diameter_m = objects[i].diameter;
+        if (c->physics.obj_distance_m == 0)
+            c->physics.obj_distance_m = objects[i].distance;
     }
 }
 
@@ -57,53 +57,55 @@ static void derive_lengths(struct prism_config *c)
     if (!prismi_data_params_lengths(&c->data))
         return;
     if (c->data.distance_m == 0)
-        c->data.distance_m = c->physics.obj_distance;
-    c->data.wavelength_m = c->physics.wavelength;
-    c->data.pitch_m =
-        c->physics.wavelength * c->physics.obj_distance / (c->physics.dxf * c->data.grid_size);
+        c->data.distance_m = c->physics.obj_distance_m;
+    c->data.wavelength_m = c->physics.wavelength_m;
+    c->data.pitch_m = c->physics.wavelength_m * c->physics.obj_distance_m /
+                      (c->physics.pupil_pitch_m * c->data.grid_size);
 }
 
-/* image.obj_size and telescope.sample_diameter where they are 0. */
+/* image.obj_size and aperture.diameter_px where they are 0. */
 static int derive_sizes(const struct prism_config_set *set, struct prism_config *c)
 {
-    const double lambda = c->physics.wavelength, length = c->physics.obj_distance,
-                 diameter = c->physics.obj_diameter;
-    const double dxf = c->physics.dxf;
+    const double lambda = c->physics.wavelength_m, length = c->physics.obj_distance_m,
+                 diameter = c->physics.obj_diameter_m, pitch = c->physics.pupil_pitch_m;
     const int n = c->data.grid_size;
-    bool known = lambda > 0 && length > 0 && diameter > 0;
+    const char *no_lambda = lambda > 0 ? "" : " wavelength_m",
+               *no_diameter = diameter > 0 ? "" : " obj_diameter_m",
+               *no_length = length > 0 ? "" : " obj_distance_m";
+    const bool known = !*no_lambda && !*no_diameter && !*no_length;
     if (c->image.obj_size == 0) {
         if (!known)
-            return REFUSE(set, "image.obj_size",
-                          "0 takes it from physics, which lacks%s%s%s; give them, "
-                          "physics.obj_name, or a size in pixels",
-                          lambda > 0 ? "" : " wavelength", diameter > 0 ? "" : " obj_diameter",
-                          length > 0 ? "" : " obj_distance");
-        double dx = lambda * length / (dxf * n), size = floor(diameter / dx);
+            return REFUSE(
+                set, "image.obj_size",
+                "0 takes it from physics, which lacks%s%s%s; give them, physics.obj_name, or "
+                "a size in pixels",
+                no_lambda, no_diameter, no_length);
+        double dx = lambda * length / (pitch * n), size = floor(diameter / dx);
         if (!(size >= 1 && size <= n))
             return REFUSE(
                 set, "image.obj_size",
-                "0 takes it from physics: obj_diameter %g m / (wavelength %g m * obj_distance %g m "
-                "/ (dxf %g m * image_size %d)) "
-                "= %g px; expected 1 to %d px; change image_size or dxf, or give a size in pixels",
-                diameter, lambda, length, dxf, n, diameter / dx, n);
+                "0 takes it from physics: obj_diameter_m %g / (wavelength_m %g * obj_distance_m %g "
+                "/ (pupil_pitch_m %g * image.grid_size %d)) = %g px; expected 1 to %d px; change "
+                "image.grid_size or physics.pupil_pitch_m, or give a size in pixels",
+                diameter, lambda, length, pitch, n, diameter / dx, n);
         c->image.obj_size = (int)size;
     }
-    if (c->telescope.sample_diameter == 0) {
+    if (c->aperture.diameter_px == 0) {
         if (!known)
-            return REFUSE(set, "telescope.sample_diameter",
-                          "0 takes it from physics, which lacks%s%s%s; give them, "
-                          "physics.obj_name, or a diameter in pixels",
-                          lambda > 0 ? "" : " wavelength", diameter > 0 ? "" : " obj_diameter",
-                          length > 0 ? "" : " obj_distance");
-        double d = 4 * lambda * length / (pi * diameter * dxf);
+            return REFUSE(
+                set, "aperture.diameter_px",
+                "0 takes it from physics, which lacks%s%s%s; give them, physics.obj_name, or "
+                "a diameter in pixels",
+                no_lambda, no_diameter, no_length);
+        double d = 4 * lambda * length / (pi * diameter * pitch);
         if (!(d >= 1 && d <= n))
-            return REFUSE(set, "telescope.sample_diameter",
-                          "0 takes it from physics: 4 * wavelength %g m * obj_distance %g m / (pi "
-                          "* obj_diameter %g m * dxf %g m) = %g px; "
-                          "expected 1 to image_size, %d px; change dxf or image_size, or give a "
-                          "diameter in pixels",
-                          lambda, length, diameter, dxf, d, n);
-        c->telescope.sample_diameter = floor(d);
+            return REFUSE(set, "aperture.diameter_px",
+                          "0 takes it from physics: 4 * wavelength_m %g * obj_distance_m %g / (pi "
+                          "* obj_diameter_m %g * pupil_pitch_m %g) = %g px; expected 1 to "
+                          "image.grid_size, %d px; change physics.pupil_pitch_m or "
+                          "image.grid_size, or give a diameter in pixels",
+                          lambda, length, diameter, pitch, d, n);
+        c->aperture.diameter_px = floor(d);
     }
     return 0;
 }
@@ -111,7 +113,7 @@ static int derive_sizes(const struct prism_config_set *set, struct prism_config 
 /* Does anything follow from physics? */
 static bool needs_physics(const struct prism_config *c)
 {
-    return c->image.obj_size == 0 || c->telescope.sample_diameter == 0 ||
+    return c->image.obj_size == 0 || c->aperture.diameter_px == 0 ||
            prismi_data_params_lengths(&c->data);
 }
 
@@ -136,11 +138,11 @@ static void warn_idle_physics(struct prism_config_set *set)
         return;
     fill_physics(&derived);
     derived.image.obj_size = 0;
-    derived.telescope.sample_diameter = 0;
+    derived.aperture.diameter_px = 0;
     if (derive_sizes(set, &derived) || derived.image.obj_size != given->image.obj_size ||
-        derived.telescope.sample_diameter != given->telescope.sample_diameter)
+        derived.aperture.diameter_px != given->aperture.diameter_px)
         prismi_log(set->ctx, PRISM_LOG_WARN,
-                   "%s%s has no effect, as image.obj_size and telescope.sample_diameter are given "
+                   "%s%s has no effect, as image.obj_size and aperture.diameter_px are given "
                    "in pixels; set one of them to 0 "
                    "to take it from physics",
                    origin(set, key->key, where, sizeof(where)), key->key);
@@ -156,25 +158,25 @@ static int check_sizes(const struct prism_config_set *set, const struct prism_co
 {
     const int n = c->data.grid_size;
     if (c->image.obj_size > n)
-        return REFUSE(set, "image.obj_size", "%d px is larger than image.image_size, %d px",
+        return REFUSE(set, "image.obj_size", "%d px is larger than image.grid_size, %d px",
                       c->image.obj_size, n);
     if (network(c) && (n & (n - 1)))
-        return REFUSE(set, "image.image_size",
+        return REFUSE(set, "image.grid_size",
                       "%d is not a power of two, which algorithm decoder needs; nearest: %g or %g",
                       n, exp2(floor(log2(n))), exp2(ceil(log2(n))));
-    if (c->telescope.sample_diameter > n)
-        return REFUSE(set, "telescope.sample_diameter",
-                      "%g px is larger than image.image_size, %d px", c->telescope.sample_diameter,
-                      n);
-    if (c->telescope.pattern.roi_diameter_px > n)
-        return REFUSE(set, "telescope.roi_diameter", "%g px is larger than image.image_size, %d px",
-                      c->telescope.pattern.roi_diameter_px, n);
+    if (c->aperture.diameter_px > n)
+        return REFUSE(set, "aperture.diameter_px", "%g px is larger than image.grid_size, %d px",
+                      c->aperture.diameter_px, n);
+    if (c->pattern.roi_diameter_px > n)
+        return REFUSE(set, "pattern.diameter_px", "%g px is larger than image.grid_size, %d px",
+                      c->pattern.roi_diameter_px, n);
     int field = c->data.field_size;
-    if (field && (field > n || field < c->telescope.sample_diameter))
+    if (field && (field > n || field < c->aperture.diameter_px))
         return REFUSE(
-            set, "telescope.field_size",
-            "%d px; expected 0 (image_size), or from the aperture's %g px to image_size, %d px",
-            field, c->telescope.sample_diameter, n);
+            set, "detector.field_size_px",
+            "%d px; expected 0 (image.grid_size), or from the aperture's %g px to image.grid_size, "
+            "%d px",
+            field, c->aperture.diameter_px, n);
     return 0;
 }
 
@@ -182,38 +184,36 @@ static int check_aperture(const struct prism_config_set *set, const struct prism
 {
     enum prism_aperture_shape shape = c->data.aperture.shape;
     bool holed = shape == PRISM_APERTURE_ANNULUS || shape == PRISM_APERTURE_OBSCURED;
-    if (!holed && c->telescope.inner_diameter > 0)
+    if (!holed && c->aperture.inner_diameter_px > 0)
         return REFUSE(
-            set, "telescope.inner_diameter",
-            "%g px has no meaning here; expected telescope.aperture annulus or obscured, or 0",
-            c->telescope.inner_diameter);
-    if (shape == PRISM_APERTURE_ANNULUS && c->telescope.inner_diameter == 0)
+            set, "aperture.inner_diameter_px",
+            "%g px has no meaning here; expected aperture.shape annulus or obscured, or 0",
+            c->aperture.inner_diameter_px);
+    if (shape == PRISM_APERTURE_ANNULUS && c->aperture.inner_diameter_px == 0)
         return REFUSE(
-            set, "telescope.aperture",
-            "annulus needs telescope.inner_diameter, > 0 and below sample_diameter, %g px",
-            c->telescope.sample_diameter);
-    if (c->telescope.inner_diameter >= c->telescope.sample_diameter)
-        return REFUSE(set, "telescope.inner_diameter",
-                      "%g px; expected less than telescope.sample_diameter, %g px",
-                      c->telescope.inner_diameter, c->telescope.sample_diameter);
+            set, "aperture.shape",
+            "annulus needs aperture.inner_diameter_px, > 0 and below aperture.diameter_px, %g px",
+            c->aperture.diameter_px);
+    if (c->aperture.inner_diameter_px >= c->aperture.diameter_px)
+        return REFUSE(set, "aperture.inner_diameter_px",
+                      "%g px; expected less than aperture.diameter_px, %g px",
+                      c->aperture.inner_diameter_px, c->aperture.diameter_px);
     if (shape != PRISM_APERTURE_OBSCURED && c->data.aperture.spider_width_px > 0)
-        return REFUSE(set, "telescope.spider_width",
-                      "%g px has no meaning here; expected telescope.aperture obscured, or 0",
+        return REFUSE(set, "aperture.spider_width_px",
+                      "%g px has no meaning here; expected aperture.shape obscured, or 0",
                       c->data.aperture.spider_width_px);
     return 0;
 }
 
 static int check_files_and_model(const struct prism_config_set *set, const struct prism_config *c)
 {
-    bool csv = c->telescope.pattern.kind == PRISM_PATTERN_CSV;
+    bool csv = c->pattern.kind == PRISM_PATTERN_CSV;
     const struct prism_decoder_params *d = &c->recon.decoder;
-    if (csv && !c->telescope.csv[0])
-        return REFUSE(set, "telescope.pattern_fn", "csv needs a file of centres in %s",
-                      "telescope.csv");
-    if (!csv && c->telescope.csv[0])
-        return REFUSE(set, "telescope.csv",
-                      "'%.100s' would not be read; expected telescope.pattern_fn csv",
-                      c->telescope.csv);
+    if (csv && !c->pattern_csv[0])
+        return REFUSE(set, "pattern.kind", "csv needs a file of centres in %s", "pattern.csv");
+    if (!csv && c->pattern_csv[0])
+        return REFUSE(set, "pattern.csv", "'%.100s' would not be read; expected pattern.kind csv",
+                      c->pattern_csv);
     if (network(c) && d->n_upsample && 4 << d->n_upsample < c->image.obj_size)
         return REFUSE(
             set, "model.n_upsample",
@@ -221,10 +221,10 @@ static int check_files_and_model(const struct prism_config_set *set, const struc
             d->n_upsample, 4 << d->n_upsample, c->image.obj_size);
     enum prism_precision p = c->recon.precision;
     if (network(c) && d->no_norm && (p == PRISM_PRECISION_BF16 || p == PRISM_PRECISION_FP16))
-        return REFUSE(
-            set, "training.precision",
-            "%s needs normalisation to keep activations in range; use model.use_bn true, or fp32",
-            p == PRISM_PRECISION_BF16 ? "bf16" : "fp16");
+        return REFUSE(set, "training.precision",
+                      "%s needs normalisation to keep activations in range; use model.normalise "
+                      "true, or fp32",
+                      p == PRISM_PRECISION_BF16 ? "bf16" : "fp16");
     if (d->n_channels == 1 || (d->n_channels > 1 && d->channels[d->n_channels - 1] != 1))
         return REFUSE(set, "model.channels", "%d %s, the last %d; expected at least 2, the last 1",
                       d->n_channels, d->n_channels == 1 ? "entry" : "entries",
@@ -247,15 +247,15 @@ int prism_config_finish(struct prism_config_set *set, const struct prism_config 
     while (c->recon.decoder.n_channels < PRISM_MAX_CHANNELS &&
            c->recon.decoder.channels[c->recon.decoder.n_channels])
         c->recon.decoder.n_channels++;
-    if (c->telescope.pattern.roi_diameter_px == 0)
-        c->telescope.pattern.roi_diameter_px = c->data.grid_size;
-    c->data.aperture.radius_px = c->telescope.sample_diameter / 2;
-    c->data.aperture.inner_radius_px = c->telescope.inner_diameter / 2;
+    if (c->pattern.roi_diameter_px == 0)
+        c->pattern.roi_diameter_px = c->data.grid_size;
+    c->data.aperture.radius_px = c->aperture.diameter_px / 2;
+    c->data.aperture.inner_radius_px = c->aperture.inner_diameter_px / 2;
     c->data.obj_size = c->image.obj_size;
     c->data.seed = c->recon.seed;
     c->data.in_double = c->recon.precision == PRISM_PRECISION_FP64;
-    c->telescope.pattern.csv_path = c->telescope.csv[0] ? c->telescope.csv : NULL;
-    c->telescope.pattern.seed = c->recon.seed;
+    c->pattern.csv_path = c->pattern_csv[0] ? c->pattern_csv : NULL;
+    c->pattern.seed = c->recon.seed;
     c->output.metrics_every = c->recon.metrics_every;
 
     PRISM_TRY(check_sizes(set, c));

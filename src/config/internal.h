@@ -17,6 +17,14 @@ char *prismi_config_markdown(void);
 /* What a key accepts, e.g. "a number > 0". */
 void prismi_value_expected(const struct prism_config_key *key, char *out, size_t n);
 
+/* A key and the name it had before. */
+struct prismi_old_key {
+    const char *old, *key; /* full names */
+};
+const struct prismi_old_key *prismi_config_old_keys(size_t *n);
+/* The row of an old full name, or NULL. */
+const struct prismi_old_key *prismi_config_old(const char *name);
+
 /* ---- values ---- */
 
 /* text -> *field, or false with the reason in why, e.g. "-1 is out of range;
@@ -37,7 +45,8 @@ enum { PRISMI_MAX_KEYS = 128 };
  * line. */
 struct prismi_origin {
     const char *name;
-    int line; /* 0 = none */
+    int line;                         /* 0 = none */
+    const struct prismi_old_key *old; /* the key was given by its old name; or NULL */
 };
 struct prismi_config_state {
     struct prism_config config;
@@ -48,13 +57,16 @@ struct prism_config_set {
     struct prismi_config_state given;
     struct prism_config effective; /* after finish */
     bool finished;
-    struct prismi_name *names; /* every source name, kept until destroy */
+    bool noted[PRISMI_MAX_KEYS]; /* by key: the note about its old name was logged */
+    struct prismi_name *names;   /* every source name, kept until destroy */
 };
 
 void prismi_config_defaults(struct prism_config *config);
 void *prismi_config_field(struct prism_config *config, const struct prism_config_key *key);
 /* Index of a key by its full name, or -1. */
 int prismi_config_find(const char *name);
+/* The same, old names included: *old is the row of an old name, else NULL. */
+int prismi_config_find_any(const char *name, const struct prismi_old_key **old);
 /* "; did you mean x?" or "": the key nearest to name. */
 void prismi_config_suggest(const char *name, char *out, size_t n);
 /* where: prefix of the error, e.g. "run.yaml:7:15". */

@@ -55,42 +55,43 @@ static const struct prism_config_key keys[] = {
               "[0,1]")},
     {KEY_TEXT("image.data", image.data, "",
               "file of measured amplitudes or intensities and where they were taken "
-              "(docs/formats.md), in the place of a simulation of "
-              "image.input; what it tells overrides image, telescope and their sizes here")},
-    {KEY_INT("image.obj_size", image.obj_size, 0, PRISMI_SIDE_MAX, "64", "px",
-             "side O of the object, at most image_size; 0: from physics, obj_diameter/dx with dx = "
-             "wavelength obj_distance/(dxf N)")},
+              "(docs/formats.md), instead of a simulation "
+              "from image.input; sizes that the file has override those given here")},
+    {KEY_INT(
+        "image.obj_size", image.obj_size, 0, PRISMI_SIDE_MAX, "64", "px",
+        "side O of the object, at most grid_size; 0: from physics, obj_diameter_m/dx with dx = "
+        "wavelength_m obj_distance_m/(pupil_pitch_m N)")},
     {KEY_BOOL("image.invert", image.invert, "false", "invert the picture's grey values")},
 
-    {KEY_ENUM("telescope.pattern_fn", telescope.pattern.kind, patterns, "fermat",
+    {KEY_ENUM("pattern.kind", pattern.kind, patterns, "fermat",
               "where apertures are placed in k-space: Fermat spiral, random points, star of "
               "diameters, square raster, or a CSV file")},
-    {KEY_TEXT("telescope.csv", telescope.csv, "",
-              "file of aperture centres, rows y,x in k-space pixels, for pattern_fn csv")},
-    {KEY_INT("telescope.n_samples", telescope.pattern.n_samples, 1, 1000000, "64", "",
+    {KEY_TEXT("pattern.csv", pattern_csv, "",
+              "file of aperture centres, rows y,x in k-space pixels, for kind csv")},
+    {KEY_INT("pattern.n_apertures", pattern.n_samples, 1, 1000000, "64", "",
              "number of aperture positions; a CSV file brings its own")},
-    {KEY_NUMBER("telescope.roi_diameter", telescope.pattern.roi_diameter_px, 0, DBL_MAX, "0", "px",
-                "diameter of the k-space disc that the pattern fills; 0: image_size")},
-    {KEY_NUMBER("telescope.samples_r_cutoff", telescope.pattern.cutoff_px, 0, DBL_MAX, "0", "px",
-                "fermat: leave out centres beyond this radius; 0: half of roi_diameter")},
-    {KEY_INT("telescope.n_angs", telescope.pattern.n_angles, 1, 10000, "4", "",
-             "star: number of diameters")},
-    {KEY_NUMBER("telescope.sample_diameter", telescope.sample_diameter, 0, DBL_MAX, "20", "px",
-                "diameter of one aperture in k-space pixels, at most image_size; "
-                "0: from physics, 4 wavelength obj_distance/(pi obj_diameter dxf), truncated")},
-    {KEY_NUMBER("telescope.inner_diameter", telescope.inner_diameter, 0, DBL_MAX, "0", "px",
+    {KEY_NUMBER("pattern.diameter_px", pattern.roi_diameter_px, 0, DBL_MAX, "0", "px",
+                "diameter of the k-space disc that the pattern fills; 0: image.grid_size")},
+    {KEY_NUMBER("pattern.cutoff_px", pattern.cutoff_px, 0, DBL_MAX, "0", "px",
+                "fermat: leave out centres beyond this radius; 0: half of diameter_px")},
+    {KEY_INT("pattern.n_angles", pattern.n_angles, 1, 10000, "4", "", "star: number of diameters")},
+    {KEY_NUMBER("aperture.diameter_px", aperture.diameter_px, 0, DBL_MAX, "20", "px",
+                "diameter of one aperture in k-space pixels, at most image.grid_size; 0: from "
+                "physics, 4 wavelength_m obj_distance_m/(pi obj_diameter_m pupil_pitch_m), "
+                "truncated")},
+    {KEY_NUMBER("aperture.inner_diameter_px", aperture.inner_diameter_px, 0, DBL_MAX, "0", "px",
                 "annulus, obscured: diameter of the blocked centre")},
 
     {KEY_NAME("physics.obj_name", physics.obj_name, objects, "europa",
               "object whose numbers stand in for those not given; none: no object")},
-    {KEY_NUMBER("physics.wavelength", physics.wavelength, 0, DBL_MAX, "0", "m",
+    {KEY_NUMBER("physics.wavelength_m", physics.wavelength_m, 0, DBL_MAX, "0", "m",
                 "wavelength of the light; 0: the named object's")},
-    {KEY_NUMBER("physics.obj_diameter", physics.obj_diameter, 0, DBL_MAX, "0", "m",
+    {KEY_NUMBER("physics.obj_diameter_m", physics.obj_diameter_m, 0, DBL_MAX, "0", "m",
                 "diameter of the object; 0: the named object's")},
-    {KEY_NUMBER("physics.obj_distance", physics.obj_distance, 0, DBL_MAX, "0", "m",
+    {KEY_NUMBER("physics.obj_distance_m", physics.obj_distance_m, 0, DBL_MAX, "0", "m",
                 "distance of the object; 0: the named object's")},
-    {KEY_POSITIVE("physics.dxf", physics.dxf, "0.01", "m",
-                  "size of one k-space pixel in the aperture plane")},
+    {KEY_POSITIVE("physics.pupil_pitch_m", physics.pupil_pitch_m, "0.01", "m",
+                  "size of one k-space pixel in the plane of the apertures")},
 
     {KEY_TEXT("compute.backend", compute.backend, "auto",
               "auto, or a backend by name (prism info lists them); NAME:1 is its second device")},
@@ -102,7 +103,7 @@ static const struct prism_config_key keys[] = {
               "folder of backend plugins; empty: PRISMREC_BACKEND_PATH, else the installed one")},
 
     {KEY_INT("cache.grids_mb", cache.grids_mb, 0, 1048576, "64", "MiB",
-             "memory for transfer functions of propagators, which telescope.instrument propagated "
+             "memory for transfer functions of propagators, which instrument.kind propagated "
              "makes; 0: none are kept")},
     {KEY_BOOL("cache.plans", cache.plans, "true",
               "keep what was found out about transforms in the user's cache folder; false: every "
@@ -136,7 +137,10 @@ NAMES_EVERY(planners, PRISM_PLAN_PATIENT + 1);
 const struct prismi_section prismi_config_sections[] = {
     {"", "The run"},
     {"image", "The object and its grid"},
-    {"telescope", "Apertures, where they are, and the detector"},
+    {"pattern", "Where the apertures are"},
+    {"aperture", "One aperture"},
+    {"detector", "What records the light"},
+    {"instrument", "What stands between object and detector"},
     {"model", "The decoder network"},
     {"training", "How the decoder is fitted"},
     {"physics", "Lengths in metres, for sizes given as 0 and for propagated fields"},

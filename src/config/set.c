@@ -26,6 +26,13 @@ int prismi_config_find(const char *name)
     return -1;
 }
 
+int prismi_config_find_any(const char *name, const struct prismi_old_key **old)
+{
+    int key = prismi_config_find(name);
+    *old = key < 0 ? prismi_config_old(name) : NULL;
+    return *old ? prismi_config_find((*old)->key) : key;
+}
+
 static const char *bare(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -38,25 +45,36 @@ static bool same_section(const char *a, const char *b)
     return n == (size_t)(bare(b) - b) && strncmp(a, b, n) == 0;
 }
 
+/* The nearest of the new and old names so far. */
+struct nearest {
+    const char *name, *key; /* the name that is near, and the key it stands for */
+    int distance;
+};
+
+static void compare(struct nearest *nearest, const char *wanted, const char *name, const char *key)
+{
+    int d = prismi_word_distance(bare(wanted), bare(name));
+    if (d == INT_MAX)
+        return;
+    d = 2 * d + !same_section(wanted, name); /* the right section breaks ties */
+    if (d < nearest->distance)
+        *nearest = (struct nearest){name, key, d};
+}
+
 void prismi_config_suggest(const char *name, char *out, size_t size)
 {
-    size_t n;
-    const struct prism_config_key *keys = prism_config_keys(&n), *nearest = NULL;
-    int best = INT_MAX;
-    for (size_t i = 0; i < n; i++) {
-        int d = prismi_word_distance(bare(name), bare(keys[i].key));
-        if (d == INT_MAX)
-            continue;
-        d = 2 * d + !same_section(name, keys[i].key); /* the right section breaks ties */
-        if (d < best) {
-            best = d;
-            nearest = &keys[i];
-        }
-    }
+    size_t n, n_old;
+    const struct prism_config_key *keys = prism_config_keys(&n);
+    const struct prismi_old_key *old = prismi_config_old_keys(&n_old);
+    struct nearest nearest = {NULL, NULL, INT_MAX};
+    for (size_t i = 0; i < n; i++)
+        compare(&nearest, name, keys[i].key, keys[i].key);
+    for (size_t i = 0; i < n_old; i++)
+        compare(&nearest, name, old[i].old, old[i].key);
     out[0] = '\0';
-    if (nearest)
+    if (nearest.key)
         snprintf(out, size, "; did you mean %s?",
-                 same_section(name, nearest->key) ? bare(nearest->key) : nearest->key);
+                 same_section(name, nearest.key) ? bare(nearest.key) : nearest.key);
 }
 
 void prismi_config_defaults(struct prism_config *config)
@@ -142,26 +160,45 @@ int prismi_config_put(struct prism_config_set *set, int key, const char *text, c
     size_t n;
     const struct prism_config_key *k = &prism_config_keys(&n)[key];
     char why[420];
+    if (source.old && !set->noted[key])
+        prismi_log(set->ctx, PRISM_LOG_WARN, "%s: %s is now called %s; the old name still works",
+                   where, source.old->old, k->key);
+    set->noted[key] = set->noted[key] || source.old;
     if (!prismi_value_parse(k, text, prismi_config_field(&set->given.config, k), why, sizeof(why)))
         return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s: %s", where, k->key, why);
     set->given.source[key] = source;
     return 0;
 }
 
-/* Key by its full name or the part after the dot, '-' standing for '_' (changed
- * in place); -1 where there is none. */
-static int find_assigned(char *name)
+/* ---- assignments ---- */
+
+/* Key by a name without its section, or -1 with the reason in why: unknown, or
+ * shared by keys of several sections. */
+static int find_bare(const char *name, const struct prismi_old_key **old, char *why, size_t size)
 {
-    size_t n;
+    size_t n, n_old;
     const struct prism_config_key *keys = prism_config_keys(&n);
-    for (char *p = name; *p; p++)
-        if (*p == '-')
-            *p = '_';
-    int key = prismi_config_find(name);
-    for (size_t i = 0; key < 0 && i < n;
-         i++) /* names are unique without their section, too: a test sees to it */
-        if (strcmp(bare(keys[i].key), name) == 0)
-            key = (int)i;
+    const struct prismi_old_key *olds = prismi_config_old_keys(&n_old);
+    int key = -1;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(bare(keys[i].key), name) != 0)
+            continue;
+        if (key >= 0) {
+            snprintf(why, size, "is short for both %s and %s; write the section too", keys[key].key,
+                     keys[i].key);
+            return -1;
+        }
+        key = (int)i;
+    }
+    for (size_t i = 0; key < 0 && i < n_old; i++) /* these are unique: a test sees to it */
+        if (strcmp(bare(olds[i].old), name) == 0)
+            key = prismi_config_find_any(olds[i].old, old);
+    if (key < 0) {
+        char suggestion[96];
+        prismi_config_suggest(name, suggestion, sizeof(suggestion));
+        snprintf(why, size, "unknown key%s",
+                 *suggestion ? suggestion : "; 'prism keys' lists them");
+    }
     return key;
 }
 
@@ -170,25 +207,33 @@ static int assign(struct prism_config_set *set, const char *assignment, const ch
                   struct prismi_origin source)
 {
     const char *equals = strchr(assignment, '=');
-    char name[64], suggestion[96];
+    char name[64], why[192];
     if (!equals || equals == assignment)
         return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: expected section.key=value", where);
     size_t len = (size_t)(equals - assignment);
     snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : (int)sizeof(name) - 1,
              assignment);
-    int key = find_assigned(name);
-    if (key < 0) {
-        prismi_config_suggest(name, suggestion, sizeof(suggestion));
-        return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s: unknown key%s", where, name,
-                          *suggestion ? suggestion : "; 'prism keys' lists them");
-    }
+    for (char *p = name; *p; p++)
+        if (*p == '-')
+            *p = '_';
+    int key = prismi_config_find_any(name, &source.old);
+    if (key < 0)
+        key = find_bare(name, &source.old, why, sizeof(why));
+    if (key < 0)
+        return PRISM_FAIL(set->ctx, PRISM_EINVAL, "%s: %s: %s", where, name, why);
+    const struct prismi_origin *before = &set->given.source[key];
+    const struct prismi_old_key *old = source.old ? source.old : before->old;
+    if (before->name == source.name && before->old != source.old)
+        return PRISM_FAIL(set->ctx, PRISM_EINVAL,
+                          "%s: %s and its old name %s are both given; leave out %s", where,
+                          old->key, old->old, old->old);
     return prismi_config_put(set, key, equals + 1, where, source);
 }
 
 int prism_config_assign(struct prism_config_set *set, const char *assignment, const char *source)
 {
     char where[160];
-    struct prismi_origin from = {prismi_config_intern(set, source), 0};
+    struct prismi_origin from = {.name = prismi_config_intern(set, source)};
     if (!from.name)
         return PRISM_ENOMEM;
     snprintf(where, sizeof(where), "%.40s %.100s", source, assignment);
@@ -207,7 +252,7 @@ int prismi_config_apply_preset(struct prism_config_set *set, const char *name, c
         int d = prismi_word_distance(name, presets[i].name);
         if (strcmp(name, presets[i].name) == 0) {
             snprintf(source, sizeof(source), "preset:%s", name);
-            struct prismi_origin from = {prismi_config_intern(set, source), 0};
+            struct prismi_origin from = {.name = prismi_config_intern(set, source)};
             if (!from.name)
                 return PRISM_ENOMEM;
             for (const char *const *a = presets[i].assignments; *a; a++) {

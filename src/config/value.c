@@ -164,8 +164,7 @@ static int find_choice(const struct prism_config_key *key, const char *text, siz
 static const char *parse_enum(const struct prism_config_key *key, const char *text, int *out)
 {
     static const char builtin[] = "builtin:"; /* the pattern's name as older files spell it */
-    if (strcmp(key->key, "telescope.pattern_fn") == 0 &&
-        strncmp(text, builtin, strlen(builtin)) == 0)
+    if (strcmp(key->key, "pattern.kind") == 0 && strncmp(text, builtin, strlen(builtin)) == 0)
         text += strlen(builtin);
     int i = find_choice(key, text, strlen(text));
     if (i < 0)

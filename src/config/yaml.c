@@ -27,6 +27,7 @@ struct chain {
 struct statement {
     char *text; /* malloc'ed */
     yaml_mark_t mark;
+    const struct prismi_old_key *old; /* the key was given by its old name; or NULL */
 };
 
 struct reader {
@@ -35,7 +36,7 @@ struct reader {
     yaml_parser_t parser;
     yaml_event_t event; /* the current one */
     struct statement key[PRISMI_MAX_KEYS], extends;
-    size_t section_line[PRISMI_MAX_KEYS]; /* by a section's first key; 0 = not seen */
+    size_t section_line[2 * PRISMI_MAX_KEYS]; /* as find_section() counts; 0 = not seen */
 };
 
 #define REFUSE(r, mark, status, fmt, ...)                                                          \
@@ -183,14 +184,25 @@ static int read_value(struct reader *r, const struct input *in, const char *name
     return status;
 }
 
-/* Index of a section's first key, or -1. */
+static bool in_section(const char *key, const char *section)
+{
+    size_t n = strlen(section);
+    return strncmp(key, section, n) == 0 && key[n] == '.';
+}
+
+/* Index of a section's first key, the old keys counted after the new ones; or
+ * -1. */
 static int find_section(const char *name)
 {
-    size_t n, len = strlen(name);
+    size_t n, n_old;
     const struct prism_config_key *keys = prism_config_keys(&n);
+    const struct prismi_old_key *old = prismi_config_old_keys(&n_old);
     for (size_t i = 0; i < n; i++)
-        if (strncmp(keys[i].key, name, len) == 0 && keys[i].key[len] == '.')
+        if (in_section(keys[i].key, name))
             return (int)i;
+    for (size_t i = 0; i < n_old; i++)
+        if (in_section(old[i].old, name))
+            return (int)(n + i);
     return -1;
 }
 
@@ -210,12 +222,33 @@ static int unknown(struct reader *r, const char *name, bool top, yaml_mark_t mar
         }
         return REFUSE(r, mark, PRISM_EINVAL, "%.60s: unknown section%s", name, suggestion);
     }
-    if (top && prismi_config_find(name) >= 0)
+    const struct prismi_old_key *old;
+    int key = top ? prismi_config_find_any(name, &old) : -1;
+    if (key >= 0) {
+        const char *full = keys[key].key, *dot = strchr(full, '.');
         return REFUSE(r, mark, PRISM_EINVAL, "%.60s: write it as '%s' under the section '%.*s:'",
-                      name, strchr(name, '.') + 1, (int)strcspn(name, "."), name);
+                      name, dot + 1, (int)(dot - full), full);
+    }
     prismi_config_suggest(name, suggestion, sizeof(suggestion));
     return REFUSE(r, mark, PRISM_EINVAL, "%.60s: unknown key%s", name,
                   *suggestion ? suggestion : "; 'prism keys' lists them");
+}
+
+/* The value of a key that was named by its new name or, where old is not NULL,
+ * by its old one. */
+static int read_key(struct reader *r, const struct input *in, const char *name, int key,
+                    const struct prismi_old_key *old, yaml_mark_t mark)
+{
+    size_t n;
+    const struct prism_config_key *k = &prism_config_keys(&n)[key];
+    struct statement *s = &r->key[key];
+    if (s->text && s->old != old)
+        return REFUSE(r, mark, PRISM_EINVAL,
+                      "%s and its old name %s are both given, first on line %zu; leave out %s",
+                      k->key, (old ? old : s->old)->old, s->mark.line + 1,
+                      (old ? old : s->old)->old);
+    s->old = old;
+    return read_value(r, in, name, k, mark, s);
 }
 
 static int read_mapping(struct reader *r, const struct input *in, const char *section);
@@ -240,8 +273,6 @@ static int read_section(struct reader *r, const struct input *in, const char *na
  * mapping's start. */
 static int read_mapping(struct reader *r, const struct input *in, const char *section)
 {
-    size_t n;
-    const struct prism_config_key *keys = prism_config_keys(&n);
     bool top = !*section;
     for (;;) {
         char name[128];
@@ -259,9 +290,10 @@ static int read_mapping(struct reader *r, const struct input *in, const char *se
             if ((unsigned char)*p < ' ' || *p == 0x7f)
                 *p = '?';
         PRISM_TRY(next(r, in));
-        int key = top && strchr(name, '.') ? -1 : prismi_config_find(name);
+        const struct prismi_old_key *old = NULL;
+        int key = top && strchr(name, '.') ? -1 : prismi_config_find_any(name, &old);
         if (key >= 0)
-            PRISM_TRY(read_value(r, in, name, &keys[key], mark, &r->key[key]));
+            PRISM_TRY(read_key(r, in, name, key, old, mark));
         else if (top && !strcmp(name, "extends"))
             PRISM_TRY(read_value(r, in, name, NULL, mark, &r->extends));
         else if (top && find_section(name) >= 0)
@@ -339,7 +371,7 @@ static int apply_extends(struct reader *r, const struct chain *self)
 
 static int apply(struct reader *r, const struct chain *self)
 {
-    struct prismi_origin source = {prismi_config_intern(r->set, r->path), 0};
+    struct prismi_origin source = {.name = prismi_config_intern(r->set, r->path)};
     char where[PRISM_PATH_MAX];
     if (!source.name)
         return PRISM_ENOMEM;
@@ -350,6 +382,7 @@ static int apply(struct reader *r, const struct chain *self)
         if (!s->text)
             continue;
         source.line = (int)s->mark.line + 1;
+        source.old = s->old;
         snprintf(where, sizeof(where), "%s:%d:%zu", r->path, source.line, s->mark.column + 1);
         PRISM_TRY(prismi_config_put(r->set, i, s->text, where, source));
     }

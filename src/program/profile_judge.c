@@ -42,17 +42,16 @@ static const char *advice(const char *label)
                        "fewer channels shorten it"},
         {"map adam", "it goes through parameters, gradients and moments once a step; fewer "
                      "channels shorten it"},
-        {"map amsgrad",
-         "training.use_amsgrad keeps one more moment; plain Adam moves a quarter less"},
+        {"map amsgrad", "training.amsgrad keeps one more moment; plain Adam moves a quarter less"},
         {"fft_create",
          "plans are kept between runs; compute.fft_planner estimate plans faster and runs slower"},
-        {"fft", "sides with small prime factors and a smaller telescope.field_size shorten it"},
-        {"ifft", "sides with small prime factors and a smaller telescope.field_size shorten it"},
+        {"fft", "sides with small prime factors and a smaller detector.field_size_px shorten it"},
+        {"ifft", "sides with small prime factors and a smaller detector.field_size_px shorten it"},
         {"spectrum", "a grid and an object with small prime factors, or smaller ones, shorten it"},
         {"blur", "structural losses blur eight times a step; L1 and L2 do not"},
-        {"subaperture", "a smaller training.batch or telescope.field_size shortens it"},
-        {"field_misfit", "a smaller training.batch or telescope.field_size shortens it"},
-        {"misfit", "a smaller training.batch or telescope.field_size shortens it"},
+        {"subaperture", "a smaller training.batch or detector.field_size_px shortens it"},
+        {"field_misfit", "a smaller training.batch or detector.field_size_px shortens it"},
+        {"misfit", "a smaller training.batch or detector.field_size_px shortens it"},
         {"norm", "it reads every activation once or twice; fewer channels shorten it"},
     };
     for (int i = 0; i < CLI_COUNT(table); i++)

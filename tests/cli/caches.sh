@@ -4,8 +4,8 @@
 . "$(dirname "$0")/../support/tap.sh"
 cd "$top" || exit 1
 off="--set cache.grids_mb=0 --set cache.plans=false --set cache.apertures_mb=0 --set cache.constants_mb=0 --set cache.measurements_mb=0"
-tiny="--set image.image_size=32 --set image.obj_size=16 --set telescope.sample_diameter=10 --set telescope.n_samples=2
-  --set training.objective=progressive --set training.n_epochs=2 --set training.loss_threshold=0 --set training.max_retries=1
+tiny="--set image.grid_size=32 --set image.obj_size=16 --set aperture.diameter_px=10 --set pattern.n_apertures=2
+  --set training.objective=progressive --set training.cycle_steps=2 --set training.loss_threshold=0 --set training.max_retries=1
   --set training.init_steps=4 --set output.metrics_every=50 --set compute.threads=1"
 run() { # to the end, where no sample reaches a threshold of 0
     "$prism" run --quiet $tiny "$@" 2>err
@@ -29,7 +29,7 @@ ok $? "switched off, nothing is found and nothing kept"
 is "$(cache on grids misses)" 0 && is "$(cache on grids hit_rate)" null && is "$(cache on plans misses)" 0
 ok $? "sub-apertures make no propagator, and estimated plans are not counted"
 for mb in 0 64; do
-    run --set telescope.instrument=propagated --set telescope.propagator=angular_spectrum --set cache.grids_mb=$mb \
+    run --set instrument.kind=propagated --set instrument.propagator=angular_spectrum --set cache.grids_mb=$mb \
         --set training.max_retries=0 --output grids$mb || break
 done
 [ "$(cache grids64 grids hits)" -gt 0 ] && is "$(cache grids0 grids hits)" 0 && cmp grids0/reconstruction.npy grids64/reconstruction.npy

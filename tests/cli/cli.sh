@@ -7,7 +7,7 @@ no_leftovers() { [ -z "$(find "$1" -name '.?*')" ]; }
 have() { "$prism" info --json | grep -q "$1=true"; }
 valid_json() { if command -v python3 >/dev/null; then python3 -m json.tool >/dev/null; else grep -q '[]}]'; fi; }
 
-tiny="--set image.image_size=32 --set image.obj_size=16 --set telescope.sample_diameter=10 --set telescope.n_samples=9
+tiny="--set image.grid_size=32 --set image.obj_size=16 --set aperture.diameter_px=10 --set pattern.n_apertures=9
   --set training.batch=4 --set training.init_steps=8 --set compute.fft_planner=estimate"
 short="$tiny --max-steps 24 --set output.metrics_every=8 --set output.checkpoint_every=10"
 run() { "$prism" run --quiet "$@" 2>err; }
@@ -44,16 +44,16 @@ else
 fi
 "$prism" info | grep -q '\* ' && "$prism" info --json | valid_json
 ok $? "info"
-"$prism" keys | grep -q '^training.lr = ' && "$prism" keys lr | grep -q '^mopie.lr_obj' && "$prism" keys --json | valid_json &&
+"$prism" keys | grep -q '^training.lr = ' && "$prism" keys step | grep -q '^mopie.step_size' && "$prism" keys --json | valid_json &&
     "$prism" keys --markdown | grep -q 'training.lr'
 ok $? "keys"
 "$prism" presets | grep -q '^quick' && "$prism" presets show quick | grep -q 'training.max_steps' && "$prism" presets --json | valid_json
 ok $? "presets"
-"$prism" patterns | grep -q '^fermat' && "$prism" patterns stats fermat --set telescope.n_samples=20 --json >out && valid_json <out &&
+"$prism" patterns | grep -q '^fermat' && "$prism" patterns stats fermat --set pattern.n_apertures=20 --json >out && valid_json <out &&
     grep -q '"n": 20' out
 ok $? "patterns: list and statistics"
 "$prism" patterns csv random --seed 7 -o p.csv && is "$(wc -l <p.csv)" 65 &&
-    "$prism" patterns csv csv --set telescope.csv=p.csv >q.csv && is "$(wc -l <q.csv)" 65 &&
+    "$prism" patterns csv csv --set pattern.csv=p.csv >q.csv && is "$(wc -l <q.csv)" 65 &&
     paste -d, p.csv q.csv | awk -F, 'NR > 1 && (($1 - $3) ^ 2 > 1e-20 || ($2 - $4) ^ 2 > 1e-20) {bad = 1} END {exit bad}'
 ok $? "patterns: a CSV reads back"
 name=$("$prism" patterns preview star --output 'a star') && [ -s "$name" ]
@@ -119,13 +119,13 @@ done
 b=${backends##* }
 for o in progressive mopie; do
     case $o in
-    progressive) extra="--set training.objective=progressive --set training.n_epochs=4 --set telescope.n_samples=4 --set training.loss_threshold=9" ;;
+    progressive) extra="--set training.objective=progressive --set training.cycle_steps=4 --set pattern.n_apertures=4 --set training.loss_threshold=9" ;;
     mopie) extra="--set algorithm=mopie --set mopie.loops=3" ;;
     esac
     run $short $extra --backend $b --output $o && grep -q '"status": "done"' $o/run.json
     ok $? "$o"
 done
-"$prism" run $short --set training.objective=progressive --set training.n_epochs=4 --set telescope.n_samples=4 \
+"$prism" run $short --set training.objective=progressive --set training.cycle_steps=4 --set pattern.n_apertures=4 \
     --set training.loss_threshold=0 --backend $b --quiet --output above >out 2>err
 is $? 3 && grep -q '^prism: warning: 4 of 4 samples' err && grep -q '"status": "done"' above/run.json && [ -s above/reconstruction.npy ] &&
     [ -s "$(picture above)" ] && [ -s above/curves.svg ]
@@ -178,8 +178,8 @@ ok $? "a full disk is reported"
 for f in reconstruction.npy checkpoint.prism run.json metrics.jsonl; do cmp "ref/$f" "full/$f" || echo $f; done >missing 2>&1
 [ ! -s missing ] && no_leftovers full
 ok $? "a full disk leaves earlier results as they were"
-fails 1 'lower the learning rate' "$prism" run $short --quiet --set training.lr=1000 --set training.schedule=constant --set training.loss_type=l2 \
-    --set training.normalize_loss=false --set model.use_bn=false \
+fails 1 'lower the learning rate' "$prism" run $short --quiet --set training.lr=1000 --set training.schedule=constant --set training.loss=l2 \
+    --set training.normalise_loss=false --set model.normalise=false \
     --set model.output_activation=none --set model.n_upsample=6 --set model.latent_channels=256 --output diverged
 [ $? -eq 0 ] && [ -s diverged/checkpoint.prism ] && grep -q '"status": "diverged"' diverged/run.json
 ok $? "divergence keeps the last good state"

@@ -15,7 +15,7 @@ ok $? "with a picture"
 grep -q '"ssim": null' run/run.json && grep -q '"format": "npz"' run/run.json && grep -q '"frames": 48' run/run.json &&
     ! grep -q input_hash run/run.json
 ok $? "there is no truth to compare with, and run.json says where the frames came from"
-grep -q 'image_size: 64  # measured.npz' run/config.yaml && grep -q 'sample_diameter: 12  # measured.npz' run/config.yaml
+grep -q 'grid_size: 64  # measured.npz' run/config.yaml && grep -q 'diameter_px: 12  # measured.npz' run/config.yaml
 ok $? "config.yaml has what the file told"
 "$python" - 2>err <<'END'
 import numpy as np
@@ -34,15 +34,15 @@ m = dict(np.load("measured.npz"))
 np.savez("poor.npz", intensities=m["amplitudes"].astype("f8")**2, centres_yx=m["centres_yx"])
 np.savez("other.npz", **{**m, "amplitudes": m["amplitudes"] * 1.01})
 END
-"$prism" run --data poor.npz --set image_size=64 --set obj_size=32 --set sample_diameter=12 --set training.init_steps=1 \
+"$prism" run --data poor.npz --set grid_size=64 --set obj_size=32 --set aperture.diameter_px=12 --set training.init_steps=1 \
     --set training.max_steps=2 --output poor >out 2>err
-grep -q 'poor.npz has no grid_size; assuming 64, from image.image_size' err && grep -q 'aperture_radius_px; assuming 6' err
+grep -q 'poor.npz has no grid_size; assuming 64, from image.grid_size' err && grep -q 'aperture_radius_px; assuming 6' err
 ok $? "numbers that are missing are assumed and said"
 sed -n '/"assumed"/,/}/p' poor/run.json | grep -q '"obj_size": 32'
 ok $? "and recorded"
 fails 2 'other.npz\|data' "$prism" run --data other.npz $short --output run --resume
 ok $? "other measurements do not go on from a checkpoint"
-fails 2 'inner_diameter' "$prism" run --data measured.npz --set telescope.aperture=annulus --quiet
+fails 2 'inner_diameter_px' "$prism" run --data measured.npz --set aperture.shape=annulus --quiet
 ok $? "a geometry that does not fit is refused"
 echo "1..$n"
 [ "$failures" = 0 ]

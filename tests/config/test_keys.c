@@ -89,10 +89,8 @@ START_TEST(keys_are_sound)
                       "%s", k->key);
         ck_assert_msg(k->type != PRISM_KEY_UINT64 || k->size == sizeof(uint64_t), "%s", k->key);
         ck_assert_msg(k->type != PRISM_KEY_ENUM || k->size == sizeof(int), "%s", k->key);
-        for (size_t j = 0; j < i;
-             j++) { /* names are unique without their sections, fields do not overlap */
-            const char *a = strchr(k->key, '.'), *b = strchr(keys[j].key, '.');
-            ck_assert_str_ne(a ? a + 1 : k->key, b ? b + 1 : keys[j].key);
+        for (size_t j = 0; j < i; j++) { /* names are unique, fields do not overlap */
+            ck_assert_str_ne(k->key, keys[j].key);
             ck_assert(k->offset + k->size <= keys[j].offset ||
                       keys[j].offset + keys[j].size <= k->offset);
         }
@@ -132,9 +130,9 @@ START_TEST(defaults)
     ck_assert_int_eq(c->data.grid_size, 128);
     ck_assert_int_eq(c->image.obj_size, 64);
     ck_assert_double_eq(c->data.aperture.radius_px, 10);
-    ck_assert_double_eq(c->telescope.pattern.roi_diameter_px, 128);
-    ck_assert_ptr_null(c->telescope.pattern.csv_path);
-    ck_assert_uint_eq(c->telescope.pattern.seed, 1);
+    ck_assert_double_eq(c->pattern.roi_diameter_px, 128);
+    ck_assert_ptr_null(c->pattern.csv_path);
+    ck_assert_uint_eq(c->pattern.seed, 1);
     ck_assert_double_eq(c->recon.training.lr, 4e-3);
     ck_assert_double_eq(c->recon.training.loss_weights[PRISM_LOSS_L1], 1);
     ck_assert_double_eq(c->recon.training.loss_weights[PRISM_LOSS_SSIM], 0);
@@ -175,7 +173,7 @@ START_TEST(every_parameter_is_spelled_as_a_key)
         ck_assert_str_eq(prism_config_spell(rows[i].name), rows[i].key);
         ck_assert_msg(prismi_config_find(rows[i].key) >= 0, "%s is no key", rows[i].key);
     }
-    ck_assert_ptr_null(prism_config_spell("n_samples"));
+    ck_assert_ptr_null(prism_config_spell("n_apertures"));
 }
 END_TEST
 
@@ -187,8 +185,8 @@ START_TEST(assignments)
     ck_assert(given()->recon.training.amsgrad);
     assert_ok(assign("use-bn=no"));
     ck_assert(given()->recon.decoder.no_norm);
-    assert_ok(assign("pattern_fn=builtin:star"));
-    ck_assert_int_eq(given()->telescope.pattern.kind, PRISM_PATTERN_STAR);
+    assert_ok(assign("pattern.kind=builtin:star"));
+    ck_assert_int_eq(given()->pattern.kind, PRISM_PATTERN_STAR);
     static const char *const precisions[PRISM_PRECISION_COUNT] = {"fp32", "fp64", "tf32", "bf16",
                                                                   "fp16"};
     for (int i = 0; i < PRISM_PRECISION_COUNT; i++) {
@@ -209,7 +207,7 @@ START_TEST(assignments)
     ck_assert_int_eq(finish()->recon.decoder.n_channels, 3);
     assert_ok(assign("channels=[]"));
     ck_assert_int_eq(finish()->recon.decoder.n_channels, 0);
-    assert_ok(assign("loss_type=0.25*l2+0.75*ms-ssim"));
+    assert_ok(assign("loss=0.25*l2+0.75*ms-ssim"));
     ck_assert_double_eq(given()->recon.training.loss_weights[PRISM_LOSS_L1], 0);
     ck_assert_double_eq(given()->recon.training.loss_weights[PRISM_LOSS_L2], 0.25);
     ck_assert_double_eq(given()->recon.training.loss_weights[PRISM_LOSS_MS_SSIM], 0.75);
@@ -231,11 +229,11 @@ static const struct {
     {"=1", "expected section.key=value"},
     {"training.average=1.5",
      "training.average: 1.5 is out of range; expected a number from 0 to 1"},
-    {"image_size=0", "image.image_size: 0 is out of range; expected an integer from 1 to 32768"},
-    {"image_size=64.5",
-     "image.image_size: '64.5' is not an integer; expected an integer from 1 to 32768"},
-    {"n_epochs=99999999999999999999",
-     "training.n_epochs: 99999999999999999999 is out of range; expected an integer >= 1"},
+    {"grid_size=0", "image.grid_size: 0 is out of range; expected an integer from 1 to 32768"},
+    {"grid_size=64.5",
+     "image.grid_size: '64.5' is not an integer; expected an integer from 1 to 32768"},
+    {"cycle_steps=99999999999999999999",
+     "training.cycle_steps: 99999999999999999999 is out of range; expected an integer >= 1"},
     {"seed=-1",
      "training.seed: -1 is out of range; expected an integer from 0 to 18446744073709551615"},
     {"seed=18446744073709551616", "training.seed: 18446744073709551616 is out of range; expected "
@@ -247,34 +245,34 @@ static const struct {
                         "progressive; did you mean joint?"},
     {"objective=nothing like it",
      "training.objective: 'nothing like it' is unknown; expected one of joint, progressive"},
-    {"pattern_fn=builtin:spiral", "telescope.pattern_fn: 'builtin:spiral' is unknown; expected one "
-                                  "of fermat, random, star, raster, csv"},
+    {"pattern.kind=builtin:spiral", "pattern.kind: 'builtin:spiral' is unknown; expected one "
+                                    "of fermat, random, star, raster, csv"},
     {"algorithm=builtin:mopie",
      "algorithm: 'builtin:mopie' is unknown; expected one of decoder, mopie, object"},
     {"obj_name=Europe", "physics.obj_name: 'Europe' is unknown; expected one of none, europa, "
                         "titan, betelgeuse, neptune; did you mean europa?"},
-    {"loss_type=l3", "training.loss_type: 'l3' is unknown; expected one of l1, l2, ssim, ms-ssim, "
-                     "poisson, or a weighted sum like "
-                     "0.7*l1+0.3*ssim; did you "
-                     "mean l1?"},
-    {"loss_type=l1+ssim", "training.loss_type: 'l1+ssim' has weights that do not sum to 1; "
-                          "expected one of l1, l2, ssim, ms-ssim, poisson, "
-                          "or a weighted sum like "
-                          "0.7*l1+0.3*ssim"},
-    {"loss_type=0.5*l1+0.5*l1", "training.loss_type: '0.5*l1+0.5*l1' names one term twice; "
-                                "expected one of l1, l2, ssim, ms-ssim, "
-                                "poisson, or a weighted sum like "
-                                "0.7*l1+0.3*ssim"},
-    {"loss_type=1.5*l1+-0.5*l2", "training.loss_type: '1.5*l1+-0.5*l2' has a weight that is not "
-                                 "positive; expected one of l1, l2, "
-                                 "ssim, ms-ssim, poisson, or a weighted "
-                                 "sum like 0.7*l1+0.3*ssim"},
-    {"loss_type=0.5 l1", "training.loss_type: '0.5 l1' lacks a '*' between weight and name; "
-                         "expected one of l1, l2, ssim, ms-ssim, "
-                         "poisson, or a weighted sum "
-                         "like 0.7*l1+0.3*ssim"},
-    {"loss_type=0.5*l1 0.5*l2",
-     "training.loss_type: '0.5*l1 0.5*l2' lacks a '+' between terms; expected one of l1, l2, ssim, "
+    {"loss=l3", "training.loss: 'l3' is unknown; expected one of l1, l2, ssim, ms-ssim, "
+                "poisson, or a weighted sum like "
+                "0.7*l1+0.3*ssim; did you "
+                "mean l1?"},
+    {"loss=l1+ssim", "training.loss: 'l1+ssim' has weights that do not sum to 1; "
+                     "expected one of l1, l2, ssim, ms-ssim, poisson, "
+                     "or a weighted sum like "
+                     "0.7*l1+0.3*ssim"},
+    {"loss=0.5*l1+0.5*l1", "training.loss: '0.5*l1+0.5*l1' names one term twice; "
+                           "expected one of l1, l2, ssim, ms-ssim, "
+                           "poisson, or a weighted sum like "
+                           "0.7*l1+0.3*ssim"},
+    {"loss=1.5*l1+-0.5*l2", "training.loss: '1.5*l1+-0.5*l2' has a weight that is not "
+                            "positive; expected one of l1, l2, "
+                            "ssim, ms-ssim, poisson, or a weighted "
+                            "sum like 0.7*l1+0.3*ssim"},
+    {"loss=0.5 l1", "training.loss: '0.5 l1' lacks a '*' between weight and name; "
+                    "expected one of l1, l2, ssim, ms-ssim, "
+                    "poisson, or a weighted sum "
+                    "like 0.7*l1+0.3*ssim"},
+    {"loss=0.5*l1 0.5*l2",
+     "training.loss: '0.5*l1 0.5*l2' lacks a '+' between terms; expected one of l1, l2, ssim, "
      "ms-ssim, poisson, or a weighted sum like "
      "0.7*l1+0.3*ssim"},
     {"channels=8,x", "model.channels: '8,x' is not a list of integers; expected a list of at most "
@@ -294,12 +292,13 @@ static const struct {
     {"name=\xed\xa0\x80", "name: '?"
                           "?"
                           "?' is not valid UTF-8; expected text of at most 127 bytes"},
-    {"telescope.n_sample=3", "telescope.n_sample: unknown key; did you mean n_samples?"},
-    {"training.n_samples=3", "training.n_samples: unknown key; did you mean telescope.n_samples?"},
-    {"n_sample=3", "n_sample: unknown key; did you mean telescope.n_samples?"},
+    {"telescope.n_sample=3", "telescope.n_sample: unknown key; did you mean pattern.n_apertures?"},
+    {"training.n_samples=3", "training.n_samples: unknown key; did you mean pattern.n_apertures?"},
+    {"n_sample=3", "n_sample: unknown key; did you mean pattern.n_apertures?"},
     {"training.LR=3", "training.LR: unknown key; did you mean lr?"},
     {"precision=half",
      "training.precision: 'half' is unknown; expected one of fp32, fp64, tf32, bf16, fp16"},
+    {"kind=csv", "kind: is short for both pattern.kind and instrument.kind; write the section too"},
     {"quux=3", "quux: unknown key; 'prism keys' lists them"},
 };
 
@@ -364,9 +363,9 @@ START_TEST(sizes_from_physics)
         char text[64];
         snprintf(text, sizeof(text), "obj_name=%s", known[i].object);
         assert_ok(assign(text));
-        assert_ok(assign("sample_diameter=0"));
-        assert_ok(assign("image_size=1024"));
-        ck_assert_double_eq(finish()->telescope.sample_diameter, known[i].diameter);
+        assert_ok(assign("aperture.diameter_px=0"));
+        assert_ok(assign("grid_size=1024"));
+        ck_assert_double_eq(finish()->aperture.diameter_px, known[i].diameter);
         ck_assert_double_eq(finish()->data.aperture.radius_px, known[i].diameter / 2.0);
     }
     assert_ok(assign("obj_name=europa"));
@@ -375,26 +374,25 @@ START_TEST(sizes_from_physics)
                      73); /* 3138 km / (698.9 nm * 628.3e6 km / 10.24 m) = 73.2 */
     char *text = dump();
     ck_assert_ptr_nonnull(strstr(text, "\n  obj_size: 73  # derived\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\n  wavelength: 6.989e-07  # derived\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n  wavelength_m: 6.989e-07  # derived\n"));
     free(text);
-    assert_ok(assign("wavelength=1.3978e-6")); /* only what is not given is filled in */
+    assert_ok(assign("wavelength_m=1.3978e-6")); /* only what is not given is filled in */
     ck_assert_int_eq(finish()->image.obj_size, 36);
-    ck_assert_double_eq(finish()->physics.obj_distance, 628.3e9);
+    ck_assert_double_eq(finish()->physics.obj_distance_m, 628.3e9);
     assert_ok(assign("obj_name=none"));
     const struct prism_config *config;
     assert_fails(prism_config_finish(set, &config), PRISM_EINVAL,
-                 "--set: image.obj_size: 0 takes it from physics, which lacks obj_diameter "
-                 "obj_distance; give them, physics.obj_name, "
-                 "or a size in pixels");
+                 "--set: image.obj_size: 0 takes it from physics, which lacks obj_diameter_m "
+                 "obj_distance_m; give them, physics.obj_name, or a size in pixels");
     ck_assert_ptr_null(config);
-    assert_ok(assign("obj_diameter=10"));
-    assert_ok(assign("obj_distance=1e9"));
-    assert_fails(prism_config_finish(set, &config), PRISM_EINVAL,
-                 "--set: image.obj_size: 0 takes it from physics: obj_diameter 10 m / (wavelength "
-                 "1.3978e-06 m * obj_distance 1e+09 m / "
-                 "(dxf 0.01 m * image_size 1024)) = 0.073258 px; expected 1 to 1024 px; change "
-                 "image_size or dxf, or give a size in "
-                 "pixels");
+    assert_ok(assign("obj_diameter_m=10"));
+    assert_ok(assign("obj_distance_m=1e9"));
+    assert_fails(
+        prism_config_finish(set, &config), PRISM_EINVAL,
+        "--set: image.obj_size: 0 takes it from physics: obj_diameter_m 10 / (wavelength_m "
+        "1.3978e-06 * obj_distance_m 1e+09 / (pupil_pitch_m 0.01 * image.grid_size 1024)) "
+        "= 0.073258 px; expected 1 to 1024 px; change image.grid_size or "
+        "physics.pupil_pitch_m, or give a size in pixels");
 }
 END_TEST
 
@@ -417,24 +415,24 @@ static void finish_logged(const char *const *given_keys)
 
 START_TEST(physics_without_effect_is_said)
 {
-    finish_logged((const char *[]){"wavelength=1e-6", NULL});
-    ck_assert_str_eq(last_log, "--set: physics.wavelength has no effect, as image.obj_size and "
-                               "telescope.sample_diameter are given in "
+    finish_logged((const char *[]){"wavelength_m=1e-6", NULL});
+    ck_assert_str_eq(last_log, "--set: physics.wavelength_m has no effect, as image.obj_size and "
+                               "aperture.diameter_px are given in "
                                "pixels; set one of them to 0 to take it from physics");
     finish_logged((const char *[]){"obj_name=titan", NULL});
     ck_assert_ptr_nonnull(strstr(last_log, "physics.obj_name has no effect"));
     finish_logged((const char *[]){"obj_name=europa", NULL}); /* the default */
     ck_assert_str_eq(last_log, "");
-    finish_logged((const char *[]){"obj_name=titan", "sample_diameter=0", NULL});
+    finish_logged((const char *[]){"obj_name=titan", "aperture.diameter_px=0", NULL});
     ck_assert_str_eq(last_log, "");
-    finish_logged(
-        (const char *[]){"obj_name=titan", "instrument=propagated", "propagator=fresnel", NULL});
+    finish_logged((const char *[]){"obj_name=titan", "instrument.kind=propagated",
+                                   "propagator=fresnel", NULL});
     ck_assert_str_eq(last_log, "");
-    finish_logged((const char *[]){"obj_name=titan", "instrument=propagated",
+    finish_logged((const char *[]){"obj_name=titan", "instrument.kind=propagated",
                                    NULL}); /* fraunhofer has no lengths */
     ck_assert_ptr_nonnull(strstr(last_log, "physics.obj_name has no effect"));
-    finish_logged((const char *[]){"image_size=1024", "obj_name=europa", "wavelength=6.989e-7",
-                                   "obj_size=73", "sample_diameter=17",
+    finish_logged((const char *[]){"grid_size=1024", "obj_name=europa", "wavelength_m=6.989e-7",
+                                   "obj_size=73", "aperture.diameter_px=17",
                                    NULL}); /* as a run writes what it derived */
     ck_assert_str_eq(last_log, "");
 }
@@ -443,37 +441,36 @@ END_TEST
 static const struct {
     const char *assignments[4], *message;
 } crossed[] = {
-    {{"obj_size=200"}, "--set: image.obj_size: 200 px is larger than image.image_size, 128 px"},
-    {{"image_size=100"},
-     "--set: image.image_size: 100 is not a power of two, which algorithm decoder needs; nearest: "
+    {{"obj_size=200"}, "--set: image.obj_size: 200 px is larger than image.grid_size, 128 px"},
+    {{"grid_size=100"},
+     "--set: image.grid_size: 100 is not a power of two, which algorithm decoder needs; nearest: "
      "64 or 128"},
-    {{"image_size=100", "algorithm=mopie"}, NULL},
-    {{"sample_diameter=129"},
-     "--set: telescope.sample_diameter: 129 px is larger than image.image_size, 128 px"},
-    {{"roi_diameter=128.5"},
-     "--set: telescope.roi_diameter: 128.5 px is larger than image.image_size, 128 px"},
-    {{"field_size=19"},
-     "--set: telescope.field_size: 19 px; expected 0 (image_size), or from the aperture's 20 px to "
-     "image_size, 128 px"},
-    {{"field_size=64"}, NULL},
-    {{"inner_diameter=5"},
-     "--set: telescope.inner_diameter: 5 px has no meaning here; expected telescope.aperture "
+    {{"grid_size=100", "algorithm=mopie"}, NULL},
+    {{"aperture.diameter_px=129"},
+     "--set: aperture.diameter_px: 129 px is larger than image.grid_size, 128 px"},
+    {{"pattern.diameter_px=128.5"},
+     "--set: pattern.diameter_px: 128.5 px is larger than image.grid_size, 128 px"},
+    {{"field_size_px=19"},
+     "--set: detector.field_size_px: 19 px; expected 0 (image.grid_size), or from the aperture's "
+     "20 px to "
+     "image.grid_size, 128 px"},
+    {{"field_size_px=64"}, NULL},
+    {{"inner_diameter_px=5"},
+     "--set: aperture.inner_diameter_px: 5 px has no meaning here; expected aperture.shape "
      "annulus or obscured, or 0"},
-    {{"aperture=annulus"},
-     "--set: telescope.aperture: annulus needs telescope.inner_diameter, > 0 and below "
-     "sample_diameter, 20 px"},
-    {{"aperture=annulus", "inner_diameter=5"}, NULL},
-    {{"aperture=annulus", "inner_diameter=20"},
-     "--set: telescope.inner_diameter: 20 px; expected less than telescope.sample_diameter, 20 px"},
-    {{"aperture=annulus", "inner_diameter=5", "spider_width=1"},
-     "--set: telescope.spider_width: 1 px has no meaning here; expected telescope.aperture "
+    {{"shape=annulus"},
+     "--set: aperture.shape: annulus needs aperture.inner_diameter_px, > 0 and below "
+     "aperture.diameter_px, 20 px"},
+    {{"shape=annulus", "inner_diameter_px=5"}, NULL},
+    {{"shape=annulus", "inner_diameter_px=20"},
+     "--set: aperture.inner_diameter_px: 20 px; expected less than aperture.diameter_px, 20 px"},
+    {{"shape=annulus", "inner_diameter_px=5", "spider_width_px=1"},
+     "--set: aperture.spider_width_px: 1 px has no meaning here; expected aperture.shape "
      "obscured, or 0"},
-    {{"aperture=obscured", "inner_diameter=5", "spider_width=1"}, NULL},
-    {{"pattern_fn=csv"},
-     "--set: telescope.pattern_fn: csv needs a file of centres in telescope.csv"},
-    {{"csv=a.csv"},
-     "--set: telescope.csv: 'a.csv' would not be read; expected telescope.pattern_fn csv"},
-    {{"csv=a.csv", "pattern_fn=csv"}, NULL},
+    {{"shape=obscured", "inner_diameter_px=5", "spider_width_px=1"}, NULL},
+    {{"pattern.kind=csv"}, "--set: pattern.kind: csv needs a file of centres in pattern.csv"},
+    {{"csv=a.csv"}, "--set: pattern.csv: 'a.csv' would not be read; expected pattern.kind csv"},
+    {{"csv=a.csv", "pattern.kind=csv"}, NULL},
     {{"channels=8"}, "--set: model.channels: 1 entry, the last 8; expected at least 2, the last 1"},
     {{"channels=8,4"},
      "--set: model.channels: 2 entries, the last 4; expected at least 2, the last 1"},
@@ -482,12 +479,12 @@ static const struct {
      "--set: model.n_upsample: 3 doublings of 4 px make 32 px, less than image.obj_size, 64 px; "
      "give more, or 0"},
     {{"n_upsample=4"}, NULL},
-    {{"precision=fp16", "use_bn=false"},
+    {{"precision=fp16", "normalise=false"},
      "--set: training.precision: fp16 needs normalisation to keep activations in range; use "
-     "model.use_bn true, or fp32"},
+     "model.normalise true, or fp32"},
     {{"precision=bf16"}, NULL},
-    {{"precision=bf16", "use_bn=false", "algorithm=mopie"}, NULL},
-    {{"precision=tf32", "use_bn=false"}, NULL},
+    {{"precision=bf16", "normalise=false", "algorithm=mopie"}, NULL},
+    {{"precision=tf32", "normalise=false"}, NULL},
 };
 
 START_TEST(checks_across_keys)
@@ -506,14 +503,14 @@ START_TEST(derived_values)
 {
     assert_ok(assign("seed=42"));
     assert_ok(assign("metrics_every=7"));
-    ck_assert_uint_eq(finish()->telescope.pattern.seed, 42);
+    ck_assert_uint_eq(finish()->pattern.seed, 42);
     ck_assert_int_eq(finish()->output.metrics_every, 7);
     assert_ok(assign(
-        "image_size=256")); /* after a finish: what was derived from the old one is derived anew */
-    ck_assert_double_eq(finish()->telescope.pattern.roi_diameter_px, 256);
-    assert_ok(assign("pattern_fn=csv"));
+        "grid_size=256")); /* after a finish: what was derived from the old one is derived anew */
+    ck_assert_double_eq(finish()->pattern.roi_diameter_px, 256);
+    assert_ok(assign("pattern.kind=csv"));
     assert_ok(assign("csv=centres.csv"));
-    ck_assert_str_eq(finish()->telescope.pattern.csv_path, "centres.csv");
+    ck_assert_str_eq(finish()->pattern.csv_path, "centres.csv");
 }
 END_TEST
 
@@ -545,14 +542,14 @@ START_TEST(decimal_comma)
     char number[16];
     snprintf(number, sizeof(number), "%.1f", 0.5);
     assert_ok(assign("lr=0.00125"));
-    assert_ok(assign("loss_type=0.75*l1+0.25*ssim"));
+    assert_ok(assign("loss=0.75*l1+0.25*ssim"));
     char *text = dump();
     setlocale(LC_ALL, "C");
     unsetenv("LOCPATH");
     ck_assert_str_eq(number, "0,5");
     ck_assert_double_eq(given()->recon.training.lr, 0.00125);
     ck_assert_ptr_nonnull(strstr(text, "\n  lr: 0.00125  # --set\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\n  loss_type: 0.75*l1+0.25*ssim  # --set\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n  loss: 0.75*l1+0.25*ssim  # --set\n"));
     free(text);
 }
 END_TEST

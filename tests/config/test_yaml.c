@@ -28,8 +28,8 @@ START_TEST(reads_sections_lists_and_texts)
                    "  channels: [64, 32,\n    1]\n"
                    "training:\n"
                    "  lr: \"1e-3\"\n"
-                   "  loss_type: 0.7*l1 + 0.3*ssim\n"
-                   "telescope:\n"
+                   "  loss: 0.7*l1 + 0.3*ssim\n"
+                   "pattern:\n"
                    "output:\n"
                    "  # checkpoint_every: 3\n"
                    "mopie: {}\n"));
@@ -57,7 +57,7 @@ static const struct {
     const char *message;
 } refused[] = {
     {"telescope:\n    n_sample: 3\n", PRISM_EINVAL,
-     "run.yaml:2:5: telescope.n_sample: unknown key; did you mean n_samples?"},
+     "run.yaml:2:5: telescope.n_sample: unknown key; did you mean pattern.n_apertures?"},
     {"training:\n  lr: -1\n", PRISM_EINVAL,
      "run.yaml:2:7: training.lr: -1 is out of range; expected a number > 0"},
     {"training:\n  schedule: cosin\n", PRISM_EINVAL,
@@ -233,7 +233,7 @@ START_TEST(extends_files_and_presets)
     ck_assert_int_eq(given()->recon.training.batch, 5);
     char *text;
     assert_ok(prism_config_dump(set, &text));
-    ck_assert_ptr_nonnull(strstr(text, "\n  image_size: 64  # preset:quick\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n  grid_size: 64  # preset:quick\n"));
     ck_assert_ptr_nonnull(strstr(text, "\n  lr: 0.5  # sub/base.yaml:3\n"));
     ck_assert_ptr_nonnull(strstr(text, "\n  batch: 5  # sub/middle.yaml:2\n"));
     ck_assert_ptr_nonnull(strstr(text, "\nname: \"child\"  # run.yaml:2\n"));
@@ -246,7 +246,7 @@ START_TEST(extends_files_and_presets)
     const struct prism_config *config;
     assert_ok(load("extends: sub/base.yaml\nimage:\n  obj_size: 100\n"));
     assert_fails(prism_config_finish(set, &config), PRISM_EINVAL,
-                 "run.yaml:3: image.obj_size: 100 px is larger than image.image_size, 64 px");
+                 "run.yaml:3: image.obj_size: 100 px is larger than image.grid_size, 64 px");
 }
 END_TEST
 
@@ -306,14 +306,14 @@ START_TEST(dump_reads_back)
                                       "lr=0.1234567890123456789",
                                       "loss_threshold=4.9406564584124654e-324",
                                       "init_lr=1.7976931348623157e308",
-                                      "snr=33.333333333333336",
+                                      "snr_db=33.333333333333336",
                                       "seed=18446744073709551615",
                                       "channels=32,16,8,1",
-                                      "loss_type=0.333*l1+0.333*l2+0.334*ms-ssim",
-                                      "sample_diameter=0",
-                                      "image_size=1024",
-                                      "use_bn=false",
-                                      "n_samples=3",
+                                      "loss=0.333*l1+0.333*l2+0.334*ms-ssim",
+                                      "aperture.diameter_px=0",
+                                      "grid_size=1024",
+                                      "normalise=false",
+                                      "n_apertures=3",
                                       "precision=fp64"};
     expect_same_after_reload();
     for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)

@@ -19,8 +19,8 @@ says() { # description, text, command: what it says holds the text
     failures=1
 }
 run() {
-    "$prism" run --output "$top/run$n" --set image.image_size=32 --set image.obj_size=16 --set telescope.sample_diameter=10 \
-        --set telescope.n_samples=9 --set training.init_steps=2 --max-steps 4 "$@"
+    "$prism" run --output "$top/run$n" --set image.grid_size=32 --set image.obj_size=16 --set aperture.diameter_px=10 \
+        --set pattern.n_apertures=9 --set training.init_steps=2 --max-steps 4 "$@"
 }
 needs='this build needs one for CUDA '
 says "usable" '* cuda     usable' "$prism" info

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../support/tap.sh"
 reader=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 cd "$top" || exit 1
-tiny="--set image.image_size=32 --set image.obj_size=16 --set telescope.sample_diameter=10 --set telescope.n_samples=9
+tiny="--set image.grid_size=32 --set image.obj_size=16 --set aperture.diameter_px=10 --set pattern.n_apertures=9
   --set training.batch=4 --set training.init_steps=8 --set compute.fft_planner=estimate --max-steps 24
   --set output.metrics_every=8 --input usaf"
 

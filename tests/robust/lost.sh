@@ -11,9 +11,9 @@ tap() { # NAME STATUS
     [ "$2" = 0 ] && echo "ok $n - $1" || { echo "not ok $n - $1"; failed=1; sed 's/^/# /' "$dir/err"; }
 }
 has() { grep -q -e "$1" "$dir/err"; }
-run() { "$prism" run --input usaf --set image.image_size=64 --set image.obj_size=32 --set training.init_steps=8 --quiet "$@" 2>"$dir/err"; }
+run() { "$prism" run --input usaf --set image.grid_size=64 --set image.obj_size=32 --set training.init_steps=8 --quiet "$@" 2>"$dir/err"; }
 
-env "${prefix}_MEM_BYTES=4000000" "$prism" run --input usaf --set image.image_size=64 --set image.obj_size=32 --quiet --backend "$backend" \
+env "${prefix}_MEM_BYTES=4000000" "$prism" run --input usaf --set image.grid_size=64 --set image.obj_size=32 --quiet --backend "$backend" \
     --output "$dir/small" 2>"$dir/err"
 [ $? = 1 ] && has 'the session needs [0-9.]* MB of device memory and 4.0 MB are free'
 tap "too little memory is refused with both numbers" $?
