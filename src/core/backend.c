@@ -1,4 +1,5 @@
-/* Backends: built-in table, plugins, checks, devices. */
+/* Finds a backend, built in or a plugin, checks its table, and opens
+ * devices. */
 #include "core/front.h"
 #include "core/profile.h"
 #include "prismi_config.h"
@@ -33,7 +34,7 @@ void prism_dev_set_cache(struct prism_dev *dev, struct prism_cache *cache)
     ((struct prismi_device *)dev)->cache = cache;
 }
 
-/* ---- the library's side: user is the device ---- */
+/* ---- the host table given to backends: `user` is the device ---- */
 
 static void host_log(void *user, int level, const char *text)
 {
@@ -64,11 +65,11 @@ static const char *plugin_dir(const char *explicit_path)
 
 static int check_abi(struct prism_ctx *ctx, const struct prism_backend *b, const char *where)
 {
-    /* in this order: a field is looked at only once what comes before it says
-     * that it is there */
+    /* the order matters: abi and size are checked before any field behind them
+     * is read */
     if (!b)
         return PRISM_FAIL(ctx, PRISM_EABI,
-                          "%s: " PRISM_BACKEND_ENTRY " gave nothing: rebuild the plugin", where);
+                          "%s: " PRISM_BACKEND_ENTRY "() returned NULL: rebuild the plugin", where);
     if (b->abi != PRISM_BACKEND_ABI)
         return PRISM_FAIL(ctx, PRISM_EABI,
                           "%s: backend ABI %u, this library needs %u: rebuild the plugin", where,
@@ -99,9 +100,8 @@ static int load_plugin(struct prism_ctx *ctx, const char *name, const char *path
         return PRISM_FAIL(ctx, PRISM_EINVAL,
                           "backend \"%s\": the plugin path is longer than %zu bytes", name,
                           sizeof file);
-    void *so = dlopen(
-        file,
-        RTLD_NOW | RTLD_LOCAL); /* resident for good: unloading device libraries is not safe */
+    /* never closed: unloading device libraries is not safe */
+    void *so = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     if (!so)
         return PRISM_FAIL(ctx, PRISM_ENOTSUP, "backend \"%s\" is not built in, and no plugin: %s",
                           name, dlerror());
@@ -140,7 +140,7 @@ static int usable_backend(struct prism_ctx *ctx, const char *name, const char *p
 int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path,
                        struct prism_backend_info *out, int n)
 {
-    const struct prism_error saved = ctx->error; /* asking is not failing */
+    const struct prism_error saved = ctx->error; /* a backend that cannot run is no error here */
     for (int i = 0; i < COUNT(auto_order) && i < n; i++) {
         const struct prism_backend *b;
         memset(&out[i], 0, sizeof out[i]);
@@ -155,7 +155,7 @@ int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path,
 
 /* ---- opening ---- */
 
-/* The formatter makes other lines of this list each time. */
+/* clang-format breaks the lines of this list differently each time it runs. */
 // clang-format off
 #define REQUIRED(X)                                                                              \
     X(alloc) X(release) X(write) X(read) X(copy) X(sync) X(fft_create) X(fft_run) X(fft_destroy) \
@@ -217,7 +217,7 @@ static int open_backend(struct prism_ctx *ctx, const struct prism_backend *b,
     }
     if (d->ops.replay)
         d->dev.caps.flags |= PRISM_CAPS_REPLAY;
-    if (params->plain) /* normalisation of half storage is never composed */
+    if (params->plain) /* half types need a backend's own normalisation */
         d->dev.caps.dtypes &= ~(1u << PRISM_F16 | 1u << PRISM_BF16);
     status = params->profile ? prismi_profile_create(d, params->profile) : 0;
     if (status) {
@@ -239,7 +239,7 @@ static int open_auto(struct prism_ctx *ctx, const struct prism_dev_params *param
         if (!usable_backend(ctx, auto_order[i], params->plugin_path, &b) &&
             !open_backend(ctx, b, params, 0, out))
             return 0;
-        prismi_log(ctx, PRISM_LOG_INFO, "passed over: %s", ctx->error.text);
+        prismi_log(ctx, PRISM_LOG_INFO, "backend not used: %s", ctx->error.text);
     }
     return PRISM_FAIL(ctx, PRISM_ENOTSUP, "no backend is usable here; the log says why for each");
 }

@@ -1,5 +1,5 @@
-/* Byte-bounded LRU caches, one shelf a kind: chained hash table plus a recency
- * list. */
+/* A cache bounded by bytes that drops the least recently used entry. Each kind
+ * has a shelf of its own: a chained hash table and a list by recency of use. */
 #include "prismrec/cache.h"
 
 #include "core/internal.h"
@@ -10,8 +10,8 @@
 struct entry {
     struct prism_key key;
     size_t bytes;
-    struct entry *chain;         /* same bucket */
-    struct entry *newer, *older; /* recency */
+    struct entry *chain;         /* next entry of the same bucket */
+    struct entry *newer, *older; /* neighbours in the list by recency */
     _Alignas(max_align_t) unsigned char data[];
 };
 
@@ -105,15 +105,15 @@ const void *prism_cache_get(struct prism_cache *c, enum prism_cache_kind kind,
     return e->data;
 }
 
-/* data NULL: zeros. */
+/* Store a copy of data; data NULL stores zeros. */
 static void *store(struct prism_cache *c, enum prism_cache_kind kind, const struct prism_key *key,
                    const void *data, size_t bytes)
 {
     if (!c || bytes > c->shelves[kind].stats.budget)
         return NULL;
     struct shelf *s = &c->shelves[kind];
-    /* allocate first: on failure everything stored stays; data may be the very
-     * block that is replaced */
+    /* allocate first: if that fails nothing stored is lost, and data may be the
+     * very block that is replaced */
     struct entry *e = prismi_alloc(1, sizeof *e + bytes);
     if (!e)
         return NULL;

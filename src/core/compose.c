@@ -1,10 +1,10 @@
-/* The fused entries written in terms of the required ones: what they mean, and
- * what a backend without them runs. There is none for half storage: a backend
- * with a half type brings its own normalisation. */
+/* The optional entries in terms of the required ones: their definition, and the
+ * code that runs where a backend leaves them out. Half types have no
+ * composition: a backend with half types brings its own normalisation. */
 #include "core/ctx.h"
 
-/* y[r] = the reduction of every image's row r, added up in the order of the
- * images. more: [rows], where there are several. */
+/* y[r] = the sum over images, in their order, of the reduction of row r of
+ * each. more: [rows] scratch, used if there are several images. */
 static int reduce_images(struct prism_dev *dev, enum prism_reduce op,
                          const struct prism_norm_desc *d, prism_mem y, prism_mem a, prism_mem b,
                          prism_mem more)
@@ -20,7 +20,7 @@ static int reduce_images(struct prism_dev *dev, enum prism_reduce op,
     return 0;
 }
 
-/* The mean over images of what is the mean over columns of each. */
+/* The same with the mean over images: op is itself a mean over columns. */
 static int mean_images(struct prism_dev *dev, enum prism_reduce op, const struct prism_norm_desc *d,
                        prism_mem y, prism_mem a, prism_mem b, prism_mem more)
 {
@@ -82,8 +82,8 @@ static int misfit(struct prism_dev *dev, const struct prism_misfit_desc *d,
 {
     const struct prism_ops *ops = dev->ops;
     size_t image = d->batch * d->cols * prism_dtype_size(d->dtype);
-    prism_mem m = a->tmp, t = m + image,
-              w = t + image; /* the map leaves slopes in m and terms in t */
+    /* the map turns m into slopes and t into terms */
+    prism_mem m = a->tmp, t = m + image, w = t + image;
     const struct prism_map_args pixels = {.y = {m, t}, .x = {m, t, w}};
     PRISM_TRY(
         prismi_map(dev, PRISM_MAP_C_ABS, d->dtype, d->batch, d->cols, m, a->u, NULL, NULL, 0, 0));
@@ -155,7 +155,7 @@ int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc 
                       0);
 }
 
-/* A few rows of the gradient at a time. */
+/* The gradient a b^T is made PRISM_ADAM_OUTER_ROWS rows at a time. */
 int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
                       struct prism_conv *conv, const struct prism_adam_outer_args *a)
 {

@@ -1,15 +1,18 @@
-/* dense_fit in terms of required entries: what a backend without it runs.
- * Activations are [batch,width], so that every product is one gemm; a bias is
- * added and summed by products with a column of ones. */
+/* dense_fit in terms of required entries, for backends without one of their
+ * own. Activations are [batch,width], so that every product is one gemm. A
+ * product with a column of ones adds a bias, and another one sums its
+ * gradient. */
 #include "core/ctx.h"
 
 struct room {
-    prism_mem x, t;                      /* the batch's rows of the tables */
+    prism_mem x, t;                      /* the batch's rows of inputs and targets */
     prism_mem z[PRISM_DENSE_LAYERS + 1]; /* z[l + 1] = a[l] W^T + b */
     prism_mem a[PRISM_DENSE_LAYERS + 1];
-    prism_mem g[2];              /* dL/dz of a layer and of the one before */
-    prism_mem gw;                /* gradient of W, then of b */
-    prism_mem ones, share, sums; /* [batch]: 1; weight over outputs; squared errors of a row */
+    prism_mem g[2]; /* dL/dz of the current layer and of the next one backwards */
+    prism_mem gw;   /* gradient of W, followed by the gradient of b */
+    /* [batch] each: ones; weight / number of outputs; sum of squared errors of
+     * a row */
+    prism_mem ones, share, sums;
 };
 
 static prism_mem take(prism_mem *at, size_t n, size_t size)
@@ -24,7 +27,7 @@ static void lay_out(const struct prism_dense_fit_desc *d, prism_mem at, struct r
     size_t size = prism_dtype_size(d->dtype), batch = (size_t)d->batch, widest = 0, weights = 0;
     for (int l = 0; l <= d->layers; l++) {
         size_t width = (size_t)d->width[l], out = l < d->layers ? (size_t)d->width[l + 1] : 0;
-        t->z[l] = take(&at, batch * width, size); /* z[0]: the rows of x */
+        t->z[l] = take(&at, batch * width, size); /* z[0] = a[0]: the rows of x */
         t->a[l] = l ? take(&at, batch * width, size) : t->z[0];
         widest = width > widest ? width : widest;
         weights = out * (width + 1) > weights ? out * (width + 1) : weights;
@@ -64,7 +67,8 @@ static int forward(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
     return 0;
 }
 
-/* n elements from `at` on in the slabs, whose gradient is g. */
+/* Update n parameters, from element `at` of the slabs on, by their gradient
+ * g. */
 static int update(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
                   const struct prism_dense_fit_args *a, size_t at, size_t n, prism_mem g,
                   prism_mem step)
@@ -75,7 +79,8 @@ static int update(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
     return dev->ops->map(dev, PRISM_MAP_ADAM, d->dtype, 1, n, &adam);
 }
 
-/* Layer l from g = dL/dz[l + 1]: dL/dz[l] in next (l > 0), then the update. */
+/* Backward and update of layer l from g = dL/dz[l + 1]. Writes dL/dz[l] to next
+ * if l > 0, before the weights change. */
 static int backward(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
                     const struct prism_dense_fit_args *a, int l, const struct room *t, prism_mem g,
                     prism_mem next, prism_mem step)
@@ -96,7 +101,7 @@ static int backward(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
     return update(dev, d, a, d->b[l], (size_t)out, gb, step);
 }
 
-/* The loss, and dL/dz of the last layer in g[0]. */
+/* Compute the loss, and dL/dz of the last layer in g[0]. */
 static int misfit(struct prism_dev *dev, const struct prism_dense_fit_desc *d, const struct room *t,
                   prism_mem weight, prism_mem loss)
 {

@@ -1,4 +1,4 @@
-/* Context: error record, log, count of live objects. */
+/* The context: error record, log, and count of live objects. */
 #include "core/ctx.h"
 
 #include <stdio.h>
@@ -35,8 +35,8 @@ const struct prism_error *prism_ctx_error(const struct prism_ctx *ctx)
     return &ctx->error;
 }
 
-/* One line, whatever the arguments quote from a file: a message may end up on a
- * terminal. */
+/* Format one line. Control characters become '?', because a message may quote a
+ * file and end up on a terminal. */
 static void format_line(char *text, size_t n, const char *fmt, va_list args)
 {
     vsnprintf(text, n, fmt, args);
@@ -48,7 +48,7 @@ static void format_line(char *text, size_t n, const char *fmt, va_list args)
 int prismi_vfail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt,
                  va_list args)
 {
-    /* formatted aside: an argument may be the previous record's own text */
+    /* format into a copy: an argument may be the text of the previous record */
     char text[sizeof ctx->error.text];
     format_line(text, sizeof text, fmt, args);
     ctx->error.status = status;

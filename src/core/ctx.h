@@ -1,4 +1,5 @@
-/* The context's inside, for src/core only. */
+/* The structs behind prism_ctx and prism_dev. Only src/core includes this
+ * file. */
 #ifndef PRISMI_CTX_H
 #define PRISMI_CTX_H
 
@@ -16,11 +17,14 @@ struct prism_ctx {
 };
 
 struct prismi_device {
-    struct prism_dev dev; /* first: a prism_dev is one of these */
+    struct prism_dev dev; /* first member: a prism_dev pointer is a pointer to this struct */
     struct prism_ctx *ctx;
     struct prism_host host;
-    struct prism_ops inner; /* the backend's, completed */
-    struct prism_ops ops;   /* what callers use: the front's, timed where there is a profile */
+    /* the backend's entries, the optional ones filled in by prismi_compose() */
+    struct prism_ops inner;
+    /* the table that callers use: the front's checks, and timing if there is a
+     * profile */
+    struct prism_ops ops;
     const struct prism_backend *backend;
     struct prism_cache *cache;      /* NULL: none */
     size_t planned_bytes;           /* of a planning device */

@@ -1,4 +1,5 @@
-/* Files that appear whole or not at all. */
+/* Files that appear whole or not at all: written to a temporary file, then
+ * renamed. */
 #include "core/internal.h"
 
 #include <dirent.h>
@@ -17,8 +18,9 @@ struct prismi_file {
     int error; /* errno of the first failed write */
     size_t fill;
     char *path, *temporary;
-    size_t folder; /* length of the folder part of both, including the last slash; 0 = current
-                      folder */
+    /* length of the folder part of path and temporary, with the last slash; 0 =
+     * current folder */
+    size_t folder;
     unsigned char buffer[65536];
 };
 
@@ -37,8 +39,8 @@ static void free_file(struct prismi_file *f)
     prismi_free(f);
 }
 
-/* Allocates nothing: once the file is in its place, nothing may fail for want
- * of memory. */
+/* Open the target's folder. Allocates nothing: once the file is renamed, no
+ * call may fail for lack of memory. */
 static int open_folder(struct prismi_file *f)
 {
     char first = f->temporary[f->folder];
@@ -57,13 +59,13 @@ static int sync_folder(struct prismi_file *f)
     return status;
 }
 
-/* A temporary is <folder>/.<name>.prism-XXXXXX. Its writer holds a lock on it,
- * which ends with the writer, however it ends. */
+/* A temporary file is named <folder>/.<name>.prism-XXXXXX. Its writer holds a
+ * lock on it, and the lock ends with the writer, however the writer ends. */
 #define MARK ".prism-"
 enum { UNIQUE = 6 };
 
-/* Remove what killed writers of the same file left behind. Best effort: a file
- * system without locks keeps it. */
+/* Remove temporary files that killed writers of the same target left. Best
+ * effort: on a file system without locks they stay. */
 static void sweep(struct prismi_file *f)
 {
     const char *name = f->temporary + f->folder;
@@ -86,8 +88,9 @@ static void sweep(struct prismi_file *f)
         closedir(d);
 }
 
-/* Not mkostemp: its files are private, and the umask that a result should obey
- * can only be asked by changing it for all threads. Returns errno. */
+/* Create the temporary file; returns errno. Not with mkostemp(): its files are
+ * private, whereas a result should obey the umask, and reading the umask means
+ * changing it for all threads. */
 static int open_temporary(struct prismi_file *f)
 {
     char *unique = f->temporary + strlen(f->temporary) - UNIQUE;
@@ -109,7 +112,7 @@ static int open_temporary(struct prismi_file *f)
             ;
         if (fstat(f->fd, &st) || st.st_nlink > 0)
             return 0;
-        close(f->fd); /* another writer's sweep was faster than our lock */
+        close(f->fd); /* another writer's sweep() removed the file before it was locked */
         f->fd = -1;
     }
     return EEXIST;
@@ -207,7 +210,7 @@ static int keep_as_previous(struct prismi_file *f)
     if (!previous)
         return ENOMEM;
     snprintf(previous, n, "%s.1", f->path);
-    /* link, not rename: the current name never disappears */
+    /* link(), not rename(): the current name never disappears */
     unlink(previous);
     int error = link(f->path, previous) && errno != ENOENT ? errno : 0;
     if (error == EPERM || error == ENOTSUP) /* a file system without hard links */
@@ -251,7 +254,7 @@ int prismi_file_read(struct prism_ctx *ctx, const char *path, size_t max_bytes, 
     *data = NULL;
     *bytes = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC |
-                            O_NONBLOCK); /* opening a pipe would wait for its other end */
+                            O_NONBLOCK); /* O_NONBLOCK: opening a pipe would wait for its writer */
     struct stat st;
     if (fd < 0)
         return io_error(ctx, "open", path, errno);
@@ -273,7 +276,7 @@ int prismi_file_read(struct prism_ctx *ctx, const char *path, size_t max_bytes, 
         if (k < 0 && errno != EINTR)
             status = io_error(ctx, "read", path, errno);
         else if (k == 0)
-            break; /* shortened meanwhile: the parser says what is missing */
+            break; /* the file became shorter; the parser will say what is missing */
         else if (k > 0)
             fill += (size_t)k;
     }
@@ -294,7 +297,7 @@ int prismi_make_dirs(struct prism_ctx *ctx, const char *path)
     if (!copy)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "no memory for a path");
     for (char *p = copy; !status; p++) {
-        if ((*p && *p != '/') || (*p && p == copy)) /* a leading slash is no end of a name */
+        if ((*p && *p != '/') || (*p && p == copy)) /* a leading slash ends no name */
             continue;
         char end = *p;
         *p = 0;

@@ -1,5 +1,6 @@
-/* Checked entries: memory, plans, dense, elementwise, stencils, planes. A plan
- * knows no device, so the front's plan is a record around the backend's. */
+/* The checked entries for memory, plans, gemm, maps, reductions, stencils and
+ * planes. A backend's plan does not know its device, so the front wraps every
+ * plan in a record of its own. */
 #include "core/front.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@ static const char *const reduce_names[PRISM_REDUCE_COUNT] = {"sum",     "mean", 
                                                              "absdiff", "sqdiff", "max", "min"};
 
 static const struct {
-    const char *name, *y, *x; /* the operands' kinds */
+    const char *name, *y, *x; /* kinds of the operands, as maps.def has them */
     bool acts;
 } maps[PRISM_MAP_COUNT] = {
 #define PRISM_MAP_ROW(NAME, name, y, x, acts) {#name, y, x, acts},
@@ -95,7 +96,8 @@ static int front_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_
 
 /* ---- plans ---- */
 
-/* Before the backend makes its plan. NULL: no memory, and it is recorded. */
+/* Allocate the record before the backend creates its plan. Returns NULL, with
+ * the error recorded, if memory is short. */
 static struct prismi_plan *plan_new(struct prism_dev *dev)
 {
     struct prismi_plan *p = prismi_alloc(1, sizeof *p);
@@ -178,7 +180,7 @@ static int front_conv_create(struct prism_dev *dev, const struct prism_conv_desc
     return plan_done(p, prismi_inner(dev)->conv_create(dev, d, &p->inner.conv), out);
 }
 
-/* The three passes have one signature but for their operands' names. */
+/* The three passes differ only in the names of their operands. */
 #define FRONT_CONV(pass, y, a, b)                                                                  \
     static int front_##pass(struct prism_conv *plan, prism_mem y, prism_mem a, prism_mem b)        \
     {                                                                                              \
@@ -265,8 +267,8 @@ static int front_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, pr
     return prismi_inner(dev)->gemm(dev, d, c, a, b);
 }
 
-/* An output may be an input where each element is made from the one in its
- * place. */
+/* True if output y may be input x: each element of y depends only on the
+ * element of x at the same place. */
 static bool in_place(char y, char x)
 {
     return ((y == 'e' || y == 'E') && x == 'e') || (y == 'c' && x == 'c');

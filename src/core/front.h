@@ -1,5 +1,5 @@
-/* The front of a device's table: entries that check a call and pass it to the
- * backend's. For src/core only. */
+/* The front of a device's table: entries that check a call and pass it on to
+ * the backend. Only src/core includes this file. */
 #ifndef PRISMI_FRONT_H
 #define PRISMI_FRONT_H
 
@@ -7,34 +7,36 @@
 
 #include <limits.h>
 
-/* A plan as callers hold it: the handle that an entry of the front gives is one
- * of these. Backends get their own handle. */
+/* A plan as callers hold it: every handle that the front returns points to one
+ * of these. The backend sees only its own handle, inner. */
 struct prismi_plan {
     struct prism_dev *dev;
     union {
         struct prism_fft *fft;
         struct prism_conv *conv;
         struct prism_gather *gather;
-    } inner; /* the backend's */
+    } inner; /* the backend's handle */
     union {
         struct prism_fft_desc fft;
         struct prism_conv_desc conv;
         struct prism_gather_desc gather;
     } desc;
-    size_t heap; /* host bytes that its making took; kept for the profile */
+    size_t heap; /* host bytes that creation took; only set if there is a profile */
 };
 
-/* Replace the entries of d->ops by ones that check their arguments and call
- * those of d->inner. A violation is PRISM_EINVAL and one sentence; the backend
- * is not reached. Addresses are not checked beyond NULL and equality. */
+/* Replace the entries of d->ops by ones that check their arguments and then
+ * call the entry of d->inner. A violation returns PRISM_EINVAL with one
+ * sentence, and the backend is not called. Addresses are only checked for NULL
+ * and for equality. */
 void prismi_front(struct prismi_device *d);
-void prismi_front_fused(struct prism_ops *ops); /* front_fused.c: the optional entries */
+/* The same for the optional entries; in front_fused.c. */
+void prismi_front_fused(struct prism_ops *ops);
 
-/* ---- checks, for the front's files ---- */
+/* ---- checks, used by front.c and front_fused.c ---- */
 
 struct prismi_call {
     struct prism_dev *dev;
-    const char *entry, *op; /* op: of map and reduce, else NULL */
+    const char *entry, *op; /* op: the operation of map or reduce, else NULL */
 };
 
 enum {
@@ -43,7 +45,7 @@ enum {
     PRISMI_HALF = 1 << PRISM_F16 | 1 << PRISM_BF16
 };
 
-/* Record the sentence after the name of the entry and of its operation. */
+/* Record an error whose sentence begins with the entry and its operation. */
 #define PRISMI_REFUSE(c, fmt, ...)                                                                 \
     PRISM_FAIL(prismi_dev_ctx((c)->dev), PRISM_EINVAL, "%s%s%s: " fmt, (c)->entry,                 \
                (c)->op ? " " : "", (c)->op ? (c)->op : "", __VA_ARGS__)
@@ -68,13 +70,13 @@ static inline int prismi_check_dtype(const struct prismi_call *c, enum prism_dty
                                                              : prismi_wrong_dtype(c, t, allowed);
 }
 
-/* Bytes of the largest element times these must fit size_t. */
+/* Refuse a count of elements whose bytes might not fit size_t. */
 static inline int prismi_check_count(const struct prismi_call *c, double elements)
 {
     return elements <= 0x1p58 ? 0 : prismi_wrong_count(c, elements);
 }
 
-/* Checks that return from the entry. */
+/* Checks that make the calling function return on a violation. */
 #define PRISMI_WITHIN(c, d, field, least, most)                                                    \
     do {                                                                                           \
         const double value_ = (double)(d)->field;                                                  \

@@ -1,5 +1,6 @@
-/* Checked entries of the optional part of the table. Compositions call through
- * the device's table, so they are given plans as callers hold them. */
+/* The checked versions of the optional entries. A composed entry calls back
+ * through the device's table, so it gets the plan as callers hold it; a
+ * backend's own entry gets the backend's plan. */
 #include "core/front.h"
 
 static int check_norm(const struct prismi_call *c, const struct prism_norm_desc *d,
@@ -60,11 +61,11 @@ static int front_misfit(struct prism_dev *dev, const struct prism_misfit_desc *d
     return prismi_inner(dev)->misfit(dev, d, a);
 }
 
-/* Moments: both or neither, and the largest only with them. */
+/* m and v must both be there or both be NULL; vmax needs both. */
 static int check_moments(const struct prismi_call *c, prism_mem m, prism_mem v, prism_mem vmax)
 {
     if (!m != !v)
-        return prismi_wrong_operand(c, m ? "v" : "m", "NULL; moments are both there or neither is");
+        return prismi_wrong_operand(c, m ? "v" : "m", "NULL; expected both m and v, or neither");
     if (vmax && !m)
         return prismi_wrong_operand(c, "vmax", "there without m and v; expected NULL");
     return 0;

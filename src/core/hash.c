@@ -1,5 +1,5 @@
-/* XXH64 (Collet's published specification) for keys and identities; CRC-32C
- * (Castagnoli) for damage. */
+/* XXH64 (Collet's published specification) for cache keys and identities, and
+ * CRC-32C (Castagnoli) to detect damage. */
 #include "core/internal.h"
 #include "prismrec/cache.h"
 
@@ -58,7 +58,8 @@ uint64_t prismi_hash64(const void *data, size_t bytes, uint64_t seed)
     return h ^ h >> 32;
 }
 
-/* Sixteen entries: small enough to be a literal. */
+/* Four bits at a time: a table of sixteen entries is short enough to write
+ * out. */
 static uint32_t crc_portable(uint32_t crc, const unsigned char *p, size_t bytes)
 {
     static const uint32_t table[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
@@ -73,7 +74,8 @@ static uint32_t crc_portable(uint32_t crc, const unsigned char *p, size_t bytes)
     return crc;
 }
 
-/* Product of two polynomials modulo the checksum's; the highest bit is x^0. */
+/* Product of two polynomials modulo the CRC's polynomial. The highest bit is
+ * the coefficient of x^0. */
 static uint32_t crc_times(uint32_t a, uint32_t b)
 {
     uint32_t product = 0;
@@ -86,7 +88,8 @@ static uint32_t crc_times(uint32_t a, uint32_t b)
 
 uint32_t prismi_crc32c_join(uint32_t first, uint32_t second, size_t bytes)
 {
-    uint32_t power = 1u << 23, shift = 1u << 31; /* x^8, and x^(8 bytes) in the making */
+    /* power: x^8, x^16, x^32, ...; shift: becomes x^(8 bytes) */
+    uint32_t power = 1u << 23, shift = 1u << 31;
     for (size_t n = bytes; n; n >>= 1, power = crc_times(power, power))
         if (n & 1)
             shift = crc_times(shift, power);
@@ -94,8 +97,9 @@ uint32_t prismi_crc32c_join(uint32_t first, uint32_t second, size_t bytes)
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
-/* The processor has this polynomial. Its instruction takes three cycles but may
- * start in each: large runs go in thirds. */
+/* The processor's CRC instruction uses this polynomial. It takes three cycles
+ * but can start in each one, so long ranges are done in three interleaved
+ * parts. */
 __attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const unsigned char *p,
                                                             size_t bytes)
 {

@@ -1,5 +1,5 @@
-/* A recursive-descent reader for RFC 8259, strict but for lone surrogates,
- * which become U+FFFD. */
+/* The JSON reader: recursive descent, strict RFC 8259 except that lone
+ * surrogates become U+FFFD. */
 #include "core/json.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ static void skip_space(struct reader *r)
         r->p++;
 }
 
-/* Consume c where it is next. */
+/* Skip white space, then consume c if it is the next character. */
 static bool take(struct reader *r, char c)
 {
     skip_space(r);
@@ -71,7 +71,8 @@ static size_t put_utf8(char *out, unsigned c)
     return n;
 }
 
-/* After "\u". Writes at most 4 bytes; 0 bytes on a syntax error. */
+/* Read what follows "\u". Returns the number of bytes written, at most 4; 0 on
+ * a syntax error. */
 static size_t read_unicode(struct reader *r, char *out)
 {
     int c = read_hex4(r);
@@ -86,18 +87,19 @@ static size_t read_unicode(struct reader *r, char *out)
                             0x10000u + (((unsigned)c - 0xd800u) << 10) + ((unsigned)low - 0xdc00u));
         }
     }
-    /* a NUL would end the C string */
+    /* U+0000 also becomes U+FFFD, because a NUL would end the C string */
     return put_utf8(out, c == 0 || (c >= 0xd800 && c < 0xe000) ? 0xfffdu : (unsigned)c);
 }
 
-/* After the opening quote. malloc'ed, NULL on a syntax error. */
+/* Read what follows the opening quote. The result is malloc'ed; NULL on a
+ * syntax error. */
 static char *read_string(struct reader *r)
 {
     const char *close = r->p;
     while (close < r->end && *close != '"')
         close += *close == '\\' && close + 1 < r->end ? 2 : 1;
-    char *out = close < r->end ? malloc((size_t)(close - r->p) + 1)
-                               : NULL; /* no escape is shorter than what it stands for */
+    /* the text is never longer than its escaped form */
+    char *out = close < r->end ? malloc((size_t)(close - r->p) + 1) : NULL;
     size_t n = 0;
     while (out && *r->p != '"') {
         unsigned char c = (unsigned char)*r->p++;
@@ -152,7 +154,7 @@ static bool read_number(struct reader *r, double *out)
         if (!read_digits(r))
             return false;
     }
-    char text[64]; /* the text need not end with a NUL */
+    char text[64]; /* a copy with a NUL, for strtod() */
     size_t n = (size_t)(r->p - start);
     if (n >= sizeof text)
         return false;
@@ -162,7 +164,7 @@ static bool read_number(struct reader *r, double *out)
     return true;
 }
 
-/* After the opening bracket. */
+/* Read what follows the opening bracket. */
 static bool read_members(struct reader *r, struct prismi_json *v, int depth)
 {
     char close = v->type == PRISMI_JSON_OBJECT ? '}' : ']';

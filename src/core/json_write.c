@@ -1,4 +1,4 @@
-/* A growing text of JSON. */
+/* The JSON writer. */
 #include "core/json.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* Host memory and the device arena. */
+/* Host memory, the device arena, and copies between host and device. */
 #include "core/internal.h"
 
 #include <stdlib.h>
@@ -39,7 +39,8 @@ void prismi_arena_add(struct prismi_arena *a, size_t bytes, prism_mem *out)
         a->slots = slots;
         a->cap = cap;
     }
-    size_t padded = (bytes + 63) & ~(size_t)63; /* offsets suit every caps.align up to 64 */
+    /* so that offsets are multiples of every caps.align up to 64 */
+    size_t padded = (bytes + 63) & ~(size_t)63;
     a->slots[a->n++] = (struct prismi_slot){out, a->bytes, padded, a->owner};
     if (padded < bytes || a->bytes > SIZE_MAX - padded)
         a->status = PRISM_ENOMEM;
@@ -62,8 +63,8 @@ int prismi_arena_bind(struct prismi_arena *a, struct prism_dev *dev)
     }
     if (dev->caps.flags & PRISM_CAPS_ZEROED)
         return 0;
-    /* whatever the tensors are: F32's zero is all bits 0, and slots are
-     * multiples of it */
+    /* filling as F32 suits every element type: zero is all bits 0, and slots
+     * are multiples of 4 bytes */
     int status = prismi_map(dev, PRISM_MAP_FILL, PRISM_F32, 1, a->bytes / sizeof(float), a->base, 0,
                             0, 0, 0, 0);
     if (status)
@@ -102,7 +103,8 @@ int prism_dev_write(struct prism_dev *dev, prism_mem dst, const void *src, size_
     return dev->ops->write(dev, dst, src, bytes);
 }
 
-/* Staging in blocks: no allocation, whatever the size. */
+/* Elements converted at a time, in a buffer on the stack: nothing is
+ * allocated. */
 enum { STAGE = 4096 };
 
 int prismi_dev_put(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, const double *src,

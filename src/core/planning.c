@@ -1,10 +1,10 @@
-/* The planning device: every entry succeeds and does nothing, allocations are
- * counted. */
+/* The planning device: every entry succeeds and does nothing but count
+ * allocations. */
 #include "core/ctx.h"
 
 #include <string.h>
 
-static unsigned char nowhere[1]; /* addresses are only ever passed back */
+static unsigned char nowhere[1]; /* the address of all memory; never dereferenced */
 
 static int count(struct prism_dev *dev, size_t bytes)
 {
@@ -49,7 +49,7 @@ static int plan_sync(struct prism_dev *dev)
     return 0;
 }
 
-/* Out-of-place passes need as much again as the data. */
+/* Counts a workspace as large as the data, for passes out of place. */
 static int plan_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
                            struct prism_fft **out)
 {
@@ -164,7 +164,7 @@ static int plan_softmax_bwd(struct prism_dev *dev, const struct prism_softmax_de
     return 0;
 }
 
-/* The table and its transpose. */
+/* Counts the table and its transpose. */
 static int plan_gather_create(struct prism_dev *dev, const struct prism_gather_desc *d,
                               const int32_t *index, const double *weight, struct prism_gather **out)
 {

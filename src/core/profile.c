@@ -1,4 +1,5 @@
-/* The tree of what takes time, the timeline, and memory by owner. */
+/* The profile of a device: a tree of times, a timeline of events, and memory by
+ * owner. */
 #include "core/profile.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* ---- histogram of durations: 8 buckets to an octave ---- */
+/* ---- histogram of durations: 8 buckets per octave ---- */
 
 static int bucket_of(uint64_t ns)
 {
@@ -77,7 +78,7 @@ struct prismi_profile_node *prismi_profile_find(struct prismi_profile *p,
     struct prismi_profile_node *up = &p->nodes[parent];
     int from = up->cursor, i = from;
     if (p->depth + 1 == PROFILE_DEPTH)
-        return &p->nodes[OTHER]; /* to be left out */
+        return &p->nodes[OTHER]; /* too deep: prismi_profile_enter() will only count it */
     while (i) {
         i = p->nodes[i].next ? p->nodes[i].next : up->child;
         if (same_key(&p->nodes[i].key, key)) {
@@ -134,7 +135,7 @@ void prismi_profile_leave(struct prismi_profile *p)
 static void settle(struct prismi_profile *p, struct prism_dev *dev)
 {
     if (p->par.sync)
-        p->inner.sync(dev); /* an error stays for the next call that can report it */
+        p->inner.sync(dev); /* the next call that returns a status reports an error */
 }
 
 void prism_region_begin(struct prism_dev *dev, const char *name, int number)
@@ -217,7 +218,7 @@ void prismi_profile_block_remove(struct prismi_profile *p, prism_mem mem)
         }
 }
 
-/* ---- making and reading ---- */
+/* ---- creating and reading ---- */
 
 int prismi_profile_create(struct prismi_device *d, const struct prism_profile_params *params)
 {
@@ -266,7 +267,8 @@ static int profile_of(const struct prism_dev *dev, int64_t i, int64_t n,
                           "this device is not profiled; open it with prism_dev_params.profile set");
     if (i < 0 || i >= n)
         return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_EINVAL,
-                          "entry %lld of a profile's list of %lld", (long long)i, (long long)n);
+                          "profile entry %lld does not exist; the list has %lld, counted from 0",
+                          (long long)i, (long long)n);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-/* A table of entries that time those of the front. */
+/* Entries that time the entries of the front. */
 #include "core/profile_timed.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ static const char *const misfit_names[PRISM_MISFIT_COUNT] = {
 };
 
 static const struct {
-    const char *name, *y, *x; /* the operands' kinds */
+    const char *name, *y, *x; /* kinds of the operands, as maps.def has them */
     bool acts;
 } maps[PRISM_MAP_COUNT] = {
 #define PRISM_MAP_ROW(NAME, name, y, x, acts) {#name, y, x, acts},
@@ -31,7 +31,8 @@ static const struct {
 
 /* ---- around a call ---- */
 
-/* Nodes whose entry has nothing but a name and bytes. */
+/* The node of an entry that is told apart only by its bytes. moved: bytes read
+ * and written per byte. */
 static struct prismi_profile_node *find_plain(struct prismi_profile *p, const char *name,
                                               size_t bytes, double moved)
 {
@@ -64,7 +65,7 @@ static int timed_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
         p->inner.release(dev, *out);
         *out = NULL;
         return PRISM_FAIL(prismi_dev_ctx(dev), PRISM_ENOMEM,
-                          "no memory to keep book of device memory");
+                          "no host memory to keep account of device memory");
     }
     return status;
 }
@@ -108,7 +109,7 @@ static int timed_sync(struct prism_dev *dev)
 
 /* ---- plans ---- */
 
-/* before: the heap without the plan. */
+/* Charge the plan with the growth of the heap since `before`. */
 static void plan_made(struct prismi_plan *t, enum prismi_owner owner, size_t before)
 {
     size_t now = heap_bytes();
@@ -200,7 +201,7 @@ static int timed_conv_create(struct prism_dev *dev, const struct prism_conv_desc
     return status;
 }
 
-/* The three passes have one signature. */
+/* The three passes have the same signature. */
 #define TIMED_CONV(entry)                                                                          \
     static int timed_##entry(struct prism_conv *plan, prism_mem out, prism_mem a, prism_mem b)     \
     {                                                                                              \
@@ -244,7 +245,7 @@ static int timed_gemm(struct prism_dev *dev, const struct prism_gemm_desc *d, pr
     return leave(p, dev, p->inner.gemm(dev, d, c, a, b));
 }
 
-/* Read and written: an operand in upper case is both. */
+/* Bytes read and written. An operand kind in upper case is both. */
 static double map_bytes(enum prism_map op, enum prism_dtype dtype, size_t rows, size_t cols)
 {
     double sum = 0;
@@ -430,8 +431,9 @@ static int timed_field_misfit(struct prism_dev *dev, const struct prism_field_mi
 {
     struct prismi_profile *p = prismi_profile_of(dev);
     const struct prism_subaperture_desc *s = &d->aperture;
-    const bool composed = prismi_inner(dev)->field_misfit ==
-                          prismi_field_misfit; /* of calls that are timed themselves */
+    /* a composed entry is made of calls that are timed and counted
+     * themselves */
+    const bool composed = prismi_inner(dev)->field_misfit == prismi_field_misfit;
     struct prismi_profile_node *n =
         find(p, "field_misfit", (uint64_t)s->dtype << 32 | (uint32_t)d->kind,
              (size_t)s->batch << 40 | (size_t)s->ph << 20 | (size_t)s->pw,

@@ -1,5 +1,5 @@
-/* Timed entries of pooling, strided copy, scatter_add, softmax, gather and
- * dense_fit. */
+/* Entries that time pooling, strided copy, scatter_add, softmax, argmax, gather
+ * and dense_fit. */
 #include "core/profile_timed.h"
 
 static const char *const pool_names[PRISM_POOL_COUNT] = {"max", "mean"};
@@ -66,7 +66,7 @@ static int timed_scatter_add(struct prism_dev *dev, const struct prism_window_de
     return leave(p, dev, p->inner.scatter_add(dev, d, y, x, weight));
 }
 
-/* words: elements moved for each class of a pixel. */
+/* words: elements moved per class and pixel. */
 static struct prismi_profile_node *find_softmax(struct prismi_profile *p, const char *name,
                                                 const struct prism_softmax_desc *d, int words)
 {
@@ -168,8 +168,9 @@ static int timed_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_d
                            const struct prism_dense_fit_args *a)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
-    const bool composed = prismi_inner(dev)->dense_fit ==
-                          prismi_dense_fit; /* the calls inside are timed themselves */
+    /* a composed entry is made of calls that are timed and counted
+     * themselves */
+    const bool composed = prismi_inner(dev)->dense_fit == prismi_dense_fit;
     struct prismi_profile_node *n = find(
         p, "dense_fit", (uint64_t)d->dtype << 40 | (uint64_t)d->layers << 32 | (uint32_t)d->batch,
         d->steps, hash_widths(d));

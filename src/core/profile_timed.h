@@ -1,5 +1,4 @@
-/* How an entry is timed: for the files whose entries time those of another
- * table. */
+/* Helpers for timing an entry, shared by profile_ops.c and profile_planes.c. */
 #ifndef PRISMI_PROFILE_TIMED_H
 #define PRISMI_PROFILE_TIMED_H
 
@@ -31,8 +30,8 @@ static inline int leave(struct prismi_profile *p, struct prism_dev *dev, int sta
     return status;
 }
 
-/* profile_planes.c: pooling, strided copy, scatter_add, softmax, gather,
- * dense_fit. */
+/* The entries that profile_planes.c times: pooling, strided copy, scatter_add,
+ * softmax, argmax, gather, dense_fit. */
 void prismi_profile_wrap_planes(struct prism_ops *ops);
 
 #endif

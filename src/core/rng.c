@@ -1,5 +1,5 @@
-/* Philox-4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy
- * as 1, 2, 3", SC11. */
+/* Random numbers by Philox-4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel
+ * random numbers: as easy as 1, 2, 3", SC11. */
 #include "core/internal.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ static void block(uint64_t seed, uint64_t stream, uint64_t i, uint32_t out[4])
     prismi_philox(key, counter, out);
 }
 
-/* 53 bits, never 0 or 1 */
+/* a number in (0,1) with 53 bits, never 0 or 1 */
 static double unit(uint32_t hi, uint32_t lo)
 {
     uint64_t bits = ((uint64_t)hi << 32 | lo) >> 11;
@@ -56,12 +56,13 @@ double prismi_rng_uniform(uint64_t seed, uint64_t stream, uint64_t i)
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
-/* The same for a lane of 64 bits per value, two registers of them at a time, so
- * that one's multiplications fill the other's waits. Named instructions: a
- * compiler that vectorises the loop above multiplies 64 x 64 bits, at three
- * times the work. n is rounded down to whole registers; returns how many values
- * were made. A value's bits become a double by way of two that are exact: the
- * upper on top of 2^84, the lower on top of 2^52. */
+/* Uniform values in SIMD registers, one value per 64-bit lane, two registers at
+ * a time so that the multiplications of one fill the latency of the other. The
+ * intrinsics are needed: a compiler that vectorises the loop above multiplies
+ * 64 x 64 bits, three times the work. n is rounded down to whole pairs of
+ * registers; the return value is the number of values written. The 53 bits
+ * become a double by two exact steps: the upper bits on top of 2^84, the lower
+ * bits on top of 2^52. */
 #define DEFINE_UNIFORMS(name, isa, bytes, register_t, MUL)                                         \
     __attribute__((target(isa))) static size_t name(                                               \
         uint64_t seed, uint64_t stream, uint64_t first, size_t n, double bound, double *out)       \
@@ -89,7 +90,7 @@ double prismi_rng_uniform(uint64_t seed, uint64_t stream, uint64_t i)
                           p1 = (lanes)MUL((register_t)m1, (register_t)c2[j]);                      \
                     c0[j] = p1 >> 32 ^ c1[j] ^ k0;                                                 \
                     c2[j] = p0 >> 32 ^ c3[j] ^ k1;                                                 \
-                    c1[j] = p1; /* the upper halves of all four are never looked at */             \
+                    c1[j] = p1; /* upper halves are never used */                                  \
                     c3[j] = p0;                                                                    \
                 }                                                                                  \
             for (int j = 0; j < PAIR; j++) {                                                       \
@@ -137,8 +138,8 @@ double prismi_rng_normal(uint64_t seed, uint64_t stream, uint64_t i)
 
 uint32_t prismi_rng_below(uint64_t seed, uint64_t stream, uint64_t i, uint32_t n)
 {
-    /* Lemire's multiply with rejection, over the words of one block; a bias
-     * left after four rejections is below 2^-32 */
+    /* Lemire's multiplication with rejection, over the four words of one block.
+     * The fourth word is not rejected; the bias of that is below 2^-32. */
     uint32_t r[4], threshold = -n % n;
     block(seed, stream, i, r);
     for (int k = 0; k < 3; k++) {

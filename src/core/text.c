@@ -1,4 +1,5 @@
-/* Growing texts, UTF-8, numbers in every locale, nearest words. */
+/* Text helpers: a growing text buffer, UTF-8, numbers whatever the locale, and
+ * the distance between words. */
 #include "core/text.h"
 
 #include <ctype.h>

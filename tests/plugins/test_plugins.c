@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     refused(ctx, dir, "tiny:4294967296", PRISM_EINVAL, "name:index");
     refused(ctx, dir, "tiny: 1", PRISM_EINVAL, "name:index");
     refused(ctx, dir, "tiny_short", PRISM_EABI, "descriptor of 16 bytes");
-    refused(ctx, dir, "tiny_null", PRISM_EABI, "gave nothing");
+    refused(ctx, dir, "tiny_null", PRISM_EABI, "returned NULL");
 
     setenv("PRISMREC_BACKEND_PATH", dir, 1);
     params = (struct prism_dev_params){.backend = "tiny:0"};
@@ -66,8 +66,8 @@ int main(int argc, char **argv)
     log_text[0] = 0;
     setenv("PRISMREC_BACKEND_PATH", "/nonexistent", 1);
     tap(!prism_dev_open(ctx, NULL, &dev) && dev, "auto opens something");
-    tap(strstr(log_text, "passed over: backend \"cuda\"") != NULL,
-        "auto says why a backend was passed over");
+    tap(strstr(log_text, "backend not used: backend \"cuda\"") != NULL,
+        "auto says why a backend was not used");
     prism_dev_close(&dev);
     prism_ctx_destroy(&ctx);
     return tap_end();
