@@ -90,18 +90,22 @@ struct bench_mark {
     size_t text;
 };
 
+/* What the suite `old`, n bytes long, is called now; NULL where that is not the
+ * old name of a suite. */
+const char *bench_suite_renamed(const char *old, size_t n);
+
 /* The families. */
 int bench_ops(struct bench *b);
 int bench_fft(struct bench *b);
 int bench_matrix(struct bench *b); /* a part of bench_fft */
 int bench_step(struct bench *b);
 int bench_recon(struct bench *b);
-int bench_baseline(struct bench *b);
+int bench_parts(struct bench *b);
 int bench_full(struct bench *b, int grid, int obj); /* baseline's part of that name */
-int bench_phase5(struct bench *b);
+int bench_progressive_100(struct bench *b);
 int bench_profile(struct bench *b);
 int bench_cache(struct bench *b);
-int bench_amp(struct bench *b);
+int bench_precision(struct bench *b);
 int bench_table(struct bench *b);
 
 /* measure.c */

@@ -4,11 +4,21 @@
 #include <math.h>
 #include <string.h>
 
+/* The name of a case, or the name it had when its suite was called otherwise. */
+static bool same_case(const char *have, const char *name)
+{
+    size_t n = strcspn(have, "/");
+    const char *suite = bench_suite_renamed(have, n);
+    size_t m = suite ? strlen(suite) : 0;
+    return !strcmp(have, name) ||
+           (suite && !strncmp(name, suite, m) && !strcmp(name + m, have + n));
+}
+
 static const struct prismi_json *entry_of(const struct prismi_json *list, const char *name)
 {
     for (const struct prismi_json *v = list ? list->child : NULL; v; v = v->next) {
         const char *have = prismi_json_member_string(v, "name");
-        if (have && !strcmp(have, name))
+        if (have && same_case(have, name))
             return v;
     }
     return NULL;

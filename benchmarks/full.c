@@ -10,7 +10,7 @@
 static void add(struct bench *b, const char *name, double value, const char *unit)
 {
     char full[BENCH_NAME];
-    snprintf(full, sizeof full, "baseline/full/%s", name);
+    snprintf(full, sizeof full, "parts/full/%s", name);
     bench_add_fact(b, full, value, unit);
 }
 
@@ -39,7 +39,7 @@ static int save_time(struct bench *b, struct prism_session *s, const char *path)
         PRISM_TRY(prism_session_save(s, path, NULL));
         ms[i] = bench_now_ms() - start;
     }
-    return bench_add_times(b, "baseline/checkpoint", ms, 3);
+    return bench_add_times(b, "parts/checkpoint", ms, 3);
 }
 
 /* The whole run; how it stands half way is left at path. */
@@ -53,7 +53,7 @@ static int run_samples(struct bench *b, const struct bench_workload *w, struct p
         PRISM_TRY(timed_sample(b, w, s, &ms[k]));
         total += ms[k];
     }
-    PRISM_TRY(bench_add_times(b, "baseline/full/sample", ms, w->n_samples));
+    PRISM_TRY(bench_add_times(b, "parts/full/sample", ms, w->n_samples));
     add(b, "steps", w->n_epochs, "steps a sample");
     add(b, "total", 1e-3 * total, "s");
     add(b, "240x100", total / w->n_samples / w->n_epochs * 24000e-3,

@@ -109,8 +109,8 @@ for p in $parts; do
         done
         part fft 300 "$prism" bench fft --backend cuda --json "$out/fft.json"
         part ops 400 "$prism" bench ops --backend cuda --json "$out/ops.json"
-        part baseline 300 "$prism" bench baseline --backend cuda --json "$out/baseline.json"
-        cat "$out/fft.log" "$out/baseline.log" | tee -a "$summary"
+        part parts 300 "$prism" bench parts --backend cuda --json "$out/parts.json"
+        cat "$out/fft.log" "$out/parts.log" | tee -a "$summary"
         ;;
     peers)
         for v in original best; do

@@ -65,8 +65,8 @@ static bool options(struct bench *b, double *tolerance)
 
 /* ---- suites ---- */
 
-static const char *const phase5_parts[] = {"baseline", "optimized", "compare",
-                                           "profile",  "all",       NULL};
+static const char *const progressive_parts[] = {"baseline", "optimized", "compare",
+                                                "profile",  "all",       NULL};
 
 struct suite {
     const char *name, *doc;
@@ -80,13 +80,26 @@ static const struct suite suites[] = {
     {"fft", "transforms by size: plan, first call, steady state", bench_fft, NULL},
     {"step", "one training step", bench_step, NULL},
     {"recon", "a small reconstruction to a fixed loss", bench_recon, NULL},
-    {"baseline", "transforms, decoder, training, memory at 1024", bench_baseline, NULL},
-    {"phase5", "100 samples the naive way and the library's way", bench_phase5, phase5_parts},
-    {"cache", "repeated measurements: one sample, and 20 samples x 50 epochs", bench_cache, NULL},
-    {"amp", "steps in fp32, tf32, bf16, fp16", bench_amp, NULL},
-    {"table", "baseline, phase5, cache and amp as one table of the documents' rows", bench_table,
-     NULL},
+    {"parts", "the parts of a run at 1024 (document A)", bench_parts, NULL},
+    {"progressive-100", "100 samples, the naive and the library's way (B)", bench_progressive_100,
+     progressive_parts},
+    {"cache", "measurements asked for again: 20 samples x 50 steps (B)", bench_cache, NULL},
+    {"precision", "steps in fp32, tf32, bf16, fp16 (C)", bench_precision, NULL},
+    {"table", "the documents' rows, theirs beside ours", bench_table, NULL},
 };
+
+/* Suites by the names they had before. */
+static const struct {
+    const char *old, *name;
+} renamed[] = {{"baseline", "parts"}, {"phase5", "progressive-100"}, {"amp", "precision"}};
+
+const char *bench_suite_renamed(const char *old, size_t n)
+{
+    for (int i = 0; i < CLI_COUNT(renamed); i++)
+        if (strlen(renamed[i].old) == n && !strncmp(renamed[i].old, old, n))
+            return renamed[i].name;
+    return NULL;
+}
 
 /* NULL and EXIT_USAGE's error line where the command line names nothing that
  * there is. */
@@ -94,10 +107,14 @@ static const struct suite *choose(struct bench *b)
 {
     const struct cli *cli = b->cli;
     const char *names[CLI_COUNT(suites) + 1] = {NULL};
+    const char *renamed_to = bench_suite_renamed(cli->args[0], strlen(cli->args[0]));
+    const char *name = renamed_to ? renamed_to : cli->args[0];
     const struct suite *s = NULL;
+    if (renamed_to)
+        cli_warn("suite %s is now called %s; the old name still works", cli->args[0], name);
     for (int i = 0; i < CLI_COUNT(suites); i++) {
         names[i] = suites[i].name;
-        if (!strcmp(names[i], cli->args[0]))
+        if (!strcmp(names[i], name))
             s = &suites[i];
     }
     if (!s) {
@@ -201,7 +218,7 @@ static const struct cli_opt opts[] = {
     {.name = "operation",
      .arg = "WHAT",
      .words = "all fft model training full",
-     .doc = "baseline: fft, model, training, full or all; default: all"},
+     .doc = "parts: fft, model, training, full or all; default: all"},
     {.name = "n-samples", .arg = "N", .doc = "apertures, instead of a workload's own number"},
     {.name = "n-epochs", .arg = "N", .doc = "steps a sample, instead of a workload's own number"},
     {.name = "json",
@@ -251,9 +268,9 @@ static void describe(void)
                                 "allow.\n\n");
     for (int i = 0; i < CLI_COUNT(suites); i++) {
         const struct suite *s = &suites[i];
-        n += (size_t)snprintf(text + n, sizeof text - n, "  %-10s %s\n", s->name, s->doc);
+        n += (size_t)snprintf(text + n, sizeof text - n, "  %-15s %s\n", s->name, s->doc);
         if (s->parts) {
-            n += (size_t)snprintf(text + n, sizeof text - n, "  %-10s parts:", "");
+            n += (size_t)snprintf(text + n, sizeof text - n, "  %-15s parts:", "");
             for (int k = 0; s->parts[k]; k++)
                 n += (size_t)snprintf(text + n, sizeof text - n, " %s%s", s->parts[k],
                                       s->parts[k + 1] ? "" : " (the default)\n");

@@ -90,11 +90,11 @@ static void print_lines(struct bench *b, const char *text)
 int bench_table(struct bench *b)
 {
     struct prismi_text t = {0};
-    PRISM_TRY(bench_baseline(b));
+    PRISM_TRY(bench_parts(b));
     PRISM_TRY(bench_fft(b));
     b->part = "all";
-    PRISM_TRY(bench_phase5(b));
-    PRISM_TRY(bench_amp(b));
+    PRISM_TRY(bench_progressive_100(b));
+    PRISM_TRY(bench_precision(b));
     prismi_text_add(&t,
                     "| row | what | document | ours | required | |\n|---|---|---|---|---|---|\n");
     for (int i = 0; i < bench_n_rows; i++)

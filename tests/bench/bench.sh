@@ -26,8 +26,10 @@ else
 fi
 fails 2 'did you mean step' "$prism" bench stpe
 ok $? "unknown suite"
-fails 2 'optimized' "$prism" bench phase5 optimised
+fails 2 'optimized' "$prism" bench progressive-100 optimised
 ok $? "unknown part"
+bench phase5 optimised; is $? 2 && grep -q 'warning: suite phase5 is now called progressive-100; the old name still works' err
+ok $? "an old name of a suite is taken, and the new one named"
 fails 2 'no part' "$prism" bench step all
 ok $? "a part where there is none"
 for wrong in '--seconds=soon' '--threads=-1' '--tolerance=ten' '--n-samples=0' '--precision=fp8' '--tolerance=10%%'; do
@@ -36,7 +38,7 @@ for wrong in '--seconds=soon' '--threads=-1' '--tolerance=ten' '--n-samples=0' '
 done
 fails 2 'GRID/OBJECT' "$prism" bench step --sizes 64x32
 ok $? "wrong sizes"
-fails 2 'operation' "$prism" bench baseline --operation none
+fails 2 'operation' "$prism" bench parts --operation none
 ok $? "wrong operation"
 fails 2 'no_such' "$prism" bench step --backend no_such
 ok $? "unknown backend"
@@ -99,13 +101,15 @@ bench recon --sizes 64/32 --n-samples 40 && grep -q "ok *recon/64/32" out
 ok $? "recon"
 bench cache --sizes 32/16 --n-samples 4 --n-epochs 50 $fast && grep -q 'ok *cache/workload/rate: 98' out
 ok $? "cache"
-bench amp --sizes 32/16 $fast --output r && grep -q '^amp/32/16/fp32' out && [ -s r/amp.svg ]
-ok $? "amp"
-bench phase5 profile --sizes 32/16 --output r && [ -s r/profiling/trace.json ] && [ -s r/profiling/cpu_time_summary.txt ] &&
+bench precision --sizes 32/16 $fast --output r && grep -q '^precision/32/16/fp32' out && [ -s r/precision.svg ]
+ok $? "precision"
+sed 's#"precision/#"amp/#' r/precision.json >old.json && bench precision --sizes 32/16 $fast --check old.json --tolerance 1e6 && grep -q '^[1-9][0-9]* compared' out
+ok $? "--check finds the cases of an older file, from before its suite was renamed"
+bench progressive-100 profile --sizes 32/16 --output r && [ -s r/profiling/trace.json ] && [ -s r/profiling/cpu_time_summary.txt ] &&
     [ -s r/profiling/cuda_memory_summary.txt ] && [ -s r/profiling/detailed_breakdown.txt ] && [ -s r/profiling/profiling_summary.txt ]
-ok $? "phase5 profile"
-bench phase5 baseline --sizes 32/16 --n-samples 3 && grep -q '^phase5/baseline/sample' out && [ ! -e reports ]
-ok $? "phase5 baseline writes nothing unasked"
+ok $? "progressive-100 profile"
+bench progressive-100 baseline --sizes 32/16 --n-samples 3 && grep -q '^progressive-100/baseline/sample' out && [ ! -e reports ]
+ok $? "progressive-100 baseline writes nothing unasked"
 bench table --sizes 32/16 --n-samples 3 --n-epochs 2 $fast --output r --json all.json && grep -q '^| A9 ' out
 ok $? "table"
 for f in phase5_baseline_performance.json phase5_baseline_performance.txt phase5_optimized_performance.json \
@@ -115,9 +119,9 @@ for f in phase5_baseline_performance.json phase5_baseline_performance.txt phase5
 done >missing
 [ ! -s missing ]
 ok $? "reports under the documents' names $(tr '\n' ' ' <missing)"
-grep -q '^phase5/speed-up' out && grep -q '^phase5/arrangement' out
+grep -q '^progressive-100/speed-up' out && grep -q '^progressive-100/arrangement' out
 ok $? "the naive way, and its arrangement on the library's own kernels"
-grep -q 'ok *baseline/growth/transforms' out && grep -q 'ok *baseline/growth/steps' out && grep -q 'ok *phase5/losses' out
+grep -q 'ok *parts/growth/transforms' out && grep -q 'ok *parts/growth/steps' out && grep -q 'ok *progressive-100/losses' out
 ok $? "no growth, and the naive way sees the same losses"
 if command -v python3 >/dev/null; then
     for f in r/*.json r/profiling/*.json all.json; do

@@ -1,5 +1,5 @@
-/* Source document C: the whole step, every call waited for, in each precision
- * that the device has. */
+/* The whole step, every call waited for, in each precision that the device has
+ * (source document C). */
 #include "bench.h"
 #include "draw/svg.h"
 #include "prismrec/metrics.h"
@@ -49,7 +49,7 @@ static int run(struct bench *b, const struct bench_workload *w, int kind, struct
               : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for an image of %zu pixels", pixels);
     if (status)
         goto out;
-    snprintf(name, sizeof name, "amp/%d/%d/%s", w->grid, w->obj, kinds[kind].name);
+    snprintf(name, sizeof name, "precision/%d/%d/%s", w->grid, w->obj, kinds[kind].name);
     PRISM_TRY_OUT(bench_workload_dataset(b->dev, w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
     out->mib = (double)(bench_counts(b->dev).live_bytes - live) / 1048576;
@@ -88,17 +88,18 @@ static void compare(struct bench *b, const struct bench_workload *w, const char 
     double loss = fabs(now->loss / fp32->loss - 1);
     if (now->loss == fp32->loss && now->ssim == fp32->ssim) {
         bench_print(
-            b, "amp/%d/%d/%s: the same bits as fp32: this device computes nothing in it here\n",
+            b,
+            "precision/%d/%d/%s: the same bits as fp32: this device computes nothing in it here\n",
             w->grid, w->obj, kind);
         return;
     }
-    snprintf(name, sizeof name, "amp/%d/%d/%s/speed", w->grid, w->obj, kind);
+    snprintf(name, sizeof name, "precision/%d/%d/%s/speed", w->grid, w->obj, kind);
     bench_add_fact(b, name, fp32->median_ms / now->median_ms, "times fp32's");
-    snprintf(name, sizeof name, "amp/%d/%d/%s/memory", w->grid, w->obj, kind);
+    snprintf(name, sizeof name, "precision/%d/%d/%s/memory", w->grid, w->obj, kind);
     bench_add_fact(b, name, 100 * (now->mib / fp32->mib - 1), "% against fp32, whole session");
-    snprintf(name, sizeof name, "amp/%d/%d/%s/ssim", w->grid, w->obj, kind);
+    snprintf(name, sizeof name, "precision/%d/%d/%s/ssim", w->grid, w->obj, kind);
     bench_add_fact(b, name, now->ssim - fp32->ssim, "above fp32's");
-    snprintf(name, sizeof name, "amp/%d/%d/%s/loss", w->grid, w->obj, kind);
+    snprintf(name, sizeof name, "precision/%d/%d/%s/loss", w->grid, w->obj, kind);
     bench_add_fact(b, name, 100 * loss, "% apart from fp32's");
     if (bench_standard(b)) /* few weights go their own ways: small networks say little */
         bench_judge(b, name, loss < 0.05,
@@ -118,7 +119,7 @@ static int run_size(struct bench *b, int grid, int obj)
         struct outcome *now = &outcomes[i][size];
         *now = (struct outcome){NAN, NAN, NAN, NAN};
         if (!(b->dev->caps.dtypes & 1u << kinds[i].store)) {
-            bench_print(b, "amp/%d/%d/%-24s not on this device\n", grid, obj, kinds[i].name);
+            bench_print(b, "precision/%d/%d/%-24s not on this device\n", grid, obj, kinds[i].name);
             continue;
         }
         status = run(b, &w, i, now);
@@ -129,7 +130,7 @@ static int run_size(struct bench *b, int grid, int obj)
     return status;
 }
 
-int bench_amp(struct bench *b)
+int bench_precision(struct bench *b)
 {
     struct bench_mark mark = bench_mark(b);
     struct prismi_svg_series lines[CLI_COUNT(kinds)];
@@ -148,6 +149,6 @@ int bench_amp(struct bench *b)
                                            .log_y = true,
                                            .series = lines,
                                            .n_series = CLI_COUNT(kinds)};
-    PRISM_TRY(bench_plot(b, "amp", "Precisions", &panel, 1));
-    return bench_report(b, "amp", "amp", mark);
+    PRISM_TRY(bench_plot(b, "precision", "Precisions", &panel, 1));
+    return bench_report(b, "precision", "precision", mark);
 }

@@ -1,7 +1,8 @@
-/* Source document B: 100 samples of one step each, object 128 on a grid of 512,
- * apertures of 20 pixels on a Fermat spiral. `baseline` is the naive way on a
- * device with general methods only, `optimized` a session of the library; both
- * on the same backend and data. */
+/* A progressive reconstruction of 100 samples with one step each, object 128 on
+ * a grid of 512, apertures of 20 pixels on a Fermat spiral (source document B).
+ * `baseline` is the naive way on a device with general methods only, `optimized`
+ * a session of the library; both run on the same backend and data. Files of the
+ * report have the document's names. */
 #include "bench.h"
 #include "draw/svg.h"
 #include "prismrec/metrics.h"
@@ -112,7 +113,7 @@ static int repeat(struct bench *b, const struct bench_workload *w, struct way *w
 static void add(struct bench *b, const char *way, const char *name, double value, const char *unit)
 {
     char full[BENCH_NAME];
-    snprintf(full, sizeof full, "phase5/%s/%s", way, name);
+    snprintf(full, sizeof full, "progressive-100/%s/%s", way, name);
     bench_add_fact(b, full, value, unit);
 }
 
@@ -126,7 +127,7 @@ static int results(struct bench *b, const struct bench_workload *w, struct way *
     if (!sorted)
         return PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %d times", w->n_samples);
     memcpy(sorted, way->ms, (size_t)w->n_samples * sizeof *sorted);
-    snprintf(name, sizeof name, "phase5/%s/sample", which);
+    snprintf(name, sizeof name, "progressive-100/%s/sample", which);
     snprintf(report, sizeof report, "phase5_%s_performance", which);
     int status = bench_add_times(b, name, sorted, w->n_samples);
     free(sorted);
@@ -145,7 +146,7 @@ static int results(struct bench *b, const struct bench_workload *w, struct way *
 static int baseline(struct bench *b, const struct bench_workload *w, struct way *way)
 {
     struct bench_mark mark = bench_mark(b);
-    bench_heading(b, "phase 5, the naive way");
+    bench_heading(b, "100 samples, the naive way");
     bench_rss_peak_reset();
     PRISM_TRY(repeat(b, w, way, naive_run));
     PRISM_TRY(results(b, w, way, "baseline", bench_rss_peak_mib()));
@@ -155,11 +156,11 @@ static int baseline(struct bench *b, const struct bench_workload *w, struct way 
 static int optimized(struct bench *b, const struct bench_workload *w, struct way *way)
 {
     struct bench_mark mark = bench_mark(b);
-    bench_heading(b, "phase 5, the library's way");
+    bench_heading(b, "100 samples, the library's way");
     bench_rss_peak_reset();
     PRISM_TRY(repeat(b, w, way, session_run));
     PRISM_TRY(results(b, w, way, "optimized", bench_rss_peak_mib()));
-    bench_judge(b, "phase5/optimized/reads", way->cache.misses == (uint64_t)w->n_samples,
+    bench_judge(b, "progressive-100/optimized/reads", way->cache.misses == (uint64_t)w->n_samples,
                 "%llu hits: a session reads each of the %d distinct samples once, so that a cache "
                 "has nothing to hit here",
                 (unsigned long long)way->cache.hits, w->n_samples);
@@ -197,7 +198,7 @@ static int plot(struct bench *b, const struct bench_workload *w, const struct wa
                                            .log_y = true,
                                            .series = lines,
                                            .n_series = 2};
-    int status = bench_plot(b, "phase5_comparison", "Phase 5", &panel, 1);
+    int status = bench_plot(b, "phase5_comparison", "100 samples, both ways", &panel, 1);
     free(x);
     return status;
 }
@@ -249,12 +250,12 @@ static int verify(struct bench *b, const struct bench_workload *whole)
         PRISM_TRY_OUT(prism_session_result(s, image + pixels));
         gap = fmax(gap, psnr_gap(&w, image, image + pixels));
     }
-    bench_add_fact(b, "phase5/psnr-change", gap,
+    bench_add_fact(b, "progressive-100/psnr-change", gap,
                    "dB between the pictures of either way, from the same weights");
-    bench_judge(b, "phase5/psnr", gap <= 0.1,
+    bench_judge(b, "progressive-100/psnr", gap <= 0.1,
                 "%d samples from the same weights: PSNR within %.2g dB; at most 0.1", w.n_samples,
                 gap);
-    bench_judge(b, "phase5/losses", error < 1e-3,
+    bench_judge(b, "progressive-100/losses", error < 1e-3,
                 "%d samples x 2 steps from the same weights: both losses agree within %.1e",
                 w.n_samples, error);
 out:
@@ -278,7 +279,7 @@ static int arrangement(struct bench *b, const struct bench_workload *w, const st
         total += way.ms[k];
     free(memory);
     PRISM_TRY(status);
-    bench_add_fact(b, "phase5/arrangement", total / fast->total_ms,
+    bench_add_fact(b, "progressive-100/arrangement", total / fast->total_ms,
                    "times, the naive arrangement on the library's own kernels");
     return 0;
 }
@@ -290,18 +291,18 @@ static int compare(struct bench *b, const struct bench_workload *w, const struct
     double gain = slow->total_ms / fast->total_ms;
     double alike = correlation(slow->image, fast->image, (size_t)w->obj * (size_t)w->obj);
     bench_print(b,
-                "\nphase 5, both ways: %d samples x %d steps, object %d on %d, apertures of radius "
+                "\nboth ways: %d samples x %d steps, object %d on %d, apertures of radius "
                 "%d, Fermat, seed %llu\n",
                 w->n_samples, w->n_epochs, w->obj, w->grid, w->radius, (unsigned long long)w->seed);
-    bench_add_fact(b, "phase5/speed-up", gain, "times");
+    bench_add_fact(b, "progressive-100/speed-up", gain, "times");
     PRISM_TRY(arrangement(b, w, fast));
-    bench_add_fact(b, "phase5/correlation", alike, "of the two reconstructions");
+    bench_add_fact(b, "progressive-100/correlation", alike, "of the two reconstructions");
     PRISM_TRY(verify(b, w));
     if (bench_standard(b)) /* the document's own workload */
-        bench_judge(b, "phase5/target", gain >= 5,
+        bench_judge(b, "progressive-100/target", gain >= 5,
                     "%.2f times the speed of the naive way on general kernels, which the target of "
                     "5 is for; %.2f on the library's own",
-                    gain, bench_fact_of(b, "phase5/arrangement"));
+                    gain, bench_fact_of(b, "progressive-100/arrangement"));
     PRISM_TRY(plot(b, w, slow, fast));
     return bench_report(b, "phase5_comparison", "phase5_comparison_report", mark);
 }
@@ -321,7 +322,7 @@ static int parts(struct bench *b, const char *part, const struct bench_workload 
     return all || !strcmp(part, "profile") ? bench_profile(b) : 0;
 }
 
-int bench_phase5(struct bench *b)
+int bench_progressive_100(struct bench *b)
 {
     const char *part = b->part;
     struct bench_mark mark = bench_mark(b);

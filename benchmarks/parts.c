@@ -1,5 +1,6 @@
-/* Source document A: transforms, decoder and training at 1024, object 512. As
- * there, calls are counted from the very first one. */
+/* The parts of a run, each on its own: transforms, decoder and training at 1024,
+ * object 512 (source document A). As in the document, calls are counted from
+ * the very first one. */
 #include "bench.h"
 #include "nn/layer.h"
 #include "optics/subaperture.h"
@@ -12,7 +13,7 @@
 static void add(struct bench *b, const char *name, double value, const char *unit)
 {
     char full[BENCH_NAME];
-    snprintf(full, sizeof full, "baseline/%s", name);
+    snprintf(full, sizeof full, "parts/%s", name);
     bench_add_fact(b, full, value, unit);
 }
 
@@ -89,7 +90,7 @@ static int growth(struct bench *b, const char *name, int (*call)(void *), void *
     struct bench_counts after = bench_counts(b->dev);
     double host = (double)bench_heap_bytes() - (double)heap,
            device = (double)after.live_bytes - (double)before.live_bytes;
-    snprintf(full, sizeof full, "baseline/growth/%s", name);
+    snprintf(full, sizeof full, "parts/growth/%s", name);
     bench_add_fact(b, full, host + device, "bytes");
     bench_judge(b, full, host == 0 && device == 0,
                 "%d calls leave %.0f bytes on the host and %.0f on the device", calls, host,
@@ -102,14 +103,10 @@ static int fft_cases(struct bench *b, struct transform *t)
     struct bench_cost one = {.bytes = 16 * (double)t->n, .flops = bench_fft_flops(1, t->n, 1)};
     struct bench_cost two = {.bytes = 2 * one.bytes, .flops = 2 * one.flops};
     const struct bench_case cases[] = {
-        {.name = "baseline/fft/forward", .call = forward, .arg = t, .cost = one, .repeats = 99},
-        {.name = "baseline/fft/inverse", .call = inverse, .arg = t, .cost = one, .repeats = 99},
-        {.name = "baseline/fft/round-trip",
-         .call = round_trip,
-         .arg = t,
-         .cost = two,
-         .repeats = 99},
-        {.name = "baseline/fft/centred", .call = centred, .arg = t, .cost = one, .repeats = 99},
+        {.name = "parts/fft/forward", .call = forward, .arg = t, .cost = one, .repeats = 99},
+        {.name = "parts/fft/inverse", .call = inverse, .arg = t, .cost = one, .repeats = 99},
+        {.name = "parts/fft/round-trip", .call = round_trip, .arg = t, .cost = two, .repeats = 99},
+        {.name = "parts/fft/centred", .call = centred, .arg = t, .cost = one, .repeats = 99},
     };
     for (int i = 0; i < CLI_COUNT(cases); i++)
         PRISM_TRY(bench_measure(b, &cases[i]));
@@ -305,9 +302,9 @@ static int model_part(struct bench *b, int grid, int obj)
     if (status)
         goto out;
     const struct bench_case cases[] = {
-        {.name = "baseline/model/create", .call = create_once, .arg = &t, .repeats = 4},
-        {.name = "baseline/model/forward", .call = net_forward, .arg = &t, .repeats = 49},
-        {.name = "baseline/model/iteration", .call = iteration, .arg = &t, .repeats = 9},
+        {.name = "parts/model/create", .call = create_once, .arg = &t, .repeats = 4},
+        {.name = "parts/model/forward", .call = net_forward, .arg = &t, .repeats = 49},
+        {.name = "parts/model/iteration", .call = iteration, .arg = &t, .repeats = 9},
     };
     for (int i = 0; i < CLI_COUNT(cases); i++)
         PRISM_TRY_OUT(bench_measure(b, &cases[i]));
@@ -315,13 +312,13 @@ static int model_part(struct bench *b, int grid, int obj)
     PRISM_TRY_OUT(prism_net_fold(t.net, &folded));
     struct trainee inference = t;
     inference.net = folded;
-    status = bench_measure(b, &(struct bench_case){.name = "baseline/model/folded",
+    status = bench_measure(b, &(struct bench_case){.name = "parts/model/folded",
                                                    .call = net_forward,
                                                    .arg = &inference,
                                                    .repeats = 49});
     prism_net_destroy(&folded);
-    const struct bench_time *plain = bench_time_of(b, "baseline/model/forward"),
-                            *flat = bench_time_of(b, "baseline/model/folded");
+    const struct bench_time *plain = bench_time_of(b, "parts/model/forward"),
+                            *flat = bench_time_of(b, "parts/model/folded");
     if (plain && flat)
         add(b, "model/folded-gain", plain->median_ms / flat->median_ms,
             "times the speed of the unfolded");
@@ -340,11 +337,11 @@ static int split_part(struct bench *b, int grid, int obj)
     if (status)
         goto out;
     const struct bench_case cases[] = {
-        {.name = "baseline/split/forward", .call = net_forward, .arg = &t},
-        {.name = "baseline/split/telescope", .call = telescope, .arg = &t},
-        {.name = "baseline/split/loss", .call = misfit, .arg = &t},
-        {.name = "baseline/split/backward+forward", .call = all_backward, .arg = &t},
-        {.name = "baseline/split/adam", .call = adam, .arg = &t},
+        {.name = "parts/split/forward", .call = net_forward, .arg = &t},
+        {.name = "parts/split/telescope", .call = telescope, .arg = &t},
+        {.name = "parts/split/loss", .call = misfit, .arg = &t},
+        {.name = "parts/split/backward+forward", .call = all_backward, .arg = &t},
+        {.name = "parts/split/adam", .call = adam, .arg = &t},
     };
     for (int i = 0; i < CLI_COUNT(cases); i++)
         PRISM_TRY_OUT(bench_measure(b, &cases[i]));
@@ -462,10 +459,10 @@ static int points_part(struct bench *b, int grid, int obj)
     }
     PRISM_TRY_OUT(points_memory(b, &p));
     const struct bench_case cases[] = {
-        {.name = "baseline/points/loop", .call = point_loop, .arg = &p},
-        {.name = "baseline/points/batch", .call = batched, .arg = &p},
-        {.name = "baseline/points/gradient/loop", .call = point_loop_back, .arg = &p},
-        {.name = "baseline/points/gradient/batch", .call = batched_back, .arg = &p},
+        {.name = "parts/points/loop", .call = point_loop, .arg = &p},
+        {.name = "parts/points/batch", .call = batched, .arg = &p},
+        {.name = "parts/points/gradient/loop", .call = point_loop_back, .arg = &p},
+        {.name = "parts/points/gradient/batch", .call = batched_back, .arg = &p},
     };
     for (int i = 0; i < CLI_COUNT(cases); i++)
         PRISM_TRY_OUT(bench_measure(b, &cases[i]));
@@ -512,7 +509,7 @@ static int training_part(struct bench *b, int grid, int obj)
 
 /* ---- all of it ---- */
 
-int bench_baseline(struct bench *b)
+int bench_parts(struct bench *b)
 {
     const char *operation = cli_get(b->cli, "operation");
     const char *const names[] = {"all", "fft", "model", "training", "full", NULL};
