@@ -96,7 +96,7 @@ static int spectrum(struct setup *s, const double *object, double *out, double *
     return status;
 }
 
-static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
+static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct prismi_rect box)
 {
     double n = s->cfg->data.grid_size, scale = box.h / n;
     double y0 = box.y + (n / 2 + 0.5) * scale, x0 = box.x + (n / 2 + 0.5) * scale,
@@ -107,12 +107,12 @@ static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct 
         int y = (int)lround(y0 + s->centres[2 * k] * scale),
             x = (int)lround(x0 + s->centres[2 * k + 1] * scale);
         if (y > box.y && y < box.y + box.h - 1 && x > box.x && x < box.x + box.w - 1)
-            prismi_canvas_fill(c, (struct prismi_box2){y, x, 2, 2}, prismi_mark);
+            prismi_canvas_fill(c, (struct prismi_rect){y, x, 2, 2}, prismi_mark);
     }
 }
 
 /* The object's spectrum, with what the apertures see of it in colour. */
-static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box,
+static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_rect box,
                         const double *object)
 {
     int n = s->cfg->data.grid_size;
@@ -145,7 +145,7 @@ static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_
 /* ---- comparison ---- */
 
 /* The part of the first aperture's image where the object is. */
-static int panel_aperture(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box)
+static int panel_aperture(struct setup *s, struct prismi_canvas *c, struct prismi_rect box)
 {
     int n = s->cfg->data.grid_size, o = s->cfg->image.obj_size,
         f = prism_dataset_params(s->ds)->field_size;
@@ -173,7 +173,7 @@ static int panel_aperture(struct setup *s, struct prismi_canvas *c, struct prism
     return status;
 }
 
-static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box,
+static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_rect box,
                        const double *result)
 {
     int o = s->cfg->image.obj_size;
@@ -193,7 +193,7 @@ static int panel_error(struct setup *s, struct prismi_canvas *c, struct prismi_b
 static const char *const methods[PRISM_ALG_COUNT] = {"decoder network", "projections",
                                                      "pixels by Adam"};
 
-static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_box2 box,
+static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_rect box,
                         const struct prism_progress *p)
 {
     const struct prism_config *cfg = s->cfg;
@@ -233,7 +233,7 @@ static int draw_comparison(struct setup *s, struct prismi_canvas *c, int side, c
                            const struct prism_progress *final)
 {
     int o = s->cfg->image.obj_size, columns = comparison_columns(s), at = 0;
-    struct prismi_box2 box[6];
+    struct prismi_rect box[6];
     for (int i = 0; i < 2 * columns; i++)
         box[i] = prismi_panel_box(i / columns, i % columns, side);
     prismi_panel_title(c, columns, side, title(s));
@@ -351,7 +351,7 @@ int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
     side = side < 400 ? 2 * side : side; /* there is room */
     int h = 2 * PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER + side + PRISMI_PANEL_FOOTER,
         w = 2 * PRISMI_PANEL_MARGIN + side;
-    struct prismi_box2 box = {PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER, PRISMI_PANEL_MARGIN, side,
+    struct prismi_rect box = {PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER, PRISMI_PANEL_MARGIN, side,
                               side};
     struct prismi_canvas *canvas = NULL;
     char detail[96];

@@ -1,4 +1,4 @@
-/* Given amplitudes as a source: a copy of them. */
+/* A source of frames from amplitudes in memory. It keeps a copy of them. */
 #include "core/internal.h"
 #include "data/source.h"
 

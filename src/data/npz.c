@@ -1,5 +1,5 @@
-/* Measurements in a ZIP of NPY arrays (docs/formats.md), as numpy.savez writes
- * it. */
+/* A source of frames from a ZIP of NPY arrays (docs/formats.md), as numpy.savez
+ * writes it. */
 #include "core/internal.h"
 #include "data/source.h"
 #include "data/zip.h"
@@ -24,7 +24,7 @@ struct npz {
     struct array {
         int nd;
         size_t shape[8];
-        double *data; /* NULL: not in the file */
+        double *data; /* NULL if the file has no such array */
     } array[ARRAYS];
     struct prismi_frames frames;
 };
@@ -66,7 +66,7 @@ static int add_member(struct npz *z, const struct prismi_zip_member *m)
         i++;
     if (i == ARRAYS)
         return PRISM_FAIL(z->ctx, PRISM_EPARSE,
-                          "%s: unknown array; known are amplitudes, intensities, centres_yx, "
+                          "%s: unknown array; expected amplitudes, intensities, centres_yx, "
                           "grid_size, obj_size, aperture_radius_px "
                           "and aperture_inner_radius_px",
                           name);
@@ -96,7 +96,7 @@ static int read_members(struct npz *z)
     return status;
 }
 
-/* ---- what they say together ---- */
+/* ---- checks across arrays ---- */
 
 static int fail(struct npz *z, const char *what)
 {
@@ -119,12 +119,13 @@ static int take_frames(struct npz *z)
     for (size_t i = 0; i < shape[0] * shape[1] * shape[2]; i++)
         if (!(a->data[i] >= 0) || isinf(a->data[i]))
             return PRISM_FAIL(z->ctx, PRISM_EPARSE,
-                              "%s: frame %zu holds %g; values are finite and not negative", z->path,
-                              i / (shape[1] * shape[2]), a->data[i]);
+                              "%s: frame %zu holds %g; expected finite values of at least 0",
+                              z->path, i / (shape[1] * shape[2]), a->data[i]);
     for (size_t i = 0; i < 2 * shape[0]; i++)
         if (!isfinite(c->data[i]))
-            return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: centre %zu holds %g; both are finite",
-                              z->path, i / 2, c->data[i]);
+            return PRISM_FAIL(z->ctx, PRISM_EPARSE,
+                              "%s: centre %zu holds %g; expected finite numbers", z->path, i / 2,
+                              c->data[i]);
     z->frames.n = (int)shape[0];
     z->frames.h = (int)shape[1];
     z->frames.w = (int)shape[2];

@@ -1,4 +1,5 @@
-/* Simulation as a source: frame k is |A_k x| with noise, one at a time. */
+/* A source of simulated frames: frame k is |A_k x| plus noise, computed when it
+ * is read. */
 #include "data/simulated.h"
 
 #include <math.h>
@@ -10,8 +11,8 @@ struct simulated {
     struct prismi_arena arena;
     prism_mem object, field, amplitude;
     enum prism_dtype dtype;
-    bool held;     /* by the instrument: the object */
-    size_t pixels; /* of a frame */
+    bool held;     /* the instrument holds the current object */
+    size_t pixels; /* pixels of one frame */
     double *exact; /* [pixels] */
 };
 
@@ -23,7 +24,7 @@ enum prism_dtype prismi_simulated_dtype(const struct prism_dev *dev, bool in_dou
 static int set_aperture(struct simulated *s, int k)
 {
     const double *c = s->from.centres + 2 * k;
-    if (!s->instrument->ops->set_aperture) /* every frame is the same */
+    if (!s->instrument->ops->set_aperture) /* all frames have the same geometry */
         return 0;
     return s->instrument->ops->set_aperture(s->instrument, 0, &s->from.instrument.aperture, c[0],
                                             c[1]);
@@ -36,7 +37,8 @@ static int create(struct simulated *s)
     ip.dtype = s->dtype;
     ip.n_frames = ip.batch = 1;
     PRISM_TRY(prismi_instrument_create(s->from.dev, &ip, &s->instrument));
-    for (int k = 0; k < s->from.n; k++) /* now, not at the k-th frame of a long run */
+    /* check every aperture now, not in the middle of a long run */
+    for (int k = 0; k < s->from.n; k++)
         PRISM_TRY(set_aperture(s, k));
     s->arena.owner = PRISMI_OWNER_FFT;
     prismi_arena_add(&s->arena, (size_t)ip.obj * (size_t)ip.obj * real, &s->object);
@@ -93,7 +95,8 @@ int prismi_simulated_set_object(void *state, const double *object)
 
 /* ---- frames ---- */
 
-/* Noise of frame k: one number per pixel from the frame's own stream. */
+/* Add the noise of frame k: one random number per pixel, from a stream of the
+ * frame's own. */
 static void add_noise(struct simulated *s, int k)
 {
     double power = 0;
@@ -107,7 +110,7 @@ static void add_noise(struct simulated *s, int k)
     }
 }
 
-/* Simulates the amplitude of a sample into s->amplitude, without noise. */
+/* Simulate the amplitude of frame k, without noise, into s->amplitude. */
 static int measure(struct simulated *s, int k)
 {
     PRISM_TRY(set_aperture(s, k));

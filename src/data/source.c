@@ -1,4 +1,4 @@
-/* The table of sources, and a whole file of measurements. */
+/* The list of sources, and reading a whole file of measurements. */
 #include "data/source.h"
 #include "core/internal.h"
 
@@ -35,7 +35,7 @@ static int find_source(struct prism_ctx *ctx, const char *path, const struct pri
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? ", " : "",
                  sources[i]->name);
     }
-    return PRISM_FAIL(ctx, PRISM_EPARSE, "%s is no file of measurements that is known here (%s)",
+    return PRISM_FAIL(ctx, PRISM_EPARSE, "%s is not a file of measurements in a known format (%s)",
                       path, list);
 }
 

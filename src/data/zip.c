@@ -1,6 +1,6 @@
-/* ZIP (APPNOTE.TXT of PKWARE, 4.3): the directory at the end names every
- * member; sizes are taken from there, the place of a member's bytes from its
- * local header. */
+/* Reads ZIP archives (PKWARE's APPNOTE.TXT, section 4.3). The directory at the
+ * end names every member and gives its size; the member's local header says
+ * where its bytes begin. */
 #include "data/zip.h"
 #include "core/internal.h"
 

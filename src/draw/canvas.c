@@ -1,4 +1,4 @@
-/* RGB pictures of a run. */
+/* Draws on an RGB picture. */
 #include "draw/canvas.h"
 #include "core/internal.h"
 #include "image/font.h"
@@ -26,7 +26,7 @@ int prismi_canvas_create(struct prism_ctx *ctx, int h, int w, struct prismi_rgb 
     }
     *c = (struct prismi_canvas){ctx, h, w, rgb};
     prismi_ctx_retain(ctx, "canvas");
-    prismi_canvas_fill(c, (struct prismi_box2){0, 0, h, w}, background);
+    prismi_canvas_fill(c, (struct prismi_rect){0, 0, h, w}, background);
     *out = c;
     return 0;
 }
@@ -69,15 +69,15 @@ static struct prismi_rgb mix(struct prismi_rgb a, struct prismi_rgb b, double t)
     return (struct prismi_rgb){mix8(a.r, b.r, t), mix8(a.g, b.g, t), mix8(a.b, b.b, t)};
 }
 
-/* The part of box that lies on the canvas. */
-static struct prismi_box2 clip(const struct prismi_canvas *c, struct prismi_box2 b)
+/* The part of the rectangle that lies on the canvas. */
+static struct prismi_rect clip(const struct prismi_canvas *c, struct prismi_rect b)
 {
     int y1 = b.h < c->h - b.y ? b.y + b.h : c->h, x1 = b.w < c->w - b.x ? b.x + b.w : c->w;
     int y0 = b.y > 0 ? b.y : 0, x0 = b.x > 0 ? b.x : 0;
-    return (struct prismi_box2){y0, x0, y1 > y0 ? y1 - y0 : 0, x1 > x0 ? x1 - x0 : 0};
+    return (struct prismi_rect){y0, x0, y1 > y0 ? y1 - y0 : 0, x1 > x0 ? x1 - x0 : 0};
 }
 
-void prismi_canvas_fill(struct prismi_canvas *c, struct prismi_box2 box, struct prismi_rgb color)
+void prismi_canvas_fill(struct prismi_canvas *c, struct prismi_rect box, struct prismi_rgb color)
 {
     box = clip(c, box);
     for (int y = box.y; y < box.y + box.h; y++)
@@ -85,12 +85,12 @@ void prismi_canvas_fill(struct prismi_canvas *c, struct prismi_box2 box, struct 
             put(c, y, x, color);
 }
 
-void prismi_canvas_frame(struct prismi_canvas *c, struct prismi_box2 b, struct prismi_rgb color)
+void prismi_canvas_frame(struct prismi_canvas *c, struct prismi_rect b, struct prismi_rgb color)
 {
-    prismi_canvas_fill(c, (struct prismi_box2){b.y, b.x, 1, b.w}, color);
-    prismi_canvas_fill(c, (struct prismi_box2){b.y + b.h - 1, b.x, 1, b.w}, color);
-    prismi_canvas_fill(c, (struct prismi_box2){b.y, b.x, b.h, 1}, color);
-    prismi_canvas_fill(c, (struct prismi_box2){b.y, b.x + b.w - 1, b.h, 1}, color);
+    prismi_canvas_fill(c, (struct prismi_rect){b.y, b.x, 1, b.w}, color);
+    prismi_canvas_fill(c, (struct prismi_rect){b.y + b.h - 1, b.x, 1, b.w}, color);
+    prismi_canvas_fill(c, (struct prismi_rect){b.y, b.x, b.h, 1}, color);
+    prismi_canvas_fill(c, (struct prismi_rect){b.y, b.x + b.w - 1, b.h, 1}, color);
 }
 
 void prismi_canvas_line(struct prismi_canvas *c, int y0, int x0, int y1, int x1,
@@ -106,8 +106,8 @@ void prismi_canvas_line(struct prismi_canvas *c, int y0, int x0, int y1, int x1,
 void prismi_canvas_circle(struct prismi_canvas *c, double cy, double cx, double radius_px,
                           struct prismi_rgb color)
 {
-    int n = (int)ceil(8 * fmin(radius_px, 4 * MAX_SIDE)) +
-            8; /* more than one step per pixel of the circumference */
+    /* more than one point per pixel of the circumference */
+    int n = (int)ceil(8 * fmin(radius_px, 4 * MAX_SIDE)) + 8;
     for (int i = 0; i < n; i++) {
         double angle = 2 * 3.14159265358979323846 * i / n;
         put(c, (int)lround(cy + radius_px * sin(angle)), (int)lround(cx + radius_px * cos(angle)),
@@ -126,7 +126,7 @@ void prismi_canvas_text(struct prismi_canvas *c, int y, int x, int scale, struct
             for (int column = 0; column < GLYPH_COLUMNS; column++)
                 if (glyph[row] >> (GLYPH_COLUMNS - 1 - column) & 1)
                     prismi_canvas_fill(
-                        c, (struct prismi_box2){y + row * scale, x + column * scale, scale, scale},
+                        c, (struct prismi_rect){y + row * scale, x + column * scale, scale, scale},
                         color);
     }
 }
@@ -140,8 +140,8 @@ int prismi_canvas_text_width(const char *text, int scale)
 
 static struct prismi_rgb colour(enum prismi_palette palette, double t)
 {
-    /* Viridis at eleven even steps; linear between them is within a grey level
-     * or two of the original. */
+    /* viridis at eleven equal steps; linear interpolation stays within one or
+     * two grey levels of the original */
     static const struct prismi_rgb viridis[] = {{68, 1, 84},    {72, 36, 117},  {65, 68, 135},
                                                 {53, 95, 141},  {42, 120, 142}, {33, 145, 140},
                                                 {34, 168, 132}, {68, 191, 112}, {122, 209, 81},
@@ -155,16 +155,16 @@ static struct prismi_rgb colour(enum prismi_palette palette, double t)
     return mix(viridis[i], viridis[i + 1], 10 * t - i);
 }
 
-/* Sample of n that lies under pixel i of `size`. */
+/* The sample, out of n, that lies under pixel i of `size`. */
 static int nearest(int i, int size, int n)
 {
     return (int)((i + 0.5) * n / size);
 }
 
-int prismi_canvas_image(struct prismi_canvas *c, struct prismi_box2 box, const double *data, int h,
+int prismi_canvas_image(struct prismi_canvas *c, struct prismi_rect box, const double *data, int h,
                         int w, double lo, double hi, enum prismi_palette palette, bool smooth)
 {
-    struct prismi_box2 seen = clip(c, box);
+    struct prismi_rect seen = clip(c, box);
     double *scaled = NULL;
     if (!seen.h || !seen.w)
         return 0;
@@ -191,10 +191,10 @@ int prismi_canvas_image(struct prismi_canvas *c, struct prismi_box2 box, const d
     return 0;
 }
 
-void prismi_canvas_tint(struct prismi_canvas *c, struct prismi_box2 box, const uint8_t *mask, int h,
+void prismi_canvas_tint(struct prismi_canvas *c, struct prismi_rect box, const uint8_t *mask, int h,
                         int w, struct prismi_rgb color, double opacity)
 {
-    struct prismi_box2 seen = clip(c, box);
+    struct prismi_rect seen = clip(c, box);
     for (int y = seen.y; y < seen.y + seen.h; y++)
         for (int x = seen.x; x < seen.x + seen.w; x++) {
             const uint8_t *p = c->rgb + 3 * ((size_t)y * (size_t)c->w + (size_t)x);

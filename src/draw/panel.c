@@ -1,4 +1,4 @@
-/* Panels of a picture. */
+/* Draws panels: pictures with label, frame and colour bar. */
 #include "draw/panel.h"
 #include "core/internal.h"
 
@@ -27,12 +27,12 @@ int prismi_panel_side(int n)
                       : (n + (n + 511) / 512 - 1) / ((n + 511) / 512);
 }
 
-struct prismi_box2 prismi_panel_box(int row, int column, int side)
+struct prismi_rect prismi_panel_box(int row, int column, int side)
 {
     int y = PRISMI_PANEL_MARGIN + PRISMI_PANEL_TITLE + PRISMI_PANEL_HEADER +
             row * (PRISMI_PANEL_HEADER + side + PRISMI_PANEL_FOOTER + PRISMI_PANEL_GAP),
         x = PRISMI_PANEL_MARGIN + column * (side + PRISMI_PANEL_GAP);
-    return (struct prismi_box2){y, x, side, side};
+    return (struct prismi_rect){y, x, side, side};
 }
 
 int prismi_panel_grid_h(int rows, int side)
@@ -56,7 +56,7 @@ void prismi_panel_title(struct prismi_canvas *c, int columns, int side, const ch
                       "%.*s%s", cut ? room - 3 : room, title, cut ? "..." : "");
 }
 
-void prismi_panel_label(struct prismi_canvas *c, struct prismi_box2 box, const char *label,
+void prismi_panel_label(struct prismi_canvas *c, struct prismi_rect box, const char *label,
                         const char *detail)
 {
     prismi_panel_text(c, box.y - PRISMI_PANEL_HEADER, box.x, PRISMI_PANEL_TEXT, prismi_ink, "%s",
@@ -65,7 +65,7 @@ void prismi_panel_label(struct prismi_canvas *c, struct prismi_box2 box, const c
                       box.x, 1, prismi_faint, "%s", detail);
 }
 
-int prismi_panel(struct prismi_canvas *c, struct prismi_box2 box, const char *label,
+int prismi_panel(struct prismi_canvas *c, struct prismi_rect box, const char *label,
                  const char *detail, const double *data, int n, double lo, double hi,
                  enum prismi_palette palette)
 {
@@ -73,11 +73,11 @@ int prismi_panel(struct prismi_canvas *c, struct prismi_box2 box, const char *la
     char number[32];
     for (int i = 0; i < 256; i++)
         ramp[i] = i;
-    struct prismi_box2 bar = {box.y + box.h + 4, box.x, PRISMI_PANEL_BAR, box.w};
+    struct prismi_rect bar = {box.y + box.h + 4, box.x, PRISMI_PANEL_BAR, box.w};
     prismi_panel_label(c, box, label, detail);
     PRISM_TRY(prismi_canvas_image(c, box, data, n, n, lo, hi, palette, n > box.h));
     PRISM_TRY(prismi_canvas_image(c, bar, ramp, 1, 256, 0, 255, palette, true));
-    struct prismi_box2 frame = {box.y - 1, box.x - 1, box.h + 2, box.w + 2};
+    struct prismi_rect frame = {box.y - 1, box.x - 1, box.h + 2, box.w + 2};
     prismi_canvas_frame(c, frame, prismi_edge);
     int y = bar.y + PRISMI_PANEL_BAR + 4;
     prismi_panel_text(c, y, box.x, 1, prismi_faint, "%.3g", lo);
@@ -87,7 +87,7 @@ int prismi_panel(struct prismi_canvas *c, struct prismi_box2 box, const char *la
     return 0;
 }
 
-void prismi_panel_fact(struct prismi_canvas *c, struct prismi_box2 box, int *y, int scale,
+void prismi_panel_fact(struct prismi_canvas *c, struct prismi_rect box, int *y, int scale,
                        const char *name, const char *fmt, ...)
 {
     char value[64];

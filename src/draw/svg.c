@@ -1,4 +1,4 @@
-/* Line charts as SVG. */
+/* Writes line charts as SVG. */
 #include "draw/svg.h"
 #include "core/internal.h"
 
@@ -20,9 +20,9 @@ static const char *const colours[] = {"#1f6fb4", "#d9542b", "#2f9e5f", "#8a5bb0"
                                       "#c79a1e", "#3aa6b9", "#c2478f", "#5f6b76"};
 
 struct axis {
-    double lo, hi; /* of the data; logarithms on a log axis */
+    double lo, hi; /* range of the data; their logarithms on a log axis */
     bool log;
-    int at, length; /* px; length is negative upwards */
+    int at, length; /* pixels; length is negative for an axis that goes up */
 };
 
 struct ticks {
@@ -30,8 +30,8 @@ struct ticks {
     double value[MAX_TICKS];
 };
 
-/* Text content and attribute values: markup escaped, control characters (not
- * allowed in XML) dropped. */
+/* Print text for content or an attribute: markup is escaped, control characters
+ * (not allowed in XML) are dropped. */
 static void print_escaped(struct prismi_file *f, const char *text)
 {
     for (; text && *text; text++) {
@@ -59,8 +59,8 @@ static bool on_axis(const struct axis *a, double v)
 static double position(const struct axis *a, double v)
 {
     double t = ((a->log ? log10(v) : v) - a->lo) / (a->hi - a->lo);
-    return a->at + a->length * fmin(fmax(t, -0.5),
-                                    1.5); /* far outside values are clipped by the panel anyway */
+    /* values far outside are clipped by the panel anyway */
+    return a->at + a->length * fmin(fmax(t, -0.5), 1.5);
 }
 
 static void widen(struct axis *a, double v)
@@ -86,7 +86,7 @@ static void settle(struct axis *a)
     }
 }
 
-/* Multiples of 1, 2 or 5 times a power of ten. */
+/* Ticks at multiples of 1, 2 or 5 times a power of ten. */
 static struct ticks linear_ticks(double lo, double hi)
 {
     struct ticks t = {0};
@@ -107,7 +107,7 @@ static struct ticks log_ticks(double lo, double hi)
         t.value[t.n++] = pow(10, k);
     if (t.n >= 2)
         return t;
-    /* less than two decades marked: 1, 2, 5 steps inside them */
+    /* fewer than two decades: ticks at 1, 2 and 5 within each */
     static const double step[] = {1, 2, 5};
     t.n = 0;
     for (int k = (int)floor(lo); k <= hi; k++)
@@ -169,7 +169,8 @@ static void print_series(struct prismi_file *f, const struct prismi_svg_series *
         if (!any)
             prismi_file_printf(f, "<path class=\"line\" clip-path=\"url(#c%d)\" stroke=\"%s\" d=\"",
                                clip, colour);
-        /* a lone point is a line of no length: round caps make it a dot */
+        /* a lone point becomes a line of length 0, which round caps draw as a
+         * dot */
         prismi_file_printf(f, "%c%.2f %.2f", down ? 'L' : 'M', position(x, s->x[i]),
                            position(y, s->y[i]));
         if (!down)
@@ -255,5 +256,5 @@ int prismi_svg_write(struct prism_ctx *ctx, const char *path, const char *title,
     for (int i = 0; i < n_panels; i++)
         print_panel(f, &panels[i], i % columns * PANEL_W, top + i / columns * PANEL_H, i);
     prismi_file_printf(f, "</svg>\n");
-    return prismi_file_commit(f, false); /* reports any failed write */
+    return prismi_file_commit(f, false); /* commit reports any failed write */
 }

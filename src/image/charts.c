@@ -1,4 +1,4 @@
-/* Resolution charts: USAF-1951 and the Siemens star. */
+/* Draws the resolution charts: USAF-1951 and the Siemens star. */
 #include "image/font.h"
 #include "image/targets.h"
 
@@ -9,20 +9,22 @@
 
 /* ---- USAF-1951 (MIL-STD-150A) ----
  *
- * A layer holds two groups; the next layer is a quarter of its size and sits in
- * its middle. Within a layer, in bars of its largest element: elements 2..6 of
- * the even group go down the left side, element 1 stands in the lower right
- * corner, and the odd group's six go down the right side. */
+ * A layer holds two groups. The next layer is a quarter of its size and lies in
+ * its middle. Within a layer, elements 2 to 6 of the even group go down the
+ * left side, element 1 lies in the lower right corner, and the six elements of
+ * the odd group go down the right side. Lengths are in bars of the layer's
+ * largest element. */
 
-static const double LAYER_W = 27, LAYER_H = 22.5; /* of a layer, in its largest bars */
-static const double MARGIN = 0.04;                /* free border, fraction of the picture */
+static const double LAYER_W = 27, LAYER_H = 22.5; /* size of a layer, in its largest bars */
+static const double MARGIN = 0.04;                /* empty border, fraction of the picture */
 
 static double bar_ratio(int group, int element)
 {
     return exp2(-(group + (element - 1) / 6.0));
 }
 
-/* Triplets are two bars apart; the pair is 12 bars wide. */
+/* The two triplets of an element are two bars apart, so the pair is 12 bars
+ * wide. */
 static struct prismi_usaf_element place(int group, int element, double bar_px, double y, double x)
 {
     return (struct prismi_usaf_element){group, element, bar_px, y, x, x + 7 * bar_px};
@@ -36,8 +38,8 @@ static int keep(struct prismi_usaf_element *out, int n, struct prismi_usaf_eleme
     return n + 1;
 }
 
-/* The layer whose largest bar is `unit` px, with its upper left corner at (y,
- * x). */
+/* Place a layer whose largest bar is `unit` pixels with its upper left corner
+ * at (y, x). */
 static int layer(struct prismi_usaf_element *out, int n, int group, double unit, double y, double x)
 {
     double left = y + unit, right = y + unit;
@@ -59,7 +61,7 @@ int prismi_usaf_layout(int size, struct prismi_usaf_element out[PRISMI_USAF_MAX]
 {
     double unit = size * (1 - 2 * MARGIN) / LAYER_W;
     double y = (size - LAYER_H * unit) / 2, x = (size - LAYER_W * unit) / 2;
-    if (unit < 1) { /* too few pixels for the chart: its largest element alone */
+    if (unit < 1) { /* too small for the chart: draw only the largest element */
         double bar = fmax(1, size / 14.0);
         out[0] = place(0, 1, bar, size / 2.0 - 2.5 * bar, size / 2.0 - 6 * bar);
         return 1;
@@ -67,7 +69,8 @@ int prismi_usaf_layout(int size, struct prismi_usaf_element out[PRISMI_USAF_MAX]
     int n = 0;
     for (int group = 0; unit >= 1; group += 2) {
         n = layer(out, n, group, unit, y, x);
-        /* the middle that the two columns leave free, above element 1 */
+        /* the next layer fills the gap between the two columns, above
+         * element 1 */
         y += 8.2 * unit;
         x += 13 * unit;
         unit /= 4;
@@ -75,7 +78,7 @@ int prismi_usaf_layout(int size, struct prismi_usaf_element out[PRISMI_USAF_MAX]
     return n;
 }
 
-/* Adds the exact share of each pixel that the rectangle covers. */
+/* Add to each pixel the exact share of it that the rectangle covers. */
 static void rectangle(int size, double *out, double y0, double x0, double h, double w)
 {
     double y1 = fmin(y0 + h, size), x1 = fmin(x0 + w, size);
@@ -89,8 +92,8 @@ static void rectangle(int size, double *out, double y0, double x0, double h, dou
         }
 }
 
-/* Digits of height 7 dots; as with the bars, dots below a pixel are left
- * out. */
+/* Draw digits 7 dots high. Dots smaller than a pixel are left out, as bars
+ * are. */
 static void label(int size, double *out, double y, double x, double dot, int value)
 {
     char text[8];
@@ -115,7 +118,7 @@ void prismi_object_usaf(int size, double *out)
         bool even = e[i].group % 2 == 0, inward = even && e[i].element > 1;
         double beside = inward ? e[i].x_bars + 6 * bar : e[i].x_lines - bar - 5 * dot;
         label(size, out, e[i].y + 2.5 * bar - 3.5 * dot, beside, dot, e[i].element);
-        if (e[i].element == (even ? 2 : 1)) /* the group's number above its column */
+        if (e[i].element == (even ? 2 : 1)) /* the number of the group, above its column */
             label(size, out, e[i].y - 3.5 * dot - bar, e[i].x_lines + 6 * bar - 2.5 * dot, dot,
                   e[i].group);
     }

@@ -1,5 +1,5 @@
-/* 5 x 8 bitmap font, ASCII 32..126: rows from the top, bit 4 is the leftmost
- * pixel. Not installed. */
+/* A 5 x 8 bitmap font of ASCII 32..126. Rows go from the top; bit 4 is the
+ * leftmost pixel. Not installed. */
 #ifndef PRISMI_FONT_H
 #define PRISMI_FONT_H
 

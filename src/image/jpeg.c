@@ -1,4 +1,4 @@
-/* JPEG through libjpeg(-turbo). */
+/* Reads JPEG with libjpeg or libjpeg-turbo. */
 #include "core/internal.h"
 #include "image/formats.h"
 #include "prismi_config.h"
@@ -6,14 +6,16 @@
 #if PRISMI_HAVE_JPEG
 #include <setjmp.h>
 #include <stdio.h>
-/* after stdio.h, which it needs */
+/* these need stdio.h before them */
 #include <jerror.h>
 #include <jpeglib.h>
 
-enum { MAX_SCANS = 100 }; /* a hostile progressive file repeats scans of a huge picture for hours */
+/* Limit on scans: a hostile progressive file can repeat the scans of a huge
+ * picture for hours. */
+enum { MAX_SCANS = 100 };
 
 struct reader {
-    struct jpeg_error_mgr errors; /* first: libjpeg hands it back */
+    struct jpeg_error_mgr errors; /* first member: libjpeg's callbacks get a pointer to it */
     struct jpeg_progress_mgr progress;
     jmp_buf jump;
     struct jpeg_decompress_struct jpeg;
@@ -30,8 +32,8 @@ static void on_error(j_common_ptr c)
     longjmp(r->jump, 1);
 }
 
-/* level < 0: the data are damaged. Junk between segments is harmless;
- * everything else means wrong pixels. */
+/* A message of level < 0 says that the data are damaged. Junk between segments
+ * is harmless; any other damage means wrong pixels and is an error. */
 static void on_message(j_common_ptr c, int level)
 {
     if (level < 0 && c->err->msg_code != JWRN_EXTRANEOUS_DATA &&
@@ -53,8 +55,8 @@ static void on_progress(j_common_ptr c)
     longjmp(r->jump, 1);
 }
 
-/* Errors of libjpeg come back here through longjmp: whatever outlives them is
- * in *r. */
+/* libjpeg reports errors by longjmp to the setjmp here, so everything that must
+ * survive it lies in *r. */
 static int read_jpeg(struct reader *r)
 {
     struct jpeg_decompress_struct *j = &r->jpeg;
@@ -68,7 +70,7 @@ static int read_jpeg(struct reader *r)
     if (j->jpeg_color_space == JCS_CMYK || j->jpeg_color_space == JCS_YCCK)
         return PRISM_FAIL(r->in->ctx, PRISM_ENOTSUP, "%s: a CMYK JPEG; convert it to grey or RGB",
                           r->in->name);
-    j->out_color_space = JCS_GRAYSCALE; /* its Y is the luma */
+    j->out_color_space = JCS_GRAYSCALE; /* libjpeg then returns Y, which is the luma */
     j->dct_method = JDCT_ISLOW;
     PRISM_TRY(prismi_image_alloc(r->in, j->image_height, j->image_width, 8, &r->img));
     r->row = prismi_alloc(j->image_width, sizeof(JSAMPLE));

@@ -1,4 +1,5 @@
-/* Pictures by content; object amplitude from a picture. */
+/* Loads a picture in any format, told apart by content, and turns it into an
+ * object's amplitude. */
 #include "core/internal.h"
 #include "image/formats.h"
 
@@ -67,7 +68,7 @@ int prism_image_load(struct prism_ctx *ctx, const char *path, struct prism_image
     return status;
 }
 
-/* The picture scaled to h x w, its grey values stretched to [0,1]. */
+/* Scale the picture to h x w and stretch its grey values to [0,1]. */
 static int stretched(struct prism_ctx *ctx, const struct prism_image *img, int h, int w,
                      double *out)
 {
@@ -83,11 +84,11 @@ static int stretched(struct prism_ctx *ctx, const struct prism_image *img, int h
         lo = fmin(lo, out[i]);
         hi = fmax(hi, out[i]);
     }
-    /* halves, so that the range of huge values does not overflow; resizing
-     * leaves 1e-16 of contrast in a blank picture */
+    /* halves, so that the range of huge values does not overflow; the
+     * tolerance, because resizing a blank picture leaves 1e-16 of contrast */
     if (!(hi / 2 - lo / 2 > 1e-9 * fmax(fabs(lo / 2), fabs(hi / 2))))
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "every pixel of the picture is %g; an object needs contrast", lo);
+                          "every pixel of the picture is %g; give a picture with contrast", lo);
     for (size_t i = 0; i < n; i++)
         out[i] = (out[i] / 2 - lo / 2) / (hi / 2 - lo / 2);
     return 0;

@@ -1,4 +1,5 @@
-/* NumPy's array file: versions 1 to 3 in, version 1.0 out. */
+/* Reads and writes NumPy's array file NPY: versions 1 to 3 are read, version
+ * 1.0 is written. */
 #include "core/internal.h"
 #include "image/formats.h"
 
@@ -11,14 +12,14 @@
 enum { MAX_DIMS = 8, MAX_HEADER = 65536 };
 
 struct header {
-    char order, kind; /* '<' '>' '|' '='; one of b i u f c */
+    char order, kind; /* order: '<', '>' or '|'; kind: b, i, u, f or c */
     int item;         /* bytes of one element */
     bool fortran;
     int nd;
     size_t shape[MAX_DIMS], count;
 };
 
-/* ---- the header: a Python dictionary with three known keys ---- */
+/* ---- the header: a Python dictionary with three keys ---- */
 
 struct cursor {
     const char *p, *end;
@@ -100,7 +101,7 @@ static bool tuple(struct cursor *c, struct header *h)
     return h->nd != 1 || comma;
 }
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or what is wrong. */
 static const char *parse_dictionary(struct cursor c, struct header *h)
 {
     unsigned seen = 0;
@@ -133,7 +134,7 @@ static const char *parse_dictionary(struct cursor c, struct header *h)
                           : NULL;
 }
 
-/* Sets *data to the first element. NULL, or what is wrong. */
+/* Set *data to the first element. Returns NULL, or what is wrong. */
 static const char *parse_header(const struct prismi_input *in, struct header *h,
                                 const uint8_t **data)
 {
@@ -158,7 +159,7 @@ static const char *parse_header(const struct prismi_input *in, struct header *h,
     for (int i = 0; i < h->nd; i++)
         empty |= h->shape[i] == 0;
     for (int i = 0; i < h->nd && !empty; i++) {
-        if (h->shape[i] > left / h->count) /* also keeps the product from overflowing */
+        if (h->shape[i] > left / h->count) /* this also keeps the product from overflowing */
             return "its data are cut off";
         h->count *= h->shape[i];
     }
@@ -204,7 +205,8 @@ static double scalar(const uint8_t *p, char order, char kind, int bytes)
     return bytes == 2 ? half_to_double((unsigned)u) : bytes == 4 ? (double)f : d;
 }
 
-/* Where element i in C order lies in a file in Fortran order. */
+/* Index in a file in Fortran order of the element that is the i-th in C
+ * order. */
 static size_t fortran_index(const struct header *h, size_t i)
 {
     size_t at = 0, stride = h->count;
@@ -262,7 +264,8 @@ int prism_npy_read(struct prism_ctx *ctx, const char *path, int *nd, size_t shap
     return status;
 }
 
-/* [h,w] or [h,w,3], any values; complex arrays give their modulus. */
+/* Takes arrays [h,w] and [h,w,3] with any values; a complex array gives its
+ * modulus. */
 int prismi_npy_decode(const struct prismi_input *in, struct prism_image *out)
 {
     int nd, bits;
@@ -319,7 +322,8 @@ int prism_npy_write(struct prism_ctx *ctx, const char *path, enum prism_dtype t,
         return PRISM_FAIL(ctx, PRISM_EINVAL,
                           "cannot write an NPY of type %d with %d dimensions; 0 to 8 are possible",
                           (int)t, nd);
-    /* total length of magic, version, length and text: a multiple of 64 */
+    /* the length of magic, version, length field and text together is a
+     * multiple of 64 */
     int n = 10 + snprintf(header + 10, sizeof header - 10,
                           "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[t]);
     for (int i = 0; i < nd; i++) {

@@ -1,4 +1,4 @@
-/* PNG through libpng, and the writer of 8-bit pictures. */
+/* Reads PNG with libpng, and writes 8-bit pictures. */
 #include "core/internal.h"
 #include "image/formats.h"
 #include "prismi_config.h"
@@ -17,7 +17,7 @@ struct reader {
     uint8_t *pixels;
     png_bytep *rows;
     uint32_t h, w;
-    int depth, channels, status; /* status: of a failure that libpng does not know */
+    int depth, channels; /* depth: bits of a sample */
     char text[160];
 };
 
@@ -45,13 +45,13 @@ static void read_bytes(png_structp png, png_bytep out, size_t n)
 
 static void set_transforms(png_structp png, png_infop info)
 {
-    png_set_expand(png); /* palette to RGB, 1..4-bit grey to 8, transparent colour to alpha */
+    png_set_expand(png); /* palette to RGB, 1 to 4-bit grey to 8, transparent colour to alpha */
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
 }
 
-/* Errors of libpng come back here through longjmp: whatever outlives them is in
- * *r. Returns 0 or a status; the text is in r. */
+/* Returns 0, or a status with the text in r. libpng reports errors by longjmp
+ * to the setjmp here, so everything that must survive it lies in *r. */
 static int read_png(struct reader *r)
 {
     if (setjmp(png_jmpbuf(r->png)))
@@ -66,7 +66,7 @@ static int read_png(struct reader *r)
     size_t row_bytes = png_get_rowbytes(r->png, r->info);
     if ((uint64_t)r->h * r->w > PRISMI_IMAGE_MAX_PIXELS)
         png_error(r->png, "more than 2^28 pixels");
-    if ((uint64_t)row_bytes * r->h / 1040 > r->in->bytes) /* deflate shrinks at most 1032 times */
+    if ((uint64_t)row_bytes * r->h / 1040 > r->in->bytes) /* deflate compresses 1032-fold at most */
         png_error(r->png, "cut off: far too small for its number of pixels");
     set_transforms(r->png, r->info);
     row_bytes = png_get_rowbytes(r->png, r->info);

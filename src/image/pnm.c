@@ -1,4 +1,4 @@
-/* PGM and PPM, plain and raw. */
+/* Reads PGM and PPM, plain and raw. */
 #include "core/internal.h"
 #include "image/formats.h"
 
@@ -8,8 +8,8 @@ struct cursor {
     const uint8_t *p, *end;
 };
 
-/* Next decimal number; blanks and comments are skipped. False where there is
- * none or it exceeds 2^31. */
+/* Read the next decimal number after blanks and comments. False if there is
+ * none or it does not fit. */
 static bool number(struct cursor *c, unsigned *out)
 {
     while (c->p < c->end && (isspace(*c->p) || *c->p == '#')) {
@@ -56,7 +56,8 @@ int prismi_pnm_decode(const struct prismi_input *in, struct prism_image *out)
             "%s: the PGM/PPM header must give width, height and a maximum of 1 to 65535", in->name);
     c.p++;
     int bytes = top > 255 ? 2 : 1;
-    /* a plain sample takes two characters, but for the last */
+    /* a plain sample takes at least two characters, the last one at least
+     * one */
     uint64_t least = (uint64_t)h * w * (uint64_t)channels * (plain ? 2 : (uint64_t)bytes) - plain;
     if (h && w && h <= PRISMI_IMAGE_MAX_SIDE && w <= PRISMI_IMAGE_MAX_SIDE &&
         (uint64_t)(c.end - c.p) < least)

@@ -5,11 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-/* For each output sample: the first input sample and the weights of the next
- * ones. */
+/* For each output sample the first input sample and the weights of `width`
+ * input samples from there on. */
 struct taps {
     int width, *first;
-    double *weight; /* [n,width], 0 beyond a sample's own count */
+    double *weight; /* [n,width]; 0 outside a sample's own support */
 };
 
 static void free_taps(struct taps *t)
@@ -44,7 +44,7 @@ static int make_taps(int in, int out, struct taps *t)
     return 0;
 }
 
-/* A weight of 0 must not spread a NaN that lies outside the support. */
+/* Zero weights are skipped: a NaN outside the support must not spread. */
 static void filter_rows(const struct taps *t, const double *src, int h, int w, double *dst, int ow)
 {
     for (int y = 0; y < h; y++)

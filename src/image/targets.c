@@ -1,4 +1,5 @@
-/* Built-in objects: dispatch, point sources, and a cratered moon. */
+/* The built-in objects: the list by name, point sources, and a cratered
+ * moon. */
 #include "image/targets.h"
 #include "core/internal.h"
 #include "prismrec/image.h"
@@ -8,7 +9,7 @@
 
 enum { MIN_SIZE = 16, MAX_SIZE = 16384 };
 
-/* Numbered uniform values of one object. */
+/* The random values of one object, taken in order. */
 struct source {
     uint64_t seed, next;
 };
@@ -44,8 +45,8 @@ static void draw_points(int size, uint64_t seed, double *out)
 
 /* ---- moon ----
  *
- * A sphere seen from afar, lit from the upper left. Heights (craters and noise,
- * in moon radii) are collected on the pixel grid and tilt the normals; the
+ * A sphere seen from far away, lit from the upper left. Heights (craters and
+ * noise, in moon radii) are summed on the pixel grid and tilt the normals. The
  * albedo has dark plains and the bright ejecta of young craters. */
 
 enum { LATTICE = 32, CRATERS = 700 };
@@ -100,8 +101,8 @@ static double fractal_noise(const struct moon *m, const double v[3], double freq
     return sum;
 }
 
-/* Unit vector of the surface under a pixel; z towards the viewer. False outside
- * the disc. */
+/* The unit vector of the surface under a pixel; z points to the viewer. False
+ * outside the disc. */
 static bool surface(const struct moon *m, int y, int x, double v[3])
 {
     v[0] = (x - m->size / 2) / m->radius_px;
@@ -111,8 +112,8 @@ static bool surface(const struct moon *m, int y, int x, double v[3])
     return z2 > 0;
 }
 
-/* Profile at distance d (1 = rim) of a crater: bowl with a flat floor, raised
- * rim, falling ejecta blanket. */
+/* Profile of a crater at distance d from its centre (1 = rim): a bowl with a
+ * flat floor, a raised rim, a falling blanket of ejecta. */
 static double crater_height(double d)
 {
     if (d < 1)
@@ -123,7 +124,7 @@ static double crater_height(double d)
 static void dig(struct moon *m, struct source *s)
 {
     double c[3], angle = uniform(s, 0, 2 * 3.14159265358979323846);
-    c[2] = uniform(s, 0.02, 1); /* even over the visible half */
+    c[2] = uniform(s, 0.02, 1); /* uniform over the visible half */
     c[0] = sqrt(1 - c[2] * c[2]) * cos(angle);
     c[1] = sqrt(1 - c[2] * c[2]) * sin(angle);
     double rim = fmin(0.17, 0.012 * pow(uniform(s, 0.002, 1), -0.5)); /* many small, few large */
@@ -160,8 +161,8 @@ static void terrain(struct moon *m, struct source *s)
             size_t i = (size_t)y * (size_t)m->size + (size_t)x;
             if (!surface(m, y, x, v))
                 continue;
-            double plain = fractal_noise(m, v, 1.6, 5) +
-                           0.1; /* the sign tells plains from highlands, the edge is soft */
+            /* negative on plains, positive on highlands, with a soft edge */
+            double plain = fractal_noise(m, v, 1.6, 5) + 0.1;
             double highland = 1 / (1 + exp(-9 * plain));
             m->albedo[i] = 0.48 + 0.34 * highland + 0.05 * fractal_noise(m, v, 9, 4);
             m->height[i] = (0.25 + highland) * 0.006 * fractal_noise(m, v, 7, 6);
@@ -170,7 +171,7 @@ static void terrain(struct moon *m, struct source *s)
         dig(m, s);
 }
 
-/* Amplitude of a pixel: square root of the light it sends. */
+/* Amplitude of a pixel: the square root of its brightness. */
 static double shade(const struct moon *m, int y, int x)
 {
     static const double light[3] = {-0.50, -0.42, 0.757};
@@ -185,7 +186,8 @@ static double shade(const struct moon *m, int y, int x)
     double lit =
         v[0] * light[0] + v[1] * light[1] + v[2] * light[2] - dx * light[0] - dy * light[1];
     double ambient = 0.05, limb = 0.45 + 0.55 * sqrt(v[2]);
-    double edge = fmin(1, (1 - hypot(v[0], v[1])) * m->radius_px); /* the rim fades over a pixel */
+    /* the rim fades over one pixel */
+    double edge = fmin(1, (1 - hypot(v[0], v[1])) * m->radius_px);
     return sqrt(fmin(1, edge * m->albedo[i] * limb * (ambient + 1.15 * fmax(0, lit))));
 }
 

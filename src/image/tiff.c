@@ -1,7 +1,7 @@
-/* TIFF through libtiff: 8 to 64-bit grey and RGB in strips or tiles are read as
- * they are; everything else (palettes, 1 to 4 bits, YCbCr, CMYK, ...) through
- * libtiff's own conversion to 8-bit RGBA. First page only; the orientation tag
- * is not applied. */
+/* Reads TIFF with libtiff. Grey and RGB of 8 to 64 bits, in strips or tiles,
+ * are read as they are; anything else (palettes, 1 to 4 bits, YCbCr, CMYK, ...)
+ * goes through libtiff's conversion to 8-bit RGBA. Only the first page is read,
+ * and the orientation tag is not applied. */
 #include "core/internal.h"
 #include "image/formats.h"
 #include "prismi_config.h"
@@ -11,9 +11,8 @@
 #include <string.h>
 #include <tiffio.h>
 
-#define MAX_BLOCK                                                                                  \
-    ((uint64_t)1 << 31) /* bytes of one strip or tile; also the most libtiff may allocate at once  \
-                         */
+/* Bytes of one strip or tile, and the most that libtiff may allocate at once. */
+#define MAX_BLOCK ((uint64_t)1 << 31)
 
 struct reader {
     const struct prismi_input *in;
@@ -21,8 +20,8 @@ struct reader {
     TIFF *tiff;
     uint32_t w, h;
     uint16_t samples, bits, format, planar, photometric;
-    uint16_t alpha; /* EXTRASAMPLE_* of the last sample */
-    char text[200]; /* the first error */
+    uint16_t alpha; /* EXTRASAMPLE_* of the last sample, if there is one extra sample */
+    char text[200]; /* libtiff's first error */
 };
 
 /* ---- the file in memory ---- */
@@ -64,9 +63,9 @@ static toff_t file_size(thandle_t user)
     return ((struct reader *)user)->in->bytes;
 }
 
-/* ---- libtiff must not print ---- */
+/* ---- opening, so that libtiff does not print ---- */
 
-#if TIFFLIB_VERSION >= 20221213 /* 4.5: handlers and limits per file */
+#if TIFFLIB_VERSION >= 20221213 /* 4.5 has handlers and limits per file */
 static int on_error(TIFF *tiff, void *user, const char *module, const char *fmt, va_list args)
 {
     struct reader *r = user;
@@ -77,8 +76,8 @@ static int on_error(TIFF *tiff, void *user, const char *module, const char *fmt,
     return 1;
 }
 
-/* A tag that lies beyond the end of the file is only a warning to libtiff,
- * which then guesses, e.g. grey for a lost palette. */
+/* libtiff only warns about a tag beyond the end of the file and then guesses,
+ * for example grey for a lost palette. Here such a warning is an error. */
 static int on_warning(TIFF *tiff, void *user, const char *module, const char *fmt, va_list args)
 {
     return strncmp(fmt, "IO error", 8) ? 1 : on_error(tiff, user, module, fmt, args);
@@ -100,7 +99,7 @@ static TIFF *open_tiff(struct reader *r)
 #else
 static TIFF *open_tiff(struct reader *r)
 {
-    TIFFSetErrorHandler(NULL); /* for the whole process: older versions know no other way */
+    TIFFSetErrorHandler(NULL); /* for the whole process: older versions have no other way */
     TIFFSetWarningHandler(NULL);
     return TIFFClientOpen("picture", "rm", r, read_bytes, refuse_write, seek, close_nothing,
                           file_size, NULL, NULL);
@@ -120,7 +119,7 @@ static double sample(const struct reader *r, const uint8_t *p)
     uint64_t u = 0;
     uint32_t u32;
     uint16_t u16;
-    switch (r->bits) { /* libtiff gives host order */
+    switch (r->bits) { /* libtiff returns samples in host order */
     case 8:
         u = *p;
         break;
@@ -145,25 +144,26 @@ static double sample(const struct reader *r, const uint8_t *p)
     }
     uint64_t half = (uint64_t)1 << (r->bits - 1);
     if (r->format == SAMPLEFORMAT_INT)
-        u ^= half; /* the lowest value becomes 0 */
+        u ^= half; /* so that the lowest value becomes 0 */
     return (double)u / (double)(2 * (half - 1) + 1);
 }
 
-/* Grey value of a pixel from its samples. */
+/* Grey value of a pixel from its samples, over black where it is
+ * transparent. */
 static double grey(const struct reader *r, const double *v)
 {
     double x = r->samples > 2 ? prismi_luma(v[0], v[1], v[2]) : v[0];
     if (r->photometric == PHOTOMETRIC_MINISWHITE)
         x = 1 - x;
-    /* associated alpha is over black already */
+    /* associated alpha is multiplied in already */
     return r->alpha == EXTRASAMPLE_UNASSALPHA ? x * v[r->samples - 1] : x;
 }
 
 struct block {
-    uint32_t h, w; /* of a strip or tile */
+    uint32_t h, w; /* size of a strip or tile */
     size_t bytes, row_bytes;
     bool tiled;
-    uint8_t *data; /* [planes] blocks */
+    uint8_t *data; /* [planes] blocks, one after the other */
 };
 
 static int read_block(struct reader *r, const struct block *b, uint32_t y0, uint32_t x0)
@@ -241,9 +241,10 @@ static int read_rgba(struct reader *r, struct prism_image *img)
     int status = prismi_image_alloc(r->in, r->h, r->w, 8, img);
     if (!status &&
         (!TIFFReadRGBAImageOriented(r->tiff, r->w, r->h, pixels, orientation, 1) || r->text[0]))
-        status = damaged(r, "its kind of samples is not known to libtiff");
-    for (size_t i = 0; i < (size_t)r->h * r->w && !status;
-         i++) /* alpha is premultiplied: over black already */
+        status = damaged(
+            r, "libtiff cannot convert this kind of samples; save as 8 or 16-bit grey or RGB");
+    /* alpha is multiplied in already, so pixels lie over black */
+    for (size_t i = 0; i < (size_t)r->h * r->w && !status; i++)
         img->data[i] =
             prismi_luma(TIFFGetR(pixels[i]), TIFFGetG(pixels[i]), TIFFGetB(pixels[i])) / 255;
     prismi_free(pixels);

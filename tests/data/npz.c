@@ -176,7 +176,7 @@ START_TEST(arrays_that_do_not_fit_are_refused)
     refused(PRISM_EPARSE, "is complex");
     memset(&a, 0, sizeof a);
     add_array(&a, "amplitude.npy", "<f8", "(2, 4, 4)", squares, sizeof squares);
-    refused(PRISM_EPARSE, "amplitude.npy: unknown array; known are amplitudes");
+    refused(PRISM_EPARSE, "amplitude.npy: unknown array; expected amplitudes");
 }
 END_TEST
 

@@ -19,7 +19,7 @@ static bool is(const struct prismi_canvas *c, int y, int x, struct prismi_rgb wa
 }
 
 /* Pixels that are not black, in a box and on the whole canvas. */
-static int lit(const struct prismi_canvas *c, struct prismi_box2 b)
+static int lit(const struct prismi_canvas *c, struct prismi_rect b)
 {
     int n = 0;
     for (int y = b.y; y < b.y + b.h; y++)
@@ -30,7 +30,7 @@ static int lit(const struct prismi_canvas *c, struct prismi_box2 b)
 
 static int all_lit(const struct prismi_canvas *c)
 {
-    return lit(c, (struct prismi_box2){0, 0, c->h, c->w});
+    return lit(c, (struct prismi_rect){0, 0, c->h, c->w});
 }
 
 START_TEST(text_stays_in_its_box)
@@ -40,12 +40,12 @@ START_TEST(text_stays_in_its_box)
             char text[3] = {(char)ch, 'x', 0};
             struct prismi_canvas *c = canvas(60, 80);
             prismi_canvas_text(c, 11, 7, scale, white, text);
-            struct prismi_box2 box = {11, 7, PRISMI_GLYPH_H * scale,
+            struct prismi_rect box = {11, 7, PRISMI_GLYPH_H * scale,
                                       prismi_canvas_text_width(text, scale)};
             int n = lit(c, box);
             ck_assert(box.w == 2 * PRISMI_GLYPH_W * scale && n == all_lit(c) &&
                       n % (scale * scale) == 0);
-            int first = lit(c, (struct prismi_box2){11, 7, box.h, PRISMI_GLYPH_W * scale});
+            int first = lit(c, (struct prismi_rect){11, 7, box.h, PRISMI_GLYPH_W * scale});
             ck_assert_msg((first > 0) == (ch != ' '), "character %d", ch);
             prismi_canvas_destroy(&c);
         }
@@ -57,7 +57,7 @@ START_TEST(clipping)
     struct prismi_canvas *c = canvas(20, 30);
     double data[6] = {0, 1, 2, 3, 4, NAN};
     uint8_t mask[4] = {1, 0, 0, 1};
-    static const struct prismi_box2 boxes[] = {
+    static const struct prismi_rect boxes[] = {
         {-5, -5, 10, 10}, {15, 25, 100, 100}, {-50, 3, 20, 5},   {3, 40, 5, 5},
         {0, 0, 0, 0},     {4, 4, -3, 7},      {-3, -3, 200, 300}};
     for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++) {
@@ -83,17 +83,17 @@ END_TEST
 START_TEST(shapes)
 {
     struct prismi_canvas *c = canvas(41, 41);
-    prismi_canvas_fill(c, (struct prismi_box2){2, 3, 4, 5}, white);
+    prismi_canvas_fill(c, (struct prismi_rect){2, 3, 4, 5}, white);
     ck_assert_int_eq(all_lit(c), 20);
     ck_assert(is(c, 2, 3, white) && is(c, 5, 7, white) && is(c, 6, 7, black));
-    prismi_canvas_fill(c, (struct prismi_box2){0, 0, 41, 41}, black);
-    prismi_canvas_frame(c, (struct prismi_box2){10, 10, 6, 7}, red);
+    prismi_canvas_fill(c, (struct prismi_rect){0, 0, 41, 41}, black);
+    prismi_canvas_frame(c, (struct prismi_rect){10, 10, 6, 7}, red);
     ck_assert_int_eq(all_lit(c), 2 * 6 + 2 * 7 - 4);
-    prismi_canvas_fill(c, (struct prismi_box2){0, 0, 41, 41}, black);
+    prismi_canvas_fill(c, (struct prismi_rect){0, 0, 41, 41}, black);
     prismi_canvas_line(c, 5, 5, 5, 30, white);
     prismi_canvas_line(c, 6, 7, 26, 7, white);
     ck_assert_int_eq(all_lit(c), 26 + 21);
-    prismi_canvas_fill(c, (struct prismi_box2){0, 0, 41, 41}, black);
+    prismi_canvas_fill(c, (struct prismi_rect){0, 0, 41, 41}, black);
     prismi_canvas_circle(c, 20, 20, 12, white);
     for (int y = 0; y < 41; y++)
         for (int x = 0; x < 41; x++)
@@ -107,7 +107,7 @@ END_TEST
 START_TEST(data_and_palettes)
 {
     struct prismi_canvas *c = canvas(4, 8);
-    struct prismi_box2 box = {0, 0, 4, 8};
+    struct prismi_rect box = {0, 0, 4, 8};
     double data[4] = {0, 1, 0.5, 7};
     ck_ok(prismi_canvas_image(c, box, data, 2, 2, 0, 1, PRISMI_PALETTE_GREY, false));
     ck_assert(is(c, 0, 0, black) && is(c, 1, 7, white) &&
