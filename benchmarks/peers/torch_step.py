@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 """One training step in PyTorch: the opponent of `prism bench step`.
 
-Decoder forward, measurement through the union mask and the new aperture, normalised L1, backward, Adam.
-  original  as the original arranges it: centred transforms with shifts, the object's spectrum computed for both masks
-  best      what PyTorch can do: spectrum once, both masks in a batch, no shifts, fused Adam, channels-last, compiled;
-            on a GPU the whole step in one CUDA graph
+Decoder forward, measurement through the union mask and the new aperture,
+normalised L1, backward, Adam.
+
+  original  as the original arranges it: centred transforms with shifts, the
+            object's spectrum computed for both masks
+  best      what PyTorch can do: spectrum once, both masks in a batch, no shifts,
+            fused Adam, channels-last, compiled; on a GPU the whole step in one
+            CUDA graph
+
 usage: torch_step.py [--device cpu|cuda] [--variant original|best] [--json FILE] [N/O ...]
 """
 import argparse
@@ -21,11 +26,19 @@ def decoder(n, o):
     layers = [nn.ConvTranspose2d(n, n // 2, 4, 1, 0, bias=False), nn.BatchNorm2d(n // 2), nn.ReLU()]
     while size < o:
         channels.append(channels[-1] // 2)
-        layers += [nn.ConvTranspose2d(channels[-2], channels[-1], 4, 2, 1, bias=False), nn.BatchNorm2d(channels[-1]), nn.ReLU()]
+        layers += [
+            nn.ConvTranspose2d(channels[-2], channels[-1], 4, 2, 1, bias=False),
+            nn.BatchNorm2d(channels[-1]),
+            nn.ReLU(),
+        ]
         size *= 2
     while channels[-1] > 2:
         channels.append(channels[-1] // 2)
-        layers += [nn.Conv2d(channels[-2], channels[-1], 3, 1, 1, bias=False), nn.BatchNorm2d(channels[-1]), nn.ReLU()]
+        layers += [
+            nn.Conv2d(channels[-2], channels[-1], 3, 1, 1, bias=False),
+            nn.BatchNorm2d(channels[-1]),
+            nn.ReLU(),
+        ]
     layers.append(nn.Conv2d(channels[-1], 1, 3, 1, 0))
     net = nn.Sequential(*layers)
     net.latent = nn.Parameter(torch.randn(1, n, 1, 1))
@@ -37,13 +50,15 @@ def fit(x, size):
     have = x.shape[-1]
     if have > size:
         start = have // 2 - size // 2
-        return x[..., start:start + size, start:start + size]
+        return x[..., start : start + size, start : start + size]
     pre = size // 2 - have // 2
     return nn.functional.pad(x, (pre, size - have - pre, pre, size - have - pre))
 
 
 def centred(x):
-    return torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(x, dim=(-2, -1)), norm="ortho"), dim=(-2, -1))
+    return torch.fft.fftshift(
+        torch.fft.fft2(torch.fft.ifftshift(x, dim=(-2, -1)), norm="ortho"), dim=(-2, -1)
+    )
 
 
 def original_fields(x, masks):
@@ -58,7 +73,10 @@ def best_fields(x, masks):
 def adam(parameters, best, cuda):
     parameters = list(parameters)
     if best:
-        for options in ({"fused": True, "capturable": True} if cuda else {"fused": True}, {"foreach": True}):
+        for options in (
+            {"fused": True, "capturable": True} if cuda else {"fused": True},
+            {"foreach": True},
+        ):
             try:
                 return torch.optim.Adam(parameters, lr=1e-3, **options)
             except (RuntimeError, TypeError):  # this release cannot, on this device
@@ -144,12 +162,34 @@ def main():
         n, o = map(int, size.split("/"))
         times = measure(make_step(n, o, args.device, args.variant), args.device, args.steps)
         p95 = times[min(len(times) - 1, int(0.95 * len(times)))]
-        print(f"step/{size}  min {times[0]:.3f} ms  median {statistics.median(times):.3f} ms  p95 {p95:.3f} ms", flush=True)
-        rows.append({"name": f"step/{size}", "real_time": statistics.median(times), "min": times[0], "p95": p95, "time_unit": "ms"})
+        print(
+            f"step/{size}  min {times[0]:.3f} ms  "
+            f"median {statistics.median(times):.3f} ms  p95 {p95:.3f} ms",
+            flush=True,
+        )
+        rows.append(
+            {
+                "name": f"step/{size}",
+                "real_time": statistics.median(times),
+                "min": times[0],
+                "p95": p95,
+                "time_unit": "ms",
+            }
+        )
     if args.json:
         with open(args.json, "w", encoding="ascii") as f:
-            json.dump({"context": {"library": f"torch {torch.__version__}", "variant": args.variant, "device": where},
-                       "benchmarks": rows}, f, indent=1)
+            json.dump(
+                {
+                    "context": {
+                        "library": f"torch {torch.__version__}",
+                        "variant": args.variant,
+                        "device": where,
+                    },
+                    "benchmarks": rows,
+                },
+                f,
+                indent=1,
+            )
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ void *prismi_cpu_alloc(size_t n, size_t size);
 #if defined(_OPENMP)
 #define CPU_SIMD _Pragma("omp simd")
 #elif defined(__clang__)
-#define CPU_SIMD _Pragma("clang loop vectorize(assume_safety)")
+#define CPU_SIMD _Pragma("clang loop vectorise(assume_safety)")
 #else
 #define CPU_SIMD _Pragma("GCC ivdep")
 #endif

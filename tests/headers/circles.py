@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""No circle among the files of a folder: who uses a symbol of whom, read from the objects. Prints TAP.
+"""The files of a folder use each other's symbols without a circle, read from the objects.
+
+Prints TAP.
 
 usage: circles.py NM ARCHIVE...    one static library a folder
 """
@@ -38,7 +40,7 @@ def circle(graph):
         path.append(node)
         for other in sorted(graph[node]):
             if state.get(other) == "open":
-                return path[path.index(other):] + [other]
+                return path[path.index(other) :] + [other]
             found = [] if other in state else visit(other)
             if found:
                 return found
@@ -61,7 +63,7 @@ def main():
         graph = arrows(defined, used)
         found = circle(graph)
         words = f"{pathlib.Path(archive).stem}: no circle among {len(graph)} files"
-        # one library of one file, or none of whose names are known, would be a test that cannot fail
+        # a library of one file, or without known names, would always pass
         good = not found and sum(len(n) for n in defined.values()) > len(graph) > 1
         print("ok" if good else "not ok", i, "-", words)
         if found:
