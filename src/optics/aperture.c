@@ -1,3 +1,4 @@
+/* Aperture shapes: checks, and masks of open pixels. */
 #include "optics/optics_internal.h"
 
 #include <math.h>
@@ -6,8 +7,8 @@
 #define PI 3.14159265358979323846
 #define RADIUS_MAX 1e6
 #define SPIDERS_MAX 1000
-/* Spider edges are compared with this slack, so that the rounding of sin and
- * cos does not decide which edge pixels are blocked. */
+/* Tolerance in comparing spider edges, so that rounding of sin and cos does not
+ * decide which edge pixels are blocked. */
 #define EDGE_SLACK 1e-9
 
 static bool has_inner(const struct prism_aperture *a)
@@ -120,8 +121,8 @@ void prismi_aperture_mask(struct prism_cache *cache, const struct prism_aperture
         copy_rows(room, (size_t)w, mask, stride, h, w);
 }
 
-/* The part [from, to) of a grid's axis that an aperture centred at c can
- * reach. */
+/* The range [from, to) along an axis of the grid that an aperture centred at c
+ * can reach. */
 static void reach(int box, int grid, double c, int *from, int *to)
 {
     double first = -(grid / 2), end = first + grid, low = round(c) - box / 2;

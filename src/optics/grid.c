@@ -1,3 +1,4 @@
+/* Sampling grids: positions, frequencies, and the grids made from a grid. */
 #include "optics/optics_internal.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* The identity: every frame shows the object itself, in the middle of a field
- * as large as the grid. For fits of an image, and the simplest instrument there
- * is. */
+ * as large as the grid. It serves to fit an image, and it is the simplest
+ * instrument to read. */
 #include "optics/instrument.h"
 
 struct identity {

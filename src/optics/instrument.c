@@ -1,8 +1,8 @@
-/* The kinds of instruments, and entries that are composed of others. */
+/* The kinds of instruments, and default entries composed of other entries. */
 #include "optics/instrument.h"
 
-/* Sub-apertures are checked as they are made: their public form has more
- * freedom. */
+/* Sub-apertures have no check of their own: creation checks their more general
+ * public form. */
 static int no_check(struct prism_ctx *ctx, const struct prismi_instrument_params *params)
 {
     (void)ctx;

@@ -1,3 +1,5 @@
+/* Calls of a linear operator through its table, and the phase factor that every
+ * table of phases uses. */
 #include "optics/instrument.h"
 #include "optics/optics_internal.h"
 
@@ -6,7 +8,7 @@
 void prismi_exp_turns(double turns, double *re, double *im)
 {
     double part = turns - floor(turns), phase_rad = 2 * 3.14159265358979323846 * part;
-    *re = part == 0 ? 1 : cos(phase_rad); /* the case of most tables */
+    *re = part == 0 ? 1 : cos(phase_rad); /* exact for whole turns, as in most tables */
     *im = part == 0 ? 0 : sin(phase_rad);
 }
 

@@ -1,29 +1,34 @@
-/* From an object straight to each aperture's box of its spectrum, and back, by
+/* Computes each aperture's box of an object's spectrum, and the adjoint, by
  * dense products with parts of DFT matrices (matrix Fourier transform; Soummer
- * et al., Optics Express 15, 15935, 2007): exact, and the cost does not depend
- * on the grid.
+ * et al., Optics Express 15, 15935, 2007). The result is exact, and the cost
+ * does not depend on the grid.
  *
- * Per axis, X[k] = sum_i x[i] exp(-2 pi i k (first + i)/N) for the box's
- * frequencies k, the object beginning at sample `first`. Products are real.
- * Down the columns the rows re and im of every frequency's phases give a and c
- * for the sum a + i c. Across, one product with rows (a, c) gives the complex
- * box; its matrix carries what the i does. The adjoint is the same products
- * transposed.
+ * Along an axis, X[k] = sum_i x[i] exp(-2 pi i k (first + i)/N) for the
+ * frequencies k of the box, where the object begins at sample `first`. All
+ * products are real. The product down the columns has a row for the real part
+ * and one for the imaginary part of each frequency's phases, and gives a and c
+ * of the sum a + i c. The product along the rows takes (a, c) and gives the
+ * complex box; its matrix contains the effect of the i. The adjoint uses the
+ * same matrices transposed.
  *
- * Only the phases of an aperture's own frequencies are needed, which lie
- * together in a table of all: they are copied, when the apertures in use
- * change, to a place that never does, so that a recorded step finds them. */
+ * A table holds the matrix rows of all frequencies. An aperture needs the rows
+ * of its own frequencies, which are adjacent there. They are copied to a fixed
+ * place whenever other apertures are selected, so that a recorded step finds
+ * them. */
 #include "optics/subaperture.h"
 
 #include <math.h>
 
 /* ---- the choice ---- */
 
-/* One core of a server of 2023 with AVX-512, both ways measured at 30 shapes
- * (docs/decisions/004-measurement.md). Only ratios count, and only shapes go
- * in: the choice, and so every bit, is the same for any number of threads. */
-#define FFT_FLOPS 32e9   /* of 5 n log2 n per line, of the lines that the supports leave */
-#define GEMM_FLOPS 120e9 /* products as thin as these */
+/* Rates of one core of a server of 2023 with AVX-512, from 30 shapes measured
+ * both ways (docs/decisions/004-measurement.md). Only their ratio matters. The
+ * choice depends only on shapes, so the choice, and every bit of the result, is
+ * the same for any number of threads. */
+/* counting 5 n log2 n per line, for the lines that the supports do not leave
+ * out */
+#define FFT_FLOPS 32e9
+#define GEMM_FLOPS 120e9 /* for products as thin as these */
 #define CALL_S 2e-6
 
 static double lines_s(double n, int length)
@@ -42,7 +47,7 @@ void prismi_matrix_cost(const struct prism_measure_params *p, double *fft_s, dou
     *matrix_s = p->batch * ((down + across) / GEMM_FLOPS + 2 * CALL_S) + CALL_S;
 }
 
-/* Of the device's memory, all arrays included; a double holds it for any
+/* Bytes of device memory for all arrays. A double holds the number for any
  * shape. */
 static double bytes_of(const struct prism_measure_params *p)
 {
@@ -76,9 +81,8 @@ int prismi_matrix_choose(struct prism_dev *dev, const struct prism_measure_param
     mx->used = p->method == PRISM_MEASURE_MATRIX ||
                (p->method == PRISM_MEASURE_AUTO && matrix_s < fft_s && bytes <= limit);
     prismi_log(ctx, prismi_planning(dev) ? PRISM_LOG_TRACE : PRISM_LOG_DEBUG,
-               "measurement: from the object, %d x %d, to %d boxes of %d x %d in a spectrum of %d "
-               "x %d by %s; estimated: FFT %.3g "
-               "ms, matrices %.3g ms",
+               "measurement: %d x %d object, %d boxes of %d x %d, %d x %d grid: using %s; "
+               "estimated: FFT %.3g ms, matrices %.3g ms",
                p->obj_h, p->obj_w, p->batch, p->box_h, p->box_w, p->grid_h, p->grid_w,
                mx->used ? "matrices" : "FFT", 1e3 * fft_s, 1e3 * matrix_s);
     return 0;
@@ -86,7 +90,7 @@ int prismi_matrix_choose(struct prism_dev *dev, const struct prism_measure_param
 
 /* ---- the matrices ---- */
 
-/* Bytes of n times m reals. */
+/* Bytes of n m reals. */
 static size_t reals(const struct prismi_matrix *mx, int n, int m)
 {
     return (size_t)n * (size_t)m * prism_dtype_size(mx->p.dtype);
@@ -103,7 +107,8 @@ void prismi_matrix_plan(struct prismi_matrix *mx, struct prismi_arena *arena)
     prismi_arena_add(arena, p->batch * reals(mx, p->box_h, 2 * mx->width), &mx->rows);
 }
 
-/* Of frequency k: re, then im of the phases of the object's samples down. */
+/* Matrix rows of frequency k for the columns: real parts, then imaginary parts
+ * of the phases of the object's samples. */
 static void fill_down(const struct prismi_matrix *mx, int k, const double *roots, double *to)
 {
     const int n = mx->p.grid_h, count = mx->p.obj_h;
@@ -115,8 +120,9 @@ static void fill_down(const struct prismi_matrix *mx, int k, const double *roots
     }
 }
 
-/* Across, of the rows a + i c: what a and c add to re, then to im. A complex
- * object's a and c are complex themselves. */
+/* Matrix rows of frequency k for the rows a + i c: what a and c contribute to
+ * the real part, then to the imaginary part. For a complex object a and c are
+ * complex themselves. */
 static void fill_across(const struct prismi_matrix *mx, int k, const double *roots, double *to)
 {
     const int n = mx->p.grid_w, count = mx->p.obj_w, width = mx->width;
@@ -138,8 +144,8 @@ static void fill_across(const struct prismi_matrix *mx, int k, const double *roo
     }
 }
 
-/* Frequencies 0..n-1 and, for boxes that begin among the last, again from 0:
- * `rows` in all, each of `width` reals. */
+/* Fill `rows` matrix rows of `width` reals: frequencies 0 to n-1, then again
+ * from 0 for boxes that begin among the last ones. */
 static int fill(const struct prismi_matrix *mx, int n, int rows, int width, prism_mem to,
                 void (*row)(const struct prismi_matrix *, int, const double *, double *))
 {

@@ -1,3 +1,4 @@
+/* Patterns of aperture centres in k-space. */
 #include "optics/optics_internal.h"
 
 #include <math.h>
@@ -37,8 +38,8 @@ static int check_params(struct prism_ctx *ctx, const struct prism_pattern_params
     return 0;
 }
 
-/* Nearest to the origin first; ties by y, then x, so that the order is the same
- * everywhere. */
+/* Order points by distance from the origin; ties by y, then x, so that the
+ * order is the same everywhere. */
 static int by_radius(const void *pa, const void *pb)
 {
     const double *a = pa, *b = pb;
@@ -80,20 +81,20 @@ static void random_disc(double *yx, int n, double radius, uint64_t seed)
     qsort(yx, (size_t)n, 2 * sizeof(*yx), by_radius);
 }
 
-/* Ring after ring; the last may be incomplete. */
+/* Fill the star ring by ring; the last ring may be incomplete. */
 static void star(double *yx, int n, double radius, int n_angles)
 {
     int arms = 2 * n_angles, rings = (n - 2 + arms) / arms;
     for (int i = 0; i < n - 1; i++) {
         int ring = i / arms + 1, arm = i % arms;
         double r = radius * ring / rings;
-        /* an arm and its continuation are exact opposites */
+        /* opposite arms are exact negatives of each other */
         polar(yx + 2 * (size_t)(i + 1), arm < n_angles ? r : -r, arm % n_angles * PI / n_angles);
     }
 }
 
-/* The n lattice points nearest to the origin, scaled so that the last lies on
- * the circle. */
+/* Take the n lattice points nearest to the origin, scaled so that the farthest
+ * lies on the circle. */
 static int raster(struct prism_ctx *ctx, double *yx, int n, double radius)
 {
     /* a disc of this radius holds at least pi (half - 0.71)^2 lattice points */

@@ -1,11 +1,12 @@
-/* Sampling points from a text file.
+/* Reads sampling points from a text file.
  *
  *   file   = [BOM] { line }           lines end in LF or CRLF
  *   line   = blank | '#' anything | header | number ',' number
- *   header = the first other line, where it begins with a letter; its first
+ *   header = the first other line, if it begins with a letter; its first
  *       name may not begin with x
  *   number = [+-] digits [. digits] [(e|E) [+-] digits]     or . digits; the
  *       decimal sign is a point in every locale
+ *
  * Blanks (space, tab) may surround a number. */
 #include "optics/optics_internal.h"
 
@@ -13,14 +14,14 @@
 #include <string.h>
 
 #define FILE_MAX ((size_t)16 << 20)
-#define POSITION_MAX 1e6 /* px */
+#define POSITION_MAX 1e6 /* pixels */
 
 struct reader {
     struct prism_ctx *ctx;
     const char *path;
-    const char *p, *end; /* of the current line, its end without CR LF */
+    const char *p, *end; /* position in the current line, and its end without CR LF */
     const char *line;
-    int number; /* of the line, from 1 */
+    int number; /* number of the line, counted from 1 */
 };
 
 static int fail_at(const struct reader *r, const char *at, const char *expected)
@@ -52,7 +53,7 @@ static bool take(struct reader *r, char c)
     return true;
 }
 
-/* An optional sign; true for minus. */
+/* Consume an optional sign; true for minus. */
 static bool take_minus(struct reader *r)
 {
     if (take(r, '-'))
@@ -61,8 +62,9 @@ static bool take_minus(struct reader *r)
     return false;
 }
 
-/* Correctly rounded up to 15 digits and an exponent of 22, where both factors
- * are exact; else to an ulp or two. */
+/* Read a number. The result is correctly rounded with up to 15 digits and a
+ * power of ten up to 22, for which both factors are exact; otherwise it may be
+ * off by an ulp or two. */
 static int parse_number(struct reader *r, double *out)
 {
     static const char expected[] = "a number, such as -12.5";
@@ -119,7 +121,7 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-/* text .. end: the whole file; yx has room for every line. */
+/* Parse the whole file, text to end. yx has room for every line. */
 static int parse_text(struct reader *r, const char *text, const char *end, double *yx, int *n)
 {
     bool first = true;

@@ -1,8 +1,9 @@
+/* Statistics of a pattern: radii, distances to neighbours, overlap, coverage. */
 #include "optics/optics_internal.h"
 
 #include <math.h>
 
-#define CENTRE_MAX 1e9 /* px: far beyond any grid, and a safe int */
+#define CENTRE_MAX 1e9 /* pixels: far beyond any grid, and still fits int */
 
 struct canvas {
     const struct prism_aperture *aperture;
@@ -45,8 +46,9 @@ static void radii(const double *yx, int n, struct prism_pattern_stats *s)
     s->radius_std_px = n > 1 ? sqrt(squares / (n - 1)) : 0;
 }
 
-/* Aperture i into c->one; its pixels are counted, those on the grid join the
- * union. Returns the count, adds what is lost. */
+/* Render aperture i into c->one and add its pixels on the grid to the union.
+ * Returns the number of its open pixels and adds those off the grid to
+ * *outside. */
 static int place(struct canvas *c, int i, int *outside)
 {
     const double *yx = c->centres_yx + 2 * (size_t)i;
@@ -69,7 +71,8 @@ static int place(struct canvas *c, int i, int *outside)
     return count;
 }
 
-/* Pixels of aperture i (in c->one) that aperture j opens too. */
+/* Number of pixels of aperture i (rendered in c->one) that aperture j opens,
+ * too. */
 static int shared(struct canvas *c, int i, int j)
 {
     const double *a = c->centres_yx + 2 * (size_t)i, *b = c->centres_yx + 2 * (size_t)j;
@@ -111,7 +114,7 @@ static void measure(struct canvas *c, double roi_diameter_px, struct prism_patte
             in_disc += disc;
             in_both += open && disc;
         }
-    s->coverage = (double)in_both / (double)in_disc; /* the disc always holds DC */
+    s->coverage = (double)in_both / (double)in_disc; /* the disc always contains DC */
     s->redundancy = in_union ? (double)opened / (double)in_union : 0;
 }
 

@@ -1,14 +1,17 @@
 /* Propagators between parallel planes.
  *
- * Fraunhofer and Fresnel are centred transforms: with c = n/2 and sign -1,
- *   exp(-2 pi i (p-c)(q-c)/n) = exp(-2 pi i p q/n) exp(2 pi i c q/n) exp(2 pi i
- *       c (p-c)/n),
- * so a plain transform between two phases is centred for any parity and no data
- * is shifted. The phases take in the quadratic ones and the scale as well, and
- * all are products of one along y and one along x: factors of the transform. A
- * negative distance is sign +1, whose factors are conjugate and exchanged. The
- * angular spectrum is a convolution, which knows no centre: its transfer
- * function is laid out with DC at index 0. */
+ * Fraunhofer and Fresnel propagation are centred transforms. With c = n/2 and
+ * sign -1,
+ *   exp(-2 pi i (p-c)(q-c)/n) = exp(-2 pi i p q/n) exp(2 pi i c q/n)
+ *                               exp(2 pi i c (p-c)/n),
+ * so a plain transform between two phases is centred, for even and odd n, and
+ * no data are shifted. The phases also contain the quadratic phases and the
+ * scale. All are products of one factor along y and one along x, so they become
+ * the factors of the transform. A negative distance uses sign +1, with the
+ * factors conjugated and exchanged.
+ *
+ * The angular spectrum is a convolution, which has no centre: its transfer
+ * function is stored with DC at index 0. */
 #include "optics/instrument.h"
 #include "optics/optics_internal.h"
 
@@ -17,10 +20,12 @@
 struct propagator {
     struct prism_linop op;
     struct prism_fft *fft;
-    int sign; /* of the forward transform */
+    int sign; /* sign of the forward transform */
     size_t pixels;
     struct prismi_arena arena;
-    prism_mem table; /* factors [2,ny+nx], or the angular spectrum's transfer function [ny,nx] */
+    /* factors [2,ny+nx], or the transfer function [ny,nx] of an angular
+     * spectrum */
+    prism_mem table;
 };
 
 static int centred_forward(struct prism_linop *op, prism_mem y, prism_mem x)
@@ -67,11 +72,11 @@ static const struct prism_linop_ops centred_ops = {centred_forward, centred_adjo
 static const struct prism_linop_ops spectrum_ops = {spectrum_forward, spectrum_adjoint,
                                                     propagator_destroy};
 
-/* ---- factors: all of them, in double ---- */
+/* ---- factors, computed in double ---- */
 
-/* Along one axis: the centring phase, and a quadratic phase of x^2
- * turns_per_m2. shift is 0 before the transform and n/2 after it. e: [n]
- * complex. */
+/* Write the factors of one axis, e [n] complex: the centring phase times the
+ * quadratic phase of x^2 turns_per_m2 turns. shift is 0 before the transform
+ * and n/2 after it. */
 static void axis_phase(double *e, int n, int shift, double pitch_m, double turns_per_m2)
 {
     for (int i = 0; i < n; i++) {
@@ -82,7 +87,8 @@ static void axis_phase(double *e, int n, int shift, double pitch_m, double turns
     }
 }
 
-/* e: [2,ny+nx] complex */
+/* Write the factors of both axes, before and after the transform: e [2,ny+nx]
+ * complex. */
 static void centred_factors(enum prism_propagator method, const struct prism_grid *in,
                             const struct prism_grid *out, double distance_m, double *e)
 {
@@ -90,7 +96,8 @@ static void centred_factors(enum prism_propagator method, const struct prism_gri
     double re = 1, im = 0, bend = 0, scale = 1 / sqrt((double)in->ny * in->nx);
 
     if (method == PRISM_FRESNEL) {
-        /* exp(ikz)/(i lambda z) dx dy; 1/i gives the quarter turn */
+        /* the constant is exp(ikz)/(i lambda z) dx dy; 1/i is the quarter
+         * turn */
         const double z_m = fabs(distance_m);
         bend = 1 / (2 * in->wavelength_m * z_m);
         prismi_exp_turns(z_m / in->wavelength_m - 0.25, &re, &im);
@@ -125,7 +132,7 @@ static int put_factors(struct propagator *p, enum prism_propagator method,
     return status;
 }
 
-/* ---- transfer function: by rows in double, kept as the device's type ---- */
+/* ---- transfer function, computed in double, stored as dtype ---- */
 
 static void spectrum_row(const struct prism_grid *g, double distance_m, int i, double *row)
 {
@@ -141,7 +148,7 @@ static void spectrum_row(const struct prism_grid *g, double distance_m, int i, d
     }
 }
 
-/* row: [nx] complex, scratch */
+/* row: workspace [nx] complex */
 static void make_transfer(const struct prism_grid *g, double distance_m, enum prism_dtype dtype,
                           double *row, void *to)
 {
@@ -157,7 +164,7 @@ static void make_transfer(const struct prism_grid *g, double distance_m, enum pr
     }
 }
 
-/* From the cache or by making it. */
+/* Put the transfer function on the device, from the cache if it is there. */
 static int put_transfer(struct propagator *p, const struct prism_grid *g, double distance_m)
 {
     struct prism_dev *dev = p->op.dev;
@@ -188,12 +195,13 @@ out:
     return status;
 }
 
-/* A single-transform step samples its quadratic phase well beyond n dx^2/lambda
- * of its finer plane, an angular spectrum below. */
+/* Warn where sampling is too coarse. Let d = n dx^2/lambda on the finer plane.
+ * A Fresnel step samples its quadratic phase well at distances beyond d, an
+ * angular spectrum at distances below d. */
 static void warn_sampling(struct prism_ctx *ctx, enum prism_propagator method,
                           const struct prism_grid *g, double distance_m)
 {
-    /* the inverse step ends on the plane its partner started from */
+    /* a step back is judged on the plane that the step forward starts from */
     const struct prism_grid from =
         method == PRISM_FRESNEL && distance_m < 0 ? prism_grid_lens(g, fabs(distance_m)) : *g;
     double y_m = from.ny * from.dy_m * from.dy_m / from.wavelength_m,

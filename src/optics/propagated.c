@@ -1,18 +1,18 @@
-/* A field propagated to the plane of the apertures and, what they let through,
- * back to the object's plane:
+/* A field is propagated to the plane of the apertures, and what the aperture of
+ * frame k lets through is propagated back to the object's plane:
  *
- *   u_k = P^H M_k P x,  P x propagated over a distance, M_k the aperture of
- *       frame k
+ *   u_k = P^H M_k P x,    P: propagation, M_k: the aperture of frame k
  *
- * P is scaled to P^H P = 1, so that values keep their scale and, with P the
- * Fraunhofer transform, |u_k| is that of sub-apertures with field = grid. A
- * Fresnel step keeps the power per area, not the sum of squares; 1/(P^H P) is
- * part of M_k. The angular spectrum loses evanescent frequencies: P^H P <= 1.
+ * P is scaled so that P^H P = 1. Values keep their scale, and with the
+ * Fraunhofer transform as P, |u_k| equals that of sub-apertures with field =
+ * grid. A Fresnel step keeps the power per area, not the sum of squares; 1/(P^H
+ * P) is then part of M_k. The angular spectrum loses evanescent frequencies:
+ * P^H P <= 1.
  *
- * M_k is a table of boxes around the apertures, each the square root of M_k:
- * subaperture_fwd cuts the boxes out of P x, and subaperture_adj, one frame at
- * a time, puts each into a plane of zeros, where it was. The adjoint is the
- * same the other way round. Which frames are selected lies in device memory. */
+ * M_k is stored as a table of boxes around the apertures, each the square root
+ * of M_k: subaperture_fwd cuts the boxes out of P x, and subaperture_adj puts
+ * them back, one frame at a time, into a plane of zeros. The adjoint uses the
+ * same two entries. The selection of frames lies in device memory. */
 #include "optics/instrument.h"
 #include "optics/optics_internal.h"
 
@@ -26,22 +26,22 @@ struct propagated {
     enum prism_dtype real, cplx;
     bool complex_object;
     int grid, obj, box;
-    double open;     /* value of an open pixel in the table */
-    bool evanescent; /* P may lose frequencies */
+    double open;     /* value of an open pixel in `pupil` */
+    bool evanescent; /* P may lose evanescent frequencies */
     struct prismi_arena arena;
-    prism_mem plane;  /* [grid,grid] cplx: P x, or the sum over frames on the way back */
+    prism_mem plane;  /* [grid,grid] complex: P x, or the sum over frames in the adjoint */
     prism_mem object; /* [obj,obj] cplx, real objects only */
     prism_mem boxes;  /* [batch,box,box] cplx */
     prism_mem pupil;  /* [n_frames,box,box] cplx */
     prism_mem origin; /* [n_frames,2] I32 */
-    double *table;    /* host scratch: [box,box] complex */
-    uint8_t *mask;    /* host scratch: [box,box] */
+    double *table;    /* host workspace [box,box] complex */
+    uint8_t *mask;    /* host workspace [box,box] */
 };
 
 /* ---- frames ---- */
 
-/* Rows row0 .. row0 + rows - 1 of frame k's box, whose first sample is (y0, x0)
- * from the plane's centre, from mask [box,box]. */
+/* Write `rows` rows from row0 on of frame k's box, from mask [box,box]. The box
+ * begins at sample (y0, x0) relative to the plane's centre. */
 static int write_rows(struct propagated *p, int k, int y0, int x0, const uint8_t *mask, int row0,
                       int rows)
 {
@@ -115,7 +115,8 @@ static struct prism_subaperture_desc cut(const struct propagated *p, int batch)
                                            p->box,  p->box, p->box,  p->box};
 }
 
-/* From a plane to the boxes of the selected frames from b on, or back. */
+/* Arguments for cutting the boxes of selected frames, from the b-th on, out of
+ * a plane, or for putting them back. */
 static struct prism_subaperture_args boxes(const struct propagated *p, prism_mem plane, int b)
 {
     const size_t box = (size_t)p->box * p->box * prism_dtype_size(p->cplx);
@@ -160,7 +161,7 @@ static int forward(struct prism_linop *op, prism_mem u, prism_mem x)
     return fields((struct prismi_instrument *)op, u);
 }
 
-/* The boxes summed up in the plane, and from there to the object. */
+/* Sum the boxes up in the plane, and go from there to the object. */
 static int collect(struct propagated *p, prism_mem gx)
 {
     const size_t count = p->in.op.x.count;
@@ -190,7 +191,7 @@ static int adjoint(struct prism_linop *op, prism_mem gx, prism_mem gu)
     return collect(p, gx);
 }
 
-/* P^H M P P^H M P is P^H M P where P loses nothing. */
+/* (P^H M P)^2 = P^H M P if P loses nothing. */
 static int normal(struct prismi_instrument *in, prism_mem y, prism_mem x, prism_mem u)
 {
     struct propagated *p = (struct propagated *)in;
@@ -227,7 +228,7 @@ static const struct prismi_instrument_ops entries = {.select = prismi_instrument
 
 static struct prism_grid plane_of(const struct prismi_instrument_params *params)
 {
-    const bool far = params->propagator == PRISM_FRAUNHOFER; /* it has no lengths */
+    const bool far = params->propagator == PRISM_FRAUNHOFER; /* Fraunhofer needs no lengths */
     const double pitch_m = far ? 1 : params->pitch_m;
     return (struct prism_grid){params->grid, params->grid, pitch_m, pitch_m,
                                far ? 1 : params->wavelength_m};

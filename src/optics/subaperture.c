@@ -1,27 +1,28 @@
 /* Fields behind sub-apertures of one object's spectrum.
  *
- * Per axis, with N grid and F field samples, object centre N/2, an aperture box
- * whose first row is frequency k0 - box/2, and the plain transform X of the
- * object on the grid, the inverse transform of the window around k0 is
- *   u[m] = (1/N) sum_q P[q] X[k0 + q] exp(2 pi i q m/F) = exp(-2 pi i k0 m/F)
- *       g(m N/F):
- * the filtered image g at every (N/F)-th position, up to a phase ramp. 1/N is
- * in the pupil table, so values keep their scale. The object's centre lies at m
- * = (N/2) F/N: F/2 for even sizes. For odd sizes that is a fraction of a pixel
- * away from F/2 (integer division), and the table carries the linear phase that
- * moves it there. No data is shifted anywhere.
+ * Along an axis let N be the samples of the grid, F those of the field, N/2 the
+ * object's centre, k0 - box/2 the first frequency of the aperture's box, and X
+ * the plain transform of the object on the grid. The inverse transform of the
+ * window around k0 is
+ *   u[m] = (1/N) sum_q P[q] X[k0 + q] exp(2 pi i q m/F)
+ *        = exp(-2 pi i k0 m/F) g(m N/F),
+ * the filtered image g at every (N/F)-th position, up to a phase ramp. The
+ * pupil table contains 1/N, so values keep their scale. The object's centre
+ * lies at m = (N/2) F/N, which is F/2 for even sizes. For odd sizes it is a
+ * fraction of a pixel away from F/2 (integer division), and the table contains
+ * the linear phase that moves it there. No data are shifted.
  *
- * The transforms are told what they may leave out: the object fills some rows
- * and columns of the grid, and the open pixels of the apertures in use lie
- * within some of their box. Where it is faster, dense products make each
- * aperture's box straight from the object instead (matrix.c), and there is no
+ * The supports tell the transforms what to leave out: the object fills only
+ * some rows and columns of the grid, and the open pixels of the selected
+ * apertures only part of their box. Where it is faster, dense products compute
+ * each aperture's box directly from the object (matrix.c), and there is no
  * spectrum of the grid. */
 #include "optics/subaperture.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- what is asked for ---- */
+/* ---- parameters ---- */
 
 static int check_sides(struct prism_ctx *ctx, const char *name, int h, int w,
                        const char *limit_name, int limit_h, int limit_w)
@@ -58,7 +59,7 @@ static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev,
                           PRISMI_PATTERN_MAX);
     if ((int)p->method < 0 || p->method >= PRISM_MEASURE_METHOD_COUNT)
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "measurement: method %d is none of enum prism_measure_method",
+                          "measurement: method %d is unknown; use one of enum prism_measure_method",
                           (int)p->method);
     return 0;
 }
@@ -136,7 +137,7 @@ static struct prism_subaperture_desc subaperture(const struct prism_measure *m)
                                            .pw = p->box_w};
 }
 
-/* Between the object and the grid. */
+/* The shapes of the transform between object and grid. */
 static struct prism_spectrum_desc of_object(const struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
@@ -144,7 +145,8 @@ static struct prism_spectrum_desc of_object(const struct prism_measure *m)
                                         p->grid_w, p->obj_h, p->obj_w};
 }
 
-/* On the way back: those of grid_fft's second support. */
+/* The rows that the adjoint needs: part of grid_fft's second support. NULL with
+ * matrices. */
 static prism_mem rows_looked_at(const struct prism_measure *m)
 {
     return m->matrix.used ? NULL : m->uses + 4 * sizeof(int32_t);
@@ -167,7 +169,7 @@ static struct prism_subaperture_args cuts(const struct prism_measure *m, prism_m
         0, m->opening,  rows_looked_at(m)};
 }
 
-/* The fields' spectra. */
+/* Compute the fields' spectra. */
 static int cut_out(struct prism_measure *m, prism_mem u)
 {
     const struct prism_subaperture_desc desc = subaperture(m);
@@ -191,8 +193,9 @@ static int forward(struct prism_linop *op, prism_mem u, prism_mem x)
     return fields_of(m, u);
 }
 
-/* Products make a box as quickly again for each frame; a transform makes the
- * spectrum for any frame. */
+/* With matrices only the address is kept: computing a box takes as long for
+ * each frame. A transform gives the spectrum for all frames, so its columns
+ * must not be limited to the selected ones. */
 static int hold(struct prismi_instrument *in, prism_mem x)
 {
     struct prism_measure *m = (struct prism_measure *)in;
@@ -212,7 +215,7 @@ static int fields(struct prismi_instrument *in, prism_mem u)
     return m->matrix.used ? prismi_instrument_fields(in, u) : fields_of(m, u);
 }
 
-/* What the fields' spectra u give, added up in the spectrum. */
+/* Add the fields' spectra u up in the spectrum: the adjoint of cut_out(). */
 static int collect(struct prism_measure *m, prism_mem u)
 {
     const struct prism_subaperture_desc desc = subaperture(m);
@@ -257,7 +260,8 @@ static int misfit(struct prismi_instrument *in, prism_mem x, enum prism_misfit k
     return m->dev->ops->field_misfit(m->dev, &desc, m->field_fft, &args);
 }
 
-/* The fields' transforms, there and back, cancel but for normal_scale. */
+/* The fields' transforms forward and back cancel, except for the factor
+ * normal_scale. */
 static int normal(struct prismi_instrument *in, prism_mem y, prism_mem x, prism_mem u)
 {
     struct prism_measure *m = (struct prism_measure *)in;
@@ -354,7 +358,7 @@ int prismi_subaperture_create(struct prism_dev *dev, const struct prismi_instrum
     return status;
 }
 
-/* ---- the public names ---- */
+/* ---- public functions ---- */
 
 void prism_measure_destroy(struct prism_measure **m)
 {

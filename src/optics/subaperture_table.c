@@ -1,5 +1,5 @@
-/* The table of a measurement's frames: their pupils and places in k-space, and
- * the selection of some of them. */
+/* The table of a measurement's frames, with their pupils and positions in
+ * k-space, and the selection of frames. */
 #include "optics/subaperture.h"
 
 #include <math.h>
@@ -29,14 +29,15 @@ static struct extent hull(struct extent a, struct extent b)
                            a.x0 < b.x0 ? a.x0 : b.x0, a.x1 > b.x1 ? a.x1 : b.x1};
 }
 
-/* Samples first .. end-1 of n, modulo n. */
+/* Write the range of samples first to end-1, modulo n, as {first, count}. */
 static void put_range(int32_t to[2], int first, int end, int n)
 {
     to[0] = (first % n + n) % n;
     to[1] = end - first;
 }
 
-/* The supports of the entries that index names, and both to the device. */
+/* Compute the supports of the selected entries, and write supports and index to
+ * the device. */
 int prismi_subaperture_uses(struct prism_measure *m)
 {
     const struct prism_measure_params *p = &m->p;
@@ -60,10 +61,10 @@ int prismi_subaperture_uses(struct prism_measure *m)
     return m->dev->ops->write(m->dev, m->uses, m->host_uses, uses_bytes(m));
 }
 
-/* By matrices, the boxes of the entries that index names lie one below the
- * other in `spectrum`. Where it names one repeatedly, any of these does for
- * all: forward they are equal, and their adjoints would only be added up. a:
- * that entry alone, or -1. */
+/* With matrices, the boxes of the selected entries lie one below the other in
+ * `spectrum`. If an entry is selected more than once, any of its boxes serves
+ * for all: forward they are equal, and their adjoints would only be added up.
+ * a: update this entry only; -1: all. */
 static int aim(struct prism_measure *m, int a)
 {
     const struct prism_measure_params *p = &m->p;
@@ -97,7 +98,7 @@ int prismi_subaperture_select(struct prismi_instrument *in, const int32_t *index
 
 /* ---- the table ---- */
 
-/* Rows and columns of the box that have open pixels. */
+/* The rows and columns of the box that contain open pixels. */
 static struct extent extent_of(const struct prism_measure *m, const uint8_t *mask)
 {
     const int w = m->p.box_w;
@@ -116,9 +117,9 @@ static struct extent extent_of(const struct prism_measure *m, const uint8_t *mas
     return e;
 }
 
-/* An aperture whose box begins at frequency (y0, x0), with open pixels in the
- * given rows and columns of the box. rows of its table from row0 on are new:
- * they are in m->table. */
+/* Write entry a of the table: its box begins at frequency (y0, x0) and has open
+ * pixels in the rows and columns `open`. m->table holds the new values of
+ * `rows` rows from row0 on. */
 static int write_entry(struct prism_measure *m, int a, int y0, int x0, const struct extent *open,
                        int row0, int rows)
 {
@@ -142,8 +143,8 @@ static int write_entry(struct prism_measure *m, int a, int y0, int x0, const str
     return prismi_subaperture_uses(m);
 }
 
-/* Does the box of n samples about `origin` hold what the grid has of [c - r, c
- * + r]? */
+/* True if a box of `box` samples about `origin` contains the part of the grid
+ * within [c - r, c + r]. */
 static bool box_holds(int box, int origin, int grid, double c, double r)
 {
     double low = fmax(ceil(c - r), -(grid / 2)), high = fmin(floor(c + r), grid - 1 - grid / 2);
@@ -176,15 +177,15 @@ static int check_shape(const struct prism_measure *m, int a, const struct prism_
     return 0;
 }
 
-/* Turns that move the object's centre to field/2, at frequency q of the window:
- * see above. 0 for even sizes. */
+/* Phase in turns at frequency q of the window that moves the object's centre to
+ * field/2 (see subaperture.c). It is 0 for even sizes. */
 static double centre_turns(int grid, int field, int q)
 {
     return q * ((double)(grid / 2) / grid - (double)(field / 2) / field);
 }
 
-/* Closes what of m->mask, whose box begins at frequency (y0, x0), lies outside
- * the grid. */
+/* Close the pixels of m->mask that lie outside the grid. The box begins at
+ * frequency (y0, x0). */
 static void clip(struct prism_measure *m, int y0, int x0)
 {
     const struct prism_measure_params *p = &m->p;
@@ -198,7 +199,8 @@ static void clip(struct prism_measure *m, int y0, int x0)
     }
 }
 
-/* m->table: the given rows of a mask with a phase. */
+/* Fill m->table with the given rows of a mask, with the phase if there is
+ * one. */
 static int fill_table(struct prism_measure *m, int a, const uint8_t *mask, const double *phase_rad,
                       int row0, int rows)
 {
