@@ -365,14 +365,27 @@ struct points {
     int n;
 };
 
-static int point_loop(void *arg)
+/* stride: bytes from a point's field to the next one's. */
+static int one_by_one(struct points *p, size_t stride)
 {
-    struct points *p = arg;
     for (int32_t i = 0; i < p->n; i++) {
         PRISM_TRY(prism_measure_set_index(p->one, &i));
-        PRISM_TRY(prism_measure_forward(p->one, p->u, p->x));
+        PRISM_TRY(prism_measure_forward(p->one, p->u + (size_t)i * stride, p->x));
     }
     return 0;
+}
+
+/* Each field overwrites the last one, in the cache. */
+static int point_loop(void *arg)
+{
+    return one_by_one(arg, 0);
+}
+
+/* All fields are kept, as a batch keeps them. */
+static int point_loop_kept(void *arg)
+{
+    struct points *p = arg;
+    return one_by_one(p, 2 * p->plane * sizeof(float));
 }
 
 static int batched(void *arg)
@@ -413,6 +426,20 @@ static void points_gain(struct bench *b, const char *loop, const char *batch, co
     const struct bench_time *slow = bench_time_of(b, loop), *fast = bench_time_of(b, batch);
     if (slow && fast)
         add(b, name, slow->median_ms / fast->median_ms, "times the loop's speed, 16 points");
+}
+
+/* A bound of the gain: the lines that are transformed one by one against those
+ * of the batch. Of a spectrum these are the object's rows and the columns that
+ * apertures need, of a field the aperture's rows and all columns. */
+static void points_bound(struct bench *b, const struct points *p)
+{
+    const struct prism_measure_params *m = prism_measure_params(p->many);
+    const double field = m->box_h + m->grid_w, step_px = m->grid_w / 40.0,
+                 columns = fmin(m->grid_w, m->box_w + (p->n - 1) * step_px);
+    if (!p->one->matrix.used && !p->many->matrix.used)
+        add(b, "points/bound",
+            p->n * (m->obj_h + m->box_w + field) / (m->obj_h + columns + p->n * field),
+            "times the batch's lines");
 }
 
 static int points_memory(struct bench *b, struct points *p)
@@ -460,14 +487,17 @@ static int points_part(struct bench *b, int grid, int obj)
     PRISM_TRY_OUT(points_memory(b, &p));
     const struct bench_case cases[] = {
         {.name = "parts/points/loop", .call = point_loop, .arg = &p},
+        {.name = "parts/points/loop-kept", .call = point_loop_kept, .arg = &p},
         {.name = "parts/points/batch", .call = batched, .arg = &p},
         {.name = "parts/points/gradient/loop", .call = point_loop_back, .arg = &p},
         {.name = "parts/points/gradient/batch", .call = batched_back, .arg = &p},
     };
     for (int i = 0; i < CLI_COUNT(cases); i++)
         PRISM_TRY_OUT(bench_measure(b, &cases[i]));
-    points_gain(b, cases[0].name, cases[1].name, "points/gain");
-    points_gain(b, cases[2].name, cases[3].name, "points/gradient/gain");
+    points_bound(b, &p);
+    points_gain(b, cases[0].name, cases[2].name, "points/gain");
+    points_gain(b, cases[1].name, cases[2].name, "points/gain-kept");
+    points_gain(b, cases[3].name, cases[4].name, "points/gradient/gain");
 out:
     prismi_arena_release(&p.arena);
     prism_measure_destroy(&p.one);

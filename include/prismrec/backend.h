@@ -244,6 +244,8 @@ struct prism_subaperture_args {
     prism_mem rows; /* adj only; I32 {row0,rows}, row0 < h, or NULL: the support of the transform
                        that reads spectrum next leaves out its other rows, modulo h. A backend whose
                        transforms keep to supports may leave these as they are */
+    bool open_rows; /* fwd only: what reads field next looks at no rows but those where the pupil
+                    may be open. A backend may leave the others as they are */
 };
 
 /* The spectrum of an object in the middle of a grid, and its adjoint:

@@ -11,6 +11,7 @@ struct aperture_run {
     const real *pupil;
     const int32_t *origin, *index, *open, *rows;
     double beta;
+    bool open_rows;
 };
 
 static struct aperture_run aperture_run(const struct prism_subaperture_desc *d,
@@ -24,7 +25,8 @@ static struct aperture_run aperture_run(const struct prism_subaperture_desc *d,
                                  (const int32_t *)a->index,
                                  (const int32_t *)a->open,
                                  (const int32_t *)a->rows,
-                                 a->beta};
+                                 a->beta,
+                                 a->open_rows};
 }
 
 /* Where pupil a is not zero. */
@@ -83,16 +85,18 @@ static void pupil_row(int cols, real *y, int yx, int yw, const real *p, const re
     }
 }
 
-/* Row `row` of field b, to y. */
+/* Writes row `row` of field b to y. */
 static void aperture_row(const struct aperture_run *s, size_t b, int row, real *y)
 {
     const struct prism_subaperture_desc *d = s->d;
     size_t a = (size_t)s->index[b];
     const struct opening o = opening(s, a);
     int i = wrap(row + d->ph / 2, d->oh);
+    bool is_open = i >= o.row0 && i < o.row0 + o.rows;
 
-    memset(y, 0, 2 * (size_t)d->ow * sizeof *y);
-    if (i < o.row0 || i >= o.row0 + o.rows)
+    if (is_open || !s->open_rows)
+        memset(y, 0, 2 * (size_t)d->ow * sizeof *y);
+    if (!is_open)
         return;
     const real *p =
         s->pupil + 2 * ((a * (size_t)d->ph + (size_t)i) * (size_t)d->pw + (size_t)o.col0);
@@ -143,6 +147,8 @@ int R(prismi_cpu_subaperture_fwd)(struct prism_dev *dev, const struct prism_suba
     struct aperture_run s = aperture_run(d, args);
     size_t rows = (size_t)d->batch * (size_t)d->oh;
 
+    if (prismi_cpu(dev)->plain) /* transforms read every row */
+        s.open_rows = false;
     prismi_cpu_for(dev, rows, 2.0 * (double)rows * d->ow, fwd_row, &s);
     return 0;
 }
@@ -338,10 +344,10 @@ static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
 int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
                                struct prism_fft *fft, const struct prism_field_misfit_args *a)
 {
-    const struct prism_subaperture_args there = {a->u,     a->spectrum, a->pupil, a->origin,
-                                                 a->index, 0,           a->open,  NULL};
+    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index,
+                                                 0,    a->open,     NULL,     false};
     const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index,
-                                                0,    a->open,      a->rows};
+                                                0,    a->open,      a->rows,  false};
     struct field_run r = {.d = d,
                           .a = a,
                           .s = aperture_run(&d->aperture, &there),

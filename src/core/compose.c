@@ -104,10 +104,10 @@ int prismi_field_misfit(struct prism_dev *dev, const struct prism_field_misfit_d
 {
     const struct prism_ops *ops = dev->ops;
     const struct prism_subaperture_desc *s = &d->aperture;
-    const struct prism_subaperture_args there = {a->u,     a->spectrum, a->pupil, a->origin,
-                                                 a->index, 0,           a->open,  NULL};
+    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index,
+                                                 0,    a->open,     NULL,     true};
     const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index,
-                                                0,    a->open,      a->rows};
+                                                0,    a->open,      a->rows,  false};
     const struct prism_misfit_desc md = {prism_dtype_real(s->dtype), d->kind, (size_t)s->batch,
                                          (size_t)s->oh * (size_t)s->ow};
     const struct prism_misfit_args ma = {a->loss,   a->u,     a->u,  a->target,

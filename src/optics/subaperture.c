@@ -165,8 +165,8 @@ static int spectrum_of(struct prism_measure *m, prism_mem x)
 static struct prism_subaperture_args cuts(const struct prism_measure *m, prism_mem u)
 {
     return (struct prism_subaperture_args){
-        u, m->spectrum, m->pupil,         m->origin, prism_measure_index(m),
-        0, m->opening,  rows_looked_at(m)};
+        u, m->spectrum, m->pupil,          m->origin, prism_measure_index(m),
+        0, m->opening,  rows_looked_at(m), true};
 }
 
 /* Compute the fields' spectra. */

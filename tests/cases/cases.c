@@ -107,6 +107,8 @@ static const char *const shapes[] = {
     "subaperture_fwd b5 h64 w64 oh32 ow32 ph21 pw21",
     "subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 open",
     "subaperture_fwd b4 h12 w9 oh12 ow10 ph12 pw9 open",
+    "subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 open sparse",
+    "subaperture_fwd b4 h12 w9 oh12 ow10 ph12 pw9 sparse",
     "subaperture_adj b1 h1 w1 oh1 ow1 ph1 pw1",
     "subaperture_adj b3 h16 w20 oh8 ow9 ph7 pw5",
     "subaperture_adj b3 h16 w20 oh8 ow9 ph7 pw5 beta1",

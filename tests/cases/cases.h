@@ -16,7 +16,7 @@
  * hx5 wx6 dy2 dx-1 f32    add `cplx` for complex planes spectrum h20 w18 oh7
  * ow6 f32              add `cplx` for a complex object, a support as for fft
  *   subaperture_fwd b3 h16 w20 oh8 ow9 ph7 pw5 f32      add `open` for pupils
- *       open in parts, and told so;
+ *       open in parts, and told so; fwd: `sparse` if only open rows are read;
  *                                                       adj: `top6 rows7` for
  *                                                           the rows looked at
  *   blur n2 h9 w8 radius3 f32                 add `adjoint`

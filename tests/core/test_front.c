@@ -313,7 +313,7 @@ static void planes(void)
 static void apertures(void)
 {
     struct prism_subaperture_desc d = {PRISM_CF32, 2, 8, 8, 4, 4, 3, 3};
-    struct prism_subaperture_args a = {M(0), M(1), M(2), M(3), M(4), 0, NULL, NULL};
+    struct prism_subaperture_args a = {M(0), M(1), M(2), M(3), M(4), 0, NULL, NULL, false};
     struct prism_field_misfit_desc fd = {d, (enum prism_misfit)0};
     struct prism_field_misfit_args fa = {.loss = M(0),
                                          .gspectrum = M(1),

@@ -36,7 +36,7 @@ int main(void)
     PIN("sizeof prism_fft_desc", sizeof(struct prism_fft_desc), 32);
     PIN("sizeof prism_conv_desc", sizeof(struct prism_conv_desc), 40);
     PIN("sizeof prism_subaperture_desc", sizeof(struct prism_subaperture_desc), 32);
-    PIN("sizeof prism_subaperture_args", sizeof(struct prism_subaperture_args), 64);
+    PIN("sizeof prism_subaperture_args", sizeof(struct prism_subaperture_args), 72);
     PIN("sizeof prism_norm_args", sizeof(struct prism_norm_args), 72);
     PIN("sizeof prism_misfit_args", sizeof(struct prism_misfit_args), 56);
     PIN("sizeof prism_field_misfit_desc", sizeof(struct prism_field_misfit_desc), 36);

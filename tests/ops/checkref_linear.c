@@ -212,10 +212,10 @@ static void check_subaperture(struct prism_subaperture_desc d)
     double complex *field = random_cplx(nf), *expected = (void *)reals(2 * nf),
                    *adjoint = random_cplx(ns), *sum = random_cplx(ns);
     double *before = reals(2 * ns);
-    struct prism_subaperture_args fwd = {MEM(field), MEM(s), MEM(pupil), MEM(origin),
-                                         MEM(index), 0,      NULL,       NULL};
+    struct prism_subaperture_args fwd = {MEM(field), MEM(s), MEM(pupil), MEM(origin), MEM(index),
+                                         0,          NULL,   NULL,       false};
     struct prism_subaperture_args adj = {MEM(g), MEM(adjoint), MEM(pupil), MEM(origin), MEM(index),
-                                         0,      NULL,         NULL};
+                                         0,      NULL,         NULL,       false};
 
     for (int b = 0; b < d.batch; b++)
         for (int i = 0; i < d.ph; i++)

@@ -382,7 +382,8 @@ static int subaperture_run(struct prism_dev *dev, const struct problem *p, void 
                                        mem[4],
                                        INT("beta", 0),
                                        case_has(p->text, "open") ? mem[5] : NULL,
-                                       INT("rows", 0) ? mem[6] : NULL};
+                                       INT("rows", 0) ? mem[6] : NULL,
+                                       case_has(p->text, "sparse")};
 
     (void)plan;
     return p->kind ? dev->ops->subaperture_adj(dev, &d, &a)
@@ -448,7 +449,10 @@ static void subaperture_build(struct problem *p, bool adjoint)
         else
             operand_add(p, CPLX, OUT, spectrum, limit);
     } else {
-        operand_add(p, CPLX, OUT, field, limit);
+        if (case_has(p->text, "sparse")) /* zeros already where nothing needs to be written */
+            operand_fill(p, operand_add(p, CPLX, INOUT, field, limit), 0, 0);
+        else
+            operand_add(p, CPLX, OUT, field, limit);
         operand_random(p, CPLX, IN, spectrum, 0);
     }
     pupils_add(p);

@@ -44,6 +44,13 @@ static int fill(const struct prism_linop_shape *s, prism_mem mem, cplx *host, ui
     return prismi_dev_get(dev, v, mem, prism_dtype_real(s->dtype), reals);
 }
 
+/* An operator must write its whole output, whatever was there before. */
+static int spoil(const struct prism_linop_shape *s, prism_mem mem)
+{
+    return prismi_map(dev, PRISM_MAP_FILL, prism_dtype_real(s->dtype), 1,
+                      s->count * (is_real(s->dtype) ? 1 : 2), mem, NULL, NULL, NULL, NAN, 0);
+}
+
 static cplx dot(const struct prism_linop_shape *s, prism_mem mem, const cplx *other, cplx *tmp,
                 double *norm, int *status)
 {
@@ -86,6 +93,10 @@ static double mismatch(struct prism_linop *op, int *status)
         *status = fill(&ys, y, hy, 2);
     if (!*status)
         dot(&ys, y, hy, tmp, &norm_y, status);
+    if (!*status)
+        *status = spoil(&ys, ax);
+    if (!*status)
+        *status = spoil(&xs, ahy);
     if (!*status)
         *status = prism_linop_forward(op, ax, x);
     if (!*status)

@@ -378,7 +378,7 @@ static int enqueue_subaperture(struct prism_dev *dev, enum entry entry,
                             .desc.subaperture = *d,
                             .args.subaperture = {twin(a->field), twin(a->spectrum), twin(a->pupil),
                                                  twin(a->origin), twin(a->index), a->beta,
-                                                 twin(a->open), twin(a->rows)}});
+                                                 twin(a->open), twin(a->rows), a->open_rows}});
 }
 
 static int strict_subaperture_fwd(struct prism_dev *dev, const struct prism_subaperture_desc *d,

@@ -244,8 +244,8 @@ static void test_hints(struct prism_ctx *ctx, struct prism_dev *dev)
            "a number outside the support is found");
     dev->ops->fft_destroy(fft);
 
-    const struct prism_subaperture_args a = {field,     m + X, m + PUPIL, m + ORIGIN,
-                                             m + INDEX, 0,     m + TABLE, NULL};
+    const struct prism_subaperture_args a = {field, m + X,     m + PUPIL, m + ORIGIN, m + INDEX,
+                                             0,     m + TABLE, NULL,      false};
     status = dev->ops->write(dev, m + TABLE, open, sizeof open) |
              dev->ops->write(dev, m + PUPIL, pupil, sizeof pupil);
     status |= dev->ops->write(dev, m + ORIGIN, zero, sizeof zero) |
