@@ -1,5 +1,5 @@
-/* What each kind of cache saves: the same work in turns with everything
- * switched off and on; then the 20 x 50 workload, which asks for its sample's
+/* Gain of each kind of cache: the same work in turns with all caches off and
+ * on; then the workload of 20 samples x 50 steps, which asks for its sample's
  * measurement in every step. */
 #include "bench.h"
 #include "optics/optics_internal.h"
@@ -10,17 +10,17 @@
 
 enum { ROUNDS_MIN = 5, ROUNDS_MAX = 1000, STEPS = 50 };
 
-static struct prism_cache *off; /* counts, and keeps nothing */
+static struct prism_cache *off; /* counts and stores nothing */
 
 /* ---- the same in turns ---- */
 
-/* What to do with and without. */
+/* Work to do without and with a cache. */
 struct twice {
-    const char *name; /* after "cache/" */
+    const char *name; /* name after "cache/" */
     enum prism_cache_kind kind;
     int (*call)(void *arg);
     void *arg;
-    int batch[2]; /* calls between two looks at the clock: without, with */
+    int batch[2]; /* calls per time taken: without, with */
 };
 
 static void add(struct bench *b, const char *name, const char *what, double value, const char *unit)
@@ -30,7 +30,7 @@ static void add(struct bench *b, const char *name, const char *what, double valu
     bench_add_fact(b, full, value, unit);
 }
 
-/* Times of both ways, n each; then what the cache has counted. */
+/* Adds n times of each way, then the counters of the cache. */
 static int add_pair(struct bench *b, const char *name, enum prism_cache_kind kind, double *ms[2],
                     int n)
 {
@@ -41,7 +41,7 @@ static int add_pair(struct bench *b, const char *name, enum prism_cache_kind kin
         snprintf(full[i], sizeof full[i], "cache/%s/%s", name, ways[i]);
         PRISM_TRY(bench_add_times(b, full[i], ms[i], n));
     }
-    for (int i = 0; i < 2; i++) /* adding may move them */
+    for (int i = 0; i < 2; i++) /* adding may move the times */
         t[i] = bench_time_of(b, full[i]);
     const struct prism_cache_stats s = prism_cache_get_stats(b->cache, kind);
     if (t[0] && t[1])
@@ -72,7 +72,7 @@ static int compare(struct bench *b, const struct twice *t)
                                        : PRISM_FAIL(b->ctx, PRISM_ENOMEM, "no memory for %d times",
                                                     ROUNDS_MAX);
     prism_cache_clear(b->cache, PRISM_CACHE_ALL);
-    for (int with = 0; with < 2 && !status; with++) /* fills the cache */
+    for (int with = 0; with < 2 && !status; with++) /* the first call fills the cache */
         status = timed(b, t, with, &first);
     for (; !status && (n < ROUNDS_MIN || spent < 2e3 * b->seconds) && n < ROUNDS_MAX; n++)
         for (int with = 0; with < 2 && !status; with++) {
@@ -98,7 +98,7 @@ static int make_propagator(void *arg)
 {
     const struct optics *o = arg;
     const double far = o->grid.nx * o->grid.dx_m * o->grid.dx_m /
-                       o->grid.wavelength_m; /* the most that is sampled well */
+                       o->grid.wavelength_m; /* the longest distance that is sampled well */
     struct prism_linop *op;
     PRISM_TRY(
         prism_propagator_create(o->b->dev, PRISM_ANGULAR_SPECTRUM, &o->grid, far, PRISM_CF32, &op));
@@ -121,7 +121,7 @@ static int plans(struct bench *b, int grid)
     double times[2][LENGTHS], *ms[2] = {times[0], times[1]};
     prism_cache_clear(b->cache, PRISM_CACHE_ALL);
     for (int i = 0; i < LENGTHS; i++)
-        for (int with = 0; with < 2; with++) { /* the second finds what the first found out */
+        for (int with = 0; with < 2; with++) { /* the second process finds the plans of the first */
             const struct prism_fft_desc d = {PRISM_CF32,           1,    grid * (15 - i) / 16,
                                              grid * (15 - i) / 16, NULL, NULL};
             struct prism_fft *plan;
@@ -240,7 +240,7 @@ static int constants(struct bench *b, const struct bench_workload *w)
     for (int with = 0; with < 2; with++) {
         prism_dev_set_cache(b->dev, with ? b->cache : off);
         PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s[with]));
-        PRISM_TRY_OUT(prism_session_step(s[with])); /* opens a sample */
+        PRISM_TRY_OUT(prism_session_step(s[with])); /* the first step opens a sample */
     }
     for (int i = 0; i < STEPS; i++)
         for (int with = 0; with < 2; with++) {
@@ -314,8 +314,8 @@ static int whole_runs(struct bench *b, const struct bench_workload *w)
 
 /* ---- the document's workload ---- */
 
-/* The library's step, with a measurement asked for before each, into ms
- * [n_samples n_epochs]. */
+/* Times the library's step, with a request for the measurement before each,
+ * into ms [n_samples n_epochs]. */
 static int cached_steps(struct bench *b, const struct bench_workload *w, double *ms,
                         struct prism_cache_stats *stats)
 {
@@ -342,8 +342,8 @@ out:
     return status;
 }
 
-/* The naive step measures anew every time; n steps of the first sample are
- * enough to know its time. */
+/* Times the naive step, which measures anew every time; n steps of the first
+ * sample suffice. */
 static int naive_steps(struct bench *b, const struct bench_workload *w, double *ms, int n)
 {
     struct naive *naive = NULL;

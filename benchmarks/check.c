@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The name of a case, or the name it had when its suite was called otherwise. */
+/* True if `have`, from an earlier file, names the case; the suite may have its
+ * old name there. */
 static bool same_case(const char *have, const char *name)
 {
     size_t n = strcspn(have, "/");
@@ -24,7 +25,7 @@ static const struct prismi_json *entry_of(const struct prismi_json *list, const 
     return NULL;
 }
 
-/* real_time in ms; NaN where the entry is of no use. */
+/* An entry's real_time in ms; NaN if it has none. */
 static double old_ms(const struct prismi_json *entry)
 {
     const char *unit = prismi_json_member_string(entry, "time_unit");

@@ -1,5 +1,5 @@
-/* Transforms by size, powers of two and others: making the plan, the first
- * call, the steady state, and what a plan saves. */
+/* Transforms by size, powers of two and others: creation of the plan, first
+ * call, steady state, and the gain of a plan that is reused. */
 #include "bench.h"
 #include "draw/svg.h"
 
@@ -32,7 +32,8 @@ static int plan_and_run(void *arg)
     return status;
 }
 
-/* Forward and back, against the input: relative error in the 2-norm. */
+/* Relative error of a forward and inverse transform against the input, in the
+ * 2-norm. */
 static int round_trip_error(struct transform *t, double *out)
 {
     const struct prism_ops *ops = t->b->dev->ops;
@@ -102,8 +103,8 @@ out:
     return status;
 }
 
-/* A side that is no power of two costs at most twice as much per point as the
- * next one that is. */
+/* Checks that a side that is no power of two costs at most twice as much per
+ * point as the next power of two. */
 static void judge_sides(struct bench *b, const int *sides, const double *ms, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -128,7 +129,7 @@ int bench_fft(struct bench *b)
         n = 0;
         for (const char *p = b->sizes; *p && n < MOST; p += strcspn(p, ","), p += *p == ',')
             if (sscanf(p, "%d%n", &sides[n++], &used) != 1 || sides[n - 1] < 1 ||
-                !strchr(",/", p[used])) /* "/": of other suites */
+                !strchr(",/", p[used])) /* "/" is for sizes of other suites */
                 return PRISM_FAIL(b->ctx, PRISM_EINVAL,
                                   "--sizes: '%s' is not a list of sides such as 512,1000",
                                   b->sizes);

@@ -1,5 +1,5 @@
-/* Source document A's whole run: every sample in turn, a checkpoint half way,
- * memory, and whether samples take longer as they go. */
+/* The whole run of source document A: every sample in turn, a checkpoint half
+ * way, memory, and the change of a sample's time over the run. */
 #include "bench.h"
 #include "prismrec/recon.h"
 
@@ -42,7 +42,7 @@ static int save_time(struct bench *b, struct prism_session *s, const char *path)
     return bench_add_times(b, "parts/checkpoint", ms, 3);
 }
 
-/* The whole run; how it stands half way is left at path. */
+/* Times the whole run and writes its state half way to path. */
 static int run_samples(struct bench *b, const struct bench_workload *w, struct prism_session *s,
                        const char *path, double *ms)
 {
@@ -76,7 +76,7 @@ static int drift(struct bench *b, const struct bench_workload *w, struct prism_s
     if (pairs < 1)
         return 0;
     PRISM_TRY(prism_session_load(late, path));
-    for (int i = -1; i < pairs; i++) { /* once to warm up */
+    for (int i = -1; i < pairs; i++) { /* the first pair warms up */
         PRISM_TRY(timed_sample(b, w, early, &first));
         PRISM_TRY(timed_sample(b, w, late, &second));
         ratio[i < 0 ? 0 : i] = second / first;
@@ -87,7 +87,7 @@ static int drift(struct bench *b, const struct bench_workload *w, struct prism_s
     return 0;
 }
 
-/* One session for the whole run, then two for its halves. */
+/* Runs one session for the whole run, then two for its halves. */
 static int full_runs(struct bench *b, const struct bench_workload *w, struct prism_dataset *ds,
                      const char *path, double *ms)
 {

@@ -7,7 +7,8 @@
 
 /* ---- options ---- */
 
-/* A number in [low, high], or `unset` where the option is not given. */
+/* Reads a number in [low, high]; *out is `unset` without the option. Returns
+ * false after an error line. */
 static bool number(const struct cli *cli, const char *name, double low, double high, double unset,
                    double *out)
 {
@@ -26,8 +27,8 @@ static bool number(const struct cli *cli, const char *name, double low, double h
 
 static bool precision(struct bench *b)
 {
-    static const char *const names[] = {"fp32", "fp64", "tf32",
-                                        "bf16", "fp16", NULL}; /* enum prism_precision */
+    static const char *const names[] = {"fp32", "fp64", "tf32", "bf16",
+                                        "fp16", NULL}; /* in the order of enum prism_precision */
     const char *name = cli_get(b->cli, "precision");
     int i = 0;
     while (name && names[i] && strcmp(names[i], name))
@@ -71,10 +72,10 @@ static const char *const progressive_parts[] = {"baseline", "optimized", "compar
 struct suite {
     const char *name, *doc;
     int (*run)(struct bench *b);
-    const char *const *parts; /* NULL-terminated, the last is the default; NULL = none */
+    const char *const *parts; /* NULL-terminated, the last is the default; NULL: no parts */
 };
 
-/* A suite is a row here: help, completion and man page follow. */
+/* The suites. Help, completion and man page come from this table. */
 static const struct suite suites[] = {
     {"ops", "every operation of a training step", bench_ops, NULL},
     {"fft", "transforms by size: plan, first call, steady state", bench_fft, NULL},
@@ -88,7 +89,7 @@ static const struct suite suites[] = {
     {"table", "the documents' rows, theirs beside ours", bench_table, NULL},
 };
 
-/* Suites by the names they had before. */
+/* Old names of suites. */
 static const struct {
     const char *old, *name;
 } renamed[] = {{"baseline", "parts"}, {"phase5", "progressive-100"}, {"amp", "precision"}};
@@ -101,8 +102,8 @@ const char *bench_suite_renamed(const char *old, size_t n)
     return NULL;
 }
 
-/* NULL and EXIT_USAGE's error line where the command line names nothing that
- * there is. */
+/* The suite that the command line names, and its part in b->part; NULL after an
+ * error line. */
 static const struct suite *choose(struct bench *b)
 {
     const struct cli *cli = b->cli;
@@ -257,7 +258,7 @@ const struct cli_program cli_program = {.name = "prism-bench",
                                             "time operations, steps and whole workloads of PRISM",
                                         .commands = commands};
 
-/* The texts that list the suites. */
+/* Writes the texts that list the suites. */
 static void describe(void)
 {
     size_t n = (size_t)snprintf(text, sizeof text,

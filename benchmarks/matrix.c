@@ -1,5 +1,5 @@
 /* A measurement and its adjoint with the object's spectrum by FFT, by matrix
- * products, and by what is chosen; in turns. */
+ * products, and by the method chosen automatically; the three take turns. */
 #include "bench.h"
 #include "optics/subaperture.h"
 
@@ -12,7 +12,7 @@ static const char *const ways[WAYS] = {"auto", "fft", "matrix"};
 struct operators {
     struct bench *b;
     struct prism_measure *m[WAYS];
-    prism_mem mem[3]; /* object, gradient, field */
+    prism_mem mem[3]; /* object, gradient and field */
     double ms[WAYS][ROUNDS];
 };
 

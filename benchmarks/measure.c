@@ -1,4 +1,4 @@
-/* Times, and the roofs beside them. */
+/* Timing of calls, and the roofs of the device. */
 #include "bench.h"
 #include "nn/layer.h"
 
@@ -58,7 +58,7 @@ double bench_floor_ms(const struct bench *b, struct bench_cost cost)
            fmax(b->triad > 0 ? cost.bytes / b->triad : 0, b->gemm > 0 ? cost.flops / b->gemm : 0);
 }
 
-/* ms is sorted. */
+/* Stores times in ms that are sorted already. */
 static int keep(struct bench *b, const char *name, double first_ms, const double *ms, int n,
                 double cpu_ms, struct bench_cost cost)
 {
@@ -194,7 +194,7 @@ static int product(void *arg)
     return r->dev->ops->gemm(r->dev, &d, r->m[0], r->m[1], r->m[2]);
 }
 
-/* Best of five after a warm-up. */
+/* Best time of five after a warm-up. */
 static int best_ms(struct roof *r, int (*call)(void *), double *out)
 {
     *out = HUGE_VAL;
@@ -214,7 +214,7 @@ int bench_roofs(struct bench *b)
      * launch */
     size_t n = b->dev->caps.flags & PRISM_CAPS_HOST_VISIBLE ? (size_t)16 << 20 : (size_t)64 << 20;
     struct roof r = {.dev = b->dev, .n = n};
-    const double bytes_each = 12; /* two read, one written */
+    const double bytes_each = 12; /* two floats read, one written */
     double ms = 0;
     size_t side = 0;
     int status = 0;
@@ -254,11 +254,12 @@ int bench_shapes(struct bench *b, int grid, int obj, struct prism_dev **plan,
     return prism_decoder_create(*plan, &p, net);
 }
 
-/* The parts of a step, which follow each other: weights read by the forward
- * pass, then weights and both moments read and written by Adam; convolutions
- * forward and twice backward, their outputs and those of the norms written and
- * read forward, and read, written and read backward; six transforms, two of
- * them of real images, a plane read and written by each. */
+/* The floor of a step is the sum over three parts. Weights: read by the forward
+ * pass, then weights and both moments read and written by Adam. Convolutions:
+ * one pass forward and two backward; their outputs and those of the
+ * normalisations are written and read forward, and read, written and read
+ * backward. Transforms: six, two of them of real images, each reads and writes
+ * a plane. */
 int bench_step_cost(struct bench *b, int grid, int obj, struct bench_cost *out)
 {
     struct prism_dev *plan;

@@ -73,7 +73,7 @@ static int read_one(struct naive *n, prism_mem src, double *out)
     return prismi_dev_get(n->dev, out, src, PRISM_F32, 1);
 }
 
-/* The loss's value; g = dL/dm. The target's norm is taken anew. */
+/* Value of the loss, and g = dL/dm. The target's norm is computed anew. */
 static int loss_of(struct naive *n, struct branch *b, double *out)
 {
     const struct prism_ops *ops = n->dev->ops;
@@ -140,7 +140,7 @@ int naive_step(struct naive *n, double loss[2])
 
 /* ---- samples ---- */
 
-/* Coordinates of every pixel, then the disc about (cy, cx). */
+/* Computes the coordinates of every pixel, then the disc about (cy, cx). */
 static void render(struct naive *n, double cy, double cx, uint8_t *mask)
 {
     int grid = n->w->grid, r = n->w->radius;
@@ -166,7 +166,7 @@ int naive_sample(struct naive *n, int k)
 {
     const double *c = n->w->centres + 2 * k;
     size_t grid = plane_of(n), total = prism_net_param_total(n->net);
-    uint8_t *mask = n->covered + grid; /* a second plane: the new aperture */
+    uint8_t *mask = n->covered + grid; /* the new aperture is a second plane */
     prism_mem x;
     n->k = k;
     n->t = 0;
@@ -210,7 +210,7 @@ int naive_output(struct naive *n, double *out)
     PRISM_TRY(prismi_dev_get(n->dev, out, x, PRISM_F32, pixels));
     for (size_t i = 0; i < pixels; i++)
         sum += out[i];
-    for (size_t i = 0; sum < 0 && i < pixels; i++) /* the sign that prism_session_result gives */
+    for (size_t i = 0; sum < 0 && i < pixels; i++) /* same sign as prism_session_result() gives */
         out[i] = -out[i];
     return 0;
 }

@@ -1,12 +1,12 @@
-/* The operations a training step is made of, with the shapes that decoders give
- * them. Transforms are in fft.c. */
+/* Operations of a training step, with the shapes that decoders give them.
+ * Transforms are in fft.c. */
 #include "bench.h"
 #include "nn/layer.h"
 
 #include <math.h>
 #include <string.h>
 
-/* What to run, and on what. */
+/* An operation and its operands. */
 struct run {
     struct prism_dev *dev;
     prism_mem m[6];
@@ -120,8 +120,8 @@ out:
     return status;
 }
 
-/* The convolutions of a decoder; a transposed one is the plan that runs from
- * its output to its input. */
+/* Times the convolutions of a decoder. A transposed convolution is the plan of
+ * the convolution from its output to its input. */
 static int run_decoder(struct bench *b, int grid, int obj)
 {
     struct prism_dev *plan;
@@ -165,7 +165,7 @@ static int call_adam_outer(void *arg)
     return r->dev->ops->adam_outer(r->dev, &r->outer, NULL, &r->outer_args);
 }
 
-/* Weights, both moments, gradient; rates; with rows: the gradient is the outer
+/* Times Adam on rows x cols weights. With rows, the gradient is the outer
  * product of [rows] and [cols]. */
 static int run_adam(struct bench *b, size_t rows, size_t cols)
 {
@@ -182,7 +182,7 @@ static int run_adam(struct bench *b, size_t rows, size_t cols)
     PRISM_TRY_OUT(b->dev->ops->write(b->dev, r.m[4], rate, sizeof rate));
     const struct prism_map_args square = {.y = {r.m[2]}, .x = {r.m[2], r.m[2]}, .s = {1}};
     PRISM_TRY_OUT(b->dev->ops->map(b->dev, PRISM_MAP_MUL, PRISM_F32, 1, r.n,
-                                   &square)); /* second moments >= 0 */
+                                   &square)); /* second moments are not negative */
     r.map = (struct prism_map_args){.y = {r.m[0], r.m[1], r.m[2]},
                                     .x = {r.m[3], r.m[4]},
                                     .s = {0.9, 0.999, 1e-8},

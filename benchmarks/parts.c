@@ -76,7 +76,8 @@ static int prepare(struct bench *b, int side, struct transform *t)
     return bench_random(b->dev, 2 * t->n, &t->y);
 }
 
-/* Bytes that calls leave behind, on the host and on the device. */
+/* Judges the bytes that repeated calls leave behind, on the host and on the
+ * device. */
 static int growth(struct bench *b, const char *name, int (*call)(void *), void *arg, int calls)
 {
     char full[BENCH_NAME];
@@ -149,8 +150,8 @@ struct trainee {
     struct prism_measure *measure;
     struct prismi_arena arena;
     struct prismi_adam adam;
-    prism_mem x, gx;                   /* the net's output, and the gradient by it */
-    prism_mem u, target, weight, loss; /* two branches */
+    prism_mem x, gx;                   /* the network's output, and the loss's gradient by it */
+    prism_mem u, target, weight, loss; /* [2] for the two measurements */
     prism_mem misfit_tmp;
 };
 
@@ -215,7 +216,7 @@ static int all_backward(void *arg)
     struct trainee *t = arg;
     PRISM_TRY(prism_measure_adjoint(t->measure, t->gx, t->u));
     PRISM_TRY(prism_net_forward(
-        t->net, &t->x)); /* a backward pass needs one; its time is taken off below */
+        t->net, &t->x)); /* a backward pass needs a forward pass, whose time is subtracted below */
     return net_backward(t);
 }
 
@@ -263,7 +264,7 @@ static int prepare_training(struct bench *b, int grid, int obj, struct trainee *
     return prism_net_forward(t->net, &t->x);
 }
 
-/* What a decoder holds, in four numbers. */
+/* Memory of a decoder: weights, moments, gradients, activations. */
 static int net_memory(struct bench *b, const struct trainee *t)
 {
     struct prism_segment s[PRISM_MAX_SEGMENTS];
@@ -359,9 +360,9 @@ struct points {
     struct prism_measure *one, *many;
     struct prismi_arena arena;
     prism_mem x, gx, part; /* [O,O] */
-    prism_mem u, tmp;      /* [n] fields, and misfit's scratch */
+    prism_mem u, tmp;      /* [n] fields, and scratch of the misfit */
     prism_mem target, weight, loss;
-    size_t pixels, plane; /* of the object, of a field */
+    size_t pixels, plane; /* pixels of the object, of a field */
     int n;
 };
 
@@ -394,7 +395,7 @@ static int batched(void *arg)
     return prism_measure_forward(p->many, p->u, p->x);
 }
 
-/* The same with loss and gradient. */
+/* The loop over points, with loss and gradient. */
 static int point_loop_back(void *arg)
 {
     struct points *p = arg;
@@ -459,7 +460,7 @@ static int points_memory(struct bench *b, struct points *p)
     return prismi_map(b->dev, PRISM_MAP_FILL, PRISM_F32, 1, n, p->weight, 0, 0, 0, 1e-6, 0);
 }
 
-/* [telescope(p) for p in points] against one batch. */
+/* Compares a loop over points, as the original has it, with one batch. */
 static int points_part(struct bench *b, int grid, int obj)
 {
     struct points p = {.dev = b->dev,
@@ -516,8 +517,8 @@ static int growth_of_steps(struct bench *b)
     struct prism_dataset *ds = NULL;
     struct prism_session *s = NULL;
     int status;
-    PRISM_TRY_OUT(bench_workload_create(b, 64, 32, 8, 200, 100,
-                                        &w)); /* samples are opened and closed on the way */
+    PRISM_TRY_OUT(
+        bench_workload_create(b, 64, 32, 8, 200, 100, &w)); /* samples begin and end on the way */
     struct prism_recon_params p = bench_workload_params(&w, PRISM_PRECISION_FP32);
     PRISM_TRY_OUT(bench_workload_dataset(b->dev, &w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));

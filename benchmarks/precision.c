@@ -12,7 +12,7 @@ enum { QUALITY_STEPS = 100, QUALITY_LAST = 20, MOST_SIZES = 8 };
 static const struct {
     const char *name;
     enum prism_precision precision;
-    enum prism_dtype store; /* what the device must have */
+    enum prism_dtype store; /* element type that the device must have */
 } kinds[] = {
     {"fp32", PRISM_PRECISION_FP32, PRISM_F32},
     {"tf32", PRISM_PRECISION_TF32, PRISM_F32},
@@ -20,7 +20,8 @@ static const struct {
     {"fp16", PRISM_PRECISION_FP16, PRISM_F16},
 };
 
-/* What a size gave in one precision; NaN where the device has not got it. */
+/* Results of one size in one precision; NaN if the device lacks the
+ * precision. */
 struct outcome {
     double median_ms, mib, loss, ssim;
 };
@@ -34,7 +35,7 @@ static int one_step(void *session)
     return prism_session_step(session);
 }
 
-/* The mean loss of the last of QUALITY_STEPS steps; then the time of one. */
+/* Mean loss of the last of QUALITY_STEPS steps, then the time of one step. */
 static int run(struct bench *b, const struct bench_workload *w, int kind, struct outcome *out)
 {
     const struct prism_recon_params p = bench_workload_params(w, kinds[kind].precision);
@@ -101,7 +102,7 @@ static void compare(struct bench *b, const struct bench_workload *w, const char 
     bench_add_fact(b, name, now->ssim - fp32->ssim, "above fp32's");
     snprintf(name, sizeof name, "precision/%d/%d/%s/loss", w->grid, w->obj, kind);
     bench_add_fact(b, name, 100 * loss, "% apart from fp32's");
-    if (bench_standard(b)) /* few weights go their own ways: small networks say little */
+    if (bench_standard(b)) /* results of small networks scatter too much to judge */
         bench_judge(b, name, loss < 0.05,
                     "steps %d to %d: %.4g, fp32 %.4g: %.2f %% apart, at most 5",
                     QUALITY_STEPS - QUALITY_LAST, QUALITY_STEPS, now->loss, fp32->loss, 100 * loss);

@@ -1,6 +1,6 @@
-/* Where the time goes: the library's own profile of document B's workload
- * with 20 samples, waiting after every call, with the files that the
- * document names. */
+/* The library's own profile of document B's workload with 20 samples. The
+ * device is waited for after every call; the files have the document's
+ * names. */
 #include "program/profile.h"
 #include "bench.h"
 
@@ -9,7 +9,7 @@
 
 enum { SAMPLES = 20 };
 
-/* The kinds of operations by time, into a file and to the screen. */
+/* Writes the kinds of operations by time to a file and to the screen. */
 static int print_kinds(struct bench *b, const struct profile *p)
 {
     struct bench_mark mark = bench_mark(b);
@@ -58,8 +58,8 @@ static int write_breakdown(struct bench *b, const struct profile *p)
     return profile_write_folded(b->ctx, p, path);
 }
 
-/* Through a file, as the forms are made from what is read from one:
- * <output>/profiling/profile.json, else a temporary one. */
+/* Writes profile.json and reads it back, as the reports are made from such a
+ * file: <output>/profiling/profile.json, or a temporary file. */
 static int read_back(struct bench *b, struct prism_dev *dev, const struct prism_profile_info *info,
                      struct profile *out)
 {

@@ -13,13 +13,13 @@
 
 enum { RUNS = 5 };
 
-/* One way to do the workload. */
+/* Results of one way to do the workload. */
 struct way {
     double *runs; /* [RUNS,n_samples] */
-    double *ms; /* [n_samples], in order: of the run being done, then of the one whose total is the
-                   median */
+    double *ms;   /* [n_samples], in order: the current run's; at the end, those of the run with the
+                     median total */
     double *image;       /* [O,O] of the last run */
-    double total_ms;     /* of ms */
+    double total_ms;     /* sum of ms */
     double spread, psnr; /* standard deviation of the runs' medians in percent; dB */
     struct prism_cache_stats cache;
 };
@@ -82,7 +82,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* All runs of a way. */
+/* Does all runs of a way. */
 static int repeat(struct bench *b, const struct bench_workload *w, struct way *way,
                   int (*run)(struct bench *, const struct bench_workload *, struct way *))
 {
@@ -117,7 +117,7 @@ static void add(struct bench *b, const char *way, const char *name, double value
     bench_add_fact(b, full, value, unit);
 }
 
-/* The sorted times go into the results, way->ms keeps the order. */
+/* Adds a way's results. Times are sorted in a copy; way->ms keeps the order. */
 static int results(struct bench *b, const struct bench_workload *w, struct way *way,
                    const char *which, double peak_mib)
 {
@@ -209,11 +209,11 @@ static double psnr_gap(const struct bench_workload *w, const double *x, const do
     return fabs(prism_psnr_db(x, w->truth, pixels) - prism_psnr_db(y, w->truth, pixels));
 }
 
-/* The naive way from the session's own weights at every sample: the same losses
- * through two steps, and as good a picture. The two runs above cannot be
- * compared so: Adam's first step moves every weight by the same length,
- * whatever its gradient, and so makes differences in the last bits grow from
- * sample to sample. */
+/* Checks that the naive way, from the session's own weights at every sample,
+ * has the same losses through two steps and as good a picture. The two runs
+ * above cannot be compared in this way: Adam's first step moves every weight by
+ * the same length, whatever the gradient, and so differences in the last bits
+ * grow from sample to sample. */
 static int verify(struct bench *b, const struct bench_workload *whole)
 {
     struct bench_workload w = *whole;
@@ -242,7 +242,7 @@ static int verify(struct bench *b, const struct bench_workload *whole)
             PRISM_TRY_OUT(prism_session_step(s));
             prism_session_progress(s, &at);
             error = fmax(error, fabs(at.loss_new - loss[1]) / loss[1]);
-            if (k + e > 0) /* the old one is 0 at a sample's first step */
+            if (k + e > 0) /* the old loss is 0 at the run's first step */
                 error = fmax(error, fabs(at.loss_old - loss[0]) / (loss[0] + loss[1]));
         }
         PRISM_TRY_OUT(naive_close(n));
@@ -266,8 +266,8 @@ out:
     return status;
 }
 
-/* How much of the gain is the arrangement's: the naive one on the library's own
- * kernels, once. */
+/* Share of the gain that is due to the arrangement: runs the naive arrangement
+ * once on the library's own kernels. */
 static int arrangement(struct bench *b, const struct bench_workload *w, const struct way *fast)
 {
     size_t pixels = (size_t)w->obj * (size_t)w->obj, n = (size_t)w->n_samples;

@@ -12,7 +12,8 @@ static bool go_on(void *user, const struct prism_progress *at)
 {
     const struct goal *goal = user;
     bool looked = at->phase == PRISM_PHASE_FIT &&
-                  at->phase_step > PRISMI_CHECK_EVERY; /* before, it is the initialisation's loss */
+                  at->phase_step >
+                      PRISMI_CHECK_EVERY; /* before this step, the loss is the initialisation's */
     return !(looked && at->loss < goal->loss);
 }
 

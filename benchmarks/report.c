@@ -1,4 +1,4 @@
-/* What was measured: text, JSON in Google Benchmark's layout, plots. */
+/* Output of results: text, JSON in Google Benchmark's layout, plots. */
 #include "bench.h"
 #include "draw/svg.h"
 

@@ -1,12 +1,12 @@
-/* The rows of source documents A, B and C that this device can answer, with
- * what each asks for. */
+/* The rows of source documents A, B and C that a device can answer, with the
+ * requirement of each. docs/benchmarks.md says what the documents are. */
 #include "rows.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Limits are those for a CPU with two cores. MEAN, MOST and TOTAL are over all
- * calls, the first included, as in the documents. */
+/* Limits hold for a CPU with two cores. MEAN, MOST and TOTAL include the first
+ * call, as in the documents. */
 const struct bench_row bench_rows[] = {
     {"A1", "FFT forward 1024, 100 calls, mean", "5.5 ms", "parts/fft/forward", MEAN, AT_MOST, 9.4,
      ""},
@@ -139,8 +139,8 @@ const struct bench_row bench_rows[] = {
 };
 const int bench_n_rows = sizeof bench_rows / sizeof *bench_rows;
 
-/* The rows that are not met, or not in every run. Later work owes each of them;
- * none is to be added. */
+/* Rows that are not met, or not in every run. Later work owes them; no row may
+ * be added. */
 const char *const bench_owed[] = {
     "A6 centred FFT against the plain one",
     "A11 decoder creation, 1024 to 512",

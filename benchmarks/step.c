@@ -1,13 +1,13 @@
 /* One training step as the original defines it: network forward, measurement
- * through the union mask and the new aperture, normalised L1, backward,
- * Adam, both losses read back. A session's own step: replayed where the
- * device can. */
+ * through the union mask and the new aperture, normalised L1, backward, Adam,
+ * both losses read back. The session's own step is timed, a recorded one if the
+ * device records. */
 #include "bench.h"
 
 #include <math.h>
 
-/* The naive way on the same weights and data must see the same losses, before
- * the first update and after it. */
+/* Checks that the naive way sees the same losses on the same weights and data,
+ * before the first update and after it. */
 static int verify(struct bench *b, const struct bench_workload *w, const double loss[2])
 {
     struct naive *naive = NULL;
@@ -50,7 +50,7 @@ static int run_size(struct bench *b, int grid, int obj)
     if (!bench_wanted(b, name))
         return 0;
     int status = bench_workload_create(b, grid, obj, grid / 12, 2, 1000000,
-                                       &w); /* stays within one sample */
+                                       &w); /* all steps stay within one sample */
     if (status)
         goto out;
     struct prism_recon_params p = bench_workload_params(&w, b->precision);

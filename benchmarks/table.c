@@ -1,5 +1,4 @@
-/* The documents' numbers and ours beside each other: a table in Markdown, and
- * its verdict. */
+/* Table in Markdown of the documents' numbers beside ours, with a verdict. */
 #include "bench.h"
 #include "rows.h"
 
@@ -7,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NaN where there is none; the unit of a fact into *unit. */
+/* Our number for a row and its unit; NaN if it was not measured. */
 static double value_of(const struct bench *b, const struct bench_row *r, const char **unit)
 {
     const struct bench_time *t = bench_time_of(b, r->result);
@@ -36,7 +35,7 @@ static double value_of(const struct bench *b, const struct bench_row *r, const c
     }
 }
 
-/* Only the documents' own workload is judged. */
+/* Writes one row. Only the documents' own workload is judged. */
 static void write_row(struct prismi_text *t, struct bench *b, const struct bench_row *r)
 {
     const char *unit;
@@ -54,7 +53,8 @@ static void write_row(struct prismi_text *t, struct bench *b, const struct bench
     prismi_text_add(t, " | %s |\n", r->remark);
 }
 
-/* One verdict over all rows; those that are missed or owed are named. */
+/* Gives one verdict over all rows and names the rows that are missed or
+ * owed. */
 static void judge(struct bench *b)
 {
     int count[BENCH_OWED_MET + 1] = {0};
@@ -77,7 +77,7 @@ static void judge(struct bench *b)
                 count[BENCH_OPEN]);
 }
 
-/* Line by line: what prints takes lines of a bounded length. */
+/* Prints line by line, as bench_print() bounds the length of a line. */
 static void print_lines(struct bench *b, const char *text)
 {
     bench_print(b, "\n");

@@ -1,6 +1,6 @@
-/* A device's table with counting entries in front of the memory group. Memory
- * is counted exactly, not sampled: growth of 0 bytes means that no byte was
- * asked for and kept. */
+/* Counting entries in front of a device's memory functions. Memory is counted
+ * exactly, not sampled: growth of 0 bytes means that no byte stayed
+ * allocated. */
 #include "bench.h"
 
 #include <malloc.h>
@@ -130,7 +130,8 @@ void bench_rss_peak_reset(void)
     FILE *f = fopen("/proc/self/clear_refs", "w");
     if (!f)
         return;
-    fputs("5", f); /* peak := now; where this is refused the peak is the process's */
+    fputs("5", f); /* resets the peak to now; if the system refuses, the peak is that of the whole
+                      process */
     fclose(f);
 }
 

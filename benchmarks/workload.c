@@ -9,7 +9,7 @@
 int bench_workload_create(struct bench *b, int grid, int obj, int radius, int n_samples,
                           int n_epochs, struct bench_workload *out)
 {
-    /* as far out as no aperture is cut off */
+    /* the largest radius at which no aperture is cut off */
     const struct prism_pattern_params pattern = {
         .kind = PRISM_PATTERN_FERMAT, .n_samples = n_samples, .roi_diameter_px = grid - 2 * radius};
     size_t pixels = (size_t)obj * (size_t)obj;
@@ -37,8 +37,8 @@ int bench_workload_dataset(struct prism_dev *dev, const struct bench_workload *w
     return prism_dataset_simulate(dev, &p, w->truth, w->centres, w->n_samples, out);
 }
 
-/* Exactly n_epochs steps a sample: nothing converges, stops early or is tried
- * again. */
+/* Exactly n_epochs steps per sample: no sample converges, stops early or is
+ * tried again. */
 struct prism_recon_params bench_workload_params(const struct bench_workload *w,
                                                 enum prism_precision precision)
 {

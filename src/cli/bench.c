@@ -1,4 +1,4 @@
-/* prism bench: another program, benchmarks/. */
+/* prism bench: starts prism-bench, the program in benchmarks/. */
 #include "cli/command.h"
 
 const struct cli_command cli_bench = {

@@ -24,7 +24,7 @@ struct entry {
     struct prismi_json *run;
 };
 
-/* Settings of an older run get the names that they have now. */
+/* Gives the settings of an older run their new names. */
 static void rename_old_keys(const struct prismi_json *config)
 {
     for (struct prismi_json *v = config->child; v; v = v->next) {
@@ -71,8 +71,8 @@ static double value(const struct entry *e, int metric)
     return prismi_json_member_number(prismi_json_member(e->run, "final"), metrics[metric].name);
 }
 
-/* -1 where no run has a value, all have the same, or neither more nor less is
- * better. */
+/* Index of the best run, or -1 if no run has a value, all have the same, or
+ * neither more nor less is better. */
 static int best(const struct entry *entries, int n, int metric)
 {
     int at = -1;

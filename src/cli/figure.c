@@ -15,7 +15,7 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* What the pictures are headed with. */
+/* Title of the pictures: the run's name, else the input's. */
 static const char *title(const struct setup *s)
 {
     return *s->cfg->name ? s->cfg->name
@@ -24,7 +24,8 @@ static const char *title(const struct setup *s)
 
 /* ---- k-space ---- */
 
-/* How many apertures see each pixel of the [N,N] grid, malloc'ed. */
+/* Number of apertures that see each pixel of the [N,N] grid. The caller frees
+ * it; NULL if memory is short. */
 static double *coverage(const struct setup *s)
 {
     const struct prism_aperture *a = &s->cfg->data.aperture;
@@ -71,7 +72,7 @@ static int transform(struct prism_dev *dev, int n, float *host)
     return status;
 }
 
-/* log10 of the object's power spectrum, DC at the centre, [N,N]. */
+/* Computes log10 of the object's power spectrum [N,N], DC at the centre. */
 static int spectrum(struct setup *s, const double *object, double *out, double *max)
 {
     int n = s->cfg->data.grid_size, o = s->cfg->image.obj_size;
@@ -111,7 +112,7 @@ static void draw_centres(const struct setup *s, struct prismi_canvas *c, struct 
     }
 }
 
-/* The object's spectrum, with what the apertures see of it in colour. */
+/* Draws the object's spectrum; the part that apertures see is in colour. */
 static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_rect box,
                         const double *object)
 {
@@ -144,7 +145,7 @@ static int panel_kspace(struct setup *s, struct prismi_canvas *c, struct prismi_
 
 /* ---- comparison ---- */
 
-/* The part of the first aperture's image where the object is. */
+/* Draws the first aperture's image, cropped to the object. */
 static int panel_aperture(struct setup *s, struct prismi_canvas *c, struct prismi_rect box)
 {
     int n = s->cfg->data.grid_size, o = s->cfg->image.obj_size,
@@ -223,7 +224,8 @@ static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_
     prismi_panel_fact(c, box, &y, 1, "backend", "%s", prism_dev_backend(s->dev));
 }
 
-/* Two rows; truth and error have a column's worth of panels. */
+/* Number of columns of the comparison, which has two rows; without the truth,
+ * its panel and the error's are missing. */
 static int comparison_columns(const struct setup *s)
 {
     return s->truth ? 3 : 2;
@@ -292,8 +294,8 @@ int figure_write(struct setup *s, const char *dir, const double *result,
 
 /* ---- curves ---- */
 
-/* The points of one column that are numbers (quality is not measured at every
- * step), compacted in place, a few thousand of them at most. */
+/* The points of one column that are numbers, compacted in place. Quality is not
+ * measured at every step. */
 static struct prismi_svg_series series(const struct metrics *m, enum metric column, double *x)
 {
     size_t n = 0, stride = m->n / 4000 + 1;
@@ -316,7 +318,7 @@ int figure_curves(struct setup *s, const char *dir)
                   {METRIC_SSIM, "SSIM", "SSIM", false},
                   {METRIC_PSNR, "PSNR", "dB", false}};
     char path[PRISM_PATH_MAX + 64];
-    int n_curves = s->truth ? CLI_COUNT(curves) : 1; /* quality is not known without the truth */
+    int n_curves = s->truth ? CLI_COUNT(curves) : 1; /* without the truth, quality is unknown */
     struct metrics m;
     struct prismi_svg_series lines[CLI_COUNT(curves)];
     struct prismi_svg_panel panels[CLI_COUNT(curves)] = {{0}};
@@ -348,7 +350,7 @@ int figure_curves(struct setup *s, const char *dir)
 int figure_pattern(struct setup *s, const char *path, char *written, size_t n)
 {
     int side = prismi_panel_side(s->cfg->data.grid_size);
-    side = side < 400 ? 2 * side : side; /* there is room */
+    side = side < 400 ? 2 * side : side; /* small grids are drawn larger */
     int h = 2 * PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER + side + PRISMI_PANEL_FOOTER,
         w = 2 * PRISMI_PANEL_MARGIN + side;
     struct prismi_rect box = {PRISMI_PANEL_MARGIN + PRISMI_PANEL_HEADER, PRISMI_PANEL_MARGIN, side,

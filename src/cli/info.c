@@ -1,4 +1,5 @@
-/* prism info: what this program is and what it can use here. */
+/* prism info: version, build and licence of the program, and the devices it can
+ * use. */
 #include "cli/command.h"
 #include "core/json.h"
 

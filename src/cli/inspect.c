@@ -1,5 +1,5 @@
-/* prism inspect: what a checkpoint holds. Format: docs/formats.md and
- * recon/checkpoint.c. */
+/* prism inspect: shows what a checkpoint holds. The format is in
+ * docs/formats.md and recon/checkpoint.c. */
 #include "cli/command.h"
 #include "core/internal.h"
 #include "core/json.h"
@@ -31,7 +31,7 @@ struct checkpoint {
     struct prismi_box *box;
 };
 
-/* Call on_pair for every line key=value of a section. */
+/* Calls on_pair for every line key=value of a section. */
 static void each_pair(const struct checkpoint *c, const char *section,
                       void (*on_pair)(void *user, const char *key, const char *value), void *user)
 {
@@ -164,7 +164,7 @@ static int write_picture(struct prism_ctx *ctx, const char *path, const float *d
     size_t n = strlen(path);
     bool suffix = n > 4 && !strcmp(path + n - 4, ".png");
     snprintf(stem, sizeof stem, "%.*s", (int)(suffix ? n - 4 : n),
-             path); /* the build's format adds its own */
+             path); /* prism_image_write() adds the suffix */
     uint8_t *grey = malloc(side * side);
     if (!grey)
         return PRISM_FAIL(ctx, PRISM_ENOMEM, "not enough memory for a picture of %zu x %zu", side,

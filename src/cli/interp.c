@@ -20,8 +20,8 @@ static const struct cli_opt opts[] = {
      .doc = "what computes; default auto"},
 };
 
-/* Comma-separated integers, at most `most`. False, after a message, for
- * anything else. */
+/* Reads at most `most` comma-separated integers. Returns false after an error
+ * line for anything else. */
 static bool integers(const struct cli *cli, const char *name, int low, int high, int *out, int *n,
                      int most)
 {
@@ -53,7 +53,7 @@ static int fit(struct prism_ctx *ctx, const char *backend, const struct prismi_i
     int status;
     PRISM_TRY_OUT(prism_dev_open(ctx, &(struct prism_dev_params){.backend = backend}, &dev));
     PRISM_TRY_OUT(prismi_table_example(ctx, rows, p->seed, &all));
-    const int n = rows - rows * 15 / 100; /* the other rows only test */
+    const int n = rows - rows * 15 / 100; /* the other rows are for testing */
     const struct prismi_table train = {n, 5, 1, all.x, all.y},
                               test = {rows - n, 5, 1, all.x + 5 * (size_t)n, all.y + n};
     PRISM_TRY_OUT(prismi_interp_create(dev, p, &train, &in));

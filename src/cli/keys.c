@@ -1,4 +1,4 @@
-/* prism keys: every setting. */
+/* prism keys: lists the settings. */
 #include "cli/command.h"
 #include "config/internal.h"
 #include "core/json.h"
@@ -11,7 +11,7 @@ static const struct cli_opt opts[] = {
     {.name = "json", .letter = 'j', .doc = "print a JSON array"},
 };
 
-/* The name that a key had before, or NULL. */
+/* The old name of a key, or NULL. */
 static const char *old_name(const struct prism_config_key *key)
 {
     size_t n;
@@ -76,8 +76,8 @@ static int no_such_key(const char *pattern)
     return EXIT_USAGE;
 }
 
-/* The keys that have the pattern in their name; where none has, those that had
- * it in their old name. */
+/* Finds the keys whose name contains the pattern or, if there are none, those
+ * whose old name does. */
 static size_t find(const char *pattern, const struct prism_config_key **match)
 {
     size_t n, found = 0;

@@ -15,8 +15,8 @@ static const char *const names[METRIC_COUNT] = {
 void metrics_line(struct prismi_json_out *j, const struct prism_progress *at, double seconds,
                   const struct prism_cache *cache)
 {
-    /* quality only where it was measured: a repeated value would look like a
-     * plateau */
+    /* quality is written only where it was measured: a repeated value would
+     * look like a plateau */
     double ssim = at->evaluated ? at->ssim : NAN, psnr = at->evaluated ? at->psnr_db : NAN,
            rmse = at->evaluated ? at->rmse_percent : NAN;
     const struct prism_cache_stats measurements =
@@ -58,7 +58,8 @@ static bool grow(struct metrics *m)
     return true;
 }
 
-/* 1: line taken, 0: the end of what is wanted, negative: an error. */
+/* Returns 1 if the line was taken, 0 at the end of the wanted lines,
+ * PRISM_ENOMEM. */
 static int take_line(struct metrics *m, const char *line, size_t n, int64_t last_step)
 {
     struct prismi_json *v = n && line[n - 1] == '\n' ? prismi_json_parse(line, n) : NULL;

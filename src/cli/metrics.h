@@ -1,4 +1,4 @@
-/* metrics.jsonl: one JSON object a line, only ever appended to. */
+/* metrics.jsonl: one JSON object per line. A run only appends to it. */
 #ifndef PRISM_CLI_METRICS_H
 #define PRISM_CLI_METRICS_H
 
@@ -24,18 +24,18 @@ enum metric {
     METRIC_COUNT
 };
 
-/* Append one line (without its newline) for this step. */
+/* Appends the line of this step, without its newline. */
 void metrics_line(struct prismi_json_out *j, const struct prism_progress *at, double seconds,
                   const struct prism_cache *cache);
 
-/* What a file holds, up to and including last_step; NaN for null. */
+/* Columns of a file, up to and including last_step; NaN for null. */
 struct metrics {
     size_t n, cap;
     double *value[METRIC_COUNT];
-    long bytes; /* of the lines read: where a resumed run goes on */
+    long bytes; /* length of the lines read: a resumed run continues there */
 };
-/* Stops at the first line that is not whole. An absent file is an empty one.
- * Returns 0, PRISM_EIO, PRISM_ENOMEM. */
+/* Reads a file up to the first incomplete line. A missing file counts as empty.
+ * Returns 0, PRISM_EIO or PRISM_ENOMEM. */
 int metrics_read(struct prism_ctx *ctx, const char *path, int64_t last_step, struct metrics *out);
 void metrics_release(struct metrics *m);
 

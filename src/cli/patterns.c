@@ -1,4 +1,4 @@
-/* prism patterns: where apertures are placed in k-space. */
+/* prism patterns: lists and examines sampling patterns. */
 #include "cli/command.h"
 #include "cli/figure.h"
 #include "core/internal.h"
@@ -117,7 +117,7 @@ static int one_pattern(struct cli *cli, const char *what, const char *kind)
     char assignment[256];
     snprintf(assignment, sizeof assignment, "pattern.kind=%s", kind);
     struct setup s;
-    /* the kind is one more setting, and the last word */
+    /* the kind is one more setting, the last, so it wins */
     struct cli_value *set = calloc((size_t)cli->n_set + 1, sizeof *set);
     static const struct cli_opt as_set = {.name = "set", .arg = "KEY=VALUE"};
     if (!set) {

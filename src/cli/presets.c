@@ -1,4 +1,4 @@
-/* prism presets: named starting points. */
+/* prism presets: lists the presets. */
 #include "cli/command.h"
 #include "core/json.h"
 #include "prismrec/config.h"

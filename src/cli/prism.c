@@ -1,4 +1,4 @@
-/* prism: the command line of the library. */
+/* prism: the command line program. */
 #include "cli/command.h"
 
 #include <errno.h>
@@ -76,8 +76,8 @@ static int dump(const char *what)
     return EXIT_USAGE;
 }
 
-/* Becomes another program of the house: the one beside this one, else the first
- * in PATH. Returns only where there is none. */
+/* Replaces this process by another program: the one beside prism, else the
+ * first in PATH. Returns only if there is none. */
 static int become(const struct cli_command *cmd, char **argv)
 {
     char path[PATH_MAX];

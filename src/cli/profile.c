@@ -1,4 +1,4 @@
-/* prism profile: where a run's time and memory go. */
+/* prism profile: shows where the time and the memory of a run go. */
 #include "program/profile.h"
 #include "cli/command.h"
 #include "cli/run.h"
@@ -21,7 +21,7 @@ static const struct cli_opt opts[] = {
      .doc = "time named regions only; steps stay recorded on a device that can"},
 };
 
-/* "A:B", "A:", ":B". */
+/* Reads "A:B", "A:" or ":B". */
 static bool parse_steps(const char *text, int64_t *first, int64_t *last)
 {
     char *end;

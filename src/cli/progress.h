@@ -1,14 +1,14 @@
-/* What a run says while it works. */
+/* The status line of a run. */
 #ifndef PRISM_CLI_PROGRESS_H
 #define PRISM_CLI_PROGRESS_H
 
 #include "prismrec/recon.h"
 
-double cli_seconds(void); /* monotonic */
+double cli_seconds(void); /* monotonic clock */
 
-/* One line on standard error, rewritten at most ten times a second. */
+/* A line on standard error that is rewritten at most ten times a second. */
 struct progress {
-    double start_s, shown_s; /* when this process began stepping, when the line was last drawn */
+    double start_s, shown_s; /* time of this process's first step, time the line was last drawn */
     int64_t start_step;
 };
 void progress_start(struct progress *p, int64_t step);

@@ -1,5 +1,4 @@
-/* prism run: one reconstruction, from a configuration to a folder of
- * results. */
+/* prism run: a reconstruction, from a configuration to a folder of results. */
 #include "cli/run.h"
 #include "cli/command.h"
 #include "cli/progress.h"
@@ -79,9 +78,9 @@ struct run {
     struct rundir dir;
     struct progress progress;
     enum voice voice;
-    double saved_s; /* when the last checkpoint was written, or this process began */
+    double saved_s; /* time of the last checkpoint, or the start of this process */
     int64_t saved_step;
-    int status; /* what went wrong inside the callback */
+    int status; /* status of a failure inside the callback */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -91,7 +90,8 @@ static void on_signal(int signal)
     interrupted = signal;
 }
 
-/* The first signal asks for an orderly end, a second one of its kind kills. */
+/* The first signal asks for an orderly end; a second one of the same kind kills
+ * the process. */
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_RESTART};
@@ -105,8 +105,9 @@ static double wall_s(const struct run *r)
     return r->dir.before_s + cli_seconds() - r->progress.start_s;
 }
 
-/* By the clock: as late as the run is old, so that a short one leaves something
- * too, and never later than the setting. */
+/* True if a checkpoint is due. By the clock, the wait is the age of the run, so
+ * that a short run leaves a checkpoint too, and at most
+ * output.checkpoint_seconds. */
 static bool checkpoint_due(const struct run *r, int64_t step)
 {
     const struct prism_config *cfg = r->setup.cfg;
@@ -137,16 +138,16 @@ static bool on_progress(void *user, const struct prism_progress *at)
                           rundir_log(&r->dir, &r->setup, at, wall_s(r), r->voice == VOICE_JSON));
     if (!r->status && checkpoint_due(r, at->step))
         r->status = checkpoint(r, at->step);
-    if (r->status) /* now: that the run stops for it is an error too, and will be recorded over this
-                      one */
+    if (r->status) /* print the error now: the library replaces it by PRISM_ECANCELED when the run
+                      stops */
         cli_fail(r->setup.ctx, EXIT_FAILED);
     return !r->status && !interrupted;
 }
 
 /* ---- the ways a run ends ---- */
 
-/* The command as it was typed, made to resume, on the backend given where that
- * is not NULL. */
+/* Prints the command as it was typed, with --resume and, unless backend is
+ * NULL, with that backend. */
 static void print_resume_command(const struct run *r, const char *backend)
 {
     fprintf(stderr, "prism %s", r->cli->cmd->name);
@@ -163,8 +164,8 @@ static void print_resume_command(const struct run *r, const char *backend)
     fputs(cli_has(r->cli, "resume") ? "\n" : " --resume\n", stderr);
 }
 
-/* The device took its memory with it. What was saved before is all there is,
- * and any backend can go on from there. */
+/* Ends a run whose device was lost with its memory. Only the last checkpoint is
+ * left; any backend can continue from it. */
 static int end_lost(struct run *r)
 {
     struct prism_progress at;
@@ -184,7 +185,8 @@ static int end_lost(struct run *r)
     return EXIT_FAILED;
 }
 
-/* Keep what there is. The error that led here, if any, was printed. */
+/* Ends a run early and saves its state. The error that led here, if any, has
+ * been printed. */
 static int end_early(struct run *r, const char *status, int code)
 {
     struct prism_progress at;
@@ -282,7 +284,8 @@ static int load_checkpoint(struct run *r, struct prism_progress *at)
                   : EXIT_DONE;
 }
 
-/* A resumed run keeps its record until there is a newer one. */
+/* Opens the folder. A resumed run keeps its run.json until there is a newer
+ * one. */
 static int open_folder(struct run *r, int64_t step)
 {
     PRISM_TRY(rundir_open(&r->dir, &r->setup, step));
@@ -299,7 +302,7 @@ static int reconstruct(struct run *r)
     if (PRISMI_REGION(s->dev, "folder", 0, open_folder(r, at.step)))
         return cli_fail(s->ctx, EXIT_FAILED);
     catch_signals();
-    signal(SIGPIPE, SIG_IGN); /* a reader that went away must not end a long run */
+    signal(SIGPIPE, SIG_IGN); /* a reader that closes its pipe must not end a long run */
     signal(SIGXFSZ, SIG_IGN); /* a size limit is an error to report, not a reason to die */
     progress_start(&r->progress, at.step);
     r->saved_s = r->progress.start_s;

@@ -1,4 +1,4 @@
-/* The work of 'prism run', also for those who want to watch it. */
+/* The work of 'prism run', which 'prism profile run' shares. */
 #ifndef PRISM_CLI_RUN_H
 #define PRISM_CLI_RUN_H
 
@@ -7,14 +7,15 @@
 
 struct run_profile {
     struct prism_profile_params params;
-    /* Called once, however the run ended; f: where there is room for a text.
-     * Returns 0 or PRISM_E*. */
+    /* Called once, whatever the end of the run; prints to f. Returns 0 or
+     * PRISM_E*. */
     int (*report)(const struct run_profile *self, struct setup *s, const struct rundir *dir,
                   const struct cli *cli, FILE *f);
     int top;
 };
 
-/* config: a file or NULL; profile: NULL = none. Returns an exit code. */
+/* Carries out a run. config: a file, or NULL; profile: NULL for none. Returns
+ * an exit code. */
 int run_reconstruction(struct cli *cli, const char *config, const struct run_profile *profile);
 
 #endif

@@ -41,8 +41,8 @@ static void utc_now(char *out, size_t n, const char *format)
     strftime(out, n, format, &tm);
 }
 
-/* What makes a folder one that a new run must not write to: a run, or another's
- * file that it would replace. */
+/* A file in the folder that a new run would replace, or NULL: a run must not
+ * write over another. */
 static const char *obstacle(const struct rundir *d)
 {
     static const char *const files[] = {
@@ -92,7 +92,7 @@ int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *
     return EXIT_DONE;
 }
 
-/* Keep the lines up to last_step, drop the rest. */
+/* Opens metrics.jsonl, keeps the lines up to last_step and drops the rest. */
 static int open_metrics(struct rundir *d, struct prism_ctx *ctx, int64_t last_step)
 {
     const char *path = rundir_file(d, "metrics.jsonl");
@@ -109,7 +109,7 @@ static int open_metrics(struct rundir *d, struct prism_ctx *ctx, int64_t last_st
     return 0;
 }
 
-/* A resumed run began when it first began. */
+/* Reads the time when a resumed run first began. */
 static void recall_start(struct rundir *d, struct prism_ctx *ctx)
 {
     uint8_t *text;
@@ -155,7 +155,7 @@ int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *a
     int status =
         line ? 0
              : PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for a line of metrics.jsonl");
-    errno = ENOSPC; /* what a short write means */
+    errno = ENOSPC; /* the cause of a short write */
     if (!status && write(d->metrics_fd, line, (size_t)n) != n)
         status = PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s",
                             rundir_file(d, "metrics.jsonl"), strerror(errno));
@@ -181,8 +181,8 @@ int rundir_checkpoint(struct rundir *d, struct setup *s)
 
 /* ---- run.json ---- */
 
-/* One value in JSON's own type; what has none is the text that YAML would
- * have. */
+/* Writes a value in its JSON type; a value without one becomes the text that
+ * YAML has. */
 static void config_value(struct prismi_json_out *j, const struct prism_config *cfg,
                          const struct prism_config_key *key)
 {
@@ -274,7 +274,7 @@ static void measurement_members(struct prismi_json_out *j, const struct setup *s
     prismi_json_number(j, "side", f->h);
     hash_member(j, "hash", s->stack.amplitudes,
                 (size_t)f->n * (size_t)f->h * (size_t)f->w * sizeof *s->stack.amplitudes);
-    prismi_json_open(j, "assumed", '{'); /* not in the file */
+    prismi_json_open(j, "assumed", '{'); /* numbers that the file lacks */
     for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
         if (!isnan(setup_assumed(s, i)))
             prismi_json_number(j, prismi_data_number_name((enum prismi_data_number)i),

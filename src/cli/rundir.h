@@ -1,4 +1,4 @@
-/* The files of a run: config.yaml, run.json, metrics.jsonl, checkpoint.prism
+/* The folder of a run: config.yaml, run.json, metrics.jsonl, checkpoint.prism
  * and the results. */
 #ifndef PRISM_CLI_RUNDIR_H
 #define PRISM_CLI_RUNDIR_H
@@ -9,31 +9,34 @@
 struct rundir {
     char path[PRISM_PATH_MAX];
     int metrics_fd;   /* -1 = closed */
-    double before_s;  /* wall time of the run before this process */
+    double before_s;  /* wall time that earlier processes spent on the run */
     char started[32]; /* UTC */
 };
 
-/* "<dir>/<name>" in one of a few static buffers. */
+/* "<dir>/<name>", in one of four static buffers used in turns. */
 const char *rundir_file(const struct rundir *d, const char *name);
-/* Choose the folder and see that it may be used. Returns an exit code, after
- * printing the error. */
+/* Chooses the folder and checks that it may be used. Returns an exit code,
+ * after printing the error. */
 int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *output,
                   bool resume);
 
-/* The rest return 0 or PRISM_E*, the error being in the context. */
-/* Make the folder, go back to last_step (0 = a new run) in metrics.jsonl, write
- * config.yaml. */
+/* The functions below return 0 or PRISM_E*, with the sentence in the
+ * context. */
+/* Makes the folder, cuts metrics.jsonl back to last_step (0: a new run) and
+ * writes config.yaml. */
 int rundir_open(struct rundir *d, struct setup *s, int64_t last_step);
 void rundir_close(struct rundir *d);
-/* A line of metrics.jsonl; text is copied to standard output where echo. */
+/* Appends a line to metrics.jsonl; echo: prints it to standard output too. */
 int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *at, double wall_s,
                bool echo);
-/* metrics.jsonl first, so that no checkpoint is ahead of it. */
+/* Saves a checkpoint, after metrics.jsonl, so that no checkpoint is ahead of
+ * it. */
 int rundir_checkpoint(struct rundir *d, struct setup *s);
-/* run.json. final may be NULL. */
+/* Writes run.json. final may be NULL. */
 int rundir_record(struct rundir *d, struct setup *s, const char *status,
                   const struct prism_progress *final, double wall_s);
-/* reconstruction, comparison, curves; their names are stored in written. */
+/* Writes reconstruction, comparison and curves; the names of the pictures are
+ * stored in written. */
 int rundir_results(struct rundir *d, struct setup *s, const double *result,
                    const struct prism_progress *final, char *written, size_t n);
 void rundir_final(struct prismi_json_out *j, const char *key, const struct prism_progress *final,

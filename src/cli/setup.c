@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A configuration that cannot be carried out is the user's to change; the rest
- * is a failure. */
+/* Exit code of a status: EXIT_USAGE if the user can change the configuration,
+ * else EXIT_FAILED. */
 static int code_of(int status)
 {
     return status == PRISM_EINVAL || status == PRISM_ENOTSUP || status == PRISM_EPARSE ||
@@ -49,8 +49,8 @@ static int assign_number(struct setup *s, const char *key, double value, const c
     return prism_config_assign(s->set, assignment, source);
 }
 
-/* The key that holds a number of a file, or that stands for it, and the factor
- * between them. */
+/* The key for each number of a file of measurements, and the factor from the
+ * number to the key's value. */
 static const struct {
     const char *key;
     double factor;
@@ -60,8 +60,8 @@ static const struct {
     [PRISMI_DATA_RADIUS_PX] = {"aperture.diameter_px", 2},
     [PRISMI_DATA_INNER_RADIUS_PX] = {"aperture.inner_diameter_px", 2}};
 
-/* Where there is a file of measurements: its frames, and what it tells as
- * settings, so that the run's config.yaml has them. */
+/* Loads the file of measurements, if there is one. Its numbers become settings,
+ * so that the run's config.yaml has them. */
 static int load_measurements(struct setup *s)
 {
     const char *path = s->set->given.config.image.data;
@@ -77,7 +77,7 @@ static int load_measurements(struct setup *s)
     PRISM_TRY(assign_number(s, "detector.field_size_px", f->h, path));
     PRISM_TRY(assign_number(s, "pattern.n_apertures", f->n, path));
     PRISM_TRY(assign_number(s, "detector.snr_db", 0,
-                            path)); /* it adds noise, and there is some already */
+                            path)); /* measured frames have their noise already */
     for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
         if (f->known[i])
             PRISM_TRY(
@@ -91,7 +91,7 @@ double setup_assumed(const struct setup *s, int number)
     enum prism_aperture_shape shape = c->data.aperture.shape;
     bool holed = shape == PRISM_APERTURE_ANNULUS || shape == PRISM_APERTURE_OBSCURED;
     if (number == PRISMI_DATA_INNER_RADIUS_PX && !holed)
-        return NAN; /* there is none */
+        return NAN; /* the aperture has no blocked centre */
     const double values[PRISMI_DATA_NUMBERS] = {
         [PRISMI_DATA_GRID_SIZE] = c->data.grid_size,
         [PRISMI_DATA_OBJ_SIZE] = c->data.obj_size,
@@ -100,7 +100,8 @@ double setup_assumed(const struct setup *s, int number)
     return s->stack.source && !s->stack.frames.known[number] ? values[number] : NAN;
 }
 
-/* Numbers that the file lacks are the configuration's. */
+/* Warns of the numbers that the file lacks, which are taken from the
+ * configuration. */
 static void tell_assumed(struct setup *s)
 {
     for (int i = 0; i < PRISMI_DATA_NUMBERS; i++)
@@ -152,7 +153,7 @@ int setup_pattern(struct setup *s)
     return check(s, status);
 }
 
-/* Where transform plans are kept between runs, or NULL. */
+/* Folder of transform plans that are kept between runs, or NULL. */
 static const char *cache_dir(struct prism_ctx *ctx, char *out, size_t n)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -186,7 +187,7 @@ static int open_device(struct setup *s, bool plain)
     return 0;
 }
 
-/* The sentence of a failure, headed with whose it is. */
+/* Puts the origin of a failure in front of its sentence. */
 static int blame(struct setup *s, int status, const char *whose)
 {
     char text[sizeof prism_ctx_error(s->ctx)->text];
@@ -207,8 +208,9 @@ static int load_object(struct setup *s)
         return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "not enough memory for an object of %d x %d", size,
                           size);
     for (const char *const *name = prism_object_builtin_names(); *name; name++)
-        if (!strcmp(*name,
-                    input)) /* the same object whatever the seed: seeds are there to be compared */
+        if (!strcmp(
+                *name,
+                input)) /* the object does not depend on the seed, so that seeds can be compared */
             return blame(s, prism_object_builtin(s->ctx, input, size, 0, s->truth),
                          "image.obj_size");
     struct prism_image picture = {0};

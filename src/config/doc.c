@@ -1,4 +1,5 @@
-/* docs/configuration.md, from the tables. */
+/* The text of docs/configuration.md, written from the tables of keys and
+ * presets. */
 #include "config/internal.h"
 
 #include <string.h>

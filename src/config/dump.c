@@ -1,4 +1,5 @@
-/* The whole configuration as YAML. */
+/* The whole configuration as YAML, a line per key with the source of its
+ * value. */
 #include "config/internal.h"
 #include "core/internal.h"
 
@@ -11,8 +12,8 @@ void prismi_text_quote(struct prismi_text *t, const char *s, bool comment)
     prismi_text_add(t, "%s", quote);
     while (*s) {
         size_t n = prismi_utf8(s, &cp);
-        /* what YAML prints as it is: no controls, line separators, byte order
-         * marks or non-characters */
+        /* YAML prints all but controls, line separators, byte order marks and
+         * non-characters as they are */
         bool plain =
             n && ((cp >= ' ' && cp <= '~') || (cp >= 0xa0 && cp != 0x2028 && cp != 0x2029 &&
                                                cp != 0xfeff && cp != 0xfffe && cp != 0xffff));

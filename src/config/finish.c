@@ -10,8 +10,8 @@
 static const double light_year_m = 9.4607304725808e15, astronomical_unit_m = 1.495978707e11,
                     pi = 3.14159265358979323846;
 
-/* "run.yaml:3: ", "--set: ", or "" for a default: where the value to blame came
- * from. */
+/* Place that the key's value came from, as the prefix of a message:
+ * "run.yaml:3: ", "--set: ", or "" for a default. Returns out. */
 static const char *origin(const struct prism_config_set *set, const char *key, char *out, size_t n)
 {
     int i = prismi_config_find(key);
@@ -51,7 +51,8 @@ static void fill_physics(struct prism_config *c)
     }
 }
 
-/* What a propagated field needs of lengths. */
+/* Derives wavelength, distance and pixel pitch of a propagated field from the
+ * section physics. */
 static void derive_lengths(struct prism_config *c)
 {
     if (!prismi_data_params_lengths(&c->data))
@@ -63,7 +64,8 @@ static void derive_lengths(struct prism_config *c)
                       (c->physics.pupil_pitch_m * c->data.grid_size);
 }
 
-/* image.obj_size and aperture.diameter_px where they are 0. */
+/* Derives image.obj_size and aperture.diameter_px from physics where they are
+ * 0. */
 static int derive_sizes(const struct prism_config_set *set, struct prism_config *c)
 {
     const double lambda = c->physics.wavelength_m, length = c->physics.obj_distance_m,
@@ -110,16 +112,16 @@ static int derive_sizes(const struct prism_config_set *set, struct prism_config 
     return 0;
 }
 
-/* Does anything follow from physics? */
+/* True if a size or a length follows from the section physics. */
 static bool needs_physics(const struct prism_config *c)
 {
     return c->image.obj_size == 0 || c->aperture.diameter_px == 0 ||
            prismi_data_params_lengths(&c->data);
 }
 
-/* A setting of physics that is not its default, yet decides no size: the sizes
- * given are others than those that would follow from physics, which they do
- * where a run's own config.yaml is read again. */
+/* Warns of a physics key that is given and has no effect, because the sizes are
+ * given in pixels. Sizes that equal the derived ones draw no warning: a run's
+ * own config.yaml has both. */
 static void warn_idle_physics(struct prism_config_set *set)
 {
     const struct prism_config *given = &set->given.config;
@@ -148,7 +150,7 @@ static void warn_idle_physics(struct prism_config_set *set)
                    origin(set, key->key, where, sizeof(where)), key->key);
 }
 
-/* Has the run a network, whose parameters matter then? */
+/* True if the run fits a network, so that the network's parameters matter. */
 static bool network(const struct prism_config *c)
 {
     return prismi_params_when(&c->recon) & PRISMI_WHEN_DECODER;

@@ -1,5 +1,5 @@
-/* Keys by the names they had before: still accepted, with a note that says the
- * new name. */
+/* Old names of keys. They are still accepted; a note in the log says the new
+ * name. */
 #include "config/internal.h"
 
 #include <string.h>

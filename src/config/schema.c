@@ -1,6 +1,6 @@
-/* Every setting, once: the rows here are the program's own, those of recon and
- * of the data come from recon/params.def. Within a section, the program's come
- * first in the dump and the documentation. */
+/* The table of every setting. The rows of reconstruction and data come from
+ * recon/params.def, the program's own are here and come first within a section
+ * of the dump and the documentation. */
 #include "config/internal.h"
 #include "core/internal.h"
 #include "recon/params.h"
@@ -25,7 +25,7 @@ static const char *const planners[] = {"estimate", "measure", "patient", NULL};
 #define KEY_NAME(k, m, c, d, doc) k, PRISM_KEY_STRING, FIELD(m), 0, 0, false, d, c, "", doc
 #define KEY_ENUM(k, m, c, d, doc) k, PRISM_KEY_ENUM, FIELD(m), 0, 0, false, d, c, "", doc
 
-/* Rows of params.def as keys. */
+/* Rows of params.def become keys. */
 #define BOOL(s, f, k, def, when, doc)                                                              \
     {k, PRISM_KEY_BOOL, FIELD(s.f), 0, 1, false, #def, NULL, "", doc},
 #define BOOL_NOT(s, f, k, def, key_def, when, doc)                                                 \

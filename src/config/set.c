@@ -1,4 +1,5 @@
-/* Sets: values with their sources; assignments; keys by name. */
+/* Sets of values with their sources: creation, look-up of keys, assignments,
+ * presets. */
 #include "config/internal.h"
 #include "core/internal.h"
 
@@ -45,9 +46,9 @@ static bool same_section(const char *a, const char *b)
     return n == (size_t)(bare(b) - b) && strncmp(a, b, n) == 0;
 }
 
-/* The nearest of the new and old names so far. */
+/* The nearest name found so far, among new and old ones. */
 struct nearest {
-    const char *name, *key; /* the name that is near, and the key it stands for */
+    const char *name, *key; /* the near name, and its key */
     int distance;
 };
 
@@ -56,7 +57,7 @@ static void compare(struct nearest *nearest, const char *wanted, const char *nam
     int d = prismi_word_distance(bare(wanted), bare(name));
     if (d == INT_MAX)
         return;
-    d = 2 * d + !same_section(wanted, name); /* the right section breaks ties */
+    d = 2 * d + !same_section(wanted, name); /* a match in the same section wins a tie */
     if (d < nearest->distance)
         *nearest = (struct nearest){name, key, d};
 }
@@ -83,7 +84,7 @@ void prismi_config_defaults(struct prism_config *config)
     const struct prism_config_key *keys = prism_config_keys(&n);
     char why[8];
     memset(config, 0, sizeof(*config));
-    for (size_t i = 0; i < n; i++) /* a test sees to it that every default is accepted */
+    for (size_t i = 0; i < n; i++) /* every default parses: config_keys tests it */
         prismi_value_parse(&keys[i], keys[i].def, prismi_config_field(config, &keys[i]), why,
                            sizeof(why));
 }
@@ -172,8 +173,9 @@ int prismi_config_put(struct prism_config_set *set, int key, const char *text, c
 
 /* ---- assignments ---- */
 
-/* Key by a name without its section, or -1 with the reason in why: unknown, or
- * shared by keys of several sections. */
+/* Index of the key with that name in any section, old names included. Returns
+ * -1 with the reason in why if the name is unknown or keys of several sections
+ * share it. */
 static int find_bare(const char *name, const struct prismi_old_key **old, char *why, size_t size)
 {
     size_t n, n_old;
@@ -190,7 +192,8 @@ static int find_bare(const char *name, const struct prismi_old_key **old, char *
         }
         key = (int)i;
     }
-    for (size_t i = 0; key < 0 && i < n_old; i++) /* these are unique: a test sees to it */
+    for (size_t i = 0; key < 0 && i < n_old;
+         i++) /* old names are unique: config_old_keys tests it */
         if (strcmp(bare(olds[i].old), name) == 0)
             key = prismi_config_find_any(olds[i].old, old);
     if (key < 0) {
@@ -202,7 +205,8 @@ static int find_bare(const char *name, const struct prismi_old_key **old, char *
     return key;
 }
 
-/* where: prefix of errors. */
+/* Carries out "key=value"; `where` begins the errors. Returns 0 or
+ * PRISM_EINVAL. */
 static int assign(struct prism_config_set *set, const char *assignment, const char *where,
                   struct prismi_origin source)
 {

@@ -1,4 +1,5 @@
-/* One value of any type: text to field, field to text, and what is accepted. */
+/* One value of any type: parsing, writing, and the description of what is
+ * accepted. */
 #include "config/internal.h"
 
 #include <ctype.h>
@@ -16,8 +17,8 @@ enum { MAX_LIST = 64 };
 
 /* ---- numbers ---- */
 
-/* Decimal only: no hexadecimal, no infinity, no NaN. Returns the end of the
- * number, or NULL. */
+/* Reads a finite decimal number: no hexadecimal, infinity or NaN. Returns the
+ * end of the number, or NULL. */
 static const char *scan_double(const char *s, double *v)
 {
     size_t n = strspn(s, "+-.0123456789eE");
@@ -132,7 +133,7 @@ static const char *parse_uint64(const char *text, uint64_t *out)
     errno = 0;
     unsigned long long v = strtoull(text, &end, 10);
     if (*text == '-' && end != text && !*end)
-        return "is out of range"; /* strtoull would wrap it */
+        return "is out of range"; /* strtoull would wrap a negative number */
     if (end == text || *end || isspace((unsigned char)*text))
         return "is not an integer";
     if (errno == ERANGE)
@@ -149,7 +150,7 @@ static const char *parse_double(const struct prism_config_key *key, const char *
         return "is not a finite decimal number";
     if (v < key->min || v > key->max || (key->exclusive_min && v <= key->min))
         return "is out of range";
-    *out = v == 0 ? 0 : v; /* -0 is 0 */
+    *out = v == 0 ? 0 : v; /* stores -0 as 0 */
     return NULL;
 }
 
@@ -163,7 +164,7 @@ static int find_choice(const struct prism_config_key *key, const char *text, siz
 
 static const char *parse_enum(const struct prism_config_key *key, const char *text, int *out)
 {
-    static const char builtin[] = "builtin:"; /* the pattern's name as older files spell it */
+    static const char builtin[] = "builtin:"; /* prefix of patterns in older files */
     if (strcmp(key->key, "pattern.kind") == 0 && strncmp(text, builtin, strlen(builtin)) == 0)
         text += strlen(builtin);
     int i = find_choice(key, text, strlen(text));
@@ -186,12 +187,12 @@ static const char *parse_string(const struct prism_config_key *key, const char *
             return "is not valid UTF-8";
         s += n;
     }
-    memset(out, 0, key->size); /* equal texts, equal bytes */
+    memset(out, 0, key->size); /* equal texts get equal bytes */
     memcpy(out, text, strlen(text));
     return NULL;
 }
 
-/* "8,4,1" or, as it is written, "[8, 4, 1]". */
+/* Reads "8,4,1", or "[8, 4, 1]" as prismi_value_write() writes it. */
 static const char *parse_int_list(const struct prism_config_key *key, const char *text, int *out)
 {
     int list[MAX_LIST] = {0};

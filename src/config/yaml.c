@@ -1,5 +1,5 @@
-/* YAML files: two levels, section and key; libyaml's events become assignments.
- * The only file that knows libyaml. */
+/* YAML files of two levels, section and key: libyaml's events become
+ * assignments. No other file uses libyaml. */
 #include "config/internal.h"
 #include "core/internal.h"
 #include "prismi_config.h"
@@ -15,7 +15,7 @@
 
 enum { MAX_BYTES = 1 << 20, MAX_CHAIN = 8 };
 
-/* A file and those that extend it. */
+/* A file and the files that extend it. */
 struct chain {
     const char *path;
     dev_t dev;
@@ -23,7 +23,7 @@ struct chain {
     const struct chain *child;
 };
 
-/* What a file says about a key; text is NULL where it says nothing. */
+/* A file's statement about a key; text is NULL if there is none. */
 struct statement {
     char *text; /* malloc'ed */
     yaml_mark_t mark;
@@ -34,7 +34,7 @@ struct reader {
     struct prism_config_set *set;
     const char *path;
     yaml_parser_t parser;
-    yaml_event_t event; /* the current one */
+    yaml_event_t event; /* the current event */
     struct statement key[PRISMI_MAX_KEYS], extends;
     size_t section_line[2 * PRISMI_MAX_KEYS]; /* as find_section() counts; 0 = not seen */
 };
@@ -45,7 +45,7 @@ struct reader {
 
 /* ---- events ---- */
 
-/* Is the line indented with a tab, as YAML must not be? */
+/* True if the line is indented with a tab, which YAML forbids. */
 static bool tab_indented(const uint8_t *data, size_t bytes, size_t line)
 {
     size_t i = 0;
@@ -62,7 +62,7 @@ static int parser_failure(struct reader *r, const uint8_t *data, size_t bytes)
     yaml_mark_t mark = p->problem_mark;
     if (p->error == YAML_MEMORY_ERROR)
         return PRISM_FAIL(r->set->ctx, PRISM_ENOMEM, "no memory to read %s", r->path);
-    if (p->error == YAML_READER_ERROR) { /* knows a byte offset only */
+    if (p->error == YAML_READER_ERROR) { /* libyaml gives a byte offset here, no line */
         mark.line = mark.column = 0;
         for (size_t i = 0; i < p->problem_offset && i < bytes; i++) {
             mark.column = data[i] == '\n' ? 0 : mark.column + ((data[i] & 0xc0) != 0x80);
@@ -82,7 +82,7 @@ struct input {
     size_t bytes;
 };
 
-/* The next event; anchors, aliases and tags stop here. */
+/* Reads the next event; refuses anchors, aliases and tags. */
 static int next(struct reader *r, const struct input *in)
 {
     yaml_event_delete(&r->event);
@@ -109,7 +109,7 @@ static int next(struct reader *r, const struct input *in)
     return 0;
 }
 
-/* The current scalar as text; NUL characters and null stop here. */
+/* The current scalar as text; refuses NUL characters and null. */
 static int scalar(const struct reader *r, const char *key, const char **out)
 {
     const yaml_event_t *e = &r->event;
@@ -140,7 +140,7 @@ static int wrong_shape(struct reader *r, const char *name, const struct prism_co
                   describe(r), expected);
 }
 
-/* A list of scalars, joined with commas. */
+/* Reads a list of scalars and joins them with commas. */
 static int read_list(struct reader *r, const struct input *in, const char *name,
                      const struct prism_config_key *key, struct prismi_text *text)
 {
@@ -156,8 +156,8 @@ static int read_list(struct reader *r, const struct input *in, const char *name,
     }
 }
 
-/* The value of a key: the current event and, for a list, those up to its
- * end. */
+/* Reads the value of a key: the current event and, for a list, the events up to
+ * its end. */
 static int read_value(struct reader *r, const struct input *in, const char *name,
                       const struct prism_config_key *key, yaml_mark_t name_mark,
                       struct statement *out)
@@ -176,7 +176,7 @@ static int read_value(struct reader *r, const struct input *in, const char *name
     if (r->event.type != YAML_SEQUENCE_START_EVENT || !key || key->type != PRISM_KEY_INT_LIST)
         return wrong_shape(r, name, key);
     struct prismi_text text = {0};
-    prismi_text_add(&text, "%s", ""); /* an empty list is an empty text */
+    prismi_text_add(&text, "%s", ""); /* an empty list gives an empty text */
     int status = read_list(r, in, name, key, &text);
     out->text = prismi_text_take(&text);
     if (!out->text && !status)
@@ -190,8 +190,8 @@ static bool in_section(const char *key, const char *section)
     return strncmp(key, section, n) == 0 && key[n] == '.';
 }
 
-/* Index of a section's first key, the old keys counted after the new ones; or
- * -1. */
+/* Index of a section's first key, or -1. Old keys are counted after the new
+ * ones. */
 static int find_section(const char *name)
 {
     size_t n, n_old;
@@ -206,7 +206,7 @@ static int find_section(const char *name)
     return -1;
 }
 
-/* An unknown name; the current event is its value. */
+/* Refuses an unknown name; the current event is its value. */
 static int unknown(struct reader *r, const char *name, bool top, yaml_mark_t mark)
 {
     size_t n;
@@ -234,8 +234,8 @@ static int unknown(struct reader *r, const char *name, bool top, yaml_mark_t mar
                   *suggestion ? suggestion : "; 'prism keys' lists them");
 }
 
-/* The value of a key that was named by its new name or, where old is not NULL,
- * by its old one. */
+/* Reads the value of a key. `old` is the row of the old name if the file uses
+ * that, else NULL. */
 static int read_key(struct reader *r, const struct input *in, const char *name, int key,
                     const struct prismi_old_key *old, yaml_mark_t mark)
 {
@@ -269,8 +269,8 @@ static int read_section(struct reader *r, const struct input *in, const char *na
                   "%s: a section; expected its keys, indented, below", name);
 }
 
-/* The keys of a section, or (section "") of the file; the current event is the
- * mapping's start. */
+/* Reads the keys of a section, or those of the whole file for section "". The
+ * current event is the start of the mapping. */
 static int read_mapping(struct reader *r, const struct input *in, const char *section)
 {
     bool top = !*section;
@@ -286,7 +286,7 @@ static int read_mapping(struct reader *r, const struct input *in, const char *se
         const char *text;
         PRISM_TRY(scalar(r, "key", &text));
         snprintf(name, sizeof(name), "%s%s%s", section, top ? "" : ".", text);
-        for (char *p = name; *p; p++) /* names are shown in errors */
+        for (char *p = name; *p; p++) /* errors show the name: keep them on one line */
             if ((unsigned char)*p < ' ' || *p == 0x7f)
                 *p = '?';
         PRISM_TRY(next(r, in));
@@ -308,7 +308,7 @@ static int read_stream(struct reader *r, const struct input *in)
     PRISM_TRY(next(r, in)); /* stream start */
     PRISM_TRY(next(r, in));
     if (r->event.type == YAML_STREAM_END_EVENT)
-        return 0; /* nothing but comments */
+        return 0; /* the file has only comments */
     PRISM_TRY(next(r, in));
     if (r->event.type != YAML_MAPPING_START_EVENT)
         return REFUSE(r, r->event.start_mark, PRISM_EPARSE, "expected %s",
@@ -327,8 +327,9 @@ static int parse_file(struct reader *r)
     struct input in = {0};
     uint8_t *data;
     PRISM_TRY(prismi_file_read(r->set->ctx, r->path, MAX_BYTES, &data, &in.bytes));
-    size_t mark =
-        in.bytes >= 3 && !memcmp(data, "\xef\xbb\xbf", 3) ? 3 : 0; /* an editor's byte order mark */
+    size_t mark = in.bytes >= 3 && !memcmp(data, "\xef\xbb\xbf", 3)
+                      ? 3
+                      : 0; /* some editors write a byte order mark */
     in.data = data + mark;
     in.bytes -= mark;
     int status = yaml_parser_initialize(&r->parser)
@@ -350,8 +351,8 @@ static int parse_file(struct reader *r)
 static int load_file(struct prism_config_set *set, const char *path, const char *where,
                      const struct chain *child);
 
-/* A name with '/' or '.' is a file, beside the one that names it; any other is
- * a preset. */
+/* Applies the parent: a name with '/' or '.' is a file, relative to the file
+ * that names it; any other is a preset. */
 static int apply_extends(struct reader *r, const struct chain *self)
 {
     const char *parent = r->extends.text, *slash = strrchr(r->path, '/');
@@ -389,7 +390,7 @@ static int apply(struct reader *r, const struct chain *self)
     return 0;
 }
 
-/* where: NULL, or the place that extends path, for the errors. */
+/* `where` is the place that extends path and begins the errors, or NULL. */
 static int load_file(struct prism_config_set *set, const char *path, const char *where,
                      const struct chain *child)
 {

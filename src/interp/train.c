@@ -1,5 +1,5 @@
-/* A network and an objective for the trainer, and predictions a batch at a
- * time. */
+/* The interpolator: a dense network and a mean square error, fitted by the
+ * trainer; predictions are made batch by batch. */
 #include "interp/interp.h"
 
 #include <math.h>
@@ -19,7 +19,8 @@ struct prismi_interp {
     struct prismi_order order;
 };
 
-/* Mean and standard deviation of each column; 1 for a constant one. */
+/* Mean and standard deviation of each column; a constant column gets the
+ * deviation 1. */
 static void measure(struct prismi_interp *in, const double *x, size_t rows)
 {
     const size_t n = in->inputs;

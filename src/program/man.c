@@ -1,5 +1,5 @@
-/* Man page and bash completion, written from the tables that also parse and
- * help. */
+/* Man page and bash completion, written from the tables of options and
+ * commands. */
 #include "prismrec/config.h"
 #include "program/cli.h"
 
@@ -24,8 +24,8 @@ void cli_roff(const char *text)
     }
 }
 
-/* Blank lines become paragraphs, lines that start with a space stay as they
- * are. */
+/* Prints text as roff: a blank line starts a paragraph, a line that starts with
+ * a space keeps its own line. */
 static void paragraphs(const char *text)
 {
     char line[1024];
@@ -118,7 +118,7 @@ void cli_man_options(void)
 
 /* ---- bash completion ---- */
 
-/* Name of the function that completes a program. */
+/* Name of the shell function that completes a program. */
 static void bash_function(const char *program, char *out, size_t n)
 {
     snprintf(out, n, "_%s", program);
@@ -126,7 +126,8 @@ static void bash_function(const char *program, char *out, size_t n)
         *p = *p == '-' ? '_' : *p;
 }
 
-/* The shell words that complete a table's `words`. */
+/* Prints the shell words for cli_opt.words; @preset becomes the names of the
+ * presets. */
 static void bash_words(const char *words)
 {
     size_t n;
@@ -141,7 +142,7 @@ static void bash_words(const char *words)
         printf("%s%s", i ? " " : "", presets[i].name);
 }
 
-/* after_key: "=" where a value follows a key, else "". */
+/* after_key is "=" if a value follows a key, else "". */
 static void bash_complete(const char *words, const char *after_key)
 {
     size_t n;
@@ -162,8 +163,8 @@ static void bash_complete(const char *words, const char *after_key)
     }
 }
 
-/* Another program's completion takes over, as if its own name had been
- * typed. */
+/* Hands over to the completion of the program that the command starts, as if
+ * that program's name had been typed. */
 static void bash_program(const struct cli_command *c)
 {
     char function[64];

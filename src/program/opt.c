@@ -100,8 +100,8 @@ const char *cli_version_line(void)
 
 int cli_end(int code)
 {
-    /* a full disk shows here at the latest; a reader that went away has had
-     * enough */
+    /* a full disk shows here at the latest; EPIPE means that the reader has
+     * read enough */
     bool done = code == EXIT_DONE || code == EXIT_SAMPLES;
     if ((fflush(stdout) || ferror(stdout)) && done && errno != EPIPE) {
         cli_error("cannot write to standard output: %s", strerror(errno));
@@ -159,7 +159,7 @@ static const struct cli_opt *find(const struct cli_command *cmd, const char *typ
     return NULL;
 }
 
-/* What a user types to get cmd: "prism run", or "prism-bench" for a program
+/* The command as a user types it: "prism run", or "prism-bench" for a program
  * that is one command. */
 static const char *typed_name(const struct cli_command *cmd)
 {
@@ -181,7 +181,7 @@ static int unknown_option(const struct cli_command *cmd, const char *typed)
     return EXIT_USAGE;
 }
 
-/* Parse argv[*i], advancing over a separate value. */
+/* Parses argv[*i] and advances *i over a separate value. */
 static int parse_option(struct cli *cli, int argc, char **argv, int *i)
 {
     const char *typed = argv[*i], *value = NULL;
@@ -268,9 +268,9 @@ bool cli_has(const struct cli *cli, const char *name)
 
 /* ---- help ---- */
 
-/* Each line of text is a paragraph, wrapped at 80 columns; lines that start
- * with a space stay as they are. The first line starts in column `column`, the
- * others are indented. */
+/* Prints text wrapped at 80 columns. Each line of text is a paragraph; a line
+ * that starts with a space is printed as it is. Printing starts in column
+ * `column`; further lines are indented. */
 static void wrapped(FILE *f, const char *text, int indent, int column)
 {
     fprintf(f, "%*s", indent - column, "");

@@ -1,5 +1,5 @@
-/* A profile as prism shows it: profile.json, read into a struct, and the forms
- * made from that. */
+/* Profiles as the programs show them: profile.json read into a struct, and the
+ * texts, pages and stacks written from the struct. */
 #ifndef PRISM_PROGRAM_PROFILE_H
 #define PRISM_PROGRAM_PROFILE_H
 
@@ -7,21 +7,22 @@
 #include "prismrec/profile.h"
 #include "program/cli.h"
 
-/* Times in seconds, memory in bytes. */
+/* A region or an operation of the tree. Times are in seconds, memory in
+ * bytes. */
 struct profile_node {
     const char *label;
-    int parent, depth; /* -1, 0: everything */
+    int parent, depth; /* parent is -1 and depth 0 for the root */
     bool op;
     double count, total_s, self_s, min_s, p50_s, p95_s, max_s, flops,
-        bytes;     /* flops, bytes: of a call, 0 = not known */
-    double tree_s; /* own and all below */
+        bytes;     /* flops and bytes of one call; 0: not known */
+    double tree_s; /* this node and all below */
 };
 
-/* Operations of one kind, whatever their shape; and, as "host", what regions
- * take for themselves. */
+/* All operations of one kind, whatever their shape. The kind "host" holds the
+ * own time of regions. */
 struct profile_kind {
     char name[40];
-    double count, self_s, flops, bytes; /* flops, bytes: of all calls */
+    double count, self_s, flops, bytes; /* flops and bytes of all calls */
 };
 
 struct profile_memory {
@@ -31,14 +32,14 @@ struct profile_memory {
 
 struct profile_finding {
     enum { PROFILE_LOW, PROFILE_MEDIUM, PROFILE_HIGH } severity;
-    double seconds; /* what is at stake; 0 = not a matter of time */
+    double seconds; /* time concerned; 0: the finding is not about time */
     char text[320];
 };
 
 enum { PROFILE_OWNERS_MAX = 16, PROFILE_KINDS_MAX = 64, PROFILE_FINDINGS_MAX = 16 };
 
 struct profile {
-    struct prismi_json *json; /* owns the texts */
+    struct prismi_json *json; /* owns the labels and names */
     const char *backend, *device;
     bool asynchronous, regions_only, sync, replay_off;
     double wall_s, steps, events, dropped_events;
@@ -46,28 +47,29 @@ struct profile {
     int n_nodes, n_memory, n_kinds, n_findings;
     struct profile_node *nodes;
     struct profile_memory memory[PROFILE_OWNERS_MAX];
-    struct profile_kind kinds[PROFILE_KINDS_MAX]; /* by time, the longest first */
+    struct profile_kind kinds[PROFILE_KINDS_MAX]; /* longest time first */
     struct profile_finding findings[PROFILE_FINDINGS_MAX];
 };
 
-/* From the text of profile.json; file is for messages. Free with
- * profile_release(). */
+/* Reads the text of a profile.json; file names it in messages. Returns 0,
+ * PRISM_EPARSE or PRISM_ENOMEM; free *out with profile_release(). */
 int profile_parse(struct prism_ctx *ctx, const char *file, const char *text, size_t n,
                   struct profile *out);
 void profile_release(struct profile *p);
-/* Nodes by self time, the longest first: the first `top` of them into index.
- * Returns how many. */
+/* Fills index with the `top` nodes of the longest self time, longest first.
+ * Returns their number. */
 int profile_top(const struct profile *p, int top, int *index);
-/* "fit > backward > conv 3 > conv_bwd_w ..." */
+/* Labels from the root to a node: "fit > backward > conv 3 > conv_bwd_w". */
 void profile_path(const struct profile *p, int node, const char *separator, char *out, size_t n);
 const char *profile_severity(const struct profile_finding *f);
-/* Sentences about what the numbers mean, NULL-terminated in out[4]. */
+/* Sentences that say how to read the times, NULL-terminated in out[4]. */
 void profile_notes(const struct profile *p, const char *out[4]);
 
-void profile_judge(struct profile *p); /* fills findings */
+void profile_judge(struct profile *p); /* fills p->findings */
 void profile_print(FILE *f, const struct profile *p, int top);
 
-/* Files. All from what a device holds, or from the struct; 0 or PRISM_E*. */
+/* Writers of files, from the profile that a device holds or from the struct.
+ * They return 0, PRISM_EIO or PRISM_ENOMEM. */
 int profile_write_json(struct prism_dev *dev, const struct prism_profile_info *info,
                        const char *path);
 int profile_write_trace(struct prism_dev *dev, const struct prism_profile_info *info,

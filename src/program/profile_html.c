@@ -1,5 +1,5 @@
-/* A profile as one page that needs nothing else: tables, an icicle of the tree,
- * bars of memory. */
+/* A profile as one self-contained HTML page: tables, an icicle plot of the
+ * tree, bars of memory. */
 #include "core/internal.h"
 #include "program/profile.h"
 
@@ -8,7 +8,7 @@
 
 enum { WIDTH = 1200, ROW = 22 };
 
-/* Written into a growing text, so that errors are looked at once. */
+/* The page as a growing text, so that a lack of memory is checked once. */
 struct page {
     struct prismi_text out;
     const struct profile *p;

@@ -1,16 +1,15 @@
-/* What in a profile deserves attention, and what to do about it. */
+/* Findings of a profile: what takes time or memory, and what would help. */
 #include "program/profile.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-#define HOT 0.10 /* shares of the time that deserve a line, and a red one */
+#define HOT 0.10 /* shares of the time that make a finding, and a severe one */
 #define VERY_HOT 0.30
 #define WAITING 0.10
 #define VERY_WAITING 0.20
 #define OUTSIDE 0.02
-#define MEMORY_BOUND                                                                               \
-    8 /* flop for each byte: below what any machine needs to be busy with arithmetic */
+#define MEMORY_BOUND 8 /* flop per byte; below this, no machine is limited by arithmetic */
 
 static void add(struct profile *p, int severity, double seconds, const char *fmt, ...)
     PRISM_PRINTF(4, 5);
@@ -60,7 +59,8 @@ static const char *advice(const char *label)
     return "see where it is called from in the tree";
 }
 
-/* Operations of one shape, wherever they are done. */
+/* Judges the operations that take much time, added up over all calls of one
+ * shape. */
 static void hot_operations(struct profile *p)
 {
     for (int i = 0; i < p->n_nodes; i++) {

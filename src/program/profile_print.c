@@ -11,7 +11,7 @@ static double percent(const struct profile *p, double s)
     return 100 * s / p->wall_s;
 }
 
-/* A rate, or a dash where it is not known. */
+/* Prints a rate in units of 10^9 per second, or a dash if it is not known. */
 static void print_rate(FILE *f, double amount, double s)
 {
     if (amount > 0 && s > 0)

@@ -1,4 +1,4 @@
-/* profile.json read and added up. */
+/* Reading of profile.json, with sums over kinds of operation. */
 #include "core/internal.h"
 #include "program/profile.h"
 
@@ -19,7 +19,7 @@ static bool flag(const struct prismi_json *v, const char *key)
     return m && m->type == PRISMI_JSON_BOOL && m->number != 0;
 }
 
-/* False where the tree is none. */
+/* Returns false if the nodes are no tree. */
 static bool read_nodes(struct profile *p)
 {
     const struct prismi_json *list = prismi_json_member(p->json, "nodes");
@@ -68,8 +68,8 @@ static void read_memory(struct profile *p)
 
 /* ---- kinds ---- */
 
-/* The first word of a label, and the second where the first is one of several
- * functions. */
+/* Kind of an operation: the first word of its label, for maps and reductions
+ * the second too; "host" for a region. */
 static void kind_name(const struct profile_node *n, char *out, size_t size)
 {
     size_t length = strcspn(n->label, " ");
@@ -95,7 +95,7 @@ static void add_kinds(struct profile *p)
         while (k < p->n_kinds && strcmp(p->kinds[k].name, name) != 0)
             k++;
         if (k == PROFILE_KINDS_MAX)
-            k--; /* more kinds than there are operations: not ours */
+            k--; /* too many kinds: the file is not ours */
         if (k == p->n_kinds)
             snprintf(p->kinds[p->n_kinds++].name, sizeof p->kinds->name, "%s", name);
         p->kinds[k].count += n->count;

@@ -1,4 +1,4 @@
-/* What a profiled device holds, as files: profile.json, a timeline for Perfetto
+/* Files written from a profiled device: profile.json, a timeline for Perfetto
  * and chrome://tracing, stacks for flame graphs. */
 #include "core/internal.h"
 #include "program/profile.h"
@@ -54,12 +54,12 @@ static int memory_members(struct prismi_json_out *j, struct prism_dev *dev, int 
         PRISM_TRY(prism_profile_memory(dev, i, &m));
         owner(j, m.owner, (double)m.bytes, (double)m.peak_bytes);
     }
-    for (int i = 0; i < PRISM_CACHE_KINDS; i++) { /* each keeps what it has, up to its budget */
+    for (int i = 0; i < PRISM_CACHE_KINDS; i++) { /* a kind of cache grows up to its budget */
         double bytes = (double)prism_cache_get_stats(prismi_dev_cache(dev), i).bytes;
         char name[32];
         snprintf(name, sizeof name, "cache, %s (host)", prism_cache_kind_name(i));
         if (i != PRISM_CACHE_PLANS &&
-            i != PRISM_CACHE_CONSTANTS) /* the backend's own; part of the loss */
+            i != PRISM_CACHE_CONSTANTS) /* plans belong to the backend, constants to the loss */
             owner(j, name, bytes, bytes);
     }
     prismi_json_close(j, ']');
@@ -109,7 +109,8 @@ int profile_write_json(struct prism_dev *dev, const struct prism_profile_info *i
 
 /* ---- the timeline ---- */
 
-/* f is closed either way. */
+/* Commits the file, or aborts it if status is not 0; f is closed in both
+ * cases. */
 static int commit(struct prismi_file *f, int status)
 {
     if (!status)
@@ -118,7 +119,7 @@ static int commit(struct prismi_file *f, int status)
     return status;
 }
 
-/* A label as JSON text, quotes included. */
+/* Writes a label as a JSON string, quotes included. */
 static int quoted(struct prismi_file *f, const char *label)
 {
     struct prismi_json_out j;
@@ -140,8 +141,8 @@ static int trace_events(struct prism_dev *dev, struct prismi_file *f,
         PRISM_TRY(prism_profile_node(dev, e.node, &n));
         PRISM_TRY(prismi_file_printf(f, ",\n{\"name\":"));
         PRISM_TRY(quoted(f, n.label));
-        /* integers, so that no locale and no rounding moves a child out of its
-         * parent */
+        /* integers, so that neither a locale nor rounding moves a child out of
+         * its parent */
         PRISM_TRY(prismi_file_printf(
             f,
             ",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":%llu.%03u,\"dur\":%llu.%03u}",
