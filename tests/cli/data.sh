@@ -1,21 +1,26 @@
 #!/bin/sh
-# A run of measurements from a file that the snippet of docs/formats.md writes. $1: prism, $2: the source root. Prints TAP.
+# A run of measurements from a file that the snippet of docs/formats.md writes.
+# $1: prism, $2: the source root. Prints TAP.
 . "$(dirname "$0")/../support/tap.sh"
 python=${PRISMREC_TEST_PYTHON:-python3}
-"$python" -c 'import numpy' 2>/dev/null || { echo "# python3-numpy is not here, which writes the measurements"; exit 77; }
+"$python" -c 'import numpy' 2>/dev/null ||
+    { echo "# python3-numpy is not here, which writes the measurements"; exit 77; }
 sed -n '/^```python$/,/^```$/p' "$2/docs/formats.md" | grep -v '^```' >"$top/snippet.py"
 cd "$top" || exit 1
 "$python" snippet.py 2>err && [ -s measured.npz ]
 ok $? "the documented snippet writes a file"
-short="--set training.init_steps=50 --set training.max_steps=400 --set training.batch=8 --set compute.fft_planner=estimate"
+short="--set training.init_steps=50 --set training.max_steps=400 --set training.batch=8
+  --set compute.fft_planner=estimate"
 "$prism" run --data measured.npz $short --output run >out 2>err
 ok $? "it is reconstructed"
 [ -s run/comparison.png ] || [ -s run/comparison.ppm ]
 ok $? "with a picture"
-grep -q '"ssim": null' run/run.json && grep -q '"format": "npz"' run/run.json && grep -q '"frames": 48' run/run.json &&
+grep -q '"ssim": null' run/run.json && grep -q '"format": "npz"' run/run.json &&
+    grep -q '"frames": 48' run/run.json &&
     ! grep -q input_hash run/run.json
 ok $? "there is no truth to compare with, and run.json says where the frames came from"
-grep -q 'grid_size: 64  # measured.npz' run/config.yaml && grep -q 'diameter_px: 12  # measured.npz' run/config.yaml
+grep -q 'grid_size: 64  # measured.npz' run/config.yaml &&
+    grep -q 'diameter_px: 12  # measured.npz' run/config.yaml
 ok $? "config.yaml has what the file told"
 "$python" - 2>err <<'END'
 import numpy as np
@@ -23,9 +28,11 @@ r, t = np.load("run/reconstruction.npy"), np.load("object.npy")
 raise SystemExit(int(np.sqrt(((r - t)**2).sum() / (t**2).sum()) > 0.2))
 END
 ok $? "the object comes out within a fifth"
-"$prism" run run/config.yaml --output again --quiet 2>err && cmp run/reconstruction.npy again/reconstruction.npy
+"$prism" run run/config.yaml --output again --quiet 2>err &&
+    cmp run/reconstruction.npy again/reconstruction.npy
 ok $? "config.yaml alone repeats the run"
-"$prism" run --data measured.npz $short --output run --resume --quiet 2>err && cmp run/reconstruction.npy again/reconstruction.npy
+"$prism" run --data measured.npz $short --output run --resume --quiet 2>err &&
+    cmp run/reconstruction.npy again/reconstruction.npy
 ok $? "a run of measurements resumes"
 
 "$python" - <<'END'
@@ -34,9 +41,11 @@ m = dict(np.load("measured.npz"))
 np.savez("poor.npz", intensities=m["amplitudes"].astype("f8")**2, centres_yx=m["centres_yx"])
 np.savez("other.npz", **{**m, "amplitudes": m["amplitudes"] * 1.01})
 END
-"$prism" run --data poor.npz --set grid_size=64 --set obj_size=32 --set aperture.diameter_px=12 --set training.init_steps=1 \
+"$prism" run --data poor.npz --set grid_size=64 --set obj_size=32 --set aperture.diameter_px=12 \
+    --set training.init_steps=1 \
     --set training.max_steps=2 --output poor >out 2>err
-grep -q 'poor.npz has no grid_size; assuming 64, from image.grid_size' err && grep -q 'aperture_radius_px; assuming 6' err
+grep -q 'poor.npz has no grid_size; assuming 64, from image.grid_size' err &&
+    grep -q 'aperture_radius_px; assuming 6' err
 ok $? "numbers that are missing are assumed and said"
 sed -n '/"assumed"/,/}/p' poor/run.json | grep -q '"obj_size": 32'
 ok $? "and recorded"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# With the plugin but without a driver or a device: it loads, says what is missing, and auto goes on. $1: prism, $2: the plugin's folder.
+# With the plugin but without a driver or a device: it loads, says what is
+# missing, and auto goes on. $1: prism, $2: the plugin's folder.
 [ -e /dev/nvidiactl ] && { echo "1..0 # SKIP there is an NVIDIA driver here"; exit 77; }
 export PRISMREC_BACKEND_PATH="$2"
 top=$(mktemp -d) || exit 1
@@ -13,10 +14,13 @@ ok() {
     failures=1
 }
 echo 1..3
-"$1" info >"$top/out" 2>&1 && grep -q '^ *cuda  *not usable: .*cannot run here: no NVIDIA d' "$top/out"
+"$1" info >"$top/out" 2>&1 &&
+    grep -q '^ *cuda  *not usable: .*cannot run here: no NVIDIA d' "$top/out"
 ok $? "1 - info gives the reason"
-"$1" run --quiet --output "$top/run" --set image.grid_size=32 --set image.obj_size=16 --set aperture.diameter_px=10 \
-    --set pattern.n_apertures=9 --set training.init_steps=2 --set compute.fft_planner=estimate --max-steps 4 >"$top/out" 2>&1 &&
+"$1" run --quiet --output "$top/run" --set image.grid_size=32 --set image.obj_size=16 \
+    --set aperture.diameter_px=10 \
+    --set pattern.n_apertures=9 --set training.init_steps=2 --set compute.fft_planner=estimate \
+    --max-steps 4 >"$top/out" 2>&1 &&
     grep -qE '"backend": "(cpu|ref)"' "$top/run/run.json"
 ok $? "2 - auto goes on to another backend"
 "$1" run --backend cuda --output "$top/run2" >"$top/out" 2>&1

@@ -1,3 +1,3 @@
 #!/bin/sh
-echo "SKIP: no C++ compiler, or a sanitizer of threads or memory: the host model of CUDA is left out"
+echo "SKIP: the host model of CUDA needs a C++ compiler, and no sanitizer of threads or memory"
 exit 77

@@ -1,6 +1,8 @@
 #!/bin/sh
-# The library as others get it: installed into an empty folder, found through pkg-config, a program built against it and run.
-# $1: the build; $2: the source of the program. CC and CFLAGS: the build's compiler, and what its sanitizers need.
+# The library as others get it: installed into an empty folder, found through
+# pkg-config, a program built against it and run. $1: the build; $2: the source
+# of the program. CC and CFLAGS: the build's compiler, and what its sanitizers
+# need.
 command -v meson >/dev/null || { echo "1..0 # SKIP no meson on the path"; exit 77; }
 command -v pkg-config >/dev/null || { echo "1..0 # SKIP no pkg-config here"; exit 77; }
 n=0

@@ -1,5 +1,6 @@
-# For suites in shell, sourced first: a fresh folder as the current one, and TAP. They end with `echo "1..$n"; [ "$failures" = 0 ]`.
-# $prism: the first argument, made absolute.
+# For suites in shell, sourced first: a fresh folder as the current one, and
+# TAP. They end with `echo "1..$n"; [ "$failures" = 0 ]`. $prism: the first
+# argument, made absolute.
 prism=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 top=$(mktemp -d) || exit 1
 trap 'rm -rf "$top"' EXIT
@@ -20,10 +21,12 @@ ok() { # status of the command before, description; shows the files err and out 
 }
 skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 is() { [ "$1" = "$2" ] || { echo "# got '$1', expected '$2'"; return 1; }; }
-# Exit code, then a word that the one line on standard error must hold, then the command.
+# Exit code, then a word that the one line on standard error must hold, then the
+# command.
 fails() {
     code=$1 word=$2
     shift 2
     "$@" >out 2>err
-    is $? "$code" && [ "$(grep -c . err)" -eq 1 ] && grep -q "^prism[a-z-]*: error: " err && grep -q -- "$word" err
+    is $? "$code" && [ "$(grep -c . err)" -eq 1 ] && grep -q "^prism[a-z-]*: error: " err &&
+        grep -q -- "$word" err
 }
