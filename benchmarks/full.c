@@ -117,7 +117,7 @@ int bench_full(struct bench *b, int grid, int obj)
     bench_rss_peak_reset();
     bench_peak_reset(b->dev);
     PRISM_TRY(bench_scratch(b, dir, sizeof dir));
-    snprintf(path, sizeof path, "%s/checkpoint.prism", dir);
+    snprintf(path, sizeof path, "%s/checkpoint.npz", dir);
     snprintf(previous, sizeof previous, "%s.1", path);
     PRISM_TRY_OUT(bench_workload_create(b, grid, obj, grid / 24, n, epochs, &w));
     ms = malloc((size_t)w.n_samples * sizeof *ms);

@@ -102,7 +102,8 @@ PRISM_API void prism_net_running(const struct prism_net *net, prism_mem *stats, 
 PRISM_API const struct prism_decoder_params *
 prism_net_params(const struct prism_net *net); /* with zeros resolved */
 
-/* Weights and running statistics to and from a file (docs/formats.md):
+/* Weights and running statistics to and from a file (docs/formats.md), a ZIP
+ * file of NPY arrays that numpy.load opens, one for each parameter:
  * PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (another network). */
 PRISM_API int prism_net_save(const struct prism_net *net, const char *path);
 PRISM_API int prism_net_load(struct prism_net *net, const char *path);

@@ -236,19 +236,19 @@ PRISM_API int prism_session_evaluate(struct prism_session *s);
  * the negative of the result), NULL for mopie. */
 PRISM_API struct prism_net *prism_session_net(struct prism_session *s);
 
-/* Whole state to and from a checkpoint (docs/formats.md; a container of kind
- * PRISMCKP whose sections "about" and "progress" are lines key=value, "result"
- * the reconstruction as doubles). save: written to a unique temporary name,
- * fsync'ed, renamed, directory fsync'ed; the previous one is kept as <path>.1.
- * load: falls back to <path>.1 with a warning where <path> is damaged or
- * missing; the next save there then replaces the damaged one and leaves
- * <path>.1. Device independent. extra: NULL, or a text kept with it. save
- * returns 0, PRISM_EIO, PRISM_ENOMEM, PRISM_EDEVICE, PRISM_EDIVERGED (a pending
- * loss or the output is not finite: nothing is written, and the session goes
- * back as in prism_session_step). load returns 0, PRISM_EIO, PRISM_EPARSE
- * (damaged, or of a state no run can be in), PRISM_EINVAL (other data or
- * parameters), PRISM_ENOMEM, PRISM_EDEVICE; but for the last, nothing has
- * changed. */
+/* The whole state to and from a checkpoint (docs/formats.md), a ZIP file of NPY
+ * arrays that numpy.load opens: its array "result" is the reconstruction in
+ * double, its texts "about" and "progress" are lines key=value. save: written
+ * to a unique temporary name, fsync'ed, renamed, directory fsync'ed; the
+ * previous one is kept as <path>.1. load: falls back to <path>.1 with a warning
+ * where <path> is damaged or missing; the next save there then replaces the
+ * damaged one and leaves <path>.1. Device independent. extra: NULL, or a text
+ * kept with it. save returns 0, PRISM_EIO, PRISM_ENOMEM, PRISM_EDEVICE,
+ * PRISM_EDIVERGED (a pending loss or the output is not finite: nothing is
+ * written, and the session goes back as in prism_session_step). load returns 0,
+ * PRISM_EIO, PRISM_EPARSE (damaged, or of a state no run can be in),
+ * PRISM_EINVAL (other data or parameters), PRISM_ENOMEM, PRISM_EDEVICE; but for
+ * the last, nothing has changed. */
 PRISM_API int prism_session_save(struct prism_session *s, const char *path, const char *extra);
 PRISM_API int prism_session_load(struct prism_session *s, const char *path);
 

@@ -29,7 +29,7 @@ int cli_dump_man(void)
                      "final metrics, all settings"},
         {"metrics.jsonl",
          "one JSON object a line: step, losses, learning rate, image quality, seconds"},
-        {"checkpoint.prism, checkpoint.prism.1", "the whole state, and the one before it"},
+        {"checkpoint.npz, checkpoint.npz.1", "the whole state, and the one before it"},
         {"reconstruction.npy, reconstruction.png",
          "the object's amplitude; single precision, and clipped to [0,1]"},
         {"comparison.png, curves.svg", "truth, reconstruction and error, what one aperture sees, "

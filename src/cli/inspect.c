@@ -1,7 +1,8 @@
 /* prism inspect: shows what a checkpoint holds. The format is in
  * docs/formats.md and recon/checkpoint.c. */
 #include "cli/command.h"
-#include "core/internal.h"
+#include "cli/rundir.h"
+#include "core/archive.h"
 #include "core/json.h"
 #include "prismrec/image.h"
 
@@ -28,15 +29,16 @@ static const char *const columns[ROW] = {"step", "loss", "lr", "ssim", "psnr_db"
 struct checkpoint {
     struct prism_ctx *ctx;
     char path[4096];
-    struct prismi_box *box;
+    struct prismi_archive *archive;
 };
 
-/* Calls on_pair for every line key=value of a section. */
-static void each_pair(const struct checkpoint *c, const char *section,
+/* Calls on_pair for every line key=value of a text. */
+static void each_pair(const struct checkpoint *c, const char *name,
                       void (*on_pair)(void *user, const char *key, const char *value), void *user)
 {
     size_t n = 0;
-    const char *p = prismi_box_get(c->box, section, &n), *end = p ? p + n : NULL;
+    const char *p = prismi_archive_get(c->archive, name, PRISMI_TYPE_TEXT, &n),
+               *end = p ? p + n : NULL;
     while (p && p < end) {
         char line[256];
         size_t length = 0;
@@ -72,8 +74,8 @@ static void json_pair(void *user, const char *key, const char *value)
 static const double *history(const struct checkpoint *c, size_t *n)
 {
     size_t bytes = 0;
-    const void *p = prismi_box_get(c->box, "history", &bytes);
-    double *rows = bytes ? malloc(bytes) : NULL; /* sections are not aligned */
+    const void *p = prismi_archive_get(c->archive, "history", PRISMI_TYPE_F64, &bytes);
+    double *rows = bytes ? malloc(bytes) : NULL; /* arrays of a file are not aligned */
     if (p && rows)
         memcpy(rows, p, bytes);
     *n = rows ? bytes / (ROW * sizeof *rows) : 0;
@@ -118,10 +120,10 @@ static void print_json(const struct checkpoint *c, bool with_history)
     prismi_json_open(&j, "about", '{');
     each_pair(c, "about", json_pair, &j);
     prismi_json_close(&j, '}');
-    prismi_json_open(&j, "sections", '{');
-    for (int i = 0; i < prismi_box_count(c->box); i++) {
+    prismi_json_open(&j, "arrays", '{');
+    for (int i = 0; i < prismi_archive_count(c->archive); i++) {
         size_t bytes;
-        const char *name = prismi_box_name(c->box, i, &bytes);
+        const char *name = prismi_archive_at(c->archive, i, NULL, NULL, &bytes);
         prismi_json_number(&j, name, (double)bytes);
     }
     prismi_json_close(&j, '}');
@@ -138,10 +140,10 @@ static void print_text(const struct checkpoint *c)
     each_pair(c, "progress", print_pair, NULL);
     puts("\nparameters");
     each_pair(c, "about", print_pair, NULL);
-    puts("\nsections, bytes");
-    for (int i = 0; i < prismi_box_count(c->box); i++) {
+    puts("\narrays, bytes");
+    for (int i = 0; i < prismi_archive_count(c->archive); i++) {
         size_t bytes;
-        const char *name = prismi_box_name(c->box, i, &bytes);
+        const char *name = prismi_archive_at(c->archive, i, NULL, NULL, &bytes);
         printf("  %-34s %zu\n", name, bytes);
     }
 }
@@ -149,7 +151,7 @@ static void print_text(const struct checkpoint *c)
 static int print_config(const struct checkpoint *c)
 {
     size_t n = 0;
-    const char *text = prismi_box_get(c->box, "extra", &n);
+    const char *text = prismi_archive_get(c->archive, "extra", PRISMI_TYPE_TEXT, &n);
     if (!text) {
         cli_error("%s holds no configuration", c->path);
         return EXIT_FAILED;
@@ -182,9 +184,9 @@ static int write_picture(struct prism_ctx *ctx, const char *path, const float *d
 static int export(const struct checkpoint *c, const char *path)
 {
     size_t bytes = 0, n = strlen(path);
-    const void *section = prismi_box_get(c->box, "result", &bytes);
+    const void *result = prismi_archive_get(c->archive, "result", PRISMI_TYPE_F64, &bytes);
     size_t side = (size_t)lround(sqrt((double)(bytes / sizeof(double)))), shape[2] = {side, side};
-    if (!section || !side || side * side * sizeof(double) != bytes) {
+    if (!result || !side || side * side * sizeof(double) != bytes) {
         cli_error("%s holds no reconstruction", c->path);
         return EXIT_FAILED;
     }
@@ -195,7 +197,7 @@ static int export(const struct checkpoint *c, const char *path)
     }
     for (size_t i = 0; i < side * side; i++) {
         double x;
-        memcpy(&x, (const char *)section + i * sizeof x, sizeof x);
+        memcpy(&x, (const char *)result + i * sizeof x, sizeof x);
         data[i] = (float)x;
     }
     int status;
@@ -216,13 +218,16 @@ static int run(struct cli *cli)
     bool dir = stat(cli->args[0], &st) == 0 && S_ISDIR(st.st_mode);
     if (!c.ctx)
         return EXIT_FAILED;
-    snprintf(c.path, sizeof c.path, dir ? "%s/checkpoint.prism" : "%s", cli->args[0]);
+    if (dir)
+        rundir_find_checkpoint(cli->args[0], c.path, sizeof c.path);
+    else
+        snprintf(c.path, sizeof c.path, "%s", cli->args[0]);
     int code = EXIT_DONE;
     const char *to = cli_get(cli, "export");
     if (to && !*to) {
         cli_error("option '--export' needs the name of a file to write");
         code = EXIT_USAGE;
-    } else if (prismi_box_load(c.ctx, c.path, "PRISMCKP", &c.box))
+    } else if (prismi_archive_load(c.ctx, c.path, "PRISMCKP", &c.archive))
         code = cli_fail(c.ctx, EXIT_FAILED);
     else if (to)
         code = export(&c, to);
@@ -234,7 +239,7 @@ static int run(struct cli *cli)
         print_history(&c, NULL);
     else
         print_text(&c);
-    prismi_box_destroy(&c.box);
+    prismi_archive_destroy(&c.archive);
     prism_ctx_destroy(&c.ctx);
     return code;
 }
@@ -245,7 +250,7 @@ const struct cli_command cli_inspect = {
     .doc = "look into a checkpoint: progress, parameters, history, picture",
     .text = "Show where a run stood when it wrote CHECKPOINT, a file or the folder of a run: "
             "progress, metrics, parameters, "
-            "sections. Or "
+            "arrays. Or "
             "print its history or settings, or write its reconstruction to a file.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),

@@ -179,7 +179,7 @@ static int end_lost(struct run *r)
         return EXIT_FAILED;
     }
     cli_error("the checkpoint of step %lld is in %s; continue on the CPU with:",
-              (long long)r->saved_step, rundir_file(&r->dir, "checkpoint.prism"));
+              (long long)r->saved_step, rundir_file(&r->dir, "checkpoint.npz"));
     fputs("prism: ", stderr);
     print_resume_command(r, "cpu");
     return EXIT_FAILED;
@@ -203,7 +203,7 @@ static int end_early(struct run *r, const char *status, int code)
     if (r->voice != VOICE_QUIET)
         fprintf(stderr, "prism: stopped after step %lld of %lld; the state is in %s\n",
                 (long long)at.step, (long long)at.total_steps,
-                rundir_file(&r->dir, "checkpoint.prism"));
+                rundir_file(&r->dir, "checkpoint.npz"));
     if (r->voice != VOICE_QUIET && code == EXIT_INTERRUPTED) {
         fputs("prism: continue with: ", stderr);
         print_resume_command(r, NULL);
@@ -273,8 +273,8 @@ static int finish(struct run *r)
 
 static int load_checkpoint(struct run *r, struct prism_progress *at)
 {
-    const char *path = rundir_file(&r->dir, "checkpoint.prism");
-    if (access(path, F_OK) && access(rundir_file(&r->dir, "checkpoint.prism.1"), F_OK)) {
+    char path[PRISM_PATH_MAX + 64];
+    if (!rundir_find_checkpoint(r->dir.path, path, sizeof path)) {
         cli_warn("%s has no checkpoint yet; starting from the beginning", r->dir.path);
         return EXIT_DONE;
     }

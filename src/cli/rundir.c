@@ -46,9 +46,9 @@ static void utc_now(char *out, size_t n, const char *format)
 static const char *obstacle(const struct rundir *d)
 {
     static const char *const files[] = {
-        "run.json",           "config.yaml",        "checkpoint.prism", "metrics.jsonl",
-        "reconstruction.npy", "reconstruction.png", "comparison.png",   "curves.svg",
-        "reconstruction.pgm", "comparison.ppm"};
+        "run.json",      "config.yaml",        "checkpoint.npz",     "checkpoint.prism",
+        "metrics.jsonl", "reconstruction.npy", "reconstruction.png", "comparison.png",
+        "curves.svg",    "reconstruction.pgm", "comparison.ppm"};
     for (int i = 0; i < CLI_COUNT(files); i++)
         if (exists(d, files[i]))
             return files[i];
@@ -167,6 +167,23 @@ int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *a
     return status;
 }
 
+bool rundir_find_checkpoint(const char *dir, char *path, size_t n)
+{
+    static const char *const names[] = {"checkpoint.npz", "checkpoint.prism"};
+    for (int i = 0; i < CLI_COUNT(names); i++) {
+        for (int previous = 1; previous >= 0; previous--) {
+            struct stat st;
+            snprintf(path, n, "%s/%s%s", dir, names[i], previous ? ".1" : "");
+            if (stat(path, &st) == 0) {
+                snprintf(path, n, "%s/%s", dir, names[i]);
+                return true;
+            }
+        }
+    }
+    snprintf(path, n, "%s/%s", dir, names[0]);
+    return false;
+}
+
 int rundir_checkpoint(struct rundir *d, struct setup *s)
 {
     char *yaml = NULL;
@@ -174,7 +191,7 @@ int rundir_checkpoint(struct rundir *d, struct setup *s)
         return PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"),
                           strerror(errno));
     PRISM_TRY(prism_config_dump(s->set, &yaml));
-    int status = prism_session_save(s->session, rundir_file(d, "checkpoint.prism"), yaml);
+    int status = prism_session_save(s->session, rundir_file(d, "checkpoint.npz"), yaml);
     free(yaml);
     return status;
 }

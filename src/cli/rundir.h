@@ -1,5 +1,5 @@
-/* The folder of a run: config.yaml, run.json, metrics.jsonl, checkpoint.prism
- * and the results. */
+/* The folder of a run: config.yaml, run.json, metrics.jsonl, checkpoint.npz and
+ * the results. */
 #ifndef PRISM_CLI_RUNDIR_H
 #define PRISM_CLI_RUNDIR_H
 
@@ -29,6 +29,10 @@ void rundir_close(struct rundir *d);
 /* Appends a line to metrics.jsonl; echo: prints it to standard output too. */
 int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *at, double wall_s,
                bool echo);
+/* Finds the checkpoint of a run's folder: checkpoint.npz, or checkpoint.prism, as
+ * earlier versions called it, where that is the only one. false: there is
+ * neither, nor one kept as <name>.1. */
+bool rundir_find_checkpoint(const char *dir, char *path, size_t n);
 /* Saves a checkpoint, after metrics.jsonl, so that no checkpoint is ahead of
  * it. */
 int rundir_checkpoint(struct rundir *d, struct setup *s);

@@ -116,11 +116,12 @@ enum {
 /* ---- hashes ---- */
 
 uint64_t prismi_hash64(const void *data, size_t bytes, uint64_t seed); /* XXH64 */
-/* CRC-32C (Castagnoli). Start with crc = 0; pass the result on to continue. */
-uint32_t prismi_crc32c(uint32_t crc, const void *data, size_t bytes);
-/* CRC of two concatenated byte ranges from their CRCs; `bytes` is the length of
+/* CRC-32 (IEEE 802.3), as ZIP and zlib have it. Start with crc = 0; pass the
+ * result on to continue. Thread-safe. */
+uint32_t prismi_crc32(uint32_t crc, const void *data, size_t bytes);
+/* The CRC of two concatenated byte ranges from their CRCs; bytes: the length of
  * the second. */
-uint32_t prismi_crc32c_join(uint32_t first, uint32_t second, size_t bytes);
+uint32_t prismi_crc32_join(uint32_t first, uint32_t second, size_t bytes);
 
 /* ---- files that appear whole or not at all ---- */
 
@@ -142,25 +143,6 @@ int prismi_file_text(struct prism_ctx *ctx, const char *path, const char *text);
 int prismi_file_read(struct prism_ctx *ctx, const char *path, size_t max_bytes, uint8_t **data,
                      size_t *bytes);
 int prismi_make_dirs(struct prism_ctx *ctx, const char *path);
-
-/* ---- sectioned container with checksums (docs/formats.md): checkpoints and weights */
-
-struct prismi_box; /* a set of named sections in memory */
-int prismi_box_create(struct prism_ctx *ctx, const char kind[8], struct prismi_box **out);
-void prismi_box_destroy(struct prismi_box **box);
-int prismi_box_add(struct prismi_box *box, const char *name, const void *data,
-                   size_t bytes); /* copies */
-/* Device memory, read by save: it must be there until then. */
-int prismi_box_add_mem(struct prismi_box *box, const char *name, struct prism_dev *dev,
-                       prism_mem mem, size_t bytes);
-int prismi_box_save(struct prismi_box *box, const char *path, bool keep_previous);
-int prismi_box_load(struct prism_ctx *ctx, const char *path, const char kind[8],
-                    struct prismi_box **out);
-/* NULL where absent or of another size (bytes != NULL and *bytes != 0: the
- * expected size). */
-const void *prismi_box_get(const struct prismi_box *box, const char *name, size_t *bytes);
-int prismi_box_count(const struct prismi_box *box);
-const char *prismi_box_name(const struct prismi_box *box, int i, size_t *bytes);
 
 /* ---- cache ---- */
 

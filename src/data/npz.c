@@ -1,8 +1,8 @@
 /* A source of frames from a ZIP of NPY arrays (docs/formats.md), as numpy.savez
  * writes it. */
 #include "core/internal.h"
+#include "core/zip.h"
 #include "data/source.h"
-#include "data/zip.h"
 #include "image/formats.h"
 
 #include <math.h>
@@ -74,7 +74,7 @@ static int add_member(struct npz *z, const struct prismi_zip_member *m)
     if (a->data)
         return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s is there twice", name);
     const struct prismi_input in = {z->ctx, name, m->data, m->bytes};
-    PRISM_TRY(prismi_npy_parse(&in, &a->nd, a->shape, &cplx, &bits, &a->data));
+    PRISM_TRY(prismi_npy_doubles(&in, &a->nd, a->shape, &cplx, &bits, &a->data));
     return cplx ? PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s is complex; measurements are real", name)
                 : 0;
 }

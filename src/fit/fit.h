@@ -6,6 +6,7 @@
 #ifndef PRISMI_FIT_H
 #define PRISMI_FIT_H
 
+#include "core/archive.h"
 #include "core/model.h"
 
 /* ---- Adam ---- */
@@ -204,7 +205,7 @@ struct prismi_history_row {
     double step, loss, lr, score[PRISMI_SCORES];
 };
 
-/* All 64 bits wide: no padding, the same layout everywhere. */
+/* All fields have 64 bits: no padding, the same layout everywhere. */
 struct prismi_state {
     int64_t phase, step, phase_step;
     int64_t adam_t; /* updates since Adam began; 0: its moments are void */
@@ -216,6 +217,15 @@ struct prismi_state {
     struct prismi_schedule schedule;
     struct prismi_monitor monitor;
 };
+/* The fields above as NumPy describes them. */
+#define PRISMI_STATE_TYPE                                                                          \
+    "[('phase', '<i8'), ('step', '<i8'), ('phase_step', '<i8'), ('adam_t', '<i8'), "               \
+    "('schedule_t', '<i8'), ('pending', '<i8'), ('averaged', '<i8'), ('n_history', '<i8'), "       \
+    "('history_stride', '<i8'), ('history_skip', '<i8'), ('loss', '<f8'), ('lr', '<f8'), "         \
+    "('score', '<f8', (3,)), ('schedule.kind', '<i8'), ('schedule.total', '<i8'), "                \
+    "('schedule.bad', '<i8'), ('schedule.base', '<f8'), ('schedule.best', '<f8'), "                \
+    "('schedule.factor', '<f8'), ('monitor.count', '<i8'), ('monitor.since', '<i8'), "             \
+    "('monitor.tier', '<i8'), ('monitor.best', '<f8'), ('monitor.ring', '<f8', (1000,))]"
 
 /* A block of device memory that advances. snapshot: NULL for what only changes
  * between snapshots. */
@@ -226,9 +236,11 @@ struct prismi_slab {
     size_t bytes;
     bool moment; /* one of Adam's: void as long as Adam has not begun */
 };
-/* A block of host memory that advances: plain data. */
+/* A block of host memory that advances: plain data. type: NumPy's description
+ * of an element of `item` bytes. */
 struct prismi_plain {
-    const char *name;
+    const char *name, *type;
+    size_t item;
     void *now, *snapshot;
     size_t bytes;
 };
@@ -317,7 +329,8 @@ int prismi_trainer_init(struct prismi_trainer *t, struct prism_dev *dev,
  * snapshots. The name must live as long as the trainer. */
 void prismi_trainer_add_slab(struct prismi_trainer *t, const char *name, size_t bytes,
                              prism_mem mem, bool snapshot);
-int prismi_trainer_add_plain(struct prismi_trainer *t, const char *name, void *data, size_t bytes);
+int prismi_trainer_add_plain(struct prismi_trainer *t, const char *name, const char *type,
+                             size_t item, void *data, size_t bytes);
 int prismi_trainer_bind(struct prismi_trainer *t);
 void prismi_trainer_release(struct prismi_trainer *t);
 
@@ -380,13 +393,13 @@ struct prismi_loaded {
 };
 /* What the owner of a state says and adds. */
 struct prismi_state_file {
-    char kind[9]; /* of the container */
+    char kind[9]; /* of the archive */
     void *owner;
     /* Adds the lines that must agree between save and load. */
     void (*about)(const void *owner, struct prismi_lines *t);
     /* PRISM_EINVAL with the sentence that refuses a file of other lines. */
     int (*refuse)(struct prism_ctx *ctx, const char *path, const struct prismi_difference *d);
-    int (*fill)(void *owner, struct prismi_box *box); /* further sections; NULL: none */
+    int (*fill)(void *owner, struct prismi_archive *archive); /* further arrays; NULL: none */
     /* Can a run of this owner be in this state? NULL: every state the trainer
      * accepts. */
     bool (*plausible)(const void *owner, const struct prismi_loaded *state);

@@ -1,4 +1,4 @@
-/* The whole state of a trainer in a container (docs/formats.md):
+/* The whole state of a trainer in an archive (docs/formats.md):
  *   about    text, a line name=value for everything a run must share with the
  *            one that wrote the file
  *   trainer  struct prismi_state       history  rows of doubles
@@ -12,6 +12,13 @@
 
 #define FORMAT "2" /* of the lines and of the state; files of format 1 have no such line */
 
+enum { HISTORY_COLUMNS = sizeof(struct prismi_history_row) / sizeof(double) };
+
+/* The numbers in PRISMI_STATE_TYPE. */
+_Static_assert(PRISMI_SCORES == 3 && PRISMI_WINDOW_MAX == 1000 &&
+                   sizeof(struct prismi_state) == 8 * (22 + 3 + 1000),
+               "PRISMI_STATE_TYPE describes struct prismi_state");
+
 static void about(const struct prismi_state_file *f, struct prismi_lines *t)
 {
     t->n = 0;
@@ -21,24 +28,33 @@ static void about(const struct prismi_state_file *f, struct prismi_lines *t)
 
 /* ---- save ---- */
 
-/* Slabs are read while the box is saved; nothing between here and there changes
- * them. */
-static int add_all(struct prismi_trainer *t, struct prismi_box *box)
+/* Slabs are read while the archive is saved; nothing between here and there
+ * changes them. */
+static int add_all(struct prismi_trainer *t, struct prismi_archive *a)
 {
+    const struct prismi_array state = {.descr = PRISMI_STATE_TYPE, .item = sizeof t->st},
+                              history = {.descr = PRISMI_TYPE_F64,
+                                         .item = sizeof(double),
+                                         .nd = 2,
+                                         .shape = {(size_t)t->st.n_history, HISTORY_COLUMNS}};
+    const char *real = prismi_type_real(t->model.dtype);
+    const size_t item = prism_dtype_size(t->model.dtype);
     char name[48];
-    PRISM_TRY(prismi_box_add(box, "trainer", &t->st, sizeof t->st));
-    PRISM_TRY(
-        prismi_box_add(box, "history", t->history, (size_t)t->st.n_history * sizeof t->history[0]));
+    PRISM_TRY(prismi_archive_add(a, "trainer", &state, &t->st));
+    PRISM_TRY(prismi_archive_add(a, "history", &history, t->history));
     for (int i = 0; i < t->n_plain; i++) {
-        snprintf(name, sizeof name, "plain.%s", t->plain[i].name);
-        PRISM_TRY(prismi_box_add(box, name, t->plain[i].now, t->plain[i].bytes));
+        const struct prismi_plain *p = &t->plain[i];
+        const struct prismi_array type = prismi_vector(p->type, p->item, p->bytes / p->item);
+        snprintf(name, sizeof name, "plain.%s", p->name);
+        PRISM_TRY(prismi_archive_add(a, name, &type, p->now));
     }
     for (int i = 0; i < t->n_slabs; i++) {
         const struct prismi_slab *slab = &t->slabs[i];
         if (prismi_slab_void(slab, &t->st))
             continue;
+        const struct prismi_array type = prismi_vector(real, item, slab->bytes / item);
         snprintf(name, sizeof name, "slab.%s", slab->name);
-        PRISM_TRY(prismi_box_add_mem(box, name, t->dev, slab->mem, slab->bytes));
+        PRISM_TRY(prismi_archive_add_mem(a, name, &type, t->dev, slab->mem));
     }
     return 0;
 }
@@ -49,16 +65,16 @@ static uint64_t hash_of(const char *path)
 }
 
 static int fill_and_save(struct prismi_trainer *t, const struct prismi_state_file *f,
-                         struct prismi_box *box, const char *path)
+                         struct prismi_archive *a, const char *path)
 {
     bool replaces_damaged = t->damaged_path_hash == hash_of(path);
     struct prismi_lines lines;
     about(f, &lines);
-    PRISM_TRY(prismi_box_add(box, "about", lines.s, lines.n));
-    PRISM_TRY(add_all(t, box));
+    PRISM_TRY(prismi_archive_add_text(a, "about", lines.s, lines.n));
+    PRISM_TRY(add_all(t, a));
     if (f->fill)
-        PRISM_TRY(f->fill(f->owner, box));
-    PRISM_TRY(prismi_box_save(box, path, !replaces_damaged));
+        PRISM_TRY(f->fill(f->owner, a));
+    PRISM_TRY(prismi_archive_save(a, t->ctx, path, !replaces_damaged));
     if (replaces_damaged)
         t->damaged_path_hash = 0;
     return 0;
@@ -66,13 +82,13 @@ static int fill_and_save(struct prismi_trainer *t, const struct prismi_state_fil
 
 int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path)
 {
-    struct prismi_box *box;
+    struct prismi_archive *a;
     if (!t->have_snapshot)
         PRISM_TRY(prismi_trainer_snapshot(t));
     PRISM_TRY(prismi_trainer_sound(t)); /* a state that is lost already is not worth a file */
-    PRISM_TRY(prismi_box_create(t->ctx, f->kind, &box));
-    int status = fill_and_save(t, f, box, path);
-    prismi_box_destroy(&box);
+    PRISM_TRY(prismi_archive_create(t->ctx, f->kind, &a));
+    int status = fill_and_save(t, f, a, path);
+    prismi_archive_destroy(&a);
     return status;
 }
 
@@ -117,18 +133,18 @@ static bool plausible(const struct prismi_trainer *t, const struct prismi_state 
            !isnan(m->best);
 }
 
-static int get(struct prismi_trainer *t, const struct prismi_box *box, const char *path,
-               const char *name, size_t bytes, const void **out)
+static int get(struct prismi_trainer *t, const struct prismi_archive *a, const char *path,
+               const char *name, const char *type, size_t bytes, const void **out)
 {
     size_t found = bytes;
-    *out = prismi_box_get(box, name, &found);
+    *out = prismi_archive_get(a, name, type, &found);
     return *out && found == bytes
                ? 0
-               : PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: section %s is missing or has a wrong size",
+               : PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: %s is missing or has a wrong type or size",
                             path, name);
 }
 
-static int find_slabs(struct prismi_trainer *t, const struct prismi_box *box, const char *path,
+static int find_slabs(struct prismi_trainer *t, const struct prismi_archive *a, const char *path,
                       struct prismi_loaded *out)
 {
     for (int i = 0; i < t->n_slabs; i++) {
@@ -136,36 +152,36 @@ static int find_slabs(struct prismi_trainer *t, const struct prismi_box *box, co
         if (prismi_slab_void(&t->slabs[i], &out->st))
             continue;
         snprintf(name, sizeof name, "slab.%s", t->slabs[i].name);
-        PRISM_TRY(get(t, box, path, name, t->slabs[i].bytes, &out->slabs[i]));
+        PRISM_TRY(get(t, a, path, name, prismi_type_real(t->model.dtype), t->slabs[i].bytes,
+                      &out->slabs[i]));
         if (t->slabs[i].own == &t->scaler.state && !prismi_scaler_plausible(out->slabs[i]))
-            return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: section %s holds impossible numbers", path,
-                              name);
+            return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: %s holds impossible numbers", path, name);
     }
     return 0;
 }
 
-/* Sections by name, all checked before the first is used. */
+/* Arrays by name, all checked before the first is used. */
 static int find_all(struct prismi_trainer *t, const struct prismi_state_file *f,
-                    const struct prismi_box *box, const char *path, struct prismi_loaded *out)
+                    const struct prismi_archive *a, const char *path, struct prismi_loaded *out)
 {
     size_t bytes = 0;
-    const void *theirs = prismi_box_get(box, "about", &bytes), *state;
+    const void *theirs = prismi_archive_get(a, "about", PRISMI_TYPE_TEXT, &bytes), *state;
     char name[48];
     if (!theirs)
-        return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: section about is missing or has a wrong size",
+        return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: about is missing or has a wrong type or size",
                           path);
     PRISM_TRY(compare(t, f, path, theirs, bytes));
-    PRISM_TRY(get(t, box, path, "trainer", sizeof out->st, &state));
+    PRISM_TRY(get(t, a, path, "trainer", PRISMI_STATE_TYPE, sizeof out->st, &state));
     memcpy(&out->st, state, sizeof out->st);
     for (int i = 0; i < t->n_plain; i++) {
         snprintf(name, sizeof name, "plain.%s", t->plain[i].name);
-        PRISM_TRY(get(t, box, path, name, t->plain[i].bytes, &out->plain[i]));
+        PRISM_TRY(get(t, a, path, name, t->plain[i].type, t->plain[i].bytes, &out->plain[i]));
     }
     if (!plausible(t, &out->st) || (f->plausible && !f->plausible(f->owner, out)))
         return PRISM_FAIL(t->ctx, PRISM_EPARSE, "%s: the state holds impossible numbers", path);
-    PRISM_TRY(get(t, box, path, "history", (size_t)out->st.n_history * sizeof t->history[0],
-                  &out->history));
-    return find_slabs(t, box, path, out);
+    PRISM_TRY(get(t, a, path, "history", PRISMI_TYPE_F64,
+                  (size_t)out->st.n_history * sizeof t->history[0], &out->history));
+    return find_slabs(t, a, path, out);
 }
 
 static int write_slabs(struct prismi_trainer *t, const struct prismi_loaded *from,
@@ -197,16 +213,16 @@ static int adopt(struct prismi_trainer *t, const struct prismi_loaded *from)
 
 static int load_from(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path)
 {
-    struct prismi_box *box;
-    struct prismi_loaded sections = {.history = NULL};
-    PRISM_TRY(prismi_box_load(t->ctx, path, f->kind, &box));
-    int status = find_all(t, f, box, path, &sections);
+    struct prismi_archive *a;
+    struct prismi_loaded arrays = {.history = NULL};
+    PRISM_TRY(prismi_archive_load(t->ctx, path, f->kind, &a));
+    int status = find_all(t, f, a, path, &arrays);
     if (!status)
-        status = adopt(t, &sections);
+        status = adopt(t, &arrays);
     if (status == PRISM_EDIVERGED)
         status = PRISM_FAIL(t->ctx, PRISM_EPARSE,
                             "%s: its numbers lead to a loss or an output that is not finite", path);
-    prismi_box_destroy(&box);
+    prismi_archive_destroy(&a);
     return status;
 }
 

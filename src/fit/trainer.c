@@ -30,14 +30,14 @@ static void add_own(struct prismi_trainer *t, const char *name, size_t bytes,
     slab->own = out;
 }
 
-int prismi_trainer_add_plain(struct prismi_trainer *t, const char *name, void *data, size_t bytes)
+int prismi_trainer_add_plain(struct prismi_trainer *t, const char *name, const char *type,
+                             size_t item, void *data, size_t bytes)
 {
     void *snapshot = prismi_alloc(bytes, 1);
     if (!snapshot)
         return PRISM_FAIL(t->ctx, PRISM_ENOMEM, "no host memory for a snapshot of %s, %zu bytes",
                           name, bytes);
-    t->plain[t->n_plain++] =
-        (struct prismi_plain){.name = name, .now = data, .snapshot = snapshot, .bytes = bytes};
+    t->plain[t->n_plain++] = (struct prismi_plain){name, type, item, data, snapshot, bytes};
     return 0;
 }
 

@@ -39,8 +39,8 @@ static inline double prismi_luma(double r, double g, double b)
  * complex array gives its modulus; else *is_complex says whether *data holds
  * pairs (re, im). bits: of one real number in the file. *data is freed with
  * prismi_free(). Returns 0, PRISM_EPARSE or PRISM_ENOMEM. */
-int prismi_npy_parse(const struct prismi_input *in, int *nd, size_t shape[8], bool *is_complex,
-                     int *bits, double **data);
+int prismi_npy_doubles(const struct prismi_input *in, int *nd, size_t shape[8], bool *is_complex,
+                       int *bits, double **data);
 
 /* Resample src [h,w] to dst [oh,ow] with a separable triangle filter
  * (bilinear), widened by the reduction factor when shrinking (antialiased).

@@ -1,5 +1,5 @@
-/* Weights and running statistics to and from a file: container kind "PRISMWTS"
- * with the sections
+/* Weights and running statistics to and from a file: an archive of kind
+ * "PRISMWTS" with the arrays
  *
  *   arch         a decoder: i32: element type, then the fields of arch_fields,
  *                then channels[32]
@@ -10,6 +10,7 @@
  *
  * Elements are little-endian, converted on load where the network's type
  * differs. */
+#include "core/archive.h"
 #include "nn/layer.h"
 
 #include <stdio.h>
@@ -73,12 +74,12 @@ static int check_arch(const struct prism_net *net, const char *path, const int32
     return 0;
 }
 
-static int load_arch(const struct prism_net *net, const char *path, const struct prismi_box *box,
+static int load_arch(const struct prism_net *net, const char *path, const struct prismi_archive *a,
                      enum prism_dtype *type)
 {
     int32_t record[RECORD];
     size_t bytes = sizeof record;
-    const void *data = prismi_box_get(box, "arch", &bytes);
+    const void *data = prismi_archive_get(a, "arch", PRISMI_TYPE_I32, &bytes);
     if (!data)
         return PRISM_FAIL(
             prismi_dev_ctx(net->dev), PRISM_EPARSE,
@@ -90,11 +91,12 @@ static int load_arch(const struct prism_net *net, const char *path, const struct
     return check_arch(net, path, record);
 }
 
-static int save_arch(const struct prism_net *net, struct prismi_box *box)
+static int save_arch(const struct prism_net *net, struct prismi_archive *a)
 {
     int32_t record[RECORD];
+    const struct prismi_array type = prismi_vector(PRISMI_TYPE_I32, sizeof *record, RECORD);
     arch_record(net, record);
-    return prismi_box_add(box, "arch", record, sizeof record);
+    return prismi_archive_add(a, "arch", &type, record);
 }
 
 /* The list as text; returns its bytes. text: NULL, or room for them and a 0. */
@@ -111,18 +113,19 @@ static size_t list_nodes(const struct prism_net *net, char *text)
     return at;
 }
 
-static int save_nodes(const struct prism_net *net, struct prismi_box *box)
+static int save_nodes(const struct prism_net *net, struct prismi_archive *a)
 {
     const int32_t type = (int32_t)net->dtype;
+    const struct prismi_array one = {.descr = PRISMI_TYPE_I32, .item = sizeof type};
     size_t bytes = list_nodes(net, NULL);
     char *text = prismi_alloc(bytes + 1, 1);
     if (!text)
         return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOMEM,
                           "no host memory to save the list of nodes");
     list_nodes(net, text);
-    int status = prismi_box_add(box, "type", &type, sizeof type);
+    int status = prismi_archive_add(a, "type", &one, &type);
     if (!status)
-        status = prismi_box_add(box, "nodes", text, bytes);
+        status = prismi_archive_add_text(a, "nodes", text, bytes);
     prismi_free(text);
     return status;
 }
@@ -151,13 +154,13 @@ static int check_nodes(const struct prism_net *net, const char *path, const char
                  : 0;
 }
 
-static int load_nodes(const struct prism_net *net, const char *path, const struct prismi_box *box,
+static int load_nodes(const struct prism_net *net, const char *path, const struct prismi_archive *a,
                       enum prism_dtype *type)
 {
     int32_t record;
     size_t bytes = sizeof record, n = 0;
-    const void *data = prismi_box_get(box, "type", &bytes);
-    const char *text = prismi_box_get(box, "nodes", &n);
+    const void *data = prismi_archive_get(a, "type", PRISMI_TYPE_I32, &bytes);
+    const char *text = prismi_archive_get(a, "nodes", PRISMI_TYPE_TEXT, &n);
     if (!data || !text)
         return PRISM_FAIL(
             prismi_dev_ctx(net->dev), PRISM_EPARSE,
@@ -169,11 +172,13 @@ static int load_nodes(const struct prism_net *net, const char *path, const struc
 }
 
 /* One named run of scalars on the device: a parameter or the running
- * statistics. */
+ * statistics. dim: NULL for a vector. */
 struct run {
     const char *name;
     prism_mem mem;
     size_t count;
+    int nd;
+    const int *dim;
 };
 
 /* i-th run; false after the last. */
@@ -181,38 +186,43 @@ static bool run_at(const struct prism_net *net, int i, struct run *r)
 {
     const struct prismi_param *p = prismi_net_param(net, i);
     if (p)
-        *r = (struct run){p->info.name, p->info.value, p->info.count};
+        *r = (struct run){p->info.name, p->info.value, p->info.count, p->info.nd, p->info.dim};
     else
-        *r = (struct run){"running", net->running, net->running_count};
+        *r = (struct run){"running", net->running, net->running_count, 1, NULL};
     return p || (i == net->nparam && net->running_count > 0);
 }
 
-static int add_run(const struct prism_net *net, struct prismi_box *box, const struct run *r)
+static int add_run(const struct prism_net *net, struct prismi_archive *a, const struct run *r)
 {
-    size_t bytes = r->count * prism_dtype_size(net->dtype);
+    struct prismi_array type =
+        prismi_vector(prismi_type_real(net->dtype), prism_dtype_size(net->dtype), r->count);
+    size_t bytes = r->count * type.item;
+    type.nd = r->nd;
+    for (int i = 0; r->dim && i < r->nd; i++)
+        type.shape[i] = (size_t)r->dim[i];
     void *data = prismi_alloc(bytes, 1);
     if (!data)
         return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOMEM, "no host memory to save %s",
                           r->name);
     int status = net->dev->ops->read(net->dev, data, r->mem, bytes);
     if (!status)
-        status = prismi_box_add(box, r->name, data, bytes);
+        status = prismi_archive_add(a, r->name, &type, data);
     prismi_free(data);
     return status;
 }
 
 int prism_net_save(const struct prism_net *net, const char *path)
 {
-    struct prismi_box *box = NULL;
+    struct prismi_archive *a = NULL;
     struct run r;
     int status;
-    PRISM_TRY(prismi_box_create(prismi_dev_ctx(net->dev), KIND, &box));
-    PRISM_TRY_OUT((is_decoder(net) ? save_arch : save_nodes)(net, box));
+    PRISM_TRY(prismi_archive_create(prismi_dev_ctx(net->dev), KIND, &a));
+    PRISM_TRY_OUT((is_decoder(net) ? save_arch : save_nodes)(net, a));
     for (int i = 0; run_at(net, i, &r); i++)
-        PRISM_TRY_OUT(add_run(net, box, &r));
-    status = prismi_box_save(box, path, false);
+        PRISM_TRY_OUT(add_run(net, a, &r));
+    status = prismi_archive_save(a, prismi_dev_ctx(net->dev), path, false);
 out:
-    prismi_box_destroy(&box);
+    prismi_archive_destroy(&a);
     return status;
 }
 
@@ -240,26 +250,27 @@ static int put_run(struct prism_net *net, const struct run *r, const uint8_t *sr
 int prism_net_load(struct prism_net *net, const char *path)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(net->dev);
-    struct prismi_box *box = NULL;
+    struct prismi_archive *a = NULL;
     enum prism_dtype file_type;
     struct run r;
     int status;
-    PRISM_TRY(prismi_box_load(ctx, path, KIND, &box));
-    PRISM_TRY_OUT((is_decoder(net) ? load_arch : load_nodes)(net, path, box, &file_type));
+    PRISM_TRY(prismi_archive_load(ctx, path, KIND, &a));
+    PRISM_TRY_OUT((is_decoder(net) ? load_arch : load_nodes)(net, path, a, &file_type));
     for (int i = 0; run_at(net, i, &r);
          i++) { /* all before the first write: a damaged file changes nothing */
         size_t bytes = r.count * prism_dtype_size(file_type);
-        if (!prismi_box_get(box, r.name, &bytes)) {
+        if (!prismi_archive_get(a, r.name, prismi_type_real(file_type), &bytes)) {
             status = PRISM_FAIL(ctx, PRISM_EPARSE,
-                                "%s has no section %s of %zu values; the file is damaged", path,
+                                "%s has no array %s of %zu values; the file is damaged", path,
                                 r.name, r.count);
             goto out;
         }
     }
     prismi_net_forget(net);
     for (int i = 0; run_at(net, i, &r); i++)
-        PRISM_TRY_OUT(put_run(net, &r, prismi_box_get(box, r.name, NULL), file_type));
+        PRISM_TRY_OUT(put_run(
+            net, &r, prismi_archive_get(a, r.name, prismi_type_real(file_type), NULL), file_type));
 out:
-    prismi_box_destroy(&box);
+    prismi_archive_destroy(&a);
     return status;
 }

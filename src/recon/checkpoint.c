@@ -53,18 +53,26 @@ static void about_progress(struct prismi_lines *t, const struct prism_session *s
 
 /* ---- files ---- */
 
-static int fill(void *owner, struct prismi_box *box)
+static int fill(void *owner, struct prismi_archive *a)
 {
     const struct checkpoint *c = owner;
     struct prism_session *s = c->s;
+    const size_t obj = (size_t)s->obj;
+    const struct prismi_array centres = {.descr = PRISMI_TYPE_F64,
+                                         .item = sizeof(double),
+                                         .nd = 2,
+                                         .shape = {(size_t)s->n, 2}},
+                              result = {.descr = PRISMI_TYPE_F64,
+                                        .item = sizeof(double),
+                                        .nd = 2,
+                                        .shape = {obj, obj}};
     struct prismi_lines progress;
     about_progress(&progress, s);
-    PRISM_TRY(prismi_box_add(box, "progress", progress.s, progress.n));
-    PRISM_TRY(prismi_box_add(box, "centres", prism_dataset_centres(s->ds),
-                             2 * (size_t)s->n * sizeof(double)));
+    PRISM_TRY(prismi_archive_add_text(a, "progress", progress.s, progress.n));
+    PRISM_TRY(prismi_archive_add(a, "centres", &centres, prism_dataset_centres(s->ds)));
     PRISM_TRY(prism_session_result(s, s->host));
-    PRISM_TRY(prismi_box_add(box, "result", s->host, s->pixels * sizeof(double)));
-    return c->extra ? prismi_box_add(box, "extra", c->extra, strlen(c->extra)) : 0;
+    PRISM_TRY(prismi_archive_add(a, "result", &result, s->host));
+    return c->extra ? prismi_archive_add_text(a, "extra", c->extra, strlen(c->extra)) : 0;
 }
 
 /* Can a run of this session be in this state? A file may come from anywhere. */

@@ -429,9 +429,10 @@ static int create(struct prism_session *s, struct prismi_trainer_params *params)
     PRISM_TRY(prismi_trainer_init(&s->trainer, s->dev, &s->model, params));
     prismi_trainer_add_slab(&s->trainer, "targets", 2 * grid_pixels(s) * s->real,
                             prismi_loss_target(p->data.term.loss, 0), false);
-    PRISM_TRY(prismi_trainer_add_plain(&s->trainer, "samples", &p->now, sizeof p->now));
-    return prismi_trainer_add_plain(&s->trainer, "status", p->status,
-                                    (size_t)s->n * sizeof *p->status);
+    PRISM_TRY(prismi_trainer_add_plain(&s->trainer, "samples", PRISMI_SAMPLES_TYPE, sizeof p->now,
+                                       &p->now, sizeof p->now));
+    return prismi_trainer_add_plain(&s->trainer, "status", PRISMI_TYPE_I32, sizeof *p->status,
+                                    p->status, (size_t)s->n * sizeof *p->status);
 }
 
 static void destroy(struct prism_session *s)

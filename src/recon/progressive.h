@@ -6,12 +6,16 @@
 
 enum { PRISMI_SAMPLE_PENDING, PRISMI_SAMPLE_CONVERGED, PRISMI_SAMPLE_FAILED };
 
-/* All 64 bits wide: no padding, the same layout everywhere. */
+/* All fields have 64 bits: no padding, the same layout everywhere. */
 struct prismi_samples {
     int64_t sample; /* the open one, else the last one closed; -1: none yet in this pass */
     int64_t open, step, pass, n_failed;
     double loss_old, loss_new;
 };
+/* The fields above as NumPy describes them. */
+#define PRISMI_SAMPLES_TYPE                                                                        \
+    "[('sample', '<i8'), ('open', '<i8'), ('step', '<i8'), ('pass', '<i8'), "                      \
+    "('n_failed', '<i8'), ('loss_old', '<f8'), ('loss_new', '<f8')]"
 
 struct prismi_progressive {
     struct prismi_data data; /* first: its describe() finds the rest from here */

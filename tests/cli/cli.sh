@@ -99,7 +99,7 @@ backends=ref
 "$prism" info | grep -q 'cpu  *usable' && backends="ref cpu"
 for b in $backends; do
     "$prism" run $short --backend $b --output "$b" --json >out 2>err; ok $? "$b: a run"
-    for f in config.yaml run.json metrics.jsonl reconstruction.npy curves.svg checkpoint.prism; \
+    for f in config.yaml run.json metrics.jsonl reconstruction.npy curves.svg checkpoint.npz; \
         do [ -s "$b/$f" ] || echo $f; done >missing
     [ ! -s missing ] && [ -s "$(echo "$b"/comparison.p??)" ] && [ -s "$(picture "$b")" ] &&
         no_leftovers "$b"
@@ -183,7 +183,7 @@ ok $? "a reader that goes away does not end a run"
 
 # ---- readers ----
 "$prism" inspect ref | grep -q 'phase  *done' &&
-    "$prism" inspect ref/checkpoint.prism --json >out && valid_json <out && grep -q '"step": 32' out
+    "$prism" inspect ref/checkpoint.npz --json >out && valid_json <out && grep -q '"step": 32' out
 ok $? "inspect"
 is "$("$prism" inspect ref --history | wc -l)" 5 &&
     "$prism" inspect ref --history --json | valid_json &&
@@ -193,7 +193,7 @@ ok $? "inspect: history and settings"
     name=$("$prism" inspect ref --export e.png) &&
     cmp "$name" "$(picture ref)"
 ok $? "inspect: export"
-head -c 1000 ref/checkpoint.prism >cut.prism; fails 1 'cut.prism' "$prism" inspect cut.prism
+head -c 1000 ref/checkpoint.npz >cut.prism; fails 1 'cut.prism' "$prism" inspect cut.prism
 ok $? "inspect: a damaged checkpoint"
 "$prism" compare ref ref-seed >out && grep -q '^ssim .*\*' out &&
     grep -q '^training.seed  *1  *2' out &&
@@ -214,9 +214,9 @@ else
 fi
 cp -R ref full
 (ulimit -f 64 &&
-    fails 1 'checkpoint.prism' "$prism" run $short --quiet --backend ref --output full --resume)
+    fails 1 'checkpoint.npz' "$prism" run $short --quiet --backend ref --output full --resume)
 ok $? "a full disk is reported"
-for f in reconstruction.npy checkpoint.prism run.json metrics.jsonl; do cmp "ref/$f" "full/$f" ||
+for f in reconstruction.npy checkpoint.npz run.json metrics.jsonl; do cmp "ref/$f" "full/$f" ||
     echo $f; done >missing 2>&1
 [ ! -s missing ] && no_leftovers full
 ok $? "a full disk leaves earlier results as they were"
@@ -225,7 +225,7 @@ fails 1 'lower the learning rate' "$prism" run $short --quiet --set training.lr=
     --set training.normalise_loss=false --set model.normalise=false \
     --set model.output_activation=none --set model.n_upsample=6 --set model.latent_channels=256 \
     --output diverged
-[ $? -eq 0 ] && [ -s diverged/checkpoint.prism ] && grep -q '"status": "diverged"' diverged/run.json
+[ $? -eq 0 ] && [ -s diverged/checkpoint.npz ] && grep -q '"status": "diverged"' diverged/run.json
 ok $? "divergence keeps the last good state"
 
 # ---- interruption ----
@@ -244,7 +244,7 @@ same_as_whole() {
 for s in INT TERM; do
     "$prism" run $long --output "stop $s" >out 2>err &
     pid=$!
-    await $pid "stop $s/checkpoint.prism"
+    await $pid "stop $s/checkpoint.npz"
     kill -$s $pid
     wait $pid
     is $? 130 && grep -q "resume$" err && grep -q '"status": "interrupted"' "stop $s/run.json"
@@ -271,7 +271,7 @@ run $long --output killed --resume && same_as_whole killed
 ok $? "killed, and resumed: the same bits in the end"
 [ $kills -ge 3 ]
 ok $? "SIGKILL $kills times, 3 at least"
-dd if=/dev/zero of=killed/checkpoint.prism bs=1 seek=2000 count=8 conv=notrunc 2>/dev/null
+dd if=/dev/zero of=killed/checkpoint.npz bs=1 seek=2000 count=8 conv=notrunc 2>/dev/null
 "$prism" run $long --quiet --output killed --resume 2>err; is $? 0 && same_as_whole killed
 ok $? "a damaged checkpoint: the one before it serves"
 echo "1..$n"

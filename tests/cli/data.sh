@@ -2,9 +2,7 @@
 # A run of measurements from a file that the snippet of docs/formats.md writes.
 # $1: prism, $2: the source root. Prints TAP.
 . "$(dirname "$0")/../support/tap.sh"
-python=${PRISMREC_TEST_PYTHON:-python3}
-"$python" -c 'import numpy' 2>/dev/null ||
-    { echo "# python3-numpy is not here, which writes the measurements"; exit 77; }
+numpy_python
 sed -n '/^```python$/,/^```$/p' "$2/docs/formats.md" | grep -v '^```' >"$top/snippet.py"
 cd "$top" || exit 1
 "$python" snippet.py 2>err && [ -s measured.npz ]

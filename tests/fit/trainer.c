@@ -122,7 +122,8 @@ static struct toy *new_toy(const struct prismi_comm *comm)
     const struct prismi_trainer_params p = {
         .n_losses = BATCH, .averages = true, .eps = 1e-7, .comm = comm};
     MUST(ctx, prismi_trainer_init(&y->t, dev, &y->model, &p));
-    MUST(ctx, prismi_trainer_add_plain(&y->t, "seen", &y->seen, sizeof y->seen));
+    MUST(ctx, prismi_trainer_add_plain(&y->t, "seen", PRISMI_TYPE_I32, sizeof y->seen, &y->seen,
+                                       sizeof y->seen));
     MUST(ctx, prismi_trainer_bind(&y->t));
     y->t.objective = &y->objective;
     y->t.st.phase = PRISM_PHASE_FIT;

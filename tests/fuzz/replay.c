@@ -88,7 +88,7 @@ static void damage_once(struct seed *s, struct dice *d)
 static struct seed damaged(const struct seed *from, int variant)
 {
     struct seed s = *from;
-    struct dice d = {(uint64_t)variant, (uint64_t)prismi_crc32c(0, from->data, from->bytes) << 16};
+    struct dice d = {(uint64_t)variant, (uint64_t)prismi_crc32(0, from->data, from->bytes) << 16};
     s.data = malloc(s.bytes + 1);
     FUZZ_CHECK(s.data);
     memcpy(s.data, from->data, s.bytes);

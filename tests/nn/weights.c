@@ -1,5 +1,6 @@
 /* A network's weights: how they begin, their files, folding. */
 #include "nn_test.h"
+#include "support/box.h"
 #include "support/suite.h"
 
 /* ---- initial weights ---- */
@@ -184,6 +185,25 @@ START_TEST(save_and_load)
 }
 END_TEST
 
+/* Files of the container before, whose tensors have no type. */
+START_TEST(load_a_container)
+{
+    const struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12};
+    const char *path = in_folder("weights");
+    struct prism_net *a = nn_decoder(dev, p), *b = nn_decoder(dev, p);
+    struct prismi_archive *file;
+    MUST(ctx, prism_net_init(a, 9));
+    MUST(ctx, prism_net_save(a, path));
+    MUST(ctx, prismi_archive_load(ctx, path, "PRISMWTS", &file));
+    ck_assert(box_write(file, "PRISMWTS", path));
+    prismi_archive_destroy(&file);
+    MUST(ctx, prism_net_load(b, path));
+    check_same_values(a, b, false);
+    prism_net_destroy(&b);
+    prism_net_destroy(&a);
+}
+END_TEST
+
 START_TEST(load_refusals)
 {
     const char *path = in_folder("weights");
@@ -218,18 +238,20 @@ START_TEST(load_refusals)
     check_same_values(a, b, false);
     prism_net_destroy(&b);
 
-    /* a container without one of the tensors changes nothing */
-    struct prismi_box *box = NULL, *part = NULL;
-    MUST(ctx, prismi_box_load(ctx, path, "PRISMWTS", &box));
-    MUST(ctx, prismi_box_create(ctx, "PRISMWTS", &part));
-    for (int i = 0; i < prismi_box_count(box) - 1; i++) {
+    /* a file without one of the tensors changes nothing */
+    struct prismi_archive *whole = NULL, *part = NULL;
+    MUST(ctx, prismi_archive_load(ctx, path, "PRISMWTS", &whole));
+    MUST(ctx, prismi_archive_create(ctx, "PRISMWTS", &part));
+    for (int i = 0; i < prismi_archive_count(whole) - 1; i++) {
         size_t bytes;
-        const char *name = prismi_box_name(box, i, &bytes);
-        MUST(ctx, prismi_box_add(part, name, prismi_box_get(box, name, NULL), bytes));
+        struct prismi_array type;
+        const void *data;
+        const char *name = prismi_archive_at(whole, i, &type, &data, &bytes);
+        MUST(ctx, prismi_archive_add(part, name, &type, data));
     }
-    MUST(ctx, prismi_box_save(part, path, false));
-    prismi_box_destroy(&box);
-    prismi_box_destroy(&part);
+    MUST(ctx, prismi_archive_save(part, ctx, path, false));
+    prismi_archive_destroy(&part);
+    prismi_archive_destroy(&whole);
     b = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 12});
     ck_assert_int_eq(prism_net_load(b, path), PRISM_EPARSE);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "running"));
@@ -300,4 +322,4 @@ START_TEST(fold_is_evaluation_mode)
 END_TEST
 
 SUITE("nn weights", fixture_open, fixture_close, init_torch, init_seeds, init_xavier,
-      init_orthogonal, save_and_load, load_refusals, fold_is_evaluation_mode)
+      init_orthogonal, save_and_load, load_a_container, load_refusals, fold_is_evaluation_mode)

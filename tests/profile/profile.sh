@@ -14,7 +14,7 @@ ok $? "a run"
 "$prism" profile run $tiny -o timed >out 2>err
 ok $? "the same run, profiled"
 cmp plain/reconstruction.npy timed/reconstruction.npy &&
-    cmp plain/checkpoint.prism timed/checkpoint.prism
+    cmp plain/checkpoint.npz timed/checkpoint.npz
 ok $? "gives the same bits"
 cp err table
 grep -q '^regions ' table && grep -q '^ *backward ' table && grep -q '^conv_bwd_w ' table &&

@@ -1,5 +1,6 @@
 /* Save and load: a run interrupted at any step ends in the same bits; what is
  * refused and what is survived. */
+#include "support/box.h"
 #include "support/session_suite.h"
 
 #include <locale.h>
@@ -248,22 +249,26 @@ START_TEST(the_only_good_one_survives_the_next_save)
 }
 END_TEST
 
-/* The checkpoint with one section replaced: whole, with good checksums. */
-static void replace_section(const char *section, const void *data, size_t bytes)
+/* The checkpoint with the elements of one array replaced: whole, with good
+ * checksums. */
+static void replace_array(const char *array, const void *data, size_t bytes)
 {
-    struct prismi_box *from, *to;
-    MUST(ctx, prismi_box_load(ctx, path, "PRISMCKP", &from));
-    MUST(ctx, prismi_box_create(ctx, "PRISMCKP", &to));
-    for (int i = 0; i < prismi_box_count(from); i++) {
-        size_t n = 0;
-        const char *name = prismi_box_name(from, i, &n);
-        bool this_one = !strcmp(name, section);
-        const void *old = prismi_box_get(from, name, &n);
-        MUST(ctx, prismi_box_add(to, name, this_one ? data : old, this_one ? bytes : n));
+    struct prismi_archive *from, *to;
+    MUST(ctx, prismi_archive_load(ctx, path, "PRISMCKP", &from));
+    MUST(ctx, prismi_archive_create(ctx, "PRISMCKP", &to));
+    for (int i = 0; i < prismi_archive_count(from); i++) {
+        size_t n;
+        struct prismi_array type;
+        const void *old;
+        const char *name = prismi_archive_at(from, i, &type, &old, &n);
+        bool this_one = !strcmp(name, array);
+        if (this_one && bytes != n)
+            type.shape[0] = bytes / type.item;
+        MUST(ctx, prismi_archive_add(to, name, &type, this_one ? data : old));
     }
-    MUST(ctx, prismi_box_save(to, path, false));
-    prismi_box_destroy(&from);
-    prismi_box_destroy(&to);
+    MUST(ctx, prismi_archive_save(to, ctx, path, false));
+    prismi_archive_destroy(&to);
+    prismi_archive_destroy(&from);
 }
 
 struct change {
@@ -288,9 +293,9 @@ static void check_hostile(int steps, const struct change *c, int n)
         struct prismi_samples now = c[i].samples ? *samples(s) : (struct prismi_samples){0};
         memcpy((c[i].samples ? (char *)&now : (char *)&st) + c[i].offset, &c[i].value,
                sizeof c[i].value);
-        replace_section("trainer", &st, sizeof st);
+        replace_array("trainer", &st, sizeof st);
         if (s->trainer.n_plain)
-            replace_section("plain.samples", c[i].samples ? &now : samples(s), sizeof now);
+            replace_array("plain.samples", c[i].samples ? &now : samples(s), sizeof now);
         ck_assert_msg(prism_session_load(other, path) == PRISM_EPARSE,
                       "integer %zu set to %lld after %d steps is accepted", c[i].offset / 8,
                       (long long)c[i].value, steps);
@@ -366,17 +371,17 @@ START_TEST(impossible_samples_are_refused)
     MUST(ctx, prism_session_save(s, path, NULL));
     memcpy(status, progressive(s)->status, sizeof status);
     status[2] = 77;
-    replace_section("plain.status", status, sizeof status);
+    replace_array("plain.status", status, sizeof status);
     ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
     status[2] = PRISMI_SAMPLE_CONVERGED; /* one less than n_failed says */
-    replace_section("plain.status", status, sizeof status);
+    replace_array("plain.status", status, sizeof status);
     ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
     struct prismi_samples now = *samples(s);
     now.n_failed = 0;
     for (int k = 0; k < SMALL_SAMPLES; k++)
         status[k] = PRISMI_SAMPLE_CONVERGED; /* nothing left to retry */
-    replace_section("plain.status", status, sizeof status);
-    replace_section("plain.samples", &now, sizeof now);
+    replace_array("plain.status", status, sizeof status);
+    replace_array("plain.samples", &now, sizeof now);
     ck_assert_int_eq(prism_session_load(s, path), PRISM_EPARSE);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "impossible"));
     prism_session_destroy(&s);
@@ -390,9 +395,32 @@ START_TEST(an_older_format_is_refused_by_version)
                                 "samples=7\nimage.image_size=32\n";
     struct prism_session *s = new_session(&p);
     MUST(ctx, prism_session_save(s, path, NULL));
-    replace_section("about", about, sizeof about - 1);
+    replace_array("about", about, sizeof about - 1);
     ck_assert_int_eq(prism_session_load(s, path), PRISM_EINVAL);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "format 1 (version 0.1.0)"));
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* Files of the container before are read, and the next save writes an
+ * archive. */
+START_TEST(a_container_resumes)
+{
+    struct prism_session *s = new_session(&p), *other = new_session(&p);
+    struct prismi_archive *a;
+    run_steps(s, 25);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    MUST(ctx, prismi_archive_load(ctx, path, "PRISMCKP", &a));
+    ck_assert(box_write(a, "PRISMCKP", path));
+    prismi_archive_destroy(&a);
+    MUST(ctx, prism_session_load(other, path));
+    ck_assert_uint_eq(session_hash(other), session_hash(s));
+    flip_a_byte(path, 5000);
+    ck_assert_int_eq(prism_session_load(other, path), PRISM_EPARSE);
+    ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "checksum"));
+    MUST(ctx, prism_session_save(other, path, NULL));
+    MUST(ctx, prism_session_load(s, path));
+    prism_session_destroy(&other);
     prism_session_destroy(&s);
 }
 END_TEST
@@ -428,16 +456,16 @@ START_TEST(a_diverged_state_is_not_loaded)
     MUST(ctx, prism_session_save(s, path, NULL));
     for (int slab = 0; slab < s->trainer.n_slabs; slab++) {
         const char *name = s->trainer.slabs[slab].name;
-        char section[64];
+        char array[64];
         if (strcmp(name, "params") && strcmp(name, "losses"))
             continue;
         float *bad = new_array(s->trainer.slabs[slab].bytes, 1);
         for (size_t i = 0; i < s->trainer.slabs[slab].bytes / sizeof *bad; i++)
             bad[i] = NAN;
-        snprintf(section, sizeof section, "slab.%s", name);
+        snprintf(array, sizeof array, "slab.%s", name);
         MUST(ctx, prism_session_load(s, path));
         ck_assert_int_eq(s->trainer.st.step, 25);
-        replace_section(section, bad, s->trainer.slabs[slab].bytes);
+        replace_array(array, bad, s->trainer.slabs[slab].bytes);
         MUST(ctx, prism_session_load(s, path)); /* the one before */
         ck_assert_int_eq(s->trainer.st.step, 10);
         ck_assert_ptr_nonnull(strstr(last_log, "not finite"));
@@ -486,25 +514,25 @@ START_TEST(a_checkpoint_can_be_inspected)
 {
     p.par.metrics_every = 5;
     struct prism_session *s = new_session(&p);
-    struct prismi_box *box;
+    struct prismi_archive *a;
     size_t bytes = 0;
     run_steps(s, 30);
     MUST(ctx, prism_session_save(s, path, "name: test\n"));
-    MUST(ctx, prismi_box_load(ctx, path, "PRISMCKP", &box));
-    const char *text = prismi_box_get(box, "extra", &bytes);
+    MUST(ctx, prismi_archive_load(ctx, path, "PRISMCKP", &a));
+    const char *text = prismi_archive_get(a, "extra", PRISMI_TYPE_TEXT, &bytes);
     ck_assert_int_eq(bytes, 11);
     ck_assert_mem_eq(text, "name: test\n", 11);
     bytes = 0;
-    text = prismi_box_get(box, "progress", &bytes);
+    text = prismi_archive_get(a, "progress", PRISMI_TYPE_TEXT, &bytes);
     ck_assert_int_gt(bytes, 50);
     ck_assert_mem_eq(text, "phase=fit\nstep=30\n", 18);
     bytes = s->pixels * sizeof(double);
-    ck_assert_ptr_nonnull(prismi_box_get(box, "result", &bytes));
+    ck_assert_ptr_nonnull(prismi_archive_get(a, "result", PRISMI_TYPE_F64, &bytes));
     bytes = 2 * SMALL_SAMPLES * sizeof(double);
-    const void *centres = prismi_box_get(box, "centres", &bytes);
+    const void *centres = prismi_archive_get(a, "centres", PRISMI_TYPE_F64, &bytes);
     ck_assert_ptr_nonnull(centres);
     ck_assert_mem_eq(centres, prism_dataset_centres(p.ds), bytes);
-    prismi_box_destroy(&box);
+    prismi_archive_destroy(&a);
     prism_session_destroy(&s);
 }
 END_TEST
@@ -514,6 +542,6 @@ SUITE("recon checkpoint", session_open, session_close, joint_resumes_anywhere,
       mopie_resumes_anywhere, pixels_resume_anywhere, another_run_is_refused_by_name,
       damage_falls_back_to_the_previous_one, the_only_good_one_survives_the_next_save,
       impossible_states_are_refused, impossible_samples_are_refused,
-      an_older_format_is_refused_by_version, a_diverged_state_is_not_saved,
+      an_older_format_is_refused_by_version, a_container_resumes, a_diverged_state_is_not_saved,
       a_diverged_state_is_not_loaded, a_decimal_comma_changes_nothing,
       a_checkpoint_can_be_inspected)

@@ -21,7 +21,7 @@ env "${prefix}_MEM_BYTES=4000000" "$prism" run --input usaf --set image.grid_siz
     --output "$dir/small" 2>"$dir/err"
 [ $? = 1 ] && has 'the session needs [0-9.]* MB of device memory and 4.0 MB are free'
 tap "too little memory is refused with both numbers" $?
-[ ! -e "$dir/small/checkpoint.prism" ]
+[ ! -e "$dir/small/checkpoint.npz" ]
 tap "before anything is written" $?
 
 export "${prefix}_LOSE_AFTER=3000"

@@ -1,13 +1,15 @@
-/* Containers and the checkpoints in them. Checksums stop random damage at the
- * door, so they are made right behind the input's back.
+/* Archives, the container before them, and the checkpoints in them. Checksums
+ * stop random damage at the door, so they are made right behind the input's
+ * back.
  *
- * An input that begins with PRISMBOX is a container. Any other is a byte that
- * chooses a session and a list of edits to that
- * session's checkpoint:   section, kind of edit, position u16, length, bytes
- *                         (a byte each where nothing is said). */
-#include "core/internal.h"
+ * An input that begins with PRISMBOX or as a ZIP file does is a whole file. Any
+ * other is a byte that chooses a session and a list of edits to that session's
+ * checkpoint:   array, kind of edit, position u16, length, bytes
+ *               (a byte each where nothing is said). */
+#include "core/archive.h"
 #include "fuzz.h"
 #include "prismrec/recon.h"
+#include "support/box.h"
 
 #include <math.h>
 
@@ -18,22 +20,24 @@ enum {
     SAMPLES = 3,
     STEPS = 6,
     N_SESSIONS = 3,
-    MAX_SECTIONS = 32,
-    HEADER = 24,
-    SECTION = 16,
-    FOOTER = 20
+    MAX_ARRAYS = 32,
+    LOCAL = 30,
+    ENTRY = 46,
+    END = 22,
+    COMMENT = 51
 };
 enum edit { OVERWRITE, INSERT, CUT, DROP, N_EDITS };
 
 struct piece {
-    char name[64];
+    char name[64], descr[1024];
+    size_t item;
     uint8_t *data;
     size_t bytes;
 };
 
 static struct {
     struct prism_session *session;
-    struct piece pieces[MAX_SECTIONS]; /* of its checkpoint */
+    struct piece pieces[MAX_ARRAYS]; /* of its checkpoint */
     int n;
 } bases[N_SESSIONS];
 
@@ -74,20 +78,25 @@ static const struct prism_recon_params base_params[N_SESSIONS] = {
 
 static void keep_pieces(int i, const char *path)
 {
-    struct prismi_box *box;
+    struct prismi_archive *a;
     FUZZ_CHECK(!prism_session_save(bases[i].session, path, "name: fuzz\n"));
-    FUZZ_CHECK(!prismi_box_load(fuzz_ctx(), path, KIND, &box));
-    bases[i].n = prismi_box_count(box);
-    FUZZ_CHECK(bases[i].n <= MAX_SECTIONS);
+    FUZZ_CHECK(!prismi_archive_load(fuzz_ctx(), path, KIND, &a));
+    bases[i].n = prismi_archive_count(a);
+    FUZZ_CHECK(bases[i].n <= MAX_ARRAYS);
     for (int k = 0; k < bases[i].n; k++) {
         struct piece *p = &bases[i].pieces[k];
-        const char *name = prismi_box_name(box, k, &p->bytes);
+        struct prismi_array type;
+        const void *data;
+        const char *name = prismi_archive_at(a, k, &type, &data, &p->bytes);
+        int length = (int)(type.descr_bytes ? type.descr_bytes : strlen(type.descr));
         snprintf(p->name, sizeof p->name, "%s", name);
+        snprintf(p->descr, sizeof p->descr, "%.*s", length, type.descr);
+        p->item = type.item;
         p->data = malloc(p->bytes + 1);
         FUZZ_CHECK(p->data);
-        memcpy(p->data, prismi_box_get(box, name, NULL), p->bytes);
+        memcpy(p->data, data, p->bytes);
     }
-    prismi_box_destroy(&box);
+    prismi_archive_destroy(&a);
 }
 
 static void make_bases(void)
@@ -120,13 +129,7 @@ static void make_bases(void)
     FUZZ_CHECK(!rmdir(folder));
 }
 
-/* ---- a container with valid checksums ---- */
-
-static void put(uint8_t *p, uint64_t v, int bytes)
-{
-    for (int i = 0; i < bytes; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
-}
+/* ---- files with valid checksums ---- */
 
 static uint64_t get(const uint8_t *p, int bytes)
 {
@@ -136,49 +139,113 @@ static uint64_t get(const uint8_t *p, int bytes)
     return v;
 }
 
-/* As far as the sections make sense. */
+/* The comment of an archive that has one of ours. */
+static void comment(uint8_t *p, size_t bytes)
+{
+    char text[COMMENT + 1];
+    uint8_t *at = p + bytes - COMMENT;
+    snprintf(text, sizeof text, "kind=%.8s bytes=%016llx crc32=%08x", (const char *)at + 5,
+             (unsigned long long)bytes, (unsigned)prismi_crc32(0, p, bytes - COMMENT));
+    memcpy(at, text, COMMENT);
+}
+
+/* As far as the directory, of 32-bit numbers, makes sense. */
+static void repair_zip(uint8_t *p, size_t bytes)
+{
+    size_t back = END;
+    while (back <= bytes && back < 200 && memcmp(p + bytes - back, "PK\5\6", 4))
+        back++;
+    if (back > bytes || back == 200)
+        return;
+    uint64_t at = get(p + bytes - back + 16, 4);
+    while (at <= bytes && bytes - at >= ENTRY && !memcmp(p + at, "PK\1\2", 4)) {
+        uint64_t n = get(p + at + 24, 4), local = get(p + at + 42, 4);
+        uint64_t start = local <= bytes && bytes - local >= LOCAL
+                             ? local + LOCAL + get(p + local + 26, 2) + get(p + local + 28, 2)
+                             : bytes;
+        if (start <= bytes && n <= bytes - start)
+            box_put(p + at + 16, prismi_crc32(0, p + start, (size_t)n), 4);
+        at += ENTRY + get(p + at + 28, 2) + get(p + at + 30, 2) + get(p + at + 32, 2);
+    }
+    if (back == END + COMMENT && !memcmp(p + bytes - COMMENT, "kind=", 5))
+        comment(p, bytes);
+}
+
 static void repair(uint8_t *p, size_t bytes)
 {
-    if (bytes < HEADER + FOOTER)
+    if (bytes >= 8 && !memcmp(p, "PRISMBOX", 8)) {
+        if (bytes >= 44)
+            box_close(p, bytes);
         return;
-    size_t end = bytes - FOOTER, at = HEADER;
-    for (uint64_t n = get(p + 20, 4); n && end - at >= SECTION; n--) {
-        uint64_t name = get(p + at, 4), data = get(p + at + 4, 8), left = end - at - SECTION;
-        if (data > left || name > left - data)
-            break;
-        put(p + at + 12, prismi_crc32c(0, p + at + SECTION, (size_t)(name + data)), 4);
-        at += SECTION + (size_t)(name + data);
     }
-    memcpy(p + end, "PRISMEND", 8);
-    put(p + end + 8, bytes, 8);
-    put(p + end + 16, prismi_crc32c(0, p, end), 4);
+    repair_zip(p, bytes);
+}
+
+/* The fields that a member's header and its entry in the directory share, from
+ * the checksum on, which repair fills in. */
+static void put_sizes(uint8_t *p, size_t bytes, const char *name)
+{
+    box_put(p + 4, bytes, 4);
+    box_put(p + 8, bytes, 4);
+    box_put(p + 12, strlen(name), 2);
+}
+
+static size_t put_local(uint8_t *p, const char *name, const struct piece *piece)
+{
+    const bool text = !strcmp(piece->descr, PRISMI_TYPE_TEXT),
+               whole = piece->bytes % piece->item == 0;
+    const struct prismi_array type =
+        whole ? prismi_vector(piece->descr, piece->item, piece->bytes / piece->item)
+              : prismi_vector("|u1", 1, piece->bytes);
+    char header[PRISMI_NPY_HEADER];
+    size_t n = text ? 0 : prismi_npy_header(&type, header), at = LOCAL + strlen(name);
+    memcpy(p, "PK\3\4", 4);
+    put_sizes(p + 14, n + piece->bytes, name);
+    memcpy(p + LOCAL, name, strlen(name));
+    memcpy(p + at, header, n);
+    memcpy(p + at + n, piece->data, piece->bytes);
+    return at + n + piece->bytes;
+}
+
+static size_t put_entry(uint8_t *p, const char *name, size_t bytes, size_t local)
+{
+    memcpy(p, "PK\1\2", 4);
+    put_sizes(p + 16, bytes, name);
+    box_put(p + 42, local, 4);
+    memcpy(p + ENTRY, name, strlen(name));
+    return ENTRY + strlen(name);
 }
 
 static size_t pack(const struct piece *pieces, int n, uint8_t **out)
 {
-    size_t bytes = HEADER + FOOTER, at = HEADER;
-    uint32_t used = 0;
+    size_t room = END + COMMENT, at = 0, entries = 0, listed = 0;
     for (int i = 0; i < n; i++)
-        bytes += SECTION + sizeof pieces[i].name + pieces[i].bytes;
-    uint8_t *p = calloc(bytes, 1);
+        room += LOCAL + PRISMI_NPY_HEADER + 80 + pieces[i].bytes;
+    uint8_t *p = calloc(room + (size_t)n * (ENTRY + 80), 1),
+            directory[MAX_ARRAYS * (ENTRY + 80)] = {0};
     FUZZ_CHECK(p);
     for (int i = 0; i < n; i++) {
-        size_t name = strlen(pieces[i].name);
-        if (!name)
+        char name[80];
+        const char *suffix = strcmp(pieces[i].descr, PRISMI_TYPE_TEXT) ? "npy" : "txt";
+        if (!pieces[i].name[0])
             continue; /* dropped */
-        put(p + at, name, 4);
-        put(p + at + 4, pieces[i].bytes, 8);
-        memcpy(p + at + SECTION, pieces[i].name, name);
-        memcpy(p + at + SECTION + name, pieces[i].data, pieces[i].bytes);
-        at += SECTION + name + pieces[i].bytes;
-        used++;
+        snprintf(name, sizeof name, "%s.%s", pieces[i].name, suffix);
+        size_t bytes = put_local(p + at, name, &pieces[i]);
+        entries += put_entry(directory + entries, name, bytes - LOCAL - strlen(name), at);
+        at += bytes;
+        listed++;
     }
-    memcpy(p, "PRISMBOX" KIND, 16);
-    put(p + 16, 1, 4);
-    put(p + 20, used, 4);
-    repair(p, at + FOOTER);
+    memcpy(p + at, directory, entries);
+    uint8_t *end = p + at + entries;
+    memcpy(end, "PK\5\6", 4);
+    box_put(end + 10, listed, 2);
+    box_put(end + 12, entries, 4);
+    box_put(end + 16, at, 4);
+    box_put(end + 20, COMMENT, 2);
+    memcpy(end + END, "kind=" KIND, 13);
+    repair(p, at + entries + END + COMMENT);
     *out = p;
-    return at + FOOTER;
+    return at + entries + END + COMMENT;
 }
 
 /* ---- edits ---- */
@@ -208,7 +275,7 @@ static void edit(struct piece *p, enum edit kind, size_t at, const uint8_t *with
 
 static size_t edited(int base, const uint8_t *data, size_t bytes, uint8_t **out)
 {
-    struct piece pieces[MAX_SECTIONS] = {0};
+    struct piece pieces[MAX_ARRAYS] = {0};
     int n = bases[base].n;
     for (int i = 0; i < n; i++) {
         pieces[i] = bases[base].pieces[i];
@@ -231,21 +298,22 @@ static size_t edited(int base, const uint8_t *data, size_t bytes, uint8_t **out)
 
 /* ---- the two kinds of input ---- */
 
-static int load_container(uint8_t *p, size_t bytes)
+static int load_file(uint8_t *p, size_t bytes)
 {
-    struct prismi_box *box;
+    struct prismi_archive *a;
     repair(p, bytes);
     const char *path = fuzz_file(p, bytes);
-    int status = fuzz_status(prismi_box_load(fuzz_ctx(), path, KIND, &box));
-    FUZZ_CHECK(!status == (box != NULL));
-    for (int i = 0; box && i < prismi_box_count(box); i++) {
-        size_t n, first = 0; /* a name may come twice: the first counts */
-        const char *name = prismi_box_name(box, i, &n);
-        const void *content = prismi_box_get(box, name, &first);
+    int status = fuzz_status(prismi_archive_load(fuzz_ctx(), path, KIND, &a));
+    FUZZ_CHECK(!status == (a != NULL));
+    for (int i = 0; a && i < prismi_archive_count(a); i++) {
+        size_t n;
+        const void *content;
+        const char *name = prismi_archive_at(a, i, NULL, &content, &n);
         FUZZ_CHECK(*name && content);
-        prismi_crc32c(0, content, first); /* all of it is there */
+        prismi_crc32(0, content, n); /* all of it is there */
+        prismi_archive_get(a, name, PRISMI_TYPE_F32, NULL);
     }
-    prismi_box_destroy(&box);
+    prismi_archive_destroy(&a);
     fuzz_status(prism_session_load(bases[0].session, path));
     return status;
 }
@@ -278,10 +346,10 @@ int fuzz_one(const uint8_t *data, size_t bytes)
     int status;
     if (!bases[0].session)
         make_bases();
-    if (bytes >= 8 && !memcmp(data, "PRISMBOX", 8)) {
+    if (bytes >= 8 && (!memcmp(data, "PRISMBOX", 8) || !memcmp(data, "PK", 2))) {
         FUZZ_CHECK(p = malloc(bytes));
         memcpy(p, data, bytes);
-        status = load_container(p, bytes);
+        status = load_file(p, bytes);
     } else {
         int base = bytes ? data[0] % N_SESSIONS : 0;
         size_t n = edited(base, bytes ? data + 1 : data, bytes ? bytes - 1 : 0, &p);
