@@ -1,6 +1,7 @@
-/* Compile the file named by TMPL for both precisions: REAL is the element, CPLX
- * its interleaved pair, T(name) a name of that precision. No include guard:
- * included once per kernel file, after ref.h. */
+/* Compiles the file named by TMPL once per precision. In that file REAL is the
+ * element, CPLX its interleaved complex pair, and T(name) the name of a symbol
+ * of that precision. A kernel file includes this header once, after ref.h;
+ * there is no include guard. */
 typedef struct {
     float re, im;
 } cplx_f32;

@@ -1,5 +1,5 @@
-/* Reference backend: cross-correlation and its two gradients, by their
- * definition. */
+/* Convolution of the reference backend: cross-correlation and its two
+ * gradients, written as their definitions. */
 #include "ref.h"
 
 #include <stdlib.h>
@@ -7,20 +7,22 @@
 
 struct prism_conv {
     struct prism_conv_desc desc;
-    enum prism_dtype half; /* stored type where x is not NULL; desc.dtype is F32 then */
-    float *x, *y, *w;      /* the operands as floats */
+    /* half-precision stored type; used if x is not NULL, and desc.dtype is then
+     * F32 */
+    enum prism_dtype half;
+    float *x, *y, *w; /* float copies of half-precision operands; NULL for real dtypes */
     size_t nx, ny, nw;
 };
 
-/* Along one line and for one kernel column: n samples, the first ones being
- * `out` and `in`. */
+/* A run of n samples along one line that one kernel column visits: output
+ * samples start at `out`, input samples at `in`. */
 struct range {
     int out, in, n;
 };
 
 static struct range conv_range(const struct prism_conv_desc *d, int ow, int kx)
 {
-    int shift = d->pad - kx; /* ox meets input ox stride - shift, wanted in [0, w) */
+    int shift = d->pad - kx; /* output ox reads input ox stride - shift, which must lie in [0, w) */
     int first = shift > 0 ? (shift + d->stride - 1) / d->stride : 0;
     int last = (d->w - 1 + shift) / d->stride;
 
@@ -68,7 +70,7 @@ int prismi_ref_conv_create(struct prism_dev *dev, const struct prism_conv_desc *
     return 0;
 }
 
-/* Half: through floats. */
+/* Half-precision operands are widened to floats, convolved, and narrowed. */
 int prismi_ref_conv_fwd(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w)
 {
     if (!c->x) {

@@ -1,8 +1,9 @@
-/* All three directions visit the same products: output sample (oy, ox) of
- * channel co meets input sample (oy stride + ky - pad, ox stride + kx - pad) of
- * channel ci under weight (co, ci, ky, kx). The innermost loop runs along x,
- * over the ox whose input sample exists. Images are told apart by their planes:
- * channel co of image i is plane i cout + co. */
+/* Convolution kernels of one precision. All three directions visit the same
+ * products: output sample (oy, ox) of channel co meets input sample (oy stride
+ * + ky - pad, ox stride + kx - pad) of channel ci under weight (co, ci, ky,
+ * kx). The innermost loop runs along x, over the ox whose input sample exists.
+ * The loops count planes over the whole batch: channel co of image i is plane i
+ * cout + co. */
 
 static void T(conv_fwd)(const struct prism_conv_desc *d, REAL *restrict y, const REAL *restrict x,
                         const REAL *restrict w)

@@ -1,4 +1,4 @@
-/* Reference backend: strided copy. */
+/* Strided copy of the reference backend. */
 #include "ref.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Reference backend: Adam steps of a dense network by their definition. */
+/* Adam steps of a small dense network, in the reference backend. */
 #include "ref.h"
 
 #include <math.h>

@@ -1,10 +1,11 @@
-/* Layer l reads a[l] and leaves z[l + 1] and a[l + 1] = act(z[l + 1]), all
- * [batch,width]; g[l] is dL/dz[l]. */
+/* Activations of a dense network, all [batch,width]. Layer l reads a[l] and
+ * writes z[l + 1] and a[l + 1] = act(z[l + 1]). g holds dL/dz of two
+ * neighbouring layers. */
 struct T(dense) {
     REAL *z[PRISM_DENSE_LAYERS + 1], *a[PRISM_DENSE_LAYERS + 1], *g[2];
 };
 
-/* Room for them in tmp. */
+/* Lays out the activations in tmp. */
 static struct T(dense) T(dense_lay_out)(const struct prism_dense_fit_desc *d, REAL *tmp)
 {
     struct T(dense) n;
@@ -53,8 +54,8 @@ static void T(dense_adam)(const struct prism_dense_fit_desc *d,
     *p -= step[0] * *m / ((REAL)sqrt(*v) * step[1] + (REAL)d->eps);
 }
 
-/* From g = dL/dz[l + 1] to dL/dz[l] in next (l > 0), then the layer's
- * update. */
+/* Backward pass of layer l: computes next = dL/dz[l] from g = dL/dz[l + 1]
+ * (only if l > 0), then updates the layer's parameters. */
 static void T(dense_backward)(const struct prism_dense_fit_desc *d,
                               const struct prism_dense_fit_args *args, int l,
                               const struct T(dense) * n, const REAL *g, REAL *next,

@@ -1,5 +1,5 @@
-/* Reference backend: memory, order and the descriptor. Everything runs at once,
- * so the queue is always empty. */
+/* Device of the reference backend: memory, order of work and the descriptor.
+ * Every call finishes before it returns, so the queue is always empty. */
 #include "ref.h"
 
 #include <stdio.h>

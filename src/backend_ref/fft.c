@@ -1,5 +1,5 @@
-/* Reference backend: two-dimensional discrete Fourier transforms of any
- * size. */
+/* Two-dimensional discrete Fourier transforms of any size, in the reference
+ * backend. */
 #include "ref.h"
 
 #include <math.h>
@@ -11,11 +11,12 @@
 struct prism_fft {
     struct prism_fft_desc desc;
     int longest;             /* max(h, w) */
-    void *table_h, *table_w; /* exp(-2 pi i k/n) */
-    void *scratch;           /* one line in, one line out, one prime factor */
+    void *table_h, *table_w; /* exp(-2 pi i k/n) for n = h and n = w */
+    void *scratch;           /* one input line, one output line, the terms of one prime factor */
 };
 
-/* 4 where it divides, else the smallest prime factor; 1 for n = 1. */
+/* Factor by which a transform of n samples is split: 4 if it divides n, else
+ * the smallest prime factor; 1 for n = 1. */
 static int small_factor(int n)
 {
     if (n % 4 == 0)

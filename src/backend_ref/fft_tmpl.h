@@ -1,8 +1,8 @@
-/* One transform of n samples x[0], x[step], ..., into y, by decimation in time:
- * split n = p m by a small factor, transform the p interleaved subsequences,
- * combine. w[k] = exp(-2 pi i k/N) of the whole length, N = n * step_w. For
- * sign +1 the table's imaginary part changes sign. t: room for the largest
- * prime factor. */
+/* Fourier transforms of one precision, by decimation in time: split n = p m by
+ * a small factor, transform the p interleaved subsequences x[q step_x + ...],
+ * combine the results into y. The table w[k] = exp(-2 pi i k/N) has the whole
+ * length N = n step_w; for sign +1 its imaginary part changes sign. t has room
+ * for the largest prime factor. */
 
 static inline CPLX T(twiddle)(const CPLX *w, int k, int sign)
 {
@@ -14,7 +14,8 @@ static inline CPLX T(mul)(CPLX a, CPLX b)
     return (CPLX){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
 }
 
-/* y[k + r m] = sum over q of w_n^(q k) w_p^(q r) y[q m + k], for any p. */
+/* Combines p transforms of length m = n/p, for any p: y[k + r m] = sum over q
+ * of w_n^(q k) w_p^(q r) y[q m + k]. */
 static void T(combine)(int n, int p, CPLX *y, const CPLX *w, int step_w, int sign, CPLX *t)
 {
     int m = n / p;
@@ -26,7 +27,7 @@ static void T(combine)(int n, int p, CPLX *y, const CPLX *w, int step_w, int sig
             CPLX sum = t[0];
             int angle = 0;
             for (int q = 1; q < p; q++) {
-                angle += k + r * m; /* q (k + r m) mod n */
+                angle += k + r * m; /* angle = q (k + r m) mod n */
                 angle -= angle >= n ? n : 0;
                 CPLX v = T(mul)(t[q], T(twiddle)(w, angle * step_w, sign));
                 sum.re += v.re;
@@ -92,8 +93,8 @@ static void T(fill_table)(int n, CPLX *w)
         w[k] = (CPLX){(REAL)cos(2 * PI * k / n), (REAL)-sin(2 * PI * k / n)};
 }
 
-/* A line times its own factor and those of its samples; sign +1: by their
- * conjugates. */
+/* Multiplies a line by its own factor and its samples by theirs; for sign +1 by
+ * the conjugates. */
 static void T(scale)(int n, CPLX *x, CPLX own, const CPLX *each, int sign)
 {
     for (int k = 0; k < n; k++) {
@@ -111,7 +112,7 @@ static void T(run)(const struct prism_fft *plan, int sign, CPLX *dst, const CPLX
     CPLX *in = plan->scratch, *out = in + plan->longest, *t = out + plan->longest;
 
     for (int b = 0; b < plan->desc.batch; b++, src += (size_t)h * w, dst += (size_t)h * w) {
-        for (int i = 0; i < h; i++) { /* through a copy, for dst may be src */
+        for (int i = 0; i < h; i++) { /* the line is copied, because dst may be src */
             memcpy(in, src + (size_t)i * w, (size_t)w * sizeof *in);
             if (before)
                 T(scale)(w, in, before[i], before + h, sign);

@@ -1,5 +1,5 @@
-/* Reference backend: weighted gather and its adjoint, weighted scatter-add, by
- * their definitions. */
+/* Weighted gather, its adjoint, and weighted scatter-add, written as their
+ * definitions, in the reference backend. */
 #include "ref.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 struct prism_gather {
     struct prism_gather_desc desc;
-    int32_t *index; /* [ny,k] */
+    int32_t *index; /* [ny,k]; -1 leaves a term out */
     double *weight;
 };
 

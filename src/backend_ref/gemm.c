@@ -1,4 +1,4 @@
-/* Reference backend: matrix product. */
+/* Matrix product of the reference backend. */
 #include "ref.h"
 
 #define TMPL "gemm_tmpl.h"

@@ -5,8 +5,8 @@ static void T(gemm)(const struct prism_gemm_desc *d, REAL *restrict c, const REA
     REAL alpha = (REAL)d->alpha, beta = (REAL)d->beta;
 
     for (size_t i = 0; i < m; i++, c += n) {
-        for (size_t j = 0; j < n; j++)
-            c[j] = beta == 0 ? 0 : beta * c[j]; /* beta = 0 reads nothing: C may hold NaN */
+        for (size_t j = 0; j < n; j++) /* with beta = 0, C may hold NaN */
+            c[j] = beta == 0 ? 0 : beta * c[j];
         if (d->tb) {
             for (size_t j = 0; j < n; j++) {
                 double sum = 0;

@@ -1,5 +1,5 @@
-/* Half-precision storage: IEEE binary16 and bfloat16, to and from float,
- * rounding to nearest even. */
+/* Conversion between float and the two half-precision formats, IEEE binary16
+ * and bfloat16, rounding to nearest even. */
 #ifndef PRISMI_REF_HALF_H
 #define PRISMI_REF_HALF_H
 
@@ -20,7 +20,7 @@ static inline float float_of(uint32_t u)
     return f;
 }
 
-/* u >> n, to nearest even */
+/* u >> n, rounded to nearest even. */
 static inline uint32_t shift_round(uint32_t u, int n)
 {
     uint32_t half = 1u << (n - 1), low = u & ((1u << n) - 1), q = u >> n;
@@ -46,9 +46,9 @@ static inline uint16_t f16_from_float(float f)
         return (uint16_t)(sign | 0x7e00);
     if (a >= 0x477ff000) /* 65520 rounds to infinity */
         return (uint16_t)(sign | 0x7c00);
-    if (a >= 0x38800000) /* 2^-14: normal; rounding may carry into the exponent, as it should */
+    if (a >= 0x38800000) /* 2^-14, normal; rounding may rightly carry into the exponent */
         return (uint16_t)(sign | shift_round(a - 0x38000000, 13));
-    if (a < 0x33000000) /* below half of the least subnormal */
+    if (a < 0x33000000) /* below half of the smallest subnormal */
         return (uint16_t)sign;
     return (uint16_t)(sign | shift_round((a & 0x7fffff) | 0x800000, 126 - (int)(a >> 23)));
 }

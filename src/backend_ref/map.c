@@ -1,11 +1,11 @@
-/* Reference backend: elementwise operations. */
+/* Elementwise operations of the reference backend. */
 #include "ref.h"
 
 #include "half.h"
 
-#include <tgmath.h> /* sqrt of a float is a float's */
+#include <tgmath.h> /* so that sqrt of a float is computed in float */
 
-/* The operations with a complex operand. */
+/* True for operations with a complex operand. */
 static const bool has_complex[PRISM_MAP_COUNT] = {
 #define PRISM_MAP_ROW(NAME, name, y, x, acts) [PRISM_MAP_##NAME] = (y)[0] == 'c' || (x)[0] == 'c',
 #include "prismrec/maps.def"

@@ -1,5 +1,5 @@
-/* One loop per operation; c is the column, i the element, r the row as operands
- * of a row count it. */
+/* Loop over all elements of [rows,cols]: i is the element, c the column, and r
+ * the row modulo the period, which indexes operands of one value per row. */
 #define EACH                                                                                       \
     for (size_t group = 0, i = 0; group < rows; group += period_of(rows, a))                       \
         for (size_t r = 0; r < period_of(rows, a); r++)                                            \
@@ -98,7 +98,7 @@ static void T(map_simple)(enum prism_map op, size_t rows, size_t cols,
     }
 }
 
-/* The rows of misfit.def. */
+/* Terms and slopes of the misfits of misfit.def. */
 static void T(map_misfit)(enum prism_map op, size_t rows, size_t cols,
                           const struct prism_map_args *a)
 {

@@ -1,12 +1,13 @@
-/* Reference backend: normalisation of each row by its own statistics, scale,
- * shift, activation, and the gradients. */
+/* Normalisation of each row by its own statistics, with scale, shift and
+ * activation, and its gradients, in the reference backend. */
 #include "ref.h"
 
 #include "half.h"
 
 #include <math.h>
 
-/* Each stored type: what is in memory, what is computed with. */
+/* norm_tmpl.h is compiled once per stored type: ELEM is the type in memory,
+ * REAL the type of the arithmetic. */
 #define SAME(v) (v)
 #define ELEM float
 #define REAL float

@@ -1,8 +1,9 @@
-/* Normalisation with activation, per stored type: ELEM in memory, REAL in
- * arithmetic and in the parameters, LOAD and STORE between them, T(name),
- * ACT(name) the activation's functions. */
+/* Normalisation with activation, for one stored type. The including file
+ * defines ELEM, the type in memory; REAL, the type of arithmetic and
+ * parameters; LOAD and STORE, which convert between them; T(name), a symbol of
+ * this type; and ACT(name), a function of the activations. */
 
-/* The elements i of row r, image by image. */
+/* Loop over the elements i of row r, image by image. */
 #define EACH                                                                                       \
     for (size_t image = 0; image < d->n; image++)                                                  \
         for (size_t i = (image * d->rows + r) * d->cols, end = i + d->cols; i < end; i++)

@@ -1,11 +1,11 @@
-/* Reference backend: pooling by its definition. */
+/* Pooling, written as its definition, in the reference backend. */
 #include "ref.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The pixels of a window that exist: rows i0 to i1 - 1, columns j0 to j1 -
- * 1. */
+/* Pixels of a window that lie in the plane: rows i0 to i1 - 1, columns j0 to j1
+ * - 1. */
 struct span {
     int i0, i1, j0, j1;
 };

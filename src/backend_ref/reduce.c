@@ -1,4 +1,5 @@
-/* Reference backend: row reductions, summed in double from first to last. */
+/* Row reductions of the reference backend, summed in double from the first
+ * element to the last. */
 #include "ref.h"
 
 #include <math.h>

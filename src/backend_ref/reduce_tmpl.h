@@ -31,9 +31,9 @@ static REAL T(reduce_extremum)(enum prism_reduce op, size_t cols, const REAL *a)
 {
     REAL best = a[0];
 
-    for (size_t c = 1; c < cols; c++)
+    for (size_t c = 1; c < cols; c++) /* once best is NaN, no comparison replaces it */
         if (isnan(a[c]) || (op == PRISM_REDUCE_MAX ? a[c] > best : a[c] < best))
-            best = a[c]; /* once NaN, no comparison replaces it */
+            best = a[c];
     return best;
 }
 

@@ -1,17 +1,17 @@
 /* The reference backend: plain C loops, one thread, both precisions. It is the
- * specification the other backends are tested against, so it is written to be
- * read. Kernels live in *_tmpl.h files, compiled once per precision through
- * both.h. */
+ * specification that the other backends are tested against, so clarity comes
+ * before speed. Kernels live in *_tmpl.h files, which both.h compiles once per
+ * precision. */
 #ifndef PRISMI_REF_H
 #define PRISMI_REF_H
 
 #include "prismrec/backend.h"
 
-/* Record an error on a device and evaluate to its status. */
+/* Records an error on a device; evaluates to its status. */
 #define REF_FAIL(dev, status, ...)                                                                 \
     (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
 
-/* Call the kernel of a dtype's precision. */
+/* Calls the kernel of a dtype's precision. */
 #define REF_CALL(dtype, kernel, ...)                                                               \
     (prism_dtype_real(dtype) == PRISM_F64 ? kernel##_f64(__VA_ARGS__) : kernel##_f32(__VA_ARGS__))
 

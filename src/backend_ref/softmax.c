@@ -1,5 +1,5 @@
-/* Reference backend: softmax over classes, its gradient, and the largest
- * class. */
+/* Softmax over classes, its gradient, and the class of the largest value, in
+ * the reference backend. */
 #include "ref.h"
 
 #include <math.h>

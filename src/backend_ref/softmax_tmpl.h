@@ -1,4 +1,5 @@
-/* Class c of a pixel is x[c * pixels] from the pixel's class 0 on. */
+/* Softmax kernels of one precision. Class c of a pixel lies c * pixels elements
+ * after the pixel's class 0. */
 
 static int32_t T(largest)(const struct prism_softmax_desc *d, const REAL *x)
 {

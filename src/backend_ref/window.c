@@ -1,18 +1,18 @@
-/* Reference backend: pad and crop, sub-apertures of a spectrum, separable
- * blur. */
+/* Windows of the reference backend: pad and crop, sub-apertures of a spectrum,
+ * separable blur. */
 #include "ref.h"
 
 #include <string.h>
 
-/* i mod n in [0, n), also for negative i. */
+/* i mod n in [0, n), for negative i too. */
 static int wrap(int i, int n)
 {
     int r = i % n;
     return r < 0 ? r + n : r;
 }
 
-/* Reflection at both ends without repeating the edge; one is enough, for
- * |overshoot| < n. */
+/* Index reflected at both ends without repeating the edge. One reflection is
+ * enough, because |overshoot| < n. */
 static int mirror(int i, int n)
 {
     return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
@@ -25,7 +25,7 @@ int prismi_ref_window(struct prism_dev *dev, const struct prism_window_desc *d, 
                       prism_mem x)
 {
     size_t size = prism_dtype_size(d->dtype), line = (size_t)d->wy * size;
-    int from = d->dx > 0 ? d->dx : 0; /* first and last + 1 column of y that exist in x */
+    int from = d->dx > 0 ? d->dx : 0; /* columns from `from` to `to` - 1 of y exist in x */
     int to = d->wx + d->dx < d->wy ? d->wx + d->dx : d->wy;
 
     (void)dev;

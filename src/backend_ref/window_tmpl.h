@@ -1,5 +1,6 @@
-/* Field sample (b, i', j') meets spectrum sample under pupil sample (a, i, j);
- * each line wraps. */
+/* Multiplies by sub-apertures, or by their adjoint: field sample (b, i', j')
+ * meets one spectrum sample under pupil sample (a, i, j). Lines of both arrays
+ * wrap. */
 static void T(subaperture)(const struct prism_subaperture_desc *d,
                            const struct prism_subaperture_args *args, bool adjoint)
 {
@@ -28,8 +29,8 @@ static void T(subaperture)(const struct prism_subaperture_desc *d,
     }
 }
 
-/* y[i, :] = sum over t of taps[t] x[mirror(i + t - radius), :] on lines of w;
- * the adjoint exchanges the two indices. */
+/* Blur along columns: y[i, :] = sum over t of taps[t] x[mirror(i + t - radius),
+ * :] on lines of w samples; the adjoint exchanges the two indices. */
 static void T(blur_y)(const struct prism_blur_desc *d, REAL *restrict y, const REAL *restrict x,
                       const REAL *taps)
 {
@@ -43,7 +44,7 @@ static void T(blur_y)(const struct prism_blur_desc *d, REAL *restrict y, const R
         }
 }
 
-/* The same along a line. */
+/* The same blur along one line. */
 static void T(blur_x)(const struct prism_blur_desc *d, REAL *restrict y, const REAL *restrict x,
                       const REAL *taps)
 {
