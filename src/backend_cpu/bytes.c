@@ -23,7 +23,7 @@ CPU_HOT static void to_bytes(uint8_t *y, const real *x, real s0, real s1, size_t
     CPU_SIMD
     for (size_t i = 0; i < n; i++) {
         real v = s0 * x[i] + s1;
-        v = v > 0 ? v : 0; /* NaN too */
+        v = v > 0 ? v : 0; /* NaN becomes 0 too */
         v = v < 255 ? v : 255;
         y[i] = (uint8_t)(int)rint(v);
     }

@@ -1,10 +1,12 @@
-/* Convolution plans: choice of a method and its scratch. */
+/* Convolution plans of the CPU backend: the choice of a method, and its
+ * scratch. */
 #include "backend_cpu/real.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Inlined with a constant stride where that pays. */
+/* Strided copy. Callers inline it with a constant stride where that is
+ * faster. */
 CPU_INLINE void take(real *y, const real *x, size_t s, size_t n)
 {
     CPU_SIMD
@@ -28,9 +30,9 @@ void R(prismi_cpu_take)(real *y, const real *x, size_t s, size_t n)
         take_some(y, x, s, n);
 }
 
-/* Measured: the direct rows win while both channel counts are small enough to
- * keep an item's rows in the second-level cache and a row fills the register
- * tiles. */
+/* Chooses the method by shape. Measurements show that direct rows win while
+ * both channel counts are small enough to keep an item's rows in the
+ * second-level cache, and a row fills the register tiles. */
 static const struct conv_method *choose(const struct prism_conv *c)
 {
     const struct prism_conv_desc *d = &c->d;

@@ -1,38 +1,42 @@
 /* Convolution for few channels and long rows, without unrolling patches.
  *
- * A row of the result is a small dense product: rows of the operand, shifted,
+ * A row of the result is a small dense product: shifted rows of the operand
  * times weights that are constant along the row. An item is a band of rows of
- * an image. It copies the rows it needs, padded and split by column modulo the
- * stride, into its thread's scratch, so that every tap is a contiguous row, and
- * runs the register tiles over pointers to them. Nothing is scattered.
+ * one image. The item copies the rows it needs into its thread's scratch,
+ * padded and split by column modulo the stride, so that every tap reads a
+ * contiguous row. Then it runs the register tiles over pointers to those rows.
+ * No pass scatters.
  *
  * fwd: y[co,i,:] takes tap (ci,ky,kx) from row i s + ky, split kx mod s, shift
  * kx div s.
  *
  * bwd_x: gx at Y + pad = s V + a, X + pad = s U + b takes only the taps ky = a
- * + s qy, kx = b + s qx, from gy[V - qy, U - qx]: a plain convolution for each
- * of the s s pairs (a,b), whose rows are then interleaved.
+ * + s qy, kx = b + s qx, from gy[V - qy, U - qx]. For each of the s s pairs
+ * (a,b), called a phase, this is a plain convolution; the rows of its phases
+ * are then interleaved.
  *
- * bwd_w: dot products of gy with the rows of fwd; bands leave partial sums,
- * added in order of the images and their bands. */
+ * bwd_w: dot products of gy with the rows that fwd reads. Each band writes
+ * partial sums, which are added in order of the images and of their bands. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
 
 enum { BANDS = 16, BAND_MAX = 16, MAX_STRIDE = 4 };
-enum { PARTS = 1 << 22 }; /* elements of partial sums at once, unless one image needs more */
+/* limit of elements of partial sums in memory at once; one image may exceed
+ * it */
+enum { PARTS = 1 << 22 };
 
 struct direct {
     int k, s, p, cin, cout, h, w, oh, ow;
     int taps;  /* cin k k */
-    int rows;  /* input rows the longest band of output rows reads */
-    size_t wp; /* elements of one split row of x: every tap's shift fits */
-    int q;     /* taps per axis of a phase of bwd_x, at most */
-    int vband; /* bwd_x: rows V of an item */
-    int vs;    /* bwd_x: rows V in all */
-    size_t wq; /* elements of one padded row of gy */
-    size_t wz; /* elements of one phase's row of gx */
-    size_t wy; /* elements of one padded row of gy in bwd_w */
+    int rows;  /* input rows that the longest band of output rows reads */
+    size_t wp; /* elements of one split row of x, with room for every tap's shift */
+    int q;     /* largest number of taps of a phase along one axis, bwd_x */
+    int vband; /* rows V of an item of bwd_x */
+    int vs;    /* all rows V of bwd_x */
+    size_t wq; /* elements of one padded row of gy, bwd_x */
+    size_t wz; /* elements of one row of gx of one phase */
+    size_t wy; /* elements of one padded row of gy, bwd_w */
 };
 
 static size_t up16(size_t n)
@@ -65,7 +69,8 @@ static struct direct direct_of(const struct prism_conv *c)
     return g;
 }
 
-/* Scratch of a thread: row pointers, then rows. */
+/* Scratch of a thread: pointers to rows, the rows, and room for what a
+ * direction needs besides: phases in bwd_x, padded gy in bwd_w. */
 struct lines {
     const real **in;
     real *rows, *extra;
@@ -99,7 +104,7 @@ static struct lines lines_of(const struct prism_conv *c, const struct direct *g,
     return l;
 }
 
-/* Items of bwd_w of an image. */
+/* Number of items of bwd_w in one image. */
 static int wbands(const struct prism_conv *c)
 {
     return (c->oh + c->wband - 1) / c->wband;
@@ -110,14 +115,15 @@ static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
     c->band = (c->oh + BANDS - 1) / BANDS;
     c->band = c->band < 4 ? 4 : c->band > BAND_MAX ? BAND_MAX : c->band;
     c->bands = (c->oh + c->band - 1) / c->band;
-    c->wband =
-        (1024 + c->ow - 1) / c->ow; /* bwd_w: enough products to pay for adding up the lanes */
+    /* enough products per item to pay for adding up the vector lanes */
+    c->wband = (1024 + c->ow - 1) / c->ow;
     c->wband = c->wband < c->band ? c->band : c->wband > BAND_MAX ? BAND_MAX : c->wband;
     struct direct g = direct_of(c);
     size_t interleave = (size_t)g.cin * (size_t)g.s * g.wz,
            gy = (size_t)g.cout * (size_t)c->wband * g.wy;
     *scratch = pointer_reals(&g) + up16(row_reals(&g)) + max_size(interleave, gy);
-    /* fwd, bwd_x: weights by tile; bwd_w: partial sums */
+    /* work holds the packed weights in fwd and bwd_x, the partial sums in
+     * bwd_w */
     const size_t weights = (size_t)g.cout * (size_t)g.taps, parts = (size_t)wbands(c) * weights,
                  images = PARTS / parts;
     c->wimages = images < 1 ? 1 : images < (size_t)c->d.n ? (int)images : c->d.n;
@@ -128,13 +134,13 @@ struct direct_run {
     const struct prism_conv *c;
     struct direct g;
     real *out;
-    const real *x, *w; /* bwd_w: w is gy */
+    const real *x, *w; /* input and weights; bwd_x: gy and weights; bwd_w: input and gy */
 };
 
-/* ---- the rows fwd and bwd_w read ---- */
+/* ---- rows that fwd and bwd_w read ---- */
 
-/* Zeros before and behind n elements that are written next. Rows are short:
- * calls would cost more than a store of constant size. */
+/* Writes zeros before and after the n elements that are written next. Rows are
+ * short, so a store of constant size is faster than a call. */
 static void clear_ends(real *out, size_t lead, size_t n, size_t total)
 {
     const size_t tail = total - lead - n;
@@ -157,8 +163,8 @@ static void copy_row(real *out, const real *x, size_t n)
         memcpy(out, x, n * sizeof *out);
 }
 
-/* One row of x (NULL: outside) as s rows of every s-th column, starting at
- * column -pad. */
+/* Splits one row of x into s rows of every s-th column, starting at column
+ * -pad. x NULL is a row outside the image. */
 static void split_row(const struct direct *g, real *out, const real *x)
 {
     if (!x) {
@@ -167,8 +173,8 @@ static void split_row(const struct direct *g, real *out, const real *x)
     }
     for (int b = 0; b < g->s; b++) {
         real *o = out + (size_t)b * g->wp;
-        int from = b < g->p ? (g->p - b + g->s - 1) / g->s : 0; /* first inside */
-        int to = (g->w - 1 + g->p - b) / g->s + 1;              /* behind the last inside */
+        int from = b < g->p ? (g->p - b + g->s - 1) / g->s : 0; /* first element inside the image */
+        int to = (g->w - 1 + g->p - b) / g->s + 1; /* one after the last element inside the image */
         to = g->w - 1 + g->p < b ? 0 : to < (int)g->wp ? to : (int)g->wp;
         from = from < to ? from : to;
         clear_ends(o, (size_t)from, (size_t)(to - from), g->wp);
@@ -188,7 +194,8 @@ static void load_rows(const struct direct *g, real *rows, const real *x, int fir
     }
 }
 
-/* Where the taps of output row 0 are; row i is i row_step() further. */
+/* Points each tap at its row for output row 0. The same tap's row for output
+ * row i is i row_step() elements further. */
 static void point_taps(const struct direct *g, const real **in, const real *rows)
 {
     for (int ci = 0; ci < g->cin; ci++)
@@ -222,7 +229,7 @@ static void fwd_item(const void *arg, size_t item, int thread)
             y + (size_t)(first + i) * (size_t)g->ow, (size_t)g->oh * (size_t)g->ow, false);
 }
 
-/* Multiply-adds over all images of the batch. */
+/* Multiply-adds of all images of the batch. */
 static double macs(const struct direct_run *r)
 {
     return (double)r->c->d.n * r->g.cout * r->g.taps * r->g.oh * r->g.ow;
@@ -238,13 +245,14 @@ static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
 
 /* ---- gradient of x ---- */
 
-/* Taps a, a + s, ... below k. */
+/* Number of taps a, a + s, ... below k. */
 static int taps_of(const struct direct *g, int a)
 {
     return a < g->k ? (g->k - 1 - a) / g->s + 1 : 0;
 }
 
-/* Weights phase by phase (a,b) and tile by tile: [co qy qx][tile of cin]. */
+/* Packs the weights phase by phase (a,b) and tile by tile, as [co qy qx][tile
+ * of cin]. */
 static void pack_backward(const struct direct_run *r, real *out, const real *w)
 {
     const struct direct *g = &r->g;
@@ -263,7 +271,7 @@ static void pack_backward(const struct direct_run *r, real *out, const real *w)
     }
 }
 
-/* Taps of the phases before this one. */
+/* Number of taps of all earlier phases. */
 static int taps_before(const struct direct *g, int phase)
 {
     int before = 0;
@@ -281,13 +289,15 @@ CPU_HOT static void interleave2(real *y, const real *even, const real *odd, size
     }
 }
 
-/* One row of gx from the rows of its phases: column first[b] + s u from
- * z[b][u], count[b] of them. */
+/* Interleaves the rows of the phases into one row of gx: column first[b] + s u
+ * comes from z[b][u], for count[b] values of u. */
 static void interleave(const struct direct *g, real *y, const real *z, const int *first,
                        const int *count)
 {
     if (g->s == 2) {
-        int e = first[1] == 0, n = count[!e]; /* phase of column 0; the other has no more columns */
+        /* e is the phase of column 0; the other phase has no more columns than
+         * e */
+        int e = first[1] == 0, n = count[!e];
         interleave2(y, z + (size_t)e * g->wz, z + (size_t)!e * g->wz, (size_t)n);
         if (count[e] > n)
             y[g->w - 1] = z[(size_t)e * g->wz + (size_t)n];
@@ -298,8 +308,8 @@ static void interleave(const struct direct *g, real *y, const real *z, const int
             y[first[b] + g->s * u] = z[(size_t)b * g->wz + (size_t)u];
 }
 
-/* Rows of gy around those of V, shifted right by q - 1 so that no tap starts
- * before its row. */
+/* Copies the rows of gy that the rows V of an item read, shifted right by q - 1
+ * so that no tap starts before its row. */
 static void load_gradient(const struct direct *g, real *rows, const real *gy, int v0, int count)
 {
     size_t n = (size_t)g->ow < g->wq - (size_t)(g->q - 1) ? (size_t)g->ow
@@ -320,13 +330,14 @@ static void load_gradient(const struct direct *g, real *rows, const real *gy, in
     }
 }
 
-/* First column U of phase b. */
+/* First column U of phase b inside the image. */
 static int first_column(const struct direct *g, int b)
 {
     return b < g->p ? (g->p - b + g->s - 1) / g->s : 0;
 }
 
-/* Where the taps of V = V0 are, phase by phase; row v is v wq further. */
+/* Points each tap, phase by phase, at its row for V = V0. The same tap's row
+ * for V = V0 + v is v wq elements further. */
 static void point_gradient(const struct direct *g, const real **in, const real *rows)
 {
     for (int phase = 0; phase < g->s * g->s; phase++)
@@ -337,7 +348,7 @@ static void point_gradient(const struct direct *g, const real **in, const real *
                             first_column(g, phase % g->s) - qx + g->q - 1;
 }
 
-/* All channels of the row Y = s V + a - pad of an image, v = V - V0. */
+/* Computes all channels of row Y = s V + a - pad of one image; v = V - V0. */
 static void gradient_row(const struct direct_run *r, const struct lines *l, real *gx, int v, int a,
                          int row)
 {
@@ -396,7 +407,7 @@ static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
 
 /* ---- gradient of the weights ---- */
 
-/* Rows of gy filled up with zeros to whole vectors. */
+/* Copies rows of gy and pads them with zeros to whole vectors. */
 static void pad_gradient(const struct direct *g, real *out, size_t channel, const real *gy,
                          int count)
 {
@@ -412,7 +423,9 @@ static void pad_gradient(const struct direct *g, real *out, size_t channel, cons
 
 static void bwd_w_item(const void *arg, size_t item, int thread)
 {
-    enum { RUN = 1024 }; /* products of a lane-wise sum, about: operands stay near */
+    /* approximate number of products summed per lane, so that operands stay in
+     * cache */
+    enum { RUN = 1024 };
     const struct direct_run *r = arg;
     const struct direct *g = &r->g;
     struct lines l = lines_of(r->c, g, thread);

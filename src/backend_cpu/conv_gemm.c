@@ -1,27 +1,29 @@
 /* Convolution of any shape as matrix products over unrolled patches:
- * cols[pixels of the tile, cin k k], tile by tile of output rows. A patch lies
- * as a row of the weights does, so that every product reads and writes weights
- * and their gradient as they are. Images and their tiles run in order, each
- * split over channels and over the product's own tiles. */
+ * cols[pixels of the tile, cin k k], one tile of output rows at a time. A patch
+ * has the layout of a row of the weights, so every product reads and writes
+ * weights and their gradient in place. Images and their tiles run in order;
+ * each tile is split over channels for unrolling and over the tiles of the
+ * product. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
 
 enum {
-    COLS = 1 << 20, /* elements of a column tile, unless one row of pixels needs more */
-    GROUP = 8,      /* channels of an item: whole cache lines of a patch */
+    COLS = 1 << 20, /* limit of elements of a column tile; one row of pixels may exceed it */
+    GROUP = 8,      /* channels of an item: their patches fill whole cache lines */
 };
 
 struct gemm_conv {
     const struct prism_conv *c;
     real *cols, *gx;
     const real *x;
-    size_t ld; /* elements from patch to patch: lines, and no power of two that would crowd a cache
-                  set */
+    /* elements from patch to patch: whole cache lines, and no power of two,
+     * which would crowd one set of the cache */
+    size_t ld;
     int first, rows; /* output rows of the tile */
-    size_t n;        /* its pixels */
-    size_t wp;       /* columns that patches cover */
-    int hp;          /* rows that the tile's patches cover */
+    size_t n;        /* output pixels of the tile */
+    size_t wp;       /* columns that the patches cover */
+    int hp;          /* rows that the patches cover */
 };
 
 static size_t patch(const struct prism_conv *c)
@@ -51,8 +53,9 @@ static void sizes(struct prism_conv *c, size_t *work, size_t *scratch)
     *scratch = tile_at(c, 0).wp * (size_t)tile_at(c, 0).hp;
 }
 
-/* Where the part of a plane begins that a row of the tile's patches covers; it
- * is n elements, from column `at` of that row on. */
+/* Finds the part of a plane that row `row` of the tile's patches covers.
+ * Returns the offset of its first element in the plane; *n is its length, *at
+ * the column of the padded row where it starts. */
 static size_t covered(const struct gemm_conv *g, int row, size_t *at, size_t *n)
 {
     const struct prism_conv_desc *d = &g->c->d;
@@ -72,7 +75,8 @@ static void pad_plane(const struct gemm_conv *g, real *out, const real *plane)
     }
 }
 
-/* k a constant where that pays. */
+/* Copies the patches of one padded plane. Callers inline it with a constant k
+ * where that is faster. */
 CPU_INLINE void take_patches(const struct gemm_conv *g, real *out, const real *pad, int k)
 {
     const int s = g->c->d.stride;
@@ -88,10 +92,9 @@ CPU_INLINE void take_patches(const struct gemm_conv *g, real *out, const real *p
 CPU_INLINE void add_patches(const struct gemm_conv *g, real *restrict pad, const real *restrict in,
                             int k)
 {
-    const int s = g->c->d.stride,
-              apart =
-                  (k + s - 1) /
-                  s; /* patches so far from each other share no column: no store is waited for */
+    /* patches this far apart share no column, so no load waits for an earlier
+     * store */
+    const int s = g->c->d.stride, apart = (k + s - 1) / s;
 
     for (int i = 0; i < g->rows; i++) {
         for (int first = 0; first < apart; first++) {
@@ -124,7 +127,8 @@ static void im2col_item(const void *arg, size_t item, int thread)
     }
 }
 
-/* The transpose: patches added back, in a fixed order. */
+/* Adds the patches of a channel back to its plane, in a fixed order: the
+ * transpose of im2col. */
 static void col2im_item(const void *arg, size_t item, int thread)
 {
     const struct gemm_conv *g = arg;

@@ -1,6 +1,7 @@
-/* Convolution with a single output pixel that sees all of an image: y[cout] =
- * W[cout,n] x[n] for each image. The decoder's first layer, where the weights
- * are most of the network and every pass runs at the speed of memory. */
+/* Convolution with a single output pixel that sees a whole image: y[cout] =
+ * W[cout,n] x[n] for each image. The decoder's first layer has this shape; it
+ * holds most of the network's weights, and every pass runs at the speed of
+ * memory. */
 #include "backend_cpu/real.h"
 
 #include <string.h>

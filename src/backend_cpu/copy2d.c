@@ -1,4 +1,4 @@
-/* Strided copy: rows in pieces. */
+/* Strided copy of the CPU backend; rows are cut into pieces. */
 #include "backend_cpu/cpu.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@ enum { PIECE = 1 << 16 }; /* bytes */
 struct copy_run {
     unsigned char *y;
     const unsigned char *x;
-    size_t row, ldy, ldx, pieces; /* bytes; pieces of a row */
+    size_t row, ldy, ldx, pieces; /* row, ldy and ldx in bytes; pieces per row */
 };
 
 static void copy_piece(const void *arg, size_t item, int thread)

@@ -1,10 +1,11 @@
 /* The CPU backend: FFTW, OpenBLAS and our own loops.
  *
- * The same bits for any thread count: work is cut into items whose number and
- * size depend on the shapes alone, items run on any thread, and what they leave
- * is combined in order of the item. All threading is in prismi_cpu_for(); FFTW
- * plans are single-threaded, and OpenBLAS is told so at open
- * (openblas_set_num_threads(1), which is process-wide). */
+ * Results have the same bits for any thread count: work is cut into items whose
+ * number and size depend on the shapes alone, any thread may run any item, and
+ * the items' results are combined in order of the item. All threading is in
+ * prismi_cpu_for(). FFTW plans are single-threaded, and open() makes OpenBLAS
+ * single-threaded by openblas_set_num_threads(1), which acts on the whole
+ * process. */
 #ifndef PRISMI_CPU_H
 #define PRISMI_CPU_H
 
@@ -13,7 +14,7 @@
 enum {
     CPU_ALIGN = 64,       /* bytes */
     CPU_BLOCK = 4096,     /* elements of a reduction's block */
-    CPU_PARTIALS = 16384, /* blocks whose sums fit; none waits longer than a row */
+    CPU_PARTIALS = 16384, /* blocks that struct cpu.partial has room for; a row never has more */
 };
 
 /* Instruction sets that the register tiles are compiled for. */
@@ -22,10 +23,10 @@ enum prismi_cpu_isa { CPU_BASELINE, CPU_AVX2, CPU_AVX512, CPU_ISA_COUNT };
 struct cpu {
     int plan_effort;
     bool plain;
-    char *cache_dir;              /* NULL = nowhere */
-    enum prismi_cpu_isa isa;      /* for the register tiles */
-    bool use_blas;                /* dense products on OpenBLAS, else on our tiles */
-    double *partial;              /* [2,CPU_PARTIALS] */
+    char *cache_dir;         /* NULL = nowhere */
+    enum prismi_cpu_isa isa; /* instruction set of the register tiles */
+    bool use_blas;   /* true: OpenBLAS computes dense products; false: our register tiles do */
+    double *partial; /* [2,CPU_PARTIALS] */
     struct prismi_cpu_pool *pool; /* NULL with one thread */
 };
 
@@ -34,44 +35,47 @@ static inline struct cpu *prismi_cpu(const struct prism_dev *dev)
     return dev->impl;
 }
 
-/* Record an error on a device and evaluate to its status. */
+/* Records an error on a device; evaluates to its status. */
 #define CPU_FAIL(dev, status, ...)                                                                 \
     (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
 
 void prismi_cpu_log(const struct prism_dev *dev, int level, const char *fmt, ...)
     PRISM_PRINTF(3, 4);
 
-/* Run items 0..n-1, each once, on the device's threads; returns when all are
- * done. work: about how many element operations there are in all; little work
- * stays on the calling thread, in order. thread < caps.threads, for scratch. */
+/* Runs items 0..n-1, each once, on the device's threads; returns when all are
+ * done. `work` is the approximate number of element operations of all items
+ * together; with little work the calling thread runs all items in order. An
+ * item's `thread` is below caps.threads and selects its scratch. */
 typedef void prismi_cpu_item(const void *arg, size_t item, int thread);
 void prismi_cpu_for(const struct prism_dev *dev, size_t n, double work, prismi_cpu_item *run,
                     const void *arg);
 
-int prismi_cpu_pool_create(struct prism_dev *dev, int threads); /* into struct cpu */
-void prismi_cpu_pool_destroy(struct prismi_cpu_pool *pool);     /* NULL ok */
-int prismi_cpu_count(void);                                     /* cores this process may use */
+/* Starts the worker threads and stores them in struct cpu. */
+int prismi_cpu_pool_create(struct prism_dev *dev, int threads);
+void prismi_cpu_pool_destroy(struct prismi_cpu_pool *pool); /* NULL ok */
+int prismi_cpu_count(void);                                 /* cores that this process may use */
 
-/* Cut each row of [images,rows,cols] into blocks, run them on the threads, and
- * finish the rows in order on the calling thread. run() gets the flat index of
- * the block's first element and may leave two sums; finish() (NULL ok) gets
- * those of its row's blocks, image by image, as many in each; the last of an
- * image may be shorter than `block`. */
+/* Cuts each row of [images,rows,cols] into blocks, runs the blocks on the
+ * threads, and finishes the rows in order on the calling thread. run() gets the
+ * flat index `at` of the block's first element and may write two sums. finish()
+ * (NULL ok) gets the sums of its row's blocks, image by image; every image has
+ * the same number of blocks, and the last one of an image may be shorter than
+ * `block`. */
 typedef void prismi_cpu_block(const void *arg, size_t row, size_t at, size_t n, double *sums);
 typedef void prismi_cpu_row(const void *arg, size_t row, const double *sums, size_t blocks,
                             size_t block);
 void prismi_cpu_sweep(const struct prism_dev *dev, size_t images, size_t rows, size_t cols,
                       prismi_cpu_block *run, prismi_cpu_row *finish, const void *arg);
 
-/* Zero-filled host memory aligned to CPU_ALIGN; NULL when there is none. Freed
- * by free(). */
+/* Zero-filled host memory aligned to CPU_ALIGN, or NULL if there is none. The
+ * caller frees it with free(). */
 void *prismi_cpu_alloc(size_t n, size_t size);
 
 /* ---- code generation ---- */
 
-/* Loops compiled for several instruction sets, chosen at load time. gcc only:
- * clang 14 exports the resolvers from a shared library, and sanitizers do not
- * survive them. */
+/* Marks a function that is compiled for several instruction sets, one of which
+ * is chosen at load time. gcc only: clang 14 exports the resolvers from a
+ * shared library, and sanitizers do not survive resolvers. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) &&                        \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CPU_HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -81,8 +85,8 @@ void *prismi_cpu_alloc(size_t n, size_t size);
 
 #define CPU_INLINE static inline __attribute__((always_inline))
 
-/* The next loop's iterations are independent (outputs are their own inputs or
- * do not overlap them). */
+/* Tells the compiler that the iterations of the next loop are independent: each
+ * output either is its own input or does not overlap any input. */
 #if defined(_OPENMP)
 #define CPU_SIMD _Pragma("omp simd")
 #elif defined(__clang__)
@@ -93,15 +97,15 @@ void *prismi_cpu_alloc(size_t n, size_t size);
 
 /* ---- entries ---- */
 
-/* The entries of the seam that know a dtype, for each precision (kernels.c);
- * the others are NULL. */
+/* Tables of the entries that depend on a dtype, one for each precision
+ * (kernels.c). All other entries are NULL there. */
 extern const struct prism_ops prismi_cpu_kernels_f32, prismi_cpu_kernels_f64;
 
 int prismi_cpu_fft_create(struct prism_dev *dev, const struct prism_fft_desc *d,
                           struct prism_fft **out);
 int prismi_cpu_fft_run(struct prism_fft *plan, int sign, prism_mem dst, prism_mem src);
 void prismi_cpu_fft_destroy(struct prism_fft *plan);
-/* loads wisdom */
+/* Load FFTW's saved wisdom of one precision. */
 void prismi_cpu_fft_open_f32(struct prism_dev *dev);
 void prismi_cpu_fft_open_f64(struct prism_dev *dev);
 

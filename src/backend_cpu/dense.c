@@ -1,12 +1,11 @@
-/* Adam steps of a small dense network on one core: a step needs the one
- * before, and all that a step touches lies in the first and second level of
- * cache. For the time of a call the weights, their moments and their
- * transpose lie in tmp, rows padded with zeros to PAD elements: every
- * product then runs over whole vectors, and forward, backward and gradient
- * are one kernel
+/* Adam steps of a small dense network, on one core: a step needs the result of
+ * the step before, and its data fit the first- and second-level caches. During
+ * a call tmp holds the weights, their moments and their transpose, with rows
+ * zero-padded to a multiple of PAD elements. Every product then runs over whole
+ * vectors, and forward, backward and gradient are one kernel
  *   c[i,:] = sum over t of a[i,t] b[t,:]
- * with a walked along rows or columns. Padding stays zero: its gradient is
- * 0. */
+ * that walks `a` along rows or columns. Padding stays zero because its gradient
+ * is 0. */
 #include "backend_cpu/vmath.h"
 
 #include <string.h>
@@ -14,12 +13,12 @@
 enum { PAD = 16 };
 
 struct layer {
-    size_t in, out, pin, pout; /* widths, and padded */
+    size_t in, out, pin, pout; /* widths of input and output, exact and padded */
     enum prism_act act;
-    real *w, *m, *v, *g;    /* [out,pin]; g: gradient */
+    real *w, *m, *v, *g;    /* [out,pin]; g is the gradient */
     real *wt;               /* [in,pout] */
     real *b, *bm, *bv, *bg; /* [pout] */
-    real *a, *z;            /* what goes in, [batch,pin]; what the activation gets, [batch,pout] */
+    real *a, *z;            /* input [batch,pin]; input of the activation [batch,pout] */
 };
 
 struct dense {
@@ -27,8 +26,8 @@ struct dense {
     int layers;
     size_t batch;
     struct layer layer[PRISM_DENSE_LAYERS];
-    real *y;    /* the last activation's, [batch,pout] */
-    real *g[2]; /* [batch,widest] */
+    real *y;    /* output of the last activation, [batch,pout] */
+    real *g[2]; /* gradients of two neighbouring layers, [batch,widest] */
 };
 
 static real *take(real **at, size_t n)
@@ -39,7 +38,7 @@ static real *take(real **at, size_t n)
     return out;
 }
 
-/* Everything in tmp, of which prism_dense_fit_tmp() is the size. */
+/* Lays everything out in tmp, whose size prism_dense_fit_tmp() gives. */
 static void lay_out(struct dense *n, const struct prism_dense_fit_desc *d, prism_mem tmp)
 {
     const uintptr_t line = PAD * sizeof(real);
@@ -71,7 +70,8 @@ static void lay_out(struct dense *n, const struct prism_dense_fit_desc *d, prism
     n->g[1] = take(&at, n->batch * widest);
 }
 
-/* rows x cols elements, the rest of each row of `padded` zeros. */
+/* Copies rows x cols elements; fills each row of `padded` elements up with
+ * zeros. */
 static void load(real *to, size_t padded, const real *from, size_t rows, size_t cols)
 {
     for (size_t r = 0; r < rows; r++) {
@@ -130,7 +130,7 @@ static void save_all(const struct dense *n, const struct prism_dense_fit_args *a
 #define T(name) name##_avx2
 #include "backend_cpu/dense_tmpl.h"
 
-#if defined(__clang__) /* knows no preferred width in a target */
+#if defined(__clang__) /* clang has no preferred vector width in a target */
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512dq")))
 #else
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512dq,prefer-vector-width=512")))

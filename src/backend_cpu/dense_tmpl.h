@@ -1,10 +1,11 @@
-/* The steps of dense_fit for one instruction set: TARGET (attribute), BYTES of
- * a vector, ROWS of a tile, T(name). */
+/* Steps of dense_fit for one instruction set. The including file defines
+ * TARGET, the function attribute; BYTES, the size of a vector; ROWS, the rows
+ * of a register tile; and T(name), a symbol of this instruction set. */
 
 typedef real T(vec) __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));
 enum { T(LANES) = BYTES / sizeof(real) };
 
-/* One tile: rows x (nv vectors). bias NULL: 0. */
+/* One register tile of `rows` rows and nv vectors. bias NULL stands for 0. */
 TARGET CPU_INLINE void T(tile)(int rows, int nv, size_t k, const real *a, size_t lda, size_t step,
                                const real *b, size_t ldb, real *c, size_t ldc, const real *bias)
 {
@@ -27,8 +28,8 @@ TARGET CPU_INLINE void T(tile)(int rows, int nv, size_t k, const real *a, size_t
             ((T(vec) *)(c + (size_t)i * ldc))[v] = acc[i][v];
 }
 
-/* c [m,n] = bias + sum over t < k of a[i lda + t step] b[t,:]; n a multiple of
- * PAD. */
+/* c [m,n] = bias + sum over t < k of a[i lda + t step] b[t,:]. n is a multiple
+ * of PAD. */
 TARGET static void T(product)(size_t m, size_t n, size_t k, const real *a, size_t lda, size_t step,
                               const real *b, size_t ldb, real *c, size_t ldc, const real *bias)
 {
@@ -50,7 +51,7 @@ TARGET static void T(product)(size_t m, size_t n, size_t k, const real *a, size_
 
 /* ---- elementwise ---- */
 
-/* y = act(z) on rows x width elements of rows of ld. */
+/* y = act(z) on rows x width elements; ld elements from row to row. */
 TARGET CPU_INLINE void T(act_rows)(enum prism_act act, size_t rows, size_t width, size_t ld,
                                    real *y, const real *z)
 {
@@ -61,7 +62,7 @@ TARGET CPU_INLINE void T(act_rows)(enum prism_act act, size_t rows, size_t width
     }
 }
 
-/* g = g act'(z) on the same. */
+/* g = g act'(z) on rows x width elements; ld elements from row to row. */
 TARGET CPU_INLINE void T(slope_rows)(enum prism_act act, size_t rows, size_t width, size_t ld,
                                      real *g, const real *z)
 {
@@ -79,7 +80,7 @@ TARGET CPU_INLINE void T(slope_rows)(enum prism_act act, size_t rows, size_t wid
                 run(PRISM_ACT_TANH) case PRISM_ACT_COUNT : break;                                  \
     }
 
-/* A layer's activation, and the way back through it. */
+/* The activation of a layer, and its backward pass. */
 TARGET static void T(activate)(const struct layer *y, size_t batch, real *a)
 {
 #define RUN(act)                                                                                   \
@@ -117,7 +118,7 @@ TARGET static void T(adam)(const struct prism_dense_fit_desc *d, const real *ste
     }
 }
 
-/* wt [in,pout] from w [out,pin]. */
+/* wt [in,pout] = transpose of w [out,pin]. */
 TARGET static void T(transpose)(const struct layer *y)
 {
     for (size_t i = 0; i < y->in; i++)
@@ -139,8 +140,8 @@ TARGET static void T(forward)(struct dense *n, const real *x, const int32_t *ind
     }
 }
 
-/* The loss, and its gradient by the last layer's output in g, padding
- * included. */
+/* Returns the loss and writes its gradient by the last layer's output into g,
+ * padding included. */
 TARGET static real T(misfit)(const struct dense *n, real *g, const real *t, const int32_t *index,
                              const real *weight)
 {
@@ -159,8 +160,8 @@ TARGET static real T(misfit)(const struct dense *n, real *g, const real *t, cons
     return (real)loss;
 }
 
-/* Layer l from g = dL/dz, [batch,pout]: dL/da of what went in into next (l >
- * 0), then the update. */
+/* Backward pass of layer l from g = dL/dz, [batch,pout]: writes the gradient by
+ * the layer's input into next (only if l > 0), then updates the parameters. */
 TARGET static void T(backward)(const struct dense *n, int l, const real *g, real *next,
                                const real *step)
 {

@@ -1,5 +1,5 @@
-/* CPU backend: memory, threads and the descriptor. Everything runs at once, so
- * the queue is always empty. */
+/* Device of the CPU backend: memory, threads and the descriptor. Every call
+ * finishes before it returns, so the queue is always empty. */
 #include "backend_cpu/cpu.h"
 
 #include <cblas.h>
@@ -33,13 +33,13 @@ static size_t alignment_of(size_t bytes)
     return bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : CPU_ALIGN;
 }
 
-/* Of a block with that alignment. */
+/* Asks for huge pages for a block that alignment_of() aligned to them. */
 static void want_huge_pages(void *p, size_t bytes)
 {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
+    /* a hint only: fewer page faults and TLB misses */
     if (alignment_of(bytes) == HUGE_PAGE)
-        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE,
-                      MADV_HUGEPAGE); /* fewer page faults and TLB misses; only a hint */
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #else
     (void)p, (void)bytes;
 #endif
@@ -59,8 +59,9 @@ void *prismi_cpu_alloc(size_t n, size_t size)
     return memset(p, 0, bytes);
 }
 
-/* Zeros. calloc knows of fresh pages that they are, so that what nobody writes
- * takes no memory. Its own address lies just before the block. */
+/* Allocates zeros. calloc does not write fresh pages, so memory that nobody
+ * writes is never backed. The address that calloc returned is stored just
+ * before the block. */
 static int cpu_alloc(struct prism_dev *dev, size_t bytes, prism_mem *out)
 {
     size_t align = alignment_of(bytes), rounded = (bytes + align - 1) / align * align;
@@ -158,7 +159,8 @@ static void fft_version(char *version, size_t n)
     snprintf(version, n, "FFTW %.*s", number > 5 ? number - 5 : 0, fftwf_version + 5);
 }
 
-/* Makes OpenBLAS single-threaded. Returns whether it knows this processor. */
+/* Makes OpenBLAS single-threaded. Returns true if OpenBLAS has kernels for this
+ * processor. */
 static bool blas_open(char *version, size_t n)
 {
     const char *config = openblas_get_config(),
@@ -217,7 +219,8 @@ static int cpu_open(struct prism_dev *dev, const struct prism_open *params)
              dev->caps.threads, dev->caps.threads == 1 ? "" : "s", fft, blas);
     prismi_cpu_log(
         dev, PRISM_LOG_INFO, "cpu: %s, dense products on %s, tiles for %s", dev->caps.device,
-        cpu->use_blas ? "OpenBLAS" : "our tiles (this OpenBLAS does not know the processor)",
+        cpu->use_blas ? "OpenBLAS"
+                      : "our register tiles (this OpenBLAS has no kernels for the processor)",
         isa_names[cpu->isa]);
     prismi_cpu_fft_open_f32(dev);
     prismi_cpu_fft_open_f64(dev);

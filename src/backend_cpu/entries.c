@@ -1,4 +1,4 @@
-/* Entries that know a dtype: each is the kernel of its precision. */
+/* Entries that depend on a dtype: each calls the kernel of its precision. */
 #include "backend_cpu/cpu.h"
 
 static const struct prism_ops *kernels(enum prism_dtype dtype)
@@ -6,7 +6,8 @@ static const struct prism_ops *kernels(enum prism_dtype dtype)
     return prism_dtype_real(dtype) == PRISM_F64 ? &prismi_cpu_kernels_f64 : &prismi_cpu_kernels_f32;
 }
 
-/* Plans begin with the table of their precision. */
+/* Kernels of a plan, whose first member points at the table of its
+ * precision. */
 static const struct prism_ops *kernels_of(const void *plan)
 {
     return *(const struct prism_ops *const *)plan;

@@ -1,16 +1,17 @@
-/* Transforms on FFTW.
+/* Transforms by FFTW.
  *
- * FFTW's own threads would tie the result to their number, and its plans for
- * many lines work in place or transpose by themselves, both slower than what is
- * done here: one single-threaded plan per length and direction, for one line,
- * from one aligned place to another. An item is a chunk of rows, each
- * transformed into scratch and copied back while it is in the nearest cache, or
- * a chunk of columns, transposed into scratch and back. Factors are multiplied
- * by on these ways. So a line's result depends on nothing but the line, and
- * rows and columns that the support rules out are left out at no cost.
+ * FFTW's own threads would make the result depend on their number, and its
+ * plans for many lines work in place or transpose by themselves, both slower
+ * than this file. So there is one single-threaded plan per length and
+ * direction, for one line, from one aligned address to another. An item is
+ * either a chunk of rows or a chunk of columns. Rows are transformed into
+ * scratch and copied back while they are in the first-level cache; columns are
+ * transposed into scratch and back. Factors are multiplied during these copies.
+ * A line's result depends on nothing but the line, and rows and columns outside
+ * the support cost nothing.
  *
- * Planning measures on scratch of its own, under a process-wide lock (FFTW's
- * planner is global), and what was measured is kept as wisdom, in the process
+ * Planning measures on scratch of its own, under a process-wide lock because
+ * FFTW's planner is global. What was measured is kept as wisdom, in the process
  * and in <cache_dir>/fftw-wisdom-f32 and -f64. */
 #include "backend_cpu/fft.h"
 
@@ -42,7 +43,7 @@ static size_t wisdom_path(const struct prism_dev *dev, char *path, size_t n)
     return len > 0 && (size_t)len < n ? (size_t)len : 0;
 }
 
-/* With the lock held. */
+/* Loads the wisdom file, if there is one. The caller holds the lock. */
 static void load_wisdom(const struct prism_dev *dev)
 {
     char path[PATH_MAX];
@@ -57,7 +58,8 @@ static void load_wisdom(const struct prism_dev *dev)
             "fft: %s is not FFTW wisdom; it will be replaced when something new is planned", path);
 }
 
-/* Whole or not at all: a temporary, flushed, takes the old file's place. */
+/* Writes a file whole or not at all: a temporary file, flushed to disk,
+ * replaces the old one. */
 static int write_whole(const char *path, const char *text)
 {
     char temporary[PATH_MAX + 8];
@@ -83,8 +85,8 @@ static int write_whole(const char *path, const char *text)
     return -1;
 }
 
-/* With the lock held. Another process may have saved since: its wisdom is
- * merged first. */
+/* Saves wisdom. The caller holds the lock. Another process may have saved since
+ * this one loaded, so its wisdom is merged first. */
 static void save_wisdom(const struct prism_dev *dev)
 {
     char path[PATH_MAX];
@@ -111,9 +113,9 @@ void R(prismi_cpu_fft_open)(struct prism_dev *dev)
 /* ---- plans ---- */
 
 struct planning {
-    FFTW(complex) * a, *b; /* a line each */
+    FFTW(complex) * a, *b; /* one line each */
     unsigned effort;
-    bool fresh; /* something had to be measured */
+    bool fresh; /* something had to be measured, because wisdom lacked it */
     bool failed;
 };
 
@@ -132,7 +134,7 @@ static void plan_line(struct planning *p, size_t n, void *plan[2])
     }
 }
 
-/* Up to whole cache lines. */
+/* n rounded up to whole cache lines. */
 static size_t padded(size_t n)
 {
     return (n + CPU_FFT_COLS - 1) / CPU_FFT_COLS * CPU_FFT_COLS;
@@ -156,8 +158,8 @@ int R(prismi_cpu_fft_create)(struct prism_dev *dev, const struct prism_fft_desc 
                                 .w = w,
                                 .factors = (const real *)d->factors};
         f->support = prismi_cpu(dev)->plain ? NULL : (const int32_t *)d->support;
-        f->pitch = padded(h) +
-                   CPU_FFT_COLS; /* lines at a power of two would share their place in the cache */
+        /* lines a power of two apart would share one set of the cache */
+        f->pitch = padded(h) + CPU_FFT_COLS;
         f->nscratch =
             2 * (CPU_FFT_COLS * f->pitch > padded(w) ? CPU_FFT_COLS * f->pitch : padded(w));
         f->scratch = prismi_cpu_alloc((size_t)dev->caps.threads * f->nscratch, sizeof *f->scratch);
@@ -208,12 +210,12 @@ struct fft_run {
     const int32_t *support; /* [batch,4], or NULL */
     void *rows, *cols;
     pair *dst, *src;
-    const real *before, *after; /* factors [h+w] complex, or NULL; conjugate where sign is -1 */
+    const real *before, *after; /* factors [h+w] complex, or NULL; conjugated where sign is -1 */
     real sign;
 };
 
-/* What one transform is about: input rows and output columns, both modulo the
- * side. */
+/* Region of one transform: the input rows that are not zero and the output
+ * columns that are needed, both modulo the side. */
 struct region {
     size_t row0, rows, col0, cols;
 };
@@ -252,8 +254,8 @@ void R(prismi_cpu_fft_line)(void *plan, pair *out, pair *in)
     FFTW(execute_dft)(plan, (FFTW(complex) *)in, (FFTW(complex) *)out);
 }
 
-/* Before the transform: rows by the factors along x, columns on their way into
- * scratch by those along y. */
+/* Transforms one row. Factors before the transform: a row is multiplied by the
+ * factors along x here, and by those along y when its columns are gathered. */
 static void row(const struct fft_run *r, const struct region *g, size_t at, pair *scratch)
 {
     const size_t w = r->f->w;
@@ -270,7 +272,7 @@ static void row(const struct fft_run *r, const struct region *g, size_t at, pair
     R(prismi_cpu_fft_line)(r->rows, out, in);
     if (out == to)
         return;
-    if (r->src != r->dst) { /* what was there before may be anything */
+    if (r->src != r->dst) { /* dst held nothing that must stay */
         memcpy(to, out, w * sizeof *to);
         return;
     }
@@ -290,7 +292,9 @@ static void rows_item(const void *arg, size_t item, int thread)
         const size_t at = (image * h + i) * w;
         if (prismi_cpu_fft_meet(i, 1, g.row0, g.rows, h))
             row(r, &g, at, r->f->scratch + (size_t)thread * r->f->nscratch);
-        else if (r->src != r->dst) /* unread, but in the columns that are not needed it stays */
+        /* no transform reads the row, but columns that are not needed keep
+         * it */
+        else if (r->src != r->dst)
             memset(r->dst + at, 0, w * sizeof *r->dst);
     }
 }
@@ -316,7 +320,7 @@ static void cols_item(const void *arg, size_t item, int thread)
     else R(prismi_cpu_transpose)(data, w, out, pitch, count, h);
 }
 
-/* A whole transform, while it is in the cache. */
+/* One whole transform, while it is in the cache. */
 static void image_item(const void *arg, size_t item, int thread)
 {
     const struct fft_run *r = arg;
@@ -350,7 +354,8 @@ int R(prismi_cpu_fft_run)(struct prism_fft *f, int sign, prism_mem dst, prism_me
         prismi_cpu_for(f->dev, f->batch, work * (double)f->batch, image_item, &r);
         return 0;
     }
-    for (size_t i = 0; i < f->batch; i++) { /* its columns while it is near */
+    /* an image's columns follow its rows while it is in the cache */
+    for (size_t i = 0; i < f->batch; i++) {
         prismi_cpu_for(f->dev, row_items(f), work, rows_item, &r);
         prismi_cpu_for(f->dev, col_items(f), work, cols_item, &r);
         r.dst += pixels;

@@ -1,4 +1,5 @@
-/* Fused entries: normalisation with activation, amplitude misfit. */
+/* Fused entries of the CPU backend: normalisation with activation, amplitude
+ * misfit. */
 #include "backend_cpu/vmath.h"
 
 enum { LANES = 16 };
@@ -7,7 +8,7 @@ enum { LANES = 16 };
 
 struct norm_run {
     enum prism_act act;
-    size_t images, cols, n; /* n: elements of a row in all images */
+    size_t images, cols, n; /* n: elements of a row over all images */
     double eps;
     real *mean, *var, *rstd;
     const real *gamma, *beta, *x, *gy;
@@ -35,7 +36,8 @@ static struct norm_run norm_run(const struct prism_norm_desc *d, const struct pr
                              .gbeta = (real *)a->gbeta};
 }
 
-/* A row's parameters; sum and dot: backward, over the number of columns. */
+/* Parameters of a row. sum and dot serve the backward pass and are divided by
+ * the number of elements of the row. */
 struct affine {
     real mean, rstd, gamma, beta, sum, dot;
 };
@@ -46,7 +48,7 @@ static struct affine affine_of(const struct norm_run *s, size_t row)
         .mean = s->mean[row], .rstd = s->rstd[row], .gamma = s->gamma[row], .beta = s->beta[row]};
 }
 
-/* The statement for a constant activation, so that its loop has no branch. */
+/* Runs BODY with a constant activation, so that its loop has no branch. */
 #define ACT_SWITCH(act, BODY)                                                                      \
     switch (act) {                                                                                 \
     case PRISM_ACT_RELU:                                                                           \
@@ -71,7 +73,8 @@ static struct affine affine_of(const struct norm_run *s, size_t row)
         BODY(PRISM_ACT_NONE);                                                                      \
     }
 
-/* Sum, and sum of squares about this block's own mean. */
+/* Sum of a block, and sum of its squared deviations from the block's own
+ * mean. */
 CPU_HOT static void moments(const real *x, size_t n, double out[2])
 {
     real lane[LANES] = {0};
@@ -99,7 +102,7 @@ CPU_HOT static void moments(const real *x, size_t n, double out[2])
         sq += (x[i] - mean) * (x[i] - mean);
     for (size_t l = 0; l < LANES; l++)
         sq += lane[l];
-    const double off = sum / (double)n - mean; /* what rounding the mean left */
+    const double off = sum / (double)n - mean; /* error from rounding the mean */
     out[0] = sum;
     out[1] = sq - off * off * (double)n;
 }
@@ -158,7 +161,7 @@ int R(prismi_cpu_norm_act_fwd)(struct prism_dev *dev, const struct prism_norm_de
     return 0;
 }
 
-/* Sum of g = gy act'() and of g times the normalised input. */
+/* Sums of g = gy act'() and of g times the normalised input. */
 CPU_HOT static void slopes(const real *x, const real *gy, struct affine p, enum prism_act act,
                            size_t n, double out[2])
 {

@@ -1,6 +1,6 @@
-/* Weighted gather: both directions gather, the adjoint through the transposed
- * table, whose terms stand in order of y. Tables lie so that neighbouring
- * outputs read neighbouring entries. */
+/* Weighted gather of the CPU backend. Both directions gather: the adjoint reads
+ * the transposed table, whose terms stand in order of y. Tables are laid out so
+ * that neighbouring outputs read neighbouring entries. */
 #include "backend_cpu/real.h"
 
 #include <stdlib.h>
@@ -9,17 +9,19 @@
 enum { BLOCK = 4096 }; /* outputs of an item */
 
 struct prism_gather {
-    const struct prism_ops *kernels; /* first: what entries.c knows of it */
+    const struct prism_ops *kernels; /* first member: entries.c reads it */
     struct prism_dev *dev;
     struct prism_gather_desc d;
     int32_t *index; /* [k,ny] */
     real *weight;
-    size_t *start; /* [nx + 1]: terms of x's elements in the transposed table */
+    /* [nx + 1]: element j of x has the terms start[j] .. start[j + 1] - 1 of
+     * the transposed table */
+    size_t *start;
     int32_t *from;
     real *share;
 };
 
-/* Counting sort of the terms by the element of x they read. */
+/* Sorts the terms by the element of x that they read (counting sort). */
 static void transpose_table(struct prism_gather *g, const int32_t *index, const double *weight)
 {
     const size_t terms = g->d.ny * (size_t)g->d.k;
@@ -35,8 +37,8 @@ static void transpose_table(struct prism_gather *g, const int32_t *index, const 
             g->from[at] = (int32_t)(t / (size_t)g->d.k);
             g->share[at] = (real)weight[t];
         }
-    memmove(g->start + 1, g->start,
-            g->d.nx * sizeof *g->start); /* each start has moved to the next one's place */
+    /* the loop above moved each start to the place of the next one */
+    memmove(g->start + 1, g->start, g->d.nx * sizeof *g->start);
     g->start[0] = 0;
 }
 
@@ -74,10 +76,10 @@ struct gather_run {
     const struct prism_gather *g;
     real *y;
     const real *x;
-    size_t blocks; /* of a plane */
+    size_t blocks; /* blocks of a plane */
 };
 
-/* y += w x[index], where there is an index. */
+/* y += w x[index]; an index of -1 adds nothing. */
 CPU_HOT static void add_terms(real *y, const real *x, const int32_t *index, const real *weight,
                               size_t n)
 {
@@ -153,7 +155,7 @@ void R(prismi_cpu_gather_destroy)(struct prism_gather *g)
     free(g);
 }
 
-/* ---- scatter_add: rows of x meet different rows of y ---- */
+/* ---- scatter_add: rows of x go to different rows of y ---- */
 
 struct scatter_run {
     const struct prism_window_desc *d;

@@ -1,9 +1,9 @@
-/* Dense products on OpenBLAS. OpenBLAS runs single-threaded (set once at open,
- * for the whole process); we cut the result into tiles whose size depends on
- * the shape alone, so that threads never change a bit.
+/* Dense products by OpenBLAS. OpenBLAS runs single-threaded (set once at open,
+ * for the whole process). The result is cut into tiles whose size depends on
+ * the shape alone, so the number of threads never changes a bit.
  *
  * An OpenBLAS older than the processor falls back to kernels of 2004, five
- * times slower than ours; then ours are used. */
+ * times slower than our register tiles; then the register tiles are used. */
 #include "backend_cpu/real.h"
 
 #include <cblas.h>
@@ -17,7 +17,7 @@
 struct gemm_run {
     const struct prismi_cpu_gemm *g;
     const struct prism_dev *dev;
-    int tm, tn, across; /* tile; tiles along n */
+    int tm, tn, across; /* size of a tile; tiles along n */
 };
 
 static void gemm_tile(const void *arg, size_t item, int thread)
@@ -40,8 +40,8 @@ static void gemm_tile(const void *arg, size_t item, int thread)
              g.n, g.k, g.alpha, g.a, (int)g.lda, g.b, (int)g.ldb, g.beta, g.c, (int)g.ldc);
 }
 
-/* Halve the longer side until there are enough tiles for many cores or a tile
- * is not worth a thread. */
+/* Runs a product in tiles: halves the longer side until there are enough tiles
+ * for many cores, or until a tile is not worth a thread. */
 void R(prismi_cpu_gemm)(const struct prism_dev *dev, const struct prismi_cpu_gemm *g)
 {
     struct gemm_run r = {g, dev, g->m, g->n, 1};

@@ -1,4 +1,4 @@
-/* The table of one precision. */
+/* Table of the kernels of one precision. */
 #include "backend_cpu/real.h"
 
 const struct prism_ops R(prismi_cpu_kernels) = {

@@ -1,11 +1,12 @@
-/* Elementwise operations: one loop per operation over a piece of a row, and one
- * driver that cuts arrays into such pieces. */
+/* Elementwise operations of the CPU backend: one loop per operation over a
+ * piece of a row, and a driver that cuts arrays into pieces. */
 #include "backend_cpu/vmath.h"
 
 #include <string.h>
 
-/* A piece of one row. Per-row operands are in r, all others point at the
- * piece's first element. */
+/* Operands of a piece of one row. r holds the operands with one value per row;
+ * all other pointers point at the piece's first element. s and d are the
+ * scalars in the kernel's precision and in double. */
 struct piece {
     size_t n;
     real *y[4];
@@ -81,9 +82,9 @@ static piece_fn *const act_bwd[PRISM_ACT_COUNT] = {
 
 /* ---- optimiser ---- */
 
-enum moments { NO_MOMENTS, MOMENTS, LARGEST_TOO };
+enum moments { NO_MOMENTS, MOMENTS, MOMENTS_AND_MAX };
 
-CPU_INLINE void adam_piece(const struct piece *s, enum moments kept)
+CPU_INLINE void adam_piece(const struct piece *s, enum moments stored)
 {
     real *p = s->y[0], *m = s->y[1], *v = s->y[2], *top = s->y[3];
     const real *g = s->x[0];
@@ -94,13 +95,13 @@ CPU_INLINE void adam_piece(const struct piece *s, enum moments kept)
     CPU_SIMD
     for (size_t i = 0; i < s->n; i++) {
         real gi = u * g[i];
-        real mi = kept ? b1 * m[i] + c1 * gi : c1 * gi;
-        real vi = kept ? b2 * v[i] + c2 * (gi * gi) : c2 * (gi * gi);
-        if (kept) {
+        real mi = stored ? b1 * m[i] + c1 * gi : c1 * gi;
+        real vi = stored ? b2 * v[i] + c2 * (gi * gi) : c2 * (gi * gi);
+        if (stored) {
             m[i] = mi;
             v[i] = vi;
         }
-        if (kept == LARGEST_TOO)
+        if (stored == MOMENTS_AND_MAX)
             top[i] = vi = top[i] > vi ? top[i] : vi;
         p[i] -= rate * mi / (sqrt(vi) * root + eps);
     }
@@ -113,7 +114,7 @@ CPU_HOT static void adam(const struct piece *s)
 
 CPU_HOT static void amsgrad(const struct piece *s)
 {
-    adam_piece(s, LARGEST_TOO);
+    adam_piece(s, MOMENTS_AND_MAX);
 }
 
 CPU_HOT static void adam_once(const struct piece *s)
@@ -154,7 +155,8 @@ static void loss_scale(const struct prism_map_args *a, size_t n)
 
 /* ---- structural similarity ---- */
 
-/* As many rows as scales, as many columns as images: a handful. */
+/* MS-SSIM and its gradient. There are as many rows as scales and as many
+ * columns as images: few of both, so one thread runs them. */
 static void ms_ssim(const struct prism_map_args *a, size_t rows, size_t cols)
 {
     const size_t period = a->period ? a->period : rows;
@@ -243,14 +245,14 @@ KERNEL(c_clamp_abs, real re = RE(x0), im = IM(x0), m = sqrt(re * re + im * im);
 /* ---- driver ---- */
 
 static const struct map_op {
-    const char *y, *x; /* the operands' kinds */
+    const char *y, *x; /* kinds of the operands, as in maps.def */
 } table[PRISM_MAP_COUNT] = {
 #define PRISM_MAP_ROW(NAME, name, y, x, acts) [PRISM_MAP_##NAME] = {y, x},
 #include "prismrec/maps.def"
 #undef PRISM_MAP_ROW
 };
 
-/* What works on pieces. */
+/* Kernels of operations that run on pieces and take no activation. */
 static piece_fn *const kernels[PRISM_MAP_COUNT] = {
     [PRISM_MAP_FILL] = fill,
     [PRISM_MAP_AXPBY] = axpby,
@@ -295,7 +297,7 @@ struct map_run {
     piece_fn *run;
     const struct prism_map_args *args;
     size_t cols, blocks, period; /* blocks: pieces of a row */
-    size_t shared;               /* elements that share one of a row's operands */
+    size_t shared;               /* elements that share one value of a per-row operand */
 };
 
 enum { PIECE = 4 * CPU_BLOCK };
@@ -354,13 +356,13 @@ static void sweep(struct prism_dev *dev, enum prism_map op, size_t rows, size_t 
 
     m.shared = cols * (rows / m.period);
     m.run = act_kernels[op] ? act_kernels[op][args->act] : kernels[op];
-    if (per_element(m.op->x)) { /* one long row */
+    if (per_element(m.op->x)) { /* all rows are one long row */
         m.cols = rows * cols;
         rows = 1;
     }
     m.blocks = (m.cols + PIECE - 1) / PIECE;
-    /* real from complex in place: a piece overwrites the one before it, so they
-     * run in order */
+    /* A real output that overwrites its complex input also overwrites the input
+     * of earlier pieces, so pieces run in order. */
     bool in_order = m.op->y[0] == 'e' && m.op->x[0] == 'c' && args->y[0] == args->x[0];
     prismi_cpu_for(dev, rows * m.blocks, in_order ? 0 : (double)rows * (double)m.cols, map_item,
                    &m);
@@ -384,8 +386,10 @@ int R(prismi_cpu_map)(struct prism_dev *dev, enum prism_map op, enum prism_dtype
 /* ---- the optimiser on an outer product ---- */
 
 enum {
+    /* columns of a piece: a few rows of parameters and moments stay in the
+     * first-level cache */
     OUTER_PIECE = 512
-}; /* columns: of some rows and their moments they stay in the nearest cache */
+};
 
 struct outer_run {
     const struct prism_adam_outer_desc *d;
@@ -394,8 +398,8 @@ struct outer_run {
     piece_fn *run;
 };
 
-/* n elements from at of y: values and what moments there are, from gradient
- * g. */
+/* Updates n elements of the arrays y from index `at` on, by gradient g. y:
+ * parameters, m, v and vmax, each NULL if there is none. */
 static void outer_piece(const struct outer_run *o, const prism_mem y[4], size_t at, size_t n,
                         const real *g, const real *step)
 {
@@ -409,9 +413,11 @@ static void outer_piece(const struct outer_run *o, const prism_mem y[4], size_t 
     o->run(&p);
 }
 
-/* Up to CPU_POINT_ROWS rows while they are in the cache: the products with b,
- * the vector's elements by them, the rows, and these into the sum. A row's
- * gradient is b scaled by a number: ADAM with another u. */
+/* Updates up to CPU_POINT_ROWS rows while they are in the cache. Per row,
+ * `tail` first gets the dot product with b (the vector's gradient) and updates
+ * the vector's element; then the row is updated, and the rows' products with
+ * the new vector are added to sum. A row's gradient is b scaled by a number, so
+ * each row is ADAM with a scaled gradient factor. */
 static void outer_rows(const struct outer_run *o, size_t row, size_t rows, real *sum)
 {
     const struct prism_adam_outer_args *a = o->a;
@@ -420,11 +426,11 @@ static void outer_rows(const struct outer_run *o, size_t row, size_t rows, real 
     const size_t cols = o->d->cols;
     const real *p = (const real *)a->p + row * cols, *b = (const real *)a->b,
                *step = (const real *)a->step;
-    real mine[CPU_POINT_ROWS][3];
+    real row_step[CPU_POINT_ROWS][3];
 
     for (size_t i = 0; i < rows; i++) {
-        memcpy(mine[i], step, sizeof mine[i]);
-        mine[i][2] *= ((const real *)a->a)[row + i];
+        memcpy(row_step[i], step, sizeof row_step[i]);
+        row_step[i][2] *= ((const real *)a->a)[row + i];
         if (t) {
             real *ga = (real *)t->ga + row + i;
             *ga = R(prismi_cpu_dot)(p + i * cols, b, cols);
@@ -434,7 +440,7 @@ static void outer_rows(const struct outer_run *o, size_t row, size_t rows, real 
     for (size_t col = 0; col < cols; col += OUTER_PIECE) {
         const size_t n = cols - col < OUTER_PIECE ? cols - col : OUTER_PIECE;
         for (size_t i = 0; i < rows; i++)
-            outer_piece(o, y, (row + i) * cols + col, n, b + col, mine[i]);
+            outer_piece(o, y, (row + i) * cols + col, n, b + col, row_step[i]);
         if (t)
             R(prismi_cpu_point_add)(sum + col, p + col, cols, (const real *)t->z + row, rows, n);
     }

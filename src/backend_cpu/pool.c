@@ -1,9 +1,9 @@
-/* A pool of threads that park quickly.
+/* Thread pool of the CPU backend, whose workers park quickly.
  *
- * The calling thread takes items like any other and waits only for workers that
- * hold one; a worker that the system has not scheduled yet is not waited for. A
- * barrier over a team (OpenMP's parallel region) would wait for it, and on a
- * busy machine every region then costs a time slice
+ * The calling thread takes items like any worker, then waits only for workers
+ * that hold an item; it does not wait for a worker that the system has not
+ * scheduled yet. A barrier over a team (OpenMP's parallel region) would wait
+ * for that worker, and on a busy machine every region then costs a time slice
  * (docs/decisions/005-threads.md). A forked child has no workers and runs
  * everything itself. */
 #include "backend_cpu/cpu.h"
@@ -15,14 +15,17 @@
 #include <unistd.h>
 
 enum {
-    SERIAL_BELOW = 32768, /* element operations: what handing out work costs */
-    SPIN = 4000, /* pauses before a worker sleeps: longer than the gap between two operations of a
-                    step */
+    /* element operations below which handing out work costs more than it
+     * saves */
+    SERIAL_BELOW = 32768,
+    /* pauses before a worker sleeps: longer than the gap between two operations
+     * of a step */
+    SPIN = 4000,
 };
 
 struct prismi_cpu_pool {
-    atomic_uint epoch; /* one more for each job */
-    atomic_bool open;  /* the job has items to give out */
+    atomic_uint epoch; /* number of the job */
+    atomic_bool open;  /* the job still has items to hand out */
     atomic_int inside; /* workers looking at the job */
     prismi_cpu_item *run;
     const void *arg;
@@ -33,7 +36,7 @@ struct prismi_cpu_pool {
     pid_t owner;              /* the process the workers live in */
     int n_threads, n_workers; /* the caller is thread 0 */
     struct member {
-        _Alignas(64) atomic_size_t next; /* its own share of the items */
+        _Alignas(64) atomic_size_t next; /* next item of this thread's own share */
         size_t end;
         struct prismi_cpu_pool *pool;
         pthread_t id;
@@ -52,8 +55,8 @@ static void relax(void)
 
 static void take_items(struct prismi_cpu_pool *p, int thread)
 {
-    /* its own share first, which the same core had in the last operation; then
-     * what others have not begun */
+    /* A thread takes its own share first, because the same core had that share
+     * in the last operation; then it takes what others have not begun. */
     for (int k = 0; k < p->n_threads; k++) {
         struct member *m = &p->members[(thread + k) % p->n_threads];
         for (size_t i; (i = atomic_fetch_add(&m->next, 1)) < m->end;)
@@ -69,8 +72,9 @@ static void await_job(struct prismi_cpu_pool *p, unsigned seen)
         relax();
     }
     pthread_mutex_lock(&p->mutex);
-    atomic_fetch_add(&p->sleepers,
-                     1); /* before looking: the poster looks at sleepers after raising epoch */
+    /* raised before epoch is read, because prismi_cpu_for() reads sleepers
+     * after raising epoch */
+    atomic_fetch_add(&p->sleepers, 1);
     while (atomic_load(&p->epoch) == seen && !atomic_load(&p->quit))
         pthread_cond_wait(&p->wake, &p->mutex);
     atomic_fetch_sub(&p->sleepers, 1);
@@ -110,7 +114,7 @@ void prismi_cpu_for(const struct prism_dev *dev, size_t n, double cost, prismi_c
             run(arg, i, 0);
         return;
     }
-    p->run = run; /* nobody is inside: the last job waited for that */
+    p->run = run; /* no worker is inside: the last job waited for all of them */
     p->arg = arg;
     for (int t = 0; t < p->n_threads; t++) {
         atomic_store(&p->members[t].next, n * (size_t)t / (size_t)p->n_threads);
@@ -125,8 +129,7 @@ void prismi_cpu_for(const struct prism_dev *dev, size_t n, double cost, prismi_c
         if (spin < SPIN)
             relax();
         else
-            sched_yield(); /* a worker lost its core in the middle of an item: let it have this one
-                            */
+            sched_yield(); /* a worker lost its core in the middle of an item: give it this one */
     }
 }
 

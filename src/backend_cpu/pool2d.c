@@ -1,6 +1,6 @@
-/* Pooling. A row of outputs is made one offset of the window at a time, so that
- * the inner loop runs along the row; a row of gradients collects from the rows
- * of windows that hold it, in order. */
+/* Pooling of the CPU backend. A row of outputs is computed one offset of the
+ * window at a time, so that the inner loop runs along the row. A row of
+ * gradients sums over the rows of windows that hold it, in order. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
@@ -17,7 +17,8 @@ struct range {
     int from, to;
 };
 
-/* Pixels of the window of output o that exist along an axis of n. */
+/* Pixels, along an axis of n, of the window of output o; only pixels that
+ * exist. */
 static struct range window_range(const struct prism_pool_desc *d, int o, int n)
 {
     int first = o * d->stride - d->pad;
@@ -25,18 +26,19 @@ static struct range window_range(const struct prism_pool_desc *d, int o, int n)
     return (struct range){first > 0 ? first : 0, first + d->k < n ? first + d->k : n};
 }
 
-/* Outputs of an axis of n, of `outs` in all, whose window's pixel at offset dj
- * exists. */
+/* Outputs, along an axis of n pixels and `outs` outputs, whose window has an
+ * existing pixel at offset dj. */
 static struct range output_range(const struct prism_pool_desc *d, int dj, int n, int outs)
 {
-    int shift = d->pad - dj; /* output o meets pixel o stride - shift */
+    int shift = d->pad - dj; /* output o reads pixel o stride - shift */
     int first = shift > 0 ? (shift + d->stride - 1) / d->stride : 0;
     int end = n - 1 + shift < 0 ? 0 : (n - 1 + shift) / d->stride + 1;
 
     return (struct range){first, end < outs ? end : outs};
 }
 
-/* x: the pixel of the first output, which is pixel `at` of the plane. */
+/* Replaces y and index where x holds a larger pixel. x points at the pixel of
+ * the first output, which is pixel `at` of the plane. */
 CPU_INLINE void take_larger(real *y, int32_t *index, const real *x, int32_t at, int stride, int n)
 {
     CPU_SIMD
@@ -69,7 +71,7 @@ static void max_row(const struct prism_pool_desc *d, int oy, int ow, real *y, in
 {
     const struct range rows = window_range(d, oy, d->h);
 
-    for (int o = 0; o < ow; o++) { /* the first pixel, whatever it is */
+    for (int o = 0; o < ow; o++) { /* start from the first pixel, whatever it holds */
         index[o] = rows.from * d->w + window_range(d, o, d->w).from;
         y[o] = x[index[o]];
     }
@@ -126,8 +128,8 @@ int R(prismi_cpu_pool_fwd)(struct prism_dev *dev, const struct prism_pool_desc *
     return 0;
 }
 
-/* The gradients gy of output row oy that fall on row i; chosen: what index says
- * of them. */
+/* Adds the gradients gy of one output row that fall on row i. chosen is the
+ * output row's part of index. */
 static void max_row_back(const struct pool_run *r, int i, real *gx, const real *gy,
                          const int32_t *chosen)
 {

@@ -1,12 +1,14 @@
-/* Row reductions: blocks of a size that the shape fixes, in lanes of the
- * element; block sums in double, combined in order. */
+/* Row reductions of the CPU backend. The shape fixes the size of the blocks; a
+ * block is summed in interleaved lanes in the element's precision, and block
+ * sums are combined in double, in order. */
 #include "backend_cpu/real.h"
 
 #include <tgmath.h>
 
 enum { LANES = 32 };
 
-/* sum over i of term(i), in LANES interleaved sums. */
+/* Defines a function that returns the sum over i of term(i), in LANES
+ * interleaved sums. */
 #define BLOCK(name, term)                                                                          \
     CPU_HOT static double name(const real *a, const real *b, real mean, size_t n)                  \
     {                                                                                              \
@@ -36,7 +38,8 @@ BLOCK(block_dot, TERM_DOT)
 BLOCK(block_abs, TERM_ABS)
 BLOCK(block_sq, TERM_SQ)
 
-/* The larger, or NaN when either is: once NaN, no comparison replaces it. */
+/* The larger value, or NaN if either is NaN: once best is NaN, no comparison
+ * replaces it. */
 #define LARGER(x, best) ((x) > (best) || (x) != (x) ? (x) : (best))
 
 CPU_INLINE double block_extremum(const real *a, real sign, size_t n)

@@ -1,5 +1,5 @@
-/* Softmax over classes: a block of pixels stays in the first-level cache while
- * the classes pass. */
+/* Softmax over classes, in the CPU backend. A block of pixels stays in the
+ * first-level cache while the loops run over the classes. */
 #include "backend_cpu/vmath.h"
 
 enum { BLOCK = 256 }; /* pixels of an item */
@@ -9,11 +9,13 @@ struct softmax_run {
     real *y;
     int32_t *place;
     const real *x, *g;
-    size_t blocks; /* of a picture */
+    size_t blocks; /* blocks of an image */
 };
 
 struct block {
-    size_t at, n, first; /* of class 0; pixels; pixel */
+    /* at: index of class 0 of the first pixel; n: pixels; first: number of the
+     * first pixel */
+    size_t at, n, first;
 };
 
 static struct block block_of(const struct softmax_run *r, size_t item)
@@ -25,7 +27,8 @@ static struct block block_of(const struct softmax_run *r, size_t item)
                           item / r->blocks * pixels + first};
 }
 
-/* The larger; NaN is larger than any number. */
+/* Replaces best and place where x is larger; NaN counts as larger than any
+ * number. */
 CPU_HOT static void larger(real *best, int32_t *place, const real *x, int32_t class, size_t n)
 {
     CPU_SIMD
@@ -46,8 +49,8 @@ static void largest(const struct softmax_run *r, const struct block *b, real *be
         larger(best, place, r->x + b->at + (size_t)c * r->d->pixels, c, b->n);
 }
 
-/* y = e^(x - top), NaN where x or top is; sum += y */
-CPU_HOT static void powers(real *y, real *sum, const real *x, const real *top, size_t n)
+/* y = e^(x - top), NaN where x or top is NaN; sum += y. */
+CPU_HOT static void exponentials(real *y, real *sum, const real *x, const real *top, size_t n)
 {
     CPU_SIMD
     for (size_t i = 0; i < n; i++) {
@@ -75,7 +78,7 @@ static void fwd_item(const void *arg, size_t item, int thread)
     largest(r, &b, top, place);
     for (int c = 0; c < r->d->classes; c++) {
         const size_t at = b.at + (size_t)c * r->d->pixels;
-        powers(r->y + at, sum, r->x + at, top, b.n);
+        exponentials(r->y + at, sum, r->x + at, top, b.n);
     }
     for (int c = 0; c < r->d->classes; c++)
         divide(r->y + b.at + (size_t)c * r->d->pixels, sum, b.n);
@@ -98,7 +101,8 @@ CPU_HOT static void add_product(real *sum, const real *a, const real *b, size_t 
         sum[i] += a[i] * b[i];
 }
 
-CPU_HOT static void weigh(real *gx, const real *gy, const real *y, const real *sum, size_t n)
+CPU_HOT static void softmax_gradient(real *gx, const real *gy, const real *y, const real *sum,
+                                     size_t n)
 {
     CPU_SIMD
     for (size_t i = 0; i < n; i++)
@@ -118,7 +122,7 @@ static void bwd_item(const void *arg, size_t item, int thread)
     }
     for (int c = 0; c < r->d->classes; c++) {
         const size_t at = b.at + (size_t)c * r->d->pixels;
-        weigh(r->y + at, r->g + at, r->x + at, sum, b.n);
+        softmax_gradient(r->y + at, r->g + at, r->x + at, sum, b.n);
     }
 }
 

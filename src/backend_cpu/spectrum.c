@@ -1,12 +1,14 @@
-/* The spectrum of an object in the middle of a larger grid, and the way back.
- * The grid around the object is never written nor read: the object's rows are
- * transformed from where they lie, columns are filled up with zeros in scratch,
- * and of what comes back only the object's part leaves it. */
+/* Spectrum of an object in the middle of a larger grid, and its adjoint. The
+ * grid around the object is never written or read: rows of the object are
+ * transformed from where they lie, columns are padded with zeros in scratch,
+ * and of the adjoint's result only the object's part is stored. */
 #include "backend_cpu/fft.h"
 
 #include <string.h>
 
-enum { TILE = 8 }; /* columns of an object: few objects have so few that threads would wait */
+/* columns of an item of object_columns(): few, so that even small objects keep
+ * all threads busy */
+enum { TILE = 8 };
 
 struct spectrum_run {
     const struct prism_fft *f;
@@ -14,8 +16,10 @@ struct spectrum_run {
     real *object;
     bool is_real;
     size_t oh, ow, top, left;
-    size_t first, count; /* rows that are not zero before columns are transformed, modulo h */
-    size_t col0, cols;   /* columns wanted of a row, modulo w */
+    /* rows first .. first + count - 1, modulo h, are not zero when columns are
+     * transformed */
+    size_t first, count;
+    size_t col0, cols; /* columns col0 .. col0 + cols - 1, modulo w, of a row are needed */
 };
 
 static pair *scratch_of(const struct spectrum_run *r, int thread)
@@ -28,8 +32,8 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* A row's wanted columns, to its place. */
-static void keep(const struct spectrum_run *r, size_t row, const pair *line)
+/* Stores the columns of a transformed row that are needed. */
+static void store_needed(const struct spectrum_run *r, size_t row, const pair *line)
 {
     const size_t n = least(r->cols, r->f->w - r->col0);
     pair *to = r->spectrum + row * r->f->w;
@@ -51,7 +55,7 @@ static void object_row(const void *arg, size_t i, int thread)
     else
         memcpy(x, r->object + 2 * i * r->ow, r->ow * sizeof *in);
     R(prismi_cpu_fft_line)(r->f->rows[0], out, in);
-    keep(r, r->top + i, out);
+    store_needed(r, r->top + i, out);
 }
 
 static void spectrum_columns(const void *arg, size_t tile, int thread)
@@ -77,7 +81,7 @@ static void spectrum_row(const void *arg, size_t k, int thread)
 
     memcpy(in, r->spectrum + row * r->f->w, r->f->w * sizeof *in);
     R(prismi_cpu_fft_line)(r->f->rows[1], out, in);
-    keep(r, row, out);
+    store_needed(r, row, out);
 }
 
 static void object_columns(const void *arg, size_t tile, int thread)

@@ -1,6 +1,6 @@
-/* Sub-apertures of a spectrum: cut out and put back; and the whole way from a
- * spectrum to the misfit of its fields and back, where a field is only ever
- * seen a few columns at a time. */
+/* Sub-apertures of a spectrum in the CPU backend: cut out, and added back. Also
+ * field_misfit, from a spectrum to the misfit of its fields and back, which
+ * holds only a few columns of a transformed field at a time. */
 #include "backend_cpu/fft.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ static struct aperture_run aperture_run(const struct prism_subaperture_desc *d,
                                  a->open_rows};
 }
 
-/* Where pupil a is not zero. */
+/* Part of a pupil that is not zero. */
 struct opening {
     int row0, rows, col0, cols;
 };
@@ -42,14 +42,14 @@ static struct opening opening(const struct aperture_run *s, size_t a)
              : (struct opening){0, s->d->ph, 0, s->d->pw};
 }
 
-/* a mod n in [0,n) */
+/* a mod n in [0,n), for negative a too. */
 static int wrap(int a, int n)
 {
     int r = a % n;
     return r < 0 ? r + n : r;
 }
 
-/* y = p x, and y += conj(p) x */
+/* mul_to: y = p x. mulc_add: y += conj(p) x. */
 CPU_HOT static void mul_to(real *y, const real *p, const real *x, size_t n)
 {
     CPU_SIMD
@@ -70,8 +70,8 @@ CPU_HOT static void mulc_add(real *y, const real *p, const real *x, size_t n)
     }
 }
 
-/* `cols` of one pupil row: columns of field and spectrum both wrap, so it runs
- * in pieces. */
+/* Runs `cols` columns of one pupil row. The columns of field and spectrum both
+ * wrap, so the row runs in pieces. */
 static void pupil_row(int cols, real *y, int yx, int yw, const real *p, const real *x, int xx,
                       int xw, void (*run)(real *y, const real *p, const real *x, size_t n))
 {
@@ -158,7 +158,7 @@ int R(prismi_cpu_subaperture_adj)(struct prism_dev *dev, const struct prism_suba
 {
     struct aperture_run s = aperture_run(d, args);
 
-    if (prismi_cpu(dev)->plain) /* transforms read every row */
+    if (prismi_cpu(dev)->plain) /* plain transforms ignore supports and read every row */
         s.rows = NULL;
     prismi_cpu_for(dev, (size_t)d->h, 2.0 * d->h * d->w + 4.0 * d->batch * d->ph * d->pw, adj_row,
                    &s);
@@ -167,22 +167,23 @@ int R(prismi_cpu_subaperture_adj)(struct prism_dev *dev, const struct prism_suba
 
 /* ---- misfit of fields ----
  *
- * Of a field's inverse transform only the rows with an open pixel are not zero
- * before the columns are transformed, and of its gradient's transform no others
- * are needed after. So rows are transformed in their place in u, then a few
- * columns at a time are gathered, transformed, compared with the target,
- * transformed back, and put into the same rows. */
+ * Before the columns of a field are transformed, only the rows with an open
+ * pixel are not zero; and of the gradient's transform, only those rows are
+ * needed. So the open rows are transformed in place in u. Then a few columns at
+ * a time are gathered, transformed, compared with the target, transformed back,
+ * and stored into the same rows. */
 
 struct field_run {
     const struct prism_field_misfit_desc *d;
     const struct prism_field_misfit_args *a;
     struct aperture_run s;
     const struct prism_fft *f;
-    double *sums; /* of an image's tiles of columns */
-    size_t image; /* at work; unused by whole images */
+    double *sums; /* sums of the tiles of columns of one image */
+    size_t image; /* image that all threads work on; unused by image_item() */
 };
 
-/* Rows of the field that are not zero: first, count, modulo oh. */
+/* Rows of the field that are not zero: *count rows from *first on, modulo
+ * oh. */
 static void open_rows(const struct field_run *r, size_t image, size_t *first, size_t *count)
 {
     const struct prism_subaperture_desc *d = &r->d->aperture;
@@ -202,8 +203,8 @@ static pair *row_of(const struct field_run *r, size_t image, size_t row)
     return (pair *)r->a->u + (image * r->f->h + row) * r->f->w;
 }
 
-/* The k-th open row of a field, transformed. */
-static void row_there(const struct field_run *r, size_t image, size_t k, int thread)
+/* Computes and transforms the k-th open row of a field. */
+static void transform_field_row(const struct field_run *r, size_t image, size_t k, int thread)
 {
     const size_t w = r->f->w;
     size_t first, count;
@@ -216,8 +217,8 @@ static void row_there(const struct field_run *r, size_t image, size_t k, int thr
     memcpy(row_of(r, image, row), out, w * sizeof *out);
 }
 
-/* The k-th open row of a gradient, transformed. */
-static void row_back(const struct field_run *r, size_t image, size_t k, int thread)
+/* Transforms the k-th open row of a gradient. */
+static void transform_gradient_row(const struct field_run *r, size_t image, size_t k, int thread)
 {
     const size_t w = r->f->w;
     size_t first, count;
@@ -230,9 +231,10 @@ static void row_back(const struct field_run *r, size_t image, size_t k, int thre
     memcpy(at, out, w * sizeof *out);
 }
 
-/* Columns of a field up to the rows of its gradient's; returns the sum of the
- * misfit's terms. */
-static double columns(const struct field_run *r, size_t image, size_t tile, int thread)
+/* Transforms a tile of columns of a field, compares it with the target, and
+ * transforms its gradient's columns back. Returns the sum of the misfit's
+ * terms. */
+static double misfit_columns(const struct field_run *r, size_t image, size_t tile, int thread)
 {
     const struct prism_fft *f = r->f;
     const size_t h = f->h, w = f->w, pitch = f->pitch, at = tile * CPU_FFT_COLS,
@@ -246,8 +248,8 @@ static double columns(const struct field_run *r, size_t image, size_t tile, int 
     double sum = 0;
 
     open_rows(r, image, &first, &count);
-    const size_t end = first + count < h ? first + count : h,
-                 rest = first + count - end; /* rest: from row 0 on */
+    /* rest: rows from row 0 on */
+    const size_t end = first + count < h ? first + count : h, rest = first + count - end;
     R(prismi_cpu_fft_gather)(f, in, data, first, count, n, NULL, 1);
     for (size_t j = 0; j < n; j++)
         R(prismi_cpu_fft_line)(f->cols[1], out + j * pitch, in + j * pitch);
@@ -273,8 +275,8 @@ static void set_loss(const struct field_run *r, size_t image, double sum)
     ((real *)r->a->loss)[image] = (real)(((const real *)r->a->weight)[r->s.index[image]] * sum);
 }
 
-/* A closed aperture: its field and the gradient are 0. */
-static double closed(const struct field_run *r, size_t image)
+/* Misfit of a closed aperture, whose field and gradient are 0. */
+static double closed_misfit(const struct field_run *r, size_t image)
 {
     const size_t h = r->f->h, w = r->f->w;
     const real *target = (const real *)r->a->target + (size_t)r->s.index[image] * h * w;
@@ -285,22 +287,22 @@ static double closed(const struct field_run *r, size_t image)
     return sum;
 }
 
-static void there_item(const void *arg, size_t item, int thread)
+static void field_row_item(const void *arg, size_t item, int thread)
 {
     const struct field_run *r = arg;
-    row_there(r, r->image, item, thread);
+    transform_field_row(r, r->image, item, thread);
 }
 
 static void columns_item(const void *arg, size_t item, int thread)
 {
     const struct field_run *r = arg;
-    r->sums[item] = columns(r, r->image, item, thread);
+    r->sums[item] = misfit_columns(r, r->image, item, thread);
 }
 
-static void back_item(const void *arg, size_t item, int thread)
+static void gradient_row_item(const void *arg, size_t item, int thread)
 {
     const struct field_run *r = arg;
-    row_back(r, r->image, item, thread);
+    transform_gradient_row(r, r->image, item, thread);
 }
 
 static void image_item(const void *arg, size_t image, int thread)
@@ -311,15 +313,15 @@ static void image_item(const void *arg, size_t image, int thread)
 
     open_rows(r, image, &first, &count);
     for (size_t k = 0; k < count; k++)
-        row_there(r, image, k, thread);
+        transform_field_row(r, image, k, thread);
     for (size_t t = 0; count && t < tiles_of(r->f); t++)
-        sum += columns(r, image, t, thread);
+        sum += misfit_columns(r, image, t, thread);
     for (size_t k = 0; k < count; k++)
-        row_back(r, image, k, thread);
-    set_loss(r, image, count ? sum : closed(r, image));
+        transform_gradient_row(r, image, k, thread);
+    set_loss(r, image, count ? sum : closed_misfit(r, image));
 }
 
-/* One image after the other, each on all threads. */
+/* Runs one image after the other, each on all threads. */
 static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
 {
     const double pixels = 32.0 * (double)r->f->h * (double)r->f->w;
@@ -329,12 +331,12 @@ static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
         double sum = 0;
         open_rows(r, r->image, &first, &count);
         if (!count) {
-            set_loss(r, r->image, closed(r, r->image));
+            set_loss(r, r->image, closed_misfit(r, r->image));
             continue;
         }
-        prismi_cpu_for(dev, count, pixels, there_item, r);
+        prismi_cpu_for(dev, count, pixels, field_row_item, r);
         prismi_cpu_for(dev, tiles_of(r->f), pixels, columns_item, r);
-        prismi_cpu_for(dev, count, pixels, back_item, r);
+        prismi_cpu_for(dev, count, pixels, gradient_row_item, r);
         for (size_t t = 0; t < tiles_of(r->f); t++)
             sum += r->sums[t];
         set_loss(r, r->image, sum);
@@ -344,13 +346,13 @@ static void by_rows_and_columns(struct prism_dev *dev, struct field_run *r)
 int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_misfit_desc *d,
                                struct prism_fft *fft, const struct prism_field_misfit_args *a)
 {
-    const struct prism_subaperture_args there = {a->u, a->spectrum, a->pupil, a->origin, a->index,
-                                                 0,    a->open,     NULL,     false};
-    const struct prism_subaperture_args back = {a->u, a->gspectrum, a->pupil, a->origin, a->index,
-                                                0,    a->open,      a->rows,  false};
+    const struct prism_subaperture_args forward = {a->u, a->spectrum, a->pupil, a->origin, a->index,
+                                                   0,    a->open,     NULL,     false};
+    const struct prism_subaperture_args adjoint = {
+        a->u, a->gspectrum, a->pupil, a->origin, a->index, 0, a->open, a->rows, false};
     struct field_run r = {.d = d,
                           .a = a,
-                          .s = aperture_run(&d->aperture, &there),
+                          .s = aperture_run(&d->aperture, &forward),
                           .f = fft,
                           .sums = prismi_cpu(dev)->partial};
 
@@ -359,5 +361,5 @@ int R(prismi_cpu_field_misfit)(struct prism_dev *dev, const struct prism_field_m
                        &r);
     else
         by_rows_and_columns(dev, &r);
-    return R(prismi_cpu_subaperture_adj)(dev, &d->aperture, &back);
+    return R(prismi_cpu_subaperture_adj)(dev, &d->aperture, &adjoint);
 }

@@ -1,10 +1,11 @@
-/* Blocks of rows on the threads: what reductions, normalisation and misfits run
- * on. */
+/* Blocks of rows on the threads: the loop under reductions, normalisation and
+ * misfits. */
 #include "backend_cpu/cpu.h"
 
 struct sweep {
-    size_t rows, cols, block, per_image, per_row,
-        first; /* elements of a block; blocks of a row in one image, in all; row */
+    /* block: elements of a block; per_image, per_row: blocks of a row in one
+     * image and in all; first: row at which the current chunk starts */
+    size_t rows, cols, block, per_image, per_row, first;
     prismi_cpu_block *run;
     const void *arg;
     double *sums;

@@ -1,10 +1,10 @@
-/* Register tiles for convolution and dense products, once per instruction
- * set. */
+/* Register tiles for convolution and dense products, compiled once per
+ * instruction set. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
 
-/* out[j ld + i] = alpha a[i lda + j], four by four. */
+/* Transposes 4 x 4 elements: out[j ld + i] = alpha a[i lda + j]. */
 CPU_INLINE void transpose4(real *out, size_t ld, const real *a, size_t lda, real alpha)
 {
     typedef real quad
@@ -22,14 +22,14 @@ CPU_INLINE void transpose4(real *out, size_t ld, const real *a, size_t lda, real
     *(quad *)(out + 3 * ld) = alpha * __builtin_shufflevector(hi01, hi23, 2, 3, 6, 7);
 }
 
-/* gcc would load anew for each of a few uses. */
+/* Keeps a vector in a register; gcc would reload it for each of a few uses. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define KEEP(vector) __asm__("" : "+v"(vector))
 #else
 #define KEEP(vector) (void)0
 #endif
 
-/* Elements of a vector that holds so many floats. */
+/* Elements of a vector that has room for so many floats. */
 #ifdef CPU_F64
 #define LANES_OF(floats) ((floats) / 2)
 #else
@@ -38,7 +38,7 @@ CPU_INLINE void transpose4(real *out, size_t ld, const real *a, size_t lda, real
 
 #define TARGET
 #define LANES LANES_OF(4)
-#ifdef __aarch64__ /* 32 registers */
+#ifdef __aarch64__ /* aarch64 has 32 vector registers */
 #define TILE 8
 #define ACC 24
 #else

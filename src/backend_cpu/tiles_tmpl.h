@@ -1,8 +1,9 @@
-/* Register tiles for one instruction set: TARGET (attribute), LANES elements to
- * a vector, T(name); TILE rows of a tile at most (a power of two) and ACC
- * accumulators, enough of them to hide the latency of a fused multiply-add. A
- * tile of fewer rows takes more vectors instead. Each tile shape is unrolled
- * from constants. */
+/* Register tiles for one instruction set. The including file defines TARGET,
+ * the function attribute; LANES, the elements of a vector; T(name), a symbol of
+ * this instruction set; TILE, the largest number of rows of a tile (a power of
+ * two); and ACC, the number of accumulators, which is enough to hide the
+ * latency of a fused multiply-add. A tile of fewer rows takes more vectors
+ * instead. Each tile shape is unrolled from constants. */
 
 typedef real T(vec)
     __attribute__((vector_size(sizeof(real) * LANES), aligned(sizeof(real)), may_alias));
@@ -27,7 +28,7 @@ TARGET CPU_INLINE void T(store)(real *y, const T(vec) * acc, int nv, size_t n, b
         y[j] = add ? y[j] + sum[j] : sum[j];
 }
 
-/* n: columns that exist. */
+/* One tile of m rows and nv vectors; n columns of it exist. */
 TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const real *w,
                                     const real *const *x, size_t at, real *y, size_t ldy, bool add)
 {
@@ -38,7 +39,7 @@ TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const real 
             acc[a][v] = (T(vec)){0};
     for (int t = 0; t < nt; t++, w += m) {
         const T(vec) *xt = (const T(vec) *)(x[t] + at);
-        T(vec) keep[8]; /* the shorter side stays in registers */
+        T(vec) keep[8]; /* the shorter side of the tile stays in registers */
         for (int v = 0; v < nv && nv <= m; v++)
             keep[v] = xt[v];
         for (int a = 0; a < m && nv > m; a++)
@@ -63,8 +64,8 @@ TARGET CPU_INLINE void T(rows_tile)(int m, int nv, int nt, size_t n, const real 
             T(rows_tile)(m, nv, nt, n - j, wa, x, at + j, ya + j, ldy, add);                       \
         break;
 
-/* count tiles of m rows, m a constant. The vectors of a row are dealt
- * evenly. */
+/* `count` tiles of m rows; m is a constant where this is inlined. The vectors
+ * of a row are dealt evenly to the steps. */
 TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const real *w,
                                   const real *const *x, size_t at, real *y, size_t ldy, bool add)
 {
@@ -73,7 +74,7 @@ TARGET CPU_INLINE void T(rows_of)(int m, int count, int nt, size_t n, const real
 
     for (size_t j = 0; steps > 0; steps--) {
         const int nv = (left + steps - 1) / steps;
-        for (int i = 0; i < count; i++) { /* x stays in the first-level cache for all of m */
+        for (int i = 0; i < count; i++) { /* x stays in the first-level cache for all tiles */
             const real *wa = w + (size_t)(i * m) * (size_t)nt;
             real *ya = y + (size_t)(i * m) * ldy;
             switch (nv) {
@@ -112,8 +113,8 @@ TARGET static void T(rows)(int m, int nt, size_t n, const real *w, const real *c
 
 /* ---- dot products ---- */
 
-/* Pairs of half vectors added: the even and the odd runs of `run` lanes of a
- * and b side by side. */
+/* Adds neighbouring runs of `run` lanes: the sums of a's runs, then those of
+ * b's. */
 TARGET CPU_INLINE T(vec) T(fold)(T(vec) a, T(vec) b, int run)
 {
 #if LANES == 16
@@ -155,8 +156,8 @@ TARGET CPU_INLINE T(vec) T(fold)(T(vec) a, T(vec) b, int run)
 #endif
 }
 
-/* Lane i < n of the result: the sum of v[i]'s lanes. n, a power of two up to
- * LANES; v is used up. */
+/* Returns a vector whose lane i < n is the sum of the lanes of v[i]. n is a
+ * power of two up to LANES; v is overwritten. */
 TARGET CPU_INLINE T(vec) T(sums)(T(vec) * v, int n)
 {
     for (int run = LANES / 2; run > 0; run /= 2) {
@@ -204,7 +205,7 @@ TARGET CPU_INLINE void T(dots_tile)(int m, int nt, int rows, size_t n, real *g, 
             T(dots_tile)(m, now, rows, n, g + t, ldg, y, dy, ldy, x + t, at, ldx);                 \
         break;
 
-/* m rows of g, a constant. */
+/* m rows of g; m is a constant where this is inlined. */
 TARGET CPU_INLINE void T(dots_of)(int m, int nt, int rows, size_t n, real *g, size_t ldg,
                                   const real *y, size_t dy, size_t ldy, const real *const *x,
                                   size_t at, size_t ldx)
@@ -244,7 +245,7 @@ TARGET static void T(dots)(int m, int nt, int rows, size_t n, real *g, size_t ld
 
 /* ---- dense products ---- */
 
-/* alpha A as rows() takes its weights: [k][tile of m] tile by tile. */
+/* Packs alpha op(A) into the layout of weights that rows() reads, [k][m]. */
 TARGET CPU_INLINE void T(pack_tile)(real *out, const real *a, int m, int k, size_t lda, bool ta,
                                     real alpha)
 {
@@ -272,7 +273,7 @@ TARGET static void T(pack)(real *out, const real *a, int m, int k, size_t lda, b
     }
 }
 
-/* Rows of op(B) [k,n], filled up with zeros to whole vectors. */
+/* Copies rows of op(B) [k,n], padded with zeros to whole vectors. */
 TARGET static void T(pack_b)(real *out, size_t ld, const real *b, int k, size_t n, size_t ldb,
                              bool tb)
 {
@@ -303,8 +304,8 @@ TARGET static void T(pack_b)(real *out, size_t ld, const real *b, int k, size_t 
         memset(out + (size_t)t * ld + n, 0, (width - n) * sizeof *out);
 }
 
-/* A B^T over long rows: both are read as they lie, and C gets sums of dot
- * products. */
+/* A B^T for long rows: both matrices are read where they lie, and C gets sums
+ * of dot products. */
 TARGET static void T(product_dots)(const struct prismi_cpu_gemm *g)
 {
     enum { DEPTH = 1024, COLS = 256 }; /* a tile of A's rows stays in the first-level cache */
@@ -338,8 +339,9 @@ TARGET static void T(product)(const struct prismi_cpu_gemm *g)
     }; /* a panel of B stays in the first-level cache */
     real a[DEPTH * ROWS] __attribute__((aligned(64))), b[PANEL] __attribute__((aligned(64)));
     const real *row[DEPTH];
-    const int cols = g->m > 32 ? COLS : DEPTH,
-              depth = PANEL / cols; /* where little is done with it, B is read in longer runs */
+    /* with few rows of A, little is done per element of B, so B is read in
+     * longer runs */
+    const int cols = g->m > 32 ? COLS : DEPTH, depth = PANEL / cols;
 
     if (!g->ta && g->tb && g->k >= 256 && g->k % LANES == 0 && g->alpha == 1 &&
         (g->beta == 0 || g->beta == 1)) {

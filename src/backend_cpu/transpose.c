@@ -1,10 +1,13 @@
-/* Transposes: 4 x 4 elements at a time in registers, in tiles of 16 x 16 so
- * that no cache line is fetched twice. Between a few columns of an image and
- * scratch it is the image that is far, the side with many rows: its rows of a
- * tile are read, or written, one after the other, so that whole lines go to
- * memory. Factors cost next to nothing on the way, as long as it is memory that
- * a transpose waits for: reading columns it can bear one of them, for more
- * keeps loads from being issued, and writing them both. */
+/* Transposes between a few columns of an image and scratch: 4 x 4 elements at a
+ * time in registers, in tiles of 16 x 16 so that no cache line is fetched
+ * twice.
+ *
+ * The image, the side with many rows, is far away in memory. So within a tile
+ * the image's rows are read, or written, one after the other, and whole cache
+ * lines go to memory. Multiplying by factors costs next to nothing as long as
+ * the transpose waits for memory: when it reads columns it can bear one factor,
+ * because more would delay loads, and when it writes columns it can bear
+ * both. */
 #include "backend_cpu/fft.h"
 
 #include <string.h>
@@ -12,8 +15,9 @@
 #define ONE_UNIT(a, b, c, d) a, b, c, d
 #define TWO_UNITS(a, b, c, d) 2 * a, 2 * a + 1, 2 * b, 2 * b + 1, 2 * c, 2 * c + 1, 2 * d, 2 * d + 1
 
-/* 4 x 4: blocks of 2 x 2 change places, then what is in them. An element is one
- * unit of a vector, or two: PICK names the units of four elements. */
+/* Defines a transpose of elements of one type. 4 x 4: blocks of 2 x 2 change
+ * places, then the elements within them. An element is one or two units of a
+ * vector; PICK names the units of four elements. */
 #define TRANSPOSE(name, element, unit, PICK)                                                       \
     typedef unit name##_vec                                                                        \
         __attribute__((vector_size(4 * sizeof(element)), aligned(sizeof(unit)), may_alias));       \
@@ -100,13 +104,13 @@ CPU_HOT static void multiply(pair *y, const pair *x, const real *f, size_t n, re
     }
 }
 
-typedef real quad __attribute__((vector_size(4 * sizeof(pair)), aligned(sizeof(real)),
-                                 may_alias)); /* of complex numbers */
+/* four complex numbers */
+typedef real quad __attribute__((vector_size(4 * sizeof(pair)), aligned(sizeof(real)), may_alias));
 
 #define SWAPPED(z) __builtin_shufflevector(z, z, 1, 0, 3, 2, 5, 4, 7, 6)
 
-/* Four rows of x up to a tile's m columns, both multiples of 4. g NULL: all
- * 1 */
+/* Transposes and scales four rows of x, over m columns, a multiple of 4. g
+ * NULL: all 1. */
 CPU_INLINE void scaled_rows(pair *y, size_t ldy, const pair *x, size_t ldx, size_t m, const real *f,
                             const real *g, real sign)
 {
@@ -179,8 +183,8 @@ static void take(const struct prism_fft *f, pair *in, const pair *data, size_t r
 void R(prismi_cpu_fft_gather)(const struct prism_fft *f, pair *in, const pair *data, size_t first,
                               size_t count, size_t n, const real *factors, real sign)
 {
-    const size_t end = first + count < f->h ? first + count : f->h,
-                 rest = first + count - end; /* rest: from row 0 on */
+    /* rest: rows from row 0 on */
+    const size_t end = first + count < f->h ? first + count : f->h, rest = first + count - end;
 
     take(f, in, data, first, end - first, n, factors, sign);
     take(f, in, data, 0, rest, n, factors, sign);

@@ -1,4 +1,5 @@
-/* Scalar functions that the compiler can vectorise: no calls, no branches. */
+/* Scalar functions without calls or branches, which the compiler can
+ * vectorise. */
 #ifndef PRISMI_CPU_VMATH_H
 #define PRISMI_CPU_VMATH_H
 
@@ -9,8 +10,9 @@
 
 #ifdef CPU_F64
 
-/* exp to 2 ulp, as Cephes has it: x = n ln 2 + r, e^r = 1 + 2 r P(r^2)/(Q(r^2)
- * - r P(r^2)). Saturates as the other does. */
+/* exp to 2 ulp, by the formula of Cephes: x = n ln 2 + r, e^r = 1 + 2 r
+ * P(r^2)/(Q(r^2) - r P(r^2)). Saturates at the ends of the normal range; NaN
+ * stays NaN. */
 CPU_INLINE double cpu_exp(double x)
 {
     const double round = 6755399441055744.0; /* 1.5 2^52 */
@@ -33,7 +35,8 @@ CPU_INLINE double cpu_exp(double x)
     return (1 + 2 * p / (q - p)) * scale;
 }
 
-/* tanh x = x + x z odd(z), z = x^2, for |x| < 0.625; Cephes again. */
+/* tanh x = x + x z odd(z), z = x^2, for |x| < 0.625, by the formula of
+ * Cephes. */
 CPU_INLINE double cpu_tanh_odd(double z)
 {
     double p = -9.64399179425052238628e-1;
@@ -47,8 +50,8 @@ CPU_INLINE double cpu_tanh_odd(double z)
 
 #else
 
-/* exp to 1.5 ulp: x = n ln 2 + r, a polynomial for e^r. Saturates at the ends
- * of the normal range; NaN stays. */
+/* exp to 1.5 ulp: x = n ln 2 + r, and a polynomial for e^r. Saturates at the
+ * ends of the normal range; NaN stays NaN. */
 CPU_INLINE float cpu_exp(float x)
 {
     const float round = 12582912.f; /* 1.5 2^23: adding it leaves the integer in the low bits */
@@ -97,7 +100,7 @@ CPU_INLINE real cpu_tanh(real x)
     return fabs(x) < (real)0.625 ? small : large;
 }
 
-/* act is a constant where these are inlined. */
+/* Activation act(x); act is a constant where this is inlined. */
 CPU_INLINE real cpu_act(enum prism_act act, real x)
 {
     switch (act) {
@@ -121,7 +124,8 @@ CPU_INLINE real cpu_act(enum prism_act act, real x)
     }
 }
 
-/* Derivative at the activation's input x. */
+/* Derivative of the activation at its input x; act is a constant where this is
+ * inlined. */
 CPU_INLINE real cpu_act_slope(enum prism_act act, real x)
 {
     switch (act) {

@@ -1,4 +1,4 @@
-/* Pad and crop, separable blur. */
+/* Windows of the CPU backend: pad and crop, separable blur. */
 #include "backend_cpu/real.h"
 
 #include <string.h>
@@ -9,15 +9,15 @@ struct window_run {
     const struct prism_window_desc *d;
     unsigned char *y;
     const unsigned char *x;
-    size_t size; /* of an element */
+    size_t size; /* bytes of an element */
 };
 
 static void window_row(const void *arg, size_t r, int thread)
 {
     const struct window_run *w = arg;
     const struct prism_window_desc *d = w->d;
-    int left = d->dx > 0 ? d->dx : 0,
-        right = d->wx + d->dx < d->wy ? d->wx + d->dx : d->wy; /* columns with data */
+    /* columns left .. right - 1 have data */
+    int left = d->dx > 0 ? d->dx : 0, right = d->wx + d->dx < d->wy ? d->wx + d->dx : d->wy;
     int i = (int)(r % (size_t)d->hy) - d->dy;
     size_t wy = (size_t)d->wy;
     unsigned char *y = w->y + r * wy * w->size;
@@ -53,11 +53,11 @@ struct blur_run {
     const real *x, *taps;
 };
 
-/* The samples that make up sample c of an axis of n, as runs of taps: sample at
- * + t step times tap[t], t in [first,end). Forward, sample c reads mirrored
- * neighbours; the adjoint collects c from every neighbour that read it: c
- * itself and its images in the two mirrors. Returns the number of runs, at most
- * 3. */
+/* Finds the input samples of output sample c, along an axis of n samples, as
+ * runs of taps: the sample at + t step times tap[t], t in [first,end). Forward,
+ * sample c reads its mirrored neighbours. The adjoint sums over every neighbour
+ * that read c: at c itself and at its images in the two mirrors. Returns the
+ * number of runs, at most 3. */
 struct tap_run {
     int first, end, at, step;
 };
@@ -67,7 +67,7 @@ static int tap_runs(const struct prism_blur_desc *d, int c, int n, struct tap_ru
     int r = d->radius, count = 0;
     const int image[3] = {c, -c, 2 * (n - 1) - c};
 
-    if (!d->adjoint) { /* before the first sample, inside, behind the last */
+    if (!d->adjoint) { /* before the first sample, inside, after the last */
         int inside = c < r ? r - c : 0, behind = c + r >= n ? n - c + r : 2 * r + 1;
         out[count++] = (struct tap_run){inside, behind, c - r, 1};
         if (inside)
@@ -76,7 +76,7 @@ static int tap_runs(const struct prism_blur_desc *d, int c, int n, struct tap_ru
             out[count++] = (struct tap_run){behind, 2 * r + 1, 2 * (n - 1) - c + r, -1};
         return count;
     }
-    for (int m = 0; m < 3; m++) { /* position q was read by sample q + r - t with tap t */
+    for (int m = 0; m < 3; m++) { /* sample q + r - t read position q with tap t */
         int q = image[m];
         if ((m > 0 && q == c) || (m == 1 && q < -r) || (m == 2 && q > n - 1 + r))
             continue;
@@ -98,15 +98,16 @@ static void blur_along_row(const void *arg, size_t row, int thread)
 {
     const struct blur_run *b = arg;
     const struct prism_blur_desc *d = b->d;
-    /* columns of plain neighbours: further from an edge than any tap reaches,
-     * in the adjoint also than any mirrored tap */
+    /* Inner columns have no mirrored neighbours: they are further from an edge
+     * than any tap reaches, and in the adjoint also further than any mirrored
+     * tap. */
     int r = d->radius, edge = r + d->adjoint, inner = d->w - 2 * edge > 0 ? d->w - 2 * edge : 0;
     real *y = b->y + row * (size_t)d->w;
     const real *x = b->x + row * (size_t)d->w;
 
     (void)thread;
     memset(y, 0, (size_t)d->w * sizeof *y);
-    for (int t = 0; inner && t <= 2 * r; t++) /* the adjoint reads its taps backwards */
+    for (int t = 0; inner && t <= 2 * r; t++) /* the adjoint reads its taps in reverse order */
         add_scaled(y + edge, x + edge - r + t, b->taps[d->adjoint ? 2 * r - t : t], (size_t)inner);
     for (int j = 0; j < d->w; j++) {
         struct tap_run run[3];
