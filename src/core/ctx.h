@@ -27,7 +27,7 @@ struct prismi_device {
     struct prism_ops ops;
     const struct prism_backend *backend;
     struct prism_cache *cache;      /* NULL: none */
-    size_t planned_bytes;           /* of a planning device */
+    size_t planned_bytes;           /* bytes counted by a planning device */
     struct prismi_profile *profile; /* NULL: none */
 };
 
