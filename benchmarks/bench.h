@@ -113,7 +113,8 @@ int bench_table(struct bench *b);
 /* ---- measure.c ---- */
 
 double bench_now_ms(void);
-/* True for the document's own workload: neither sizes nor numbers were given. */
+/* True for the document's own workload: neither sizes nor numbers were
+ * given. */
 bool bench_standard(const struct bench *b);
 /* True if --only is absent or part of the name. */
 bool bench_wanted(const struct bench *b, const char *name);
@@ -124,8 +125,8 @@ int bench_measure(struct bench *b, const struct bench_case *c);
 int bench_add_times(struct bench *b, const char *name, double *ms, int n);
 /* The last time of that name, or NULL. */
 const struct bench_time *bench_time_of(const struct bench *b, const char *name);
-/* Measures and prints the roofs b->triad, bytes per second of y = a x + b y over
- * large arrays, and b->gemm, FLOP/s of a large matrix product. */
+/* Measures and prints the roofs b->triad, bytes per second of y = a x + b y
+ * over large arrays, and b->gemm, FLOP/s of a large matrix product. */
 int bench_roofs(struct bench *b);
 /* Device memory of n random floats in [-1,1), so that no kernel meets
  * denormals. */
@@ -213,11 +214,11 @@ int bench_each_size(struct bench *b, const char *sizes,
 
 /* ---- naive.c: the progressive step as the original arranges it ----
  *
- * The naive way is there to compare with. Masks are applied one after the other,
- * the object's spectrum is computed for each (eight centred full transforms);
- * coordinates, masks and targets are made anew for every sample; the gradient of
- * every parameter is stored, and Adam updates tensor by tensor; nothing is
- * cached. It has a device of its own. */
+ * The naive way is there to compare with. Masks are applied one after the
+ * other, the object's spectrum is computed for each (eight centred full
+ * transforms); coordinates, masks and targets are made anew for every sample;
+ * the gradient of every parameter is stored, and Adam updates tensor by tensor;
+ * nothing is cached. It has a device of its own. */
 struct naive;
 /* plain: nothing is fused, and convolutions are unrolled patches and matrix
  * products; else the same arrangement runs on the library's own kernels.

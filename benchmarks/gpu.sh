@@ -4,10 +4,10 @@
 #
 # Parts, all without an argument: tests, sanitizer, quality, bench, peers.
 # Needs nvcc, a C compiler, meson and ninja; uses FFTW, OpenBLAS, libyaml and
-# check where they are found. PRISM_DEPS names a folder with unpacked packages to
-# use beside the system's (usr/lib/..., usr/include, usr/bin/pkg-config), for
-# machines without a network. DIR gets one log a part, JSON of the benchmarks, and
-# summary.md with the device, driver, clocks, date and commit.
+# check where they are found. PRISM_DEPS names a folder with unpacked packages
+# to use beside the system's (usr/lib/..., usr/include, usr/bin/pkg-config), for
+# machines without a network. DIR gets one log a part, JSON of the benchmarks,
+# and summary.md with the device, driver, clocks, date and commit.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 out=$PWD/gpu-results

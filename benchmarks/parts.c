@@ -1,6 +1,6 @@
-/* The parts of a run, each on its own: transforms, decoder and training at 1024,
- * object 512 (source document A). As in the document, calls are counted from
- * the very first one. */
+/* The parts of a run, each on its own: transforms, decoder and training at
+ * 1024, object 512 (source document A). As in the document, calls are counted
+ * from the very first one. */
 #include "bench.h"
 #include "nn/layer.h"
 #include "optics/subaperture.h"

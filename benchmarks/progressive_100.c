@@ -1,8 +1,8 @@
 /* A progressive reconstruction of 100 samples with one step each, object 128 on
  * a grid of 512, apertures of 20 pixels on a Fermat spiral (source document B).
- * `baseline` is the naive way on a device with general methods only, `optimized`
- * a session of the library; both run on the same backend and data. Files of the
- * report have the document's names. */
+ * `baseline` is the naive way on a device with general methods only,
+ * `optimized` a session of the library; both run on the same backend and data.
+ * Files of the report have the document's names. */
 #include "bench.h"
 #include "draw/svg.h"
 #include "prismrec/metrics.h"

@@ -28,8 +28,8 @@ struct prism_config {
         double diameter_px;       /* 0 = from physics */
         double inner_diameter_px; /* annulus, obscured */
     } aperture;
-    /* The keys image.grid_size, aperture.*, detector.* and instrument.*; object, radii and seed
-     * follow from other settings. */
+    /* The keys image.grid_size, aperture.*, detector.* and instrument.*;
+     * object, radii and seed follow from other settings. */
     struct prism_dataset_params data;
     struct {
         double wavelength_m, obj_diameter_m, obj_distance_m; /* 0 = the named object's */

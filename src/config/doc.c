@@ -101,8 +101,8 @@ static void write_old_keys(struct prismi_text *t)
                        "Files, `--set` and the folders of earlier runs may still use a key's old "
                        "name:\n"
                        "the program takes the value and logs the new name. To give a key by both "
-                       "names at\n"
-                       "once is an error.\n"
+                       "names\n"
+                       "at once is an error.\n"
                        "\n"
                        "| old name | key |\n|---|---|\n");
     for (size_t i = 0; i < n; i++)

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <tiffio.h>
 
-/* Bytes of one strip or tile, and the most that libtiff may allocate at once. */
+/* Bytes of one strip or tile, and the most that libtiff may allocate at
+ * once. */
 #define MAX_BLOCK ((uint64_t)1 << 31)
 
 struct reader {

@@ -1,4 +1,5 @@
-/* Statistics of a pattern: radii, distances to neighbours, overlap, coverage. */
+/* Statistics of a pattern: radii, distances to neighbours, overlap,
+ * coverage. */
 #include "optics/optics_internal.h"
 
 #include <math.h>

@@ -33,7 +33,7 @@ static int reflect(int i, int n, enum mirror mode)
     return i;
 }
 
-/* ---- structural similarity, row by row: what is blurred never fills an image */
+/* ---- structural similarity, row by row: what is blurred never fills an ima */
 
 /* Blurred are x, y, x^2 + y^2, xy; the last two are made once a row and kept
  * for as long as the window reaches them. */

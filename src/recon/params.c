@@ -15,8 +15,10 @@ const char *const PRISMI_NAMES(algorithm)[] = {"decoder", "mopie", "object", NUL
 const char *const PRISMI_NAMES(aperture)[] = {"circle", "annulus", "hexagon", "obscured", NULL};
 const char *const PRISMI_NAMES(transform)[] = {"auto", "fft", "matrix", NULL};
 const char *const PRISMI_NAMES(instrument)[] = {"subaperture", "propagated", "identity", NULL};
-const char *const PRISMI_NAMES(propagator)[] = {"fraunhofer", "fresnel", "angular_spectrum", "auto", NULL};
-const char *const PRISMI_NAMES(activation)[] = {"none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh", NULL};
+const char *const PRISMI_NAMES(propagator)[] = {
+    "fraunhofer", "fresnel", "angular_spectrum", "auto", NULL};
+const char *const PRISMI_NAMES(activation)[] = {
+    "none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh", NULL};
 const char *const PRISMI_NAMES(init)[] = {"torch", "xavier", "orthogonal", NULL};
 const char *const PRISMI_NAMES(objective)[] = {"joint", "progressive", NULL};
 const char *const PRISMI_NAMES(loss)[] = {
@@ -24,8 +26,10 @@ const char *const PRISMI_NAMES(loss)[] = {
 #include "prismrec/loss.def"
 #undef PRISM_LOSS_ROW
     NULL};
-const char *const PRISMI_NAMES(schedule)[] = {"constant", "plateau", "cosine", "cosine_restarts", NULL};
-const char *const PRISMI_NAMES(target)[] = {"circle", "measurement", "synthetic_aperture", "projection", NULL};
+const char *const PRISMI_NAMES(schedule)[] = {
+    "constant", "plateau", "cosine", "cosine_restarts", NULL};
+const char *const PRISMI_NAMES(target)[] = {
+    "circle", "measurement", "synthetic_aperture", "projection", NULL};
 const char *const PRISMI_NAMES(precision)[] = {"fp32", "fp64", "tf32", "bf16", "fp16", NULL};
 /* clang-format on */
 

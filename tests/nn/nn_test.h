@@ -1,5 +1,5 @@
-/* What the suites of networks share: host copies of tensors, and the weights that
- * the golden numbers were made with. */
+/* What the suites of networks share: host copies of tensors, and the weights
+ * that the golden numbers were made with. */
 #ifndef NN_TEST_H
 #define NN_TEST_H
 

@@ -256,7 +256,7 @@ static void check_loss_scale(void)
     expect(fabs(state[0] / 0x1p1023 - 1) + state[1], 0, "loss_scale stays finite");
 }
 
-/* ---- half: every number, the middle between two neighbours and what is a little beside it */
+/* ---- half: every number, the middle between two neighbours and what is a l */
 
 static uint16_t narrow(enum prism_dtype half, float x)
 {
@@ -452,7 +452,7 @@ static void check_reduce(void)
            0, "reduce keeps NaN");
 }
 
-/* ---- gradients of the fused entries by central differences of <gy, y> along a random direction */
+/* ---- gradients of the fused entries by central differences of <gy, y> alon */
 
 struct norm {
     struct prism_norm_desc d;

@@ -35,8 +35,8 @@ static void copy_build(struct problem *p)
     p->run = copy_run;
 }
 
-/* ---- fft: both signs, one after the other; with a support, the columns that are not needed are
- * then multiplied by 0  */
+/* ---- fft: both signs, one after the other; with a support, the columns that a
+ * then multiplied by 0 */
 
 struct fft_plan {
     struct prism_fft *fft;
@@ -360,8 +360,8 @@ static void window_build(struct problem *p)
     p->run = window_run;
 }
 
-/* ---- sub-apertures: a table of four, origins across every edge, some pupils used twice and some
- * never  */
+/* ---- sub-apertures: a table of four, origins across every edge, some pupils u
+ * never */
 
 enum { PUPILS = 4 };
 

@@ -94,8 +94,8 @@ static void scatter_build(struct problem *p)
     p->run = scatter_run;
 }
 
-/* ---- gather: both ways. Element 0 of a plane is NaN and never read; a tenth of the terms is left
- * out  */
+/* ---- gather: both ways. Element 0 of a plane is NaN and never read; a tenth o
+ * out */
 
 static struct prism_gather_desc gather_desc(const struct problem *p)
 {
@@ -232,8 +232,8 @@ static void argmax_build(struct problem *p)
     p->run = argmax_run;
 }
 
-/* ---- dense_fit: "net5-64-1": widths; tensors of the slabs 16 elements apart, with something
- * between  */
+/* ---- dense_fit: "net5-64-1": widths; tensors of the slabs 16 elements apart,
+ * between */
 
 static int dense_desc(const struct problem *p, struct prism_dense_fit_desc *d, size_t *slab)
 {

@@ -1,5 +1,5 @@
-/* The measurement operator by masks, by rows of them and by index, and its short
- * cuts, against the plain way. Argument: fft or matrix. */
+/* The measurement operator by masks, by rows of them and by index, and its
+ * short cuts, against the plain way. Argument: fft or matrix. */
 #include "measure_test.h"
 
 START_TEST(mask_equals_aperture)

@@ -1,6 +1,6 @@
 /* Counts the calls of the allocator, and refuses them on demand. A program that
- * depends on wrap_dep has malloc, calloc, realloc, aligned_alloc, posix_memalign
- * and strdup go through here (the linker's --wrap). */
+ * depends on wrap_dep has malloc, calloc, realloc, aligned_alloc,
+ * posix_memalign and strdup go through here (the linker's --wrap). */
 #ifndef PRISM_TESTS_ALLOC_WRAP_H
 #define PRISM_TESTS_ALLOC_WRAP_H
 

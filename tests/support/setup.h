@@ -1,5 +1,6 @@
-/* What the tests of one program run in: a context, a device on ref, a folder. A
- * suite that needs more opens the rest in its own setup, after fixture_open(). */
+/* What the tests of one program run in: a context, a device on ref, a
+ * folder. A suite that needs more opens the rest in its own setup, after
+ * fixture_open(). */
 #ifndef PRISM_TESTS_SETUP_H
 #define PRISM_TESTS_SETUP_H
 

@@ -81,8 +81,8 @@ static inline int support_missing(const struct prism_ctx *ctx, const char *backe
 
 /* ---- numbers ---- */
 
-/* n values in [-1,1) of the linear congruential generator that the golden numbers
- * were made with. */
+/* n values in [-1,1) of the linear congruential generator that the golden
+ * numbers were made with. */
 static inline void lcg_fill(double *v, size_t n, uint32_t seed)
 {
     for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
-/* TAP for plain programs: tap() prints the line of one test, tap_end() the plan.
- * The numbers are static, so one file of a program prints. */
+/* TAP for plain programs: tap() prints the line of one test, tap_end() the
+ * plan. The numbers are static, so one file of a program prints. */
 #ifndef PRISM_TESTS_TAP_H
 #define PRISM_TESTS_TAP_H
 
