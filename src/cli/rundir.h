@@ -29,8 +29,8 @@ void rundir_close(struct rundir *d);
 /* Appends a line to metrics.jsonl; echo: prints it to standard output too. */
 int rundir_log(struct rundir *d, struct setup *s, const struct prism_progress *at, double wall_s,
                bool echo);
-/* Finds the checkpoint of a run's folder: checkpoint.npz, or checkpoint.prism, as
- * earlier versions called it, where that is the only one. false: there is
+/* Finds the checkpoint of a run's folder: checkpoint.npz, or checkpoint.prism,
+ * as earlier versions called it, where that is the only one. false: there is
  * neither, nor one kept as <name>.1. */
 bool rundir_find_checkpoint(const char *dir, char *path, size_t n);
 /* Saves a checkpoint, after metrics.jsonl, so that no checkpoint is ahead of

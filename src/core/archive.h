@@ -33,10 +33,9 @@ static inline struct prismi_array prismi_vector(const char *descr, size_t item, 
 {
     return (struct prismi_array){.descr = descr, .item = item, .nd = 1, .shape = {n}};
 }
-/* Copies the elements. The type's descr must live as long as the archive. A name
- * has at most 63 bytes. Returns 0, PRISM_EINVAL,
- * PRISM_ENOMEM; in a snapshot, prismi_archive_add_mem also what reading the
- * device gives. */
+/* Copies the elements. The type's descr must live as long as the archive. A
+ * name has at most 63 bytes. Returns 0, PRISM_EINVAL, PRISM_ENOMEM; in a
+ * snapshot, prismi_archive_add_mem also what reading the device gives. */
 int prismi_archive_add(struct prismi_archive *a, const char *name, const struct prismi_array *type,
                        const void *data);
 int prismi_archive_add_text(struct prismi_archive *a, const char *name, const char *text,
@@ -52,8 +51,8 @@ int prismi_archive_add_mem(struct prismi_archive *a, const char *name,
  * the device gives. */
 int prismi_archive_save(struct prismi_archive *a, struct prism_ctx *ctx, const char *path,
                         bool keep_previous);
-/* Reads a file that save wrote, one that numpy.savez wrote, or one of the format
- * before (core/box.c). Returns 0, PRISM_EIO, PRISM_EINVAL (too large),
+/* Reads a file that save wrote, one that numpy.savez wrote, or one of the
+ * format before (core/box.c). Returns 0, PRISM_EIO, PRISM_EINVAL (too large),
  * PRISM_EPARSE (damaged, or of another kind), PRISM_ENOMEM. */
 int prismi_archive_load(struct prism_ctx *ctx, const char *path, const char kind[8],
                         struct prismi_archive **out);

@@ -30,7 +30,8 @@ fails() {
     is $? "$code" && [ "$(grep -c . err)" -eq 1 ] && grep -q "^prism[a-z-]*: error: " err &&
         grep -q -- "$word" err
 }
-# Sets $python to one that has NumPy, Debian's among them; skips the suite where there is none.
+# Sets $python to one that has NumPy, Debian's among them; skips the suite where
+# there is none.
 numpy_python() {
     for python in ${PRISMREC_TEST_PYTHON:-python3 /usr/bin/python3}; do
         "$python" -c 'import numpy' 2>/dev/null && return
