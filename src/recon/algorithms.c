@@ -1,4 +1,4 @@
-/* The algorithms: which model, and how it is fitted. */
+/* The list of algorithms: their models, and the strategies that fit them. */
 #include "recon/internal.h"
 #include "recon/params.h"
 

@@ -22,7 +22,7 @@ static void about(const void *owner, struct prismi_lines *t)
     struct prism_recon_params p = s->par;
     struct prism_decoder_params *d = &p.decoder;
     if (s->net)
-        *d = *prism_net_params(s->net); /* with zeros resolved */
+        *d = *prism_net_params(s->net); /* with defaults filled in */
     for (int i = d->n_channels; i < PRISM_MAX_CHANNELS; i++)
         d->channels[i] = 0;
     prismi_params_lines(t, &p, prismi_params_when(&p), prism_dataset_params(s->ds));
@@ -75,7 +75,8 @@ static int fill(void *owner, struct prismi_archive *a)
     return c->extra ? prismi_archive_add_text(a, "extra", c->extra, strlen(c->extra)) : 0;
 }
 
-/* Can a run of this session be in this state? A file may come from anywhere. */
+/* True if a run of this session can be in this state. A file may come from
+ * anywhere. */
 static bool plausible(const void *owner, const struct prismi_loaded *state)
 {
     const struct prism_session *s = ((const struct checkpoint *)owner)->s;

@@ -1,15 +1,16 @@
-/* Making a session: the model, the strategy and, through it, the trainer. */
+/* Creates a session: its model, its strategy and, through the strategy, its
+ * trainer. */
 #include "recon/internal.h"
 #include "recon/params.h"
 
-/* What all is computed in. */
+/* The type in which the session computes. */
 static enum prism_dtype real_type(enum prism_precision p)
 {
     return p == PRISM_PRECISION_FP64 ? PRISM_F64 : PRISM_F32;
 }
 
-/* Checks across parameters; each one's own range is checked by the table
- * (recon/params.c). */
+/* Checks that involve several parameters. The table of recon/params.c checks
+ * the range of each. */
 static int check(struct prism_dev *dev, const struct prism_recon_params *p,
                  const struct prism_dataset_params *dp)
 {
@@ -33,7 +34,7 @@ static int check(struct prism_dev *dev, const struct prism_recon_params *p,
 
 /* ---- the session ---- */
 
-/* The objective goes with the phase. */
+/* Set the objective of the phase, and restore the strategy. */
 static int restore(void *owner, bool loaded)
 {
     struct prism_session *s = owner;
@@ -99,8 +100,8 @@ static int make_session(struct prism_dev *dev, struct prism_dataset *ds,
     return status;
 }
 
-/* The same session on a device that only counts: refused with both numbers
- * before anything is allocated. */
+/* Create the same session on a planning device, which only counts memory. If it
+ * does not fit, refuse with both numbers before anything is allocated. */
 static int check_memory(struct prism_dev *dev, struct prism_dataset *ds,
                         const struct prism_recon_params *params)
 {

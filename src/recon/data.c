@@ -1,5 +1,5 @@
-/* Measured data as an objective: the data term, and the energy of what was not
- * measured. */
+/* Measured data as an objective: the data term, and the energy of unmeasured
+ * frequencies. */
 #include "recon/internal.h"
 
 #include <stdio.h>

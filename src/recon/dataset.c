@@ -1,5 +1,5 @@
-/* Amplitudes from a source; those that are computed are kept in the device's
- * cache. */
+/* A data set: amplitudes from a source, and their geometry. Computed amplitudes
+ * are kept in the device's cache. */
 #include "data/simulated.h"
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
@@ -14,20 +14,20 @@ struct prism_dataset {
     int n;
     size_t cols;      /* field^2 */
     double *centres;  /* [n][2] */
-    double *truth;    /* [O,O], simulated data only */
-    uint64_t hash;    /* of parameters, centres and truth or amplitudes */
-    uint64_t version; /* of the truth */
+    double *truth;    /* [O,O], for simulated data only */
+    uint64_t hash;    /* hash of parameters, centres, and truth or amplitudes */
+    uint64_t version; /* counts changes of the truth */
     const struct prismi_source *source;
     void *state;
-    bool computed;         /* amplitudes, when they are read */
-    struct prism_dev *dev; /* of a simulation */
+    bool computed;         /* the source computes amplitudes when they are read */
+    struct prism_dev *dev; /* the device of a simulation */
     double *exact;         /* [cols] */
     float *single;         /* [cols] */
 };
 
 /* ---- creation ---- */
 
-/* amplitudes: of measured data, else NULL. */
+/* amplitudes: NULL unless the data are measured. */
 static uint64_t hash_all(const struct prism_dataset *ds, const float *amplitudes)
 {
     const struct prism_dataset_params *p = &ds->par;
@@ -92,7 +92,7 @@ static void *copy_of(const void *src, size_t n, size_t size)
     return p ? memcpy(p, src, n * size) : NULL;
 }
 
-/* With zeros and auto resolved. */
+/* Fill in zeros and auto. */
 static struct prism_dataset_params resolve(const struct prism_dataset_params *given)
 {
     struct prism_dataset_params p = *given;
@@ -104,7 +104,7 @@ static struct prism_dataset_params resolve(const struct prism_dataset_params *gi
     return p;
 }
 
-/* What both kinds share. */
+/* The part of creation that measured and simulated data share. */
 static int begin(struct prism_ctx *ctx, const struct prism_dataset_params *params,
                  const double *centres, int n, struct prism_dataset **out)
 {
@@ -246,7 +246,7 @@ static struct prism_key key_of(const struct prism_dataset *ds, int k, enum prism
     return key;
 }
 
-/* Sample k as F32 or F64, from the cache or read. */
+/* The amplitudes of sample k as F32 or F64, from the cache or the source. */
 static int look(struct prism_dataset *ds, int k, enum prism_dtype dtype, const void **out)
 {
     void *made = dtype == PRISM_F64 ? (void *)ds->exact : ds->single;
@@ -268,7 +268,9 @@ static int look(struct prism_dataset *ds, int k, enum prism_dtype dtype, const v
 static int check_index(const struct prism_dataset *ds, int k)
 {
     if (k < 0 || k >= ds->n)
-        return PRISM_FAIL(ds->ctx, PRISM_EINVAL, "sample %d of a data set of %d", k, ds->n);
+        return PRISM_FAIL(ds->ctx, PRISM_EINVAL,
+                          "sample %d does not exist; the data set has %d, counted from 0", k,
+                          ds->n);
     return 0;
 }
 
@@ -287,7 +289,7 @@ int prismi_dataset_target(struct prism_dataset *ds, int k, enum prism_dtype dtyp
     return look(ds, k, dtype, out);
 }
 
-/* ---- looking ---- */
+/* ---- access ---- */
 
 int prism_dataset_count(const struct prism_dataset *ds)
 {

@@ -1,5 +1,5 @@
 /* The joint strategy: every step fits a mini-batch of apertures to their
- * measured amplitudes; an epoch visits all of them once. */
+ * measured amplitudes. An epoch visits every aperture once. */
 #include "recon/internal.h"
 #include "recon/params.h"
 

@@ -1,23 +1,22 @@
-/* Misfit of amplitudes and its cotangent.
+/* The loss of amplitudes and its cotangent.
  *
- * Each kind is a row of loss.def: a term that reads the fields u and writes
- * values and a cotangent. One term writes straight over u; several are added up
- * beside it. Those with a misfit are the device's misfit entry. The structural
- * terms work on m = |u|:
+ * Each kind of loss is a row of loss.def: a term that reads the fields u and
+ * writes values and a cotangent. A single term overwrites u; several are added
+ * up beside it. A kind with a misfit is the device's misfit entry. The
+ * structural terms work on x = |u| and the target y:
  *
- *   SSIM, with W the Gaussian window, S the map and y1..y3 its derivatives by W
- *       x, W x^2, W xy (PRISM_MAP_SSIM):
+ *   SSIM, with W the Gaussian window, S the map and y1, y2, y3 its
+ *   derivatives by W x, W x^2 and W xy (PRISM_MAP_SSIM):
  *     d(mean S)/dx = (W^T y1 + 2 x W^T y2 + y W^T y3)/n
- *   MS-SSIM = prod_j c_j^w_j with c_j the mean contrast-structure of scale j,
- *       at the coarsest the mean SSIM, scales made by 2x2
- * means: d/dx_j = (w_j/c_j) MS-SSIM dc_j/dx_j + pool^T d/dx_(j+1),  no gradient
- * where c_j is clamped to 1e-10
+ *   MS-SSIM = prod_j c_j^w_j, with c_j the mean contrast-structure of scale
+ *   j (the mean SSIM at the coarsest) and scales made by 2x2 means:
+ *     d/dx_j = (w_j/c_j) MS-SSIM dc_j/dx_j + pool^T d/dx_(j+1),
+ *   without gradient where c_j is clamped to 1e-10
  *
- * SSIM is the case of one scale, whose factor is known beforehand.
+ * SSIM is the case of a single scale, whose factor is known beforehand.
  *
- * What of this depends on targets alone, W y, W y^2 and the coarser y, is made
- * once for every target where the cache's budget for constants allows, else in
- * every run. */
+ * W y, W y^2 and the coarser y depend only on the targets. They are computed
+ * once if they fit cache.constants_mb, else in every run. */
 #include "recon/internal.h"
 
 #include <math.h>
@@ -28,7 +27,7 @@
 #define PRISM_MISFIT_NONE PRISM_MISFIT_COUNT
 
 static const struct loss_kind {
-    enum prism_misfit misfit; /* PRISM_MISFIT_NONE: structural */
+    enum prism_misfit misfit; /* PRISM_MISFIT_NONE for a structural loss */
     int power, scales;
 } loss_kinds[PRISM_LOSS_COUNT] = {
 #define PRISM_LOSS_ROW(NAME, name, misfit, power, scales) {PRISM_MISFIT_##misfit, power, scales},
@@ -38,11 +37,12 @@ static const struct loss_kind {
 
 struct scale {
     int h, w;
-    size_t n;                /* pixels of an image */
-    prism_mem x, y, g;       /* [batch,n]: prediction, target, gradient */
-    prism_mem constant[3];   /* [n_targets,n]: y (in the finest NULL: the targets), W y, W y^2; all
-                                NULL: made in every run */
-    struct prism_conv *pool; /* from the next finer scale; NULL in the finest */
+    size_t n;          /* pixels of an image */
+    prism_mem x, y, g; /* [batch,n]: prediction, target, gradient */
+    /* [n_targets,n] each: y (NULL at the finest scale, where it is the target),
+     * W y, W y^2; all NULL if they are computed in every run */
+    prism_mem constant[3];
+    struct prism_conv *pool; /* pooling from the next finer scale; NULL at the finest */
 };
 
 struct prismi_loss {
@@ -50,28 +50,29 @@ struct prismi_loss {
     struct prismi_loss_params par;
     size_t cols, real;
     double weights[PRISM_LOSS_COUNT];
-    double *norm[2]; /* [n_targets] sum t, sum t^2 */
+    double *norm[2]; /* [n_targets] each: sum t, sum t^2 */
     double factor[PRISM_LOSS_COUNT];
     struct prismi_arena arena;
     prism_mem target, value;
-    prism_mem weight[PRISM_LOSS_COUNT]; /* [n_targets] of misfits */
-    prism_mem tmp;                      /* misfit's */
-    prism_mem sum, part;                /* cotangents of several terms: [batch,cols] cplx */
+    prism_mem weight[PRISM_LOSS_COUNT]; /* [n_targets], for misfits */
+    prism_mem tmp;                      /* workspace of the misfit entry */
+    prism_mem sum, part;                /* cotangents of several terms, [batch,cols] complex */
     prism_mem part_value;               /* [batch] */
     struct scale scales[PRISMI_MS_SCALES];
     int n_scales;
-    bool keep, kept; /* constants; and those of these targets are there */
+    /* keep: constants are stored; kept: they are up to date with the targets */
+    bool keep, kept;
     double scale_weight[PRISMI_MS_SCALES];
     prism_mem moment[5], product, blur_tmp; /* [batch,cols] */
-    prism_mem taps, pool_taps, ones, zeros; /* ones, zeros: [batch] */
-    prism_mem means, factors;               /* [n_scales,batch]: c_j, and what multiplies g */
+    prism_mem taps, pool_taps, ones, zeros; /* ones and zeros: [batch] */
+    prism_mem means, factors;               /* [n_scales,batch]: c_j, and the factors on g */
     prism_mem exponents, inv_pixels;        /* [n_scales]: w_j, 1/pixels of a scale */
     double *host;                           /* [n_targets] */
 };
 
 /* ---- creation ---- */
 
-/* Room for constants, if they may have it. */
+/* Declare memory for the constants if they fit the budget. */
 static void plan_constants(struct prismi_loss *l)
 {
     size_t pixels = 0, targets = (size_t)l->par.n_targets * l->real;
@@ -148,7 +149,7 @@ static int structural_fill(struct prismi_loss *l)
                       0, 1, 0);
 }
 
-/* The most scales that set_weights may ask for. */
+/* The largest number of scales that set_weights may use. */
 static int most_scales(const struct prismi_loss_params *p)
 {
     int most = 0;
@@ -249,7 +250,7 @@ double prismi_loss_energy(const struct prismi_loss *l)
     return most;
 }
 
-/* ---- images of a scale: n of them, at most a batch ---- */
+/* ---- n images of a scale, at most a batch ---- */
 
 static int blur(struct prismi_loss *l, const struct scale *s, int n, prism_mem y, prism_mem x,
                 bool adjoint)
@@ -266,8 +267,8 @@ static int blurred_product(struct prismi_loss *l, const struct scale *s, int n, 
     return blur(l, s, n, y, l->product, false);
 }
 
-/* 2x2 means of every image (a convolution plan is for one), or the
- * transpose. */
+/* 2x2 means of each image, or the transpose. The convolution plan takes one
+ * image at a time. */
 static int pool(struct prismi_loss *l, const struct scale *coarse, int n, prism_mem coarse_image,
                 prism_mem fine_image, bool transpose)
 {
@@ -312,8 +313,8 @@ int prismi_loss_weigh(struct prismi_loss *l)
 {
     const struct prism_ops *ops = l->dev->ops;
     size_t n = (size_t)l->par.n_targets;
-    prism_mem sum = l->weight[PRISM_LOSS_L1],
-              square = l->weight[PRISM_LOSS_L2]; /* until the weights lie there */
+    /* the memory of the weights serves as workspace until they are set */
+    prism_mem sum = l->weight[PRISM_LOSS_L1], square = l->weight[PRISM_LOSS_L2];
     PRISM_TRY(
         ops->reduce(l->dev, PRISM_REDUCE_SUM, l->par.dtype, n, l->cols, sum, l->target, NULL));
     PRISM_TRY(ops->reduce(l->dev, PRISM_REDUCE_DOT, l->par.dtype, n, l->cols, square, l->target,
@@ -367,7 +368,7 @@ static int misfit(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u,
     return l->dev->ops->misfit(l->dev, &d, &a);
 }
 
-/* [batch]: scale j's part of the means or the factors. */
+/* The row [batch] of scale j in the means or the factors. */
 static prism_mem row_of(const struct prismi_loss *l, prism_mem block, int j)
 {
     return block + (size_t)j * l->par.batch * l->real;
@@ -380,8 +381,8 @@ static int gather(struct prismi_loss *l, const struct scale *s, prism_mem y, pri
                       of_targets, index, 0, 0, 0);
 }
 
-/* Mean of scale j's map into its row of means, n times its gradient by x, row
- * factors left out, into s->g. */
+/* Compute the mean of scale j's map into its row of means, and n times its
+ * gradient by x, without row factors, into s->g. */
 static int scale_forward(struct prismi_loss *l, int j, bool luminance, prism_mem index)
 {
     const struct scale *s = &l->scales[j];
@@ -412,7 +413,7 @@ static int scale_forward(struct prismi_loss *l, int j, bool luminance, prism_mem
     return l->dev->ops->map(l->dev, PRISM_MAP_SSIM_GRAD, l->par.dtype, rows, s->n, &grad);
 }
 
-/* value = k (1 - S), and the factor -k/n on the gradient. */
+/* value = k (1 - S), and the factor on the gradient is -k/n. */
 static int ssim_factors(struct prismi_loss *l, double k, prism_mem value)
 {
     const struct scale *s = l->scales;
@@ -423,7 +424,7 @@ static int ssim_factors(struct prismi_loss *l, double k, prism_mem value)
                       -k / (double)s->n, 0);
 }
 
-/* The same over all scales. */
+/* The same for all scales of MS-SSIM. */
 static int ms_ssim_factors(struct prismi_loss *l, double k, prism_mem value)
 {
     const struct prism_map_args a = {.y = {l->factors, value},
@@ -472,7 +473,7 @@ static int term(struct prismi_loss *l, enum prism_loss_kind kind, prism_mem u, p
                                                         : misfit(l, kind, u, index, gu, value);
 }
 
-/* How many kinds the weights ask for; returns the last of them. */
+/* Count the kinds with a weight, and return the last of them. */
 static int used(const struct prismi_loss *l, int *n)
 {
     int last = 0;

@@ -1,4 +1,4 @@
-/* Image quality on host arrays, in double. */
+/* Metrics of image quality, computed on host arrays in double. */
 #include "prismrec/metrics.h"
 
 #include "core/internal.h"
@@ -12,7 +12,7 @@
 #define MIN_SIDE (RADIUS + 1)
 #define MIN_SCALE_SIDE 11
 
-enum mirror { MIRROR_EDGE_ONCE, MIRROR_EDGE_TWICE }; /* c b | a b c, and b a | a b c */
+enum mirror { MIRROR_EDGE_ONCE, MIRROR_EDGE_TWICE }; /* c b | a b c and b a | a b c */
 
 void prismi_ssim_taps(double taps[TAPS])
 {
@@ -33,10 +33,10 @@ static int reflect(int i, int n, enum mirror mode)
     return i;
 }
 
-/* ---- structural similarity, row by row: what is blurred never fills an ima */
+/* ---- structural similarity, row by row, without whole blurred images ---- */
 
-/* Blurred are x, y, x^2 + y^2, xy; the last two are made once a row and kept
- * for as long as the window reaches them. */
+/* The four blurred quantities are x, y, x^2 + y^2 and xy. The last two are
+ * computed once per row and kept while the window reaches the row. */
 enum { MOMENTS = 4, PRODUCTS = 2 };
 
 size_t prismi_ssim_work(int w)
@@ -44,7 +44,7 @@ size_t prismi_ssim_work(int w)
     return (PRODUCTS * TAPS + MOMENTS + 1) * (size_t)w + w + 2 * RADIUS;
 }
 
-/* out[i]: the window over r[0][i] .. r[TAPS-1][i]. */
+/* out[i] = the windowed sum of r[0][i] to r[TAPS-1][i]. */
 static void blur(const double *const r[TAPS], int n, const double taps[TAPS], double *restrict out)
 {
     for (int i = 0; i < n; i++) {
@@ -64,8 +64,8 @@ static void multiply(const double *x, const double *y, int w, double *restrict s
     }
 }
 
-/* Adds a row's similarity to sum[w]; with luminance false its contrast and
- * structure only. */
+/* Add the similarity of a row to sum[w]. Without luminance only contrast and
+ * structure are compared. */
 static void compare(const double *restrict m, int w, bool luminance, double *restrict sum)
 {
     const double *mu1 = m, *mu2 = m + w, *squares = m + 2 * w, *xy = m + 3 * w;
@@ -76,7 +76,7 @@ static void compare(const double *restrict m, int w, bool luminance, double *res
     }
 }
 
-/* Mean over the image but `pad` pixels on every side. */
+/* Mean similarity over the image without `pad` pixels on every side. */
 static double similarity(const double *x, const double *y, int h, int w, enum mirror mode, int pad,
                          bool luminance, double *work)
 {
@@ -141,7 +141,7 @@ double prism_ssim_skimage(const double *x, const double *y, int h, int w)
     return ssim_with(x, y, h, w, MIRROR_EDGE_TWICE, 3);
 }
 
-/* 2x2 mean, in place: the output is never ahead of the input. */
+/* Reduce by 2x2 means, in place: writing never overtakes reading. */
 static void halve(double *img, int h, int w)
 {
     for (int y = 0; y < h / 2; y++)

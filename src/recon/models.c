@@ -1,11 +1,12 @@
-/* The models that data can be fitted with: a network, and the object itself. */
+/* The two models that can be fitted to data: a network, and the object
+ * itself. */
 #include "nn/layer.h"
 #include "recon/internal.h"
 #include "recon/params.h"
 
 /* ---- a network ---- */
 
-/* What activations are to be stored in. */
+/* The type in which activations should be stored. */
 static enum prism_dtype store_type(enum prism_precision p)
 {
     return p == PRISM_PRECISION_FP16   ? PRISM_F16
@@ -24,8 +25,8 @@ int prismi_check_network(struct prism_ctx *ctx, const struct prism_recon_params 
     return 0;
 }
 
-/* Half storage where it was asked for, the device has it and gains by it; the
- * same run goes on without it elsewhere. */
+/* Choose half storage if it was asked for, the device has it, and it is faster;
+ * otherwise the run uses fp32. */
 static int choose_store(struct prism_session *s, struct prism_decoder_params *d)
 {
     const struct prism_caps *caps = &s->dev->caps;
@@ -33,12 +34,12 @@ static int choose_store(struct prism_session *s, struct prism_decoder_params *d)
     d->store = store_type(s->par.precision);
     if (d->store == PRISM_F32)
         return 0;
-    enum prism_log_level level =
-        prismi_planning(s->dev) ? PRISM_LOG_TRACE : PRISM_LOG_INFO; /* once is enough */
+    /* log it once, not for the planning session too */
+    enum prism_log_level level = prismi_planning(s->dev) ? PRISM_LOG_TRACE : PRISM_LOG_INFO;
     const char *name = d->store == PRISM_F16 ? "fp16" : "bf16";
     PRISM_TRY(prismi_decoder_largest_half(s->ctx, d, &largest));
     if (!(caps->dtypes & 1u << d->store))
-        prismi_log(s->ctx, level, "%s: backend %s has no %s here; running in fp32",
+        prismi_log(s->ctx, level, "%s: backend %s has no %s here; using fp32",
                    PRISMI_RECON_NAME(s->ctx, precision), prism_dev_backend(s->dev), name);
     else if (largest == 0 || largest < caps->half_pays_from)
         prismi_log(
@@ -66,7 +67,7 @@ int prismi_create_network(struct prism_session *s, struct prismi_trainer_params 
     if (d->store != PRISM_F32)
         PRISM_TRY(prismi_decoder_show(s->net, &s->display_net));
     tp->scaled = d->store == PRISM_F16;
-    /* whatever runs here: another device may go on in fp16 */
+    /* even if fp32 is used here: another device may resume in fp16 */
     tp->scalable = s->par.precision == PRISM_PRECISION_FP16;
     s->init_steps = s->par.training.init_steps;
     return prismi_initial_create(s->dev, s->ds, &s->par, s->dtype, &s->initial);

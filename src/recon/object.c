@@ -1,5 +1,5 @@
-/* The object itself as a model that can be trained: its pixels are the
- * parameters, and the output. */
+/* The object itself as a model: its pixels are both the parameters and the
+ * output. */
 #include "recon/internal.h"
 
 static int output(void *self, prism_mem *x)
@@ -63,7 +63,7 @@ int prismi_object_constrain(struct prismi_object *o)
                       1, o->pixels, o->value, o->value, 0, 0, 0, 1);
 }
 
-/* Ones; of a complex object the real parts, over zeros. */
+/* Fill the object with ones; imaginary parts are 0. */
 static int fill_ones(struct prismi_object *o)
 {
     double *x = prismi_alloc(reals(o), sizeof *x);

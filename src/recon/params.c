@@ -1,5 +1,5 @@
-/* The table of parameters and what is made from it: checks, lines of a
- * checkpoint, defaults. */
+/* The table of parameters, and what it serves: checks, lines of a checkpoint,
+ * defaults. */
 #include "recon/params.h"
 #include "optics/instrument.h"
 #include "recon/internal.h"
@@ -193,7 +193,7 @@ static int check_field(struct prism_ctx *ctx, const struct prismi_param_row *p, 
     case PRISMI_PARAM_WEIGHTS:
         return check_weights(ctx, p, field);
     default:
-        return 0; /* any value will do */
+        return 0; /* any value is allowed */
     }
 }
 
@@ -275,7 +275,7 @@ int prismi_lines_refuse(struct prism_ctx *ctx, const char *path, const struct pr
     static const char head[] = "data.";
     bool headed = !strncmp(d->name, head, strlen(head));
     char name[sizeof d->name];
-    size_t length = strcspn(d->name, "["); /* an entry of a list is spelled as the list */
+    size_t length = strcspn(d->name, "["); /* an entry of a list has the name of the list */
     snprintf(name, sizeof name, "%.*s", (int)length, d->name);
     return PRISM_FAIL(ctx, PRISM_EINVAL,
                       "%s was written with %s%s %s, this session has %s: resume with the same %s",

@@ -1,5 +1,5 @@
-/* The table of parameters made from params.def: what is checked at creation,
- * what a checkpoint compares, and the defaults. */
+/* The table of parameters, made from params.def. It serves the checks at
+ * creation, the comparison with a checkpoint, and the defaults. */
 #ifndef PRISMI_RECON_PARAMS_H
 #define PRISMI_RECON_PARAMS_H
 
@@ -8,16 +8,17 @@
 
 enum prismi_param_type {
     PRISMI_PARAM_BOOL,
-    PRISMI_PARAM_BOOL_NOT, /* a bool whose key says the opposite */
+    PRISMI_PARAM_BOOL_NOT, /* a bool whose key means the opposite */
     PRISMI_PARAM_INT,
     PRISMI_PARAM_UINT64,
     PRISMI_PARAM_NUMBER,  /* double, finite */
-    PRISMI_PARAM_CHOICE,  /* enum, an index of names */
+    PRISMI_PARAM_CHOICE,  /* an enum, the index of a name */
     PRISMI_PARAM_LIST,    /* int[], zeros after the last */
     PRISMI_PARAM_WEIGHTS, /* double[], one per name, from 0 to 1, summing to 1 within 0.01 */
 };
 
-/* What a run must be for a parameter to matter; a row may name several. */
+/* Conditions under which a parameter matters. A row may name several; one is
+ * enough. */
 enum {
     PRISMI_WHEN_ALWAYS = 1 << 0,
     PRISMI_WHEN_DECODER = 1 << 1, /* the model is a network */
@@ -29,22 +30,26 @@ enum {
     PRISMI_WHEN_TRAINED = 1 << 7,           /* an optimiser fits the model */
     PRISMI_WHEN_OBJECT = 1 << 8,            /* the model is the object itself */
     PRISMI_WHEN_LENGTHS = 1 << 9,           /* an instrument that reads lengths */
-    PRISMI_WHEN_FREE = 1 << 10,             /* no condition: a resumed run may have another value */
+    /* not a condition: a resumed run may use another value */
+    PRISMI_WHEN_FREE = 1 << 10,
 };
 unsigned prismi_params_when(const struct prism_recon_params *p);
 
-/* One parameter. Static data. */
+/* One parameter. */
 struct prismi_param_row {
-    const char *name, *key; /* in the library, in a configuration */
+    const char *name, *key; /* its name in the library, and in a configuration */
     enum prismi_param_type type;
-    bool data;           /* of struct prism_dataset_params, else of struct prism_recon_params */
-    size_t offset, size; /* of the field, bytes */
-    double low, high; /* numbers and entries of a list: inclusive range; INT_MAX and DBL_MAX mean no
-                         limit */
-    bool positive;    /* low itself is out */
-    double def;       /* of a list: no entries; of weights: the index of the one that is 1 */
-    const char *const
-        *names; /* of choices and weights, in the order of the enum; NULL-terminated */
+    bool data;           /* in struct prism_dataset_params, else in struct prism_recon_params */
+    size_t offset, size; /* place of the field in its struct, bytes */
+    /* inclusive range of a number, or of the entries of a list; INT_MAX and
+     * DBL_MAX mean no limit */
+    double low, high;
+    bool positive; /* low itself is not allowed */
+    /* default; unused for a list; for weights the index of the one that is 1 */
+    double def;
+    /* names of choices and weights, in the order of the enum;
+     * NULL-terminated */
+    const char *const *names;
     unsigned when;
 };
 const struct prismi_param_row *prismi_param_rows(size_t *n);
@@ -62,15 +67,16 @@ extern const char *const PRISMI_NAMES(algorithm)[], *const PRISMI_NAMES(aperture
     PRISMI_NAMES(schedule)[],
         *const PRISMI_NAMES(target)[], *const PRISMI_NAMES(precision)[];
 
-/* Every parameter that matters is in its range: 0, or PRISM_EINVAL naming the
- * parameter, its value and the range. */
+/* Check that every parameter that matters is in its range. Returns 0, or
+ * PRISM_EINVAL with a sentence that gives the parameter, its value and the
+ * range. */
 int prismi_params_check(struct prism_ctx *ctx, const struct prism_recon_params *p, unsigned when);
 int prismi_data_params_check(struct prism_ctx *ctx, const struct prism_dataset_params *p);
-/* Does the instrument read lengths, and its propagator as well? */
+/* True if the instrument and its propagator both read lengths. */
 bool prismi_data_params_lengths(const struct prism_dataset_params *p);
 
-/* What the user calls a parameter of struct prism_recon_params or struct
- * prism_dataset_params, for a message. */
+/* The user's name of a field of struct prism_recon_params or struct
+ * prism_dataset_params, for messages. */
 #define PRISMI_RECON_NAME(ctx, field)                                                              \
     ((void)sizeof((struct prism_recon_params *)0)->field, prismi_spell(ctx, #field))
 #define PRISMI_DATA_NAME(ctx, field)                                                               \
@@ -78,13 +84,13 @@ bool prismi_data_params_lengths(const struct prism_dataset_params *p);
 
 /* ---- lines of a checkpoint (fit/fit.h) ---- */
 
-/* A line for every parameter that matters and is not free; those of a data set
- * are headed with "data.". */
+/* Write a line for every parameter that matters and is not free. Lines of a
+ * data set begin with "data.". */
 void prismi_data_params_lines(struct prismi_lines *t, const struct prism_dataset_params *d);
 void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params *p, unsigned when,
                          const struct prism_dataset_params *d);
-/* PRISM_EINVAL with the sentence that refuses the file of theirs, a parameter
- * in it being spelled as the user does. */
+/* Refuse the file at path because of a difference in a line. Returns
+ * PRISM_EINVAL; the sentence uses the user's name of the parameter. */
 int prismi_lines_refuse(struct prism_ctx *ctx, const char *path, const struct prismi_difference *d);
 
 #endif

@@ -1,4 +1,5 @@
-/* The first phase of a network, and the passage from a phase to the next. */
+/* The initialisation phase of a network, and the transition to the fit
+ * phase. */
 #include "recon/internal.h"
 
 #include <math.h>

@@ -1,12 +1,14 @@
-/* The progressive objective: sample after sample, the new aperture's data and
- * the output's own earlier fields through the union of all earlier apertures.
- * The table has two masks: 0 the union, 1 the new aperture.
+/* The progressive strategy: one sample after the other. Each step fits the data
+ * of the new aperture and, through the union of all earlier apertures, the
+ * output's own earlier field. The instrument has two frames: mask 0 is the
+ * union, mask 1 the new aperture.
  *
- * t_old comes from the same plan, batch and kernels as the predictions: at a
- * sample's first step loss_old is exactly 0. With the slightest difference the
- * L1 gradient would be a pattern of signs, and Adam's first step noise. A
- * sample of one step therefore has no use for t_old: nothing is measured
- * through a closed first mask, and compared with zeros. */
+ * The target t_old of the union comes from the same plan, batch and kernels
+ * as the predictions, so loss_old is exactly 0 at the first step of a
+ * sample. With the slightest difference the L1 gradient would be a pattern
+ * of signs, and Adam's first step noise. A sample of a single step therefore
+ * has no use for t_old: the first mask is closed, and its dark field is
+ * compared with zeros. */
 #include "recon/progressive.h"
 #include "optics/optics_internal.h"
 #include "recon/params.h"
@@ -33,7 +35,7 @@ enum { RETRY_KINDS = sizeof cycle / sizeof *cycle };
 
 enum prism_loss_kind prismi_retry_kind(const double weights[PRISM_LOSS_COUNT], int pass)
 {
-    int start = 0; /* a composite, and a kind outside the cycle, continue as after L1 */
+    int start = 0; /* a composite, or a kind outside the cycle, continues as after L1 */
     for (int i = 0; i < RETRY_KINDS; i++)
         if (weights[cycle[i]] == 1)
             start = i;
@@ -59,7 +61,8 @@ static bool below_threshold(const struct prism_session *s, double loss_old, doub
     return loss_old < s->par.training.loss_threshold && loss_new < s->par.training.loss_threshold;
 }
 
-/* A retry with another loss is still judged by the configured one. */
+/* Judge convergence by the configured loss, also in a retry with another
+ * one. */
 static int judge_by_configured(struct prism_session *s, bool *converged)
 {
     prism_mem x;
@@ -83,14 +86,14 @@ static int next_sample(const struct prism_session *s)
     return k;
 }
 
-/* The very first sample has no earlier ones: it stands for them too. */
+/* True for the very first sample. It has no earlier ones and takes their place,
+ * too. */
 static bool is_first(const struct prism_session *s)
 {
     return s->trainer.st.phase == PRISM_PHASE_FIT && of(s)->now.sample == 0;
 }
 
-/* The second mask on the host: sample k's aperture, in place of what was
- * there. */
+/* Replace the second mask on the host by the aperture of sample k. */
 static void mark(struct prism_session *s, int64_t k)
 {
     const double *c = prism_dataset_centres(s->ds) + 2 * k;
@@ -100,7 +103,7 @@ static void mark(struct prism_session *s, int64_t k)
                          c[0], c[1], mask, &of(s)->mask_row, &of(s)->mask_rows);
 }
 
-/* The first one, on the host: what is marked joins it. */
+/* Add the second mask to the first one, on the host. */
 static void join(struct prism_session *s)
 {
     uint8_t *all = of(s)->mask + (size_t)of(s)->mask_row * s->grid;
@@ -115,7 +118,7 @@ static int set_mask(struct prism_session *s, int a, const uint8_t *mask, int row
                                                       rows);
 }
 
-/* The open sample's aperture joins the earlier ones. */
+/* Add the open sample's aperture to the union. */
 static int cover(struct prism_session *s)
 {
     join(s);
@@ -127,18 +130,19 @@ int64_t prismi_progressive_budget(const struct prism_session *s, enum prism_phas
 {
     int64_t steps = (int64_t)s->par.training.n_epochs * s->par.training.max_epochs +
                     prismi_tier_extra_steps(tier);
-    bool climbed = tier == PRISM_TIER_RESCUE && phase == PRISM_PHASE_FIT; /* a retry begins there */
+    /* a retry begins in this tier */
+    bool climbed = tier == PRISM_TIER_RESCUE && phase == PRISM_PHASE_FIT;
     return steps + (climbed ? prismi_tier_extra_steps(PRISM_TIER_AGGRESSIVE) : 0);
 }
 
-/* Will the open sample have no other step than its first? */
+/* True if the open sample will have a single step. */
 static bool has_one_step(const struct prism_session *s)
 {
     return s->trainer.st.phase == PRISM_PHASE_FIT && !s->par.training.adaptive &&
            prismi_progressive_budget(s, s->trainer.st.phase, s->trainer.st.monitor.tier) == 1;
 }
 
-/* Close the first mask, or open it again. */
+/* Close the first mask in the instrument, or open it again. */
 static int set_closed(struct prism_session *s, bool closed)
 {
     if (of(s)->union_closed == closed)
@@ -204,8 +208,9 @@ static void begin_tier(struct prism_session *s)
     s->trainer.st.schedule_t = 0;
 }
 
-/* What to go back to: not every sample needs a snapshot of its own, but the
- * targets of one that was open are about to go. */
+/* Take a snapshot to roll back to. Not every sample needs one of its own, but a
+ * snapshot with an open sample must be replaced, because the targets of that
+ * sample are about to be overwritten. */
 static int keep_if_due(struct prism_session *s)
 {
     const struct prismi_trainer *t = &s->trainer;
@@ -233,8 +238,8 @@ static int open_sample(struct prism_session *s)
     return 0;
 }
 
-/* Brings back what follows from the state, and the tables of an open sample,
- * which are as they were after a roll back. */
+/* Restore everything that follows from the state. After a roll back the tables
+ * of an open sample are still as they were. */
 static int restore(struct prism_session *s, bool loaded)
 {
     struct prismi_progressive *p = of(s);
@@ -260,7 +265,7 @@ static int restore(struct prism_session *s, bool loaded)
     return use_loss(s);
 }
 
-/* ---- closing one ---- */
+/* ---- closing a sample ---- */
 
 static int next_pass_or_end(struct prism_session *s)
 {
@@ -271,7 +276,7 @@ static int next_pass_or_end(struct prism_session *s)
     if (p->now.n_failed == 0 || p->now.pass >= s->par.training.max_retries)
         return prismi_trainer_finish(&s->trainer);
     if (t->st.phase != PRISM_PHASE_RETRY) {
-        /* the average is of what the retries are to better */
+        /* the average was of outputs that the retries shall improve */
         t->st.phase_step = t->st.averaged = 0;
         if (t->average)
             PRISM_TRY(prismi_map(s->dev, PRISM_MAP_FILL, s->dtype, 1, s->pixels, t->average, 0, 0,
@@ -305,7 +310,7 @@ static int close_sample(struct prism_session *s, bool converged)
 
 /* ---- a step ---- */
 
-/* Is the output of the coming step part of the averaged result? */
+/* True if the output of the coming step is part of the averaged result. */
 static bool averaging(const struct prism_session *s)
 {
     double share = s->par.training.average;
@@ -313,7 +318,7 @@ static bool averaging(const struct prism_session *s)
            (double)of(s)->now.sample >= (1 - share) * s->n;
 }
 
-/* The losses of the step, and whether the sample has converged. */
+/* Read the losses of the step, and decide whether the sample has converged. */
 static int look(struct prism_session *s, bool *converged)
 {
     struct prismi_progressive *p = of(s);
@@ -395,7 +400,7 @@ static void describe(const struct prismi_data *data, int i, char *text, size_t n
     snprintf(text, n, "loss_%s of sample %d", i ? "new" : "old", (int)p->now.sample);
 }
 
-/* The losses that retries may switch to need their terms too. */
+/* The losses that retries may switch to need their terms, too. */
 static struct prismi_term_params term_params(const struct prism_session *s)
 {
     const struct prism_training_params *t = &s->par.training;
@@ -471,7 +476,7 @@ static void progress(const struct prism_session *s, struct prism_progress *out)
     out->n_failed = (int)p->now.n_failed;
 }
 
-/* status: [n] int32, unaligned. */
+/* status: [n] int32, may be unaligned. */
 static bool plausible_status(const struct prism_session *s, const struct prismi_state *st,
                              const struct prismi_samples *now, const void *status)
 {

@@ -1,10 +1,12 @@
-/* Mo-PIE: alternate between measured amplitudes and the object's constraints.
+/* The projections strategy (Mo-PIE): it alternates between the measured
+ * amplitudes and the object's constraints.
  *
- * Replacing |u| by d in the field of one aperture and going back moves the
- * object by A^H ((d - |u|) u/|u|), as A A^H = 1 there: a gradient step on sum
- * (|u| - d)^2. An instrument with A A^H = norm2 has its steps divided by that.
- * Updates of a whole pass at once are divided by the largest number of
- * apertures over one frequency, for the same reason. */
+ * Replacing |u| by d in the field of one aperture and going back changes the
+ * object by A^H ((d - |u|) u/|u|), if A A^H = 1. That is a gradient step on
+ * sum (|u| - d)^2. For an instrument with A A^H = norm2 the step is divided
+ * by norm2. For the same reason, when all updates of a pass are applied
+ * together, they are divided by the largest number of apertures that share a
+ * frequency. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 #include "recon/params.h"
@@ -24,7 +26,7 @@ static int largest_overlap(struct prism_ctx *ctx, struct prism_dataset *ds, int 
     const struct prism_dataset_params *dp = prism_dataset_params(ds);
     const double *c = prism_dataset_centres(ds);
     int g = dp->grid_size, most = 1;
-    if (!prismi_instrument_kinds[dp->instrument].masks) { /* every frame sees all */
+    if (!prismi_instrument_kinds[dp->instrument].masks) { /* every frame contains all frequencies */
         *out = prism_dataset_count(ds);
         return 0;
     }
@@ -127,7 +129,7 @@ out:
     return status;
 }
 
-/* ---- the strategy: a step is one sample, or one pass of all in parallel -- */
+/* ---- the strategy: a step is one sample, or a parallel pass over all ---- */
 
 struct projections {
     struct prismi_projection p;

@@ -1,4 +1,4 @@
-/* What a session does, step by step. Its making is in create.c. */
+/* Runs a session step by step and gives its results. create.c creates it. */
 #include "recon/internal.h"
 
 #include "prismrec/metrics.h"
@@ -7,7 +7,7 @@
 
 /* ---- results ---- */
 
-/* The modulus where x is complex. */
+/* Replace x by its modulus if it is complex. */
 static int modulus(struct prism_session *s, prism_mem *x)
 {
     if (!s->model.complex_output)
@@ -18,8 +18,8 @@ static int modulus(struct prism_session *s, prism_mem *x)
     return 0;
 }
 
-/* Amplitudes do not tell an object from its negative, and an object is an
- * amplitude itself. */
+/* Choose the sign with a positive sum: amplitudes do not distinguish an object
+ * from its negative, and an object is itself an amplitude. */
 static void settle_sign(double *x, size_t n)
 {
     double sum = 0;
@@ -88,8 +88,9 @@ int prism_session_run(struct prism_session *s,
         PRISM_TRY(prism_session_step(s));
         prism_session_progress(s, &at);
         bool go_on = !on_progress || on_progress(user, &at);
+        /* the divergence was found and recorded when the caller saved */
         if (s->trainer.rolled_back)
-            return PRISM_EDIVERGED; /* a save of the caller's found it, and recorded what */
+            return PRISM_EDIVERGED;
         if (!go_on)
             return PRISM_FAIL(s->ctx, PRISM_ECANCELED, "stopped by the caller after step %lld",
                               (long long)at.step);

@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-/* Sample k on the object's pixels: the field covers the grid with field_size
- * samples, bilinear in between. Added to out. */
+/* Add sample k, resampled to the object's pixels, to out. The field covers the
+ * grid with field_size samples; values in between are bilinear. */
 static int add_measurement(struct prism_dataset *ds, int k, double weight, double *out)
 {
     const struct prism_dataset_params *p = prism_dataset_params(ds);
@@ -14,8 +14,8 @@ static int add_measurement(struct prism_dataset *ds, int k, double weight, doubl
     PRISM_TRY(prism_dataset_amplitude(ds, k, &a));
     for (int i = 0; i < o; i++)
         for (int j = 0; j < o; j++) {
-            /* an odd field's centre is half a pixel before the middle, so that
-             * its first pixels may lie outside */
+            /* the centre of an odd field lies half a pixel before the middle,
+             * so its first pixels may lie outside */
             double y = fmin(fmax(f / 2 + (i - o / 2) * pitch, 0), f - 1),
                    x = fmin(fmax(f / 2 + (j - o / 2) * pitch, 0), f - 1);
             int y0 = (int)floor(y), x0 = (int)floor(x);
@@ -72,7 +72,7 @@ int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds,
         for (int k = 0; k < n; k++)
             PRISM_TRY(add_measurement(ds, k, 1.0 / n, out));
     }
-    /* the activations whose outputs are meant as [0,1] */
+    /* the activations with an output range of [0,1] */
     if (act == PRISM_ACT_NONE || act == PRISM_ACT_SIGMOID || act == PRISM_ACT_HARDSIGMOID ||
         act == PRISM_ACT_SCALESIGMOID)
         stretch(out, (size_t)o * o);

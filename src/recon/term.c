@@ -1,5 +1,4 @@
-/* The data term: an instrument, the loss of its fields, and the fields between
- * them. */
+/* The data term: an instrument, and the loss of its fields. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 
@@ -13,7 +12,7 @@ static int table_own_apertures(struct prismi_term *term, struct prism_dataset *d
     if (prismi_planning(term->dev))
         return 0;
     for (int k = 0; k < prism_dataset_count(ds); k++) {
-        if (term->instrument->ops->set_aperture) /* else every frame is the same */
+        if (term->instrument->ops->set_aperture) /* otherwise all frames are the same */
             PRISM_TRY(term->instrument->ops->set_aperture(term->instrument, k, &dp->aperture,
                                                           centres[2 * k], centres[2 * k + 1]));
         PRISM_TRY(prismi_term_load_target(term, ds, k, k, dtype));
@@ -83,7 +82,8 @@ int prismi_term_measure(struct prismi_term *term, prism_mem x)
     return 0;
 }
 
-/* A misfit alone needs no fields to be kept. */
+/* True if forward can call the instrument's misfit(), which stores no fields:
+ * the loss is a single misfit, and the fields are not measured already. */
 static bool is_halfway(const struct prismi_term *term, enum prism_misfit *kind,
                        struct prism_field_misfit_args *a)
 {

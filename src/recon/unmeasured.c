@@ -1,9 +1,10 @@
-/* What no aperture saw. The data leave those k-space positions free, and a
- * network with enough channels fills them with noise, which costs more than all
- * it gains where it was measured. So their energy is a term of its own: w sum
- * |F^-1((1 - M) F x)|^2, M the union of the apertures, with w relative to the
- * energy of the brightest measurement. Its gradient is 2 w A^H A x, with A the
- * same instrument's and one frame, a mask of everything unmeasured. */
+/* A term for the frequencies that no aperture measured. The data say nothing
+ * about them, and a network with enough channels fills them with noise, which
+ * costs more than the network gains where the apertures measured. Their energy
+ * is therefore a term of the loss: w sum |F^-1((1 - M) F x)|^2, where M is the
+ * union of the apertures, and w is relative to the energy of the brightest
+ * measurement. The gradient is 2 w A^H A x, where A is the same kind of
+ * instrument with a single frame: a mask of everything unmeasured. */
 #include "optics/optics_internal.h"
 #include "recon/internal.h"
 
