@@ -1,4 +1,5 @@
-/* Activation: y = act(x), gx = gy act'(x); formulas at enum prism_act. */
+/* Activation: y = act(x), gx = gy act'(x); the formulas are at enum
+ * prism_act. */
 #include "nn/layer.h"
 
 static int act_forward(struct prismi_layer *l)

@@ -1,4 +1,4 @@
-/* Sum of two inputs of the same shape: y = x0 + x1, gx0 = gx1 = gy. */
+/* The sum of two inputs of the same shape: y = x0 + x1, gx0 = gx1 = gy. */
 #include "nn/layer.h"
 
 static int add_forward(struct prismi_layer *l)

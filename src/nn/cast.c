@@ -1,5 +1,5 @@
-/* Between the network's type and half storage: y = x rounded, or widened; gx
- * from gy the other way. */
+/* Conversion between the network's type and half storage: y is x rounded or
+ * widened, and gx is gy converted the other way. */
 #include "nn/layer.h"
 
 static int convert(const struct prismi_layer *l, bool narrow, prism_mem to, prism_mem from)

@@ -1,6 +1,6 @@
-/* Channels of two inputs one after the other: y[b] = x0[b], then x1[b], for
- * every item b of the batch; backward cuts gy apart. Heights and widths are the
- * same. */
+/* Concatenation of the channels of two inputs with the same height and
+ * width: y[b] = x0[b], then x1[b], for every item b of the batch. Backward
+ * splits gy. */
 #include "nn/layer.h"
 
 #include <assert.h>
@@ -18,7 +18,7 @@ static void concat_infer(struct prismi_layer *l)
     l->out[0] += second[0];
 }
 
-/* The k-th input's part of `whole` [n, channels of both, h, w] to or from
+/* Copy the k-th input's part of `whole` [n, channels of both, h, w] to or from
  * `part`. */
 static int copy_part(struct prismi_layer *l, int k, prism_mem whole, prism_mem part, bool join)
 {

@@ -1,16 +1,17 @@
-/* Convolution and transposed convolution, one plan.
+/* Convolution and transposed convolution, which share one kind of plan.
  *
- * plain       weight [cout,cin,k,k]:  y = plan.fwd(x, w),    gx =
- *             plan.bwd_x(gy, w),  gw = plan.bwd_w(gy, x)
- * transposed  weight [cin,cout,k,k]:  y = plan.bwd_x(x, w),  gx = plan.fwd(gy,
- *             w),    gw = plan.bwd_w(x, gy) where the plan is the plain
- *             convolution from the layer's output to its input over a latent, a
- *             single pixel, gw is the outer product of x and gy, which is left
- *             to whoever wants it
- * bias        y[o] = act(y[o] + b[o]) with the activation of the layer behind
- *             in inference, else y[o] += b[o],  gb[o] = sum gy[o] over pixels
- *             first, then over the batch in order: partial sums [n,cout], then
- *             a product with ones [1,n] */
+ *   plain       weight [cout,cin,k,k]
+ *     y = plan.fwd(x, w)    gx = plan.bwd_x(gy, w)  gw = plan.bwd_w(gy, x)
+ *   transposed  weight [cin,cout,k,k]
+ *     y = plan.bwd_x(x, w)  gx = plan.fwd(gy, w)    gw = plan.bwd_w(x, gy)
+ *
+ * The plan of a transposed convolution is the plain convolution from the
+ * layer's output to its input. Over a latent, which is a single pixel, gw is
+ * the outer product of x and gy; it is not computed here but left to its users.
+ *
+ * Bias: y[o] = act(y[o] + b[o]) in inference, with the activation of the layer
+ * behind, else y[o] += b[o]. gb[o] = sum gy[o], first over pixels, then over
+ * the batch in order: partial sums [n,cout], then a product with ones [1,n]. */
 #include "nn/layer.h"
 
 static struct prism_conv_desc plan_desc(const struct prismi_layer *l)
@@ -29,7 +30,7 @@ static struct prism_conv_desc plan_desc(const struct prismi_layer *l)
                                     .tf32 = c->tf32};
 }
 
-/* Is the latent read by this node alone? */
+/* True if this node is the only reader of a latent. */
 static bool reads_latent(struct prismi_layer *l)
 {
     const struct prismi_layer *source = prismi_layer_source(l, 0);

@@ -1,4 +1,4 @@
-/* The decoder's architecture rule (docs/decoder.md): parameters -> list of
+/* The decoder's architecture (docs/decoder.md): turns parameters into a list of
  * layers. */
 #include "nn/layer.h"
 
@@ -47,8 +47,8 @@ static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params 
     return 0;
 }
 
-/* Half the latent first, halved at every up-sampling stage, then halved down to
- * 1; none but the last below min_channels. */
+/* Choose the channels: half the latent's first, halved at every up-sampling
+ * stage, then halved down to 1. None but the last is below min_channels. */
 static int auto_channels(struct prism_ctx *ctx, struct prism_decoder_params *p)
 {
     for (int c = p->latent_channels; p->n_channels <= p->n_upsample || c > 1; p->n_channels++) {
@@ -102,7 +102,7 @@ static int resolve(struct prism_ctx *ctx, struct prism_decoder_params *p)
     return p->n_channels ? check_channels(ctx, p) : auto_channels(ctx, p);
 }
 
-/* j-th convolution of the progression. */
+/* The j-th convolution. */
 static struct prismi_layer conv_layer(const struct prism_decoder_params *p, int j)
 {
     bool last = j == p->n_channels - 1;
@@ -125,9 +125,8 @@ static struct prismi_layer conv_layer(const struct prism_decoder_params *p, int 
     return prismi_layer_conv(&c);
 }
 
-/* Is the j-th convolution, with its norm, one of those that run in half
- * storage? Not the first, a matrix times a vector, nor the last, which makes
- * the image. */
+/* True if the j-th convolution and its norm use half storage. The first one, a
+ * matrix times a vector, and the last one, which makes the image, do not. */
 static bool is_half(const struct prism_decoder_params *p, int j)
 {
     return prismi_is_half(p->store) && j > 0 && j < p->n_channels - 1;

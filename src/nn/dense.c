@@ -1,9 +1,10 @@
-/* Dense layer over everything that an item of the batch has, in features:
- * x [n,in], weight [out,in], bias [out], y [n,out], all of them row-major, so
- * that rows of a table are its input as they are.
+/* A dense layer over all features of an item of the batch: x [n,in], weight
+ * [out,in], bias [out], y [n,out]. All are row-major, so the rows of a table
+ * are an input as they are.
  *
- * y = act(x W^T + 1 b^T) with the activation of the node behind in inference,
- * else no activation;  gx = gy W,  gW = gy^T x,  gb = gy^T 1;  1: [n] ones */
+ *   y = act(x W^T + 1 b^T), with the activation of the node behind in
+ *       inference, else without activation
+ *   gx = gy W,  gW = gy^T x,  gb = gy^T 1,  where 1 is [n] ones */
 #include "nn/layer.h"
 
 static int features(const struct prismi_layer *l)

@@ -1,11 +1,12 @@
-/* What a node is, in words: files say so of the network they are for. */
+/* Describes a node in words. Weight files contain these lines. */
 #include "nn/layer.h"
 
 #include <stdio.h>
 
 void prismi_layer_describe(const struct prismi_layer *l, char line[PRISMI_LINE_MAX])
 {
-    const bool convolves = l->conv.cout > 0; /* or is dense; in inference act is another node's */
+    /* a convolution or dense layer, whose act belongs to another node */
+    const bool convolves = l->conv.cout > 0;
     const struct {
         const char *name;
         int value;

@@ -1,10 +1,12 @@
-/* Fold the running statistics into the convolutions: the network in evaluation
+/* Folds the running statistics into the convolutions: the network in evaluation
  * mode, without normalisation. The folded list has no casts, and an activation
- * where a norm was.
+ * in the place of each norm.
  *
- * s[o] = gamma[o]/sqrt(rv[o] + eps):  w'[..o..] = w[..o..] s[o],  b'[o] =
- * beta[o] - rm[o] s[o] (o is dimension 0 of a plain and dimension 1 of a
- * transposed convolution's weight; a convolution under a norm has no bias.) */
+ *   s[o] = gamma[o]/sqrt(rv[o] + eps),  w'[..o..] = w[..o..] s[o],
+ *   b'[o] = beta[o] - rm[o] s[o]
+ *
+ * o is dimension 0 of the weight of a plain convolution, and dimension 1 of a
+ * transposed one. A convolution before a norm has no bias. */
 #include "nn/layer.h"
 
 #include <math.h>
@@ -14,7 +16,8 @@ static int get(const struct prism_net *net, double *dst, prism_mem src, size_t n
     return prismi_dev_get(net->dev, dst, src, net->dtype, n);
 }
 
-/* gamma, beta, mean, var of a norm -> scale, shift; t: [4,c] */
+/* Compute scale and shift from gamma, beta, mean and variance of a norm. t:
+ * workspace [4,c]. */
 static int norm_affine(const struct prism_net *net, const struct prismi_layer *norm, double *t,
                        double *scale, double *shift)
 {
@@ -61,14 +64,15 @@ static int copy_params(const struct prism_net *net, const struct prismi_layer *f
     return 0;
 }
 
-/* The convolution before a norm, if the norm may go into it. */
+/* The convolution before a norm, if the norm can be folded into it, else
+ * NULL. */
 static const struct prismi_layer *conv_of_norm(const struct prism_net *net, int i)
 {
     const struct prismi_layer *l = &net->layer[i], *source = l - l->from[0];
     return source->conv.k && !source->conv.bias && source->uses == 1 ? source : NULL;
 }
 
-/* The configuration of a node, as it was listed, in the net's own type. */
+/* The configuration of a node as it was listed, in the network's own type. */
 static struct prismi_layer listed(const struct prismi_layer *l)
 {
     return (struct prismi_layer){.ops = l->ops,
@@ -79,7 +83,7 @@ static struct prismi_layer listed(const struct prismi_layer *l)
                                  .side = {l->side[0], l->side[1]}};
 }
 
-/* The folded list; place[i]: where node i's output comes from there. */
+/* Make the folded list. place[i]: the node there with the output of node i. */
 static int list_folded(const struct prism_net *net, struct prismi_layer *list,
                        int place[PRISMI_MAX_LAYERS], int *count)
 {
@@ -94,8 +98,8 @@ static int list_folded(const struct prism_net *net, struct prismi_layer *list,
             const struct prismi_layer *conv = conv_of_norm(net, i);
             if (!conv)
                 return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_ENOTSUP,
-                                  "node %d, a normalisation, cannot be folded: no convolution "
-                                  "without bias stands before it alone",
+                                  "node %d, a normalisation, cannot be folded: it must be the only "
+                                  "reader of a convolution without bias",
                                   i);
             list[place[conv - net->layer]].conv.bias = true;
             to = prismi_layer_act(l->act);
@@ -118,7 +122,8 @@ static int fill_folded(const struct prism_net *net, const struct prism_net *to,
                                   *conv = l->nrunning ? conv_of_norm(net, i) : NULL;
         if (conv)
             PRISM_TRY(fold_conv(net, conv, l, &to->layer[place[conv - net->layer]]));
-        else if (l->nparam && to->layer[place[i]].nparam == l->nparam) /* else with its norm */
+        /* a convolution before a norm is written with the norm */
+        else if (l->nparam && to->layer[place[i]].nparam == l->nparam)
             PRISM_TRY(copy_params(net, l, &to->layer[place[i]]));
     }
     return 0;

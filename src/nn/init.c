@@ -1,15 +1,14 @@
-/* Initial weights. Tensor t draws its i-th element from the counter-based
- * generator at (seed, PRISMI_STREAM_WEIGHTS + t, i), so that the values depend
- * on nothing else.
+/* Initial weights. Element i of tensor t comes from the counter-based generator
+ * at (seed, PRISMI_STREAM_WEIGHTS + t, i) and depends on nothing else. The
+ * latent is N(0,1), gamma 1, beta 0, the running mean 0 and the running
+ * variance 1. With d0, d1 the first two dimensions of a weight (for a
+ * transposed convolution d1 = cout, as in torch):
  *
- * d0, d1: the weight's first two dimensions (for a transposed convolution d1 =
- * cout, torch's choice too) latent N(0,1), gamma 1, beta 0, running mean 0 and
- * variance 1
- * torch       weight, bias ~ U(-b,b), b = 1/sqrt(d1 k^2)
- * xavier      weight ~ N(0, 2/((d0 + d1) k^2)), bias 0
- * glorot      weight ~ U(-g,g), g = sqrt(6/((d0 + d1) k^2)), bias 0
- * orthogonal  weight flattened to [d0, d1 k^2] has orthonormal rows (columns
- *             where it is taller than wide), bias 0 */
+ *   torch       weight, bias ~ U(-b,b), b = 1/sqrt(d1 k^2)
+ *   xavier      weight ~ N(0, 2/((d0 + d1) k^2)), bias 0
+ *   glorot      weight ~ U(-g,g), g = sqrt(6/((d0 + d1) k^2)), bias 0
+ *   orthogonal  weight flattened to [d0, d1 k^2] has orthonormal rows (columns
+ *               if it is taller than wide), bias 0 */
 #include "nn/layer.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* The caller's tensor as a node: y is where prismi_net_set_input() says. No
- * gradient is asked for. */
+/* The caller's tensor as a node: prismi_net_set_input() sets y. It has no
+ * gradient. */
 #include "nn/layer.h"
 
 static void input_infer(struct prismi_layer *l)

@@ -1,4 +1,5 @@
-/* The learnable latent vector z [1,c,1,1], the only input: y = z, gz = gy. */
+/* The learnable latent vector z [1,c,1,1], the only input of a decoder: y = z,
+ * gz = gy. */
 #include "nn/layer.h"
 
 static void latent_infer(struct prismi_layer *l)
@@ -16,7 +17,7 @@ static int latent_forward(struct prismi_layer *l)
 
 static int latent_backward(struct prismi_layer *l, const prism_mem gx[2], prism_mem gy)
 {
-    (void)gx; /* nothing precedes it */
+    (void)gx; /* no node precedes a latent */
     return l->dev->ops->copy(l->dev, l->param[0].info.grad, gy,
                              l->param[0].info.count * prism_dtype_size(l->dtype));
 }

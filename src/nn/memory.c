@@ -1,22 +1,23 @@
-/* Memory of a network: one allocation that holds the slabs and two blocks, one
- * of activations and one of their gradients, in which tensors share memory
- * where their lives allow.
+/* The memory of a network: one allocation with the slabs and two blocks, one
+ * for activations and one for their gradients. Within a block, tensors share
+ * memory if their lifetimes allow.
  *
- * An activation lives from its node to its last reader; in training to the end,
- * for the backward reads it again. A gradient lives from the last reader's
- * backward, which begins it, to its own node's. */
+ * An activation lives from its node to its last reader; in training it lives to
+ * the end, because the backward reads it again. A gradient lives from the
+ * backward of its last reader, which writes it first, to the backward of its
+ * own node. */
 #include "nn/layer.h"
 
 #include <assert.h>
 
-/* ---- lives ---- */
+/* ---- lifetimes ---- */
 
 static bool meet(const struct prismi_life *a, const struct prismi_life *b)
 {
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* The lowest offset that is free throughout the life of t. */
+/* The lowest offset that is free throughout the lifetime of t. */
 static size_t free_offset(const struct prismi_life *life, int n, const struct prismi_life *t)
 {
     size_t at = 0;
@@ -26,7 +27,7 @@ static size_t free_offset(const struct prismi_life *life, int n, const struct pr
             continue;
         if (at < o->offset + o->bytes && o->offset < at + t->bytes) {
             at = o->offset + o->bytes;
-            i = -1; /* those before may be in the way again */
+            i = -1; /* start again: earlier ones may overlap now */
         }
     }
     return at;
@@ -40,7 +41,7 @@ size_t prismi_lives_pack(struct prismi_life *life, int n)
         life[i].offset = SIZE_MAX;
     }
     for (;;) {
-        struct prismi_life *t = NULL; /* the largest one without a place */
+        struct prismi_life *t = NULL; /* the largest tensor without an offset */
         for (int i = 0; i < n; i++)
             if (life[i].bytes && life[i].offset == SIZE_MAX && (!t || t->bytes < life[i].bytes))
                 t = &life[i];
@@ -56,7 +57,8 @@ size_t prismi_lives_pack(struct prismi_life *life, int n)
 
 struct plan {
     struct prismi_life y[PRISMI_MAX_LAYERS];
-    struct prismi_life g[3 * PRISMI_MAX_LAYERS]; /* gy of every node, then two gx of every node */
+    /* gy of every node, followed by two gx of every node */
+    struct prismi_life g[3 * PRISMI_MAX_LAYERS];
 };
 
 static size_t bytes_of(const struct prismi_layer *l)
@@ -65,7 +67,7 @@ static size_t bytes_of(const struct prismi_layer *l)
 }
 
 /* The node that owns the memory of l's output: l itself, or the first of the
- * nodes whose output l and those before it overwrite. */
+ * nodes whose output is overwritten by those up to l. */
 static struct prismi_layer *holder(struct prismi_layer *l)
 {
     while (l->overwrites)
@@ -91,8 +93,8 @@ static void plan_activations(struct prism_net *net, struct prismi_life *life)
     life[holder(&layer[n - 1]) - layer].last = n;
 }
 
-/* gx of the k-th input of node i: the source's gy, or a tensor to be added to
- * that, or left alone where nothing before learns. */
+/* Plan gx of the k-th input of node i: it is the source's gy, or a tensor that
+ * will be added to it, or nothing if nothing before learns. */
 static void plan_gx(struct prism_net *net, struct prismi_life *life, int i, int k)
 {
     struct prismi_layer *l = &net->layer[i], *source = prismi_layer_source(l, k);
@@ -146,8 +148,8 @@ static bool multiplies_half(const struct prismi_layer *l)
     return prismi_is_half(l->dtype) && l->nparam > 0 && l->param[0].fill == PRISMI_FILL_WEIGHT;
 }
 
-/* Weights that multiply half activations are copied as one range, with what
- * lies between them. */
+/* Find the range of values that is copied to half precision: all weights that
+ * multiply half activations, with everything between them. */
 static void cover_half(struct prism_net *net)
 {
     for (int i = 0; i < net->nlayers; i++) {
@@ -206,7 +208,7 @@ int prismi_net_bind(struct prism_net *net)
         prismi_arena_add(&net->arena, net->slab_count * size, &net->values);
     prismi_arena_add(&net->arena, net->running_count * size, &net->running);
     prismi_arena_add(&net->arena, net->half_count * prism_dtype_size(net->store), &net->half);
-    net->arena.owner = PRISMI_OWNER_ACTIVATIONS; /* and what goes back through them */
+    net->arena.owner = PRISMI_OWNER_ACTIVATIONS; /* and their gradients */
     prismi_arena_add(&net->arena, prismi_lives_pack(plan.y, net->nlayers), &net->activations);
     prismi_arena_add(&net->arena, prismi_lives_pack(plan.g, 3 * net->nlayers), &net->gradients);
     for (int i = 0; i < net->nlayers; i++)

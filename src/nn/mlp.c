@@ -1,5 +1,5 @@
-/* A multi-layer perceptron as a list of nodes: dense layers, an activation
- * after every one but the last. */
+/* A multi-layer perceptron as a list of nodes: dense layers, with an activation
+ * after each except the last. */
 #include "nn/layer.h"
 
 static int check_width(struct prism_ctx *ctx, const char *what, int i, int n)
@@ -47,7 +47,7 @@ void prismi_mlp_dense(const struct prism_net *net, struct prism_dense_fit_desc *
                                          .batch = net->batch,
                                          .width = {(int)prismi_layer_count(net->layer[0].out)}};
     for (const struct prismi_layer *l = net->layer + 1; l < net->layer + net->nlayers; l++) {
-        if (!prismi_layer_is_dense(l)) { /* the activation of the layer before */
+        if (!prismi_layer_is_dense(l)) { /* this activation belongs to the layer before */
             out->act[out->layers - 1] = l->act;
             continue;
         }

@@ -1,4 +1,4 @@
-/* A network as a model that can be trained. */
+/* A network as a model for a trainer. */
 #include "nn/layer.h"
 
 static int output(void *self, prism_mem *x)

@@ -1,4 +1,4 @@
-/* A network: link its nodes, infer shapes, run the list forwards and
+/* A network: links its nodes, infers shapes, and runs the list forwards and
  * backwards. */
 #include "nn/layer.h"
 
@@ -22,7 +22,7 @@ void prismi_layer_add_param(struct prismi_layer *l, const char *suffix, enum pri
         p->info.count *= (size_t)p->info.dim[p->info.nd++];
 }
 
-/* Sources and how often each is read. */
+/* Set the sources of every node, and count the readers of each output. */
 static void link_nodes(struct prism_net *net)
 {
     for (int i = 1; i < net->nlayers; i++) {
@@ -48,10 +48,10 @@ static void infer_types(struct prism_net *net, struct prismi_layer *l)
     l->in_dtype = l == net->layer ? l->dtype : prismi_layer_source(l, 0)->dtype;
 }
 
-/* Inference needs an output only until its last reader has run. If that is the
- * only reader, the reader may write over the output: an elementwise node does,
- * and an activation behind a convolution with a bias costs no pass of its own.
- * The caller's input is never written to. */
+/* In inference an output is needed only until its last reader has run. A single
+ * reader may overwrite the output: an elementwise node does, and an activation
+ * after a convolution with a bias costs no pass of its own. The caller's input
+ * is never written to. */
 static void share_output(struct prismi_layer *l)
 {
     struct prismi_layer *source = prismi_layer_source(l, 0);
@@ -79,7 +79,7 @@ static void infer_node(struct prism_net *net, struct prismi_layer *l)
         net->outer = l;
 }
 
-/* Types, shapes, names and slab offsets. */
+/* Infer types, shapes, names and slab offsets. */
 static void infer_all(struct prism_net *net)
 {
     int module = 0;
@@ -103,7 +103,7 @@ static void infer_all(struct prism_net *net)
     }
 }
 
-/* Plans of every node, after its tensors have addresses. */
+/* Create the plans of every node, after its tensors have addresses. */
 static int create_nodes(struct prism_net *net)
 {
     for (int i = 0; i < net->nlayers; i++)
@@ -250,8 +250,8 @@ void prismi_net_update_done(struct prism_net *net)
     net->fusion.y_is_ready = net->fusion.first_fused;
 }
 
-/* Backward of one node. A tensor with several readers gets the sum of their
- * gradients, from the last reader to the first. */
+/* Run the backward of one node. The gradient of a tensor with several readers
+ * is the sum of their gradients, from the last reader to the first. */
 static int backward_node(struct prism_net *net, struct prismi_layer *l, prism_mem gy)
 {
     static const prism_mem nowhere[2] = {NULL, NULL};
@@ -276,7 +276,7 @@ int prism_net_backward(struct prism_net *net, prism_mem gout)
             "a folded network has no gradients; train the network it was folded from");
     if (!net->have_forward)
         return PRISM_FAIL(prismi_dev_ctx(net->dev), PRISM_EINVAL,
-                          "backward needs a forward before it, and spends what that forward saved; "
+                          "backward needs a forward before it, and uses up the values it saved; "
                           "call prism_net_forward first");
     net->have_forward = false;
     net->fusion.first_gradient_pending = net->fusion.first_fused;

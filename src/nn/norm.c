@@ -1,12 +1,12 @@
-/* Normalisation of each channel by its own statistics over the batch and its
- * pixels, scale, shift, activation (batch normalisation).
+/* Normalises each channel by its own statistics over the batch and its pixels,
+ * then scales, shifts and activates (batch normalisation). With m = n h w,
  *
- * m = n h w:  mu = mean x,  var = mean (x - mu)^2,  xh = (x - mu)/sqrt(var +
- * eps),  y = act(gamma xh + beta) backward, with g = gy act'(.):  gbeta = sum
- * g,  ggamma = sum g xh,  gx = gamma/sqrt(var + eps) (g - (gbeta + xh
- * ggamma)/m)
- * running:  rm = 0.9 rm + 0.1 mu,  rv = 0.9 rv + 0.1 var m/(m - 1), once for
- *           every forward of the network */
+ *   forward   mu = mean x,  var = mean (x - mu)^2,
+ *             xh = (x - mu)/sqrt(var + eps),  y = act(gamma xh + beta)
+ *   backward  g = gy act'(.),  gbeta = sum g,  ggamma = sum g xh,
+ *             gx = gamma/sqrt(var + eps) (g - (gbeta + xh ggamma)/m)
+ *   running   rm = 0.9 rm + 0.1 mu,  rv = 0.9 rv + 0.1 var m/(m - 1),
+ *             once for every forward of the network */
 #include "nn/layer.h"
 
 static struct prism_norm_desc norm_desc(const struct prismi_layer *l)
@@ -19,9 +19,9 @@ static struct prism_norm_desc norm_desc(const struct prismi_layer *l)
                                     .eps = PRISMI_NORM_EPS};
 }
 
-/* The backward entry spends its x. That may be the output of the node before,
- * if it is a convolution without another reader, whose backward does not read
- * it; else it is a copy, behind the statistics. */
+/* The backward entry overwrites its x. True if x may be the output of the node
+ * before: a convolution without another reader, whose backward does not read
+ * its output. Otherwise x is a copy, stored behind the statistics. */
 static bool spends_x(struct prismi_layer *l)
 {
     const struct prismi_layer *source = prismi_layer_source(l, 0);

@@ -1,7 +1,7 @@
-/* A network's parameters, one by one and as an optimiser sees them. */
+/* The parameters of a network, one by one and as segments for an optimiser. */
 #include "nn/layer.h"
 
-/* The layer of the i-th parameter, and its place there. */
+/* The layer of the i-th parameter, and the parameter's index in that layer. */
 static const struct prismi_layer *layer_of_param(const struct prism_net *net, int i, int *k)
 {
     for (const struct prismi_layer *l = net->layer; l < net->layer + net->nlayers && i >= 0;
@@ -79,7 +79,9 @@ void prism_net_values(const struct prism_net *net, prism_mem *values, size_t *co
 int prism_net_segments(const struct prism_net *net, struct prism_segment *out, int n)
 {
     int found = 0;
-    bool joins = false; /* one without a stored gradient stands alone, others join the one before */
+    /* a parameter without a stored gradient is a segment of its own; others
+     * join the one before */
+    bool joins = false;
     for (int i = 0; i < (net->inference ? 0 : net->nparam); i++) {
         int k = 0;
         const struct prismi_layer *l = layer_of_param(net, i, &k);

@@ -1,6 +1,6 @@
-/* Pooling of every plane over k x k windows, the largest pixel or the mean;
- * formulas at enum prism_pool. A window's largest pixel is kept as its index
- * for the backward. */
+/* Pooling of every plane over k x k windows, by the largest pixel or the mean;
+ * the formulas are at enum prism_pool. The index of a window's largest pixel is
+ * kept for the backward. */
 #include "nn/layer.h"
 
 static struct prism_pool_desc pool_desc(const struct prismi_layer *l)
@@ -21,8 +21,8 @@ static void pool_infer(struct prismi_layer *l)
     l->out[0] = l->in[0];
     l->out[1] = prism_pool_out(&d, d.h);
     l->out[2] = prism_pool_out(&d, d.w);
-    l->nsaved =
-        d.kind == PRISM_POOL_MAX ? prismi_layer_outputs(l) : 0; /* I32, no wider than any real */
+    /* indices are I32, no wider than any real */
+    l->nsaved = d.kind == PRISM_POOL_MAX ? prismi_layer_outputs(l) : 0;
 }
 
 static int pool_forward(struct prismi_layer *l)

@@ -1,15 +1,14 @@
-/* The U-Net as a list of nodes: pictures in, maps of the same size out.
+/* The U-Net as a list of nodes, from pictures to maps of the same size.
  *
- * block(c)   twice: 3x3 convolution to c channels without bias, norm,
- *            activation
- * down, for d = 0 .. depth-1:  block(base 2^d), whose output is the skip of
- * level
- *            d, then 2x2 max pooling
- * bottom     block(base 2^depth)
- * up, for d = depth-1 .. 0:  2x2 transposed convolution of stride 2 to base 2^d
- *            channels, with bias; the skip of level d behind it; block(base
- *                2^d)
- * head       1x1 convolution to the output channels, with bias */
+ *   block(c)  twice: 3x3 convolution to c channels without bias, norm,
+ *             activation
+ *   down      for d = 0 .. depth-1: block(base 2^d), whose output is the skip
+ *             of level d; 2x2 max pooling
+ *   bottom    block(base 2^depth)
+ *   up        for d = depth-1 .. 0: 2x2 transposed convolution of stride 2 to
+ *             base 2^d channels, with bias; concatenation with the skip of
+ *             level d; block(base 2^d)
+ *   head      1x1 convolution to the output channels, with bias */
 #include "nn/layer.h"
 
 static int check(struct prism_ctx *ctx, const struct prismi_unet_params *p)
@@ -31,8 +30,8 @@ static int check(struct prism_ctx *ctx, const struct prismi_unet_params *p)
     const int unit = 1 << p->depth;
     if (p->height % unit || p->width % unit)
         return PRISM_FAIL(ctx, PRISM_EINVAL,
-                          "a U-Net of depth %d halves its pictures %d times, and %d x %d cannot "
-                          "be; give multiples of %d",
+                          "a U-Net of depth %d halves its pictures %d times, but %d x %d cannot "
+                          "be halved so often; give multiples of %d",
                           p->depth, p->depth, p->height, p->width, unit);
     return 0;
 }

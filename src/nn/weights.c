@@ -20,8 +20,8 @@ static const char KIND[8] = {'P', 'R', 'I', 'S', 'M', 'W', 'T', 'S'};
 
 enum { FIELDS = 7, RECORD = 1 + FIELDS + PRISM_MAX_CHANNELS, STAGE = 4096 };
 
-/* What decides the shapes and the meaning of the weights; grid_size and init do
- * not. */
+/* The parameters that decide the shapes and the meaning of the weights;
+ * grid_size and init do not. */
 static const char *const arch_fields[FIELDS] = {"obj_size",         "latent_channels", "n_upsample",
                                                 "n_channels",       "no_norm",         "frame",
                                                 "output_activation"};
@@ -99,7 +99,8 @@ static int save_arch(const struct prism_net *net, struct prismi_archive *a)
     return prismi_archive_add(a, "arch", &type, record);
 }
 
-/* The list as text; returns its bytes. text: NULL, or room for them and a 0. */
+/* Write the list of nodes as text and return its length. text is NULL, or has
+ * room for the text and a NUL. */
 static size_t list_nodes(const struct prism_net *net, char *text)
 {
     char line[PRISMI_LINE_MAX];
@@ -171,8 +172,8 @@ static int load_nodes(const struct prism_net *net, const char *path, const struc
     return check_nodes(net, path, text, n);
 }
 
-/* One named run of scalars on the device: a parameter or the running
- * statistics. dim: NULL for a vector. */
+/* A named array of scalars on the device: a parameter, or the running
+ * statistics. dim is NULL for a vector. */
 struct run {
     const char *name;
     prism_mem mem;
@@ -181,7 +182,7 @@ struct run {
     const int *dim;
 };
 
-/* i-th run; false after the last. */
+/* The i-th array; false after the last. */
 static bool run_at(const struct prism_net *net, int i, struct run *r)
 {
     const struct prismi_param *p = prismi_net_param(net, i);
@@ -226,7 +227,7 @@ out:
     return status;
 }
 
-/* src: count elements of file_type, of any alignment */
+/* src: count elements of file_type, with any alignment */
 static int put_run(struct prism_net *net, const struct run *r, const uint8_t *src,
                    enum prism_dtype file_type)
 {
@@ -257,7 +258,9 @@ int prism_net_load(struct prism_net *net, const char *path)
     PRISM_TRY(prismi_archive_load(ctx, path, KIND, &a));
     PRISM_TRY_OUT((is_decoder(net) ? load_arch : load_nodes)(net, path, a, &file_type));
     for (int i = 0; run_at(net, i, &r);
-         i++) { /* all before the first write: a damaged file changes nothing */
+         /* check all arrays before the first write: a damaged file changes
+          * nothing */
+         i++) {
         size_t bytes = r.count * prism_dtype_size(file_type);
         if (!prismi_archive_get(a, r.name, prismi_type_real(file_type), &bytes)) {
             status = PRISM_FAIL(ctx, PRISM_EPARSE,

@@ -1,6 +1,6 @@
-/* Centre crop or zero pad of planes [n,n] to [t,t]: y[i] = x[i - d], d = t/2 -
- * n/2 (integer divisions). Backward is the adjoint: shapes exchanged, offset
- * negated. */
+/* Crops or zero-pads planes [n,n] to [t,t] about the centre: y[i] = x[i - d], d
+ * = t/2 - n/2 (integer divisions). The backward is the adjoint: shapes
+ * exchanged, offset negated. */
 #include "nn/layer.h"
 
 static struct prism_window_desc window_desc(const struct prismi_layer *l, const int to[3],

@@ -285,7 +285,7 @@ struct prism_session {
     struct prism_ctx *ctx;
     struct prism_dataset *ds;
     struct prism_recon_params par;
-    /* of everything, except activations that a network stores in half
+    /* the type of everything, except activations that a network stores in half
      * precision */
     enum prism_dtype dtype;
     int n, obj, grid;
