@@ -1,5 +1,5 @@
-/* Archives of arrays: stored ZIP files of NPY members. The archive's comment
- * says which kind it is, and has the length and the checksum of the file. */
+/* Archives of arrays: ZIP files of NPY members, stored without compression. The
+ * archive's comment gives its kind, and the length and checksum of the file. */
 #include "core/archive.h"
 #include "core/zip.h"
 
@@ -13,12 +13,12 @@ const char prismi_archive_no_memory[] = "no memory for its arrays";
 
 struct entry {
     char name[MAX_NAME];
-    struct prismi_array type; /* descr NULL: not known */
+    struct prismi_array type; /* descr is NULL if the type is unknown */
     size_t bytes;
-    const uint8_t *data; /* NULL: on a device */
+    const uint8_t *data; /* NULL if the elements are on a device */
     struct prism_dev *dev;
     prism_mem mem;
-    uint8_t *own; /* memory of the archive's, kept from one filling to the next */
+    uint8_t *own; /* memory owned by the archive, reused after a reset */
     size_t capacity;
 };
 
@@ -28,7 +28,7 @@ struct prismi_archive {
     struct entry *entries;
     int n, cap;
     bool snapshot;
-    uint8_t *file; /* a loaded archive: arrays point into it */
+    uint8_t *file; /* the file of a loaded archive; arrays point into it */
 };
 
 int prismi_archive_create(struct prism_ctx *ctx, const char kind[8], struct prismi_archive **out)
@@ -62,8 +62,8 @@ void prismi_archive_reset(struct prismi_archive *a, bool snapshot)
 
 /* ---- filling ---- */
 
-/* The entry behind the last, not yet counted: empty but for its own memory.
- * NULL: no memory. */
+/* The entry behind the last one, not counted yet. It is empty except for its
+ * own memory. NULL if memory ran out. */
 static struct entry *new_entry(struct prismi_archive *a)
 {
     if (a->n == a->cap) {
@@ -82,7 +82,7 @@ static struct entry *new_entry(struct prismi_archive *a)
     return e;
 }
 
-/* An entry of this type, not yet counted and without elements. */
+/* Set up an entry of this type, not counted yet and without elements. */
 static int describe(struct prismi_archive *a, const char *name, const struct prismi_array *type,
                     struct entry **out)
 {
@@ -149,19 +149,20 @@ int prismi_archive_add_mem(struct prismi_archive *a, const char *name,
 
 /* ---- saving ---- */
 
-/* Is an array of a known type described so? */
+/* True if the array, whose type is known, has this descr. */
 static bool described(const struct entry *e, const char *descr)
 {
     const size_t n = e->type.descr_bytes ? e->type.descr_bytes : strlen(e->type.descr);
     return n == strlen(descr) && !memcmp(e->type.descr, descr, n);
 }
 
-/* A member's name in the ZIP file. */
+/* The name of a member in the ZIP file. */
 struct member_name {
     char text[MAX_NAME + 4];
 };
 
-/* What is large is read once for its checksum and once by the system. */
+/* Write one array. Its elements are read twice: for the checksum, and by the
+ * system. */
 static int put_entry(struct prism_ctx *ctx, struct prismi_zip_out *zip, const struct entry *e,
                      const void *data, struct prismi_zip_entry *listed)
 {
@@ -174,7 +175,8 @@ static int put_entry(struct prism_ctx *ctx, struct prismi_zip_out *zip, const st
     return 0;
 }
 
-/* The host may look into some devices' memory. */
+/* Write an array from device memory, without a copy if the host can read that
+ * memory. */
 static int put_mem(struct prism_ctx *ctx, struct prismi_zip_out *zip, const struct entry *e,
                    struct prismi_zip_entry *listed)
 {
@@ -194,7 +196,8 @@ static int put_mem(struct prism_ctx *ctx, struct prismi_zip_out *zip, const stru
     return status;
 }
 
-/* bytes, crc: of the whole file and of all before the comment. */
+/* Make the comment. bytes: of the whole file; crc: of everything before the
+ * comment. */
 static void comment_of(const char kind[8], uint64_t bytes, uint32_t crc, char out[COMMENT + 1])
 {
     snprintf(out, COMMENT + 1, "kind=%.8s bytes=%016llx crc32=%08x", kind,
@@ -216,7 +219,7 @@ static int write_members(struct prismi_archive *a, struct prism_ctx *ctx,
     }
     prismi_zip_finish(zip, listed, (size_t)a->n, COMMENT);
     comment_of(a->kind, zip->bytes + COMMENT, zip->crc, comment);
-    prismi_file_write(zip->file, comment, COMMENT); /* a failure is reported by commit */
+    prismi_file_write(zip->file, comment, COMMENT); /* commit reports a failure */
     return 0;
 }
 
@@ -242,7 +245,7 @@ int prismi_archive_save(struct prismi_archive *a, struct prism_ctx *ctx, const c
 
 /* ---- loading ---- */
 
-/* Names are looked up as C strings and printed. */
+/* True for a printable name: names are looked up as C strings and printed. */
 static bool is_name(const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -307,8 +310,8 @@ static const char *take_member(struct prismi_archive *a, const struct prismi_zip
     return NULL;
 }
 
-/* An archive without a comment was not written here: its members' checksums are
- * all there is. */
+/* Check the comment. An archive without one was not written here and is only
+ * protected by the checksums of its members. */
 static const char *check_comment(const struct prismi_archive *a, const struct prismi_zip *z)
 {
     char right[COMMENT + 1];

@@ -1,10 +1,11 @@
-/* Reads the container that checkpoints and weights were before they became
- * archives. Little endian:
+/* Reads the previous format of checkpoints and weights, a container. All
+ * numbers are little endian:
  *
  *   header   "PRISMBOX" kind[8] version u32 sections u32
  *   section  name_length u32, data_length u64, crc32c u32, name, data
- *   footer   "PRISMEND" total_length u64, crc32c u32 of all before the
- *            footer, which covers what the sections' own cover */
+ *   footer   "PRISMEND" total_length u64, crc32c u32 of everything before
+ *
+ * The footer's checksum covers everything that the sections' own cover. */
 #include "core/archive.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* CRC-32 of IEEE 802.3, as ZIP has it: reflected polynomial 0xedb88320, start
+/* CRC-32 of IEEE 802.3, as ZIP uses it: reflected polynomial 0xedb88320, start
  * and end inverted. */
 #include "core/internal.h"
 
@@ -7,7 +7,7 @@
 
 #define POLYNOMIAL 0xedb88320u
 
-/* tables[k][b]: the effect of byte b with k bytes behind it. */
+/* tables[k][b]: the effect of byte b with k bytes after it. */
 static uint32_t tables[8][256];
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
@@ -42,15 +42,16 @@ static uint32_t crc_portable(uint32_t crc, const unsigned char *p, size_t bytes)
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
-/* a moved on by the distance of the factors k, plus b. */
+/* Shift a by the distance that the factors k stand for, and add b. */
 __attribute__((target("pclmul,sse2"))) static __m128i fold(__m128i a, __m128i k, __m128i b)
 {
     return _mm_xor_si128(
         b, _mm_xor_si128(_mm_clmulepi64_si128(a, k, 0x00), _mm_clmulepi64_si128(a, k, 0x11)));
 }
 
-/* Folding by carry-less products (Gopal et al. 2009, Intel): four blocks of 16
- * bytes side by side, then one. What remains has the checksum of all. */
+/* CRC by carry-less products (Gopal et al. 2009, Intel): four blocks of 16
+ * bytes are folded side by side, then one. The remainder has the checksum of
+ * all. */
 __attribute__((target("pclmul,sse2"))) static uint32_t
 crc_folded(uint32_t crc, const unsigned char *p, size_t bytes)
 {
@@ -82,7 +83,8 @@ uint32_t prismi_crc32(uint32_t crc, const void *data, size_t bytes)
     return ~crc_portable(~crc, data, bytes);
 }
 
-/* Product of two polynomials modulo the checksum's; the highest bit is x^0. */
+/* Product of two polynomials modulo the CRC's polynomial. The highest bit is
+ * the coefficient of x^0. */
 static uint32_t times(uint32_t a, uint32_t b)
 {
     uint32_t product = 0;
@@ -95,7 +97,8 @@ static uint32_t times(uint32_t a, uint32_t b)
 
 uint32_t prismi_crc32_join(uint32_t first, uint32_t second, size_t bytes)
 {
-    uint32_t power = 1u << 23, shift = 1u << 31; /* x^8, and x^(8 bytes) in the making */
+    /* power: x^8, x^16, x^32, ...; shift: becomes x^(8 bytes) */
+    uint32_t power = 1u << 23, shift = 1u << 31;
     for (size_t n = bytes; n; n >>= 1, power = times(power, power))
         if (n & 1)
             shift = times(shift, power);

@@ -1,4 +1,5 @@
-/* The header of an NPY array: a Python dictionary with three known keys. */
+/* Reads and writes the header of an NPY array, a Python dictionary with three
+ * keys. */
 #include "core/npy.h"
 
 #include <ctype.h>
@@ -6,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_HEADER = 65536, ALIGN = 64, START = 10 /* of the dictionary in version 1.0 */ };
+/* START: offset of the dictionary in version 1.0 */
+enum { MAX_HEADER = 65536, ALIGN = 64, START = 10 };
 
 /* ---- writing ---- */
 
@@ -69,7 +71,7 @@ static bool quoted(struct cursor *c, const char **text, size_t *n)
     return true;
 }
 
-/* A list of fields, kept as it stands. */
+/* Take a list of fields as it is. */
 static bool list(struct cursor *c, const char **text, size_t *n)
 {
     int depth = 0;
@@ -84,7 +86,8 @@ static bool list(struct cursor *c, const char **text, size_t *n)
     return true;
 }
 
-/* Bytes of an element, from "<f8", "|S12" or "<U3" (of four bytes each). */
+/* Find the bytes of an element from its type: "<f8", "|S12", or "<U3" (four
+ * bytes per character). */
 static bool item_size(struct prismi_array *h)
 {
     size_t v = 0;
@@ -167,8 +170,8 @@ static const char *parse_dictionary(struct cursor c, struct prismi_array *h, boo
                           : NULL;
 }
 
-/* left: bytes of the elements. Finds the size of one where it is a list of
- * fields. */
+/* Check that the elements take `left` bytes. For a list of fields, find the
+ * size of an element first. */
 static const char *check_size(struct prismi_array *h, size_t left)
 {
     bool empty = false;
@@ -176,7 +179,7 @@ static const char *check_size(struct prismi_array *h, size_t left)
     for (int i = 0; i < h->nd; i++)
         empty |= h->shape[i] == 0;
     for (int i = 0; i < h->nd && !empty; i++) {
-        if (h->shape[i] > left / count) /* also keeps the product from overflowing */
+        if (h->shape[i] > left / count) /* this also keeps the product from overflowing */
             return "its data are cut off";
         count *= h->shape[i];
     }

@@ -1,20 +1,23 @@
-/* ZIP: the directory at the end names every member; sizes are taken from there,
- * the place of a member's bytes from its local header. */
+/* Reads and writes ZIP archives. When reading, the directory at the end names
+ * every member and gives its size, and the member's local header says where its
+ * bytes begin. */
 #include "core/zip.h"
 
 #include <string.h>
 
 enum {
-    LOCAL = 30,       /* bytes of a member's header */
-    ENTRY = 46,       /* of an entry in the directory */
-    END = 22,         /* of the record at the end */
-    END64 = 56,       /* of its ZIP64 form */
-    LOCATOR = 20,     /* which lies before the record and says where that form is */
-    WIDE = 1,         /* identifies the extra field of 64-bit numbers */
-    PADDING = 0xd935, /* and the one that aligns, as zipalign has it */
+    LOCAL = 30, /* bytes of the local header of a member */
+    ENTRY = 46, /* bytes of an entry of the directory */
+    END = 22,   /* bytes of the record at the end */
+    END64 = 56, /* bytes of the record's ZIP64 form */
+    /* bytes of the locator, which lies before the record and points to its
+     * ZIP64 form */
+    LOCATOR = 20,
+    WIDE = 1,         /* identifies the extra field with 64-bit numbers */
+    PADDING = 0xd935, /* identifies the extra field that aligns, as in zipalign */
     COMMENT_MAX = 65535
 };
-#define MARK32 0xffffffffu /* in a field of 32 bits: see the 64-bit one */
+#define MARK32 0xffffffffu /* in a 32-bit field: the 64-bit field has the number */
 
 /* ---- reading ---- */
 
@@ -31,8 +34,8 @@ static int damaged(const struct prismi_zip *z, const char *what)
     return PRISM_FAIL(z->ctx, PRISM_EPARSE, "%s: %s", z->path, what);
 }
 
-/* The offset of the record at the end, whose comment ends with the file; bytes
- * where there is none. */
+/* Find the record at the end, whose comment ends with the file. Returns its
+ * offset, or `bytes` if there is none. */
 static size_t find_end(const uint8_t *data, size_t bytes)
 {
     for (size_t back = END; back <= bytes && back <= END + COMMENT_MAX; back++)
@@ -84,8 +87,8 @@ static const uint8_t *find_extra(const uint8_t *extra, size_t bytes, unsigned id
     return NULL;
 }
 
-/* Replaces the marked ones of three numbers by those in an entry's extra
- * field, which has them in this order. */
+/* Replace those of the three numbers that are MARK32 by the ones in the entry's
+ * extra field, which has them in the same order. */
 static bool read_wide(const uint8_t *extra, size_t bytes, uint64_t numbers[3])
 {
     size_t size = 0;
@@ -102,8 +105,8 @@ static bool read_wide(const uint8_t *extra, size_t bytes, uint64_t numbers[3])
     return true;
 }
 
-/* Where a member's bytes begin; the archive's length where its header is not
- * at the offset. */
+/* The offset of a member's bytes; the archive's length if there is no local
+ * header at `offset`. */
 static size_t member_start(const struct prismi_zip *z, uint64_t offset)
 {
     if (offset > z->bytes || z->bytes - offset < LOCAL || memcmp(z->data + offset, "PK\3\4", 4))
@@ -156,10 +159,10 @@ static uint8_t *put(uint8_t *p, uint64_t v, int bytes)
     return p;
 }
 
-/* crc: of data alone */
+/* crc: the CRC-32 of data */
 static void emit(struct prismi_zip_out *z, const void *data, size_t bytes, uint32_t crc)
 {
-    prismi_file_write(z->file, data, bytes); /* a failure is kept by the file */
+    prismi_file_write(z->file, data, bytes); /* the file keeps a failure until commit */
     z->crc = prismi_crc32_join(z->crc, crc, bytes);
     z->bytes += bytes;
 }
@@ -174,9 +177,9 @@ static uint64_t narrow(const struct prismi_zip_out *z, uint64_t v)
     return v >= z->limit ? MARK32 : v;
 }
 
-/* What the headers of a member have in common, from the version that a reader
- * needs to the length of the name. The date is 1 January 1980: the same content
- * gives the same file. */
+/* Write the part that both headers of a member share, from the version that a
+ * reader needs to the length of the name. The date is 1 January 1980, so that
+ * the same content gives the same file. */
 static uint8_t *put_common(const struct prismi_zip_out *z, uint8_t *p,
                            const struct prismi_zip_entry *e, bool wide)
 {
@@ -203,7 +206,7 @@ void prismi_zip_put(struct prismi_zip_out *z, struct prismi_zip_entry *e, const 
     const bool wide = e->bytes >= z->limit;
     const size_t start = LOCAL + name + (wide ? 20 : 0);
     size_t padding = (size_t)(-(z->bytes + start) % PRISMI_ZIP_ALIGN);
-    if (padding && padding < 6) /* the field itself takes six */
+    if (padding && padding < 6) /* the extra field itself takes six bytes */
         padding += PRISMI_ZIP_ALIGN;
     p = put(p, 0x04034b50, 4);
     p = put_common(z, p, e, wide);
@@ -256,7 +259,7 @@ static void put_entry(struct prismi_zip_out *z, const struct prismi_zip_entry *e
     emit_record(z, record, p);
 }
 
-/* The ZIP64 form of the record at the end, and the locator behind it. */
+/* Write the ZIP64 form of the record at the end, and the locator behind it. */
 static void put_end64(struct prismi_zip_out *z, uint64_t n, uint64_t offset)
 {
     uint8_t record[END64 + LOCATOR], *p = record;
