@@ -178,7 +178,7 @@ int bench_check(struct bench *b, const char *path, double tolerance, int *worse)
 /* ---- watch.c: counts of device calls ---- */
 
 struct bench_counts {
-    size_t live_bytes, peak_bytes; /* of alloc(); the backend counts its plans' workspace */
+    size_t live_bytes, peak_bytes; /* bytes of alloc(), without the workspace of plans */
     uint64_t allocs, writes, reads;
     size_t write_bytes, read_bytes;
 };

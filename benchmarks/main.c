@@ -262,11 +262,10 @@ const struct cli_program cli_program = {.name = "prism-bench",
 static void describe(void)
 {
     size_t n = (size_t)snprintf(text, sizeof text,
-                                "Time a suite and check its results in the same run. Times are of "
-                                "calls that end with a wait for the device: the first "
-                                "call, then minimum, median and 95th percentile, and the share of "
-                                "what the measured memory rate and matrix product "
-                                "allow.\n\n");
+                                "Time a suite and check its results in the same run. Times are "
+                                "of calls that end with a wait for the device: the first call, "
+                                "then minimum, median and 95th percentile, and the share of what "
+                                "the measured memory rate and matrix product allow.\n\n");
     for (int i = 0; i < CLI_COUNT(suites); i++) {
         const struct suite *s = &suites[i];
         n += (size_t)snprintf(text + n, sizeof text - n, "  %-15s %s\n", s->name, s->doc);

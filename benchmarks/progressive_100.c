@@ -291,8 +291,9 @@ static int compare(struct bench *b, const struct bench_workload *w, const struct
     double gain = slow->total_ms / fast->total_ms;
     double alike = correlation(slow->image, fast->image, (size_t)w->obj * (size_t)w->obj);
     bench_print(b,
-                "\nboth ways: %d samples x %d steps, object %d on %d, apertures of radius "
-                "%d, Fermat, seed %llu\n",
+                "\n"
+                "both ways: %d samples x %d steps, object %d on %d, apertures of radius %d, "
+                "Fermat, seed %llu\n",
                 w->n_samples, w->n_epochs, w->obj, w->grid, w->radius, (unsigned long long)w->seed);
     bench_add_fact(b, "progressive-100/speed-up", gain, "times");
     PRISM_TRY(arrangement(b, w, fast));

@@ -52,7 +52,8 @@ static struct prismi_json *read_run(struct prism_ctx *ctx, const char *path)
     struct prismi_json *run = prismi_json_parse((const char *)text, n);
     prismi_free(text);
     if (!prismi_json_member(run, "config")) {
-        cli_error("%s is not the run.json of a run", file);
+        cli_error("%s is not the run.json of a run; give the folder of a run, or its run.json",
+                  file);
         prismi_json_free(run);
         return NULL;
     }
@@ -215,11 +216,9 @@ static int run(struct cli *cli)
 const struct cli_command cli_compare = {
     .name = "compare",
     .args = "RUN RUN...",
-    .doc = "compare finished runs: metrics and settings",
-    .text = "Show the metrics of several runs side by side, the best of each marked with *, and "
-            "the settings in which they differ. "
-            "A RUN is "
-            "a folder, or its run.json.",
+    .doc = "compare runs: metrics, and settings that differ",
+    .text = "Show the metrics of several runs side by side, the best of each metric marked with *, "
+            "then the settings that differ. RUN is the folder of a run, or its run.json.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .min_args = 2,

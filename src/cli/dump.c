@@ -23,8 +23,8 @@ static void man_keys(void)
 int cli_dump_man(void)
 {
     static const char *const files[][2] = {
-        {"config.yaml", "every setting and where it came from; 'prism run config.yaml' repeats the "
-                        "run, bit for bit on the same backend"},
+        {"config.yaml", "every setting with its source; 'prism run config.yaml' repeats the run, "
+                        "bit for bit on the same backend"},
         {"run.json", "version, device, hashes of settings and object, pattern statistics, the "
                      "final metrics, all settings"},
         {"metrics.jsonl",
@@ -35,14 +35,14 @@ int cli_dump_man(void)
         {"comparison.png, curves.svg", "truth, reconstruction and error, what one aperture sees, "
                                        "k-space; loss and quality over steps"},
         {"profile.json, profile.html, trace.json, stacks.folded",
-         "of 'prism profile run': the numbers, a page, a timeline for Perfetto, stacks for flame "
+         "from 'prism profile run': numbers, a page, a timeline for Perfetto, stacks for flame "
          "graphs"},
     };
     static const char *const codes[][2] = {
         {"0", "done"},
         {"1", "failed: a file, the device, memory, or a loss that is not finite"},
-        {"2", "bad usage or configuration; nothing was done"},
-        {"3", "everything is written, but samples of a progressive run did not reach "
+        {"2", "wrong usage or configuration; nothing was done"},
+        {"3", "all files are written, but samples of a progressive run did not reach "
               "training.loss_threshold"},
         {"130", "interrupted; a checkpoint was written"},
     };
@@ -50,12 +50,10 @@ int cli_dump_man(void)
         {"PRISMREC_BACKEND_PATH", "folder of backend plugins, instead of the installed one"},
         {"XDG_CACHE_HOME", "plans of transforms are kept in its folder prism; default ~/.cache"},
     };
-    cli_man_head(
-        "Reconstruct an object from amplitudes measured through many small apertures in k-space, "
-        "by fitting the weights of a "
-        "network, or by projections. In names of options '-' and '_' are the same; a value follows "
-        "as --option=value or as the "
-        "next word. Where the program was built without libpng, pictures are .pgm and .ppm.");
+    cli_man_head("Reconstruct an object from amplitudes measured through many small apertures in "
+                 "k-space, by fitting the weights of a network, or by projections. In names of "
+                 "options '-' and '_' are the same; a value follows as --option=value or as the "
+                 "next word. A program built without libpng writes pictures as .pgm and .ppm.");
     fputs(".SH COMMANDS\n", stdout);
     for (const struct cli_command *const *c = cli_program.commands; *c; c++)
         cli_man_command(*c);

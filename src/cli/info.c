@@ -51,8 +51,12 @@ static void print_json(const struct prism_backend_info *backends, int n)
 static void print_text(const struct prism_backend_info *backends, int n)
 {
     bool chosen = false;
-    printf("%s\nbuild     %s\nlicence   %s\nplugins   %s\nthreads   %d\n\nbackends, in the order "
-           "'auto' tries them:\n",
+    printf("%s\n"
+           "build     %s\n"
+           "licence   %s\n"
+           "plugins   %s\n"
+           "threads   %d\n\n"
+           "backends, in the order 'auto' tries them:\n",
            cli_version_line(), PRISMI_BUILD_OPTIONS, PRISMI_LICENSE, PRISMI_BACKEND_DIR,
            usable_cores());
     for (int i = 0; i < n; i++) {
@@ -83,10 +87,9 @@ static int run(struct cli *cli)
 const struct cli_command cli_info = {
     .name = "info",
     .args = "",
-    .doc = "show version, build, licence, backends and devices",
-    .text = "Show the version, how the program was built, its effective licence, and every "
-            "backend: the device it would use, or why it "
-            "cannot be used here.",
+    .doc = "show the version, the build and the usable devices",
+    .text = "Show the version, how the program was built, the licence of this build, and every "
+            "backend: the device it would use, or why it cannot be used here.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .run = run,

@@ -18,8 +18,8 @@ static const struct cli_opt opts[] = {
      .letter = 'x',
      .arg = "PATH",
      .words = "@file",
-     .doc = "write the reconstruction: an array where PATH ends in .npy, else a picture, amplitude "
-            "clipped to [0,1]"},
+     .doc = "write the reconstruction: an array if PATH ends in .npy, else a picture of the "
+            "amplitude clipped to [0,1]"},
     {.name = "json", .letter = 'j', .doc = "print one JSON object"},
 };
 
@@ -153,7 +153,7 @@ static int print_config(const struct checkpoint *c)
     size_t n = 0;
     const char *text = prismi_archive_get(c->archive, "extra", PRISMI_TYPE_TEXT, &n);
     if (!text) {
-        cli_error("%s holds no configuration", c->path);
+        cli_error("%s holds no configuration; only checkpoints of 'prism run' do", c->path);
         return EXIT_FAILED;
     }
     fwrite(text, 1, n, stdout);
@@ -247,11 +247,10 @@ static int run(struct cli *cli)
 const struct cli_command cli_inspect = {
     .name = "inspect",
     .args = "CHECKPOINT",
-    .doc = "look into a checkpoint: progress, parameters, history, picture",
-    .text = "Show where a run stood when it wrote CHECKPOINT, a file or the folder of a run: "
-            "progress, metrics, parameters, "
-            "arrays. Or "
-            "print its history or settings, or write its reconstruction to a file.",
+    .doc = "show what a checkpoint holds, or export its picture",
+    .text = "Show progress, metrics, parameters and arrays of a checkpoint. CHECKPOINT is a "
+            "file, or the folder of a run. With an option, print the history or the settings of "
+            "the run instead, or write the reconstruction to a file.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .min_args = 1,

@@ -9,15 +9,15 @@
 static const struct cli_opt opts[] = {
     {.name = "rows",
      .arg = "N",
-     .doc = "rows of the example's table, of which 15 % only test; default 5000"},
-    {.name = "hidden", .arg = "N,...", .doc = "widths of the hidden layers; default 64,32,16"},
-    {.name = "epochs", .arg = "N", .doc = "passes over the training rows; default 300"},
-    {.name = "seed", .arg = "N", .doc = "seed of table, weights and batches; default 1"},
+     .doc = "rows of the table; 15 % of them are for testing; default: 5000"},
+    {.name = "hidden", .arg = "N,...", .doc = "widths of the hidden layers; default: 64,32,16"},
+    {.name = "epochs", .arg = "N", .doc = "passes over the training rows; default: 300"},
+    {.name = "seed", .arg = "N", .doc = "seed of table, weights and batches; default: 1"},
     {.name = "backend",
      .letter = 'b',
      .arg = "NAME",
      .words = "auto ref cpu cuda",
-     .doc = "what computes; default auto"},
+     .doc = "where to compute; default: auto"},
 };
 
 /* Reads at most `most` comma-separated integers. Returns false after an error
@@ -76,7 +76,7 @@ static int run(struct cli *cli)
     struct prismi_interp_params p = {PRISM_F32, 3, {64, 32, 16}, 32, 300, 1e-3, 1};
     int rows = 5000, seed = 1, one;
     if (strcmp(cli->args[0], "train")) {
-        cli_error("interp %s is unknown; 'prism interp train' is what there is", cli->args[0]);
+        cli_error("'prism interp' has no '%s'; it has train", cli->args[0]);
         return EXIT_USAGE;
     }
     if (!integers(cli, "rows", 250, 1000000, &rows, &one, 1) ||
@@ -96,10 +96,10 @@ static int run(struct cli *cli)
 const struct cli_command cli_interp = {
     .name = "interp",
     .args = "train",
-    .doc = "train the interpolator's dense network on its example",
-    .text = "Draw a table of an example function of five variables, train a dense network on 85 % "
-            "of its rows, and print the "
-            "coefficient of determination on these rows and on the rest.",
+    .doc = "fit a dense network to a table of numbers (an example)",
+    .text = "Make a table of an example function of five variables, train a small dense network on "
+            "85 % of its rows, and print the coefficient of determination R2 on these rows and on "
+            "the others.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .min_args = 1,

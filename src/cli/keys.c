@@ -116,9 +116,9 @@ static int run(struct cli *cli)
 const struct cli_command cli_keys = {
     .name = "keys",
     .args = "[PATTERN]",
-    .doc = "list the settings with defaults and meaning",
-    .text = "List every setting whose name contains PATTERN: its default, unit and meaning, the "
-            "values it accepts, and the name it had before, if any. Change a setting with --set "
+    .doc = "list the settings: names, defaults, meaning",
+    .text = "List all settings, or those whose name contains PATTERN: default, unit, meaning, "
+            "accepted values and, if there is one, the old name. Change a setting with --set "
             "KEY=VALUE or in a configuration file.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),

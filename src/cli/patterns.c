@@ -13,20 +13,20 @@ static const struct cli_opt opts[] = {
      .letter = 'p',
      .arg = "NAME",
      .words = "@preset",
-     .doc = "start from a preset"},
+     .doc = "start from a preset ('prism presets' lists them)"},
     {.name = "set",
      .letter = 's',
      .arg = "KEY=VALUE",
      .many = true,
      .words = "@key",
-     .doc = "change one setting; may be repeated"},
+     .doc = "change a setting; may be repeated ('prism keys' lists the settings)"},
     {.name = "seed", .arg = "N", .key = "training.seed", .doc = "seed of a random pattern"},
     {.name = "output",
      .letter = 'o',
      .arg = "PATH",
      .words = "@file",
-     .doc = "csv: file to write, default standard output; preview: name of the picture without "
-            "suffix, default pattern-KIND"},
+     .doc = "csv: file to write; default: standard output. preview: name of the picture, without "
+            "suffix; default: pattern-KIND"},
     {.name = "json", .letter = 'j', .doc = "stats: print one JSON object"},
 };
 
@@ -36,7 +36,7 @@ static const struct {
     [PRISM_PATTERN_FERMAT] =
         {"fermat", "spiral at the golden angle, even density out to the edge of the disc"},
     [PRISM_PATTERN_RANDOM] = {"random",
-                              "uniform in the disc, from the seed; one centre at the origin"},
+                              "uniform in the disc, drawn from the seed; one centre at the origin"},
     [PRISM_PATTERN_STAR] = {"star", "the origin and pattern.n_angles diameters"},
     [PRISM_PATTERN_RASTER] = {"raster", "square lattice, the points nearest to the origin"},
     [PRISM_PATTERN_CSV] = {"csv",
@@ -150,7 +150,7 @@ static int run(struct cli *cli)
     for (int i = 0; i < CLI_COUNT(whats); i++)
         known = known || !strcmp(what, whats[i]);
     if (!known) {
-        cli_error("patterns knows list, stats, csv and preview, not %s%s", what,
+        cli_error("'prism patterns' has no '%s'; it has list, stats, csv and preview%s", what,
                   cli_suggest(what, "", whats, CLI_COUNT(whats)));
         return EXIT_USAGE;
     }
@@ -163,8 +163,9 @@ static int run(struct cli *cli)
     if (!strcmp(what, "list"))
         return EXIT_DONE;
     if (cli->n_args < 2) {
-        cli_error("'patterns %s' needs the KIND of a pattern ('prism patterns list' lists them)",
-                  what);
+        cli_error(
+            "'prism patterns %s' needs the KIND of a pattern ('prism patterns list' lists them)",
+            what);
         return EXIT_USAGE;
     }
     if (!kind_known) {
@@ -178,11 +179,12 @@ static int run(struct cli *cli)
 const struct cli_command cli_patterns = {
     .name = "patterns",
     .args = "[list | stats KIND | csv KIND | preview KIND]",
-    .doc = "list sampling patterns, or examine one",
-    .text = "list: the kinds of pattern. stats: how well one covers k-space with the configured "
-            "apertures. csv: its centres, rows "
-            "y,x in "
-            "k-space pixels. preview: a picture of it.",
+    .doc = "list, measure and draw patterns of apertures",
+    .text = "A pattern is the set of places in k-space where apertures measure.\n\n"
+            "  list     show the kinds of pattern\n"
+            "  stats    print how well a pattern covers k-space with the configured apertures\n"
+            "  csv      write its centres, rows y,x in k-space pixels\n"
+            "  preview  draw it",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .max_args = 2,

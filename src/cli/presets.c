@@ -55,12 +55,13 @@ static int run(struct cli *cli)
     const struct prism_preset *presets = prism_config_presets(&n);
     bool show = cli->n_args && !strcmp(cli->args[0], "show");
     if (cli->n_args && !show && strcmp(cli->args[0], "list") != 0) {
-        cli_error("presets knows 'list' and 'show NAME', not '%s'", cli->args[0]);
+        cli_error("'prism presets' has no '%s'; it has list and show NAME", cli->args[0]);
         return EXIT_USAGE;
     }
     if (cli->n_args != (show ? 2 : cli->n_args > 0)) {
-        cli_error(show ? "'presets show' needs the NAME of a preset"
-                       : "'presets list' takes no more arguments");
+        cli_error(
+            show ? "'prism presets show' needs the NAME of a preset; 'prism presets' lists them"
+                 : "'prism presets list' takes no further argument");
         return EXIT_USAGE;
     }
     if (show) {
@@ -82,9 +83,9 @@ static int run(struct cli *cli)
 const struct cli_command cli_presets = {
     .name = "presets",
     .args = "[list | show NAME]",
-    .doc = "list the presets, or show what one sets",
-    .text = "List the presets, or show the settings of one. A preset is where a run starts from: "
-            "prism run --preset NAME.",
+    .doc = "list the presets, or the settings of one",
+    .text = "List the presets, or show the settings of one. A preset is a named set of settings "
+            "that a run starts from: prism run --preset NAME.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .max_args = 2,

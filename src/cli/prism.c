@@ -11,7 +11,7 @@ static const struct cli_command *const commands[] = {
     &cli_compare, &cli_interp, &cli_bench, &cli_profile, NULL};
 const struct cli_program cli_program = {
     .name = "prism",
-    .doc = "synthetic-aperture reconstruction with a generative decoder",
+    .doc = "reconstruct images from amplitudes measured through small apertures in k-space",
     .commands = commands};
 
 static const struct cli_command *find(const char *name)
@@ -29,7 +29,8 @@ static int unknown_command(const char *name)
     for (const struct cli_command *const *c = commands; *c && n < CLI_COUNT(names); c++)
         names[n++] = (*c)->name;
     if (name[0] == '-')
-        cli_error("unknown option %s: options follow a command, 'prism help' lists those", name);
+        cli_error("unknown option %s: options follow a command; 'prism help' lists the commands",
+                  name);
     else
         cli_error("unknown command %s%s ('prism help' lists them)", name,
                   cli_suggest(name, "", names, n));
@@ -38,17 +39,18 @@ static int unknown_command(const char *name)
 
 static void help_program(FILE *f)
 {
-    fprintf(f, "%s: %s\n\nUsage: prism COMMAND [ARGUMENT]... [OPTION]...\n\n", cli_version_line(),
+    fprintf(f, "%s\n%s\n\nUsage: prism COMMAND [ARGUMENT]... [OPTION]...\n\n", cli_version_line(),
             cli_program.doc);
     for (const struct cli_command *const *c = commands; *c; c++)
         fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->doc);
     fprintf(f, "  %-10s %s\n  %-10s %s\n\n", "version", "show the version", "help",
-            "show this, or 'prism help COMMAND'");
+            "show this help, or that of a command: 'prism help COMMAND'");
     fputs("First steps:\n"
           "  prism run --preset quick --input usaf --output runs/first\n"
           "  prism inspect runs/first\n\n"
-          "Exit status: 0 done, 1 failed, 2 bad usage or configuration,\n3 done, but samples "
-          "failed, 130 interrupted.\n",
+          "'prism COMMAND --help' explains a command and its options.\n"
+          "Exit status: 0 done, 1 failed, 2 wrong usage or configuration,\n"
+          "3 done, but some samples failed, 130 interrupted.\n",
           f);
 }
 

@@ -11,14 +11,14 @@
 enum { TOP_DEFAULT = 20, TOP_MAX = 10000, FILE_MAX = 64 << 20 };
 
 static const struct cli_opt opts[] = {
-    {.name = "top", .arg = "N", .doc = "rows of the tables; default 20"},
+    {.name = "top", .arg = "N", .doc = "rows of the tables; default: 20"},
     {.name = "steps",
      .arg = "A:B",
-     .doc = "keep these steps for the timeline; default: from the start until it is full"},
+     .doc = "steps to keep in the timeline; default: from the start until it is full"},
     {.name = "sync",
-     .doc = "wait for the device after every operation: its true times, on a slower run"},
+     .doc = "wait for the device after every operation: true times of a slower run"},
     {.name = "regions-only",
-     .doc = "time named regions only; steps stay recorded on a device that can"},
+     .doc = "time named regions only; a device that records steps keeps doing so"},
 };
 
 /* Reads "A:B", "A:" or ":B". */
@@ -51,7 +51,7 @@ static int parse_top(const struct cli *cli, int *top)
     char *end;
     long n = text ? strtol(text, &end, 10) : TOP_DEFAULT;
     if (text && (!*text || *end || n < 1 || n > TOP_MAX)) {
-        cli_error("option '--top': '%s' is no number from 1 to %d", text, TOP_MAX);
+        cli_error("option '--top': '%s' is not a number from 1 to %d", text, TOP_MAX);
         return EXIT_USAGE;
     }
     *top = (int)n;
@@ -99,7 +99,7 @@ static int profile_run(struct cli *cli, const char *config)
     if (code)
         return code;
     if (steps && !parse_steps(steps, &how.params.first_step, &how.params.last_step)) {
-        cli_error("option '--steps': '%s' is no range of steps such as 100:110", steps);
+        cli_error("option '--steps': '%s' is not a range of steps such as 100:110", steps);
         return EXIT_USAGE;
     }
     how.params.sync = cli_has(cli, "sync");
@@ -144,12 +144,12 @@ static int run(struct cli *cli)
     if (!strcmp(what, "run"))
         return profile_run(cli, argument);
     if (strcmp(what, "report") != 0) {
-        cli_error("profile knows run and report, not %s%s", what,
+        cli_error("'prism profile' has no '%s'; it has run and report%s", what,
                   cli_suggest(what, "", whats, CLI_COUNT(whats)));
         return EXIT_USAGE;
     }
     if (!argument) {
-        cli_error("'profile report' needs the folder of a run that was profiled");
+        cli_error("'prism profile report' needs the folder of a run that was profiled");
         return EXIT_USAGE;
     }
     return profile_report(cli, argument);
@@ -158,20 +158,16 @@ static int run(struct cli *cli)
 const struct cli_command cli_profile = {
     .name = "profile",
     .args = "run [CONFIG.yaml] | report DIR",
-    .doc = "see where the time and the memory of a run go",
-    .text = "'profile run' takes what 'prism run' takes, does the same, and times every region and "
-            "operation on the way; results are "
-            "the same bits. Into the run's folder it writes profile.json, profile.html (a page "
-            "that needs nothing else), trace.json "
-            "(a timeline for ui.perfetto.dev or chrome://tracing) and stacks.folded (for flame "
-            "graphs), and prints a summary: to "
-            "standard output, or to standard error where that carries JSON lines.\n"
-            "\n"
-            "'profile report' prints the summary of a folder again.\n"
-            "\n"
-            "On a device that works behind the host's back the times are those of enqueueing, and "
-            "the summary says so; with --sync "
-            "every operation is waited for.",
+    .doc = "show where the time and the memory of a run go",
+    .text = "'prism profile run' is 'prism run' with every region and operation timed; "
+            "arguments, options and results are the same. It also writes, into the run's folder, "
+            "profile.json, profile.html (a self-contained page), trace.json (a timeline for "
+            "ui.perfetto.dev or chrome://tracing) and stacks.folded (for flame graphs), and "
+            "prints a summary: to standard output, or to standard error if standard output "
+            "carries JSON lines.\n\n"
+            "'prism profile report' prints the summary of a folder again.\n\n"
+            "A device that works asynchronously, such as a GPU, is timed while work is handed to "
+            "it, and the summary says so; with --sync every operation is waited for.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .like = &cli_run,

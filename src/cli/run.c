@@ -20,54 +20,56 @@ static const struct cli_opt opts[] = {
      .arg = "PICTURE",
      .key = "image.input",
      .words = "@file",
-     .doc = "the object: a picture, or a built-in one (usaf, siemens, points, moon)"},
+     .doc = "picture of the object: a file, or a built-in one (usaf, siemens, points, moon)"},
     {.name = "data",
      .letter = 'd',
      .arg = "FILE",
      .key = "image.data",
      .words = "@file",
-     .doc = "measurements of an unknown object, in the place of a picture: a file NPZ "
-            "(docs/formats.md)"},
+     .doc =
+         "measurements of an unknown object, instead of a picture: an NPZ file (docs/formats.md)"},
     {.name = "set",
      .letter = 's',
      .arg = "KEY=VALUE",
      .many = true,
      .words = "@key",
-     .doc = "change one setting; may be repeated ('prism keys' lists them)"},
+     .doc = "change a setting; may be repeated ('prism keys' lists the settings)"},
     {.name = "output",
      .letter = 'o',
      .arg = "DIR",
      .words = "@dir",
-     .doc = "folder of the run; default: runs/<name, or date and time>"},
+     .doc = "folder for the results; default: runs/NAME, NAME being the setting 'name', else date "
+            "and time"},
     {.name = "max-steps",
      .arg = "N",
      .key = "training.max_steps",
-     .doc = "number of steps of the joint objective"},
+     .doc = "number of optimiser steps (joint objective)"},
     {.name = "backend",
      .letter = 'b',
      .arg = "NAME",
      .key = "compute.backend",
      .words = "auto ref cpu cuda",
-     .doc = "what computes: auto, ref, cpu, cuda, cuda:1, or a plugin's name"},
+     .doc = "where to compute: auto (as 'prism info' says), ref, cpu, cuda, cuda:1, or a plugin's "
+            "name"},
     {.name = "threads",
      .letter = 't',
      .arg = "N",
      .key = "compute.threads",
-     .doc = "threads; 0: all cores; results do not depend on it"},
+     .doc = "number of threads; 0: all cores. Results do not depend on it"},
     {.name = "seed",
      .arg = "N",
      .key = "training.seed",
-     .doc = "seed of weights, batches, noise and random patterns"},
+     .doc = "seed of all random numbers: weights, batches, noise, random patterns"},
     {.name = "plain",
-     .doc = "general methods only: fused operations composed, no kernels for particular shapes; to "
-            "find a faulty one"},
+     .doc = "use general methods only: no fused operations, no kernels for particular shapes; "
+            "slower, helps to find a faulty kernel"},
     {.name = "resume",
      .letter = 'r',
      .doc = "continue the run in the output folder from its last checkpoint"},
     {.name = "quiet", .letter = 'q', .doc = "print errors only"},
     {.name = "json",
      .letter = 'j',
-     .doc = "print metrics as JSON lines, and a last object with the result"},
+     .doc = "print metrics as JSON lines, then an object with the result"},
 };
 
 enum voice { VOICE_QUIET, VOICE_LINE, VOICE_JSON };
@@ -175,7 +177,7 @@ static int end_lost(struct run *r)
     cli_error("the device was lost at step %lld", (long long)at.step);
     if (!r->saved_step) {
         cli_error("no checkpoint had been written yet; start again, with --backend cpu if the "
-                  "device stays away");
+                  "device does not come back");
         return EXIT_FAILED;
     }
     cli_error("the checkpoint of step %lld is in %s; continue on the CPU with:",
@@ -358,22 +360,20 @@ static int run(struct cli *cli)
 const struct cli_command cli_run = {
     .name = "run",
     .args = "[CONFIG.yaml]",
-    .doc = "reconstruct an object",
-    .text = "Simulate what the apertures measure of an object, reconstruct the object from that, "
-            "and write the results into one "
-            "folder. Settings come from the defaults, then the preset, then the file, then --set, "
-            "then the other options; the later "
-            "ones win.\n"
-            "\n"
+    .doc = "reconstruct an object from measurements, simulated or read from a file",
+    .text = "Reconstruct an object and write pictures, numbers and a checkpoint into one folder. "
+            "With a picture (--input), the measurements through small apertures in k-space are "
+            "simulated first, so that the result can be compared with the truth. With "
+            "measurements (--data), the object is unknown.\n\n"
+            "Settings come from the defaults, then --preset, then CONFIG.yaml, then --set, then "
+            "the other options; later ones win.\n\n"
             "On a terminal, one line shows the progress. Otherwise, and with --json, standard "
-            "output gets the lines of metrics.jsonl "
-            "as they are written, then an object with the result.\n"
-            "\n"
-            "Ctrl-C finishes the step, writes a checkpoint and says how to continue; a second one "
-            "ends at once.\n"
-            "\n"
-            "Exit status 3: everything is written, but samples of a progressive run did not reach "
-            "training.loss_threshold.",
+            "output gets the lines of metrics.jsonl as they are written, then an object with the "
+            "result.\n\n"
+            "Ctrl-C finishes the step, writes a checkpoint and prints the command that "
+            "continues; a second Ctrl-C ends at once.\n\n"
+            "Exit status 3: all files are written, but samples of a progressive run did not "
+            "reach training.loss_threshold.",
     .opts = opts,
     .n_opts = CLI_COUNT(opts),
     .max_args = 1,

@@ -63,8 +63,9 @@ int rundir_choose(struct rundir *d, const struct prism_config *cfg, const char *
     utc_now(stamp, sizeof stamp, "%Y%m%d-%H%M%S");
     if (!output &&
         (strchr(cfg->name, '/') || !strcmp(cfg->name, ".") || !strcmp(cfg->name, ".."))) {
-        cli_error("name '%s' makes no name of a folder in runs; choose the folder with --output",
-                  cfg->name);
+        cli_error(
+            "the setting name, '%s', cannot name a folder in runs; choose the folder with --output",
+            cfg->name);
         return EXIT_USAGE;
     }
     if (output)

@@ -34,7 +34,8 @@ static int assign_options(struct setup *s, const struct cli *cli)
             continue;
         if (snprintf(assignment, sizeof assignment, "%s=%s", o->key, cli->set[i].value) >=
             (int)sizeof assignment)
-            return PRISM_FAIL(s->ctx, PRISM_EINVAL, "the value of --%s is longer than %d bytes",
+            return PRISM_FAIL(s->ctx, PRISM_EINVAL,
+                              "the value of --%s is longer than %d bytes; give a shorter one",
                               o->name, PRISM_PATH_MAX);
         snprintf(source, sizeof source, "--%s", o->name);
         PRISM_TRY(prism_config_assign(s->set, assignment, source));
@@ -72,8 +73,8 @@ static int load_measurements(struct setup *s)
     if (f->h != f->w)
         return PRISM_FAIL(
             s->ctx, PRISM_EINVAL,
-            "%s: frames have %d rows and %d columns; square ones can be reconstructed", path, f->h,
-            f->w);
+            "%s: frames have %d rows and %d columns; only square frames can be reconstructed", path,
+            f->h, f->w);
     PRISM_TRY(assign_number(s, "detector.field_size_px", f->h, path));
     PRISM_TRY(assign_number(s, "pattern.n_apertures", f->n, path));
     PRISM_TRY(assign_number(s, "detector.snr_db", 0,

@@ -96,14 +96,13 @@ static void write_old_keys(struct prismi_text *t)
 {
     size_t n;
     const struct prismi_old_key *old = prismi_config_old_keys(&n);
-    prismi_text_add(t, "\n## Old names\n"
-                       "\n"
+    prismi_text_add(t, "\n"
+                       "## Old names\n\n"
                        "Files, `--set` and the folders of earlier runs may still use a key's old "
                        "name:\n"
                        "the program takes the value and logs the new name. To give a key by both "
                        "names\n"
-                       "at once is an error.\n"
-                       "\n"
+                       "at once is an error.\n\n"
                        "| old name | key |\n|---|---|\n");
     for (size_t i = 0; i < n; i++)
         prismi_text_add(t, "| `%s` | `%s` |\n", old[i].old, old[i].key);

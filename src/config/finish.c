@@ -144,9 +144,8 @@ static void warn_idle_physics(struct prism_config_set *set)
     if (derive_sizes(set, &derived) || derived.image.obj_size != given->image.obj_size ||
         derived.aperture.diameter_px != given->aperture.diameter_px)
         prismi_log(set->ctx, PRISM_LOG_WARN,
-                   "%s%s has no effect, as image.obj_size and aperture.diameter_px are given "
-                   "in pixels; set one of them to 0 "
-                   "to take it from physics",
+                   "%s%s has no effect, as image.obj_size and aperture.diameter_px are given in "
+                   "pixels; set one of them to 0 to take it from physics",
                    origin(set, key->key, where, sizeof(where)), key->key);
 }
 

@@ -6,7 +6,7 @@
 /* clang-format on */
 
 static const struct prism_preset presets[] = {
-    {"quick", "a small picture and few steps: seconds, to see that everything works",
+    {"quick", "a small picture and few steps: takes seconds, to see that everything works",
      LIST("image.grid_size=64", "image.obj_size=32", "aperture.diameter_px=12",
           "pattern.n_apertures=32", "training.init_steps=50", "training.max_steps=200",
           "training.batch=8", "output.metrics_every=20")},
@@ -38,7 +38,7 @@ static const struct prism_preset presets[] = {
      LIST("pattern.n_apertures=240", "training.init_steps=1000", "training.max_steps=12000",
           "training.batch=32", "training.average=0.05")},
     {"noisy",
-     "measurements with 30 dB of noise; fewer steps and averaged outputs, so that less of it is "
+     "measurements with 30 dB of noise; fewer steps and averaged outputs, so that less noise is "
      "fitted",
      LIST("detector.snr_db=30", "training.max_steps=2000", "training.average=0.25")},
 };

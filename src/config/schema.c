@@ -50,40 +50,38 @@ static const struct prism_config_key keys[] = {
     {KEY_TEXT("comment", comment, "", "free text, kept with the results")},
 
     {KEY_TEXT("image.input", image.input, "usaf",
-              "picture of the object: a file, or a built-in object (usaf, siemens, points, moon); "
-              "its grey values are stretched to "
-              "[0,1]")},
+              "picture of the object: a file, or a built-in one (usaf, siemens, points, moon); its "
+              "grey values are stretched to [0,1]")},
     {KEY_TEXT("image.data", image.data, "",
-              "file of measured amplitudes or intensities and where they were taken "
-              "(docs/formats.md), instead of a simulation "
-              "from image.input; sizes that the file has override those given here")},
-    {KEY_INT(
-        "image.obj_size", image.obj_size, 0, PRISMI_SIDE_MAX, "64", "px",
-        "side O of the object, at most grid_size; 0: from physics, obj_diameter_m/dx with dx = "
-        "wavelength_m obj_distance_m/(pupil_pitch_m N)")},
+              "file of measured amplitudes or intensities with the centres of their apertures "
+              "(docs/formats.md), instead of a simulation from image.input; sizes in the file "
+              "override those given here")},
+    {KEY_INT("image.obj_size", image.obj_size, 0, PRISMI_SIDE_MAX, "64", "px",
+             "side O of the object, at most image.grid_size N; 0: from physics, obj_diameter_m/dx "
+             "with dx = wavelength_m obj_distance_m/(pupil_pitch_m N)")},
     {KEY_BOOL("image.invert", image.invert, "false", "invert the picture's grey values")},
 
     {KEY_ENUM("pattern.kind", pattern.kind, patterns, "fermat",
-              "where apertures are placed in k-space: Fermat spiral, random points, star of "
-              "diameters, square raster, or a CSV file")},
+              "positions of the apertures in k-space: on a Fermat spiral, at random, on diameters "
+              "of a star, on a square raster, or from a CSV file")},
     {KEY_TEXT("pattern.csv", pattern_csv, "",
-              "file of aperture centres, rows y,x in k-space pixels, for kind csv")},
+              "kind csv: file of aperture centres, rows y,x in k-space pixels")},
     {KEY_INT("pattern.n_apertures", pattern.n_samples, 1, 1000000, "64", "",
-             "number of aperture positions; a CSV file brings its own")},
+             "number of aperture positions; a CSV file has its own")},
     {KEY_NUMBER("pattern.diameter_px", pattern.roi_diameter_px, 0, DBL_MAX, "0", "px",
-                "diameter of the k-space disc that the pattern fills; 0: image.grid_size")},
+                "diameter of the disc in k-space that the pattern fills; 0: image.grid_size")},
     {KEY_NUMBER("pattern.cutoff_px", pattern.cutoff_px, 0, DBL_MAX, "0", "px",
-                "fermat: leave out centres beyond this radius; 0: half of diameter_px")},
+                "fermat: largest radius of a centre; 0: half of pattern.diameter_px")},
     {KEY_INT("pattern.n_angles", pattern.n_angles, 1, 10000, "4", "", "star: number of diameters")},
-    {KEY_NUMBER("aperture.diameter_px", aperture.diameter_px, 0, DBL_MAX, "20", "px",
-                "diameter of one aperture in k-space pixels, at most image.grid_size; 0: from "
-                "physics, 4 wavelength_m obj_distance_m/(pi obj_diameter_m pupil_pitch_m), "
-                "truncated")},
+    {KEY_NUMBER(
+        "aperture.diameter_px", aperture.diameter_px, 0, DBL_MAX, "20", "px",
+        "diameter of an aperture in k-space pixels, at most image.grid_size; 0: from physics, 4 "
+        "wavelength_m obj_distance_m/(pi obj_diameter_m pupil_pitch_m), rounded down")},
     {KEY_NUMBER("aperture.inner_diameter_px", aperture.inner_diameter_px, 0, DBL_MAX, "0", "px",
                 "annulus, obscured: diameter of the blocked centre")},
 
     {KEY_NAME("physics.obj_name", physics.obj_name, objects, "europa",
-              "object whose numbers stand in for those not given; none: no object")},
+              "object whose lengths are used for those given as 0; none: no object")},
     {KEY_NUMBER("physics.wavelength_m", physics.wavelength_m, 0, DBL_MAX, "0", "m",
                 "wavelength of the light; 0: the named object's")},
     {KEY_NUMBER("physics.obj_diameter_m", physics.obj_diameter_m, 0, DBL_MAX, "0", "m",
@@ -91,38 +89,37 @@ static const struct prism_config_key keys[] = {
     {KEY_NUMBER("physics.obj_distance_m", physics.obj_distance_m, 0, DBL_MAX, "0", "m",
                 "distance of the object; 0: the named object's")},
     {KEY_POSITIVE("physics.pupil_pitch_m", physics.pupil_pitch_m, "0.01", "m",
-                  "size of one k-space pixel in the plane of the apertures")},
+                  "side of a k-space pixel in the plane of the apertures")},
 
     {KEY_TEXT("compute.backend", compute.backend, "auto",
-              "auto, or a backend by name (prism info lists them); NAME:1 is its second device")},
+              "backend: auto, or a name that 'prism info' lists; NAME:1 is its second device")},
     {KEY_INT("compute.threads", compute.threads, 0, 4096, "0", "",
-             "0: all cores the process may use")},
+             "number of threads; 0: all cores that the process may use")},
     {KEY_ENUM("compute.fft_planner", compute.plan_effort, planners, "measure",
-              "effort spent on finding fast transforms")},
+              "effort to find fast transforms: estimate them, or time some or many candidates")},
     {KEY_TEXT("compute.plugin_path", compute.plugin_path, "",
               "folder of backend plugins; empty: PRISMREC_BACKEND_PATH, else the installed one")},
 
     {KEY_INT("cache.grids_mb", cache.grids_mb, 0, 1048576, "64", "MiB",
              "memory for transfer functions of propagators, which instrument.kind propagated "
-             "makes; 0: none are kept")},
+             "needs; 0: none are kept")},
     {KEY_BOOL("cache.plans", cache.plans, "true",
-              "keep what was found out about transforms in the user's cache folder; false: every "
-              "process times candidates anew")},
-    {KEY_INT(
-        "cache.apertures_mb", cache.apertures_mb, 0, 1048576, "16", "MiB",
-        "memory for masks of apertures; 0: none are kept, each is made whenever it is asked for")},
+              "keep the plans of transforms in the user's cache folder; false: every process times "
+              "candidates anew")},
+    {KEY_INT("cache.apertures_mb", cache.apertures_mb, 0, 1048576, "16", "MiB",
+             "memory for masks of apertures; 0: none are kept, each is made when it is needed")},
     {KEY_INT("cache.constants_mb", cache.constants_mb, 0, 1048576, "256", "MiB",
-             "device memory for what ssim and ms-ssim need of every target; 0, or too little: it "
-             "is computed in every step")},
-    {KEY_INT("cache.measurements_mb", cache.measurements_mb, 0, 1048576, "256", "MiB",
-             "memory for computed measurements; 0: none are kept, each is computed whenever it is "
-             "asked for")},
+             "device memory for what ssim and ms-ssim compute from the targets alone; 0, or too "
+             "little: computed in every step")},
+    {KEY_INT(
+        "cache.measurements_mb", cache.measurements_mb, 0, 1048576, "256", "MiB",
+        "memory for simulated measurements; 0: none are kept, each is computed when it is needed")},
 
     {KEY_NUMBER("output.checkpoint_seconds", output.checkpoint_seconds, 0, 1e9, "30", "s",
-                "time between checkpoints, less at the start of a run; 0: none by the clock; there "
-                "is always one at the end")},
+                "time between checkpoints, shorter at the start of a run; 0: none by the clock. "
+                "There is always one at the end")},
     {KEY_INT("output.checkpoint_every", output.checkpoint_every, 0, INT_MAX, "0", "steps",
-             "steps between more checkpoints; 0: none by steps")},
+             "steps between additional checkpoints; 0: none by steps")},
 
 #define PARAMS_WITH_KEYS_ONLY
 #include "recon/params.def"
@@ -136,18 +133,18 @@ NAMES_EVERY(planners, PRISM_PLAN_PATIENT + 1);
 
 const struct prismi_section prismi_config_sections[] = {
     {"", "The run"},
-    {"image", "The object and its grid"},
-    {"pattern", "Where the apertures are"},
-    {"aperture", "One aperture"},
-    {"detector", "What records the light"},
-    {"instrument", "What stands between object and detector"},
+    {"image", "The object, its measurements and the grid"},
+    {"pattern", "Positions of the apertures"},
+    {"aperture", "Shape of an aperture"},
+    {"detector", "The detector"},
+    {"instrument", "From the object to the detector"},
     {"model", "The decoder network"},
-    {"training", "How the decoder is fitted"},
-    {"physics", "Lengths in metres, for sizes given as 0 and for propagated fields"},
-    {"mopie", "Projections (algorithm mopie)"},
-    {"compute", "Where and how it is computed"},
-    {"cache", "What is kept to be used again"},
-    {"output", "What a run writes"},
+    {"training", "The fit"},
+    {"physics", "Lengths, used for sizes given as 0 and for propagated fields"},
+    {"mopie", "Iterative projections (algorithm mopie)"},
+    {"compute", "Device, threads and transforms"},
+    {"cache", "Memory for results that are used again"},
+    {"output", "Files of a run"},
     {NULL, NULL},
 };
 

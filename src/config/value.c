@@ -100,7 +100,7 @@ void prismi_value_expected(const struct prism_config_key *key, char *out, size_t
     }
 }
 
-/* ---- parsing: each fills out and returns NULL, or says in a few words what */
+/* ---- parsing: functions fill out and return NULL, or what is wrong ---- */
 
 static const char *parse_bool(const char *text, bool *out)
 {

@@ -240,7 +240,7 @@ int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct cli *
         return EXIT_USAGE;
     }
     if (cmd->max_args >= 0 && out->n_args > cmd->max_args) {
-        cli_error("'%s' does not know what to do with '%s'; '%s --help' shows how", typed_name(cmd),
+        cli_error("'%s' takes no argument '%s'; '%s --help' shows how", typed_name(cmd),
                   out->args[cmd->max_args], typed_name(cmd));
         return EXIT_USAGE;
     }

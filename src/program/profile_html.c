@@ -121,9 +121,8 @@ static void put_tree(struct page *h)
                                           {"fused", "fused"},   {"copy", "memory, waiting"}};
     struct page boxes = {.p = h->p};
     icicle(&boxes, 0, 0);
-    PUT(h, "<h2>Where the time goes</h2>\n<p class=\"key dim\">Width is time; below a region is "
-           "what it is made of. Point at a box "
-           "for its numbers.");
+    PUT(h, "<h2>Where the time goes</h2>\n<p class=\"key dim\">Width is time; below a region are "
+           "its parts. Point at a box for its numbers.");
     for (int i = 0; i < CLI_COUNT(keys); i++)
         PUT(h, "<span style=\"background:var(--%s)\"></span>%s", keys[i][0], keys[i][1]);
     PUT(h,

@@ -37,17 +37,18 @@ static const char *advice(const char *label)
         {"conv",
          "fewer channels, a smaller object, or a device with more arithmetic would shorten it"},
         {"gemm", "fewer channels, or a device with more arithmetic would shorten it"},
-        {"adam_outer", "it goes through the first layer's parameters and moments once a step; "
-                       "fewer channels shorten it"},
-        {"map adam", "it goes through parameters, gradients and moments once a step; fewer "
+        {"adam_outer", "it reads and writes the first layer's parameters and moments once per "
+                       "step; fewer channels shorten it"},
+        {"map adam", "it reads and writes parameters, gradients and moments once per step; fewer "
                      "channels shorten it"},
-        {"map amsgrad", "training.amsgrad keeps one more moment; plain Adam moves a quarter less"},
-        {"fft_create",
-         "plans are kept between runs; compute.fft_planner estimate plans faster and runs slower"},
+        {"map amsgrad",
+         "training.amsgrad stores one more moment; plain Adam moves a quarter less memory"},
+        {"fft_create", "plans are kept between runs; with compute.fft_planner estimate, planning "
+                       "is faster and runs are slower"},
         {"fft", "sides with small prime factors and a smaller detector.field_size_px shorten it"},
         {"ifft", "sides with small prime factors and a smaller detector.field_size_px shorten it"},
         {"spectrum", "a grid and an object with small prime factors, or smaller ones, shorten it"},
-        {"blur", "structural losses blur eight times a step; L1 and L2 do not"},
+        {"blur", "ssim and ms-ssim blur eight times per step; l1 and l2 do not"},
         {"subaperture", "a smaller training.batch or detector.field_size_px shortens it"},
         {"field_misfit", "a smaller training.batch or detector.field_size_px shortens it"},
         {"misfit", "a smaller training.batch or detector.field_size_px shortens it"},
@@ -56,7 +57,7 @@ static const char *advice(const char *label)
     for (int i = 0; i < CLI_COUNT(table); i++)
         if (begins(label, table[i][0]))
             return table[i][1];
-    return "see where it is called from in the tree";
+    return "the tree shows where it is called";
 }
 
 /* Judges the operations that take much time, added up over all calls of one
@@ -98,8 +99,8 @@ static void waiting(struct profile *p)
     add(p, s > VERY_WAITING * p->wall_s ? PROFILE_HIGH : PROFILE_MEDIUM, s,
         "waiting for the device takes %.0f %% of the time: %s", 100 * s / p->wall_s,
         p->asynchronous
-            ? "the work enqueued before counts here; with --sync it counts where it belongs"
-            : "look at the loss, the metrics and the checkpoint less often");
+            ? "work enqueued before is counted here; with --sync every operation has its own time"
+            : "raise output.metrics_every and output.checkpoint_seconds");
 }
 
 void profile_judge(struct profile *p)
@@ -109,11 +110,11 @@ void profile_judge(struct profile *p)
     waiting(p);
     if (p->step_growth_bytes > 0)
         add(p, PROFILE_HIGH, 0,
-            "device memory grew by %.3g MB during the steps: something allocates and does not "
-            "release",
+            "device memory grew by %.3g MB during the steps; a step must not allocate: please "
+            "report it",
             1e-6 * p->step_growth_bytes);
     if (outside > OUTSIDE * p->wall_s)
-        add(p, PROFILE_LOW, outside, "%.0f %% of the time is outside every region",
+        add(p, PROFILE_LOW, outside, "%.0f %% of the time is in no region",
             100 * outside / p->wall_s);
 }
 
@@ -127,13 +128,13 @@ void profile_notes(const struct profile *p, const char *out[4])
 {
     int n = 0;
     if (p->asynchronous)
-        out[n++] = "The device works behind the host's back: times are those of enqueueing; --sync "
-                   "gives those of the work.";
+        out[n++] = "The device works asynchronously: times are those of enqueueing; --sync gives "
+                   "the times of the work.";
     if (p->sync)
         out[n++] = "Every operation was waited for (--sync): its times are true, and their sum is "
-                   "longer than an ordinary run.";
+                   "longer than an ordinary run's.";
     if (p->replay_off)
-        out[n++] = "Steps were not recorded and played back, as they are without a profile; "
-                   "--regions-only keeps that.";
+        out[n++] = "Steps were not recorded and replayed, as they are without a profile; "
+                   "--regions-only keeps recording.";
     out[n] = NULL;
 }

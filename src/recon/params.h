@@ -56,16 +56,18 @@ const struct prismi_param_row *prismi_param_rows(size_t *n);
 
 /* Names of the enums, NULL-terminated. */
 #define PRISMI_NAMES(list) prismi_names_##list
-extern const char *const PRISMI_NAMES(algorithm)[], *const PRISMI_NAMES(aperture)[],
-                                                        *const
-    PRISMI_NAMES(transform)[],
-        *const PRISMI_NAMES(instrument)[], *const PRISMI_NAMES(propagator)[],
-                                               *const
-    PRISMI_NAMES(activation)[],
-        *const PRISMI_NAMES(init)[], *const PRISMI_NAMES(objective)[], *const PRISMI_NAMES(loss)[],
-                                                                           *const
-    PRISMI_NAMES(schedule)[],
-        *const PRISMI_NAMES(target)[], *const PRISMI_NAMES(precision)[];
+extern const char *const PRISMI_NAMES(algorithm)[];
+extern const char *const PRISMI_NAMES(aperture)[];
+extern const char *const PRISMI_NAMES(transform)[];
+extern const char *const PRISMI_NAMES(instrument)[];
+extern const char *const PRISMI_NAMES(propagator)[];
+extern const char *const PRISMI_NAMES(activation)[];
+extern const char *const PRISMI_NAMES(init)[];
+extern const char *const PRISMI_NAMES(objective)[];
+extern const char *const PRISMI_NAMES(loss)[];
+extern const char *const PRISMI_NAMES(schedule)[];
+extern const char *const PRISMI_NAMES(target)[];
+extern const char *const PRISMI_NAMES(precision)[];
 
 /* Check that every parameter that matters is in its range. Returns 0, or
  * PRISM_EINVAL with a sentence that gives the parameter, its value and the

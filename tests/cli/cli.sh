@@ -156,7 +156,7 @@ is $? 3 && grep -q '^prism: warning: 4 of 4 samples' err &&
     [ -s "$(picture above)" ] && [ -s above/curves.svg ]
 ok $? "samples that fail: all is written, a warning, exit 3"
 "$prism" run --help >out && grep -q 'Exit status 3' out &&
-    "$prism" help | grep -q '3 done, but samples failed'
+    "$prism" help | grep -q '3 done, but some samples failed'
 ok $? "help says what exit 3 is"
 
 fails 2 'already holds a run' "$prism" run $short --output ref
