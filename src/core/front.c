@@ -38,7 +38,7 @@ int prismi_wrong_dtype(const struct prismi_call *c, enum prism_dtype t, unsigned
     char here[80];
     list_dtypes(c->dev->caps.dtypes & allowed, here, sizeof here);
     if ((unsigned)t >= PRISM_DTYPE_COUNT)
-        return PRISMI_REFUSE(c, "dtype %d is none; expected one of: %s", (int)t, here);
+        return PRISMI_REFUSE(c, "dtype %d is unknown; expected one of: %s", (int)t, here);
     return PRISMI_REFUSE(c, "dtype is %s; expected one of: %s", dtype_names[t], here);
 }
 
@@ -301,7 +301,7 @@ static int front_map(struct prism_dev *dev, enum prism_map op, enum prism_dtype 
         enum prism_act act;
     } d = {rows, cols, a->period, a->act};
     if (!known)
-        return PRISMI_REFUSE(&c, "operation %d is none; expected 0 to %d", (int)op,
+        return PRISMI_REFUSE(&c, "operation %d is unknown; expected 0 to %d", (int)op,
                              PRISM_MAP_COUNT - 1);
     const bool half = maps[op].y[0] == 'h' || maps[op].x[0] == 'h';
     PRISM_TRY(prismi_check_dtype(&c, dtype, half ? PRISMI_HALF : PRISMI_REAL));
@@ -326,7 +326,7 @@ static int front_reduce(struct prism_dev *dev, enum prism_reduce op, enum prism_
         size_t rows, cols;
     } d = {rows, cols};
     if (!known)
-        return PRISMI_REFUSE(&c, "operation %d is none; expected 0 to %d", (int)op,
+        return PRISMI_REFUSE(&c, "operation %d is unknown; expected 0 to %d", (int)op,
                              PRISM_REDUCE_COUNT - 1);
     PRISM_TRY(prismi_check_dtype(&c, dtype, PRISMI_REAL));
     PRISMI_SIZE(&c, &d, rows);
