@@ -1,13 +1,14 @@
-/* The documents' rows: what is missed fails, what is owed stands in a list that
- * may only shrink, and a row of it that is met says so. Prints TAP. */
+/* The source documents' rows: a missed row fails; the rows still owed stand in
+ * a list that may only shrink, and a row of that list says so once it is met.
+ * Prints TAP. */
 #include "rows.h"
 #include "support/tap.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The list as it was first written down. Whoever pays a debt takes its line out
- * of benchmarks/rows.c and out of here. */
+/* The list as it was first written down. A row that is met leaves
+ * benchmarks/rows.c and this list in the same commit. */
 static const char *const known[] = {
     "A6 centred FFT against the plain one",
     "A11 decoder creation, 1024 to 512",

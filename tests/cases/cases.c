@@ -71,8 +71,8 @@ static const char *const shapes[] = {
     "fft b2 h12 w20 top4 rows0 left3 cols5 inplace",
     "fft b40 h32 w32 top20 rows15 left25 cols8 inplace",
     "fft b1 h512 w384 top200 rows80 left350 cols70 inplace",
-    /* a decoder's first: transposed 1024 to 512 from 8 to 16 pixels (checked by
-     * residuals) */
+    /* a decoder's first layer: transposed 1024 to 512 from 8 to 16 pixels
+     * (checked by residuals) */
     "conv cin512 h16 w16 cout1024 k4 s2 p1",
     /* the hint: F32 only */
     "conv cin1 h1 w1 cout1 k1 s1 p0 tf32",
@@ -224,7 +224,7 @@ static const char *const shapes[] = {
     "dense_fit scalesigmoid net2-40-1 b31 steps2 rows20 last",
 };
 
-/* In every precision. */
+/* Problems that exist in every precision. */
 static const char *const conv_shapes[] = {
     /* kernel 1 to 5, strides, paddings wider than needed, one channel, an
      * output of one pixel */

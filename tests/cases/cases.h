@@ -52,19 +52,18 @@
 
 enum { CASE_TEXT = 96 };
 
-/* Names in the order of the enums; a value without a name is an error that
- * checkops reports. */
+/* Names in the order of the enums. checkops reports a value without a name. */
 extern const char *const case_map_names[PRISM_MAP_COUNT];
 extern const char *const case_misfit_names[PRISM_MISFIT_COUNT];
 extern const char *const case_reduce_names[PRISM_REDUCE_COUNT];
 extern const char *const case_act_names[PRISM_ACT_COUNT];
 extern const char *const case_pool_names[PRISM_POOL_COUNT];
 
-/* Every problem in one precision (F32, F64, F16 or BF16). Free the result with
- * free(); NULL where memory is exhausted. */
+/* Every problem in one precision (F32, F64, F16 or BF16), or NULL if memory is
+ * exhausted. The caller frees the list with free(). */
 char (*cases_all(enum prism_dtype dtype, int *n))[CASE_TEXT];
 
-/* The i-th word, "" past the end. */
+/* The i-th word of the string; "" past the end. */
 void case_word(const char *text, int i, char word[CASE_TEXT]);
 bool case_has(const char *text, const char *word);
 /* The integer of the word that is `key` followed by a number, else fallback. */
@@ -73,7 +72,7 @@ enum prism_dtype
 case_dtype(const char *text);           /* PRISM_DTYPE_COUNT where no word names a precision */
 bool case_half(enum prism_dtype dtype); /* F16 or BF16 */
 bool case_map_acts(int op);             /* a map with an activation, its third word */
-/* Index of word i in names, -1 where it is none of them. */
+/* The index of word i in names; -1 if the word is none of them. */
 int case_index(const char *text, int i, const char *const *names, int n);
 
 #endif

@@ -1,6 +1,6 @@
-/* Writes what numpy.sh reads, into the current folder: a decoder's weights, the
- * tensor decoder.0.weight alone, and an archive whose numbers all have ZIP64
- * fields. */
+/* Writes the files that numpy.sh reads into the current folder: a decoder's
+ * weights, the tensor decoder.0.weight alone, and an archive whose numbers all
+ * have ZIP64 fields. */
 #include "core/npy.h"
 #include "core/zip.h"
 #include "prismrec/image.h"

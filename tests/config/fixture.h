@@ -1,4 +1,4 @@
-/* What both suites of this folder start from: suite.h's fixture, a set of
+/* The fixture of the suites in this folder: that of suite.h, a set of
  * parameters, and the fixture's folder as the current one. */
 #ifndef TESTS_CONFIG_FIXTURE_H
 #define TESTS_CONFIG_FIXTURE_H
@@ -12,7 +12,7 @@ static struct prism_config_set *set;
 static inline void setup(void)
 {
     fixture_open();
-    ck_assert_int_eq(chdir(folder), 0); /* so that errors name short paths */
+    ck_assert_int_eq(chdir(folder), 0); /* errors then name short paths */
     ck_assert_int_eq(prism_config_set_create(ctx, &set), 0);
 }
 

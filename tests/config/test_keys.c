@@ -143,7 +143,7 @@ START_TEST(defaults)
 }
 END_TEST
 
-/* Both come from the same list, one as text. */
+/* The library and the table of keys take their defaults from one list. */
 START_TEST(defaults_are_the_librarys)
 {
     struct prism_recon_params library;
@@ -203,7 +203,7 @@ START_TEST(assignments)
     ck_assert_int_eq(finish()->recon.decoder.n_channels, 3);
     assert_ok(assign("channels="));
     ck_assert_int_eq(finish()->recon.decoder.n_channels, 0);
-    assert_ok(assign("channels=[16, 4, 1]")); /* as it is written */
+    assert_ok(assign("channels=[16, 4, 1]")); /* as the user wrote it */
     ck_assert_int_eq(finish()->recon.decoder.n_channels, 3);
     assert_ok(assign("channels=[]"));
     ck_assert_int_eq(finish()->recon.decoder.n_channels, 0);
@@ -376,7 +376,7 @@ START_TEST(sizes_from_physics)
     ck_assert_ptr_nonnull(strstr(text, "\n  obj_size: 73  # derived\n"));
     ck_assert_ptr_nonnull(strstr(text, "\n  wavelength_m: 6.989e-07  # derived\n"));
     free(text);
-    assert_ok(assign("wavelength_m=1.3978e-6")); /* only what is not given is filled in */
+    assert_ok(assign("wavelength_m=1.3978e-6")); /* values that are given stay */
     ck_assert_int_eq(finish()->image.obj_size, 36);
     ck_assert_double_eq(finish()->physics.obj_distance_m, 628.3e9);
     assert_ok(assign("obj_name=none"));
@@ -396,7 +396,8 @@ START_TEST(sizes_from_physics)
 }
 END_TEST
 
-/* finish() in a context of its own, whose last warning is kept. */
+/* Finishes a set with these keys in a second context; last_log then holds the
+ * last warning. */
 static void finish_logged(const char *const *given_keys)
 {
     const struct prism_ctx_params params = {.log = keep_log, .level = PRISM_LOG_WARN};
@@ -433,7 +434,7 @@ START_TEST(physics_without_effect_is_said)
     ck_assert_ptr_nonnull(strstr(last_log, "physics.obj_name has no effect"));
     finish_logged((const char *[]){"grid_size=1024", "obj_name=europa", "wavelength_m=6.989e-7",
                                    "obj_size=73", "aperture.diameter_px=17",
-                                   NULL}); /* as a run writes what it derived */
+                                   NULL}); /* as a run writes a derived value */
     ck_assert_str_eq(last_log, "");
 }
 END_TEST
@@ -506,7 +507,7 @@ START_TEST(derived_values)
     ck_assert_uint_eq(finish()->pattern.seed, 42);
     ck_assert_int_eq(finish()->output.metrics_every, 7);
     assert_ok(assign(
-        "grid_size=256")); /* after a finish: what was derived from the old one is derived anew */
+        "grid_size=256")); /* after a finish: values derived from the old one are derived anew */
     ck_assert_double_eq(finish()->pattern.roi_diameter_px, 256);
     assert_ok(assign("pattern.kind=csv"));
     assert_ok(assign("csv=centres.csv"));
@@ -525,7 +526,7 @@ START_TEST(dump_keeps_odd_sources_and_texts_on_their_line)
 }
 END_TEST
 
-/* de_DE is made here where the system lacks it. */
+/* The test makes the locale de_DE where the system lacks it. */
 START_TEST(decimal_comma)
 {
     char command[700];

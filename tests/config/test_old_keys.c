@@ -82,7 +82,7 @@ START_TEST(every_row_renames_a_key)
 }
 END_TEST
 
-/* The row of the loop test, its key and another value than the default. */
+/* The row of the loop test: its key, and a value that is not the default. */
 struct row {
     const struct prismi_old_key *old;
     const struct prism_config_key *key;

@@ -114,7 +114,8 @@ static int broken_read(struct prism_dev *d, void *dst, prism_mem src, size_t byt
     return PRISM_FAIL(ctx, PRISM_EDEVICE, "the device is gone");
 }
 
-/* With a snapshot, the device's memory changes before the file is written. */
+/* The device's memory changes between the snapshot and the writing of the
+ * file. */
 static int save_mem(prism_mem mem, size_t bytes, bool snapshot)
 {
     const struct prismi_array type = prismi_vector("|u1", 1, bytes);
@@ -132,8 +133,8 @@ static int save_mem(prism_mem mem, size_t bytes, bool snapshot)
     return status;
 }
 
-/* Device memory comes out as it is, whether or not the host may look into it,
- * at once or later; a device that fails leaves the old file. */
+/* Device memory is saved unchanged, whether the host may read it directly or
+ * not, at once or later. A device that fails leaves the old file. */
 START_TEST(device_memory)
 {
     enum { N = 100001 };
@@ -177,7 +178,8 @@ static void write_bytes(const uint8_t *data, size_t bytes)
     fclose(f);
 }
 
-/* Cut at every length and with every byte damaged: an error, never a crash. */
+/* A file cut at any length or damaged at any byte gives an error, never a
+ * crash. */
 static void damage(void)
 {
     uint8_t *good;
@@ -224,7 +226,7 @@ END_TEST
 
 /* ---- ZIP64 ---- */
 
-/* Every number above the limit takes 64 bits, and what was written is found
+/* Every number above the limit takes 64 bits, and the members are found
  * again. */
 START_TEST(wide_numbers)
 {
@@ -268,7 +270,7 @@ START_TEST(wide_numbers)
 }
 END_TEST
 
-/* A writer killed at a random moment leaves one of the whole files. */
+/* A writer that is killed at a random moment leaves one of the whole files. */
 START_TEST(killed_writers)
 {
     make_archive(path, 0);

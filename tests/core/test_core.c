@@ -14,7 +14,7 @@ START_TEST(error_record)
     ck_assert_int_eq(PRISM_FAIL(ctx, PRISM_EINVAL, "radius %d", 7), PRISM_EINVAL);
     ck_assert_str_eq(prism_ctx_error(ctx)->text, "radius 7");
     PRISM_FAIL(ctx, PRISM_EIO, "again: %s",
-               prism_ctx_error(ctx)->text); /* own text as an argument */
+               prism_ctx_error(ctx)->text); /* the record's own text as an argument */
     ck_assert_str_eq(prism_ctx_error(ctx)->text, "again: radius 7");
     ck_assert_str_eq(prism_status_name(PRISM_EDIVERGED), "PRISM_EDIVERGED");
     ck_assert_str_eq(prism_status_name(7), "unknown status");
@@ -88,8 +88,8 @@ START_TEST(random_moments)
 }
 END_TEST
 
-/* Many at once are the ones one by one, to the bit, wherever a run begins and
- * ends. */
+/* Numbers drawn in bulk have the bits of numbers drawn one by one, wherever the
+ * bulk begins and ends. */
 START_TEST(random_many)
 {
     static const uint64_t firsts[] = {0, 1, 13, 0xFFFFFFF9u, 0xFFFFFFFFFFFFFFF1u};
@@ -105,7 +105,7 @@ START_TEST(random_many)
                 for (size_t i = 0; i < n; i++)
                     ck_assert(many[i] ==
                               bound * (2 * prismi_rng_uniform(seed, stream, firsts[f] + i) - 1));
-                ck_assert(many[n] == -3); /* no more than asked for */
+                ck_assert(many[n] == -3); /* nothing past the end */
             }
 }
 END_TEST
@@ -131,8 +131,8 @@ START_TEST(hash_known_answers)
 }
 END_TEST
 
-/* Long runs are summed in parts; a sum may be put together from those of any
- * two. */
+/* Long ranges are summed in parts, and the sum of two parts joins their
+ * sums. */
 START_TEST(checksum_of_parts)
 {
     static unsigned char data[30000];
@@ -187,7 +187,8 @@ START_TEST(cache_lru)
     struct prism_key k0 = key_of(0), k1 = key_of(1), k3 = key_of(3);
     const char *first = prism_cache_get(c, kind, &k0, &bytes);
     ck_assert_uint_eq(bytes, 100);
-    ck_assert_ptr_eq(first, prism_cache_get(c, kind, &k0, &bytes)); /* a hit is a pointer */
+    ck_assert_ptr_eq(
+        first, prism_cache_get(c, kind, &k0, &bytes));  /* a hit gives the stored block's address */
     prism_cache_put(c, kind, &k3, block, sizeof block); /* evicts 1, the least recently used */
     ck_assert_ptr_null(prism_cache_get(c, kind, &k1, NULL));
     ck_assert_ptr_nonnull(prism_cache_get(c, kind, &k0, NULL));
@@ -205,8 +206,8 @@ START_TEST(cache_lru)
     ck_assert_uint_eq(s.bytes, 250);
     ck_assert_uint_eq(s.evictions, 1);
     char big[301] = {0};
-    ck_assert_ptr_null(
-        prism_cache_put(c, kind, &k1, big, sizeof big)); /* over the budget: nothing lost */
+    ck_assert_ptr_null(prism_cache_put(
+        c, kind, &k1, big, sizeof big)); /* larger than the budget: refused, nothing is lost */
     ck_assert_uint_eq(prism_cache_get_stats(c, kind).entries, 3);
     char *room = prismi_cache_room(c, kind, &k1, 20);
     ck_assert_ptr_nonnull(room);
@@ -223,8 +224,8 @@ START_TEST(cache_lru)
 }
 END_TEST
 
-/* The same key on two shelves: neither budget, counters nor clearing know of
- * the other. */
+/* One key in two kinds: the kinds share no budget, no counters and no
+ * clearing. */
 START_TEST(cache_kinds)
 {
     struct prism_cache *c = new_cache();
@@ -235,7 +236,7 @@ START_TEST(cache_kinds)
     ck_assert_ptr_nonnull(prism_cache_put(c, PRISM_CACHE_APERTURES, &k, other, sizeof other));
     ck_assert_str_eq(prism_cache_get(c, PRISM_CACHE_GRIDS, &k, NULL), "grid");
     ck_assert_str_eq(prism_cache_get(c, PRISM_CACHE_APERTURES, &k, NULL), "mask");
-    /* switched off: every look is a miss, and is counted */
+    /* switched off: every look-up is a counted miss */
     ck_assert_ptr_null(prism_cache_put(c, PRISM_CACHE_MEASUREMENTS, &k, block, 1));
     ck_assert_ptr_null(prism_cache_get(c, PRISM_CACHE_MEASUREMENTS, &k, NULL));
     prismi_cache_count(c, PRISM_CACHE_PLANS, true);
@@ -309,7 +310,7 @@ START_TEST(file_atomic)
     now = slurp(path);
     ck_assert_str_eq(now, "two");
     prismi_free(now);
-    ck_assert_int_eq(entries(), 2); /* no temporary left */
+    ck_assert_int_eq(entries(), 2); /* no temporary file is left */
     ck_assert_int_eq(write_text(in_folder("no/such/folder"), "x", false), PRISM_EIO);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "no/such/folder"));
     struct stat st;
@@ -331,7 +332,8 @@ START_TEST(file_long_text)
 }
 END_TEST
 
-/* Small pieces are gathered, large ones are not; they stay in order. */
+/* Small pieces are gathered, large ones are written at once; their order
+ * stays. */
 START_TEST(file_pieces)
 {
     static const size_t pieces[] = {10, 65526, 1, 65535, 65536, 65537, 3, 200000, 0, 5};
@@ -352,8 +354,8 @@ START_TEST(file_pieces)
 }
 END_TEST
 
-/* A full disk, at any length: the old file stays, the error is a sentence, no
- * temporary remains. */
+/* On a full disk, at any length, the old file stays, the error is a sentence
+ * and no temporary file remains. */
 START_TEST(file_full_disk)
 {
     char path[512], text[9000];

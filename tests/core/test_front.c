@@ -1,5 +1,5 @@
 /* The front refuses each kind of mistake in each entry with a sentence, before
- * the backend is called, and passes what is right. The backend counts its
+ * it calls the backend, and passes correct calls on. The backend counts its
  * calls. */
 #include "core/front.h"
 #include "support/tap.h"
@@ -33,7 +33,8 @@ static void expect(int status, int want, const char *word)
 #define M(i) (memory + (i))
 #define PASSES(call) expect(call, 0, "")
 #define REFUSES(word, call) expect(call, PRISM_EINVAL, word)
-/* The call with one field of the struct `what` as value. */
+/* Expects the call to be refused with one field of the struct `what` set to
+ * `value`. */
 #define WRONG(what, field, value, word, call)                                                      \
     do {                                                                                           \
         unsigned char saved_[sizeof what];                                                         \
@@ -85,7 +86,7 @@ static void transforms(void)
     entry = "fft_create";
     WRONG(d, dtype, PRISM_F32, "dtype is f32", OPS.fft_create(DEV, &d, &fft));
     WRONG(d, dtype, PRISM_CF64, "dtype is cf64",
-          OPS.fft_create(DEV, &d, &fft)); /* not the device's */
+          OPS.fft_create(DEV, &d, &fft)); /* memory of another device */
     WRONG(d, dtype, (enum prism_dtype)99, "dtype 99", OPS.fft_create(DEV, &d, &fft));
     TOO_SMALL(d, batch, OPS.fft_create(DEV, &d, &fft));
     TOO_SMALL(d, h, OPS.fft_create(DEV, &d, &fft));
@@ -445,7 +446,7 @@ static void dense_fit(void)
     ABSENT(a, tmp, OPS.dense_fit(DEV, &d, &a));
 }
 
-/* Each entry of the backend's table counts. */
+/* Every entry of the backend's table counts its calls. */
 static void fill(struct prism_ops *ops)
 {
     int (*const stub)(void) = reached;

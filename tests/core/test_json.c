@@ -114,8 +114,8 @@ static void test_refused(void)
     prismi_json_free(v);
 }
 
-/* Every cut and many flipped bytes, each in memory of exactly its size: a
- * sanitizer sees any step outside. */
+/* The text is cut at every length and damaged at many bytes, each time in
+ * memory of exactly its size, so that a sanitizer sees any access outside. */
 static void test_damaged(void)
 {
     static const char text[] = "{\"step\": 120, \"phase\": \"fi\\u00e9t\", \"x\": [1.5e-3, null, "

@@ -1,5 +1,5 @@
-/* Measurements from ZIP archives of NPY arrays, written here byte by byte: what
- * is read, and what is refused with a sentence. */
+/* Measurements from ZIP archives of NPY arrays, which the test writes byte by
+ * byte: values are read, wrong files are refused with a sentence. */
 #include "core/internal.h"
 #include "data/source.h"
 #include "support/suite.h"
@@ -42,7 +42,7 @@ static void add_member(struct archive *a, const char *name, const uint8_t *data,
     put(a->data, b, 0x2d, 2); /* version, flags, method, time, date */
     put(a->data, b, 0, 8);
     put(a->data, b, crc, 4);
-    put(a->data, b, 0xffffffff, 4); /* the sizes are in an extra field, as numpy has it */
+    put(a->data, b, 0xffffffff, 4); /* the sizes are in an extra field, as numpy writes them */
     put(a->data, b, 0xffffffff, 4);
     put(a->data, b, length, 2);
     put(a->data, b, 20, 2);
@@ -149,7 +149,7 @@ START_TEST(amplitudes_and_intensities)
         ck_assert_double_eq(s.frames.number[PRISMI_DATA_GRID_SIZE], 16);
         ck_assert_double_eq(s.frames.number[PRISMI_DATA_RADIUS_PX], 2.5);
         prismi_stack_release(&s);
-        prismi_stack_release(&s); /* once more is fine */
+        prismi_stack_release(&s); /* a second release does no harm */
     }
 }
 END_TEST

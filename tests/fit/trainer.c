@@ -20,7 +20,7 @@ struct toy {
     struct prismi_objective objective;
     struct prismi_trainer t;
     struct prismi_order order;
-    int32_t seen; /* plain data of the owner's: steps done */
+    int32_t seen; /* steps done: plain data of the owner */
 };
 
 static int output(void *self, prism_mem *x)
@@ -201,7 +201,7 @@ START_TEST(it_rolls_back)
     ck_assert_int_eq(status, PRISM_EDIVERGED);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "the loss of row 0 is nan"));
     ck_assert_int_le(y->t.st.step, 20);
-    ck_assert_int_eq(y->seen, y->t.st.step); /* as of the snapshot, which is taken inside a step */
+    ck_assert_int_eq(y->seen, y->t.st.step); /* the snapshot's step, which is taken inside a step */
     MUST(ctx, prismi_dev_put(dev, y->target, PRISM_F64, good, ROWS * N));
     steps(y, (int)(40 - y->t.st.step));
     steps(clean, 40);

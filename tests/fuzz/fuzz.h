@@ -1,6 +1,7 @@
-/* Shared by the fuzz targets. A target gives one input to one reader and checks
- * what the reader promises; libfuzzer.c drives it with clang's libFuzzer,
- * replay.c with the corpus and fixed random damage to it. */
+/* The frame of the fuzz targets. A target gives one input to one reader and
+ * checks the reader's promises. libfuzzer.c drives the target with clang's
+ * libFuzzer, replay.c with the corpus and with fixed random damage to the
+ * corpus. */
 #ifndef PRISM_FUZZ_H
 #define PRISM_FUZZ_H
 
@@ -32,8 +33,8 @@ static inline struct prism_ctx *fuzz_ctx(void)
     return ctx;
 }
 
-/* A failure leaves a sentence: one line, no control characters, whatever the
- * input quotes. */
+/* A failure leaves a sentence of one line without control characters, whatever
+ * the sentence quotes. */
 static inline int fuzz_status(int status)
 {
     const struct prism_error *e = prism_ctx_error(fuzz_ctx());
@@ -46,7 +47,7 @@ static inline int fuzz_status(int status)
     return status;
 }
 
-/* Path of a file in memory with these bytes; good until the next call. */
+/* The path of a file in memory with these bytes; valid until the next call. */
 static inline const char *fuzz_file(const uint8_t *data, size_t bytes)
 {
     static int fd = -1;

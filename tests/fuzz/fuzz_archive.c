@@ -37,7 +37,7 @@ struct piece {
 
 static struct {
     struct prism_session *session;
-    struct piece pieces[MAX_ARRAYS]; /* of its checkpoint */
+    struct piece pieces[MAX_ARRAYS]; /* the checkpoint's bytes */
     int n;
 } bases[N_SESSIONS];
 
@@ -310,7 +310,7 @@ static int load_file(uint8_t *p, size_t bytes)
         const void *content;
         const char *name = prismi_archive_at(a, i, NULL, &content, &n);
         FUZZ_CHECK(*name && content);
-        prismi_crc32(0, content, n); /* all of it is there */
+        prismi_crc32(0, content, n); /* every element can be read */
         prismi_archive_get(a, name, PRISMI_TYPE_F32, NULL);
     }
     prismi_archive_destroy(&a);
@@ -318,8 +318,8 @@ static int load_file(uint8_t *p, size_t bytes)
     return status;
 }
 
-/* A checkpoint that is accepted must be one to go on from; afterwards the right
- * one is loaded again. */
+/* A session must be able to continue from an accepted checkpoint. The right
+ * checkpoint is then loaded again. */
 static int load_session(int base, const uint8_t *p, size_t bytes)
 {
     struct prism_session *s = bases[base].session;

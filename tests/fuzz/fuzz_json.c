@@ -1,4 +1,4 @@
-/* JSON: what is read can be written, and reads back as the same. */
+/* JSON: a value that is read can be written, and reads back the same. */
 #include "core/json.h"
 #include "fuzz.h"
 
@@ -25,7 +25,7 @@ static void write_value(struct prismi_json_out *j, const struct prismi_json *v, 
     }
 }
 
-/* The value as text, in out; false where text is no value. */
+/* Writes the value to out; false if the text is no value. */
 static bool rewrite(const char *text, size_t n, bool pretty, struct prismi_json_out *out)
 {
     struct prismi_json *v = prismi_json_parse(text, n);

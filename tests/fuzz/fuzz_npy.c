@@ -19,7 +19,7 @@ static int read_array(const char *path, bool keep_phase, size_t *count)
     for (int i = 0; i < nd; i++)
         *count *= shape[i];
     double sum = 0;
-    for (size_t i = 0; i < *count << is_complex; i++) /* all of it is there */
+    for (size_t i = 0; i < *count << is_complex; i++) /* every element can be read */
         sum += data[i];
     volatile double sink = sum;
     (void)sink;

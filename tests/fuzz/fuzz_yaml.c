@@ -1,4 +1,4 @@
-/* Configuration files; what is written out reads back as the same values. */
+/* Configuration files: the dump reads back as the same values. */
 #include "config/internal.h"
 #include "fuzz.h"
 

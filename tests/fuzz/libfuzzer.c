@@ -1,4 +1,4 @@
-/* The entry libFuzzer calls. */
+/* The function that libFuzzer calls. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);

@@ -1,6 +1,6 @@
-/* replay <corpus folder>: every file as it is, then damaged in N_DAMAGED ways
- * that are the same in every run. Files called ok-* must be accepted as they
- * are. */
+/* usage: replay CORPUS_FOLDER. Replays every file unchanged, then damaged in
+ * N_DAMAGED ways that are the same in every run. Files named ok-* must be
+ * accepted unchanged. */
 #include "core/internal.h"
 #include "fuzz.h"
 
@@ -35,7 +35,7 @@ static void splice(struct seed *s, size_t at, size_t cut, const uint8_t *with, s
     uint8_t *out = malloc(s->bytes - cut + n + 1);
     FUZZ_CHECK(out);
     memcpy(out, s->data, at);
-    if (n) /* memcpy takes no NULL, not even for nothing */
+    if (n) /* memcpy must not get NULL, even for 0 bytes */
         memcpy(out + at, with, n);
     memcpy(out + at + n, s->data + at + cut, s->bytes - at - cut);
     free(s->data);
@@ -58,7 +58,7 @@ static void damage_once(struct seed *s, struct dice *d)
         if (left)
             s->data[at] ^= (uint8_t)(1u << below(d, 8));
         return;
-    case 1: /* a byte that means something */
+    case 1: /* a byte of the format's alphabet */
         if (left)
             s->data[at] = edges[below(d, sizeof edges)];
         return;
@@ -94,7 +94,9 @@ static struct seed damaged(const struct seed *from, int variant)
     memcpy(s.data, from->data, s.bytes);
     for (uint32_t i = 1 + below(&d, 4); i; i--)
         damage_once(&s, &d);
-    splice(&s, s.bytes, 0, NULL, 0); /* memory ends where the data do, give or take a byte */
+    splice(
+        &s, s.bytes, 0, NULL,
+        0); /* the allocation ends with the data, so that a sanitizer sees any access behind them */
     return s;
 }
 
@@ -132,7 +134,7 @@ static bool replay(int i)
         printf("ok %d - %s # SKIP this build does not read it\n", i + 1, s->name);
         return true;
     }
-    printf("# %s\n", s->name); /* the last one named is the one that crashed */
+    printf("# %s\n", s->name); /* after a crash the last name printed is the culprit */
     fflush(stdout);
     for (int k = 0; k < N_DAMAGED; k++) {
         struct seed d = damaged(s, k);

@@ -14,8 +14,8 @@
 #include "support/tap.h"
 
 static const double centres[2][2] = {{0, 0}, {5, 7}};
-/* Largest relative difference of the gradients' norms; recorded with nine
- * digits. */
+/* The largest relative difference of the gradients' norms, which were recorded
+ * with nine digits. */
 static double gradient_error(struct prism_ctx *ctx, struct prism_dev *dev, struct prism_net *net,
                              const double want[18])
 {

@@ -1,6 +1,6 @@
-/* The files of the original's numbers, where they are: the copies in recorded.h
- * are theirs, and the object, the decoder's forward pass, its running
- * statistics and the metrics of pictures give the rest of them on ref. Exit 77
+/* The files of the original program's numbers: the copies in recorded.h equal
+ * them, and on ref the object, the decoder's forward pass, its running
+ * statistics and the metrics of pictures reproduce the rest. Exit status 77
  * without the files. */
 #include "recorded.h"
 #include "core/json.h"
@@ -186,7 +186,7 @@ int main(void)
         object(root, single ? 1e-6 : 1e-12);
         forward(dev, root, dtype, PRISM_ACT_NONE, "fwd_none", tolerance);
         forward(dev, root, dtype, PRISM_ACT_SIGMOID, "fwd_sigmoid", tolerance);
-        if (!single) /* the others are those of pictures in single precision */
+        if (!single) /* the other numbers are of pictures in single precision */
             metrics(root);
         prismi_json_free(root);
     }

@@ -1,6 +1,6 @@
 /* The original program's numbers on the deterministic fill, N = 64, O = 32, in
- * double precision: a copy of what the tests hold training against, which
- * recorded.c compares with the files where they are. */
+ * double precision. The tests compare training with this copy; recorded.c
+ * compares the copy with the original files if they are there. */
 #ifndef PRISM_TESTS_RECORDED_H
 #define PRISM_TESTS_RECORDED_H
 
@@ -60,8 +60,8 @@ static const struct golden recorded[] = {
      {0}},
 };
 
-/* The object, `at` rows and columns from the corner of [size,size]; the caller
- * frees it. */
+/* The object on a plane [size,size], `at` rows and columns from its corner; the
+ * caller frees the plane. */
 static inline double *ground_truth(int size, int at)
 {
     double *g = new_array((size_t)size * size, sizeof *g);

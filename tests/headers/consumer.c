@@ -1,7 +1,9 @@
-/* What a user's program sees: the installed headers and the shared library. */
+/* A user's program: it sees the installed headers and the shared library
+ * alone. */
 #include <prismrec/prismrec.h>
 
-/* The seam is not part of it: a program may use its names. */
+/* The header does not include the seam, so a program may use the seam's
+ * names. */
 struct prism_ops {
     int mine;
 };

@@ -1,5 +1,5 @@
-/* The seam's layout is pinned to its ABI number: change a struct, change the
- * number, then these. */
+/* The seam's layout is pinned to its ABI number. Whoever changes a struct
+ * changes the number, then the sizes here. */
 #include "prismrec/backend.h"
 
 #include <stdio.h>

@@ -137,8 +137,8 @@ START_TEST(data_and_palettes)
 }
 END_TEST
 
-/* Every tag closed in order, quotes paired, references and characters legal:
- * NULL, or where not. */
+/* NULL if every tag is closed in order, quotes are paired, and references and
+ * characters are legal; else the place of the first mistake. */
 static const char *ill_formed(const char *p)
 {
     char open[32][32];

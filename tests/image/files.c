@@ -1,4 +1,5 @@
-/* What is no picture, and files that appear whole or not at all. */
+/* Files that are no pictures are refused, and written files appear whole or not
+ * at all. */
 #include "image_check.h"
 
 #include <dirent.h>
@@ -23,7 +24,8 @@ START_TEST(no_pictures)
     ck_assert_int_eq(prism_image_load(ctx, folder, &img), PRISM_EIO);
     ck_assert_ptr_nonnull(strstr(sentence(), "not a regular file"));
     ck_assert_int_eq(prism_image_load(ctx, in_folder("absent"), &img), PRISM_EIO);
-    ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600), 0); /* nobody writes to it: must not wait */
+    ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600),
+                     0); /* nobody writes to the pipe: the reader must not wait */
     ck_assert_int_eq(prism_image_load(ctx, in_folder("pipe"), &img), PRISM_EIO);
 }
 END_TEST
@@ -88,8 +90,8 @@ static int write_picture(const char *path)
     return prism_image_write(ctx, path, SIDE, SIDE, 1, (const uint8_t *)noisy, NULL, 0);
 }
 
-/* With room for `limit` bytes: the status says so, the old file is as it was,
- * and nothing is left beside it. */
+/* Writes with room for `limit` bytes: the status reports the failure, the old
+ * file is unchanged and no other file is left. */
 static void full_disk(int (*write_it)(const char *path), const char *path, const char *whole,
                       rlim_t limit)
 {

@@ -1,4 +1,4 @@
-/* What the picture suites written with check share. */
+/* Helpers of the picture suites that are written with check. */
 #ifndef PRISM_TESTS_IMAGE_CHECK_H
 #define PRISM_TESTS_IMAGE_CHECK_H
 
@@ -12,7 +12,7 @@
     } while (0)
 #define ck_ok(status) ck_assert_msg((status) == 0, "%s", sentence())
 
-/* Hold a fixture's damaged forms to the reader's promise. */
+/* Checks the reader's promise on damaged forms of a fixture. */
 static inline void ck_sweep(const struct fixture *f, int rounds, bool must_fail)
 {
     const char *wrong = sweep(f, rounds, must_fail);

@@ -1,4 +1,4 @@
-/* What the picture suites share: files made in memory, decoding of exact-size
+/* Helpers of the picture suites: files made in memory, decoding of exact-size
  * copies, sweeps of damage. */
 #ifndef PRISM_TESTS_IMAGE_TEST_H
 #define PRISM_TESTS_IMAGE_TEST_H
@@ -72,8 +72,8 @@ static inline unsigned noise(unsigned i, unsigned n)
 
 /* ---- damage ---- */
 
-/* Decode n bytes that end where their allocation ends, and hold the reader to
- * its promise. NULL, or how it broke it. */
+/* Decodes n bytes that end where their allocation ends. Returns NULL, or the
+ * words for the promise that the reader broke. */
 static inline const char *decode(const uint8_t *p, size_t n, bool must_fail)
 {
     struct prism_image img = {0};
@@ -104,8 +104,8 @@ static inline const char *at(const char *wrong, const char *how, size_t i)
     return text;
 }
 
-/* Cut after every byte, damaged at every byte, and `rounds` times at several
- * random ones. must_fail: however it is cut. */
+/* Cuts the file after every byte, damages every byte, and damages several
+ * random bytes `rounds` times. must_fail: every cut file must be refused. */
 static inline const char *sweep(const struct fixture *f, int rounds, bool must_fail)
 {
     const char *wrong;

@@ -30,8 +30,8 @@ START_TEST(small_cases)
 }
 END_TEST
 
-/* By whole factors every sample away from the border has the same weight in
- * total. */
+/* By a whole factor, every sample away from the border has the same total
+ * weight. */
 START_TEST(mean_is_kept)
 {
     static const int factors[][2] = {{1, 1}, {2, 2}, {4, 2}, {3, 8}, {8, 1}};
@@ -130,7 +130,7 @@ START_TEST(refused_pictures)
     ck_assert_int_eq(prism_image_to_object(ctx, &img, 5, false, out), PRISM_EINVAL);
     ck_assert_ptr_nonnull(strstr(sentence(), "every pixel of the picture is 0.7"));
     for (int i = 0; i < 100; i++)
-        data[i] = 1; /* blank: what resizing leaves is rounding, not contrast */
+        data[i] = 1; /* blank: resizing leaves rounding, no contrast */
     ck_assert_int_eq(prism_image_to_object(ctx, &img, 7, false, odd), PRISM_EINVAL);
     img.h = img.w = 1;
     ck_assert_int_eq(prism_image_to_object(ctx, &img, 5, true, out), PRISM_EINVAL);
@@ -167,7 +167,7 @@ static double *builtin(const char *name, int size, uint64_t seed)
     return out;
 }
 
-/* An assertion a pixel would take minutes. */
+/* One assertion for all pixels, as one for each would take minutes. */
 static void ck_range(const double *a, size_t n, double *least, double *most)
 {
     size_t known = 0;
@@ -275,7 +275,7 @@ START_TEST(usaf_geometry)
                 ck_close(a[p * size + column], share(y, b, p), 1e-12);
             for (int p = (int)e[i].x_bars; p < (int)ceil(e[i].x_bars + 5 * b); p++)
                 ck_close(a[row * size + p], share(e[i].x_bars, b, p), 1e-12);
-            /* 3 bars of 5 b x b in each square, and nothing else there */
+            /* each square holds 3 bars of 5 b x b, and nothing else */
             int x0 = (int)ceil(x), x1 = (int)floor(x + 5 * b);
             ck_close(light(a, size, (int)y, x0, (int)ceil(y + 5 * b), x1), 3 * b * (x1 - x0),
                      1e-9 * size);

@@ -1,5 +1,5 @@
-/* Pictures that cameras and programs of others wrote, where they are: sides,
- * and the means of grey values. Exit 77 without them. */
+/* Pictures written by cameras and by other programs: their sides, and the means
+ * of their grey values. Exit status 77 without the pictures. */
 #include "prismrec/image.h"
 #include "support/support.h"
 
@@ -8,7 +8,7 @@
 static const struct {
     const char *file;
     int h, w;
-    double mean, deviation; /* of grey values in [0,1], as djpeg writes them */
+    double mean, deviation; /* mean grey value in [0,1], as djpeg writes the picture */
 } pictures[] = {
     {"europa.jpg", 1600, 1600, 0.29986, 0.30430},
     {"USAF.jpg", 780, 780, 0.16391, 0.36819},

@@ -1,5 +1,5 @@
-/* NPY, PGM and PPM: nothing but this library is needed, so this runs in every
- * build. Prints TAP. */
+/* NPY, PGM and PPM, which need no other library, so that this program runs in
+ * every build. Prints TAP. */
 #include "image_test.h"
 #include "support/tap.h"
 
@@ -263,7 +263,8 @@ static const char *npy_not_finite(void)
     struct prism_image img;
     double object[16];
     for (int bad = 0; bad < 3; bad++)
-        for (int i = 0; i < 63; i++) { /* wherever it is, shrinking 9 x 7 to 4 x 3 meets it */
+        for (int i = 0; i < 63;
+             i++) { /* shrinking 9 x 7 to 4 x 3 meets the pixel, wherever it lies */
             float v[63] = {0, 1};
             v[i] = bad == 0 ? NAN : bad == 1 ? INFINITY : -INFINITY;
             struct fixture f = npy(1, "<f4", false, "(9, 7)", v, sizeof v);

@@ -140,7 +140,8 @@ START_TEST(every_kind)
 }
 END_TEST
 
-/* The checksums of chunks catch nearly all; the sweep below mends them. */
+/* The chunks' checksums catch nearly all of this damage. The next test repairs
+ * the checksums after the damage. */
 START_TEST(damage)
 {
     for (int i = 0; i < CASES; i++) {
@@ -162,7 +163,7 @@ static uint32_t get32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* Make every chunk's checksum right again; CRC-32 of the PNG specification. */
+/* Repairs every chunk's checksum, the CRC-32 of the PNG specification. */
 static void mend(struct fixture *f)
 {
     for (size_t at = 8; f->n - at >= 12;) {

@@ -36,7 +36,7 @@ static const struct tiff_case {
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
-/* What is stored for a sample: its bits, and its value after scaling. */
+/* The stored bits of a sample, and its value after scaling. */
 static uint64_t stored(const struct tiff_case *c, int y, int x, int k, double *value)
 {
     unsigned i = (unsigned)((y * W + x) * 4 + k);
@@ -69,8 +69,8 @@ static double expected(const struct tiff_case *c, int y, int x)
     return c->alpha == EXTRASAMPLE_UNASSALPHA ? grey * v[c->samples - 1] : grey;
 }
 
-/* Samples of a block in host order, as libtiff wants them; k0..k1: of which
- * channels. */
+/* The samples of a block in host order, as libtiff takes them, for the channels
+ * k0..k1. */
 static size_t fill(const struct tiff_case *c, uint8_t *out, int y0, int x0, int h, int w, int k0,
                    int k1)
 {
@@ -153,7 +153,7 @@ START_TEST(every_kind)
 }
 END_TEST
 
-/* What goes through libtiff's own conversion: 1 bit, a palette. */
+/* Kinds that libtiff's own conversion reads: 1 bit, a palette. */
 static struct fixture encode_other(bool palette)
 {
     const char *path = in_folder("other.tif");
@@ -202,7 +202,7 @@ START_TEST(converted_by_libtiff)
 }
 END_TEST
 
-/* Rewrite a tag's value (one LONG or SHORT) in a little-endian file. */
+/* Rewrites a tag's value (one LONG or SHORT) in a little-endian file. */
 static void set_tag(struct fixture *f, unsigned tag, uint32_t value)
 {
     size_t at = f->p[4] | (size_t)f->p[5] << 8 | (size_t)f->p[6] << 16;

@@ -1,9 +1,11 @@
 /* Gradients of every layer kind and of whole small decoders, in double on the
  * built-in backend argv[1], against central differences of a random linear
- * functional of the output. A plain program: must exist where check does not.
+ * functional of the output. The program needs no check library, so that it runs
+ * in every build.
  *
- * The best of three steps counts: rounding spoils small ones, curvature and
- * crossed kinks large ones, and no step size makes a wrong gradient agree. */
+ * The best of three step sizes counts: rounding spoils small steps, curvature
+ * and crossed kinks spoil large ones, and no step size makes a wrong gradient
+ * agree. */
 #include "nn_test.h"
 #include "support/tap.h"
 
@@ -77,8 +79,8 @@ static double error_along(struct prism_net *net, const double *r, const struct p
     return best;
 }
 
-/* A random direction and single entries of one parameter. A gradient that is
- * zero throughout tests nothing: an error too. */
+/* Checks a random direction and single entries of one parameter. A gradient
+ * that is zero everywhere tests nothing and counts as an error. */
 static double param_error(struct prism_net *net, const double *r, const struct prismi_param *p,
                           const double *g)
 {
@@ -104,7 +106,8 @@ static double param_error(struct prism_net *net, const double *r, const struct p
     return worst;
 }
 
-/* Something to read; the caller releases. NULL: the net has no input. */
+/* Values for the network's input, which the caller releases; NULL if the
+ * network has no input. */
 static prism_mem give_input(struct prism_net *net)
 {
     prism_mem x = NULL;
@@ -204,7 +207,7 @@ static void check_layers(void)
     }
 }
 
-/* The layer reads the node that stands so many back. */
+/* The distance to the node that the layer reads. */
 static struct prismi_layer back(int n, struct prismi_layer layer)
 {
     layer.from[0] = n;
@@ -225,7 +228,8 @@ static void check_list(int batch, const struct prismi_layer *list, int n, const 
     } while (0)
 #define CHECK_LIST(name, ...) CHECK_BATCH(1, name, __VA_ARGS__)
 
-/* Tensors with several readers, inputs that are the caller's. */
+/* Graphs in which a tensor has several readers, or the caller owns the
+ * input. */
 static void check_graphs(void)
 {
     const struct prismi_layer relu = prismi_layer_act(PRISM_ACT_RELU),

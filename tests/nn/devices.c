@@ -8,7 +8,7 @@ static struct prism_ctx *ctx;
 static const char *plugin_path;
 static const double LIMIT = 2e-5;
 static const double HALF_LIMIT =
-    0.1; /* sums in another order round otherwise, and a few ReLUs fall on their other side */
+    0.1; /* sums in another order round differently, and a few ReLUs then change sides */
 
 struct result {
     double *out, *grads;
@@ -68,7 +68,7 @@ static void compare(const char *what, const struct result *a, const struct resul
     report(error <= limit, what, p, error);
 }
 
-/* Half storage against ref's. */
+/* Half storage on the backend against half storage on ref. */
 static void check_half(const char *backend, uint32_t dtypes)
 {
     static const enum prism_dtype store[] = {PRISM_F16, PRISM_BF16};

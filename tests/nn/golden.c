@@ -1,8 +1,8 @@
-/* Golden numbers: the decoder on a deterministic fill, recorded from a double
- * precision run of the Python program whose architecture this is. Its unpadded
- * last convolution is asked for by `frame`; its image is padded to the grid,
- * where ours is the object area alone: sums agree, pixel [y,x] of the grid is
- * [y,x] - (grid - object)/2 here. */
+/* Golden numbers of the decoder on a deterministic fill, recorded from a double
+ * precision run of the Python program whose architecture the decoder has.
+ * `frame` asks for that program's unpadded last convolution. Its image is
+ * padded to the grid, ours is the object area alone: the sums agree, and the
+ * grid's pixel [y,x] is [y,x] - (grid - object)/2 here. */
 #include "nn_test.h"
 #include "support/suite.h"
 
@@ -187,9 +187,9 @@ START_TEST(evaluation_after_three_forwards)
 END_TEST
 
 /* Without normalisation the recorded program also lost the activation between
- * its refinement convolutions, a defect not kept here. The number is compared
- * on a list of layers without that one activation; everything else is the
- * decoder's own rule. */
+ * its refinement convolutions, a defect that the decoder does not copy. The
+ * number is compared on a list of layers without that activation, which
+ * otherwise follows the decoder's rule. */
 START_TEST(forward_no_norm)
 {
     const struct golden want = {461.7944507, 237.0318150, 1, {{32, 32, 0.527534663}}};

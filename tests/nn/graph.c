@@ -1,6 +1,5 @@
-/* Lists of nodes that are no decoder: what shares memory, what inference makes
- * of them, names, initial weights, files, folding. Gradients are in
- * checkgrad.c. A plain program. */
+/* Networks that are no decoder: shared memory, inference, names, initial
+ * weights, files, folding. Gradients are in checkgrad.c. A plain program. */
 #include "nn_test.h"
 #include "support/tap.h"
 
@@ -72,8 +71,9 @@ static struct prismi_layer conv(int cout, bool bias)
         &(struct prismi_conv_shape){.cout = cout, .k = 3, .stride = 1, .pad = 1, .bias = bias});
 }
 
-/* A residual whose skip spans four nodes, and one activation that its
- * convolution may apply and one that it may not, for it has another reader. */
+/* A residual block whose skip spans four nodes. The convolution may apply the
+ * first activation; the second has another reader, so the convolution may not
+ * apply it. */
 static int residual(struct prismi_layer list[])
 {
     int n = 0;
@@ -264,7 +264,7 @@ static prism_mem give(const void *v, size_t bytes)
 
 enum { ROWS = 40, BATCH = 8, STEPS = 5 };
 
-/* Steps of a table of rows for the test below. */
+/* A table of rows and the rows of each step, for the test below. */
 struct table {
     double x[ROWS * 5], t[ROWS], step[3 * STEPS], weight[BATCH * STEPS];
     int32_t index[BATCH * STEPS];
@@ -416,7 +416,8 @@ static void files(void)
 
 /* ---- folding ---- */
 
-/* After statistics that equal the tensor's own, evaluation is the forward. */
+/* With running statistics that equal the tensor's own, evaluation equals the
+ * forward pass. */
 static void folding(void)
 {
     struct prism_net *net = make(false, NULL), *fold = NULL;

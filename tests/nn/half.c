@@ -1,6 +1,7 @@
-/* Decoders that store activations in half precision, on ref: close to single
- * precision forwards and backwards, the same parameters and files; what makes
- * results of them; the outer product that is never stored. A plain program. */
+/* Decoders that store activations in half precision, on ref: results and
+ * gradients close to single precision, the same parameters and files, display
+ * in single precision, and the outer product that is never stored. A plain
+ * program. */
 #include "nn_test.h"
 #include "support/tap.h"
 
@@ -45,7 +46,7 @@ static double distance(const double *a, const double *b, size_t n)
     return sqrt(diff / size);
 }
 
-/* A forward, and a backward of the gradient `scale` g. */
+/* Runs a forward pass, and a backward pass of the gradient `scale` g. */
 static double *run(struct prism_net *net, double scale)
 {
     size_t n = nn_out_count(net);
@@ -62,8 +63,8 @@ static double *run(struct prism_net *net, double scale)
     return out;
 }
 
-/* The worst parameter's distance of gradients from the single network's, for a
- * cotangent of the size given. */
+/* The largest distance of a parameter's gradient from that of the network in
+ * single precision, for a cotangent of the given size. */
 static double gradient_distance(struct prism_net *half, struct prism_net *single, double scale)
 {
     double worst = 0;
@@ -81,9 +82,9 @@ static double gradient_distance(struct prism_net *half, struct prism_net *single
 }
 
 /* One rounding is 2^-9 (bf16) or 2^-12 (f16) of a value, and some ten layers
- * round everything two or three times. For gradients of a cotangent that is
- * noise, the few ReLUs that fall on their other side weigh more: 10 % and 5 %;
- * a wrong formula is off by 1. */
+ * round every value two or three times. For the gradients of a random cotangent
+ * the few ReLUs that change sides weigh more: 10 % and 5 %. A wrong formula is
+ * off by 1. */
 static void near_single(enum prism_dtype store, const char *name, double limit, double grad_limit)
 {
     struct prism_net *single = decoder(PRISM_F32), *half = decoder(store);
@@ -176,8 +177,8 @@ static void refusals(void)
     dev->caps.dtypes |= 1u << PRISM_F16;
 }
 
-/* What is shown of a half network is what a single one makes of the same
- * values, and its training does not notice. */
+/* The display of a half network equals the output of a single network with the
+ * same values, and training does not depend on the display. */
 static void shown(void)
 {
     struct prism_net *single = decoder(PRISM_F32), *half = decoder(PRISM_BF16), *show = NULL;

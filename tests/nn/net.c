@@ -199,7 +199,8 @@ START_TEST(padding_stays_zero)
     prism_mem slab[2] = {NULL, net->grads};
     MUST(ctx, prism_net_init(net, 4));
     double *out = nn_forward(net);
-    MUST(ctx, prism_net_backward(net, net->layer[net->nlayers - 1].y)); /* any gradient will do */
+    MUST(ctx, prism_net_backward(
+                  net, net->layer[net->nlayers - 1].y)); /* the gradient's values do not matter */
     prism_net_values(net, &slab[0], &count[0]);
     for (int s = 0; s < 2; s++) {
         double *v = nn_get(net, slab[s], count[s]), used = 0;
@@ -289,7 +290,7 @@ START_TEST(backward_order)
     MUST(ctx, prism_net_forward(net, &out));
     MUST(ctx, prism_net_backward(net, out));
     ck_assert_int_eq(prism_net_backward(net, out),
-                     PRISM_EINVAL); /* what the forward saved is spent */
+                     PRISM_EINVAL); /* the first backward used up the saved tensors */
     MUST(ctx, prism_net_fold(net, &fold));
     MUST(ctx, prism_net_forward(fold, &out));
     ck_assert_int_eq(prism_net_backward(fold, out), PRISM_EINVAL);

@@ -1,5 +1,5 @@
-/* What the suites of networks share: host copies of tensors, and the weights
- * that the golden numbers were made with. */
+/* Helpers of the network suites: host copies of tensors, and the weights that
+ * the golden numbers were made with. */
 #ifndef NN_TEST_H
 #define NN_TEST_H
 
@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-/* Values of a tensor; the caller frees. */
+/* The values of a tensor; the caller frees. */
 static inline double *nn_get(const struct prism_net *net, prism_mem mem, size_t n)
 {
     double *v = new_array(n, sizeof *v);
@@ -16,7 +16,7 @@ static inline double *nn_get(const struct prism_net *net, prism_mem mem, size_t 
     return v;
 }
 
-/* The last backward's gradient of parameter i; the caller frees. */
+/* The gradient of parameter i from the last backward pass; the caller frees. */
 static inline double *nn_gradient(const struct prism_net *net, int i)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(net->dev);

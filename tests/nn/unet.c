@@ -42,8 +42,8 @@ static size_t at(const struct tensor *t, int n, int c, int y, int x)
     return (((size_t)n * t->c + c) * t->h + y) * t->w + x;
 }
 
-/* Every product of a convolution once: f(output, input, weight). Same
- * padding. */
+/* Visits every product of a convolution with same padding once: f(output,
+ * input, weight). */
 #define FOR_CONV(y, x, k)                                                                          \
     for (int b = 0; b < (y)->n; b++)                                                               \
         for (int o = 0; o < (y)->c; o++)                                                           \
@@ -208,7 +208,8 @@ static void pool_back(const struct tensor *y, struct tensor *x)
                 }
 }
 
-/* Channels of a, then of b; back: the gradient cut apart. */
+/* Concatenates the channels of a and of b; the backward pass splits the
+ * gradient. */
 static struct tensor concat(const struct tensor *a, const struct tensor *b)
 {
     struct tensor y = tensor(a->n, a->c + b->c, a->h, a->w);
@@ -231,7 +232,7 @@ static void concat_back(const struct tensor *y, struct tensor *a, struct tensor 
                     y->g[at(y, n, c, 0, 0) + (size_t)i];
 }
 
-/* Twice convolution, norm, ReLU; takes six parameters. */
+/* Convolution, norm and ReLU, twice; takes six parameters. */
 struct block {
     struct tensor z[2], a[2];
 };
@@ -256,9 +257,9 @@ static void block_back(struct block *k, struct tensor *x, struct param *p)
     }
 }
 
-/* The whole: forward, then backward from gout. The parameters lie in the order
- * of the list: six a block down and at the bottom, two and six a level up, the
- * head's two. */
+/* The whole network, forward and then backward from gout. The parameters lie in
+ * the order of the list: six for each block on the way down and at the bottom,
+ * two and six for each level up, two for the head. */
 static void unet_loops(struct tensor *x, struct param *p, const double *gout, double *out)
 {
     const size_t n = (size_t)BATCH * OUT * HEIGHT * WIDTH;
@@ -326,7 +327,7 @@ static prism_mem give(struct prism_dev *dev, enum prism_dtype dtype, const doubl
     return mem;
 }
 
-/* Values that survive rounding to F32: every type computes from the same
+/* Values that are exact in F32, so that every type computes from the same
  * ones. */
 static double *noise(size_t n, uint32_t seed)
 {
@@ -413,7 +414,7 @@ static void compare(const char *what, const struct result *got, const struct res
     report(g <= limit, text, g, limit);
 }
 
-/* The loops, on the values of r. */
+/* The result of the loops on the values of r. */
 static struct result reference(const struct result *r)
 {
     const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH,
@@ -464,7 +465,7 @@ static size_t bytes_needed(struct prism_dev *dev, enum prism_dtype dtype, bool i
     return bytes;
 }
 
-/* Inference shares memory, and no skip is lost by it. */
+/* Inference shares memory and still has every skip tensor. */
 static void check_inference(const char *backend)
 {
     const size_t in = (size_t)BATCH * IN * HEIGHT * WIDTH,

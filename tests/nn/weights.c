@@ -1,4 +1,4 @@
-/* A network's weights: how they begin, their files, folding. */
+/* A network's weights: initial values, files, folding. */
 #include "nn_test.h"
 #include "support/box.h"
 #include "support/suite.h"
@@ -185,7 +185,7 @@ START_TEST(save_and_load)
 }
 END_TEST
 
-/* Files of the container before, whose tensors have no type. */
+/* Files in the older container format, whose tensors have no type. */
 START_TEST(load_a_container)
 {
     const struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12};

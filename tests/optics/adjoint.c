@@ -1,13 +1,13 @@
-/* Adjoint test of every operator on one backend, in every precision it has; and
- * the ways to compute a measurement, one against the other.
+/* Adjoint test of every operator on one backend in every precision that the
+ * backend has, and the methods to compute a measurement against each other.
  *
- *   adjoint BACKEND [PLUGIN_FOLDER]
+ * usage: adjoint BACKEND [PLUGIN_FOLDER]
  *
- * For random x and y, <A x, y> must equal <x, A^H y>; where x is real, the real
- * parts must. The difference is measured against ||A x|| ||y|| / sqrt(n), n the
- * elements of y: the typical size of the inner product of independent vectors.
- * Its own value would be a worse measure, as it may be zero by chance. Rounding
- * is below it by about the precision of the arithmetic. */
+ * For random x and y, <A x, y> must equal <x, A^H y>; if x is real, the real
+ * parts must be equal. The difference is relative to ||A x|| ||y|| / sqrt(n), n
+ * the elements of y, which is the typical size of the inner product of
+ * independent vectors. The inner product itself may be zero by chance. Rounding
+ * is below that size by about the precision of the arithmetic. */
 #include "optics/instrument.h"
 #include "support/support.h"
 #include "support/tap.h"
@@ -20,7 +20,7 @@ typedef double complex cplx;
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
 static double worst[2]; /* mismatch in single and in double precision */
-static double apart[2]; /* of the ways to measure, likewise */
+static double apart[2]; /* mismatch of the methods to measure, likewise */
 
 static void report(bool ok, const char *name, const char *detail)
 {
@@ -33,7 +33,8 @@ static bool is_real(enum prism_dtype t)
     return t == prism_dtype_real(t);
 }
 
-/* Random numbers on the device, and the rounded values they have there. */
+/* Fills device memory with random numbers and returns their values as rounded
+ * there. */
 static int fill(const struct prism_linop_shape *s, prism_mem mem, cplx *host, uint64_t stream)
 {
     const size_t reals = s->count * (is_real(s->dtype) ? 1 : 2);
@@ -44,7 +45,7 @@ static int fill(const struct prism_linop_shape *s, prism_mem mem, cplx *host, ui
     return prismi_dev_get(dev, v, mem, prism_dtype_real(s->dtype), reals);
 }
 
-/* An operator must write its whole output, whatever was there before. */
+/* Garbage in the output, all of which an operator must overwrite. */
 static int spoil(const struct prism_linop_shape *s, prism_mem mem)
 {
     return prismi_map(dev, PRISM_MAP_FILL, prism_dtype_real(s->dtype), 1,
@@ -114,8 +115,8 @@ static double mismatch(struct prism_linop *op, int *status)
            (norm_ax * norm_y / sqrt((double)ys.count));
 }
 
-/* Of two operators that should be the same, in forward and adjoint: the larger
- * relative difference, in the 2-norm. */
+/* The relative difference in the 2-norm of two operators that should be equal,
+ * the larger of forward and adjoint. */
 static double distance(struct prism_linop *a, struct prism_linop *b, int *status)
 {
     struct prism_linop_shape xs, ys;
@@ -156,7 +157,7 @@ static double distance(struct prism_linop *a, struct prism_linop *b, int *status
     return worst_of_both;
 }
 
-/* status: of the operator's creation */
+/* status: what the operator's creation returned */
 static void check(const char *name, enum prism_dtype dtype, int status, struct prism_linop *op)
 {
     const double limit = prism_dtype_real(dtype) == PRISM_F64 ? 3e-14 : 5e-6;

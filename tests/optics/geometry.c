@@ -113,7 +113,7 @@ START_TEST(hexagon)
 }
 END_TEST
 
-/* Whatever the sub-pixel centre, nothing open is left outside the box. */
+/* No open pixel lies outside the box, whatever the sub-pixel centre. */
 START_TEST(box_holds_everything)
 {
     for (int shape = 0; shape < PRISM_APERTURE_COUNT; shape++)
@@ -137,8 +137,8 @@ START_TEST(box_holds_everything)
 }
 END_TEST
 
-/* Only the box about the centre is looked at, and that is enough: on the grid,
- * across its edge, beside it, larger than it. */
+/* Rendering the box about the centre finds every open pixel, for a box on the
+ * grid, across its edge, beside it, and larger than the grid. */
 START_TEST(cover_counts_what_is_open)
 {
     static const double centre[][2] = {{0, 0},   {2.5, -3.25}, {-20.5, 19.5}, {30, 1},

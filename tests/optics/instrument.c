@@ -89,7 +89,7 @@ START_TEST(fields_are_there_masked_and_back)
 }
 END_TEST
 
-/* Up to a phase ramp, which the modulus does not see. */
+/* The fields agree up to a phase ramp, which the modulus does not see. */
 START_TEST(fraunhofer_is_sub_apertures)
 {
     cplx x[OBJ * OBJ], u[2][FRAMES * N * N];
@@ -156,7 +156,7 @@ START_TEST(identity_shows_the_object)
 }
 END_TEST
 
-/* What every instrument promises of its other entries. */
+/* The other entries of every instrument keep their promises. */
 START_TEST(entries_agree)
 {
     const size_t object = OBJ * OBJ * sizeof(cplx), stack = FRAMES * N * N * sizeof(cplx);

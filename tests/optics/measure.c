@@ -85,8 +85,8 @@ START_TEST(point_spread)
         ck_recorded(squares, 9.54792);
         ck_recorded(pow(cabs(u[32 * 64 + 35]), 2) / peak, 0.208142);
         ck_close(pow(cabs(u[35 * 64 + 36]), 2) / peak, 3.92023e-5, 1e-4 * 3.92023e-5);
-        /* energy counts the open pixels; what lies beyond the grid is lost, not
-         * wrapped */
+        /* the energy counts the open pixels; parts beyond the grid are cut off,
+         * not wrapped */
         const int pixels[] = {197, 197, 202, 75};
         for (int a = 0; a < 4; a++)
             ck_close(pow(64 * norm(u + 4096 * a, 4096), 2), pixels[a], 1e-9);
@@ -340,8 +340,8 @@ START_TEST(refusals)
 }
 END_TEST
 
-/* The choice is by shapes; products are refused where they would need absurd
- * memory. */
+/* The shapes choose the method; matrices that would need absurd memory are
+ * refused. */
 START_TEST(ways)
 {
     const struct {

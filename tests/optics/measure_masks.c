@@ -1,5 +1,5 @@
-/* The measurement operator by masks, by rows of them and by index, and its
- * short cuts, against the plain way. Argument: fft or matrix. */
+/* The measurement operator by masks, by rows of masks and by index, and its
+ * fused calls, against the plain calls. Argument: fft or matrix. */
 #include "measure_test.h"
 
 START_TEST(mask_equals_aperture)
@@ -34,7 +34,7 @@ START_TEST(mask_equals_aperture)
 }
 END_TEST
 
-/* A mask brought up to date in the rows that changed is the mask set whole. */
+/* Updating the changed rows of a mask equals setting the whole mask. */
 START_TEST(masks_by_rows)
 {
     const double centres[][2] = {{-20, 3}, {11, -9}, {13, 2}, {0, 25}};
@@ -103,7 +103,7 @@ START_TEST(fields_of_one_spectrum)
 }
 END_TEST
 
-/* What goes halfway back in one entry, and what leaves out the fields'
+/* The fused adjoint in two halves, and the calls that skip the fields'
  * transforms, against the plain calls. */
 START_TEST(short_cuts)
 {

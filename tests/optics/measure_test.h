@@ -1,5 +1,5 @@
-/* What the suites of the measurement operator share: its creation by the method
- * that the program's argument names, and its runs. */
+/* Helpers of the measurement operator's suites: creation by the method that the
+ * program's argument names, and runs. */
 #ifndef PRISM_TESTS_MEASURE_TEST_H
 #define PRISM_TESTS_MEASURE_TEST_H
 

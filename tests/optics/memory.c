@@ -17,7 +17,7 @@ static int create_measure(void)
     struct prism_measure *m = NULL;
     int status = prism_measure_create(dev, &params, &m);
     if (status)
-        return m ? PRISM_EINVAL : status; /* nothing may be handed out on failure */
+        return m ? PRISM_EINVAL : status; /* a failure must not hand out an operator */
     prism_measure_destroy(&m);
     return status;
 }

@@ -1,5 +1,5 @@
-/* What the optics suites share: a device in double, host copies, the test
- * object, and an operator's run. */
+/* Helpers of the optics suites: an operator's run on host arrays in double, the
+ * test object, comparisons. */
 #ifndef PRISM_TESTS_OPTICS_TEST_H
 #define PRISM_TESTS_OPTICS_TEST_H
 

@@ -193,7 +193,7 @@ START_TEST(csv_errors)
         expect_error(status, PRISM_EPARSE, bad[i].word);
     }
     int n, status;
-    from_text("1,2\0\n", 5, &status, &n); /* a NUL is no blank */
+    from_text("1,2\0\n", 5, &status, &n); /* NUL does not count as white space */
     expect_error(status, PRISM_EPARSE, ":1:4:");
     double *yx;
     struct prism_pattern_params p = {.kind = PRISM_PATTERN_CSV,
@@ -252,7 +252,7 @@ START_TEST(fermat_statistics)
     ck_recorded(s.radius_std_px, 121.9836);
     ck_close(s.radius_min_px, 0, 0);
     ck_recorded(s.radius_max_px, 510.7184);
-    for (int i = 0; i < 100; i++) { /* the recorded numbers are of the first hundred */
+    for (int i = 0; i < 100; i++) { /* the recorded numbers belong to the first hundred points */
         double d = INFINITY;
         for (int j = 0; j < n; j++)
             if (j != i)

@@ -115,8 +115,9 @@ START_TEST(fresnel_equals_its_integral)
 }
 END_TEST
 
-/* +z, then -z on the plane it led to, for every method, parity and precision;
- * energy in physical units is kept. */
+/* Propagation by +z, then by -z from the resulting plane, returns the field
+ * for every method, parity and precision, and keeps the energy in physical
+ * units. */
 START_TEST(there_and_back)
 {
     static cplx in[PIXELS_MAX], there[PIXELS_MAX], back[PIXELS_MAX];

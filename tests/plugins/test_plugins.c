@@ -1,5 +1,5 @@
-/* Loading, refusal and the order of `auto`. argv[1]: the folder of the plugins.
- * Plain TAP, no check library. */
+/* Loading and refusal of plugins, and the order of `auto`. argv[1]: the folder
+ * of the plugins. A plain program. */
 #include "prismrec/backend.h"
 #include "support/support.h"
 #include "support/tap.h"

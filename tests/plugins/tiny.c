@@ -1,5 +1,5 @@
-/* The smallest plugin: one symbol out, nothing of the library in. Built right,
- * and in several wrong ways. */
+/* The smallest plugin: it exports one symbol and uses none of the library. It
+ * is built right, and in several wrong ways. */
 #include "prismrec/backend.h"
 
 #include <stdio.h>
@@ -43,7 +43,7 @@ static int nothing(struct prism_dev *dev, prism_mem out)
     return dev->host->fail(dev->host->user, PRISM_ENOTSUP, __FILE__, __LINE__, "tiny does nothing");
 }
 
-/* Present so that the table is complete; the test calls only alloc. */
+/* Entries that make the table complete; the test calls only alloc. */
 #define STUB(entry) .entry = (void *)nothing
 static const struct prism_ops ops = {TINY_ABI,
                                      sizeof ops,

@@ -1,5 +1,5 @@
-/* The files of a profiled run, read with our own reader. $1: the run's folder.
- * Prints TAP. */
+/* The files of a profiled run, read with the library's own reader. argv[1]: the
+ * run's folder. Prints TAP. */
 #include "core/json.h"
 #include "support/tap.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ends with a 0; NULL where there is none. */
+/* The file's text, which ends with a 0; NULL if there is no file. */
 static char *read_all(const char *dir, const char *name, size_t *bytes)
 {
     char path[1024];
@@ -37,8 +37,8 @@ static int by_begin(const void *a, const void *b)
                                 : (x->end < y->end) - (x->end > y->end);
 }
 
-/* Whether each span is inside the one that is open when it begins, or behind
- * it; the sum of the outermost. */
+/* True if each span lies inside the span that is open when it begins, or behind
+ * that one; *sum is the time of the outermost spans. */
 static bool nested(struct span *s, int count, double *sum)
 {
     double open[128];

@@ -1,5 +1,5 @@
-/* A profiled step allocates nothing, new kinds of operation and a full timeline
- * included; and what is refused when there is no memory is refused cleanly. */
+/* A profiled step allocates nothing, even with new kinds of operation and a
+ * full timeline. A profile that gets no memory fails cleanly. */
 #include "support/alloc_wrap.h"
 #include "support/session.h"
 #include "support/tap.h"
@@ -32,7 +32,7 @@ static void count(struct prism_ctx *ctx, const char *backend, size_t max_events)
     prism_dev_close(&dev);
 }
 
-/* Everything that a profile allocates by itself. */
+/* Makes every object that a profile allocates for. */
 static int make_something(struct prism_ctx *ctx)
 {
     const struct prism_profile_params profile = {.max_events = 10};

@@ -1,5 +1,5 @@
-/* A profile changes nothing, adds up, and counts what it has no room for.
- * Arguments: a backend, and the folder of its plugin. */
+/* A profile changes no result, its times add up, and it counts the events that
+ * it has no room for. Arguments: a backend, and the folder of its plugin. */
 #include "support/session.h"
 #include "support/tap.h"
 
@@ -108,8 +108,8 @@ static void test_bits(struct prism_ctx *ctx)
 
 /* ---- sums ---- */
 
-/* Whether self times add up to the whole, and no node is shorter than what is
- * in it. */
+/* True if the self times add up to the whole, and no node is shorter than its
+ * children. */
 static bool adds_up(const struct prism_dev *dev, uint64_t *sum)
 {
     struct prism_profile_info info = info_of(dev);
@@ -145,7 +145,7 @@ static void test_totals(struct prism_ctx *ctx)
     struct prism_session *s = new_session(&p);
     run_steps(s, 60);
     bool good =
-        adds_up(dev, &sum); /* its last call reads nothing anew: node 0 is that of its first */
+        adds_up(dev, &sum); /* the last call reads nothing anew: node 0 is still the first call's */
     uint64_t wall = now_ns() - before;
     tap(good, "a node's total is its own time and what is inside; percentiles lie in order");
     tap(sum == node_of(dev, 0).total_ns, "own times add up to the whole: %llu ns",
@@ -181,7 +181,7 @@ static void test_regions(struct prism_ctx *ctx)
     const struct prism_profile_params params = {0};
     struct prism_dev *dev = open_profiled(ctx, &params, false);
     char other[] = "inner"; /* another address, the same name */
-    prism_region_end(dev);  /* ends nothing */
+    prism_region_end(dev);  /* there is no region to end */
     for (int k = 0; k < 3; k++) {
         prism_region_begin(dev, "outer", 0);
         pause_ns(1000000);

@@ -1,6 +1,5 @@
-/* What is kept changes no bit of a result: everything off, everything on, and
- * budgets so small that most is dropped again. And what is asked for again is
- * found. For any backend. */
+/* Caches change no bit of a result: all off, all on, and with budgets so small
+ * that most blocks are evicted. Repeated requests are hits. For any backend. */
 #include "support/session.h"
 #include "support/support.h"
 #include "support/tap.h"
@@ -11,11 +10,11 @@ static const struct kind {
     enum prism_objective objective;
     enum prism_precision precision;
     enum prism_loss_kind loss;
-    int steps;    /* of the session; progressive: into the second pass */
-    int again[2]; /* hits that there must be with everything on: apertures, measurements */
+    int steps;    /* steps of the session; progressive: into the second pass */
+    int again[2]; /* the least hits with everything on: apertures, measurements */
 } kinds[] = {
-    /* after its making a data set asks for a mask where it measures, a session
-     * for its own */
+    /* a data set asks for a mask when it measures, and a session asks for its
+     * own masks */
     {"joint",
      PRISM_ALG_DECODER,
      PRISM_OBJ_JOINT,
@@ -50,7 +49,8 @@ struct outcome {
     struct prism_cache_stats apertures, constants, measurements;
 };
 
-/* From the data set on, with so many bytes for every kind. */
+/* Runs everything from the data set on, with this budget in bytes for every
+ * kind. */
 static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const struct kind *k,
                           size_t budget)
 {
@@ -62,7 +62,7 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
     double centres[SMALL_SAMPLES][2];
     const struct prism_dataset_params dp = *prism_dataset_params(p.ds);
     memcpy(centres, prism_dataset_centres(p.ds), sizeof centres);
-    centres[2][0] = centres[1][0]; /* some differ in one coordinate only */
+    centres[2][0] = centres[1][0]; /* some centres differ in one coordinate only */
     centres[3][1] = centres[4][1];
     prism_dataset_destroy(&p.ds);
     for (int i = 0; i < PRISM_CACHE_KINDS; i++)
@@ -118,7 +118,7 @@ static void sessions(struct prism_ctx *ctx, struct prism_dev *dev, const struct 
         k->name);
 }
 
-/* Planes from the cache are those that were made. */
+/* Planes from the cache equal the planes that were computed. */
 static void propagators(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     enum { N = 12, M = 10 };

@@ -1,10 +1,10 @@
 /* Gradients of every loss and composite through the modulus, the measurement
  * and a small decoder, in double on the built-in backend argv[1], against
- * central differences along random directions. A plain program: must exist
- * where check does not.
+ * central differences along random directions. The program needs no check
+ * library, so that it runs in every build.
  *
- * The best of four step sizes counts: rounding spoils small ones, kinks (L1,
- * ReLU) and curvature large ones, and no step size makes a wrong gradient
+ * The best of four step sizes counts: rounding spoils small steps, kinks (L1,
+ * ReLU) and curvature spoil large ones, and no step size makes a wrong gradient
  * agree. */
 #include "support/session.h"
 #include "support/tap.h"
@@ -61,7 +61,7 @@ static const struct problem_grad cases[] = {
 static struct prism_ctx *ctx;
 static struct prism_dev *dev;
 
-/* What is differentiated: parameters of a net, or the object itself where it is
+/* The variables: the parameters of a network, or the object itself if it is
  * complex. */
 struct function {
     struct prismi_term term;
@@ -161,7 +161,7 @@ static void bind_function(struct function *f)
     }
 }
 
-/* The two masks of the progressive objective and targets that nothing
+/* The two masks of the progressive objective, with targets that no field
  * equals. */
 static void set_masks(struct function *f, struct prism_dataset *ds, int grid)
 {
@@ -264,8 +264,8 @@ static double energy_outside(const double *x, int o, int n, const uint8_t *open)
     return sum;
 }
 
-/* The term of the unmeasured positions adds its gradient; a quadratic, so
- * central differences are exact. */
+/* The term of the unmeasured positions adds its gradient. The term is
+ * quadratic, so central differences are exact. */
 static void check_unmeasured(void)
 {
     enum { N = 32, O = 16, PIXELS = O * O };
@@ -292,7 +292,7 @@ static void check_unmeasured(void)
     for (uint64_t i = 0; i < PIXELS; i++) {
         double d = prismi_rng_normal(5, 2, i);
         x[i] = prismi_rng_normal(5, 1, i);
-        g[i] = 0.25; /* what the data term left */
+        g[i] = 0.25; /* the data term's gradient */
         side[0][i] = x[i] - d;
         side[1][i] = x[i] + d;
     }

@@ -1,13 +1,13 @@
-/* Save and load: a run interrupted at any step ends in the same bits; what is
- * refused and what is survived. */
+/* Saving and loading: a run interrupted at any step ends in the same bits;
+ * wrong files are refused, damaged ones survived. */
 #include "support/box.h"
 #include "support/session_suite.h"
 
 #include <locale.h>
 #include <unistd.h>
 
-/* Hash at the end of a run that is saved after `at` steps, thrown away, made
- * anew and loaded; at < 0: of a run left alone. */
+/* The hash at the end of a run that is saved after `at` steps, destroyed,
+ * created again and loaded; at < 0: of a run without a break. */
 static uint64_t end_of_run(int at, int total)
 {
     struct prism_session *s = new_session(&p);
@@ -18,7 +18,7 @@ static uint64_t end_of_run(int at, int total)
         ck_assert_uint_eq(session_hash(s), before);
         prism_session_destroy(&s);
         s = new_session(&p);
-        run_steps(s, 3); /* whatever it did before */
+        run_steps(s, 3); /* loading replaces these steps */
         MUST(ctx, prism_session_load(s, path));
         ck_assert_uint_eq(session_hash(s), before);
         ck_assert_int_eq(s->trainer.st.step, at);
@@ -80,8 +80,8 @@ START_TEST(progressive_resumes_anywhere)
 }
 END_TEST
 
-/* Between samples of one step there are no moments: neither saved nor
- * missed. */
+/* Samples of one step have no moments between them: the checkpoint has none and
+ * loading needs none. */
 START_TEST(samples_of_one_step_resume)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
@@ -160,7 +160,7 @@ START_TEST(another_run_is_refused_by_name)
     p.par.decoder.output_activation = PRISM_ACT_SIGMOID;
     other_is_refused("decoder.output_activation none, this session has sigmoid");
     p.par = good;
-    p.par.metrics_every = 3; /* how often one looks is nobody's business */
+    p.par.metrics_every = 3; /* metrics_every may differ */
     s = new_session(&p);
     MUST(ctx, prism_session_load(s, path));
     prism_session_destroy(&s);
@@ -211,8 +211,8 @@ START_TEST(damage_falls_back_to_the_previous_one)
 }
 END_TEST
 
-/* After a fall back the damaged file is not kept as the previous one: the good
- * one is. */
+/* After a fall-back the next save keeps the good file as the previous one, not
+ * the damaged file. */
 START_TEST(the_only_good_one_survives_the_next_save)
 {
     struct prism_session *s = new_session(&p), *other;
@@ -229,7 +229,7 @@ START_TEST(the_only_good_one_survives_the_next_save)
             flip_a_byte(path, 5000);
         MUST(ctx, prism_session_load(s, path));
         ck_assert_int_eq(s->trainer.st.step, 10);
-        MUST(ctx, prism_session_save(s, elsewhere, NULL)); /* which says nothing about path */
+        MUST(ctx, prism_session_save(s, elsewhere, NULL)); /* the file at path is not judged */
         run_steps(s, 5);
         MUST(ctx, prism_session_save(s, path, NULL));
         flip_a_byte(path, 5000);
@@ -240,7 +240,7 @@ START_TEST(the_only_good_one_survives_the_next_save)
         flip_a_byte(path, 5000);
     }
     run_steps(s, 5);
-    MUST(ctx, prism_session_save(s, path, NULL)); /* from here on as always */
+    MUST(ctx, prism_session_save(s, path, NULL)); /* later saves work as usual */
     flip_a_byte(path, 5000);
     MUST(ctx, prism_session_load(s, path));
     ck_assert_int_eq(s->trainer.st.step, 15);
@@ -249,8 +249,8 @@ START_TEST(the_only_good_one_survives_the_next_save)
 }
 END_TEST
 
-/* The checkpoint with the elements of one array replaced: whole, with good
- * checksums. */
+/* Replaces the elements of one array in the checkpoint, which stays whole with
+ * good checksums. */
 static void replace_array(const char *array, const void *data, size_t bytes)
 {
     struct prismi_archive *from, *to;
@@ -279,7 +279,7 @@ struct change {
 #define AT(field) false, offsetof(struct prismi_state, field)
 #define IN(field) true, offsetof(struct prismi_samples, field)
 
-/* Each change alone makes a state that no run of this session can be in. */
+/* Each change makes a state that no run of this session can reach. */
 static void check_hostile(int steps, const struct change *c, int n)
 {
     struct prism_session *s = new_session(&p), *other = new_session(&p);
@@ -287,7 +287,7 @@ static void check_hostile(int steps, const struct change *c, int n)
     run_steps(other, 3);
     uint64_t before = session_hash(other);
     MUST(ctx, prism_session_save(s, path, NULL));
-    MUST(ctx, prism_session_load(s, path)); /* as it is, it is fine */
+    MUST(ctx, prism_session_load(s, path)); /* unchanged, the state is accepted */
     for (int i = 0; i < n; i++) {
         struct prismi_state st = s->trainer.st;
         struct prismi_samples now = c[i].samples ? *samples(s) : (struct prismi_samples){0};
@@ -402,7 +402,7 @@ START_TEST(an_older_format_is_refused_by_version)
 }
 END_TEST
 
-/* Files of the container before are read, and the next save writes an
+/* Files in the older container format are read, and the next save writes an
  * archive. */
 START_TEST(a_container_resumes)
 {
@@ -486,7 +486,7 @@ START_TEST(a_diverged_state_is_not_loaded)
 }
 END_TEST
 
-/* de_DE is made here where the system lacks it. */
+/* The test makes the locale de_DE where the system lacks it. */
 START_TEST(a_decimal_comma_changes_nothing)
 {
     char command[400], comma[8];

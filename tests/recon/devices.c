@@ -1,8 +1,8 @@
-/* Sessions on a backend, argv[1] (argv[2]: folder of plugins): the first steps
- * of every kind of run agree with ref, the same bits come twice, with any
- * thread count and with every forward made anew, general methods serve as well
- * as the special and the fused. A precision that a device lacks is compared as
- * the single precision that runs there instead. */
+/* Sessions on a backend, argv[1] (argv[2]: folder of plugins). The first steps
+ * of every kind of run agree with ref. A repeated run gives the same bits, with
+ * any thread count and with every forward pass recomputed. The general methods
+ * agree with the special and the fused ones. A precision that a device lacks
+ * runs in single precision there and is compared as such. */
 #include "nn/layer.h"
 #include "support/session.h"
 #include "support/support.h"
@@ -11,8 +11,8 @@
 static const double LIMIT = 1e-3, DOUBLE_LIMIT = 1e-9, HALF_LIMIT = 0.02,
                     TF32_LIMIT = 0.1 /* beside F32 */;
 enum {
-    STEPS = 24,      /* past a look at the loss and a snapshot; before chaos separates the runs */
-    COARSE_STEPS = 6 /* the same for fewer bits, which a device rounds elsewhere */
+    STEPS = 24,      /* after a check of the loss and a snapshot, before chaos separates the runs */
+    COARSE_STEPS = 6 /* the same for fewer bits, which each device rounds in other places */
 };
 
 struct kind {
@@ -282,8 +282,8 @@ struct outcome {
     double loss, image[SMALL_OBJ * SMALL_OBJ];
 };
 
-/* anew: every forward is made of the values alone, and finds no product that an
- * update left. */
+/* anew: every forward pass computes from the values alone and finds no product
+ * from an update. */
 static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const struct kind *k,
                           int n_steps, bool anew)
 {
@@ -315,8 +315,8 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
     return out;
 }
 
-/* Whoever has the network may write values at any time, also once steps are
- * recorded: the next output is of these. */
+/* A caller that holds the network may write values at any time, also once steps
+ * are recorded. The next output uses those values. */
 static void borrowed(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
@@ -334,7 +334,7 @@ static void borrowed(struct prism_ctx *ctx, struct prism_dev *dev)
     release_experiment(&p);
 }
 
-/* Largest difference of the images, in parts of the largest value. */
+/* The largest difference of the images, relative to the largest value. */
 static double difference(const struct outcome *a, const struct outcome *b)
 {
     double worst = 0, scale = 0;
@@ -352,12 +352,13 @@ static struct prism_dev *open_with(struct prism_ctx *ctx, const char *backend, c
     const struct prism_dev_params params = {
         .backend = backend, .plugin_path = plugins, .threads = threads, .plain = plain};
     MUST(ctx, prism_dev_open(ctx, &params, &dev));
-    dev->caps.half_pays_from = 1; /* halves run where there are any, though the problem is small */
+    dev->caps.half_pays_from =
+        1; /* half precision runs wherever the device has it, though the problem is small */
     return dev;
 }
 
-/* Does dev compute k in fewer bits than single precision has? Only GPUs know
- * TF32; ref and the CPU compute it in F32. */
+/* True if dev computes k in fewer bits than single precision has. Only GPUs
+ * have TF32; ref and the CPU compute it in F32. */
 static bool coarse(const struct prism_dev *dev, const struct kind *k)
 {
     switch (k->precision) {
@@ -395,7 +396,7 @@ static void check(struct prism_ctx *ctx, struct prism_dev *const dev[4], const s
     tap(got.hash == again.hash, "%s on %s: the same bits twice", k->name, on);
     tap(got.hash == threads.hash, "%s on %s: the same bits on two threads", k->name, on);
     tap(got.hash == anew.hash, "%s on %s: the same bits with every forward made anew", k->name, on);
-    if (!fewer) /* another method rounds other sums to fewer bits: checkops compares those */
+    if (!fewer) /* another method rounds other sums to fewer bits, which checkops compares */
         tap(difference(&got, &parts) < limit, "%s on %s: general methods, images differ by %.1e",
             k->name, on, difference(&got, &parts));
 }

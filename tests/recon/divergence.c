@@ -1,4 +1,4 @@
-/* Losses that stop being finite: noticed, named, undone. On ref. */
+/* Losses that stop being finite are found, named and rolled back. On ref. */
 #include "support/session_suite.h"
 
 static void poison(struct prism_session *s, prism_mem target)
@@ -7,9 +7,9 @@ static void poison(struct prism_session *s, prism_mem target)
     MUST(ctx, prismi_dev_put(dev, target, s->dtype, &bad, 1));
 }
 
-/* The next failure names the loss and its step and goes back to a step no later
- * than this one; without the poison the run goes on as one that was never
- * poisoned. */
+/* The next failure names the loss and its step, and rolls back to a step no
+ * later than this one. Without the poison the run continues like a run that was
+ * never poisoned. */
 static void check_divergence(struct prism_session *s, prism_mem poisoned, const char *word)
 {
     int status = 0, tries = 0;
@@ -33,7 +33,8 @@ static void check_divergence(struct prism_session *s, prism_mem poisoned, const 
     struct prism_session *clean = new_session(&p);
     run_steps(clean, (int)before + 20);
     run_steps(s, (int)(before + 20 - s->trainer.st.step));
-    ck_assert_uint_eq(slab_hash(s, 0, 0), slab_hash(clean, 0, 0)); /* parameters, or the object */
+    ck_assert_uint_eq(slab_hash(s, 0, 0),
+                      slab_hash(clean, 0, 0)); /* slab 0: the parameters, or the object */
     for (int i = 0; i < s->trainer.n_plain; i++)
         ck_assert_mem_eq(s->trainer.plain[i].now, clean->trainer.plain[i].now,
                          s->trainer.plain[i].bytes);
@@ -65,9 +66,8 @@ START_TEST(divergence_is_caught_and_undone)
     s = new_session(&p);
     while (samples(s)->sample < 1 || samples(s)->step < 5)
         run_steps(s, 1);
-    ck_assert_int_eq(
-        s->trainer.snapshot.adam_t,
-        0); /* the way back is to the opening, where moments are zero and no copy is kept */
+    ck_assert_int_eq(s->trainer.snapshot.adam_t,
+                     0); /* rolls back to the start, where moments are zero and have no copy */
     check_divergence(s, prismi_loss_target(term_of(s)->loss, 1), "loss_new of sample 1");
     prism_session_destroy(&s);
 
@@ -79,14 +79,14 @@ START_TEST(divergence_is_caught_and_undone)
 }
 END_TEST
 
-/* With few steps a sample the last snapshot may be some samples back, and in
- * the phase before. */
+/* With few steps a sample, the last snapshot may be some samples earlier, and
+ * in the phase before. */
 START_TEST(the_way_back_may_pass_samples)
 {
     struct prism_training_params *t = &p.par.training;
     t->objective = PRISM_OBJ_PROGRESSIVE;
     t->n_epochs = 2;
-    t->loss_threshold = 0.12; /* some converge */
+    t->loss_threshold = 0.12; /* some samples converge */
     t->max_retries = 1;
     struct prism_session *s = new_session(&p);
     run_steps(s, 29);
@@ -129,11 +129,11 @@ static bool save_every_step(void *user, const struct prism_progress *at)
     (void)at;
     saves++;
     ck_assert_int_eq(prism_session_save(user, "/nowhere/at/all", NULL), PRISM_EDIVERGED);
-    return saves % 2; /* whatever it answers */
+    return saves % 2; /* the answer must not matter */
 }
 
-/* A save that finds the state lost goes back; running on would only lead there
- * again. */
+/* A save that finds the state not finite rolls back and ends the run, which
+ * would only diverge again. */
 START_TEST(a_save_on_the_way_ends_the_run)
 {
     p.par.training.init_steps = 0;

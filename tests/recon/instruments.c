@@ -1,7 +1,6 @@
-/* Every instrument, through every propagator, in a fit: the loss falls, the
- * result resembles the truth, and a run that is stopped and resumed ends in
- * the same bits; and behind sub-apertures the likelihood of photon counts.
- * On ref. */
+/* A fit behind every instrument and every propagator, and of photon counts
+ * behind sub-apertures: the loss falls, the result resembles the truth, and a
+ * run that is stopped and resumed ends in the same bits. On ref. */
 #include "prismrec/metrics.h"
 #include "support/session.h"
 #include "support/setup.h"
@@ -19,7 +18,8 @@ static const struct instrument_case {
     enum prism_instrument instrument;
     enum prism_propagator propagator;
     double distance_m;
-    double rmse_percent[FITS]; /* of the truth's norm, at most; 0: not a fit for this instrument */
+    double rmse_percent[FITS]; /* the limit, relative to the truth's norm; 0: this instrument has no
+                                  such fit */
 } cases[] = {
     {"sub-apertures", PRISM_INSTRUMENT_SUBAPERTURE, PRISM_FRAUNHOFER, 0, {25, 25, 5, 5, 25, 25}},
     {"fraunhofer", PRISM_INSTRUMENT_PROPAGATED, PRISM_FRAUNHOFER, 0, {25, 25, 5, 5}},
@@ -37,7 +37,7 @@ static struct experiment problem_of(const struct instrument_case *c, enum fit fi
     struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     struct prism_dataset_params dp = *prism_dataset_params(p.ds);
     double centres[FRAMES][2];
-    for (int k = 0; k < FRAMES; k++) { /* from the middle on, as a pattern has them */
+    for (int k = 0; k < FRAMES; k++) { /* from the middle outwards, as in a pattern */
         const int at = (k + FRAMES / 2) % FRAMES;
         centres[k][0] = 5.3 * (at / ACROSS - ACROSS / 2);
         centres[k][1] = 5.3 * (at % ACROSS - ACROSS / 2);
@@ -69,8 +69,7 @@ static struct experiment problem_of(const struct instrument_case *c, enum fit fi
     return p;
 }
 
-/* A step's losses are read now and then: the first and the last reading of the
- * fit. */
+/* The first and the last loss that the fit reads; most steps read none. */
 static void run(struct prism_session *s, double *first, double *last)
 {
     *first = *last = NAN;

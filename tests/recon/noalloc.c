@@ -45,7 +45,7 @@ int main(void)
         t->n_epochs = 2 * TO;
         t->adaptive = true;
         t->loss_threshold = 0;
-        t->escalation_epochs = 20; /* escalates on the way */
+        t->escalation_epochs = 20; /* the run escalates within the counted steps */
         t->plateau_threshold = 1;
         count(&p, "progressive");
         p.par.algorithm = PRISM_ALG_MOPIE;

@@ -1,5 +1,5 @@
-/* The list of parameters: every one is checked, compared on resume, spelled as
- * the user does, and has its default. */
+/* The list of parameters: each is checked, compared on resume, spelled as the
+ * user spells it, and has its default. */
 #include "recon/params.h"
 #include "support/session_suite.h"
 
@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-/* What a user might call a parameter: the same in capitals. */
+/* A user's spelling of a parameter: its name in capitals. */
 static const char *capitals(const char *name)
 {
     static char text[64];
@@ -23,7 +23,7 @@ static void *field_of(void *params, const struct prismi_param_row *row)
     return (char *)params + row->offset;
 }
 
-/* The small problem's parameters, such that the row matters. */
+/* The small experiment's parameters, changed so that the row matters. */
 static struct prism_recon_params base_for(const struct prismi_param_row *row)
 {
     struct prism_recon_params par = p.par;
@@ -55,7 +55,7 @@ static void try_int(const struct prismi_param_row *row, void *params, int64_t v,
 {
     int *field = field_of(params, row), old = *field;
     if (v < INT_MIN || v > INT_MAX)
-        return; /* no value of the field */
+        return; /* a value that the field cannot have */
     *field = (int)v;
     expect(row, params, accepted);
     *field = old;
@@ -150,7 +150,8 @@ END_TEST
 
 /* ---- resume ---- */
 
-/* Values where one more than the small problem's would not do. */
+/* Values for the fields where the small experiment's value plus one is not
+ * valid. */
 static int other_int(const struct prismi_param_row *row, int v)
 {
     static const struct {
@@ -204,8 +205,7 @@ static void save(const struct prism_recon_params *par)
     prism_session_destroy(&s);
 }
 
-/* A session of p cannot go on from the file: the sentence says so with this
- * word. */
+/* A session of p refuses the file, with a sentence that holds this word. */
 static void refused(const char *word)
 {
     struct prism_session *s = new_session(&p);
@@ -273,7 +273,7 @@ START_TEST(channels_are_compared)
     memcpy(p.par.decoder.channels, (int[]){12, 8, 4, 1, 1}, 5 * sizeof(int));
     refused("DECODER.CHANNELS[4] absent");
     p.par = par;
-    p.par.decoder.channels[7] = 9; /* beyond the last: not there */
+    p.par.decoder.channels[7] = 9; /* past the last channel: not compared */
     accepted();
 }
 END_TEST
@@ -385,7 +385,7 @@ END_TEST
 
 /* ---- the list is whole ---- */
 
-/* Fields that are no parameters: a session takes them from others. */
+/* Fields that are no parameters: a session derives them. */
 static void mark_derived(bool *bytes)
 {
 #define MARK(f)                                                                                    \
@@ -431,8 +431,8 @@ START_TEST(every_field_has_its_row)
 }
 END_TEST
 
-/* A field that hides in padding: without its value here the compiler warns of a
- * missing initialiser. */
+/* All fields with a value. A new field that lies in padding makes the compiler
+ * warn here of a missing initialiser. */
 static const struct prism_training_params all_training = {0, {0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                                                           0, 0,   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 static const struct prism_mopie_params all_mopie = {0, 0, 0, 0, 0, 0};

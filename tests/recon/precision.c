@@ -1,6 +1,6 @@
-/* What precisions a session runs in, on ref: how near half storage comes to
- * single, what is shown of it, loss scaling and its account, where it falls
- * back, and that runs go on where they stopped. A plain program. */
+/* The precisions of a session, on ref: half storage against single, the display
+ * in single precision, loss scaling and its counters, falling back to fp32, and
+ * resumed runs. A plain program. */
 #include "nn/layer.h"
 #include "support/session.h"
 #include "support/setup.h"
@@ -32,7 +32,7 @@ static void get_scale(struct prism_session *s, double state[3])
 
 /* ---- quality ---- */
 
-/* Grid 64, object 32, nine apertures. */
+/* An experiment with grid 64, object 32 and nine apertures. */
 static struct experiment larger_problem(void)
 {
     static const double centres[9][2] = {{0, 0},  {9, 2},    {-8, 4}, {2, -9}, {-3, 10},
@@ -71,7 +71,7 @@ static void quality(void)
         struct prism_session *s = new_session(&q);
         MUST(ctx, prism_session_run(s, NULL, NULL));
         struct prism_progress at = progress_of(s);
-        if (i == 0) { /* what the others are held against, on its own feet */
+        if (i == 0) { /* the reference of the others, checked by itself */
             loss = at.loss;
             ssim = at.ssim;
             tap(loss < 0.05 && ssim > 0.88, "fp64 after %d steps: loss %.4f, SSIM %.4f",
@@ -220,7 +220,7 @@ static void resumes(enum prism_objective objective)
     p.par.training.objective = objective;
     p.par.training.max_steps = 60;
     struct prism_session *a = new_session(&p), *b = new_session(&p);
-    set_scale(a, 0x1p40, 0, 0); /* so that there is something to count */
+    set_scale(a, 0x1p40, 0, 0); /* so that some updates are skipped */
     run_steps(a, 37);
     MUST(ctx, prism_session_save(a, path, NULL));
     MUST(ctx, prism_session_load(b, path));

@@ -1,5 +1,5 @@
-/* The progressive objective: sample by sample, what escalates, what fails and
- * is tried again. On ref. */
+/* The progressive objective: the order of samples, escalation, failed samples
+ * and their retries. On ref. */
 #include "nn/layer.h"
 #include "support/session_suite.h"
 
@@ -41,9 +41,9 @@ START_TEST(progressive_goes_sample_by_sample)
 }
 END_TEST
 
-/* At a sample's first step the earlier apertures have nothing to say, and where
- * it is the only step they are not asked. A monitor that might add steps has
- * them asked. */
+/* At a sample's first step the earlier apertures add nothing to the gradient,
+ * and if it is the only step their fields are not computed. A monitor that
+ * might add steps needs the fields. */
 START_TEST(a_single_step_needs_no_earlier_fields)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
@@ -76,7 +76,7 @@ START_TEST(a_single_step_needs_no_earlier_fields)
         free(x);
         free(y);
         ck_assert_int_eq(a->trainer.st.phase, PRISM_PHASE_RETRY);
-        run_steps(a, 1); /* and now they are */
+        run_steps(a, 1); /* now the fields are computed */
         ck_assert(!progressive(a)->union_closed && samples(a)->loss_old == 0);
         run_steps(a, 1);
         ck_assert(samples(a)->loss_old > 0);
@@ -100,8 +100,8 @@ static void check_same_slabs(const struct prism_session *a, const struct prism_s
     }
 }
 
-/* Outputs and fields made once for the same parameters, and made anew every
- * time: where the network was handed out. */
+/* Outputs and fields are computed once for the same parameters; after the
+ * network was handed out they are computed every time, to the same bits. */
 START_TEST(what_is_remembered_changes_nothing)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
@@ -116,7 +116,7 @@ START_TEST(what_is_remembered_changes_nothing)
             run_steps(b, 1);
             if (i >= 20)
                 ck_assert_int_eq(a->net->have_forward,
-                                 progressive(a)->sample_done); /* as the output was looked at */
+                                 progressive(a)->sample_done); /* the output was read */
             ck_assert_int_eq(a->net->fusion.y_is_ready, !a->net->have_forward);
             if (i % 5 == 0)
                 MUST(ctx, prism_session_evaluate(i % 2 ? a : b));
@@ -130,7 +130,7 @@ START_TEST(what_is_remembered_changes_nothing)
 }
 END_TEST
 
-/* The tables follow the samples row by row; a load brings them back whole. */
+/* The masks follow the samples row by row; a load restores them whole. */
 START_TEST(masks_follow_the_samples)
 {
     enum { PIXELS = SMALL_GRID * SMALL_GRID };
@@ -159,8 +159,8 @@ START_TEST(masks_follow_the_samples)
 }
 END_TEST
 
-/* A sample's only step keeps no moments, and is the first of several to the
- * last bit. */
+/* A sample's only step keeps no moments and has the bits of the first of
+ * several steps. */
 START_TEST(an_only_step_is_a_first_step)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
@@ -212,7 +212,7 @@ START_TEST(plateaus_escalate_and_then_fail)
     t->init_steps = 0;
     t->n_epochs = 5000;
     t->loss_threshold = 0;
-    t->plateau_threshold = 1; /* nothing is progress */
+    t->plateau_threshold = 1; /* no change counts as progress */
     struct prism_session *s = new_session(&p);
     int tiers[PRISM_TIER_COUNT] = {0};
     double lr[PRISM_TIER_COUNT] = {0};
@@ -273,7 +273,7 @@ static void until_retry(struct prism_session *s)
         run_steps(s, 1);
 }
 
-/* What was averaged is worse than what the retries are after. */
+/* The average over earlier outputs is worse than the outputs of the retries. */
 START_TEST(retries_discard_the_average)
 {
     struct prism_training_params *t = &p.par.training;
@@ -301,7 +301,7 @@ START_TEST(retries_discard_the_average)
 }
 END_TEST
 
-/* With another loss the threshold is looked at every 16 steps, and once more
+/* With another loss the threshold is checked every 16 steps, and once more
  * before a sample is given up. */
 START_TEST(switched_retries_are_judged_at_their_end)
 {
@@ -318,7 +318,8 @@ START_TEST(switched_retries_are_judged_at_their_end)
         ck_assert_int_eq(samples(s)->sample, k);
         s->par.training.loss_threshold = k ? 0 : 1e6;
         samples(s)->step = prismi_progressive_budget(s, PRISM_PHASE_RETRY, PRISM_TIER_RESCUE) - 1;
-        ck_assert_int_ne(samples(s)->step % PRISMI_CHECK_EVERY, 0); /* no look at this very step */
+        ck_assert_int_ne(samples(s)->step % PRISMI_CHECK_EVERY,
+                         0); /* this step is not one of the checked steps */
         while (!progressive(s)->sample_done)
             run_steps(s, 1);
         ck_assert_int_eq(progressive(s)->sample_converged, k == 0);

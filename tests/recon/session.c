@@ -1,4 +1,4 @@
-/* The session: what it refuses, what each objective does step by step. On
+/* The session: settings that are refused, and the steps of each objective. On
  * ref. */
 #include "prismrec/metrics.h"
 #include "support/session_suite.h"
@@ -59,7 +59,7 @@ START_TEST(failures_on_the_way_leave_nothing_behind)
     static const double centre[2] = {0, 0};
     struct prism_dataset *seven = p.ds;
     struct prism_dataset_params dp = *prism_dataset_params(seven);
-    dp.grid_size = dp.field_size = 24; /* no power of two: fine for data, not for a decoder */
+    dp.grid_size = dp.field_size = 24; /* no power of two: valid for data, not for a decoder */
     MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, centre, 1, &p.ds));
     session_refused(PRISM_EINVAL, "24");
     prism_dataset_destroy(&p.ds);
@@ -121,7 +121,7 @@ START_TEST(synthetic_aperture_is_the_mean_of_amplitudes)
 }
 END_TEST
 
-/* The centre of an odd field lies half a pixel before the middle: nothing
+/* The centre of an odd field lies half a pixel before the middle. No pixel
  * outside the image may be read. */
 START_TEST(odd_fields_are_looked_at_inside)
 {
@@ -198,11 +198,11 @@ START_TEST(joint_runs_to_its_end)
     ck_assert_int_eq(at.phase, PRISM_PHASE_DONE);
     ck_assert_int_eq(at.step, 420);
     ck_assert(at.evaluated);
-    ck_assert_double_gt(at.psnr_db, before + 2); /* few apertures: there is not more to find */
+    ck_assert_double_gt(at.psnr_db, before + 2); /* few apertures do not determine more */
     ck_assert_double_lt(at.lr, 4e-6);
     ck_assert_int_eq(s->trainer.st.n_history, 5); /* 100, 200, 300, 400, 420 */
     uint64_t h = session_hash(s);
-    MUST(ctx, prism_session_step(s)); /* nothing more to do */
+    MUST(ctx, prism_session_step(s)); /* the run is done */
     ck_assert_uint_eq(session_hash(s), h);
     prism_session_destroy(&s);
 }
@@ -255,8 +255,8 @@ START_TEST(average_is_the_mean_of_the_last_outputs)
 }
 END_TEST
 
-/* Turn the output into its negative: the last convolution is linear and nothing
- * follows it. */
+/* Negates the output: the last convolution is linear and no layer follows
+ * it. */
 static void negate_output(struct prism_session *s)
 {
     int n = prism_net_param_count(s->net);
@@ -300,8 +300,8 @@ START_TEST(a_negative_is_turned_positive)
 }
 END_TEST
 
-/* A step counts once in the running statistics, looking at the output not at
- * all. */
+/* A step counts once in the running statistics; reading the output does not
+ * count. */
 START_TEST(running_statistics_count_steps)
 {
     struct prism_session *a = new_session(&p), *b = new_session(&p);
@@ -336,7 +336,7 @@ START_TEST(a_callback_stops_a_run)
     struct prism_session *s = new_session(&p);
     ck_assert_int_eq(prism_session_run(s, stop_at_ten, NULL), PRISM_ECANCELED);
     ck_assert_int_eq(s->trainer.st.step, 10);
-    run_steps(s, 1); /* and it goes on */
+    run_steps(s, 1); /* the run continues */
     prism_session_destroy(&s);
 }
 END_TEST
@@ -362,8 +362,8 @@ START_TEST(one_sample_is_a_data_set)
 }
 END_TEST
 
-/* Adam's first step is the learning rate at most; with moments left over it is
- * longer. */
+/* Adam's first step is at most the learning rate; moments of an earlier phase
+ * would make the step longer. */
 START_TEST(phases_and_samples_begin_with_fresh_moments)
 {
     for (int objective = 0; objective < PRISM_OBJ_COUNT; objective++) {
@@ -373,7 +373,7 @@ START_TEST(phases_and_samples_begin_with_fresh_moments)
         double *before = new_array(n, sizeof *before), *after = new_array(n, sizeof *after),
                longest = 0;
         for (int start = 20; start <= (objective == PRISM_OBJ_JOINT ? 20 : 40);
-             start += 10) { /* after init, and every sample of 10 */
+             start += 10) { /* after the initialisation, and at every sample of 10 steps */
             run_steps(s, start - (int)s->trainer.st.step);
             MUST(ctx, prismi_dev_get(dev, before, s->model.values, PRISM_F32, n));
             run_steps(s, 1);
@@ -419,7 +419,7 @@ START_TEST(projections_find_the_object)
 }
 END_TEST
 
-/* The object without a network, fitted as the weights would be. */
+/* The object without a network is fitted like weights. */
 START_TEST(pixels_are_fitted_like_weights)
 {
     p.par.algorithm = PRISM_ALG_OBJECT;
@@ -429,7 +429,8 @@ START_TEST(pixels_are_fitted_like_weights)
         p.par.mopie.complex_object = variant;
         struct prism_session *s = new_session(&p);
         ck_assert_ptr_null(prism_session_net(s));
-        ck_assert_int_eq(s->trainer.st.phase, PRISM_PHASE_FIT); /* there is nothing to initialise */
+        ck_assert_int_eq(s->trainer.st.phase,
+                         PRISM_PHASE_FIT); /* no initialisation without a network */
         MUST(ctx, prism_session_run(s, NULL, NULL));
         ck_assert_int_eq(s->trainer.st.step, 400);
         ck_assert_double_lt(s->trainer.st.loss, 0.05);
@@ -469,8 +470,9 @@ START_TEST(small_fields_give_the_same_projections)
 }
 END_TEST
 
-/* Ones seen through a pupil on DC are ones. Where 0.9 was measured, one full
- * step makes the object 0.9, whatever the field. */
+/* An object of ones behind a pupil on DC gives amplitudes of one. With measured
+ * amplitudes of 0.9 one full step makes the object 0.9, whatever the field's
+ * size. */
 START_TEST(a_projection_step_has_length_one)
 {
     static const double centre[2] = {0, 0};
@@ -499,7 +501,7 @@ START_TEST(a_projection_step_has_length_one)
 }
 END_TEST
 
-/* Amplitudes of nothing: no division by zero anywhere. */
+/* Amplitudes of zero cause no division by zero. */
 START_TEST(darkness_is_harmless)
 {
     struct prism_dataset *light = p.ds;

@@ -42,8 +42,8 @@ START_TEST(metrics_of_different_images)
 }
 END_TEST
 
-/* Black against white: only the luminance term can tell, so it must be there at
- * every size. */
+/* Black against white differs in luminance alone, so every size needs the
+ * luminance term. */
 START_TEST(ms_ssim_sees_luminance)
 {
     static const int sides[] = {6, 16, 64, 128, 256};
@@ -175,7 +175,8 @@ START_TEST(one_cache_serves_equal_data_sets_only)
 }
 END_TEST
 
-/* A pupil over everything measures the object itself, centre on centre. */
+/* A pupil over the whole grid measures the object itself, with the centres
+ * aligned. */
 START_TEST(open_pupil_sees_the_object)
 {
     static const double centre[2] = {0, 0};
@@ -249,8 +250,8 @@ END_TEST
 
 enum { SIDE = 48, FIELD = SIDE * SIDE };
 
-/* Amplitudes of the fields and the targets they are compared with: field b with
- * target (b + 1) % 3. */
+/* The losses of fields with amplitudes m against targets t: field b is compared
+ * with target (b + 1) % 3. */
 static void loss_values(const double weights[PRISM_LOSS_COUNT], bool shared, bool no_normalize,
                         double m[2][FIELD], double t[3][FIELD], double out[2])
 {
@@ -362,8 +363,8 @@ START_TEST(wrong_data_are_refused_by_name)
     refused(&good, truth, centre, 1, "(1, 1)");
     refused((dp = good, dp.grid_size = 65536, &dp), truth, centre, 1, "32768");
     refused(&good, truth, centre, 1000001, "1000000");
-    /* an aperture beside the grid, or in the corner of its box beside it,
-     * measures nothing: also where the data are given */
+    /* an aperture outside the grid measures nothing, even if only the corner of
+     * its box touches the grid; measured data are refused likewise */
     static const double beside[][2] = {{0, 500}, {-21, 0}, {19, 19}, {1e300, 0}};
     for (int i = 0; i < 4; i++) {
         refused(&good, truth, beside[i], 1, "opens no pixel");

@@ -1,5 +1,5 @@
-/* Checkpoints outlive their writer: killed at any moment, out of space at any
- * byte, beside other writers. */
+/* Checkpoints survive their writer: one that is killed at any moment, runs out
+ * of space at any byte, or writes beside others. */
 #include "support/session.h"
 #include "support/support.h"
 #include "support/tap.h"
@@ -23,7 +23,8 @@ enum { STEPS = 50, KILLS = 60, ROUND = 12 };
 static void open_all(void)
 {
     ctx = open_ctx();
-    dev = open_dev(ctx, "ref", NULL, 1); /* starts no threads: children may go on with it */
+    dev = open_dev(ctx, "ref", NULL,
+                   1); /* ref starts no threads, so children of a fork may use the device */
     p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
     p.par.decoder = (struct prism_decoder_params){
         .latent_channels = 4, .n_channels = 4, .channels = {4, 4, 2, 1}};
@@ -32,7 +33,7 @@ static void open_all(void)
     p.par.training.average = 0.5;
 }
 
-/* Entries of dir beginning with prefix. */
+/* The number of entries of dir that begin with prefix. */
 static int count_files(const char *prefix)
 {
     int n = 0;
@@ -59,8 +60,8 @@ static int is_there(void)
 
 /* ---- killed ---- */
 
-/* A run that goes on where the checkpoint is and saves after every step, for
- * ever. It tells when it is about to save again. */
+/* Continues from the checkpoint and saves after every step, for ever. It writes
+ * to `ready` before each save. */
 static void write_for_ever(int ready)
 {
     struct prism_session *s = new_session(&p);
@@ -183,8 +184,8 @@ static void only_leftovers_are_removed(void)
         "a living writer's temporary is kept");
 }
 
-/* Processes that begin to write the same file over and over sweep while others
- * create. */
+/* Processes that write the same file again and again remove leftovers while
+ * others create files. */
 static void writers_beside_each_other(void)
 {
     enum { WRITERS = 3, TURNS = 1000 };

@@ -1,6 +1,6 @@
-/* Long runs need no more memory than short ones: nothing is allocated and
- * the resident set stays from step 10 to step 10 000, and over as many
- * transforms. */
+/* Long runs need no more memory than short ones: from step 10 to step 10
+ * 000, and over as many transforms, nothing is allocated and the resident
+ * set stays. */
 #include "support/alloc_wrap.h"
 
 #include "support/session.h"
@@ -13,8 +13,8 @@
 
 enum { FROM = 10, TO = 10000, LIMIT_KIB = 64 };
 
-/* KiB of the process's own; 0 where the system does not say. Pages of programs
- * come and go as they are first used. */
+/* The process's private memory in KiB, without the pages of programs, which
+ * come as they are first used; 0 if the system does not say. */
 static long resident(void)
 {
     static char text[128];
@@ -36,7 +36,7 @@ static void check(const struct prism_dev *dev, const char *what, int calls, long
         prism_dev_backend(dev), calls, before, after);
 }
 
-/* N = 64, O = 32, two measurements a step, a narrow network. */
+/* Steps with N = 64, O = 32, two measurements a step and a narrow network. */
 static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
 {
     static const double centres[4][2] = {{0, 0}, {5, 1}, {-4, 4}, {2, -6}};
@@ -61,7 +61,7 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
     struct prism_session *s = new_session(&p);
     memset(s->trainer.history, 0,
            sizeof s->trainer
-               .history); /* of fixed size, but the system lends its pages at the first touch */
+               .history); /* of fixed size, but the system gives its pages at the first touch */
     run_steps(s, FROM);
     heap.calls = 0;
     const long before = resident();

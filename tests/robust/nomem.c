@@ -20,8 +20,8 @@ static struct prism_config_set *set;
 static char dir[256];
 static int leaks;
 
-/* Beside the statuses of the library: something was handed out, or changed, by
- * a call that failed. */
+/* Results beside the library's statuses: a call that failed handed something
+ * out, or changed something. */
 enum { HANDED_OUT = 1, CHANGED };
 
 static const char *file(const char *name)
@@ -31,7 +31,7 @@ static const char *file(const char *name)
     return path;
 }
 
-/* What the test itself allocates is spared. */
+/* Spares the test's own allocations. */
 static int spare(void)
 {
     int fail_at = heap.fail_at;
@@ -62,8 +62,8 @@ static bool told(const struct attempt *a)
     return a->no_record || (e->status == PRISM_ENOMEM && strcmp(e->text, "before"));
 }
 
-/* What is wrong with the n-th refusal, or NULL; *more: whether anything was
- * refused at all. */
+/* The fault of the n-th refusal, or NULL; *more is true if a call was refused
+ * at all. */
 static const char *refuse(const struct attempt *a, int n, bool all_after, bool *more)
 {
     const int live = heap.live;
@@ -144,7 +144,7 @@ static int make_cache(void)
     return 0;
 }
 
-/* A block that cannot be stored takes no other's place. */
+/* A block that cannot be stored evicts no other. */
 static int put_in_cache(void)
 {
     struct prism_key a = prism_key_init("a"), b = prism_key_init("b");
@@ -316,7 +316,7 @@ static int load_session(void)
     if (status && state_of(session) != before)
         return CHANGED;
     if (!status && session->trainer.st.step != 7)
-        return PRISM_EINVAL; /* of the previous checkpoint */
+        return PRISM_EINVAL; /* the previous checkpoint was loaded */
     return status;
 }
 
@@ -449,8 +449,8 @@ static uint64_t config_hash(void)
     return h;
 }
 
-/* Loads into a fresh set every time: one that failed may keep the name of its
- * source. */
+/* Loads into a new set every time, for a set that failed may keep the name of
+ * its source. */
 static int load_config(void)
 {
     const int fail_at = spare();

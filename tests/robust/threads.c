@@ -1,5 +1,5 @@
-/* Contexts are independent: used from several threads at once, each with a
- * device of its own, they give the bits they give alone. */
+/* Contexts are independent: several threads, each with a context and a device
+ * of its own, get the bits that one thread alone gets. */
 #include "support/session.h"
 #include "support/support.h"
 #include "support/tap.h"
@@ -15,8 +15,8 @@ struct job {
     uint64_t bits;
 };
 
-/* Transforms of sizes that nobody has planned yet: with the planner measuring,
- * in every thread at the same time. */
+/* Transforms of sizes that were not planned before, so that the planner
+ * measures in every thread at the same time. */
 static uint64_t transforms(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     static const int sides[SIDES] = {12, 18, 20, 24, 40, 48};

@@ -1,5 +1,5 @@
-/* The fixture of the check suites about sessions: suite.h's, the small
- * experiment on it, and where its checkpoint lies. */
+/* The fixture of the check suites about sessions: that of setup.h, the small
+ * experiment, and the paths of a checkpoint. */
 #ifndef PRISM_TESTS_SESSION_SUITE_H
 #define PRISM_TESTS_SESSION_SUITE_H
 
@@ -7,7 +7,7 @@
 #include "support/suite.h"
 
 static struct experiment p;
-static char path[300], previous[310]; /* of the checkpoint and of the one before */
+static char path[300], previous[310]; /* the checkpoint, and the one before */
 
 static inline void session_open(void)
 {
@@ -23,7 +23,7 @@ static inline void session_close(void)
     fixture_close();
 }
 
-/* No session comes of the experiment: `status`, and a sentence with `word`. */
+/* Creating a session fails with `status` and a sentence that holds `word`. */
 static inline void session_refused(int status, const char *word)
 {
     struct prism_session *s = (void *)1;

@@ -1,5 +1,5 @@
-/* What the tests of one program run in: a context, a device on ref, a
- * folder. A suite that needs more opens the rest in its own setup, after
+/* The surroundings of a program's tests: a context, a device on ref, a folder.
+ * A suite that needs more opens the rest in its own setup, after
  * fixture_open(). */
 #ifndef PRISM_TESTS_SETUP_H
 #define PRISM_TESTS_SETUP_H

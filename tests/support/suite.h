@@ -6,7 +6,8 @@
 
 #include <check.h>
 
-/* The call failed with `expected` and a sentence that holds `word`. */
+/* Checks that a call failed with `expected` and a sentence that holds
+ * `word`. */
 static inline void expect_error(int status, int expected, const char *word)
 {
     ck_assert_int_eq(status, expected);
@@ -14,8 +15,7 @@ static inline void expect_error(int status, int expected, const char *word)
                   prism_ctx_error(ctx)->text, word);
 }
 
-/* Every test between setup and teardown, in this process: threads and device
- * libraries do not survive a fork. */
+/* A case that runs every test between setup and teardown. */
 static inline TCase *suite_case(SFun setup, SFun teardown, const TTest *const *tests, size_t n)
 {
     TCase *c = tcase_create("tests");
@@ -26,7 +26,8 @@ static inline TCase *suite_case(SFun setup, SFun teardown, const TTest *const *t
     return c;
 }
 
-/* The exit status of the program. */
+/* Runs the case in this process, for threads and device libraries do not
+ * survive a fork. Returns the exit status of the program. */
 static inline int suite_run(const char *name, TCase *c)
 {
     Suite *s = suite_create(name);

@@ -1,4 +1,4 @@
-/* Small helpers every suite may use. */
+/* Small helpers of every suite: statuses, devices, numbers, files. */
 #ifndef PRISM_TESTS_SUPPORT_H
 #define PRISM_TESTS_SUPPORT_H
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The call succeeds, or the program ends and says which did not. */
+/* Ends the program with the call's text and the error's if the call fails. */
 #define MUST(ctx, call) support_must(ctx, call, #call)
 static inline void support_must(struct prism_ctx *ctx, int status, const char *call)
 {
@@ -46,8 +46,8 @@ static inline struct prism_ctx *open_ctx(void)
     return ctx;
 }
 
-/* NULL where this build or machine has no such backend. plugin_path: the folder
- * of its plugin, or NULL. */
+/* Opens a device; NULL if this build or machine has no such backend.
+ * plugin_path: the folder of its plugin, or NULL. */
 static inline struct prism_dev *open_dev(struct prism_ctx *ctx, const char *backend,
                                          const char *plugin_path, int threads)
 {
@@ -61,8 +61,8 @@ static inline struct prism_dev *open_dev(struct prism_ctx *ctx, const char *back
     return dev;
 }
 
-/* Exit status of a suite whose backend would not open: 77 with the reason, or 1
- * where the comma-separated list PRISMREC_TEST_REQUIRE names it. */
+/* The exit status of a suite whose backend did not open: 77 with the reason, or
+ * 1 if the comma-separated list PRISMREC_TEST_REQUIRE names the backend. */
 static inline int support_missing(const struct prism_ctx *ctx, const char *backend)
 {
     const char *list = getenv("PRISMREC_TEST_REQUIRE"), *at = list;

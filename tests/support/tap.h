@@ -30,7 +30,7 @@ static inline void tap_skip(const char *name, const char *reason)
     printf("ok %d - %s # SKIP %s\n", ++tap_n, name, reason);
 }
 
-/* The exit status of the program. */
+/* Prints the plan; returns the exit status of the program. */
 static inline int tap_end(void)
 {
     printf("1..%d\n", tap_n);
