@@ -103,7 +103,8 @@ static int load_plugin(struct prism_ctx *ctx, const char *name, const char *path
     /* never closed: unloading device libraries is not safe */
     void *so = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     if (!so)
-        return PRISM_FAIL(ctx, PRISM_ENOTSUP, "backend \"%s\" is not built in, and no plugin: %s",
+        return PRISM_FAIL(ctx, PRISM_ENOTSUP,
+                          "backend \"%s\" is not built in, and its plugin cannot be loaded: %s",
                           name, dlerror());
     const struct prism_backend *(*entry)(void);
     *(void **)&entry = dlsym(so, PRISM_BACKEND_ENTRY);

@@ -34,7 +34,8 @@ struct prismi_device {
 int prismi_vfail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt,
                  va_list args) __attribute__((format(printf, 5, 0)));
 
-/* Fill the entries of ops that are NULL from those that are required. */
+/* Fill the optional entries of ops that are NULL with compositions of required
+ * entries. */
 void prismi_compose(struct prism_ops *ops);
 int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
                       struct prism_conv *conv, const struct prism_adam_outer_args *a);

@@ -14,7 +14,7 @@ enum {
     PROFILE_NODES = 4096,
     PROFILE_DEPTH = 64,
     PROFILE_LABEL = 80,
-    PROFILE_BUCKETS = 352, /* 8 to an octave, up to 2^44 ns */
+    PROFILE_BUCKETS = 352, /* 8 per octave, up to 2^44 ns */
 };
 
 /* Identity of a node: equal keys under the same parent are one node. */

@@ -58,7 +58,8 @@ static double scalar(const uint8_t *p, char order, char kind, size_t bytes)
     return bytes == 2 ? half_to_double((unsigned)u) : bytes == 4 ? (double)f : d;
 }
 
-/* Where element i in C order lies in a file in Fortran order. */
+/* Index in a file in Fortran order of the element that is the i-th in C
+ * order. */
 static size_t fortran_index(const struct prismi_array *h, size_t count, size_t i)
 {
     size_t at = 0, stride = count;

@@ -200,7 +200,8 @@ int prism_image_write(struct prism_ctx *ctx, const char *path, int h, int w, int
                           h, w, channels, PRISMI_IMAGE_MAX_SIDE);
     size_t length = strlen(path) + 5;
     if (written_path && n < length)
-        return PRISM_FAIL(ctx, PRISM_EINVAL, "%zu bytes for the picture's name; it needs %zu", n,
+        return PRISM_FAIL(ctx, PRISM_EINVAL,
+                          "the buffer for the picture's name has %zu bytes; it needs %zu", n,
                           length);
     char *whole = prismi_alloc(length, 1);
     if (!whole)

@@ -1,4 +1,4 @@
-/* Antialiased bilinear resampling. */
+/* Resamples pictures: bilinear, antialiased when shrinking. */
 #include "core/internal.h"
 #include "image/formats.h"
 

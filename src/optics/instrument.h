@@ -29,9 +29,9 @@ struct prism_linop {
 /* ---- instruments ---- */
 
 /* A_k maps an object to the complex field of frame k. The operator is the stack
- * of A_k over the selected frames. An optional entry is NULL where the
- * instrument cannot do it. All entries but select, set_aperture and set_mask
- * only enqueue work and may be recorded. */
+ * of A_k over the selected frames. An optional entry is NULL if the instrument
+ * cannot do it. All entries except select, set_aperture and set_mask only
+ * enqueue work and may be recorded. */
 struct prismi_instrument;
 struct prismi_instrument_ops {
     /* Select the frames of the next calls: index [batch], each below n_frames.

@@ -1,9 +1,11 @@
-/* A session's checkpoint: a trainer's state (fit/state.c) of kind "PRISMCKP",
- * with
- *   progress  text, lines key=value: where it stood (for people and `prism
- *             inspect`)
- *   centres   [n][2] doubles      result  [O,O] doubles
- *   extra     the caller's text */
+/* A session's checkpoint: the trainer's state (fit/state.c), kind "PRISMCKP",
+ * and these arrays:
+ *
+ *   progress  text, lines key=value: the progress, for people and `prism
+ *             inspect`
+ *   centres   [n,2] doubles
+ *   result    [O,O] doubles
+ *   extra     text of the caller */
 #include "recon/internal.h"
 #include "recon/params.h"
 

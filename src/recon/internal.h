@@ -270,7 +270,7 @@ struct prismi_algorithm {
 const struct prismi_algorithm *prismi_algorithm_of(const struct prism_recon_params *p);
 const struct prismi_strategy *prismi_strategy_of(const struct prism_recon_params *p);
 
-/* models.c */
+/* the models, in models.c */
 int prismi_check_network(struct prism_ctx *ctx, const struct prism_recon_params *p);
 int prismi_create_network(struct prism_session *s, struct prismi_trainer_params *params);
 int prismi_create_object(struct prism_session *s, struct prismi_trainer_params *params);

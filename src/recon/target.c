@@ -1,4 +1,4 @@
-/* What the initialisation fits the image to. */
+/* The pictures that initialisation fits the image to. */
 #include "recon/internal.h"
 
 #include <math.h>
