@@ -212,7 +212,7 @@ static int measurements(struct bench *b, const struct bench_workload *w)
     double gain = bench_fact_of(b, "cache/measurements/gain");
     bench_add_fact(b, "cache/entry", (double)s.bytes / (double)s.entries, "bytes");
     bench_judge(b, "cache/same", !memcmp(fresh, m.amplitude, bytes),
-                "a hit is what was simulated, bit for bit");
+                "a hit has the bits of a simulation");
     bench_judge(b, "cache/gain", gain >= 16,
                 "a repeat is %.0f times as fast as a measurement; the target is 16", gain);
     bench_judge(b, "cache/hit-time", hit->median_ms < 1e-3, "a hit takes %.3f us; the target is 1",

@@ -57,7 +57,9 @@ static int compare(struct bench *b, const struct prismi_json *list, double toler
     }
     if (!compared)
         return PRISM_FAIL(b->ctx, PRISM_EINVAL,
-                          "--check: none of the %d times of this run is in the file", b->n_times);
+                          "--check: none of the %d times of this run is in the file; give a file "
+                          "that the same suite wrote",
+                          b->n_times);
     bench_print(b, "%d compared, %d slower by more than %g %%\n", compared, *worse,
                 100 * tolerance);
     return 0;
@@ -71,10 +73,11 @@ int bench_check(struct bench *b, const char *path, double tolerance, int *worse)
     PRISM_TRY(prismi_file_read(b->ctx, path, (size_t)64 << 20, &data, &bytes));
     struct prismi_json *root = prismi_json_parse((const char *)data, bytes);
     const struct prismi_json *list = prismi_json_member(root, "benchmarks");
-    int status = list && list->type == PRISMI_JSON_ARRAY
-                     ? compare(b, list, tolerance, worse)
-                     : PRISM_FAIL(b->ctx, PRISM_EPARSE,
-                                  "%s is not a file that 'prism bench --json' writes", path);
+    int status =
+        list && list->type == PRISMI_JSON_ARRAY
+            ? compare(b, list, tolerance, worse)
+            : PRISM_FAIL(b->ctx, PRISM_EPARSE,
+                         "%s is not a file of 'prism bench --json'; write one with --json", path);
     prismi_json_free(root);
     prismi_free(data);
     return status;

@@ -83,7 +83,8 @@ static int run_size(struct bench *b, int batch, int side, bool replan, double *m
     *median_ms = bench_time_of(b, name)->median_ms;
     PRISM_TRY_OUT(round_trip_error(&t, &error));
     snprintf(label, sizeof label, "%s/error", name);
-    bench_judge(b, label, error <= 1e-6, "there and back within %.1e; the first plan took %.3g ms",
+    bench_judge(b, label, error <= 1e-6,
+                "forward and inverse return the input within %.1e; the first plan took %.3g ms",
                 error, plan_ms);
     if (!replan)
         goto out;
@@ -93,7 +94,7 @@ static int run_size(struct bench *b, int batch, int side, bool replan, double *m
     PRISM_TRY_OUT(bench_measure(b, &c));
     double gain = bench_time_of(b, label)->median_ms / *median_ms;
     snprintf(label, sizeof label, "%s/plan-gain", name);
-    bench_add_fact(b, label, gain, "times as fast with the plan kept");
+    bench_add_fact(b, label, gain, "times as fast with the plan reused");
 out:
     b->dev->ops->fft_destroy(t.plan);
     if (t.x)
@@ -115,7 +116,8 @@ static void judge_sides(struct bench *b, const int *sides, const double *ms, int
         char name[BENCH_NAME];
         snprintf(name, sizeof name, "fft/%d/per-point", sides[i]);
         if (sides[i] & (sides[i] - 1) && here > 0 && best > 0)
-            bench_add_fact(b, name, here / best, "times the next power of two's");
+            bench_add_fact(b, name, here / best,
+                           "times the cost per point of the next power of two");
     }
 }
 

@@ -57,7 +57,7 @@ static int run_samples(struct bench *b, const struct bench_workload *w, struct p
     add(b, "steps", w->n_epochs, "steps a sample");
     add(b, "total", 1e-3 * total, "s");
     add(b, "240x100", total / w->n_samples / w->n_epochs * 24000e-3,
-        "s that 240 samples x 100 steps take at this rate");
+        "s for 240 samples x 100 steps at this rate");
     add(b, "device", (double)bench_counts(b->dev).peak_bytes / 0x1p20, "MiB on the device");
     add(b, "resident", bench_rss_peak_mib(), "MiB resident at most");
     return 0;

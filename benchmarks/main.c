@@ -77,7 +77,7 @@ struct suite {
 
 /* The suites. Help, completion and man page come from this table. */
 static const struct suite suites[] = {
-    {"ops", "every operation of a training step", bench_ops, NULL},
+    {"ops", "the operations of a training step", bench_ops, NULL},
     {"fft", "transforms by size: plan, first call, steady state", bench_fft, NULL},
     {"step", "one training step", bench_step, NULL},
     {"recon", "a small reconstruction to a fixed loss", bench_recon, NULL},
@@ -86,7 +86,7 @@ static const struct suite suites[] = {
      progressive_parts},
     {"cache", "measurements asked for again: 20 samples x 50 steps (B)", bench_cache, NULL},
     {"precision", "steps in fp32, tf32, bf16, fp16 (C)", bench_precision, NULL},
-    {"table", "the documents' rows, theirs beside ours", bench_table, NULL},
+    {"table", "all rows of the documents, our number beside theirs", bench_table, NULL},
 };
 
 /* Old names of suites. */
@@ -119,7 +119,7 @@ static const struct suite *choose(struct bench *b)
             s = &suites[i];
     }
     if (!s) {
-        cli_error("unknown suite '%s'%s ('prism-bench --help' lists them)", cli->args[0],
+        cli_error("unknown suite '%s'%s ('prism-bench --help' lists the suites)", cli->args[0],
                   cli_suggest(cli->args[0], "", names, -1));
         return NULL;
     }
@@ -196,32 +196,32 @@ static const struct cli_opt opts[] = {
      .letter = 'b',
      .arg = "NAME",
      .words = "auto ref cpu cuda",
-     .doc = "what computes; default: auto"},
+     .doc = "where to compute; default: auto"},
     {.name = "plugin-path",
      .arg = "DIR",
      .words = "@dir",
      .doc = "folder of backend plugins; default as in 'prism info'"},
     {.name = "threads", .letter = 't', .arg = "N", .doc = "threads; 0, the default: all cores"},
     {.name = "plain",
-     .doc = "general methods only: fused operations composed, no kernels for particular shapes; to "
-            "find a faulty one"},
+     .doc = "use general methods only: no fused operations, no kernels for particular shapes; "
+            "slower, helps to find a faulty kernel"},
     {.name = "seconds",
      .arg = "S",
-     .doc = "how long to repeat a case, at least 5 times; default: 0.3"},
-    {.name = "only", .arg = "TEXT", .doc = "only cases whose name contains it"},
+     .doc = "seconds to repeat a case, at least 5 times; default: 0.3"},
+    {.name = "only", .arg = "TEXT", .doc = "run only the cases whose name contains TEXT"},
     {.name = "sizes",
      .arg = "N/O,...",
-     .doc = "grids and objects in pixels, instead of a suite's own"},
+     .doc = "sides of grid and object in pixels, instead of the suite's own"},
     {.name = "precision",
      .arg = "NAME",
      .words = "fp32 tf32 bf16 fp16 fp64",
-     .doc = "step: of the arithmetic; default: fp32"},
+     .doc = "arithmetic of suite step; default: fp32"},
     {.name = "operation",
      .arg = "WHAT",
      .words = "all fft model training full",
-     .doc = "parts: fft, model, training, full or all; default: all"},
-    {.name = "n-samples", .arg = "N", .doc = "apertures, instead of a workload's own number"},
-    {.name = "n-epochs", .arg = "N", .doc = "steps a sample, instead of a workload's own number"},
+     .doc = "part of suite parts: fft, model, training, full or all; default: all"},
+    {.name = "n-samples", .arg = "N", .doc = "number of apertures, instead of the workload's own"},
+    {.name = "n-epochs", .arg = "N", .doc = "steps per sample, instead of the workload's own"},
     {.name = "json",
      .letter = 'j',
      .arg = "FILE",
@@ -235,10 +235,9 @@ static const struct cli_opt opts[] = {
     {.name = "check",
      .arg = "FILE",
      .words = "@file",
-     .doc = "compare medians with an earlier --json file; exit 1 where one is worse"},
-    {.name = "tolerance",
-     .arg = "P%",
-     .doc = "how much slower is worse, for --check; default: 10%"},
+     .doc = "compare medians with an earlier --json file; exit status 1 if one is slower by more "
+            "than --tolerance"},
+    {.name = "tolerance", .arg = "P%", .doc = "tolerance of --check; default: 10%"},
 };
 
 static const struct cli_command command = {
@@ -261,11 +260,12 @@ const struct cli_program cli_program = {.name = "prism-bench",
 /* Writes the texts that list the suites. */
 static void describe(void)
 {
-    size_t n = (size_t)snprintf(text, sizeof text,
-                                "Time a suite and check its results in the same run. Times are "
-                                "of calls that end with a wait for the device: the first call, "
-                                "then minimum, median and 95th percentile, and the share of what "
-                                "the measured memory rate and matrix product allow.\n\n");
+    size_t n = (size_t)snprintf(
+        text, sizeof text,
+        "Time a suite of cases and check their results in the same run. A timed call includes the "
+        "wait for the device. Printed are the first call, then minimum, median and 95th percentile "
+        "of the others, and the speed as a share of what the measured memory rate and matrix "
+        "product allow. A, B and C are the documents that docs/benchmarks.md names.\n\n");
     for (int i = 0; i < CLI_COUNT(suites); i++) {
         const struct suite *s = &suites[i];
         n += (size_t)snprintf(text + n, sizeof text - n, "  %-15s %s\n", s->name, s->doc);

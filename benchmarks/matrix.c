@@ -72,7 +72,7 @@ static int run_case(struct bench *b, int grid, int obj, int box, int field)
     snprintf(label, sizeof label, "%s/gain", name);
     bench_add_fact(b, label, median[PRISM_MEASURE_FFT] / median[PRISM_MEASURE_MATRIX],
                    o->m[PRISM_MEASURE_AUTO]->matrix.used
-                       ? "times as fast by matrices, which are chosen"
+                       ? "times as fast by matrices; matrices are chosen"
                        : "times as fast by matrices; FFT is chosen");
 out:
     for (int way = 0; way < WAYS; way++)

@@ -83,8 +83,8 @@ static int verify_conv(struct bench *b, struct run *r, const char *label, size_t
     PRISM_TRY(dot(r, r->m[3], r->m[3], ny, &size[0]));
     PRISM_TRY(dot(r, r->m[2], r->m[2], ny, &size[1]));
     double error = fmax(fabs(form[1] - form[0]), fabs(form[2] - form[0])) / sqrt(size[0] * size[1]);
-    bench_judge(b, label, error < 1e-5, "forward and both backward passes are one form within %.1e",
-                error);
+    bench_judge(b, label, error < 1e-5,
+                "forward and both backward passes are one trilinear form within %.1e", error);
     return 0;
 }
 

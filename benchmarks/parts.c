@@ -115,7 +115,7 @@ static int fft_cases(struct bench *b, struct transform *t)
                             *shifted = bench_time_of(b, cases[3].name);
     if (plain && shifted)
         add(b, "fft/centred-ratio", shifted->median_ms / plain->median_ms,
-            "times the plain transform");
+            "times the time of the plain transform");
     return 0;
 }
 
@@ -129,7 +129,7 @@ static int fft_part(struct bench *b, int grid)
     add(b, "fft/setup", bench_now_ms() - start, "ms for the plans and both buffers");
     if (!status)
         add(b, "fft/memory", (double)(bench_counts(b->dev).live_bytes - live) / mib,
-            "MiB with the factors of the centred one");
+            "MiB, with the factors of the centred transform");
     status = status ? status : fft_cases(b, &t);
     release(&t);
     if (!status && bench_wanted(b, "growth")) {
@@ -287,11 +287,11 @@ static int net_memory(struct bench *b, const struct trainee *t)
     add(b, "model/parameters", (double)prism_net_param_total(t->net), "");
     add(b, "model/weights", weights / mib, "MiB");
     add(b, "model/gradients", (double)grads / mib,
-        "MiB stored; the first layer's is applied as it is made");
+        "MiB stored; the first layer's gradient is never stored");
     add(b, "model/moments", 2 * weights / mib, "MiB");
     add(b, "model/activations", (all - weights - (double)grads) / mib,
-        "MiB with their gradients and the rest");
-    add(b, "model/inference", inference / mib, "MiB, activations in memory they share");
+        "MiB, with their gradients and scratch");
+    add(b, "model/inference", inference / mib, "MiB, activations that share memory");
     return 0;
 }
 
@@ -322,7 +322,7 @@ static int model_part(struct bench *b, int grid, int obj)
                             *flat = bench_time_of(b, "parts/model/folded");
     if (plain && flat)
         add(b, "model/folded-gain", plain->median_ms / flat->median_ms,
-            "times the speed of the unfolded");
+            "times the speed of the network that is not folded");
     status = status ? status : net_memory(b, &t);
 out:
     destroy(&t);

@@ -100,7 +100,7 @@ ok $? "not a file of results"
 [ $? -eq 1 ] && [ -s err ]
 ok $? "a file that cannot be written"
 
-bench ops --sizes 32/16 $fast && grep -q 'one form' out && ! grep -q FAILED out
+bench ops --sizes 32/16 $fast && grep -q 'one trilinear form' out && ! grep -q FAILED out
 ok $? "ops"
 bench ops --sizes 32/16 $fast --only norm && ! grep -q '^conv' out && grep -q '^norm' out
 ok $? "--only"
