@@ -1,8 +1,8 @@
-/* Adam over a matrix whose gradient is an outer product: it is never stored, so
- * a step costs its floor, parameter and moments read and written once: 24 bytes
- * a parameter (F32; AMSGrad 32), where Adam over a stored gradient costs 28 and
- * the product before it 4 more. One launch; a thread takes 16 bytes of each
- * array; a and b stay in the caches. */
+/* Adam over a matrix whose gradient is an outer product. The gradient is never
+ * stored, so a step costs its floor: parameter and moments read and written
+ * once, which is 24 bytes a parameter (F32; AMSGrad 32). Adam over a stored
+ * gradient costs 28, and the product before it 4 more. One launch; a thread
+ * takes 16 bytes of each array; a and b stay in the caches. */
 #include "backend_cuda/block.h"
 #include "backend_cuda/vmath.h"
 
@@ -15,7 +15,8 @@ template <class T> struct adam_run {
     const T *a, *b, *step;
 };
 
-/* N elements a thread; more than one where the arrays are aligned for it. */
+/* A thread updates N elements; N exceeds 1 only where the arrays are aligned
+ * for it. */
 template <class T, int N> __global__ void adam_kernel(struct adam_run<T> s)
 {
     typedef struct cu_pack<T, N> pack;
@@ -58,18 +59,21 @@ int adam(struct prism_dev *dev, const struct prism_adam_outer_desc *d,
          const struct prism_adam_outer_args *args)
 {
     enum { THREADS = 256, N = 16 / sizeof(T) };
-    const struct adam_run<T> s = {
-        d->rows * d->cols, d->cols, (T)d->b1, (T)(1 - d->b1), (T)d->b2, (T)(1 - d->b2), (T)d->eps,
-            (T *)args->p, (T *)args->m, (T *)args->v, (T *)args->vmax, (const T *)args->a,
-            (const T *)args->b, (const T *)args->step
-    };
+    const adam_run<T> s = {d->rows * d->cols,  d->cols,
+                           (T)d->b1,           (T)(1 - d->b1),
+                           (T)d->b2,           (T)(1 - d->b2),
+                           (T)d->eps,          (T *)args->p,
+                           (T *)args->m,       (T *)args->v,
+                           (T *)args->vmax,    (const T *)args->a,
+                           (const T *)args->b, (const T *)args->step};
 
     if (s.n % N == 0 && cu_wide(s.p) && cu_wide(s.m) && cu_wide(s.v) && cu_wide(s.vmax))
         return cu_launch(dev, "Adam", adam_kernel<T, N>, cu_blocks(s.n, THREADS * N), THREADS, s);
     return cu_launch(dev, "Adam", adam_kernel<T, 1>, cu_blocks(s.n, THREADS), THREADS, s);
 }
 
-/* The vector, then the product of both. */
+/* Updates the vector z, then computes the product of the new z and the new
+ * p. */
 int product(struct prism_dev *dev, const struct prism_adam_outer_desc *d, struct prism_conv *conv,
             const struct prism_adam_outer_args *args)
 {

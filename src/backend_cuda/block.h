@@ -1,25 +1,25 @@
-/* What kernels do together: runs of 16 bytes, sums over a block, the last block
- * of a row. Blocks are whole warps. */
+/* Helpers of a block of threads: runs of 16 bytes, sums over a block, and
+ * finding the last block of a row. Blocks consist of whole warps. */
 #ifndef PRISMI_CU_BLOCK_H
 #define PRISMI_CU_BLOCK_H
 
 #include "backend_cuda/cu.h"
 
-/* N elements that move as one. */
+/* N elements that are loaded and stored as one. */
 template <class T, int N> struct alignas(sizeof(T) * N) cu_pack {
     T v[N];
 };
 
-/* Whether p may be read in runs of 16 bytes; NULL may. */
+/* True if p may be read in runs of 16 bytes; NULL may. */
 static inline bool cu_wide(const void *p)
 {
     return (uintptr_t)p % 16 == 0;
 }
 
-/* Sum each v[k] over the block, in thread 0; undefined in the others. Warps sum
- * in A, the block in double, in an order that only the block's size decides.
- * part: shared, N doubles for each of up to 32 warps. Begins with a barrier, so
- * that calls may follow each other. */
+/* Sums each v[k] over the block; thread 0 gets the sums, in the others they are
+ * undefined. Warps sum in A, the block in double, in an order that only the
+ * block's size decides. part is shared memory: N doubles for each of up to 32
+ * warps. Begins with a barrier, so that calls may follow each other. */
 template <int N, class A>
 __device__ __forceinline__ void cu_block_sums(const A (&v)[N], double (&sum)[N], double *part)
 {
@@ -47,9 +47,9 @@ __device__ __forceinline__ void cu_block_sums(const A (&v)[N], double (&sum)[N],
     }
 }
 
-/* Whether this block is the last of `blocks` to come here; it sees what the
- * others' threads 0 wrote to memory before. The ticket is 0 before the first
- * and after the last. flag: shared. */
+/* True in the last of `blocks` blocks that call this; that block sees what
+ * thread 0 of every other block wrote to memory before its call. The ticket is
+ * 0 before the first call and after the last. flag is in shared memory. */
 __device__ __forceinline__ bool cu_last_block(unsigned *ticket, unsigned blocks, bool *flag)
 {
     if (threadIdx.x == 0) {

@@ -1,13 +1,13 @@
 /* Separable symmetric FIR with mirrored edges: along lines, then along columns,
- * through tmp.
+ * with tmp between the passes.
  *
- * Floor: read and write once per pass, 4 passes of the image; 2 (2 radius + 1)
- * FMA a sample. The taps of neighbours overlap in the L1 cache, so samples are
- * read straight from memory. A thread makes ROWS outputs that lie across the
- * axis of the pass: each tap and each mirrored position is found once for all
- * of them, and their loads are in flight together.
+ * Floor: each of the two passes reads and writes the image once, and does 2
+ * radius + 1 FMA a sample. The taps of neighbours overlap in the L1 cache, so
+ * samples are read straight from memory. A thread computes ROWS outputs that
+ * lie across the axis of the pass: each tap and each mirrored position is
+ * computed once for all of them, and their loads are in flight together.
  *
- * The adjoint is a gather as well: sample c collects what it gave to every
+ * The adjoint is a gather as well: sample c sums what it contributed to every
  * output, by itself and by its image in either mirror. */
 #include "backend_cuda/cu.h"
 
@@ -15,15 +15,15 @@ namespace
 {
 enum { ROWS = 4, BLOCK_W = 32, BLOCK_H = 8 };
 
-/* Reflection at both ends without repeating the edge; one is enough, for
- * |overshoot| < n. */
+/* Index reflected at both ends without repeating the edge. One reflection is
+ * enough, because |overshoot| < n. */
 __device__ inline int mirror(int i, int n)
 {
     return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
 }
 
-/* One axis of n samples, `step` elements apart, seen by a thread that makes
- * sample c of several lines: x + at[k]. */
+/* One axis of n samples, `step` elements apart, for a thread that computes
+ * sample c of several lines; line k begins at x + at[k]. */
 template <class T> struct axis {
     const T *x, *taps;
     int n, c, radius;
@@ -40,7 +40,7 @@ template <class T> struct axis {
         for (int t = 0; t <= 2 * radius; t++)
             add(sum, __ldg(taps + t), mirror(c + t - radius, n));
     }
-    /* position q was read by sample q + radius - t with tap t */
+    /* sample q + radius - t read position q with tap t */
     __device__ __forceinline__ void adjoint(T (&sum)[ROWS]) const
     {
         const int image[3] = {c, -c, 2 * (n - 1) - c};
@@ -74,7 +74,7 @@ __global__ void blur_kernel(struct prism_blur_desc d, T *__restrict__ y, const T
     s.n = ALONG_ROWS ? d.w : d.h;
     s.c = ALONG_ROWS ? j : i;
     s.step = ALONG_ROWS ? 1 : d.w;
-    for (int k = 0; k < ROWS; k++) /* lines that do not exist repeat the last */
+    for (int k = 0; k < ROWS; k++) /* lines past the last repeat the last one */
         s.at[k] = ALONG_ROWS ? (size_t)min(i + k * BLOCK_H, d.h - 1) * d.w
                              : (size_t)min(j + k * BLOCK_W, d.w - 1);
     if (d.adjoint)

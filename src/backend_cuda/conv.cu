@@ -1,5 +1,5 @@
-/* CUDA backend: convolution plans. The choice of a method, its scratch, and the
- * entries. */
+/* Convolution plans of the CUDA backend: the choice of a method, its scratch,
+ * and the entries. */
 #include "backend_cuda/conv.h"
 
 #include <stdio.h>
@@ -7,27 +7,30 @@
 
 enum { FEW_CHANNELS = 32 };
 
-/* point   One output pixel that sees all of x: a matrix times a vector. Every
- *         weight is used once, so that its bytes are the floor; one launch.
- * direct  Few channels: 2 FLOP for each of k k cout cin products a pixel,
- *         against (cin s s + cout) values moved for it. Columns would move k k
- *         cin values twice, ten times as much, through memory once they outgrow
- *         the cache; one launch (bwd_w: two) with each value read about once is
- *         bound by the arithmetic alone. Written for the decoder's two shapes.
- * gemm    Many channels on few pixels: columns are small beside the arithmetic
- *         (at most 2 MB in the decoder), and a product spreads a long sum over
- *         all processors and uses tensor cores where it may; two launches. Any
- *         other shape too.
+/* Chooses the method by shape.
  *
- * Where columns of many channels outgrow CONV_COLS, direct reads less again. */
+ *   point   One output pixel that sees all of x: a matrix times a vector. Every
+ *           weight is used once, so its bytes are the floor; one launch.
+ *   direct  Few channels: 2 FLOP for each of the k k cout cin products of a
+ *           pixel, and (cin s s + cout) values moved for it. Columns would move
+ *           k k cin values twice, ten times as much, through memory once they
+ *           outgrow the cache. One launch (bwd_w: two) that reads each value
+ *           about once is bound by the arithmetic alone. It exists for the
+ *           decoder's two shapes.
+ *   gemm    Many channels on few pixels: columns are small beside the
+ *           arithmetic (at most 2 MB in the decoder), and a product spreads a
+ *           long sum over all processors and uses tensor cores where it may;
+ *           two launches. gemm also takes every other shape.
+ *
+ * Where columns of many channels outgrow CONV_COLS, direct again reads less. */
 static const struct conv_method *choose(const struct prism_conv *c)
 {
     const struct prism_conv_desc *d = &c->d;
     const bool few = d->cin <= FEW_CHANNELS && d->cout <= FEW_CHANNELS;
     const bool written = (d->k == 4 && d->stride == 2 && d->pad == 1) ||
                          (d->k == 3 && d->stride == 1 && d->pad <= 2);
-    const bool fits =
-        (size_t)d->n * (size_t)(d->cin > d->cout ? d->cin : d->cout) <= 65535; /* blocks along z */
+    /* a grid has at most 65535 blocks along z */
+    const bool fits = (size_t)d->n * (size_t)(d->cin > d->cout ? d->cin : d->cout) <= 65535;
 
     if (cu(c->dev)->plain)
         return cu_conv_gemm(d->dtype);

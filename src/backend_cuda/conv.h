@@ -1,4 +1,4 @@
-/* Convolution plans: what the conv*.cu share. */
+/* Convolution plans: the declarations that the conv*.cu files share. */
 #ifndef PRISMI_CU_CONV_H
 #define PRISMI_CU_CONV_H
 
@@ -15,19 +15,21 @@ struct prism_conv {
 struct conv_method {
     const char *name;
     bool blas;
-    size_t (*scratch)(const struct prism_conv *c); /* bytes, zero when the plan is made */
+    /* bytes of scratch, which the plan clears when it is made */
+    size_t (*scratch)(const struct prism_conv *c);
     int (*fwd)(struct prism_conv *c, prism_mem y, prism_mem x, prism_mem w);
     int (*bwd_x)(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_mem w);
     int (*bwd_w)(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_mem x);
 };
 
-/* The methods for an element type; direct has none for F64. */
+/* Methods for an element type; conv_direct has none for F64. */
 const struct conv_method *cu_conv_point(enum prism_dtype t);
 const struct conv_method *cu_conv_gemm(enum prism_dtype t);
 const struct conv_method *cu_conv_direct(enum prism_dtype t);
 
-/* Elements of the columns that gemm makes at once, unless one row of pixels or
- * one channel needs more: what stays in the L2 cache of the larger cards. */
+/* Limit of elements of the columns that gemm makes at once, chosen to stay in
+ * the L2 cache of the larger cards. One row of pixels or one channel may exceed
+ * the limit. */
 enum { CONV_COLS = 1 << 22 };
 
 static inline size_t conv_patch(const struct prism_conv *c)

@@ -1,33 +1,36 @@
 /* Convolution of any shape as matrix products over columns:
  * cols[(ci,ky,kx),(oy,ox)] = x[ci, oy s + ky - pad, ox s + kx - pad].
  *
- *   fwd    y = W cols           columns of all channels, for a band of output
+ *   fwd    y = W cols           columns of all channels, for one band of output
  *          rows at a time
- *   bwd_x  cols = W^T gy        for a group of input channels at a time, then
- *          each input pixel gathers its own; no atomics
- *   bwd_w  gw = gy cols^T       likewise
+ *   bwd_x  cols = W^T gy        for one group of input channels at a time; then
+ *          each input pixel gathers its own terms, without atomics
+ *   bwd_w  gw = gy cols^T       for one group of input channels at a time
  *
- * The bands and groups bound the scratch; a decoder's layers have one.
- * Products: for the decoder's first layers (512 to 256 channels on 8 x 8
- * pixels, to 64 to 32 on 64 x 64) 67 MFLOP each, 2 us at 30 TFLOP/s, over 8.4
- * MB of weights down to 0.1 MB; columns are 0.3 to 2 MB and stay in the
- * second-level cache. So launches count: two for each direction. im2col reads
- * and writes k values a thread, neighbours along the columns, so that stores
- * and, at stride 1, loads are whole lines; so are the gather's loads, in s
- * runs. Images of a batch go one after the other. For half, columns of bwd_x
- * are F32, so that gx is rounded once. */
+ * The bands and groups bound the scratch; a decoder's layers have one of each.
+ * The products of the decoder's first layers (from 512 to 256 channels on 8 x 8
+ * pixels, to 64 to 32 on 64 x 64) are 67 MFLOP each, 2 us at 30 TFLOP/s, over
+ * 8.4 MB of weights down to 0.1 MB. Columns are 0.3 to 2 MB and stay in the
+ * second-level cache, so launches count: two for each direction. In im2col a
+ * thread reads and writes k values, and neighbouring threads are neighbours
+ * along the columns, so that stores and, at stride 1, loads are whole lines;
+ * the gather's loads are whole lines too, in s runs. Images of a batch run one
+ * after the other. For half precision the columns of bwd_x are F32, so that gx
+ * is rounded once. */
 #include "backend_cuda/conv.h"
 
 enum { THREADS = 128 };
 
 struct conv_columns {
     int k, stride, pad, h, w, ow;
-    int first, pixels; /* output rows from `first`, pixels = rows ow: the length of a row of cols */
+    /* `first`: first output row of the band; pixels = rows ow: length of a row
+     * of cols */
+    int first, pixels;
     int oh;
 };
 
-/* channels: of x and cols. Block and grid: pixels along x, pairs (ci,ky) along
- * y. */
+/* Unrolls x into cols; `channels` is the number of channels of both. Block and
+ * grid: pixels along x, pairs (ci,ky) along y. */
 template <class T>
 static __global__ void __launch_bounds__(THREADS)
     conv_im2col(T *cols, const T *x, struct conv_columns g, int channels)
@@ -53,9 +56,9 @@ static __global__ void __launch_bounds__(THREADS)
     }
 }
 
-/* gx[ci,Y,X] = sum of cols[(ci,ky,kx),(oy,ox)] with oy s + ky - pad = Y, ox s +
- * kx - pad = X, ky and kx ascending. Block and grid: pixels of gx along x,
- * channels along y. */
+/* Adds the columns back: gx[ci,Y,X] = sum of cols[(ci,ky,kx),(oy,ox)] with oy s
+ * + ky - pad = Y, ox s + kx - pad = X, ky and kx ascending. Block and grid:
+ * pixels of gx along x, channels along y. */
 template <class T, class A>
 static __global__ void __launch_bounds__(THREADS)
     conv_col2im(T *gx, const A *cols, struct conv_columns g, int channels)
@@ -82,7 +85,8 @@ static __global__ void __launch_bounds__(THREADS)
     }
 }
 
-/* Over [columns,rows]: as much of a block along the columns as there is. */
+/* Grid and block for [columns,rows]; a block extends along the columns as far
+ * as there are columns. */
 static void spread(size_t columns, size_t rows, dim3 *grid, dim3 *block)
 {
     const unsigned most = 65535;
@@ -95,7 +99,7 @@ static void spread(size_t columns, size_t rows, dim3 *grid, dim3 *block)
     *grid = dim3(cu_blocks(columns, x), y < most ? y : most);
 }
 
-/* Output rows of a band, input channels of a group. */
+/* Output rows of a band, and input channels of a group, within CONV_COLS. */
 static int band(const struct prism_conv *c)
 {
     const size_t rows = CONV_COLS / (conv_patch(c) * (size_t)c->ow);
@@ -126,7 +130,7 @@ template <> struct blas_type<__nv_bfloat16> {
     static constexpr cudaDataType value = CUDA_R_16BF;
 };
 
-/* Row-major C[m,n] = op(A) op(B), rows lda, ldb and ldc apart. */
+/* Row-major C[m,n] = op(A) op(B); rows are lda, ldb and ldc elements apart. */
 template <class T, class TC> struct product {
     bool ta, tb;
     int m, n, k;
@@ -136,12 +140,12 @@ template <class T, class TC> struct product {
     size_t ldb;
     TC *c;
     size_t ldc;
-    bool add; /* to what C holds */
+    bool add; /* add the product to what C holds */
 };
 
-/* Column-major, the operands change places: C^T = op(B)^T op(A)^T. */
-template <class T, class TC>
-static int multiply(struct prism_conv *c, const struct product<T, TC> &p)
+/* Runs a product by cuBLAS, which is column-major, so the operands change
+ * places: C^T = op(B)^T op(A)^T. */
+template <class T, class TC> static int multiply(struct prism_conv *c, const product<T, TC> &p)
 {
     const cublasOperation_t op_a = p.ta ? CUBLAS_OP_T : CUBLAS_OP_N,
                             op_b = p.tb ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -182,11 +186,18 @@ template <class T> static int gemm_fwd(struct prism_conv *c, prism_mem y, prism_
         for (int first = 0, step = band(c); first < c->oh; first += step) {
             const struct conv_columns g =
                 columns(c, first, step < c->oh - first ? step : c->oh - first);
-            const struct product<T, T> p = {
-                false, false, c->d.cout, g.pixels, (int)patch, (const T *)w, patch,
-                    (const T *)c->scratch, (size_t)g.pixels,
-                    (T *)y + image *conv_y(c) + (size_t)first * c->ow, conv_pixels(c), false
-            };
+            const product<T, T> p = {false,
+                                     false,
+                                     c->d.cout,
+                                     g.pixels,
+                                     (int)patch,
+                                     (const T *)w,
+                                     patch,
+                                     (const T *)c->scratch,
+                                     (size_t)g.pixels,
+                                     (T *)y + image * conv_y(c) + (size_t)first * c->ow,
+                                     conv_pixels(c),
+                                     false};
             CU_TRY(im2col<T>(c, (const T *)x + image * conv_x(c), g, c->d.cin));
             CU_TRY(multiply(c, p));
         }
@@ -204,11 +215,18 @@ static int gemm_bwd_x(struct prism_conv *c, prism_mem gx, prism_mem gy, prism_me
     for (int image = 0; image < c->d.n; image++)
         for (int first = 0, step = group(c); first < c->d.cin; first += step) {
             const int n = step < c->d.cin - first ? step : c->d.cin - first;
-            const struct product<T, A> p = {
-                true, false, (int)(n *taps), g.pixels, c->d.cout, (const T *)w + first *taps,
-                    conv_patch(c), (const T *)gy + image *conv_y(c), conv_pixels(c),
-                    (A *)c->scratch, conv_pixels(c), false
-            };
+            const product<T, A> p = {true,
+                                     false,
+                                     (int)(n * taps),
+                                     g.pixels,
+                                     c->d.cout,
+                                     (const T *)w + first * taps,
+                                     conv_patch(c),
+                                     (const T *)gy + image * conv_y(c),
+                                     conv_pixels(c),
+                                     (A *)c->scratch,
+                                     conv_pixels(c),
+                                     false};
             CU_TRY(multiply(c, p));
             spread(plane, (size_t)n, &grid, &block);
             CU_TRY(cu_launch(c->dev, "a convolution", conv_col2im<T, A>, grid, block,
@@ -228,11 +246,12 @@ static int gemm_bwd_w(struct prism_conv *c, prism_mem gw, prism_mem gy, prism_me
     for (int image = 0; image < c->d.n; image++)
         for (int first = 0, step = group(c); first < c->d.cin; first += step) {
             const int n = step < c->d.cin - first ? step : c->d.cin - first;
-            const struct product<T, A> p = {
-                false, true, c->d.cout, (int)(n *taps), g.pixels, (const T *)gy + image *conv_y(c),
-                    conv_pixels(c), (const T *)c->scratch, conv_pixels(c), (A *)gw + first *taps,
-                    conv_patch(c), image > 0
-            };
+            const product<T, A> p = {false,          true,
+                                     c->d.cout,      (int)(n * taps),
+                                     g.pixels,       (const T *)gy + image * conv_y(c),
+                                     conv_pixels(c), (const T *)c->scratch,
+                                     conv_pixels(c), (A *)gw + first * taps,
+                                     conv_patch(c),  image > 0};
             CU_TRY(im2col<T>(c, (const T *)x + image * conv_x(c) + first * plane, g, n));
             CU_TRY(multiply(c, p));
         }

@@ -1,16 +1,17 @@
-/* Convolution with a single output pixel that sees all of an image: y[rows] =
- * W[rows,n] x[n] for each of them, the decoder's first layer.
+/* Convolution with a single output pixel that sees a whole image: y[rows] =
+ * W[rows,n] x[n] for each image. The decoder's first layer has this shape.
  *
  * Floor: the bytes of W, 34 MB at 1024 x 8192 in F32: 10 us at 3.3 TB/s, 175 us
- * at 192 GB/s. To reach it, about 20 KB have to be in flight on each processor:
- * every thread has DEEP 16-byte loads of W at once, and there are some 4 blocks
- * of 8 warps for each processor. W is passed over once an image, in one launch:
+ * at 192 GB/s. That needs about 20 KB in flight on each processor, so every
+ * thread has DEEP 16-byte loads of W at once, and there are about 4 blocks of 8
+ * warps for each processor. Each image reads W once, in one launch:
  *
- * fwd    a block for each row; x stays in the first-level cache.
- * bwd_x  a block for 32 runs of 16 bytes of columns and a chunk of rows, a warp
- *        for each 8th of them. The blocks of a column leave partial sums, which
- *        the last one adds up in order.
- * bwd_w  an outer product; a thread keeps its run of x for OUTER_ROWS rows. */
+ *   fwd    a block for each row; x stays in the first-level cache.
+ *   bwd_x  a block for 32 runs of 16 bytes of columns and a chunk of rows; each
+ *          warp takes every 8th of those rows. The blocks of a column write
+ *          partial sums, which the last block adds in order.
+ *   bwd_w  an outer product; a thread keeps its run of x for OUTER_ROWS
+ * rows. */
 #include "backend_cuda/block.h"
 #include "backend_cuda/conv.h"
 
@@ -74,7 +75,7 @@ static __global__ void __launch_bounds__(THREADS)
         cu_store(y + blockIdx.x, (A)total[0]);
 }
 
-/* part: [gridDim.y,n]; tickets: [gridDim.x], zero */
+/* part: [gridDim.y,n]; tickets: [gridDim.x], zero before the launch. */
 template <class T, int V, class A>
 static __global__ void __launch_bounds__(THREADS)
     conv_point_bwd_x(T *gx, const T *w, const T *gy, A *part, unsigned *tickets, int rows,
@@ -134,7 +135,7 @@ static __global__ void __launch_bounds__(THREADS)
     const int from = blockIdx.y * OUTER_ROWS, to = min(rows, from + OUTER_ROWS);
     A v[V];
 
-    if (column >= n) /* add: to what gw holds */
+    if (column >= n) /* gw is added to if `add` is set */
         return;
 #pragma unroll
     for (int j = 0; j < V; j++)
@@ -151,7 +152,8 @@ static __global__ void __launch_bounds__(THREADS)
     }
 }
 
-/* Rows that a block of bwd_x adds up: enough blocks, but DEEP rows a warp. */
+/* Rows that a block of bwd_x sums: few enough for enough blocks, but at least
+ * DEEP rows a warp. */
 static int row_chunk(const struct prism_conv *c, size_t bytes)
 {
     const int rows = c->d.cout, columns = (int)cu_blocks(conv_patch(c) * bytes, 32 * 16);
@@ -162,7 +164,8 @@ static int row_chunk(const struct prism_conv *c, size_t bytes)
     return (rows + chunks - 1) / chunks;
 }
 
-/* Partial sums, then tickets, one for each column of blocks at worst */
+/* Bytes of the partial sums. The tickets follow them in scratch, at most one
+ * for each column of blocks. */
 template <class T> static size_t part_bytes(const struct prism_conv *c)
 {
     const int chunk = row_chunk(c, sizeof(T));

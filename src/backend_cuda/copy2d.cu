@@ -1,6 +1,6 @@
-/* Strided copy: neighbouring threads copy neighbouring elements of a row, so
- * that rows of any length and offset stay coalesced. (The runtime's own copy
- * takes no pitch above 2 GiB.) */
+/* Strided copy of the CUDA backend: neighbouring threads copy neighbouring
+ * elements of a row, so that rows of any length and offset stay coalesced. (The
+ * runtime's own copy takes no pitch above 2 GiB.) */
 #include "backend_cuda/cu.h"
 
 namespace

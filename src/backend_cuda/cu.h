@@ -1,5 +1,5 @@
-/* CUDA backend: what its files share. C++17; the host language model under
- * tests/cuda_model compiles the same files. */
+/* Declarations that the files of the CUDA backend share. The language is C++17;
+ * the host language model under tests/cuda_model compiles the same files. */
 #ifndef PRISMI_CU_H
 #define PRISMI_CU_H
 
@@ -10,8 +10,8 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
-/* Pinned memory in pieces that are handed out in turn: a piece is used again
- * once the copy that last read it is done. */
+/* Ring of pieces of pinned memory. A piece is used again once the last copy
+ * that used it is done. */
 struct cu_stage {
     enum { PIECES = 8, BYTES = 1 << 16 };
     unsigned char *base;
@@ -20,21 +20,22 @@ struct cu_stage {
     int next;
 };
 
-/* dev->impl */
+/* State of a CUDA device, dev->impl. */
 struct cu_dev {
     int index, sm_count;
     cudaStream_t stream;
     struct cu_stage stage;
-    cublasHandle_t blas; /* made by the first plan or product that wants it; its workspace is ours,
-                            so that replay may use it */
+    /* The first plan or product that needs cuBLAS makes the handle. Its
+     * workspace is allocated by this backend, so that replay may use it. */
+    cublasHandle_t blas;
     void *blas_workspace;
-    /* reductions over more than a block: CU_PARTIALS partial results, and
-     * tickets by which the last block of a row is known; the block that used a
-     * ticket sets it back to 0 */
+    /* Scratch of reductions over more than one block: CU_PARTIALS partial
+     * results, and tickets, by which a block finds out that it is the last of
+     * its row. The last block sets its ticket back to 0. */
     double *partials;
     unsigned *tickets;
-    bool plain;     /* no methods for particular shapes */
-    bool capturing; /* what is enqueued is recorded */
+    bool plain;     /* use no methods for particular shapes */
+    bool capturing; /* enqueued work is being recorded */
 };
 enum { CU_PARTIALS = 1 << 16, CU_TICKETS = 1 << 15 };
 
@@ -43,12 +44,13 @@ static inline struct cu_dev *cu(struct prism_dev *dev)
     return (struct cu_dev *)dev->impl;
 }
 
-/* Record an error on a device and evaluate to its status. */
+/* Records an error on a device; evaluates to its status. */
 #define CU_FAIL(dev, status, ...)                                                                  \
     (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
 
-/* Status of a CUDA call: 0, or PRISM_EDEVICE (PRISM_ENOMEM where memory ran
- * out) with a sentence. what: the operation, as a user would name it. */
+/* Turns the result of a CUDA call into a status: 0, or PRISM_EDEVICE
+ * (PRISM_ENOMEM where memory ran out) with a sentence. `what` is the operation,
+ * as a user would name it. */
 int cu_check(struct prism_dev *dev, cudaError_t e, const char *what, const char *file, int line);
 int cu_check_blas(struct prism_dev *dev, cublasStatus_t e, const char *what, const char *file,
                   int line);
@@ -61,23 +63,23 @@ int cu_check_blas(struct prism_dev *dev, cublasStatus_t e, const char *what, con
             return cu_status_;                                                                     \
     } while (0)
 
-/* Device memory a plan keeps; waits. */
+/* Allocates device memory for a plan; waits. `what` names its use. */
 int cu_alloc(struct prism_dev *dev, size_t bytes, const char *what, void **out);
 void cu_free(struct prism_dev *dev, void *p);
-/* cu(dev)->blas, made where it is not there yet: it may wait, so that it fails
- * while a step is recorded. For create entries, and for the first product. */
+/* Makes cu(dev)->blas if there is none yet. Making it may wait, so this fails
+ * while a step is recorded. Create entries and the first product call it. */
 int cu_need_blas(struct prism_dev *dev);
 void cu_drop_blas(struct prism_dev *dev);
 
-/* Make the device the calling thread's current one; a compare where it is.
- * Errors come back from the call that follows. */
+/* Makes the device the calling thread's current one, at the cost of a compare
+ * if it is already. The CUDA call that follows reports any error. */
 static inline void cu_use(struct prism_dev *dev)
 {
     (void)cudaSetDevice(cu(dev)->index);
 }
 
-/* Enqueue a kernel on the device's stream. kernel: a __global__ function,
- * template arguments given. */
+/* Enqueues a kernel on the device's stream. kernel is a __global__ function
+ * with its template arguments given. */
 template <class... P, class... A>
 static int cu_launch(struct prism_dev *dev, const char *what, void (*kernel)(P...), dim3 grid,
                      dim3 block, A... args)
@@ -98,7 +100,8 @@ static inline unsigned cu_blocks(size_t n, size_t per_block)
 
 /* ---- element types ---- */
 
-/* aligned to their size, as the seam promises: one load each */
+/* Complex numbers, aligned to their size as the seam promises, so that each is
+ * one load. */
 struct alignas(8) cu_cf32 {
     float re, im;
 };
@@ -106,8 +109,8 @@ struct alignas(16) cu_cf64 {
     double re, im;
 };
 
-/* What sums of T are kept in where F32 is enough, and conversion from and to
- * it. */
+/* Type that holds sums of T where F32 is enough. cu_load() and cu_store()
+ * convert from T to that type and back. */
 template <class T> struct cu_acc {
     typedef T type;
 };

@@ -1,10 +1,11 @@
-/* CUDA backend: memory and order, errors, cuBLAS's handle.
+/* Device of the CUDA backend: memory, order of work, errors, and the cuBLAS
+ * handle.
  *
- * Host memory goes to and from the device through a ring of pinned pieces, each
- * with an event that says when the copy that used it is done: a write returns
- * as soon as its last piece is enqueued, and waits only where the ring has come
- * round to a piece still in flight. 64 KiB is about 5 us of PCIe, as long as
- * the calls that enqueue it take. */
+ * Host memory is copied to and from the device through a ring of pinned pieces.
+ * Each piece has an event that says when the last copy that used it is done. A
+ * write returns as soon as its last piece is enqueued; it waits only if the
+ * ring comes round to a piece still in flight. 64 KiB take about 5 us of PCIe,
+ * as long as the calls that enqueue them. */
 #include "backend_cuda/cu.h"
 
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 
 /* ---- errors ---- */
 
-/* After these every later call on the device fails, and what it held is
- * gone. */
+/* True for errors after which every later call on the device fails and the
+ * device's memory is lost. */
 static bool is_sticky(cudaError_t e)
 {
     switch (e) {
@@ -41,7 +42,7 @@ int cu_check(struct prism_dev *dev, cudaError_t e, const char *what, const char 
 
     if (e == cudaSuccess)
         return 0;
-    (void)cudaGetLastError(); /* or the next launch would report this one */
+    (void)cudaGetLastError(); /* otherwise the next launch would report this error */
     if (e == cudaErrorMemoryAllocation)
         return host->fail(host->user, PRISM_ENOMEM, file, line,
                           "%s: no memory left on %s (%s); use a smaller grid, field or batch, or "
@@ -65,8 +66,8 @@ int cu_check_blas(struct prism_dev *dev, cublasStatus_t e, const char *what, con
     if (e == CUBLAS_STATUS_SUCCESS)
         return 0;
     cu_use(dev);
-    CU_TRY(cu_check(dev, cudaPeekAtLastError(), what, file,
-                    line)); /* what CUDA says is nearer to the cause */
+    /* CUDA's error is nearer to the cause */
+    CU_TRY(cu_check(dev, cudaPeekAtLastError(), what, file, line));
     return host->fail(host->user, e == CUBLAS_STATUS_ALLOC_FAILED ? PRISM_ENOMEM : PRISM_EDEVICE,
                       file, line, "%s failed on %s: cuBLAS says %s", what, dev->caps.device,
                       cublasGetStatusString(e));
@@ -100,7 +101,7 @@ void cu_free(struct prism_dev *dev, void *p)
     if (!p)
         return;
     cu_use(dev);
-    if (cudaFree(p) != cudaSuccess) /* on a lost device, where there is nothing left to give back */
+    if (cudaFree(p) != cudaSuccess) /* fails on a lost device, where nothing is left to free */
         (void)cudaGetLastError();
 }
 
@@ -172,7 +173,8 @@ int cu_device_write(struct prism_dev *dev, prism_mem dst, const void *src, size_
     return 0;
 }
 
-/* Half the ring is ahead of the piece that is being copied out. */
+/* Reads with half of the ring enqueued ahead of the piece that is being copied
+ * out. */
 int cu_device_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes)
 {
     enum { AHEAD = cu_stage::PIECES / 2 };

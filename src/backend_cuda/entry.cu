@@ -1,18 +1,21 @@
-/* CUDA backend: the descriptor, and how a device is found, opened and closed.
+/* Descriptor of the CUDA backend: how a device is found, opened and closed.
  *
- * The CUDA runtime is linked in, and finds the driver when it is first called:
- * the plugin loads on a machine without one, where probe() says what is
- * missing. */
+ * The CUDA runtime is linked in and looks for the driver when it is first
+ * called. So the plugin loads on a machine without a driver, and probe() says
+ * what is missing. */
 #include "backend_cuda/cu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
+    /* compute capability 7.5, Turing: the oldest that today's toolkits compile
+     * for */
     OLDEST = 75
-}; /* compute capability 7.5, Turing: the oldest that today's toolkits compile for */
+};
 
-/* 0 where there is a driver and a device, else a sentence. Makes no context. */
+/* Counts the devices. Returns 0 if there are a driver and a device, else -1 and
+ * a sentence in `why`. Makes no CUDA context. */
 static int count_devices(int *count, char *why, size_t n)
 {
     const char *visible = getenv("CUDA_VISIBLE_DEVICES");
@@ -47,7 +50,7 @@ static int count_devices(int *count, char *why, size_t n)
     return -1;
 }
 
-/* Compute capability, 89 for 8.9. */
+/* Compute capability of a device: 89 stands for 8.9. */
 static int capability(int index)
 {
     int major = 0, minor = 0;
@@ -95,12 +98,12 @@ static int fill_caps(struct prism_dev *dev, int sm)
     *caps = prism_caps();
     caps->dtypes =
         1u << PRISM_F32 | 1u << PRISM_F64 | 1u << PRISM_CF32 | 1u << PRISM_CF64 | 1u << PRISM_F16;
-    if (sm >= 80) /* before it BF16 has no tensor cores */
+    if (sm >= 80) /* earlier devices have no tensor cores for BF16 */
         caps->dtypes |= 1u << PRISM_BF16;
     caps->flags = PRISM_CAPS_DETERMINISTIC;
     caps->align = 256;
-    /* as in the source documents' measurements, where mixed precision pays from
-     * pictures of 1024 x 1024 on */
+    /* In the source documents' measurements mixed precision pays from pictures
+     * of 1024 x 1024 on. */
     caps->half_pays_from = (size_t)1 << 20;
     caps->threads = 1;
     snprintf(caps->device, sizeof caps->device, "device %d", cu(dev)->index);
@@ -143,8 +146,8 @@ static int make_queue(struct prism_dev *dev, int sm)
                     "opening the device");
 }
 
-/* Of a device that was opened in part, too, and of one that is lost: what fails
- * then has nothing left to free. */
+/* Closes a device, also one that was opened in part or was lost: calls that
+ * fail then have nothing left to free. */
 static void cuda_close(struct prism_dev *dev)
 {
     struct cu_dev *d = cu(dev);

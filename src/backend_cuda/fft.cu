@@ -1,9 +1,9 @@
-/* CUDA backend: transforms by cuFFT. One plan per size and batch, on the
- * device's stream, in a work area of ours: cuFFT allocates nothing afterwards,
- * so that a plan may run while a step is recorded. Its floor is two passes over
- * the data, 32 bytes per F32 element, where a dimension's line fits in shared
- * memory. Factors are a pass more before and after, of which the first moves
- * the data to its place. */
+/* Transforms of the CUDA backend, by cuFFT: one plan per size and batch, on the
+ * device's stream, in a work area allocated here. cuFFT allocates nothing after
+ * that, so a plan may run while a step is recorded. Where a line of a dimension
+ * fits in shared memory, the floor is two passes over the data, 32 bytes per
+ * F32 element. Factors take one more pass before and one after; the pass before
+ * also moves the data to dst. */
 #include "backend_cuda/cu.h"
 
 #include <cufft.h>
@@ -14,14 +14,14 @@ struct prism_fft {
     struct prism_dev *dev;
     struct prism_fft_desc desc;
     cufftHandle plan;
-    bool planned; /* plan is there; not for a single sample, which is its own transform */
+    bool planned; /* the plan exists; a single sample has none, because it is its own transform */
     void *work;
 };
 
 namespace
 {
-/* y = x times the factors of its row and its column; sign > 0: times their
- * conjugates. y may be x. */
+/* y = x times the factors of its row and its column, or times their conjugates
+ * for sign > 0. y may be x. */
 template <class T>
 __global__ void scale_kernel(int h, int w, int sign, T *y, const T *x,
                              const T *__restrict__ factors)
@@ -36,7 +36,8 @@ __global__ void scale_kernel(int h, int w, int sign, T *y, const T *x,
     y[at] = T{v.re * re - v.im * im, v.re * im + v.im * re};
 }
 
-/* after: which side of the transform's factors, as sign -1 counts them */
+/* Multiplies by one table of factors: the one that sign -1 uses after the
+ * transform if `after`, else the one it uses before. */
 template <class T>
 int scale(const struct prism_fft *p, int sign, bool after, prism_mem y, prism_mem x)
 {
@@ -86,8 +87,8 @@ static int check(const struct prism_fft *p, cufftResult e)
                      : PRISM_EDEVICE;
     if (e == CUFFT_SUCCESS)
         return 0;
-    CU_TRY(CU_CHECK(p->dev, cudaPeekAtLastError(),
-                    "a transform")); /* what CUDA says is nearer to the cause */
+    /* CUDA's error is nearer to the cause */
+    CU_TRY(CU_CHECK(p->dev, cudaPeekAtLastError(), "a transform"));
     return CU_FAIL(p->dev, status,
                    "cuFFT gives %s (%d) for %d transforms of %d x %d in %s; use another grid or a "
                    "smaller batch",

@@ -1,8 +1,8 @@
-/* Weighted gather: both directions gather, the adjoint through the transposed
- * table, so that no thread waits for another and sums keep their order. A
- * thread makes one output of several planes: the tables, as large as a few
- * planes, are then read once for all of them. scatter_add: one thread an
- * element of x. */
+/* Weighted gather of the CUDA backend. Both directions gather: the adjoint
+ * reads the transposed table, so no thread waits for another and sums keep
+ * their order. A thread computes one output of several planes, so the tables,
+ * which are as large as a few planes, are read once for all of them.
+ * scatter_add has one thread per element of x. */
 #include "backend_cuda/cu.h"
 
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 struct prism_gather {
     struct prism_dev *dev;
     struct prism_gather_desc d;
-    unsigned char *tables;         /* all that follows, on the device */
-    int *start, *from, *index;     /* [nx + 1]; [terms]; [k,ny] */
-    unsigned char *share, *weight; /* real: weights of from and of index */
+    unsigned char *tables;         /* one device block that holds all arrays below */
+    int *start, *from, *index;     /* start [nx + 1], from [terms], index [k,ny] */
+    unsigned char *share, *weight; /* real: weights that belong to from and to index */
 };
 
 namespace
@@ -104,7 +104,7 @@ size_t table_bytes(const struct prism_gather_desc *d)
     return 2 * terms * (prism_dtype_size(d->dtype) + sizeof(int)) + (d->nx + 1) * sizeof(int);
 }
 
-/* The tables in their block. */
+/* Lays the tables out in their block. */
 void lay_out(struct prism_gather *g)
 {
     const size_t terms = g->d.ny * (size_t)g->d.k, real = prism_dtype_size(g->d.dtype);
@@ -136,12 +136,13 @@ void fill(const struct prism_gather *g, const int32_t *index, const double *weig
             g->from[at] = (int)(t / k);
             share[at] = (T)weight[t];
         }
-    for (size_t j = g->d.nx; j > 0; j--) /* each start has moved to the next one's place */
+    /* the loop above moved each start to the place of the next one */
+    for (size_t j = g->d.nx; j > 0; j--)
         g->start[j] = g->start[j - 1];
     g->start[0] = 0;
 }
 
-/* Made on the host, then copied. */
+/* Makes the tables on the host, then copies them to the device. */
 int make_tables(struct prism_gather *g, const int32_t *index, const double *weight)
 {
     struct prism_gather host = *g;

@@ -1,19 +1,18 @@
-/* CUDA backend: dense products by cuBLAS, in true F32 and F64.
+/* Dense products of the CUDA backend, by cuBLAS, in true F32 and F64.
  *
- * cuBLAS is column-major, so a row-major C = op(A) op(B) is what it calls C^T =
- * op(B)^T op(A)^T: the operands change places and nothing is transposed. Its
- * matrix-vector shapes (the decoder's first layer) are a pass over the matrix,
- * which its products with n = 1 already are.
+ * cuBLAS is column-major. A row-major C = op(A) op(B) is its C^T = op(B)^T
+ * op(A)^T, so the operands change places and nothing is transposed.
+ * Matrix-vector shapes (the decoder's first layer) need no kernel of their own:
+ * cuBLAS products with n = 1 already take one pass over the matrix.
  *
- * The handle is made by the first product, which waits and allocates: whoever
- * records a step enqueues it once before. */
+ * The first product makes the cuBLAS handle, which waits and allocates. A
+ * caller that records a step must therefore run the step once before. */
 #include "backend_cuda/cu.h"
 
-enum {
-    WORKSPACE = 32 << 20
-}; /* bytes; what cuBLAS wants on sm_90, elsewhere it is content with less */
+enum { WORKSPACE = 32 << 20 }; /* bytes that cuBLAS recommends for sm_90; other devices need less */
 
-/* The workspace after the stream: setting a stream resets it. */
+/* Configures the handle. The workspace is set after the stream, because setting
+ * a stream resets the workspace. */
 static int configure(struct prism_dev *dev)
 {
     struct cu_dev *d = cu(dev);

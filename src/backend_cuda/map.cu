@@ -1,234 +1,12 @@
-/* CUDA backend: elementwise operations.
+/* Elementwise operations of the CUDA backend: what each operation does with one
+ * element, and their launches.
  *
- * All are bound by memory: 4 bytes per real operand and element, and 7 of them
- * for Adam. One kernel serves every shape of operands: a thread takes a pack of
- * W contiguous elements, in 16-byte pieces where the operands' addresses allow,
- * and applies the operation to each. All of a pack is read before any is
- * written, so that outputs may be inputs. The row is found by one division per
- * pack; operations that do not ask for it do not pay it. */
-#include "backend_cuda/vmath.h"
+ * All operations are bound by memory: 4 bytes per real operand and element, and
+ * 7 operands for Adam. */
+#include "backend_cuda/map_each.h"
 
 namespace
 {
-
-enum { THREADS = 128 };
-
-/* ---- one operation is a struct made of these parts ---- */
-
-/* What is the same for all elements. x: the operands as given, for rows and
- * tables. */
-template <class T> struct fixed {
-    T s[3], rest[3]; /* rest: 1 - s, subtracted in double */
-    enum prism_act act;
-    T *y[4];
-    const T *x[6];
-    size_t cols, period, shared; /* shared: elements that share one of a row's operands */
-};
-
-template <class T> struct twin {
-    typedef cu_cf32 type;
-};
-template <> struct twin<double> {
-    typedef cu_cf64 type;
-};
-template <class T> using cplx = typename twin<T>::type;
-
-/* The rows of maps.def; T is half where an operand is. */
-struct map_row {
-    const char *y, *x;
-};
-constexpr map_row map_rows[] = {
-#define PRISM_MAP_ROW(NAME, name, y, x, acts) {y, x},
-#include "prismrec/maps.def"
-#undef PRISM_MAP_ROW
-};
-
-constexpr bool one_of(char kind, const char *kinds)
-{
-    for (; *kinds; kinds++)
-        if (*kinds == kind)
-            return true;
-    return false;
-}
-
-/* How many operands are one of kinds; the first and the last of them, or
- * fallback. */
-constexpr int count_of(const char *operands, const char *kinds)
-{
-    int n = 0;
-    for (; *operands; operands++)
-        n += one_of(*operands, kinds);
-    return n;
-}
-constexpr int first_of(const char *operands, const char *kinds, int fallback)
-{
-    for (int i = 0; operands[i]; i++)
-        if (one_of(operands[i], kinds))
-            return i;
-    return fallback;
-}
-constexpr int last_of(const char *operands, const char *kinds, int fallback)
-{
-    int last = fallback;
-    for (int i = 0; operands[i]; i++)
-        last = one_of(operands[i], kinds) ? i : last;
-    return last;
-}
-
-template <class T, char kind> struct kind_type {
-    typedef T type;
-};
-template <class T> struct kind_type<T, 'c'> {
-    typedef cplx<T> type;
-};
-template <class T> struct kind_type<T, 'k'> {
-    typedef cplx<T> type;
-};
-template <class T> struct kind_type<T, 'f'> {
-    typedef float type;
-};
-
-/* T real; Y output; X0 first elementwise input, X the others; IN, OUT: how many
- * there are, FIRST: number of the first; W: elements per pack; LINE: -1, or the
- * operand that has rows of Xs, of which every element reads one of its column;
- * line() says which row. */
-template <class T_, enum prism_map OP>
-struct op_shape {
-    static constexpr const char *y = map_rows[OP].y, *x = map_rows[OP].x; enum {
-        OUT = count_of(y, "ecEhf"), IN = count_of(x, "echf"), W = sizeof(T_) == 2 ? 8 : 4,
-        FIRST = first_of(x, "echf", 0), LINE = first_of(x, "kg", -1),
-        NAMED = count_of(x, "g") /* the next operand says which row */
-    };
-    typedef typename cu_acc<T_>::type T; typedef typename kind_type<T_, y[0]>::type Y;
-    typedef typename kind_type<T_, x[FIRST]>::type X0;
-    typedef typename kind_type<T_, x[last_of(x, "echfkg", 0)]>::type X;
-    __device__ static const X *
-    line(const fixed<T> &f, size_t r){if constexpr (LINE < 0){return nullptr;}
-else
-{
-    const X *at = reinterpret_cast<const X *>(f.x[LINE]);
-    return NAMED
-               ? at + (size_t) reinterpret_cast<const int32_t *>(f.x[LINE + NAMED])[r % f.period] *
-                          f.cols
-               : at;
-}
-} // namespace
-}
-;
-
-/* The operands of one element: the row that per-row operands count, first
- * input, other inputs, element of the line. */
-template <class S> struct element {
-    size_t r;
-    typename S::X0 x0;
-    typename S::X x[S::IN > 1 ? S::IN - 1 : 1], line;
-};
-
-/* ---- reading and writing packs ---- */
-
-template <int W, class T>
-__device__ __forceinline__ void load(T *v, const T *p, int count, bool whole)
-{
-    if (whole) {
-        uint4 raw[W * sizeof(T) / sizeof(uint4)];
-#pragma unroll
-        for (int k = 0; k < (int)(sizeof raw / sizeof *raw); k++)
-            raw[k] = reinterpret_cast<const uint4 *>(p)[k];
-        memcpy(static_cast<void *>(v), raw, sizeof raw);
-        return;
-    }
-#pragma unroll
-    for (int j = 0; j < W; j++)
-        v[j] = j < count ? p[j] : T();
-}
-
-template <int W, class T>
-__device__ __forceinline__ void store(T *p, const T *v, int count, bool whole)
-{
-    if (whole) {
-        uint4 raw[W * sizeof(T) / sizeof(uint4)];
-        memcpy(raw, static_cast<const void *>(v), sizeof raw);
-#pragma unroll
-        for (int k = 0; k < (int)(sizeof raw / sizeof *raw); k++)
-            reinterpret_cast<uint4 *>(p)[k] = raw[k];
-        return;
-    }
-#pragma unroll
-    for (int j = 0; j < W; j++)
-        if (j < count)
-            p[j] = v[j];
-}
-
-/* The elements of the line that belong to a pack, which may reach into the next
- * rows. */
-template <class S>
-__device__ __forceinline__ void load_line(typename S::X *v, const fixed<typename S::T> &f, size_t r,
-                                          size_t c, int count, bool whole)
-{
-    if (whole && c + S::W <= f.cols && f.cols % S::W == 0) {
-        load<S::W>(v, S::line(f, r) + c, count, true);
-        return;
-    }
-#pragma unroll
-    for (int j = 0; j < S::W; j++) {
-        v[j] = j < count ? S::line(f, r)[c] : typename S::X();
-        if (++c == f.cols) {
-            c = 0;
-            r++;
-        }
-    }
-}
-
-/* Whole packs are in order where `aligned`: every elementwise operand and every
- * line starts at 16 bytes. */
-template <class S>
-__global__ void __launch_bounds__(THREADS) each(fixed<typename S::T> f, size_t n, bool aligned)
-{
-    size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * S::W;
-    if (i >= n)
-        return;
-    int count = n - i < (size_t)S::W ? (int)(n - i) : (int)S::W;
-    bool whole = aligned && count == S::W,
-         once = f.period * f.cols >= n; /* no row's operand is read again */
-    /* 32 bits where they do: a 64-bit division is slower than the rest of the
-     * kernel */
-    size_t r = n <= UINT32_MAX ? (uint32_t)i / (uint32_t)f.cols : i / f.cols, c = i - r * f.cols;
-    typename S::X0 x0[S::W] = {};
-    typename S::X x[S::IN > 1 ? S::IN - 1 : 1][S::W] = {}, line[S::W] = {};
-    typename S::Y y[S::OUT][S::W];
-
-    if (S::IN > 0)
-        load<S::W>(x0, reinterpret_cast<const typename S::X0 *>(f.x[S::FIRST]) + i, count, whole);
-#pragma unroll
-    for (int k = 1; k < S::IN; k++)
-        load<S::W>(x[k - 1], reinterpret_cast<const typename S::X *>(f.x[S::FIRST + k]) + i, count,
-                   whole);
-    if (S::LINE >= 0)
-        load_line<S>(line, f, r, c, count, whole);
-#pragma unroll
-    for (int j = 0; j < S::W; j++) {
-        element<S> e;
-        typename S::Y out[S::OUT] = {};
-        e.r = once ? r : r % f.period;
-        e.x0 = x0[j];
-        e.line = line[j];
-#pragma unroll
-        for (int k = 1; k < S::IN; k++)
-            e.x[k - 1] = x[k - 1][j];
-        if (j < count)
-            S::apply(f, e, out);
-#pragma unroll
-        for (int k = 0; k < S::OUT; k++)
-            y[k][j] = out[k];
-        if (++c == f.cols) {
-            c = 0;
-            r++;
-        }
-    }
-#pragma unroll
-    for (int k = 0; k < S::OUT; k++)
-        store<S::W>(reinterpret_cast<typename S::Y *>(f.y[k]) + i, y[k], count, whole);
-}
 
 /* ---- real ---- */
 
@@ -259,7 +37,7 @@ OP(L1_GRAD, l1_grad, f.x[2][e.r] * T((e.x0 > e.x[0]) - (e.x0 < e.x[0])))
 OP(L2_GRAD, l2_grad, 2 * f.x[2][e.r] * (e.x0 - e.x[0]))
 OP(SSIM_GRAD, ssim_grad, f.x[0][e.r] * (e.x0 + 2 * e.x[0] * e.x[1] + e.x[2] * e.x[3]))
 
-/* The rows of misfit.def: slope and term. */
+/* Misfits of misfit.def: slope and term. */
 #define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
     template <class T> struct op_misfit_##name : op_shape<T, PRISM_MAP_MISFIT_##NAME> {            \
         __device__ static void apply(const fixed<T> &f, const element<op_misfit_##name> &e, T *y)  \
@@ -272,7 +50,8 @@ OP(SSIM_GRAD, ssim_grad, f.x[0][e.r] * (e.x0 + 2 * e.x[0] * e.x[1] + e.x[2] * e.
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 
-/* whole: with the luminance, else contrast and structure only */
+/* SSIM and its gradient; whole: with the luminance, else only contrast and
+ * structure. */
 template <class T, bool whole>
 __device__ __forceinline__ void ssim(const fixed<T> &f, T p, T q, T xx, T yy, T xy, T *y)
 {
@@ -300,31 +79,32 @@ template <class T> struct op_ssim_cs : op_shape<T, PRISM_MAP_SSIM_CS> {
     }
 };
 
-/* The optimiser reads its outputs too: inputs are gradient, p, m, v, largest v,
- * and operand 5 is the step's three numbers. A skipped step stores what it
- * read. */
-template <class T, enum prism_map OP>
-struct op_optimiser : op_shape<T, OP> {
-    enum {IN = 1 + op_optimiser::OUT};
+/* Operations of the optimiser, which read their outputs too: the inputs are
+ * gradient, p, m, v and largest v, and operand 5 is the step's three numbers. A
+ * skipped step stores what it read. */
+template <class T, prism_map OP> struct op_optimiser : op_shape<T, OP> {
+    enum { IN = 1 + op_optimiser::OUT };
 };
 
-template <class T, bool amsgrad, enum prism_map OP>
-struct op_moments : op_optimiser<T, OP> {
-    __device__ static void apply(const fixed<T> &f, const element<op_moments> &e, T *y){
-        T rate = f.x[5][0], root = f.x[5][1], u = f.x[5][2], g = u *e.x0;
+template <class T, bool amsgrad, prism_map OP> struct op_moments : op_optimiser<T, OP> {
+    __device__ static void apply(const fixed<T> &f, const element<op_moments> &e, T *y)
+    {
+        T rate = f.x[5][0], root = f.x[5][1], u = f.x[5][2], g = u * e.x0;
         T p = e.x[0], m = e.x[1], v = e.x[2], top = amsgrad ? e.x[amsgrad ? 3 : 0] : T(0);
 
-        if (!isnan(u)){m = f.s[0] * m + f.rest[0] * g; v = f.s[1] * v + f.rest[1] * g * g;
-                       top = amsgrad && top > v ? top : v;
-                       p -= rate * m / (cu_sqrt(top) * root + f.s[2]);}
-y[0] = p;
-y[1] = m;
-y[2] = v;
-if (amsgrad)
-    y[amsgrad ? 3 : 0] = top;
-}
-}
-;
+        if (!isnan(u)) {
+            m = f.s[0] * m + f.rest[0] * g;
+            v = f.s[1] * v + f.rest[1] * g * g;
+            top = amsgrad && top > v ? top : v;
+            p -= rate * m / (cu_sqrt(top) * root + f.s[2]);
+        }
+        y[0] = p;
+        y[1] = m;
+        y[2] = v;
+        if (amsgrad)
+            y[amsgrad ? 3 : 0] = top;
+    }
+};
 template <class T> using op_adam = op_moments<T, false, PRISM_MAP_ADAM>;
 template <class T> using op_amsgrad = op_moments<T, true, PRISM_MAP_AMSGRAD>;
 
@@ -355,7 +135,7 @@ template <class T> __device__ __forceinline__ cplx<T> clamp_abs(cplx<T> z, T lo,
     return m == 0 || to == m ? z : cplx<T>{z.re / m * to, z.im / m * to};
 }
 
-/* s a b, or with sign -1 s a conj(b) */
+/* s a b, or s a conj(b) for sign -1. */
 template <int sign, class T> __device__ __forceinline__ cplx<T> product(T s, cplx<T> a, cplx<T> b)
 {
     T re = b.re, im = sign * b.im;
@@ -401,9 +181,10 @@ template <class T> __global__ void __launch_bounds__(THREADS) loss_scale(fixed<T
     if (threadIdx.x == 0)
         overflow = 0;
     __syncthreads();
+    /* every writer writes the same value */
     for (size_t i = threadIdx.x; i < f.cols; i += THREADS)
         if (!(f.x[0][i] == 0))
-            overflow = 1; /* all who write it write the same */
+            overflow = 1;
     __syncthreads();
     if (threadIdx.x)
         return;
@@ -509,7 +290,7 @@ int run_optimiser(struct prism_dev *dev, size_t rows, size_t cols,
     return run<S>(dev, rows, cols, make_fixed<typename S::T>(rows, cols, &a));
 }
 
-/* The operations that are no pass over elements. */
+/* Operations that are not a pass over elements. */
 template <class T> struct op_loss_scale {
 };
 template <class T> struct op_ms_ssim {
@@ -524,7 +305,7 @@ int launch(S, struct prism_dev *dev, size_t rows, size_t cols, const struct pris
 {
     return run<S>(dev, rows, cols, make_fixed<typename S::T>(rows, cols, args));
 }
-template <class T, bool amsgrad, enum prism_map OP>
+template <class T, bool amsgrad, prism_map OP>
 int launch(op_moments<T, amsgrad, OP>, struct prism_dev *dev, size_t rows, size_t cols,
            const struct prism_map_args *args)
 {
@@ -567,8 +348,8 @@ int launch(op_to_u8<T>, struct prism_dev *dev, size_t rows, size_t cols,
                      dim3(THREADS), make_fixed<T>(rows, cols, args), rows * cols);
 }
 
-/* Whether an operation is one of T: those with a half operand are of half, all
- * others of real numbers. */
+/* True if an operation has type T: operations with a half operand have a half
+ * type, all others a real one. */
 template <class T> constexpr bool is_of(const char *y, const char *x)
 {
     return (count_of(y, "h") + count_of(x, "h") > 0) == (sizeof(T) == 2);

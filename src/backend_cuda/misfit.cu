@@ -1,8 +1,9 @@
-/* Amplitude misfit and its cotangent in one pass: field and target read,
- * cotangent written, 20 bytes a pixel (F32), which is the floor. A block takes
- * a stretch of one image, each thread PIXELS at a time so that their loads are
- * in flight together (the output may be the input, so the compiler may not move
- * loads past stores); the last block of an image adds up the blocks' sums. */
+/* Amplitude misfit and its cotangent in one pass. Field and target are read and
+ * the cotangent is written: 20 bytes a pixel (F32), which is the floor. A block
+ * takes a stretch of one image. Each thread takes PIXELS pixels at a time, so
+ * that their loads are in flight together; the output may be the input, so the
+ * compiler may not move loads past stores. The last block of an image adds up
+ * the blocks' sums. */
 #include "backend_cuda/block.h"
 #include "backend_cuda/vmath.h"
 
@@ -11,7 +12,7 @@ namespace
 enum { THREADS = 256, PIXELS = 4, TILE = THREADS * PIXELS, BLOCKS_MAX = 512 };
 
 template <class T, class C> struct misfit_run {
-    size_t cols, span; /* of a block */
+    size_t cols, span; /* span: pixels of a block */
     T *loss;
     C *gu;
     const C *u;
@@ -21,8 +22,8 @@ template <class T, class C> struct misfit_run {
     unsigned *tickets;
 };
 
-/* The rows of misfit.def: what a pixel adds to the loss before weighting, and
- * the slope of its modulus. */
+/* Contribution of a pixel, for each misfit of misfit.def: its term of the loss
+ * before weighting, and the slope by its modulus. */
 template <class T> struct misfit_pixel {
     T term, slope;
 };
@@ -37,7 +38,8 @@ template <class T> struct misfit_pixel {
 #include "prismrec/misfit.def"
 #undef PRISM_MISFIT_ROW
 
-/* Returns the loss before weighting, and replaces u by its cotangent. */
+/* Returns the term of the loss before weighting; replaces u by its
+ * cotangent. */
 template <class M, class T, class C>
 __device__ __forceinline__ T misfit_term(T weight, C *u, T target)
 {
@@ -76,7 +78,7 @@ __global__ void __launch_bounds__(THREADS) misfit_kernel(struct misfit_run<T, C>
 #pragma unroll
         for (int k = 0; k < PIXELS; k++) {
             const size_t i = at + k * THREADS + threadIdx.x;
-            sum[0] += misfit_term<M>(weight, &z[k], d[k]); /* 0 beyond the end */
+            sum[0] += misfit_term<M>(weight, &z[k], d[k]); /* the term is 0 past the end */
             if (i < end)
                 gu[i] = z[k];
         }

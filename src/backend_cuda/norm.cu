@@ -1,15 +1,16 @@
 /* Per-channel normalisation with scale, shift and activation, and its backward
  * pass.
  *
- * Floor: forward x read and y written; backward x and gy read, gx written. Rows
- * of up to a block's registers (1024 threads of 16 elements, F64 8) run at it
- * in one launch: a block keeps its row, takes mean, then variance about the
- * mean, and writes. Longer rows are few and take two launches: blocks over
- * stretches of a row, whose last finishes the row's sums, and a second pass
- * that walks backwards, so that what the first read last is still in the L2
- * cache. Sums: float in a warp, double between warps and blocks (double is slow
- * on small cards, so that only one warp of a block does it); variances are
- * combined from each stretch's own mean, never from mean squares. */
+ * Floor: forward reads x and writes y; backward reads x and gy and writes gx.
+ * Rows that fit a block's registers (1024 threads of 16 elements, 8 for F64)
+ * reach the floor in one launch: a block keeps its row, computes the mean, then
+ * the variance about the mean, and writes. Longer rows are few and take two
+ * launches. In the first, each block sums a stretch of a row, and the row's
+ * last block finishes the row's sums. The second launch runs in reverse order,
+ * because what the first read last is still in the L2 cache. Sums are float
+ * within a warp and double between warps and blocks: double is slow on small
+ * cards, so only one warp of a block uses it. Variances are combined from each
+ * stretch's own mean, never from mean squares. */
 #include "backend_cuda/block.h"
 #include "backend_cuda/vmath.h"
 
@@ -17,9 +18,9 @@ namespace
 {
 enum { ROW_THREADS = 1024, TILE_THREADS = 256 };
 
-/* Up to RUNS runs of 16 bytes a thread, of consecutive elements p[0..left); as
- * numbers v, 0 where there is no element. wide: p is aligned to 16 bytes, and
- * left a multiple of a run. */
+/* Up to RUNS runs of 16 bytes a thread, of the consecutive elements p[0..left).
+ * v holds them as numbers, with 0 past the last element. wide: p is aligned to
+ * 16 bytes, and left is a multiple of a run. */
 template <class T> struct tile {
     typedef typename cu_acc<T>::type A;
     enum { RUN = 16 / sizeof(T), RUNS = sizeof(T) == 2 ? 2 : 4, N = RUNS * RUN };
@@ -77,7 +78,7 @@ template <class T> struct norm_run {
     bool wide;
     size_t rows, cols, span; /* span: columns of a block, a multiple of its tile */
     unsigned per_image;      /* blocks of a row in one image */
-    double inv_n;            /* 1/elements of a row in all images */
+    double inv_n;            /* 1/elements of a row over all images */
     A eps;
     const T *x, *gy;
     T *y, *gx;
@@ -87,18 +88,19 @@ template <class T> struct norm_run {
     unsigned *tickets;
 };
 
-/* A row's parameters. */
+/* Parameters of a row. */
 template <class A> struct affine {
     A mean, rstd, gamma, beta;
 };
 
 template <class T>
-__device__ __forceinline__ struct affine<typename cu_acc<T>::type> affine_of(const norm_run<T> &s,
-                                                                             size_t row) {
+__device__ __forceinline__ affine<typename cu_acc<T>::type> affine_of(const norm_run<T> &s,
+                                                                      size_t row)
+{
     return {s.mean[row], s.rstd[row], s.gamma[row], s.beta[row]};
 }
 
-/* x -> act(...) */
+/* Replaces x by act(normalised x, scaled and shifted). */
 template <class T>
 __device__ __forceinline__ void normalize(tile<T> &x, struct affine<typename cu_acc<T>::type> p,
                                           enum prism_act act)
@@ -110,7 +112,7 @@ __device__ __forceinline__ void normalize(tile<T> &x, struct affine<typename cu_
     });
 }
 
-/* x -> normalised x;  gy -> g = gy act'(...) */
+/* Replaces x by normalised x, and gy by g = gy act'(...). */
 template <class T>
 __device__ __forceinline__ void
 slopes(tile<T> &x, tile<T> &g, struct affine<typename cu_acc<T>::type> p, enum prism_act act)
@@ -124,7 +126,8 @@ slopes(tile<T> &x, tile<T> &g, struct affine<typename cu_acc<T>::type> p, enum p
     });
 }
 
-/* g -> gx, with the means over the row of g and of g times x */
+/* Replaces g by gx; mean_g and mean_gx are the means over the row of g and of g
+ * times normalised x. */
 template <class T, class A>
 __device__ __forceinline__ void gradient(const tile<T> &x, tile<T> &g, struct affine<A> p, A mean_g,
                                          A mean_gx)
@@ -134,8 +137,8 @@ __device__ __forceinline__ void gradient(const tile<T> &x, tile<T> &g, struct af
         g.v[k] = p.gamma * p.rstd * (g.v[k] - (mean_g + x.v[k] * mean_gx));
 }
 
-/* Mean, and sum of squares about it, of a tile's first `left` elements, in
- * thread 0. shared_mean also leaves the rounded mean. */
+/* Returns in thread 0 the mean of a tile's first `left` elements and their sum
+ * of squares about it. *shared_mean gets the rounded mean. */
 template <class T>
 __device__ __forceinline__ double2 moments(const tile<T> &x, int left, double inv_left,
                                            double *part, typename cu_acc<T>::type *shared_mean)
@@ -159,11 +162,12 @@ __device__ __forceinline__ double2 moments(const tile<T> &x, int left, double in
     for (int k = 0; k < tile<T>::N; k++)
         sum[0] += x.at(k) < left ? (x.v[k] - about) * (x.v[k] - about) : 0;
     cu_block_sums(sum, total, part);
-    const double off = mean - about; /* what rounding the mean left */
+    const double off = mean - about; /* error from rounding the mean */
     return make_double2(mean, total[0] - off * off * left);
 }
 
-/* A row's statistics from its mean and its sum of squares about it. */
+/* Stores a row's statistics, from its mean and its sum of squares about the
+ * mean. */
 template <class T>
 __device__ __forceinline__ void put_stats(const norm_run<T> &s, size_t row, double mean,
                                           double squares)
@@ -223,11 +227,13 @@ template <class T> __global__ void __launch_bounds__(ROW_THREADS) bwd_row(norm_r
     g.store(s.gx + row * s.cols, cols, s.wide);
 }
 
-/* ---- longer rows, and batches: block (b, row) takes columns [b span, (b + 1)
- * other ---- */
+/* ---- longer rows, and batches ----
+ *
+ * Block (b, row) takes the columns from (b % per_image) span on, `span` of
+ * them, of image b / per_image. */
 
-/* A pass over the tiles of a block's stretch of a row: f(first element, columns
- * left). */
+/* Calls f(first element, columns left) for each tile of a block's stretch of a
+ * row. */
 template <class T, class F>
 __device__ __forceinline__ void each_tile(const norm_run<T> &s, size_t row, size_t block, F f)
 {
@@ -254,7 +260,7 @@ template <class T> __global__ void __launch_bounds__(TILE_THREADS) fwd_sums(norm
         tile<T> x;
         x.load(s.x + at, left, s.wide);
         const double2 own = moments(x, left, 1.0 / left, part, &about);
-        const double off = own.x - m.x; /* Chan, Golub and LeVeque */
+        const double off = own.x - m.x; /* combination by Chan, Golub and LeVeque */
         m.y += own.y + off * off * n * left / (n + left);
         m.x += off * left / (n + left);
         n += left;
@@ -382,13 +388,13 @@ norm_run<T> norm_args(struct prism_dev *dev, const struct prism_norm_desc *d,
     return s;
 }
 
-/* row_kernel for rows that fit a block, else sums and apply. */
+/* Launches row_kernel for rows that fit a block, else sums and then apply. */
 template <class T>
 int launch(struct prism_dev *dev, const struct prism_norm_desc *d,
            const struct prism_norm_args *args, const char *what, void (*row_kernel)(norm_run<T>),
            void (*sums)(norm_run<T>), void (*apply)(norm_run<T>))
 {
-    const size_t size = (size_t)TILE_THREADS * tile<T>::N; /* of a tile */
+    const size_t size = (size_t)TILE_THREADS * tile<T>::N; /* elements of a tile */
     const size_t tiles = cu_blocks(d->cols, size), share = CU_PARTIALS / 2 / d->rows / d->n,
                  blocks_max = share ? share : 1;
     norm_run<T> s = norm_args<T>(dev, d, args);

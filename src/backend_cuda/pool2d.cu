@@ -1,7 +1,7 @@
-/* Pooling, one result a thread: forward a window's, backward a pixel's, which
- * collects from the windows that hold it in their order. Floor: x is read about
- * once (windows of neighbours share lines in the cache), y and index are
- * written once. */
+/* Pooling of the CUDA backend, one result a thread. Forward, a thread computes
+ * one window; backward, one pixel, as the sum over the windows that hold the
+ * pixel, in their order. Floor: x is read about once (neighbouring windows
+ * share cache lines), y and index are written once. */
 #include "backend_cuda/cu.h"
 
 namespace
@@ -15,7 +15,8 @@ __device__ static inline int lowest(int a, int b)
     return a < b ? a : b;
 }
 
-/* Windows of n samples that hold sample i of an axis: first to end - 1. */
+/* Windows, of n along an axis, that hold sample i: first_window() to
+ * end_window() - 1. */
 __device__ static inline int first_window(const struct prism_pool_desc &d, int i)
 {
     return i + d.pad < d.k ? 0 : (i + d.pad - d.k) / d.stride + 1;
@@ -27,8 +28,8 @@ __device__ static inline int end_window(const struct prism_pool_desc &d, int i, 
 
 const int GRID_PLANES = 65535;
 
-/* One block of threads for 8 x 32 of h x w results, in as many planes as a grid
- * holds. */
+/* Grid for h x w results in several planes: a block has 8 x 32 results; planes
+ * past the limit of a grid are looped over. */
 static dim3 grid_of(int h, int w, int planes)
 {
     return dim3(cu_blocks(w, 32), cu_blocks(h, 8), planes < GRID_PLANES ? planes : GRID_PLANES);
@@ -62,8 +63,8 @@ __global__ void pool_fwd_kernel(struct prism_pool_desc d, int oh, int ow, T *__r
     }
 }
 
-/* What window (oy,ox) of a plane, whose gradient is g, hands to each of its
- * pixels. */
+/* Gradient that window (oy,ox) of a plane gives to each of its pixels, where
+ * the window's own gradient is g. */
 template <class T>
 __device__ static inline T mean_share(const struct prism_pool_desc &d, int oy, int ox, T g)
 {

@@ -1,10 +1,10 @@
-/* CUDA backend: row reductions.
+/* Row reductions of the CUDA backend.
  *
- * Bound by memory: 4 or 8 bytes per element. Short rows take a warp each; a
- * long row takes as many blocks as it has CHUNKs, whose partial results the
- * row's last block joins: one launch in every case, and a shape that only rows
- * and cols decide, so that the same bits come out on every device. A thread
- * joins BATCH elements in T, batches and threads in double. */
+ * They are bound by memory: 4 or 8 bytes per element. A short row takes one
+ * warp. A long row takes one block per CHUNK, and the row's last block combines
+ * their partial results. Every case is one launch, and rows and cols alone
+ * decide its shape, so every device gives the same bits. A thread combines
+ * BATCH elements in T; batches and threads are combined in double. */
 #include "backend_cuda/block.h"
 
 namespace
@@ -12,7 +12,7 @@ namespace
 
 enum { THREADS = 256, WARP = 32, BATCH = 8, CHUNK = 4 * THREADS * BATCH, SHORT = 1024 };
 
-/* What an operation takes of an element, and how results are joined. */
+/* Term of one element in an operation, and how two results are combined. */
 template <enum prism_reduce OP> struct kind {
     static constexpr bool EXTREMUM = OP == PRISM_REDUCE_MAX || OP == PRISM_REDUCE_MIN;
     static constexpr bool PAIRS =
@@ -31,7 +31,7 @@ template <enum prism_reduce OP> struct kind {
             return a < b ? b - a : a - b;
         return OP == PRISM_REDUCE_SQDIFF || OP == PRISM_REDUCE_VAR ? (a - b) * (a - b) : a;
     }
-    /* a NaN wins, and keeps winning: no comparison with it is true */
+    /* NaN wins over any number, and stays: no comparison with NaN is true */
     template <class T> __device__ __forceinline__ static T join(T x, T y)
     {
         if (!EXTREMUM)
@@ -40,8 +40,8 @@ template <enum prism_reduce OP> struct kind {
     }
 };
 
-/* Elements begin, begin + step, ... below end of a row. b: a row of as many, or
- * one value. */
+/* Combines elements begin, begin + step, ... below end of a row. b is a row of
+ * as many elements, or one value. */
 template <enum prism_reduce OP, class T>
 __device__ __forceinline__ double thread_part(const T *a, const T *b, size_t begin, size_t end,
                                               unsigned step)
@@ -53,7 +53,7 @@ __device__ __forceinline__ double thread_part(const T *a, const T *b, size_t beg
     for (; begin + (size_t)(BATCH - 1) * step < end; begin += (size_t)BATCH * step) {
         T term[BATCH];
 #pragma unroll
-        for (int j = 0; j < BATCH; j++) /* all reads before the first join */
+        for (int j = 0; j < BATCH; j++) /* all reads come before the first combination */
             term[j] = K::term(a[begin + j * step], K::PAIRS ? b[begin + j * step] : value);
 #pragma unroll
         for (int j = 1; j < BATCH; j++)
@@ -73,7 +73,8 @@ template <enum prism_reduce OP> __device__ __forceinline__ double warp_join(doub
     return v;
 }
 
-/* In thread 0; undefined in the others. Begins with a barrier. */
+/* Combines v over the block; the result is in thread 0, in the others it is
+ * undefined. Begins with a barrier. */
 template <enum prism_reduce OP> __device__ __forceinline__ double block_join(double v)
 {
     __shared__ double part[THREADS / WARP];
@@ -106,7 +107,7 @@ __global__ void __launch_bounds__(THREADS)
 {
     size_t r = (size_t)blockIdx.x * (THREADS / WARP) + threadIdx.x / WARP;
 
-    if (r >= rows) /* a whole warp */
+    if (r >= rows) /* a whole warp leaves */
         return;
     double v = warp_join<OP>(
         thread_part<OP>(a + r * cols, row_of<OP>(b, r, cols), threadIdx.x % WARP, cols, WARP));
@@ -114,7 +115,8 @@ __global__ void __launch_bounds__(THREADS)
         y[r] = finish<OP, T>(v, cols);
 }
 
-/* `parts` blocks to a row, each with `chunk` of its elements */
+/* Reduces each row by `parts` blocks, each of which takes `chunk` of its
+ * elements. */
 template <enum prism_reduce OP, class T>
 __global__ void __launch_bounds__(THREADS)
     long_rows(T *y, const T *a, const T *b, size_t cols, unsigned parts, size_t chunk,

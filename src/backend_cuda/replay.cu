@@ -1,6 +1,6 @@
-/* CUDA backend: a recorded step is a graph of what was enqueued between begin
- * and end. One launch replays it, instead of some microseconds for each of its
- * hundreds of kernels. */
+/* Recording and replay of a step in the CUDA backend. A recorded step is a
+ * graph of what was enqueued between begin and end. One launch replays it,
+ * instead of some microseconds for each of its hundreds of kernels. */
 #include "backend_cuda/cu.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ int cu_capture_end(struct prism_dev *dev, struct prism_replay **out)
     cu_use(dev);
     cu(dev)->capturing = false;
     cudaError_t e = cudaStreamEndCapture(cu(dev)->stream, &graph);
-    if (!out) /* dropped: how it went does not matter */
+    if (!out) /* the recording is dropped, so its errors do not matter */
         (void)cudaGetLastError();
     status = out ? CU_CHECK(dev, e, "recording a step") : 0;
     if (out && !status)

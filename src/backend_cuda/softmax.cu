@@ -1,7 +1,7 @@
-/* Softmax over classes, one pixel a thread: neighbouring threads read
- * neighbouring pixels of a class. Floor: x is read twice (the second time
- * mostly from the cache) and y is written twice, for a few classes of large
- * pictures. */
+/* Softmax over classes in the CUDA backend, one pixel a thread: neighbouring
+ * threads read neighbouring pixels of a class. Floor, for a few classes of
+ * large pictures: x is read twice (the second time mostly from the cache) and y
+ * is written twice. */
 #include "backend_cuda/vmath.h"
 
 namespace
@@ -9,8 +9,8 @@ namespace
 enum { THREADS = 256 };
 const int GRID_PICTURES = 65535;
 
-/* The largest of the classes of a pixel, x its class 0; NaN is larger than any
- * number. */
+/* Class of the largest value of a pixel, whose class 0 is at x; NaN counts as
+ * larger than any number. */
 template <class T>
 __device__ static inline int largest(const struct prism_softmax_desc &d, const T *x)
 {
@@ -27,7 +27,7 @@ __device__ static inline int largest(const struct prism_softmax_desc &d, const T
     return best;
 }
 
-/* y may be x. */
+/* Softmax of each pixel; y may be x. */
 template <class T> __global__ void fwd_kernel(struct prism_softmax_desc d, T *y, const T *x)
 {
     const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
@@ -46,7 +46,7 @@ template <class T> __global__ void fwd_kernel(struct prism_softmax_desc d, T *y,
     }
 }
 
-/* gx may be gy. */
+/* Gradient of softmax; gx may be gy. */
 template <class T>
 __global__ void bwd_kernel(struct prism_softmax_desc d, T *gx, const T *gy, const T *__restrict__ y)
 {

@@ -1,30 +1,30 @@
-/* Sub-apertures of one spectrum.
+/* Sub-apertures of one spectrum, in the CUDA backend.
  *
- * Forward: one launch over field pixels, each of which knows its one pupil
- * sample or none. Floor: the field written, and pupil and spectrum read inside
- * the boxes.
+ * Forward: one launch over field pixels, each of which has one pupil sample or
+ * none. Floor: the field is written, pupil and spectrum are read inside the
+ * boxes.
  *
- * Adjoint: one launch over spectrum pixels, which add up the boxes that cover
- * them in order of b: no atomics, the same bits each time. Floor: the spectrum
- * written (and read where beta is 1), field and pupil read inside the boxes.
- * What could cost more is asking every box at every pixel, where boxes are many
- * and small: so a block first marks the boxes that touch its tile, and its
- * threads take several pixels each, whose loads are in flight together. Where a
- * box is the whole grid every tile is touched. */
+ * Adjoint: one launch over spectrum pixels, which sum over the boxes that cover
+ * them in order of b: no atomics, and the same bits each time. Floor: the
+ * spectrum is written (and read if beta is 1), field and pupil are read inside
+ * the boxes. Testing every box at every pixel would cost more than that where
+ * boxes are many and small. So a block first marks the boxes that touch its
+ * tile, and its threads take several pixels each, whose loads are in flight
+ * together. Where a box is the whole grid, every tile is touched. */
 #include "backend_cuda/cu.h"
 
 namespace
 {
 enum { TILE_W = 32, TILE_H = 16, STEP = 8, ROWS = TILE_H / STEP, BOXES = TILE_W * STEP };
 
-/* a mod n in [0,n) */
+/* a mod n in [0,n), for negative a too. */
 __device__ inline int wrap(int a, int n)
 {
     const int r = a % n;
     return r < 0 ? r + n : r;
 }
 
-/* the same for a in [-n,2n) */
+/* a mod n in [0,n), for a in [-n,2n). */
 __device__ inline int fold(int a, int n)
 {
     return a < 0 ? a + n : a >= n ? a - n : a;
@@ -59,7 +59,7 @@ template <class C> __global__ void fwd_kernel(struct aperture<C> s)
     s.field[((size_t)b * d.oh + y) * d.ow + x] = v;
 }
 
-/* Do [a,a+p) and [b,b+q) meet on a ring of n? */
+/* True if [a,a+p) and [b,b+q) overlap modulo n. */
 __device__ inline bool meet(int a, int p, int b, int q, int n)
 {
     return fold(b - a, n) < p || fold(a - b, n) < q;
@@ -67,7 +67,8 @@ __device__ inline bool meet(int a, int p, int b, int q, int n)
 
 template <class C> __global__ void __launch_bounds__(BOXES) adj_kernel(struct aperture<C> s)
 {
-    __shared__ int box_a[BOXES], box_y[BOXES], box_x[BOXES]; /* a < 0: does not touch the tile */
+    /* box_a < 0: the box does not touch the tile */
+    __shared__ int box_a[BOXES], box_y[BOXES], box_x[BOXES];
     const struct prism_subaperture_desc &d = s.d;
     const int left = blockIdx.x * TILE_W, top = blockIdx.y * TILE_H,
               t = threadIdx.y * TILE_W + threadIdx.x;
@@ -116,8 +117,9 @@ template <class C> __global__ void __launch_bounds__(BOXES) adj_kernel(struct ap
 }
 
 template <class C>
-struct aperture<C> on_device(const struct prism_subaperture_desc *d,
-                             const struct prism_subaperture_args *a) {
+aperture<C> on_device(const struct prism_subaperture_desc *d,
+                      const struct prism_subaperture_args *a)
+{
     return {*d,
             (C *)a->field,
             (C *)a->spectrum,

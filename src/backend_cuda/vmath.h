@@ -1,6 +1,6 @@
-/* Scalar functions that several kernels share, with the reference's rules for
- * NaN: float and double. (Not math.h: with this folder on the include path it
- * would hide the C library's.) */
+/* Scalar functions that several kernels share, for float and double, with the
+ * reference backend's rules for NaN. (The file is not called math.h: with this
+ * folder on the include path it would hide the C library's.) */
 #ifndef PRISMI_CU_VMATH_H
 #define PRISMI_CU_VMATH_H
 
@@ -8,8 +8,8 @@
 
 #include <cmath>
 
-/* Modulus without overflow. The one every kernel uses: a field against its own
- * modulus has misfit 0. */
+/* Modulus without overflow. Every kernel uses this function, so a field against
+ * its own modulus has misfit 0. */
 __device__ __forceinline__ float cu_abs(float re, float im)
 {
     return hypotf(re, im);
@@ -73,7 +73,7 @@ template <class T> __device__ __forceinline__ T cu_act(enum prism_act act, T x)
     }
 }
 
-/* Derivative at the activation's input x. */
+/* Derivative of the activation at its input x. */
 template <class T> __device__ __forceinline__ T cu_act_slope(enum prism_act act, T x)
 {
     T y;
@@ -99,8 +99,8 @@ template <class T> __device__ __forceinline__ T cu_act_slope(enum prism_act act,
     }
 }
 
-/* Call f with the activation as a type whose ::value is it, so that a loop in f
- * has no branch:
+/* Calls f with the activation as a type whose ::value is the activation, so
+ * that a loop in f has no branch:
  *   cu_with_act(act, [&](auto is) { for (...) v[k] = cu_act(is.value, v[k]);
  *       }); */
 template <enum prism_act ACT> struct cu_act_is {

@@ -1,6 +1,7 @@
-/* Pad and crop: a copy of rectangles with zeros around. Floor: what exists is
- * read once and y is written once. One element a thread in tiles of 32 x 8, so
- * that lines of any length and offset stay coalesced and no thread divides. */
+/* Pad and crop in the CUDA backend: a copy of rectangles with zeros around
+ * them. Floor: x is read once where it reaches y, and y is written once. A
+ * thread takes one element, in tiles of 32 x 8, so that lines of any length and
+ * offset stay coalesced and no thread divides. */
 #include "backend_cuda/cu.h"
 
 namespace
