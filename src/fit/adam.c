@@ -1,5 +1,6 @@
-/* Adam over the parameters, segment by segment; what changes from step to step
- * goes through device memory. */
+/* Adam over a model's parameters, segment by segment. Values that change from
+ * step to step reach the device through its memory, so that a recorded update
+ * stays valid. */
 #include "fit/fit.h"
 
 #include <math.h>
@@ -28,15 +29,16 @@ void prismi_adam_plan(struct prismi_adam *adam, const struct prismi_model *model
                      &adam->tmp);
 }
 
-/* t counts steps that loss scaling leaves out too: both corrections are near 1
- * long before it matters. */
+/* t also counts the steps that loss scaling skips. Both bias corrections are
+ * near 1 long before that makes a difference. */
 int prismi_adam_set(struct prism_dev *dev, const struct prismi_adam *adam, double lr, int64_t t)
 {
     double args[3] = {lr / (1 - pow(BETA1, (double)t)), 1 / sqrt(1 - pow(BETA2, (double)t)), 1};
     return prismi_dev_put(dev, adam->args, adam->dtype, args, 3);
 }
 
-/* A segment's values and what moments are kept. */
+/* Fills y with a segment's values and the moments that are kept, NULL for the
+ * others. */
 static void state_of(const struct prismi_adam *adam, const struct prism_segment *s, prism_mem y[4])
 {
     size_t at = s->offset * prism_dtype_size(adam->dtype);
@@ -46,7 +48,9 @@ static void state_of(const struct prismi_adam *adam, const struct prism_segment 
     y[3] = adam->once || !adam->vmax ? NULL : adam->vmax + at;
 }
 
-/* The first layer; fused, the latent before it too, and the product of both. */
+/* Updates the first layer, whose gradient is an outer product. If fused, the
+ * same call updates the latent before the layer and computes the product of the
+ * two. */
 static int update_outer(struct prism_dev *dev, const struct prismi_adam *adam,
                         const struct prism_segment *s)
 {

@@ -1,4 +1,4 @@
-/* Lines name=value, compared by name. */
+/* Lines name=value, and the comparison of two texts of such lines by name. */
 #include "fit/fit.h"
 
 #include <locale.h>
@@ -7,8 +7,8 @@
 
 void prismi_line(struct prismi_lines *t, const char *fmt, ...)
 {
-    /* a decimal point whatever the program's locale: the text is compared with
-     * other processes' */
+    /* The C locale gives a decimal point whatever the program's locale: other
+     * processes compare this text with theirs. */
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), own = uselocale(c);
     va_list ap;
     va_start(ap, fmt);
@@ -24,7 +24,7 @@ void prismi_line(struct prismi_lines *t, const char *fmt, ...)
     t->s[t->n] = '\0';
 }
 
-/* The value in the line of this name, NULL where there is none. */
+/* Returns the value in the line of this name, NULL if there is none. */
 static const char *find_line(const char *text, size_t bytes, const char *name, size_t length,
                              size_t *n)
 {
@@ -39,8 +39,8 @@ static const char *find_line(const char *text, size_t bytes, const char *name, s
     return NULL;
 }
 
-/* Is there a line in a that b lacks or has with another value? Its name and
- * both values. */
+/* True if a has a line that b lacks or has with another value; fills the line's
+ * name and both values. */
 static bool first_difference(const char *a, size_t na, const char *b, size_t nb, char name[64],
                              char of_a[128], char of_b[128])
 {

@@ -1,12 +1,12 @@
-/* Watches the losses of one sample and says when to try harder and when to give
- * up.
+/* Convergence monitor: watches the losses of one sample and decides when to
+ * change the learning rate and when to give up.
  *
- * A plateau is: a full window of losses, no new best within the patience, and
- * less than the threshold gained over the window. Tiers: NORMAL, from
- * `escalation` losses on a plateau leads to AGGRESSIVE (higher rate), its
- * plateau to RESCUE (lower rate), its plateau ends the sample as failed. Every
- * tier is judged on its own losses. FAST is the account of a sample that
- * converged without leaving NORMAL. */
+ * A plateau is a full window of losses with no new best within the patience and
+ * a gain over the window below the threshold. The tiers are NORMAL, AGGRESSIVE
+ * (higher rate) and RESCUE (lower rate). A plateau leads to the next tier, in
+ * NORMAL only after `escalation` losses; a plateau in RESCUE ends the sample as
+ * failed. Every tier is judged by its own losses. FAST is how a sample is
+ * reported that converged without leaving NORMAL. */
 #include "fit/fit.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
-/* Mean squared error of a model's output against rows of a table:
- *   value = sum over r, o of (y[r,o] - t[index[r],o])^2 / n,   n = batch
- *       outputs
+/* Mean squared error of a model's output against rows of a table of targets:
+ *   value = sum over r, o of (y[r,o] - t[index[r],o])^2 / n,
+ *       n = batch outputs
  *   gradient by y[r,o] = 2 (y[r,o] - t[index[r],o]) / n
  * The model reads the same rows of a table of inputs. */
 #include "fit/fit.h"

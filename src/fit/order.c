@@ -1,4 +1,4 @@
-/* The order in which data are visited. */
+/* Order in which data are visited: one permutation per epoch. */
 #include "fit/fit.h"
 
 void prismi_permutation(uint64_t seed, uint64_t stream, uint64_t epoch, int n, int32_t *out)

@@ -1,6 +1,7 @@
-/* Recording a part of a step and playing it back. The first time under a key it
- * is enqueued as it is, so that what a backend makes late exists; the second
- * time it is recorded; from then on a step is one call. */
+/* Recording of a part of a step, and its replay. The first time under a key the
+ * work is enqueued normally, so that everything that a backend makes on first
+ * use exists. The second time it is recorded; from then on a step replays it in
+ * one call. */
 #include "fit/fit.h"
 
 void prismi_recorded_release(struct prism_dev *dev, struct prismi_recorded *r)

@@ -1,10 +1,10 @@
-/* Dynamic loss scaling: what keeps small gradients out of the bottom of
- * binary16 and large ones below its top.
+/* Dynamic loss scaling, which keeps small gradients from underflowing in
+ * binary16 and large ones from overflowing.
  *
  * The output's gradient is multiplied by a scale S before the network's
- * backward; u = 1/S undoes it inside Adam. Where a gradient comes out infinite
- * or NaN the update is left out and S halves; after enough finite steps in a
- * row it doubles. All on the device: a step asks nothing. */
+ * backward pass, and Adam divides by S (u = 1/S). If a gradient is infinite or
+ * NaN, the update is skipped and S halves; after enough finite steps in a row S
+ * doubles. The device decides this, so a step never waits. */
 #include "fit/fit.h"
 
 #include <string.h>
@@ -46,12 +46,14 @@ int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, p
 int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc,
                         const struct prismi_adam *adam)
 {
-    /* the latent's gradient is the last step's: this one's follows from the
-     * second segment's */
+    /* With fusion the first segment (the latent) still holds the gradient of
+     * the last step; this step's follows from the second segment's, so checking
+     * the second is enough. */
     int first = adam->fusion ? 1 : 0, n = adam->n_segments - first;
     for (int i = 0; sc->on && i < n; i++) {
         const struct prism_segment *s = &adam->segment[first + i];
-        prism_mem g = s->grad ? s->grad : s->b; /* sum |g - g|: 0, or NaN */
+        /* sum |g - g| is 0, or NaN if a gradient is not finite */
+        prism_mem g = s->grad ? s->grad : s->b;
         PRISM_TRY(dev->ops->reduce(dev, PRISM_REDUCE_ABSDIFF, PRISM_F32, 1,
                                    s->grad ? s->count : s->cols,
                                    sc->check + (size_t)i * sizeof(float), g, g));

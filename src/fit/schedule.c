@@ -1,10 +1,10 @@
-/* Phases, and learning rates as functions of the step; only the plateau rule
- * remembers anything. */
+/* Names of phases, and learning rates as functions of the step. Only the
+ * plateau rule has a state. */
 #include "fit/fit.h"
 
 #include <math.h>
 
-#define COSINE_FLOOR 1e-3 /* of the base */
+#define COSINE_FLOOR 1e-3 /* fraction of the base rate */
 #define RESTART_FIRST 50
 #define RESTART_MIN 1e-6
 #define PLATEAU_FACTOR 0.5

@@ -1,5 +1,5 @@
-/* What a trainer sees of its run: losses and outputs that are finite or not, a
- * snapshot to roll back to, the history. */
+/* Supervision of a run: check that losses and outputs are finite, snapshots to
+ * roll back to, and the history. */
 #include "fit/fit.h"
 
 #include <math.h>
@@ -120,9 +120,10 @@ int prismi_trainer_sound(struct prismi_trainer *t)
     if (t->st.pending)
         PRISM_TRY(
             prismi_dev_get(t->dev, t->host, t->loss_sum, t->model.dtype, (size_t)t->n_losses));
+    /* look() rolls back and fails */
     for (int i = 0; t->st.pending && i < t->n_losses; i++)
         if (!isfinite(t->host[i]))
-            return prismi_trainer_look(t); /* rolls back and fails */
+            return prismi_trainer_look(t);
     return prismi_trainer_finite(t);
 }
 
@@ -138,7 +139,7 @@ void prismi_trainer_record(struct prismi_trainer *t, bool scored)
             t->history[i] = t->history[2 * i];
         st->n_history = PRISMI_HISTORY_MAX / 2;
         st->history_stride *= 2;
-        st->history_skip = 1; /* this row is the first of the wider stride */
+        st->history_skip = 1; /* the next row is the first of the wider stride */
     }
     struct prismi_history_row *row = &t->history[st->n_history++];
     *row = (struct prismi_history_row){(double)st->step, st->loss, st->lr, {0}};

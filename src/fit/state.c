@@ -1,20 +1,22 @@
-/* The whole state of a trainer in an archive (docs/formats.md):
- *   about    text, a line name=value for everything a run must share with the
- *            one that wrote the file
- *   trainer  struct prismi_state       history  rows of doubles
- *   plain.*  the owner's plain data    slab.*   device blocks, Adam's only
- *            where it has begun; and what the owner adds */
+/* Save and load of a trainer's whole state as an archive (docs/formats.md):
+ *   about    text: a line name=value for everything that a run must share
+ *            with the run that wrote the file
+ *   trainer  struct prismi_state
+ *   history  rows of doubles
+ *   plain.*  the owner's plain data
+ *   slab.*   device blocks; Adam's moments only if Adam has begun
+ * The owner may add arrays of its own. */
 #include "fit/fit.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define FORMAT "2" /* of the lines and of the state; files of format 1 have no such line */
+#define FORMAT "2" /* format of the lines and of the state; files of format 1 have no such line */
 
 enum { HISTORY_COLUMNS = sizeof(struct prismi_history_row) / sizeof(double) };
 
-/* The numbers in PRISMI_STATE_TYPE. */
+/* PRISMI_STATE_TYPE contains these numbers. */
 _Static_assert(PRISMI_SCORES == 3 && PRISMI_WINDOW_MAX == 1000 &&
                    sizeof(struct prismi_state) == 8 * (22 + 3 + 1000),
                "PRISMI_STATE_TYPE describes struct prismi_state");
@@ -28,8 +30,8 @@ static void about(const struct prismi_state_file *f, struct prismi_lines *t)
 
 /* ---- save ---- */
 
-/* Slabs are read while the archive is saved; nothing between here and there
- * changes them. */
+/* Adds everything to the archive. Slabs are read only when the archive is
+ * saved; nothing changes them before that. */
 static int add_all(struct prismi_trainer *t, struct prismi_archive *a)
 {
     const struct prismi_array state = {.descr = PRISMI_STATE_TYPE, .item = sizeof t->st},
@@ -85,7 +87,7 @@ int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *
     struct prismi_archive *a;
     if (!t->have_snapshot)
         PRISM_TRY(prismi_trainer_snapshot(t));
-    PRISM_TRY(prismi_trainer_sound(t)); /* a state that is lost already is not worth a file */
+    PRISM_TRY(prismi_trainer_sound(t)); /* a state that has already diverged is not saved */
     PRISM_TRY(prismi_archive_create(t->ctx, f->kind, &a));
     int status = fill_and_save(t, f, a, path);
     prismi_archive_destroy(&a);
@@ -94,7 +96,7 @@ int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *
 
 /* ---- load ---- */
 
-/* Refuses another run's file, naming the first difference. */
+/* Refuses the file of another run, naming the first line that differs. */
 static int compare(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path,
                    const char *theirs, size_t bytes)
 {
@@ -160,7 +162,8 @@ static int find_slabs(struct prismi_trainer *t, const struct prismi_archive *a, 
     return 0;
 }
 
-/* Arrays by name, all checked before the first is used. */
+/* Finds all arrays by name. Nothing is used before everything has been
+ * checked. */
 static int find_all(struct prismi_trainer *t, const struct prismi_state_file *f,
                     const struct prismi_archive *a, const char *path, struct prismi_loaded *out)
 {
@@ -197,7 +200,8 @@ static int write_slabs(struct prismi_trainer *t, const struct prismi_loaded *fro
 
 static int adopt(struct prismi_trainer *t, const struct prismi_loaded *from)
 {
-    PRISM_TRY(prismi_trainer_snapshot(t)); /* what to roll back to: a refusal changes nothing */
+    /* a snapshot to roll back to, so that a refusal changes nothing */
+    PRISM_TRY(prismi_trainer_snapshot(t));
     PRISM_TRY(write_slabs(t, from, true));
     t->st = from->st;
     PRISM_TRY(prismi_trainer_sound(t));

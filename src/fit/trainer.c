@@ -1,5 +1,5 @@
-/* Making a trainer, and its step in two halves that only enqueue work: output
- * and loss, then backward and update. */
+/* Trainer: creation, and the step. A step has two halves that only enqueue
+ * work: output and loss, then backward pass and update. */
 #include "fit/fit.h"
 
 #include <math.h>
@@ -17,7 +17,8 @@ void prismi_trainer_add_slab(struct prismi_trainer *t, const char *name, size_t 
     t->arena.owner = PRISMI_OWNER_OTHER;
 }
 
-/* A slab of the trainer's own, also found in *out once it is bound. */
+/* Adds a slab that the trainer owns. *out gets its address when the memory is
+ * bound. */
 static void add_own(struct prismi_trainer *t, const char *name, size_t bytes,
                     enum prismi_owner owner, prism_mem *out)
 {
@@ -132,7 +133,7 @@ int prismi_trainer_add_losses(struct prismi_trainer *t)
     return accumulate(t, t->loss_sum, t->objective->value, (size_t)t->objective->n);
 }
 
-/* Over all processes; nothing where there is one. */
+/* Sums over all processes; does nothing in a single process. */
 static int sum(struct prismi_trainer *t, prism_mem mem, size_t n)
 {
     return t->comm.sum ? t->comm.sum(t->comm.user, t->dev, mem, t->model.dtype, n) : 0;
@@ -167,7 +168,7 @@ int prismi_trainer_loss(struct prismi_trainer *t, bool averaging)
         prismi_trainer_forget(t);
     t->averaging = averaging;
     if (m->ops->ready && m->ops->ready(m->self)) {
-        PRISM_TRY(enqueue_loss(t)); /* less to do, and not worth a recording */
+        PRISM_TRY(enqueue_loss(t)); /* the output is already there, so recording is not worth it */
     } else {
         const uint64_t key[] = {(uintptr_t)o, averaging, key_of(o->ops->forward_key, o->self),
                                 key_of(m->ops->key, m->self)};
@@ -175,7 +176,7 @@ int prismi_trainer_loss(struct prismi_trainer *t, bool averaging)
             o->ops->forget(o->self);
         PRISM_TRY(prismi_run_recorded(t->dev, &t->loss_half, prismi_hash64(key, sizeof key, 0),
                                       enqueue_loss, t));
-        /* neither knows of it where it was replayed */
+        /* a replay bypasses model and objective, so they are told */
         if (m->ops->mark_replayed)
             m->ops->mark_replayed(m->self);
         if (o->ops->mark_replayed)
@@ -226,8 +227,9 @@ int prismi_trainer_update(struct prismi_trainer *t, double lr, bool last)
         PRISM_TRY(sum(t, t->gx, prismi_model_reals(m)));
     }
     PRISM_TRY(prismi_run_recorded(t->dev, &t->update_half, hash, enqueue_update, t));
+    /* a replay bypasses the model, so it is told */
     if (m->ops->update_done)
-        m->ops->update_done(m->self); /* where it was replayed */
+        m->ops->update_done(m->self);
     return 0;
 }
 
