@@ -104,6 +104,7 @@ int bench_step(struct bench *b);
 int bench_recon(struct bench *b);
 int bench_parts(struct bench *b);
 int bench_full(struct bench *b, int grid, int obj); /* part of bench_parts */
+int bench_metrics(struct bench *b, int obj);        /* part of bench_parts */
 int bench_progressive_100(struct bench *b);
 int bench_profile(struct bench *b); /* part of bench_progressive_100 */
 int bench_cache(struct bench *b);

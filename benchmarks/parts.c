@@ -535,6 +535,7 @@ static int training_part(struct bench *b, int grid, int obj)
     bench_heading(b, "training, by part");
     PRISM_TRY(split_part(b, grid, obj));
     PRISM_TRY(points_part(b, grid, obj));
+    PRISM_TRY(bench_metrics(b, obj));
     return bench_wanted(b, "growth") ? growth_of_steps(b) : 0;
 }
 

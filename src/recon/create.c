@@ -65,9 +65,12 @@ static int fill_session(struct prism_session *s)
     s->trainer.owner = s;
     prismi_arena_add(&s->arena, s->pixels * s->real, &s->scratch);
     PRISM_TRY(prismi_arena_bind(&s->arena, s->dev));
+    if (prism_dataset_truth(s->ds))
+        PRISM_TRY(prismi_quality_create(s->dev, s->dtype, prism_dataset_truth(s->ds), s->obj,
+                                        s->obj, &s->quality));
+    s->truth_version = prismi_dataset_truth_version(s->ds);
     s->host = prismi_alloc(s->pixels, sizeof *s->host);
-    s->ssim_work = prismi_alloc(prismi_ssim_work(s->obj), sizeof *s->ssim_work);
-    if (!s->host || !s->ssim_work)
+    if (!s->host)
         return PRISM_FAIL(s->ctx, PRISM_ENOMEM, "no host memory for a session of %d x %d pixels",
                           s->obj, s->obj);
     return prismi_planning(s->dev) ? 0 : begin(s);
@@ -158,9 +161,9 @@ void prism_session_destroy(struct prism_session **ps)
     prism_net_destroy(&s->display_net);
     if (s->model.ops)
         s->model.ops->destroy(s->model.self);
+    prismi_quality_release(&s->quality);
     prismi_arena_release(&s->arena);
     prismi_free(s->host);
-    prismi_free(s->ssim_work);
     prismi_ctx_drop(s->ctx, "prism_session");
     prismi_free(s);
     *ps = NULL;

@@ -213,6 +213,11 @@ int prism_dataset_set_truth(struct prism_dataset *ds, const double *truth)
     return 0;
 }
 
+uint64_t prismi_dataset_truth_version(const struct prism_dataset *ds)
+{
+    return ds->version;
+}
+
 void prism_dataset_destroy(struct prism_dataset **pds)
 {
     struct prism_dataset *ds = *pds;

@@ -33,13 +33,46 @@ static int reflect(int i, int n, enum mirror mode)
     return i;
 }
 
+/* out = the window over x; tmp [h,w] */
+static void blur_image(const double *x, int h, int w, const double taps[TAPS], double *restrict tmp,
+                       double *restrict out)
+{
+    for (int i = 0; i < h; i++)
+        for (int k = 0; k < TAPS; k++) {
+            const double *from = x + (size_t)reflect(i + k - RADIUS, h, MIRROR_EDGE_ONCE) * w;
+            double *to = tmp + (size_t)i * w;
+            for (int j = 0; j < w; j++)
+                to[j] = (k ? to[j] : 0) + taps[k] * from[j];
+        }
+    for (int i = 0; i < h; i++)
+        for (int j = 0; j < w; j++) {
+            double sum = 0;
+            for (int k = 0; k < TAPS; k++)
+                sum += taps[k] * tmp[(size_t)i * w + reflect(j + k - RADIUS, w, MIRROR_EDGE_ONCE)];
+            out[(size_t)i * w + j] = sum;
+        }
+}
+
+void prismi_ssim_moments(const double *y, int h, int w, double *mean, double *var, double *tmp)
+{
+    const size_t n = (size_t)h * w;
+    double taps[TAPS];
+    prismi_ssim_taps(taps);
+    for (size_t i = 0; i < n; i++)
+        mean[i] = y[i] * y[i];
+    blur_image(mean, h, w, taps, tmp, var);
+    blur_image(y, h, w, taps, tmp, mean);
+    for (size_t i = 0; i < n; i++)
+        var[i] -= mean[i] * mean[i];
+}
+
 /* ---- structural similarity, row by row, without whole blurred images ---- */
 
 /* The four blurred quantities are x, y, x^2 + y^2 and xy. The last two are
  * computed once per row and kept while the window reaches the row. */
 enum { MOMENTS = 4, PRODUCTS = 2 };
 
-size_t prismi_ssim_work(int w)
+static size_t work_size(int w)
 {
     return (PRODUCTS * TAPS + MOMENTS + 1) * (size_t)w + w + 2 * RADIUS;
 }
@@ -114,16 +147,11 @@ static double similarity(const double *x, const double *y, int h, int w, enum mi
     return total / ((double)(h - 2 * pad) * (w - 2 * pad));
 }
 
-double prismi_ssim(const double *x, const double *y, int h, int w, double *work)
-{
-    return similarity(x, y, h, w, MIRROR_EDGE_ONCE, 0, true, work);
-}
-
 static double ssim_with(const double *x, const double *y, int h, int w, enum mirror mode, int pad)
 {
     if (h < MIN_SIDE || w < MIN_SIDE)
         return NAN;
-    double *work = prismi_alloc(prismi_ssim_work(w), sizeof(double));
+    double *work = prismi_alloc(work_size(w), sizeof(double));
     if (!work)
         return NAN;
     double v = similarity(x, y, h, w, mode, 2 * pad < (h < w ? h : w) ? pad : 0, true, work);
@@ -170,8 +198,8 @@ double prism_ms_ssim(const double *x, const double *y, int h, int w)
     if (h < MIN_SIDE || w < MIN_SIDE)
         return NAN;
     size_t n = (size_t)h * w;
-    double weights[PRISMI_MS_SCALES],
-        product = 1, *a = prismi_alloc(2 * n + prismi_ssim_work(w), sizeof(double));
+    double weights[PRISMI_MS_SCALES], product = 1,
+                                      *a = prismi_alloc(2 * n + work_size(w), sizeof(double));
     if (!a)
         return NAN;
     double *b = a + n, *work = b + n;

@@ -1,8 +1,6 @@
 /* Runs a session step by step and gives its results. create.c creates it. */
 #include "recon/internal.h"
 
-#include "prismrec/metrics.h"
-
 #include <math.h>
 
 /* ---- results ---- */
@@ -29,33 +27,66 @@ static void settle_sign(double *x, size_t n)
         x[i] = -x[i];
 }
 
-int prism_session_result(struct prism_session *s, double *out)
+/* The current image on the device, real, before its sign is settled: a sum of
+ * `terms` images. */
+static int current(struct prism_session *s, prism_mem *x, double *terms)
 {
     struct prismi_trainer *t = &s->trainer;
-    prism_mem x = t->average;
-    bool average = t->st.averaged > 0;
-    if (!average)
-        PRISM_TRY(s->display_net ? prism_net_forward(s->display_net, &x)
-                                 : prismi_trainer_output(t, &x));
-    PRISM_TRY(modulus(s, &x));
+    *x = t->average;
+    *terms = (double)t->st.averaged;
+    if (t->st.averaged == 0) {
+        *terms = 1;
+        PRISM_TRY(s->display_net ? prism_net_forward(s->display_net, x)
+                                 : prismi_trainer_output(t, x));
+    }
+    return modulus(s, x);
+}
+
+int prism_session_result(struct prism_session *s, double *out)
+{
+    prism_mem x;
+    double terms;
+    PRISM_TRY(current(s, &x, &terms));
     PRISM_TRY(prismi_dev_get(s->dev, out, x, s->dtype, s->pixels));
-    for (size_t i = 0; average && i < s->pixels; i++)
-        out[i] /= (double)t->st.averaged;
-    if (t->st.phase != PRISM_PHASE_INIT)
+    for (size_t i = 0; terms > 1 && i < s->pixels; i++)
+        out[i] /= terms;
+    if (s->trainer.st.phase != PRISM_PHASE_INIT)
         settle_sign(out, s->pixels);
+    return 0;
+}
+
+/* x becomes factor times x, in the session's scratch. */
+static int scale(struct prism_session *s, prism_mem *x, double factor)
+{
+    PRISM_TRY(prismi_map(s->dev, PRISM_MAP_AXPBY, s->dtype, 1, s->pixels, s->scratch, *x, *x, 0,
+                         factor, 0));
+    *x = s->scratch;
     return 0;
 }
 
 int prism_session_evaluate(struct prism_session *s)
 {
     const double *truth = prism_dataset_truth(s->ds);
+    struct prismi_quality_values v;
+    prism_mem x;
+    double terms;
     if (!truth)
         return 0;
-    PRISM_TRY(prism_session_result(s, s->host));
-    s->trainer.st.score[PRISMI_SCORE_SSIM] =
-        s->obj > 5 ? prismi_ssim(s->host, truth, s->obj, s->obj, s->ssim_work) : NAN;
-    s->trainer.st.score[PRISMI_SCORE_PSNR] = prism_psnr_db(s->host, truth, s->pixels);
-    s->trainer.st.score[PRISMI_SCORE_RMSE] = prism_rmse_percent(s->host, truth, s->pixels);
+    if (s->truth_version != prismi_dataset_truth_version(s->ds)) {
+        PRISM_TRY(prismi_quality_set_reference(&s->quality, truth));
+        s->truth_version = prismi_dataset_truth_version(s->ds);
+    }
+    PRISM_TRY(current(s, &x, &terms));
+    if (terms > 1)
+        PRISM_TRY(scale(s, &x, 1 / terms));
+    PRISM_TRY(prismi_quality_run(&s->quality, x, &v));
+    if (v.sum < 0 && s->trainer.st.phase != PRISM_PHASE_INIT) { /* as settle_sign() */
+        PRISM_TRY(scale(s, &x, -1));
+        PRISM_TRY(prismi_quality_run(&s->quality, x, &v));
+    }
+    s->trainer.st.score[PRISMI_SCORE_SSIM] = v.ssim;
+    s->trainer.st.score[PRISMI_SCORE_PSNR] = v.psnr_db;
+    s->trainer.st.score[PRISMI_SCORE_RMSE] = v.rmse_percent;
     s->evaluated = true;
     return 0;
 }

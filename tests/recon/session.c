@@ -300,6 +300,48 @@ START_TEST(a_negative_is_turned_positive)
 }
 END_TEST
 
+static void ck_scores(struct prism_session *s)
+{
+    const double *truth = prism_dataset_truth(p.ds);
+    double *x = result_of(s);
+    MUST(ctx, prism_session_evaluate(s));
+    struct prism_progress at = progress_of(s);
+    ck_assert_double_eq_tol(at.ssim, prism_ssim(x, truth, s->obj, s->obj), 1e-6);
+    ck_assert_double_eq_tol(at.psnr_db, prism_psnr_db(x, truth, s->pixels), 1e-3);
+    ck_assert_double_eq_tol(at.rmse_percent, prism_rmse_percent(x, truth, s->pixels), 1e-3);
+    free(x);
+}
+
+/* The device's scores are those of the image that the host is given: of an
+ * output, of a mean of outputs, of a negative one, and against an object that
+ * was replaced. */
+START_TEST(scores_are_the_results)
+{
+    p.par.training.max_steps = 60;
+    p.par.training.average = 0.5;
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 30);
+    ck_scores(s);
+    run_steps(s, 40);
+    ck_assert_int_gt(s->trainer.st.averaged, 1);
+    ck_scores(s);
+    prism_session_destroy(&s);
+
+    p.par.training.average = 0;
+    s = new_session(&p);
+    run_steps(s, 40);
+    negate_output(s);
+    ck_scores(s);
+    double *truth = new_array(s->pixels, sizeof *truth);
+    for (size_t i = 0; i < s->pixels; i++)
+        truth[i] = prism_dataset_truth(p.ds)[s->pixels - 1 - i];
+    MUST(ctx, prism_dataset_set_truth(p.ds, truth));
+    ck_scores(s);
+    free(truth);
+    prism_session_destroy(&s);
+}
+END_TEST
+
 /* A step counts once in the running statistics; reading the output does not
  * count. */
 START_TEST(running_statistics_count_steps)
@@ -549,8 +591,8 @@ SUITE("recon session", session_open, session_close, wrong_settings_are_refused_b
       odd_fields_are_looked_at_inside, threshold_ends_initialisation_without_an_update,
       joint_visits_every_sample_once_an_epoch, joint_runs_to_its_end,
       equal_seeds_equal_runs_and_looking_changes_nothing, average_is_the_mean_of_the_last_outputs,
-      a_negative_is_turned_positive, running_statistics_count_steps, a_callback_stops_a_run,
-      one_sample_is_a_data_set, phases_and_samples_begin_with_fresh_moments,
+      a_negative_is_turned_positive, scores_are_the_results, running_statistics_count_steps,
+      a_callback_stops_a_run, one_sample_is_a_data_set, phases_and_samples_begin_with_fresh_moments,
       projections_find_the_object, pixels_are_fitted_like_weights,
       small_fields_give_the_same_projections, a_projection_step_has_length_one,
       darkness_is_harmless, history_thins_itself)
