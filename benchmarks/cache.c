@@ -416,15 +416,18 @@ int bench_cache(struct bench *b)
 {
     struct bench_mark mark = bench_mark(b);
     struct bench_workload w;
+    struct prism_cache_params none;
     int grid = 512, obj = 128;
     if (b->sizes && sscanf(b->sizes, "%d/%d", &grid, &obj) != 2)
         return PRISM_FAIL(b->ctx, PRISM_EINVAL, "--sizes: '%s' is not GRID/OBJECT such as 512/128",
                           b->sizes);
     bench_heading(b, "caches");
+    for (int i = 0; i < PRISM_CACHE_KINDS; i++)
+        none.budget[i] = PRISM_CACHE_NONE;
     int status =
         bench_workload_create(b, grid, obj, grid == 512 ? 20 : grid / 12,
                               b->n_samples ? b->n_samples : 20, b->n_epochs ? b->n_epochs : 50, &w);
-    status = status ? status : prism_cache_create(&(struct prism_cache_params){{0}}, &off);
+    status = status ? status : prism_cache_create(&none, &off);
     prism_dev_set_cache(b->dev, b->cache);
     status = status ? status : parts(b, &w);
     prism_dev_set_cache(b->dev, NULL);

@@ -246,8 +246,12 @@ int bench_roofs(struct bench *b)
 int bench_shapes(struct bench *b, int grid, int obj, struct prism_dev **plan,
                  struct prism_net **net)
 {
-    const struct prism_decoder_params p = {
-        .dtype = PRISM_F32, .store = PRISM_F32, .grid_size = grid, .obj_size = obj};
+    const struct prism_decoder_params p = {.dtype = PRISM_F32,
+                                           .store = PRISM_F32,
+                                           .grid_size = grid,
+                                           .obj_size = obj,
+                                           .min_channels = 1,
+                                           .output_activation = PRISM_OUTPUT_NONE};
     *net = NULL;
     *plan = NULL;
     PRISM_TRY(prismi_planning_dev_open(b->dev, plan));

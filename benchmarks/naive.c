@@ -271,8 +271,12 @@ static int allocate(struct naive *n)
 
 int naive_create(struct bench *b, const struct bench_workload *w, bool plain, struct naive **out)
 {
-    const struct prism_decoder_params dp = {
-        .dtype = PRISM_F32, .store = PRISM_F32, .grid_size = w->grid, .obj_size = w->obj};
+    const struct prism_decoder_params dp = {.dtype = PRISM_F32,
+                                            .store = PRISM_F32,
+                                            .grid_size = w->grid,
+                                            .obj_size = w->obj,
+                                            .min_channels = 1,
+                                            .output_activation = PRISM_OUTPUT_NONE};
     const struct prism_grid grid = {w->grid, w->grid, 1, 1, 1};
     struct prism_dev_params open = b->dev_params;
     int status;

@@ -239,9 +239,13 @@ static int prepare_training(struct bench *b, int grid, int obj, struct trainee *
                                             .obj_w = obj,
                                             .n_apertures = 2,
                                             .batch = 2};
-    *t = (struct trainee){
-        .dev = b->dev,
-        .params = {.dtype = PRISM_F32, .store = PRISM_F32, .grid_size = grid, .obj_size = obj}};
+    *t = (struct trainee){.dev = b->dev,
+                          .params = {.dtype = PRISM_F32,
+                                     .store = PRISM_F32,
+                                     .grid_size = grid,
+                                     .obj_size = obj,
+                                     .min_channels = 1,
+                                     .output_activation = PRISM_OUTPUT_NONE}};
     struct prismi_model model;
     PRISM_TRY(prism_decoder_create(b->dev, &t->params, &t->net));
     PRISM_TRY(prism_net_init(t->net, 1));

@@ -21,14 +21,13 @@ static int reconstruct(struct bench *b, const struct bench_workload *w, double g
                        struct prism_progress *at)
 {
     struct goal goal = {goal_loss};
-    struct prism_recon_params p;
+    struct prism_recon_params p = {0};
     struct prism_dataset *ds = NULL;
     struct prism_session *s = NULL;
     int status;
-    prism_recon_params_default(&p);
     p.training.objective = PRISM_OBJ_JOINT;
     p.training.max_steps = STEPS_MAX;
-    p.metrics_every = 0;
+    p.metrics_every = -1;
     PRISM_TRY_OUT(bench_workload_dataset(b->dev, w, &ds));
     PRISM_TRY_OUT(prism_session_create(b->dev, ds, &p, &s));
     status = prism_session_run(s, go_on, &goal);

@@ -42,12 +42,20 @@ int bench_workload_dataset(struct prism_dev *dev, const struct bench_workload *w
 struct prism_recon_params bench_workload_params(const struct bench_workload *w,
                                                 enum prism_precision precision)
 {
-    struct prism_recon_params p = {.precision = precision, .seed = w->seed};
+    struct prism_recon_params p = {
+        .precision = precision,
+        .decoder = {.min_channels = 1, .output_activation = PRISM_OUTPUT_NONE},
+        .seed = w->seed,
+        .metrics_every = -1};
     p.training.objective = PRISM_OBJ_PROGRESSIVE;
     p.training.loss_weights[PRISM_LOSS_L1] = 1;
     p.training.lr = w->lr;
+    p.training.schedule = PRISM_SCHEDULE_CONSTANT;
+    p.training.init_steps = -1;
     p.training.n_epochs = w->n_epochs;
     p.training.max_epochs = 1;
+    p.training.loss_threshold = -1;
+    p.training.max_retries = -1;
     p.training.retry_lr_multiplier = 1;
     return p;
 }

@@ -26,9 +26,11 @@ enum prism_cache_kind {
 #define PRISM_CACHE_ALL PRISM_CACHE_KINDS /* every kind, where a call says so */
 PRISM_API const char *prism_cache_kind_name(enum prism_cache_kind kind); /* "grids" ... */
 
+#define PRISM_CACHE_NONE SIZE_MAX /* a budget: nothing of this kind is kept */
 struct prism_cache_params {
-    size_t budget[PRISM_CACHE_KINDS]; /* bytes of values; 0: nothing of this kind is kept. PLANS:
-                                         not used */
+    /* Bytes of values; 0 = 64 MiB of grids, 16 MiB of apertures, 256 MiB of
+     * constants, 256 MiB of measurements. Not used for PLANS. */
+    size_t budget[PRISM_CACHE_KINDS];
 };
 
 struct prism_cache_stats {

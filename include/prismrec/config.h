@@ -77,6 +77,7 @@ struct prism_config_key {
     double min,
         max; /* numbers and list entries: inclusive range; INT_MAX and DBL_MAX mean no limit */
     bool exclusive_min;
+    bool zero_is_negative;      /* 0 is stored as -1, for a 0 in the field is the default */
     const char *def;            /* default, as one would write it */
     const char *const *choices; /* names, NULL-terminated (enums: in enum order), or NULL */
     const char *unit, *doc;     /* unit may be "" */

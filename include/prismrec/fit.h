@@ -13,9 +13,9 @@ enum prism_phase { PRISM_PHASE_INIT, PRISM_PHASE_FIT, PRISM_PHASE_RETRY, PRISM_P
 PRISM_API const char *prism_phase_name(enum prism_phase phase);
 
 enum prism_schedule {
+    PRISM_SCHEDULE_COSINE, /* base to base/1000 over the phase or the sample's budget */
     PRISM_SCHEDULE_CONSTANT,
     PRISM_SCHEDULE_PLATEAU,         /* factor 0.5, patience 10 cycles, relative threshold 1e-4 */
-    PRISM_SCHEDULE_COSINE,          /* base to base/1000 over the phase or the sample's budget */
     PRISM_SCHEDULE_COSINE_RESTARTS, /* T0 = 50, Tmult = 2, minimum 1e-6 */
     PRISM_SCHEDULE_COUNT
 };

@@ -29,26 +29,40 @@ enum prism_init {
     PRISM_INIT_COUNT
 };
 
+/* The activation after a decoder's last layer; enum prism_act has the
+ * formulas. */
+enum prism_output {
+    PRISM_OUTPUT_SIGMOID, /* values in [0,1], where pictures lie */
+    PRISM_OUTPUT_NONE,
+    PRISM_OUTPUT_RELU,
+    PRISM_OUTPUT_LEAKY,
+    PRISM_OUTPUT_HARDSIGMOID,
+    PRISM_OUTPUT_SCALESIGMOID,
+    PRISM_OUTPUT_TANH,
+    PRISM_OUTPUT_COUNT
+};
+
 struct prism_decoder_params {
     enum prism_dtype dtype; /* PRISM_F32; PRISM_F64 where the device has it */
     enum prism_dtype
         store; /* PRISM_F16 or PRISM_BF16, over PRISM_F32 and with normalisation: activations from
                   the second convolution to the one before the last; else PRISM_F32 */
     bool tf32; /* convolutions in F32 may round their operands to 10 bits of mantissa */
-    int grid_size;       /* N, a power of two: sets the automatic latent size */
-    int obj_size;        /* O <= N: the output is [O,O] */
+    int grid_size; /* N, a power of two: sets the automatic latent size; 0 = smallest power of two
+                      >= 2 O */
+    int obj_size;  /* O <= N: the output is [O,O]; 0 = 64 */
     int latent_channels; /* 0 = N */
     int n_upsample;      /* x2 stages; 0 = smallest L with 4 2^L >= O */
     int n_channels;   /* 0 = automatic progression: half the latent, halved at every layer down to 1
                        */
-    int min_channels; /* automatic: no layer but the last narrower than this; 0 = 1, as in the
-                         original */
+    int min_channels; /* automatic: no layer but the last narrower than this; 0 = 16; 1 = no
+                         limit, as in the original */
     int channels[PRISM_MAX_CHANNELS]; /* user progression: first..last, last = 1, at least 2 entries
                                        */
     bool
         no_norm; /* leave the normalisation out (convolutions then have a bias; activations stay) */
     bool frame;  /* the original's unpadded last convolution: a zero frame of one pixel */
-    enum prism_act output_activation;
+    enum prism_output output_activation;
     enum prism_init init;
 };
 

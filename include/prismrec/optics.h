@@ -88,11 +88,11 @@ enum prism_pattern_kind {
 };
 struct prism_pattern_params {
     enum prism_pattern_kind kind;
-    int n_samples;
-    double roi_diameter_px; /* R = half of it */
+    int n_samples;          /* 0 = 64 */
+    double roi_diameter_px; /* R = half of it; 0 = 128 */
     double cutoff_px;       /* 0 = R */
-    int n_angles;           /* star */
-    uint64_t seed;          /* random */
+    int n_angles;           /* star; 0 = 4 */
+    uint64_t seed;          /* random; 0 = 1; UINT64_MAX = 0 */
     const char *csv_path;
 };
 /* centres_yx: [n][2], malloc'ed, owned by the caller (free()). Returns 0,
@@ -195,13 +195,13 @@ enum prism_measure_method {
 };
 struct prism_measure_params {
     enum prism_dtype dtype; /* real type: PRISM_F32 or PRISM_F64 */
-    int grid_h, grid_w;
-    int obj_h, obj_w;
+    int grid_h, grid_w;     /* 0 = 128; the same */
+    int obj_h, obj_w;       /* 0 = half the grid */
     bool complex_object;
     int field_h, field_w; /* 0 = grid; at most grid */
     int box_h, box_w;     /* pupil box; 0 = grid (any mask) */
-    int n_apertures;      /* table size */
-    int batch;            /* fields per call, at most n_apertures unless indices repeat */
+    int n_apertures;      /* table size; 0 = 1 */
+    int batch; /* fields per call, at most n_apertures unless indices repeat; 0 = n_apertures */
     enum prism_measure_method method;
 };
 /* Returns 0, PRISM_EINVAL, PRISM_ENOMEM, PRISM_ENOTSUP, PRISM_EDEVICE. index

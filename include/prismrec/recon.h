@@ -16,14 +16,16 @@ extern "C" {
  * Thread-safety: one thread at a time. */
 struct prism_dataset;
 
+/* A 0 is the default. */
 struct prism_dataset_params {
-    int grid_size;  /* N */
-    int obj_size;   /* O */
+    int grid_size;  /* N; 0 = the smallest power of two that holds 2 O and the field */
+    int obj_size;   /* O; 0 = 64 */
     int field_size; /* detector pixels per side; 0 = N */
-    struct prism_aperture aperture;
+    struct prism_aperture aperture; /* radius_px 0 = 10, n_spiders 0 = 4 */
     double snr_db; /* 0 = no noise. Gaussian noise on each amplitude image, sigma^2 =
                       mean(a^2)/10^(snr/10); negative values become 0 */
-    uint64_t seed; /* of the noise; sample k's noise depends on seed and k only */
+    uint64_t
+        seed; /* 0 = 1; UINT64_MAX = 0. Of the noise; sample k's noise depends on seed and k only */
     /* what stands between object and detector, in simulation and fit */
     enum prism_instrument instrument;
     /* PRISM_INSTRUMENT_PROPAGATED: from the object to the plane of the
@@ -86,12 +88,13 @@ enum prism_objective {
     PRISM_OBJ_COUNT
 };
 enum prism_init_target {
-    PRISM_TARGET_CIRCLE,             /* disc of diameter O */
-    PRISM_TARGET_MEASUREMENT,        /* the first sample's amplitude */
-    PRISM_TARGET_SYNTHETIC_APERTURE, /* mean over samples of the measured amplitudes */
-    PRISM_TARGET_PROJECTION, /* a few serial projection loops (params.mopie.init_loops), real object
-                              */
-    PRISM_TARGET_COUNT
+    PRISM_INIT_TARGET_CIRCLE,             /* disc of diameter O */
+    PRISM_INIT_TARGET_MEASUREMENT,        /* the first sample's amplitude */
+    PRISM_INIT_TARGET_SYNTHETIC_APERTURE, /* mean over samples of the measured amplitudes */
+    PRISM_INIT_TARGET_PROJECTION, /* a few serial projection loops (params.mopie.init_loops), real
+                                   * object
+                                   */
+    PRISM_INIT_TARGET_COUNT
 };
 enum prism_loss_kind {
 #define PRISM_LOSS_ROW(NAME, name, misfit, power, scales) PRISM_LOSS_##NAME,
@@ -114,11 +117,14 @@ enum prism_precision {
     PRISM_PRECISION_COUNT
 };
 
+/* In all parameter structs a 0 is the default, which docs/configuration.md has
+ * under the name of the setting. Where 0 is a value of its own, a negative
+ * number stands for it: init_steps = -1 leaves the first fit out. */
 struct prism_training_params {
     enum prism_objective objective;
     double loss_weights[PRISM_LOSS_COUNT]; /* one 1 and zeros: a plain loss; several, summing to 1:
                                               a composite */
-    bool no_normalize; /* misfits: leave the division by the target's own norm out */
+    bool unnormalised; /* misfits: leave the division by the target's own norm out */
     double lr;
     enum prism_schedule schedule;
     bool amsgrad;
@@ -130,8 +136,8 @@ struct prism_training_params {
     /* joint */
     int max_steps, batch;
     double unmeasured_weight; /* weight of the energy at k-space positions that no aperture saw,
-                                 relative to the brightest measurement's; 0 = leave them to the
-                                 network, which may put anything there */
+                                 relative to the brightest measurement's; negative = leave them to
+                                 the network, which may put anything there */
     /* progressive: at most n_epochs * max_epochs steps a sample */
     int n_epochs, max_epochs;
     double loss_threshold;
@@ -140,8 +146,8 @@ struct prism_training_params {
     double plateau_threshold;
     int escalation_epochs;
     double aggressive_lr_multiplier, retry_lr_multiplier;
-    int max_retries; /* passes over samples that failed */
-    bool retry_switch_loss;
+    int max_retries;      /* passes over samples that failed */
+    bool retry_same_loss; /* every retry keeps the losses; else it takes the next kind of loss */
     /* both */
     double average; /* share of the last steps (progressive: samples) whose outputs are averaged
                        into the result; 0 = the last output. Retries discard the average */
@@ -149,7 +155,7 @@ struct prism_training_params {
 
 struct prism_mopie_params {
     int loops;      /* passes over all samples */
-    int init_loops; /* for PRISM_TARGET_PROJECTION */
+    int init_loops; /* for PRISM_INIT_TARGET_PROJECTION */
     double lr_obj;
     bool parallel; /* all updates of a pass at once, else one after the other */
     bool complex_object;
@@ -163,12 +169,10 @@ struct prism_recon_params {
         decoder; /* types and sizes are taken from the precision above and the data set */
     struct prism_training_params training;
     struct prism_mopie_params mopie;
-    uint64_t seed;
-    int metrics_every; /* steps between SSIM evaluations against the truth; 0 = only at the end */
+    uint64_t seed;     /* 0 = 1; UINT64_MAX = 0 */
+    int metrics_every; /* steps between SSIM evaluations against the truth; negative = only at the
+                          end */
 };
-
-/* Fills every field with its documented default (docs/configuration.md). */
-PRISM_API void prism_recon_params_default(struct prism_recon_params *params);
 
 /* What a progress callback sees, and the final account. NaN where a value is
  * not known. */
@@ -196,8 +200,8 @@ struct prism_progress {
  * Thread-safety: one thread at a time. */
 struct prism_session;
 
-/* ds must outlive the session. Returns 0, PRISM_EINVAL (naming the field),
- * PRISM_ENOMEM (with the bytes needed), PRISM_ENOTSUP, PRISM_EDEVICE. */
+/* ds must outlive the session. params: NULL = all defaults. Returns 0, PRISM_EINVAL (naming the
+ * field), PRISM_ENOMEM (with the bytes needed), PRISM_ENOTSUP, PRISM_EDEVICE. */
 PRISM_API int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds,
                                    const struct prism_recon_params *params,
                                    struct prism_session **out);

@@ -220,7 +220,8 @@ static void panel_facts(struct setup *s, struct prismi_canvas *c, struct prismi_
     if (cfg->data.snr_db > 0)
         prismi_panel_fact(c, box, &y, 1, "noise", "%.4g dB", cfg->data.snr_db);
     prismi_panel_fact(c, box, &y, 1, "method", "%s", methods[cfg->recon.algorithm]);
-    prismi_panel_fact(c, box, &y, 1, "seed", "%llu", (unsigned long long)cfg->recon.seed);
+    prismi_panel_fact(c, box, &y, 1, "seed", "%llu",
+                      (unsigned long long)prismi_seed(cfg->recon.seed));
     prismi_panel_fact(c, box, &y, 1, "backend", "%s", prism_dev_backend(s->dev));
 }
 

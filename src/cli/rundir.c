@@ -311,7 +311,7 @@ static void provenance(struct prismi_json_out *j, struct rundir *d, struct setup
     prismi_json_string(j, "build", PRISMI_BUILD_OPTIONS);
     prismi_json_string(j, "name", cfg->name);
     prismi_json_string(j, "started", d->started);
-    prismi_json_uint(j, "seed", cfg->recon.seed);
+    prismi_json_uint(j, "seed", prismi_seed(cfg->recon.seed));
     prismi_json_init(&settings, false);
     prismi_json_open(&settings, NULL, '{');
     config_members(&settings, cfg);

@@ -164,6 +164,11 @@ static const char *cache_dir(struct prism_ctx *ctx, char *out, size_t n)
     return length > 0 && (size_t)length < n && !prismi_make_dirs(ctx, out) ? out : NULL;
 }
 
+static size_t budget(int mb)
+{
+    return mb ? (size_t)mb << 20 : PRISM_CACHE_NONE;
+}
+
 static int open_device(struct setup *s, bool plain)
 {
     const struct prism_config *c = s->cfg;
@@ -178,10 +183,10 @@ static int open_device(struct setup *s, bool plain)
         .profile = s->profile,
     };
     const struct prism_cache_params cache = {
-        .budget = {[PRISM_CACHE_GRIDS] = (size_t)c->cache.grids_mb << 20,
-                   [PRISM_CACHE_APERTURES] = (size_t)c->cache.apertures_mb << 20,
-                   [PRISM_CACHE_CONSTANTS] = (size_t)c->cache.constants_mb << 20,
-                   [PRISM_CACHE_MEASUREMENTS] = (size_t)c->cache.measurements_mb << 20}};
+        .budget = {[PRISM_CACHE_GRIDS] = budget(c->cache.grids_mb),
+                   [PRISM_CACHE_APERTURES] = budget(c->cache.apertures_mb),
+                   [PRISM_CACHE_CONSTANTS] = budget(c->cache.constants_mb),
+                   [PRISM_CACHE_MEASUREMENTS] = budget(c->cache.measurements_mb)}};
     PRISM_TRY(prism_dev_open(s->ctx, &params, &s->dev));
     PRISM_TRY(prism_cache_create(&cache, &s->cache));
     prism_dev_set_cache(s->dev, s->cache);

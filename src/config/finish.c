@@ -257,7 +257,7 @@ int prism_config_finish(struct prism_config_set *set, const struct prism_config 
     c->data.in_double = c->recon.precision == PRISM_PRECISION_FP64;
     c->pattern.csv_path = c->pattern_csv[0] ? c->pattern_csv : NULL;
     c->pattern.seed = c->recon.seed;
-    c->output.metrics_every = c->recon.metrics_every;
+    c->output.metrics_every = c->recon.metrics_every < 0 ? 0 : c->recon.metrics_every;
 
     PRISM_TRY(check_sizes(set, c));
     PRISM_TRY(check_aperture(set, c));

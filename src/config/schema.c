@@ -14,36 +14,47 @@ static const char *const objects[] = {"none", "europa", "titan", "betelgeuse", "
 static const char *const planners[] = {"estimate", "measure", "patient", NULL};
 
 #define FIELD(m) offsetof(struct prism_config, m), sizeof(((struct prism_config *)NULL)->m)
-#define KEY_BOOL(k, m, d, doc) k, PRISM_KEY_BOOL, FIELD(m), 0, 1, false, d, NULL, "", doc
+#define KEY_BOOL(k, m, d, doc) k, PRISM_KEY_BOOL, FIELD(m), 0, 1, false, false, d, NULL, "", doc
 #define KEY_INT(k, m, lo, hi, d, unit, doc)                                                        \
-    k, PRISM_KEY_INT, FIELD(m), lo, hi, false, d, NULL, unit, doc
+    k, PRISM_KEY_INT, FIELD(m), lo, hi, false, false, d, NULL, unit, doc
 #define KEY_NUMBER(k, m, lo, hi, d, unit, doc)                                                     \
-    k, PRISM_KEY_DOUBLE, FIELD(m), lo, hi, false, d, NULL, unit, doc
+    k, PRISM_KEY_DOUBLE, FIELD(m), lo, hi, false, false, d, NULL, unit, doc
 #define KEY_POSITIVE(k, m, d, unit, doc)                                                           \
-    k, PRISM_KEY_DOUBLE, FIELD(m), 0, DBL_MAX, true, d, NULL, unit, doc
-#define KEY_TEXT(k, m, d, doc) k, PRISM_KEY_STRING, FIELD(m), 0, 0, false, d, NULL, "", doc
-#define KEY_NAME(k, m, c, d, doc) k, PRISM_KEY_STRING, FIELD(m), 0, 0, false, d, c, "", doc
-#define KEY_ENUM(k, m, c, d, doc) k, PRISM_KEY_ENUM, FIELD(m), 0, 0, false, d, c, "", doc
+    k, PRISM_KEY_DOUBLE, FIELD(m), 0, DBL_MAX, true, false, d, NULL, unit, doc
+#define KEY_TEXT(k, m, d, doc) k, PRISM_KEY_STRING, FIELD(m), 0, 0, false, false, d, NULL, "", doc
+#define KEY_NAME(k, m, c, d, doc) k, PRISM_KEY_STRING, FIELD(m), 0, 0, false, false, d, c, "", doc
+#define KEY_ENUM(k, m, c, d, doc) k, PRISM_KEY_ENUM, FIELD(m), 0, 0, false, false, d, c, "", doc
 
 /* Rows of params.def become keys. */
 #define BOOL(s, f, k, def, when, doc)                                                              \
-    {k, PRISM_KEY_BOOL, FIELD(s.f), 0, 1, false, #def, NULL, "", doc},
+    {k, PRISM_KEY_BOOL, FIELD(s.f), 0, 1, false, false, #def, NULL, "", doc},
 #define BOOL_NOT(s, f, k, def, key_def, when, doc)                                                 \
-    {k, PRISM_KEY_BOOL_NOT, FIELD(s.f), 0, 1, false, key_def, NULL, "", doc},
+    {k, PRISM_KEY_BOOL_NOT, FIELD(s.f), 0, 1, false, false, key_def, NULL, "", doc},
 #define INT(s, f, k, lo, hi, def, unit, when, doc)                                                 \
-    {k, PRISM_KEY_INT, FIELD(s.f), lo, hi, false, #def, NULL, unit, doc},
+    {k,    PRISM_KEY_INT, FIELD(s.f), lo, hi, false, PRISMI_ZERO_IS_NEGATIVE(lo, def),             \
+     #def, NULL,          unit,       doc},
 #define UINT64(s, f, k, def, when, doc)                                                            \
-    {k, PRISM_KEY_UINT64, FIELD(s.f), 0, DBL_MAX, false, #def, NULL, "", doc},
+    {k, PRISM_KEY_UINT64, FIELD(s.f), 0, DBL_MAX, false, true, #def, NULL, "", doc},
 #define NUMBER(s, f, k, lo, hi, def, unit, when, doc)                                              \
-    {k, PRISM_KEY_DOUBLE, FIELD(s.f), lo, hi, false, #def, NULL, unit, doc},
+    {k,                                                                                            \
+     PRISM_KEY_DOUBLE,                                                                             \
+     FIELD(s.f),                                                                                   \
+     lo,                                                                                           \
+     hi,                                                                                           \
+     false,                                                                                        \
+     PRISMI_ZERO_IS_NEGATIVE(lo, def),                                                             \
+     #def,                                                                                         \
+     NULL,                                                                                         \
+     unit,                                                                                         \
+     doc},
 #define POSITIVE(s, f, k, def, unit, when, doc)                                                    \
-    {k, PRISM_KEY_DOUBLE, FIELD(s.f), 0, DBL_MAX, true, #def, NULL, unit, doc},
+    {k, PRISM_KEY_DOUBLE, FIELD(s.f), 0, DBL_MAX, true, false, #def, NULL, unit, doc},
 #define CHOICE(s, f, k, names, def, name, when, doc)                                               \
-    {k, PRISM_KEY_ENUM, FIELD(s.f), 0, 0, false, name, PRISMI_NAMES(names), "", doc},
+    {k, PRISM_KEY_ENUM, FIELD(s.f), 0, 0, false, false, name, PRISMI_NAMES(names), "", doc},
 #define LIST(s, f, k, lo, hi, when, doc)                                                           \
-    {k, PRISM_KEY_INT_LIST, FIELD(s.f), lo, hi, false, "", NULL, "", doc},
+    {k, PRISM_KEY_INT_LIST, FIELD(s.f), lo, hi, false, false, "", NULL, "", doc},
 #define WEIGHTS(s, f, k, names, def, name, when, doc)                                              \
-    {k, PRISM_KEY_WEIGHTS, FIELD(s.f), 0, 1, true, name, PRISMI_NAMES(names), "", doc},
+    {k, PRISM_KEY_WEIGHTS, FIELD(s.f), 0, 1, true, false, name, PRISMI_NAMES(names), "", doc},
 
 static const struct prism_config_key keys[] = {
     {KEY_TEXT("name", name, "", "name of the run")},

@@ -75,7 +75,7 @@ void prismi_value_expected(const struct prism_config_key *key, char *out, size_t
         append_range(key, "an integer", out, n);
         break;
     case PRISM_KEY_UINT64:
-        append(out, n, "an integer from 0 to %llu", (unsigned long long)UINT64_MAX);
+        append(out, n, "an integer from 0 to %llu", (unsigned long long)UINT64_MAX - 1);
         break;
     case PRISM_KEY_DOUBLE:
         append_range(key, "a number", out, n);
@@ -123,11 +123,12 @@ static const char *parse_int(const struct prism_config_key *key, const char *tex
         return "is not an integer";
     if (errno == ERANGE || v < key->min || v > key->max)
         return "is out of range";
-    *out = (int)v;
+    *out = v == 0 && key->zero_is_negative ? -1 : (int)v;
     return NULL;
 }
 
-static const char *parse_uint64(const char *text, uint64_t *out)
+/* All but the largest, which stands for 0 where that is the default. */
+static const char *parse_uint64(const struct prism_config_key *key, const char *text, uint64_t *out)
 {
     char *end;
     errno = 0;
@@ -136,9 +137,9 @@ static const char *parse_uint64(const char *text, uint64_t *out)
         return "is out of range"; /* strtoull would wrap a negative number */
     if (end == text || *end || isspace((unsigned char)*text))
         return "is not an integer";
-    if (errno == ERANGE)
+    if (errno == ERANGE || v == UINT64_MAX)
         return "is out of range";
-    *out = v;
+    *out = v == 0 && key->zero_is_negative ? UINT64_MAX : v;
     return NULL;
 }
 
@@ -150,7 +151,7 @@ static const char *parse_double(const struct prism_config_key *key, const char *
         return "is not a finite decimal number";
     if (v < key->min || v > key->max || (key->exclusive_min && v <= key->min))
         return "is out of range";
-    *out = v == 0 ? 0 : v; /* stores -0 as 0 */
+    *out = v != 0 ? v : key->zero_is_negative ? -1 : 0; /* stores -0 as 0 */
     return NULL;
 }
 
@@ -282,7 +283,7 @@ static const char *parse(const struct prism_config_key *key, const char *text, v
     case PRISM_KEY_INT:
         return parse_int(key, text, field);
     case PRISM_KEY_UINT64:
-        return parse_uint64(text, field);
+        return parse_uint64(key, text, field);
     case PRISM_KEY_DOUBLE:
         return parse_double(key, text, field);
     case PRISM_KEY_STRING:
@@ -350,6 +351,8 @@ void prismi_value_write(struct prismi_text *t, const struct prism_config_key *ke
 {
     char number[32];
     int i;
+    double v;
+    uint64_t seed;
     const int *list = field;
     switch (key->type) {
     case PRISM_KEY_BOOL:
@@ -358,13 +361,16 @@ void prismi_value_write(struct prismi_text *t, const struct prism_config_key *ke
             t, "%s", *(const bool *)field != (key->type == PRISM_KEY_BOOL_NOT) ? "true" : "false");
         break;
     case PRISM_KEY_INT:
-        prismi_text_add(t, "%d", *(const int *)field);
+        i = *(const int *)field;
+        prismi_text_add(t, "%d", i < 0 && key->zero_is_negative ? 0 : i);
         break;
     case PRISM_KEY_UINT64:
-        prismi_text_add(t, "%llu", (unsigned long long)*(const uint64_t *)field);
+        seed = *(const uint64_t *)field;
+        prismi_text_add(t, "%llu", (unsigned long long)(seed == UINT64_MAX ? 0 : seed));
         break;
     case PRISM_KEY_DOUBLE:
-        prismi_double_format(*(const double *)field, number, sizeof(number));
+        v = *(const double *)field;
+        prismi_double_format(v < 0 && key->zero_is_negative ? 0 : v, number, sizeof(number));
         prismi_text_add(t, "%s", number);
         break;
     case PRISM_KEY_STRING:

@@ -34,11 +34,20 @@ const char *prism_cache_kind_name(enum prism_cache_kind kind)
 
 int prism_cache_create(const struct prism_cache_params *params, struct prism_cache **out)
 {
+    static const size_t defaults[PRISM_CACHE_KINDS] = {[PRISM_CACHE_GRIDS] = (size_t)64 << 20,
+                                                       [PRISM_CACHE_APERTURES] = (size_t)16 << 20,
+                                                       [PRISM_CACHE_CONSTANTS] = (size_t)256 << 20,
+                                                       [PRISM_CACHE_MEASUREMENTS] = (size_t)256
+                                                                                    << 20};
     *out = prismi_alloc(1, sizeof **out);
     if (!*out)
         return PRISM_ENOMEM;
-    for (int i = 0; i < PRISM_CACHE_KINDS; i++)
-        (*out)->shelves[i].stats.budget = params->budget[i];
+    for (int i = 0; i < PRISM_CACHE_KINDS; i++) {
+        size_t given = params ? params->budget[i] : 0;
+        (*out)->shelves[i].stats.budget = given == PRISM_CACHE_NONE ? 0
+                                          : given                   ? given
+                                                                    : defaults[i];
+    }
     (*out)->shelves[PRISM_CACHE_PLANS].stats.budget = 0;
     return 0;
 }

@@ -15,6 +15,23 @@
  * fits int, and the bytes of such a product fit size_t. */
 #define PRISMI_SIDE_MAX 32768
 
+/* Side of the grid where none is given: the smallest power of two from twice
+ * the object's side on. */
+static inline int prismi_grid_for(int obj)
+{
+    int n = 1;
+    while (n < PRISMI_SIDE_MAX && n / 2 < obj)
+        n *= 2;
+    return n;
+}
+
+/* The seed that a parameter stands for. */
+#define PRISMI_DEFAULT_SEED 1
+static inline uint64_t prismi_seed(uint64_t given)
+{
+    return given == 0 ? PRISMI_DEFAULT_SEED : given == UINT64_MAX ? 0 : given;
+}
+
 /* ---- errors and log ---- */
 
 int prismi_fail(struct prism_ctx *ctx, int status, const char *file, int line, const char *fmt, ...)

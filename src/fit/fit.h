@@ -73,7 +73,7 @@ int prismi_scaler_read(struct prism_dev *dev, const struct prismi_scaler *sc, do
 /* ---- learning rate: plain data ---- */
 
 struct prismi_schedule {
-    int64_t kind;  /* enum prism_schedule */
+    int64_t kind;  /* as checkpoints number it (schedule.c) */
     int64_t total; /* steps of the phase (cosine) */
     int64_t bad;   /* cycles without improvement (plateau) */
     double base, best, factor;

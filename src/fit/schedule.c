@@ -12,6 +12,14 @@
 #define PLATEAU_THRESHOLD 1e-4
 #define PLATEAU_MIN_CHANGE 1e-8
 
+/* Kinds of schedule as checkpoints number them. */
+enum { CONSTANT, PLATEAU, COSINE, COSINE_RESTARTS };
+static const int64_t kinds[PRISM_SCHEDULE_COUNT] = {[PRISM_SCHEDULE_COSINE] = COSINE,
+                                                    [PRISM_SCHEDULE_CONSTANT] = CONSTANT,
+                                                    [PRISM_SCHEDULE_PLATEAU] = PLATEAU,
+                                                    [PRISM_SCHEDULE_COSINE_RESTARTS] =
+                                                        COSINE_RESTARTS};
+
 static const double pi = 3.14159265358979323846;
 
 const char *prism_phase_name(enum prism_phase phase)
@@ -24,7 +32,7 @@ void prismi_schedule_init(struct prismi_schedule *s, enum prism_schedule kind, d
                           int64_t total)
 {
     *s = (struct prismi_schedule){
-        .kind = kind, .total = total, .base = base, .best = INFINITY, .factor = 1};
+        .kind = kinds[kind], .total = total, .base = base, .best = INFINITY, .factor = 1};
 }
 
 static double cosine(double high, double low, double x)
@@ -35,12 +43,12 @@ static double cosine(double high, double low, double x)
 double prismi_schedule_lr(const struct prismi_schedule *s, int64_t t)
 {
     switch (s->kind) {
-    case PRISM_SCHEDULE_PLATEAU:
+    case PLATEAU:
         return s->base * s->factor;
-    case PRISM_SCHEDULE_COSINE:
+    case COSINE:
         return cosine(s->base, s->base * COSINE_FLOOR,
                       t < s->total ? (double)t / (double)s->total : 1);
-    case PRISM_SCHEDULE_COSINE_RESTARTS: {
+    case COSINE_RESTARTS: {
         int64_t period = RESTART_FIRST;
         for (; t >= period; period *= 2)
             t -= period;

@@ -6,6 +6,20 @@
 
 enum { MAX_UPSAMPLE = 13 }; /* 4 2^13 = PRISMI_SIDE_MAX */
 
+static const enum prism_act outputs[PRISM_OUTPUT_COUNT] = {
+    [PRISM_OUTPUT_SIGMOID] = PRISM_ACT_SIGMOID,
+    [PRISM_OUTPUT_NONE] = PRISM_ACT_NONE,
+    [PRISM_OUTPUT_RELU] = PRISM_ACT_RELU,
+    [PRISM_OUTPUT_LEAKY] = PRISM_ACT_LEAKY,
+    [PRISM_OUTPUT_HARDSIGMOID] = PRISM_ACT_HARDSIGMOID,
+    [PRISM_OUTPUT_SCALESIGMOID] = PRISM_ACT_SCALESIGMOID,
+    [PRISM_OUTPUT_TANH] = PRISM_ACT_TANH};
+
+enum prism_act prismi_decoder_output(const struct prism_decoder_params *p)
+{
+    return outputs[p->output_activation];
+}
+
 static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params *p)
 {
     int n = p->grid_size;
@@ -30,9 +44,9 @@ static int check_sizes(struct prism_ctx *ctx, const struct prism_decoder_params 
             ctx, PRISM_EINVAL,
             "n_upsample %d is outside 1..%d; use 0 for the fewest that reach obj_size",
             p->n_upsample, MAX_UPSAMPLE);
-    if ((int)p->output_activation < 0 || p->output_activation >= PRISM_ACT_COUNT)
+    if ((int)p->output_activation < 0 || p->output_activation >= PRISM_OUTPUT_COUNT)
         return PRISM_FAIL(ctx, PRISM_EINVAL, "output_activation %d is not in 0..%d",
-                          (int)p->output_activation, PRISM_ACT_COUNT - 1);
+                          (int)p->output_activation, PRISM_OUTPUT_COUNT - 1);
     if (p->store != PRISM_F32 && !prismi_is_half(p->store))
         return PRISM_FAIL(
             ctx, PRISM_EINVAL,
@@ -93,6 +107,12 @@ static int check_channels(struct prism_ctx *ctx, const struct prism_decoder_para
 
 static int resolve(struct prism_ctx *ctx, struct prism_decoder_params *p)
 {
+    if (!p->obj_size)
+        p->obj_size = 64;
+    if (!p->grid_size)
+        p->grid_size = prismi_grid_for(p->obj_size);
+    if (!p->min_channels)
+        p->min_channels = 16;
     PRISM_TRY(check_sizes(ctx, p));
     if (!p->n_upsample)
         while (4 << p->n_upsample < p->obj_size)
@@ -150,8 +170,8 @@ int prismi_decoder_layers(struct prism_ctx *ctx, struct prism_decoder_params *p,
             p->no_norm ? prismi_layer_act(PRISM_ACT_RELU) : prismi_layer_norm(PRISM_ACT_RELU);
         layers[k++].dtype = type;
     }
-    if (p->output_activation != PRISM_ACT_NONE)
-        layers[k++] = prismi_layer_act(p->output_activation);
+    if (p->output_activation != PRISM_OUTPUT_NONE)
+        layers[k++] = prismi_layer_act(prismi_decoder_output(p));
     int side = 4 << p->n_upsample;
     if (p->frame && p->n_channels - 1 > p->n_upsample)
         side -= 2;
@@ -183,7 +203,7 @@ int prismi_decoder_largest_half(struct prism_ctx *ctx, const struct prism_decode
 int prismi_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params,
                           const struct prismi_net_mode *mode, struct prism_net **out)
 {
-    struct prism_decoder_params p = *params;
+    struct prism_decoder_params p = params ? *params : (struct prism_decoder_params){0};
     struct prismi_net_mode m = *mode;
     struct prismi_layer layers[PRISMI_MAX_LAYERS];
     int n;

@@ -31,7 +31,7 @@ static void arch_record(const struct prism_net *net, int32_t r[RECORD])
     const struct prism_decoder_params *p = &net->params;
     const int32_t head[1 + FIELDS] = {
         (int32_t)net->dtype, p->obj_size, p->latent_channels, p->n_upsample,
-        p->n_channels,       p->no_norm,  p->frame,           (int32_t)p->output_activation};
+        p->n_channels,       p->no_norm,  p->frame,           (int32_t)prismi_decoder_output(p)};
     memset(r, 0, RECORD * sizeof *r);
     memcpy(r, head, sizeof head);
     for (int i = 0; i < p->n_channels; i++)

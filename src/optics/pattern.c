@@ -118,9 +118,20 @@ static int raster(struct prism_ctx *ctx, double *yx, int n, double radius)
     return 0;
 }
 
-int prism_pattern_create(struct prism_ctx *ctx, const struct prism_pattern_params *p,
+static struct prism_pattern_params resolve(const struct prism_pattern_params *given)
+{
+    struct prism_pattern_params p = given ? *given : (struct prism_pattern_params){0};
+    p.n_samples = p.n_samples ? p.n_samples : 64;
+    p.roi_diameter_px = p.roi_diameter_px != 0 ? p.roi_diameter_px : 128;
+    p.n_angles = p.n_angles ? p.n_angles : 4;
+    p.seed = prismi_seed(p.seed);
+    return p;
+}
+
+int prism_pattern_create(struct prism_ctx *ctx, const struct prism_pattern_params *params,
                          double **centres_yx, int *n)
 {
+    const struct prism_pattern_params resolved = resolve(params), *p = &resolved;
     const double radius = 0.5 * p->roi_diameter_px;
     int status = 0, kept = p->n_samples;
 

@@ -66,7 +66,13 @@ static int check_params(struct prism_ctx *ctx, const struct prism_dev *dev,
 
 static struct prism_measure_params resolve(const struct prism_measure_params *given)
 {
-    struct prism_measure_params p = *given;
+    struct prism_measure_params p = given ? *given : (struct prism_measure_params){0};
+    p.grid_h = p.grid_h ? p.grid_h : 128;
+    p.grid_w = p.grid_w ? p.grid_w : p.grid_h;
+    p.obj_h = p.obj_h ? p.obj_h : (p.grid_h + 1) / 2;
+    p.obj_w = p.obj_w ? p.obj_w : (p.grid_w + 1) / 2;
+    p.n_apertures = p.n_apertures ? p.n_apertures : 1;
+    p.batch = p.batch ? p.batch : p.n_apertures;
     p.field_h = p.field_h ? p.field_h : p.grid_h;
     p.field_w = p.field_w ? p.field_w : p.grid_w;
     p.box_h = p.box_h ? p.box_h : p.grid_h;

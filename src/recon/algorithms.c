@@ -41,7 +41,7 @@ unsigned prismi_params_when(const struct prism_recon_params *p)
                     (strategy ? strategy->when : PRISMI_WHEN_TRAINED);
     if (when & PRISMI_WHEN_PROGRESSIVE && t->adaptive)
         when |= PRISMI_WHEN_ADAPTIVE;
-    if (when & PRISMI_WHEN_DECODER && t->init_target == PRISM_TARGET_PROJECTION &&
+    if (when & PRISMI_WHEN_DECODER && t->init_target == PRISM_INIT_TARGET_PROJECTION &&
         t->init_steps > 0)
         when |= PRISMI_WHEN_FIRST_PROJECTIONS;
     return when;

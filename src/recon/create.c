@@ -143,10 +143,12 @@ static int check_memory(struct prism_dev *dev, struct prism_dataset *ds,
 int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds,
                          const struct prism_recon_params *params, struct prism_session **out)
 {
+    struct prism_recon_params p;
     *out = NULL;
-    PRISM_TRY(check(dev, params, prism_dataset_params(ds)));
-    PRISM_TRY(check_memory(dev, ds, params));
-    return make_session(dev, ds, params, out);
+    prismi_params_resolve(params, &p);
+    PRISM_TRY(check(dev, &p, prism_dataset_params(ds)));
+    PRISM_TRY(check_memory(dev, ds, &p));
+    return make_session(dev, ds, &p, out);
 }
 
 void prism_session_destroy(struct prism_session **ps)

@@ -95,7 +95,8 @@ static void *copy_of(const void *src, size_t n, size_t size)
 /* Fill in zeros and auto. */
 static struct prism_dataset_params resolve(const struct prism_dataset_params *given)
 {
-    struct prism_dataset_params p = *given;
+    struct prism_dataset_params p = given ? *given : (struct prism_dataset_params){0};
+    prismi_data_params_resolve(&p);
     if (!p.field_size)
         p.field_size = p.grid_size;
     if (p.propagator == PRISM_PROPAGATOR_AUTO)
@@ -146,6 +147,9 @@ int prism_dataset_measured(struct prism_ctx *ctx, const struct prism_dataset_par
 {
     PRISM_TRY(begin(ctx, params, centres_yx, n, out));
     struct prism_dataset *ds = *out;
+    if (!params || params->aperture.radius_px == 0)
+        prismi_log(ctx, PRISM_LOG_WARN, "%s is not given; assuming %g px",
+                   PRISMI_DATA_NAME(ctx, aperture.radius_px), ds->par.aperture.radius_px);
     const struct prismi_memory from = {.n = n,
                                        .h = ds->par.field_size,
                                        .w = ds->par.field_size,
@@ -181,7 +185,7 @@ int prism_dataset_simulate(struct prism_dev *dev, const struct prism_dataset_par
     PRISM_TRY(begin(ctx, params, centres_yx, n, out));
     struct prism_dataset *ds = *out;
     int status;
-    size_t pixels = (size_t)params->obj_size * params->obj_size;
+    size_t pixels = (size_t)ds->par.obj_size * ds->par.obj_size;
     ds->dev = dev;
     ds->truth = prismi_alloc(pixels, sizeof(double));
     if (!ds->truth) {

@@ -36,7 +36,7 @@ struct prismi_loss_params {
     bool kinds[PRISM_LOSS_COUNT];
     /* set_weights may use several kinds at once */
     bool composite;
-    bool no_normalize; /* misfits: plain means */
+    bool unnormalised; /* misfits: plain means */
     /* true: one normaliser for all targets, and a mean over the batch; false:
      * each target has its own, and the batch is summed */
     bool shared;
@@ -99,7 +99,7 @@ struct prismi_term_params {
      * every sample's own aperture */
     bool masks;
     int batch;
-    bool kinds[PRISM_LOSS_COUNT], composite, no_normalize; /* as in struct prismi_loss_params */
+    bool kinds[PRISM_LOSS_COUNT], composite, unnormalised; /* as in struct prismi_loss_params */
 };
 /* Create a data term. Without masks all targets are loaded and their norms
  * measured, once. The caller sets the weights. */

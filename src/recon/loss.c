@@ -333,7 +333,7 @@ static int put_weights(struct prismi_loss *l, enum prism_loss_kind kind)
     for (int a = 0; a < n; a++)
         mean += norm[a] / n;
     for (int a = 0; a < n; a++) {
-        double total = l->par.no_normalize
+        double total = l->par.unnormalised
                            ? (double)l->cols
                            : (l->par.shared ? mean : norm[a]) + NORM_EPS * (double)l->cols;
         l->factor[kind] = l->host[a] =

@@ -18,7 +18,7 @@ const char *const PRISMI_NAMES(instrument)[] = {"subaperture", "propagated", "id
 const char *const PRISMI_NAMES(propagator)[] = {
     "fraunhofer", "fresnel", "angular_spectrum", "auto", NULL};
 const char *const PRISMI_NAMES(activation)[] = {
-    "none", "relu", "leaky", "sigmoid", "hardsigmoid", "scalesigmoid", "tanh", NULL};
+    "sigmoid", "none", "relu", "leaky", "hardsigmoid", "scalesigmoid", "tanh", NULL};
 const char *const PRISMI_NAMES(init)[] = {"torch", "xavier", "orthogonal", NULL};
 const char *const PRISMI_NAMES(objective)[] = {"joint", "progressive", NULL};
 const char *const PRISMI_NAMES(loss)[] = {
@@ -27,7 +27,7 @@ const char *const PRISMI_NAMES(loss)[] = {
 #undef PRISM_LOSS_ROW
     NULL};
 const char *const PRISMI_NAMES(schedule)[] = {
-    "constant", "plateau", "cosine", "cosine_restarts", NULL};
+    "cosine", "constant", "plateau", "cosine_restarts", NULL};
 const char *const PRISMI_NAMES(target)[] = {
     "circle", "measurement", "synthetic_aperture", "projection", NULL};
 const char *const PRISMI_NAMES(precision)[] = {"fp32", "fp64", "tf32", "bf16", "fp16", NULL};
@@ -41,12 +41,12 @@ NAMES_EVERY(aperture, PRISM_APERTURE_COUNT);
 NAMES_EVERY(transform, PRISM_MEASURE_METHOD_COUNT);
 NAMES_EVERY(instrument, PRISM_INSTRUMENT_COUNT);
 NAMES_EVERY(propagator, PRISM_PROPAGATOR_AUTO + 1);
-NAMES_EVERY(activation, PRISM_ACT_COUNT);
+NAMES_EVERY(activation, PRISM_OUTPUT_COUNT);
 NAMES_EVERY(init, PRISM_INIT_ORTHOGONAL + 1);
 NAMES_EVERY(objective, PRISM_OBJ_COUNT);
 NAMES_EVERY(loss, PRISM_LOSS_COUNT);
 NAMES_EVERY(schedule, PRISM_SCHEDULE_COUNT);
-NAMES_EVERY(target, PRISM_TARGET_COUNT);
+NAMES_EVERY(target, PRISM_INIT_TARGET_COUNT);
 NAMES_EVERY(precision, PRISM_PRECISION_COUNT);
 _Static_assert(sizeof(enum prism_algorithm) == sizeof(int), "enums are stored as int");
 
@@ -108,36 +108,67 @@ bool prismi_data_params_lengths(const struct prism_dataset_params *p)
     return prismi_instrument_kinds[p->instrument].lengths && p->propagator != PRISM_FRAUNHOFER;
 }
 
-void prism_recon_params_default(struct prism_recon_params *params)
+/* ---- zeros ---- */
+
+/* Switches and choices need no resolving: their zero is the default itself. */
+#define BOOL(s, f, key, def, when, doc) _Static_assert(!(def), #f);
+#define BOOL_NOT(s, f, key, def, key_def, when, doc) _Static_assert(!(def), #f);
+#define CHOICE(s, f, key, names, def, name, when, doc) _Static_assert((def) == 0, #f);
+#define INT(s, f, key, low, high, def, unit, when, doc)
+#define UINT64(s, f, key, def, when, doc) _Static_assert((def) == PRISMI_DEFAULT_SEED, #f);
+#define NUMBER(s, f, key, low, high, def, unit, when, doc)
+#define POSITIVE(s, f, key, def, unit, when, doc)
+#define LIST(s, f, key, low, high, when, doc)
+#define WEIGHTS(s, f, key, names, def, name, when, doc)
+#include "recon/params.def"
+
+/* The value that a field of v stands for: 0 is the default, and a negative
+ * number is 0 where the range begins there. */
+static double meant(const struct prismi_param_row *p, double v)
 {
-    memset(params, 0, sizeof *params);
+    bool stands_for_0 = v < 0 && !p->positive && PRISMI_ZERO_IS_NEGATIVE(p->low, p->def);
+    return v == 0 ? p->def : stands_for_0 ? 0 : v;
+}
+
+static void resolve_weights(const struct prismi_param_row *p, double *w)
+{
+    for (size_t i = 0; i < p->size / sizeof *w; i++)
+        if (w[i] != 0)
+            return;
+    w[(int)p->def] = 1;
+}
+
+static void resolve(void *params, bool data)
+{
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         const struct prismi_param_row *p = &table[i];
         void *field = (char *)params + p->offset;
-        if (p->data)
+        if (p->data != data)
             continue;
-        switch (p->type) {
-        case PRISMI_PARAM_BOOL:
-        case PRISMI_PARAM_BOOL_NOT:
-            *(bool *)field = p->def != 0;
-            break;
-        case PRISMI_PARAM_INT:
-        case PRISMI_PARAM_CHOICE:
-            *(int *)field = (int)p->def;
-            break;
-        case PRISMI_PARAM_UINT64:
-            *(uint64_t *)field = (uint64_t)p->def;
-            break;
-        case PRISMI_PARAM_NUMBER:
-            *(double *)field = p->def;
-            break;
-        case PRISMI_PARAM_WEIGHTS:
-            ((double *)field)[(int)p->def] = 1;
-            break;
-        case PRISMI_PARAM_LIST:
-            break;
-        }
+        if (p->type == PRISMI_PARAM_INT)
+            *(int *)field = (int)meant(p, *(int *)field);
+        else if (p->type == PRISMI_PARAM_NUMBER)
+            *(double *)field = meant(p, *(double *)field);
+        else if (p->type == PRISMI_PARAM_UINT64)
+            *(uint64_t *)field = prismi_seed(*(uint64_t *)field);
+        else if (p->type == PRISMI_PARAM_WEIGHTS)
+            resolve_weights(p, field);
     }
+}
+
+void prismi_params_resolve(const struct prism_recon_params *given, struct prism_recon_params *out)
+{
+    *out = given ? *given : (struct prism_recon_params){0};
+    resolve(out, false);
+}
+
+void prismi_data_params_resolve(struct prism_dataset_params *p)
+{
+    bool given = p->grid_size != 0;
+    resolve(p, true);
+    int frame = (p->field_size + 1) / 2; /* fits into the grid, too */
+    if (!given)
+        p->grid_size = prismi_grid_for(p->obj_size > frame ? p->obj_size : frame);
 }
 
 /* ---- checks ---- */
@@ -218,6 +249,29 @@ int prismi_data_params_check(struct prism_ctx *ctx, const struct prism_dataset_p
 
 /* ---- lines ---- */
 
+/* Parameters that lines call by another name, as files had it first; of some,
+ * the opposite. */
+static const struct {
+    const char *name, *line;
+    bool opposite;
+} lines[] = {
+#define LINE(name, line, opposite)                                                                 \
+    {                                                                                              \
+#name, #line, opposite                                                                     \
+    }
+    LINE(training.unnormalised, training.no_normalize, false),
+    LINE(training.retry_same_loss, training.retry_switch_loss, true)};
+
+static void write_switch(struct prismi_lines *t, const struct prismi_param_row *p, bool value)
+{
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!strcmp(p->name, lines[i].name)) {
+            prismi_line(t, "%s=%d", lines[i].line, value != lines[i].opposite);
+            return;
+        }
+    prismi_line(t, "%s%s=%d", p->data ? "data." : "", p->name, value);
+}
+
 static void write_line(struct prismi_lines *t, const struct prismi_param_row *p, const void *field)
 {
     const char *head = p->data ? "data." : "";
@@ -225,7 +279,7 @@ static void write_line(struct prismi_lines *t, const struct prismi_param_row *p,
     switch (p->type) {
     case PRISMI_PARAM_BOOL:
     case PRISMI_PARAM_BOOL_NOT:
-        prismi_line(t, "%s%s=%d", head, p->name, *(const bool *)field);
+        write_switch(t, p, *(const bool *)field);
         break;
     case PRISMI_PARAM_INT:
         prismi_line(t, "%s%s=%d", head, p->name, *(const int *)field);
@@ -277,6 +331,9 @@ int prismi_lines_refuse(struct prism_ctx *ctx, const char *path, const struct pr
     char name[sizeof d->name];
     size_t length = strcspn(d->name, "["); /* an entry of a list has the name of the list */
     snprintf(name, sizeof name, "%.*s", (int)length, d->name);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!strcmp(name, lines[i].line))
+            snprintf(name, sizeof name, "%s", lines[i].name);
     return PRISM_FAIL(ctx, PRISM_EINVAL,
                       "%s was written with %s%s %s, this session has %s: resume with the same %s",
                       path, prismi_spell(ctx, headed ? name + strlen(head) : name),

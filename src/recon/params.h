@@ -54,6 +54,14 @@ struct prismi_param_row {
 };
 const struct prismi_param_row *prismi_param_rows(size_t *n);
 
+/* In a struct, 0 is a parameter's default. Where 0 is a value of its own and
+ * not the default, a negative number stands for it (of a seed, UINT64_MAX). */
+#define PRISMI_ZERO_IS_NEGATIVE(low, def) ((low) == 0 && (def) != 0)
+/* The values that given (NULL: all defaults) stands for. Checks, lines and
+ * sessions take resolved parameters. */
+void prismi_params_resolve(const struct prism_recon_params *given, struct prism_recon_params *out);
+void prismi_data_params_resolve(struct prism_dataset_params *p);
+
 /* Names of the enums, NULL-terminated. */
 #define PRISMI_NAMES(list) prismi_names_##list
 extern const char *const PRISMI_NAMES(algorithm)[];

@@ -44,7 +44,7 @@ enum prism_loss_kind prismi_retry_kind(const double weights[PRISM_LOSS_COUNT], i
 
 static bool switched(const struct prism_session *s)
 {
-    return s->trainer.st.phase == PRISM_PHASE_RETRY && s->par.training.retry_switch_loss;
+    return s->trainer.st.phase == PRISM_PHASE_RETRY && !s->par.training.retry_same_loss;
 }
 
 static int use_loss(struct prism_session *s)
@@ -406,8 +406,7 @@ static struct prismi_term_params term_params(const struct prism_session *s)
     const struct prism_training_params *t = &s->par.training;
     struct prismi_term_params tp = prismi_term_params_of(s, 2);
     tp.masks = true;
-    for (int pass = 1; t->retry_switch_loss && pass <= t->max_retries && pass <= RETRY_KINDS;
-         pass++)
+    for (int pass = 1; !t->retry_same_loss && pass <= t->max_retries && pass <= RETRY_KINDS; pass++)
         tp.kinds[prismi_retry_kind(t->loss_weights, pass)] = true;
     return tp;
 }

@@ -1,4 +1,5 @@
 /* The pictures that initialisation fits the image to. */
+#include "nn/layer.h"
 #include "recon/internal.h"
 
 #include <math.h>
@@ -57,15 +58,15 @@ int prismi_init_target(struct prism_dev *dev, struct prism_dataset *ds,
                        const struct prism_recon_params *par, enum prism_dtype dtype, double *out)
 {
     int o = prism_dataset_params(ds)->obj_size, n = prism_dataset_count(ds);
-    enum prism_act act = par->decoder.output_activation;
+    enum prism_act act = prismi_decoder_output(&par->decoder);
     for (size_t i = 0; i < (size_t)o * o; i++)
         out[i] = 0;
     switch (par->training.init_target) {
-    case PRISM_TARGET_CIRCLE:
+    case PRISM_INIT_TARGET_CIRCLE:
         return disc(prismi_dev_ctx(dev), o, out);
-    case PRISM_TARGET_PROJECTION:
+    case PRISM_INIT_TARGET_PROJECTION:
         return prismi_projection_solve(dev, ds, dtype, &par->mopie, par->mopie.init_loops, out);
-    case PRISM_TARGET_MEASUREMENT:
+    case PRISM_INIT_TARGET_MEASUREMENT:
         PRISM_TRY(add_measurement(ds, 0, 1, out));
         break;
     default:

@@ -38,7 +38,7 @@ int prismi_term_create(struct prism_dev *dev, struct prism_dataset *ds,
                                     .h = field,
                                     .w = field,
                                     .composite = params->composite,
-                                    .no_normalize = params->no_normalize,
+                                    .unnormalised = params->unnormalised,
                                     .shared = !params->masks};
     memcpy(lp.kinds, params->kinds, sizeof lp.kinds);
     PRISM_TRY_OUT(prismi_instrument_create(dev, &ip, &term->instrument));
@@ -129,7 +129,7 @@ struct prismi_term_params prismi_term_params_of(const struct prism_session *s, i
     struct prismi_term_params tp = {.dtype = s->dtype,
                                     .complex_object = s->model.complex_output,
                                     .batch = batch,
-                                    .no_normalize = t->no_normalize};
+                                    .unnormalised = t->unnormalised};
     int kinds = 0;
     for (int i = 0; i < PRISM_LOSS_COUNT; i++)
         kinds += tp.kinds[i] = t->loss_weights[i] > 0;

@@ -10,7 +10,8 @@
 static int write_weights(struct prism_ctx *ctx)
 {
     const struct prism_dev_params dp = {.backend = "ref", .threads = 1};
-    const struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12};
+    const struct prism_decoder_params p = {
+        .grid_size = 16, .obj_size = 12, .min_channels = 1, .output_activation = PRISM_OUTPUT_NONE};
     struct prism_dev *dev;
     struct prism_net *net;
     struct prism_param_info info = {.nd = 0};

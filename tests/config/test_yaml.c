@@ -61,8 +61,8 @@ static const struct {
     {"training:\n  lr: -1\n", PRISM_EINVAL,
      "run.yaml:2:7: training.lr: -1 is out of range; expected a number > 0"},
     {"training:\n  schedule: cosin\n", PRISM_EINVAL,
-     "run.yaml:2:13: training.schedule: 'cosin' is unknown; expected one of constant, plateau, "
-     "cosine, cosine_restarts; did you "
+     "run.yaml:2:13: training.schedule: 'cosin' is unknown; expected one of cosine, constant, "
+     "plateau, cosine_restarts; did you "
      "mean "
      "cosine?"},
     {"trainin:\n  lr: 1\n", PRISM_EINVAL,
@@ -307,7 +307,7 @@ START_TEST(dump_reads_back)
                                       "loss_threshold=4.9406564584124654e-324",
                                       "init_lr=1.7976931348623157e308",
                                       "snr_db=33.333333333333336",
-                                      "seed=18446744073709551615",
+                                      "seed=18446744073709551614",
                                       "channels=32,16,8,1",
                                       "loss=0.333*l1+0.333*l2+0.334*ms-ssim",
                                       "aperture.diameter_px=0",

@@ -166,7 +166,10 @@ static struct prism_key key_of(int i)
 static struct prism_cache *new_cache(void)
 {
     const struct prism_cache_params params = {
-        .budget = {[PRISM_CACHE_GRIDS] = 300, [PRISM_CACHE_APERTURES] = 300}};
+        .budget = {[PRISM_CACHE_GRIDS] = 300,
+                   [PRISM_CACHE_APERTURES] = 300,
+                   [PRISM_CACHE_CONSTANTS] = PRISM_CACHE_NONE,
+                   [PRISM_CACHE_MEASUREMENTS] = PRISM_CACHE_NONE}};
     struct prism_cache *c;
     ck_assert_int_eq(prism_cache_create(&params, &c), 0);
     return c;

@@ -44,7 +44,10 @@ static struct {
 /* ---- three small sessions, some steps in, and their checkpoints ---- */
 
 static const struct prism_recon_params base_params[N_SESSIONS] = {
-    {.decoder = {.latent_channels = 4, .n_channels = 3, .channels = {4, 2, 1}},
+    {.decoder = {.latent_channels = 4,
+                 .n_channels = 3,
+                 .channels = {4, 2, 1},
+                 .output_activation = PRISM_OUTPUT_NONE},
      .training = {.objective = PRISM_OBJ_JOINT,
                   .loss_weights = {1},
                   .lr = 2e-3,
@@ -53,8 +56,13 @@ static const struct prism_recon_params base_params[N_SESSIONS] = {
                   .init_steps = 4,
                   .max_steps = 60,
                   .batch = 2,
-                  .average = 0.99}},
-    {.decoder = {.latent_channels = 4, .n_channels = 3, .channels = {4, 2, 1}},
+                  .unmeasured_weight = -1,
+                  .average = 0.99},
+     .metrics_every = -1},
+    {.decoder = {.latent_channels = 4,
+                 .n_channels = 3,
+                 .channels = {4, 2, 1},
+                 .output_activation = PRISM_OUTPUT_NONE},
      .training = {.objective = PRISM_OBJ_PROGRESSIVE,
                   .loss_weights = {0.7, 0, 0.3},
                   .lr = 2e-3,
@@ -70,10 +78,11 @@ static const struct prism_recon_params base_params[N_SESSIONS] = {
                   .escalation_epochs = 2,
                   .aggressive_lr_multiplier = 2,
                   .retry_lr_multiplier = 0.1,
-                  .max_retries = 2,
-                  .retry_switch_loss = true}},
+                  .max_retries = 2},
+     .metrics_every = -1},
     {.algorithm = PRISM_ALG_MOPIE,
-     .mopie = {.loops = 4, .lr_obj = 1, .permute = true, .complex_object = true}},
+     .mopie = {.loops = 4, .lr_obj = 1, .permute = true, .complex_object = true},
+     .metrics_every = -1},
 };
 
 static void keep_pieces(int i, const char *path)

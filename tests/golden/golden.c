@@ -50,18 +50,23 @@ static void in_session(struct prism_ctx *ctx, struct prism_dev *dev, enum prism_
         .obj_size = O,
         .aperture = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 6},
         .in_double = dtype == PRISM_F64};
-    struct prism_recon_params par = {.precision = dtype == PRISM_F64 ? PRISM_PRECISION_FP64
-                                                                     : PRISM_PRECISION_FP32,
-                                     .decoder = {.frame = true}};
+    struct prism_recon_params par = {
+        .precision = dtype == PRISM_F64 ? PRISM_PRECISION_FP64 : PRISM_PRECISION_FP32,
+        .decoder = {.frame = true, .min_channels = 1, .output_activation = PRISM_OUTPUT_NONE},
+        .metrics_every = -1};
     struct prism_dataset *ds;
     struct prism_session *s;
     double *truth = ground_truth(O, 0), limit = dtype == PRISM_F64 ? 1e-9 : 1e-5;
     bool rolled = g->kind == PRISM_LOSS_SSIM;
     par.training = (struct prism_training_params){.objective = PRISM_OBJ_PROGRESSIVE,
                                                   .lr = 1e-3,
+                                                  .schedule = PRISM_SCHEDULE_CONSTANT,
                                                   .amsgrad = g->amsgrad,
+                                                  .init_steps = -1,
+                                                  .loss_threshold = -1,
                                                   .n_epochs = 50,
                                                   .max_epochs = 1,
+                                                  .max_retries = -1,
                                                   .retry_lr_multiplier = 1};
     par.training.loss_weights[g->kind] = 1;
     MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 2, &ds));
@@ -119,8 +124,12 @@ struct parts {
 static void make_parts(struct prism_ctx *ctx, struct parts *p)
 {
     const double ssim[PRISM_LOSS_COUNT] = {[PRISM_LOSS_SSIM] = 1};
-    const struct prism_decoder_params dec = {
-        .dtype = p->dtype, .grid_size = N, .obj_size = O, .frame = true};
+    const struct prism_decoder_params dec = {.dtype = p->dtype,
+                                             .grid_size = N,
+                                             .obj_size = O,
+                                             .frame = true,
+                                             .min_channels = 1,
+                                             .output_activation = PRISM_OUTPUT_NONE};
     const struct prism_measure_params mp = {.dtype = p->dtype,
                                             .grid_h = N,
                                             .grid_w = N,

@@ -94,11 +94,15 @@ static void image(const struct prismi_json *want, const double *v, double tolera
 }
 
 static void forward(struct prism_dev *dev, const struct prismi_json *root, enum prism_dtype dtype,
-                    enum prism_act act, const char *name, double tolerance)
+                    enum prism_output act, const char *name, double tolerance)
 {
     struct prism_ctx *ctx = prismi_dev_ctx(dev);
-    const struct prism_decoder_params p = {
-        .dtype = dtype, .grid_size = N, .obj_size = O, .frame = true, .output_activation = act};
+    const struct prism_decoder_params p = {.dtype = dtype,
+                                           .grid_size = N,
+                                           .obj_size = O,
+                                           .frame = true,
+                                           .output_activation = act,
+                                           .min_channels = 1};
     struct prism_net *net;
     prism_mem x, stats;
     size_t count;
@@ -184,8 +188,8 @@ int main(void)
         if (!single)
             copies(root);
         object(root, single ? 1e-6 : 1e-12);
-        forward(dev, root, dtype, PRISM_ACT_NONE, "fwd_none", tolerance);
-        forward(dev, root, dtype, PRISM_ACT_SIGMOID, "fwd_sigmoid", tolerance);
+        forward(dev, root, dtype, PRISM_OUTPUT_NONE, "fwd_none", tolerance);
+        forward(dev, root, dtype, PRISM_OUTPUT_SIGMOID, "fwd_sigmoid", tolerance);
         if (!single) /* the other numbers are of pictures in single precision */
             metrics(root);
         prismi_json_free(root);

@@ -27,7 +27,8 @@ int main(void)
     struct prism_dev *dev = NULL;
     struct prism_net *net = NULL;
     struct prism_dev_params dp = {.backend = "ref"};
-    struct prism_decoder_params np = {.grid_size = 64, .obj_size = 32};
+    struct prism_decoder_params np = {
+        .grid_size = 64, .obj_size = 32, .min_channels = 1, .output_activation = PRISM_OUTPUT_NONE};
     prism_mem out = NULL;
     float image[32 * 32], copy[32 * 32];
     char version[32];

@@ -339,7 +339,7 @@ static void check_decoders(void)
         const char *what;
     } shape[] = {{8, 0, "exact"}, {5, 0, "crop"}, {7, 0, "crop or pad"}, {15, 1, "pad"}};
     char name[96];
-    for (int act = 0; act < PRISM_ACT_COUNT; act++)
+    for (int act = 0; act < PRISM_OUTPUT_COUNT; act++)
         for (int i = 0; i < 4; i++)
             for (int s = 0; s < 4; s++) {
                 struct prism_decoder_params p = {.dtype = PRISM_F64,
@@ -349,7 +349,7 @@ static void check_decoders(void)
                                                  .latent_channels = 8,
                                                  .n_channels = 4,
                                                  .channels = {4, 3, 2, 1},
-                                                 .output_activation = (enum prism_act)act,
+                                                 .output_activation = (enum prism_output)act,
                                                  .no_norm = i & 1,
                                                  .frame = i & 2};
                 snprintf(name, sizeof name, "decoder act %d%s%s, %s", act,
@@ -357,14 +357,15 @@ static void check_decoders(void)
                          shape[s].what);
                 check_net(nn_decoder(dev, p), name);
             }
-    check_net(nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64,
-                                                            .grid_size = 16,
-                                                            .obj_size = 16}),
+    check_net(nn_decoder(dev,
+                         (struct prism_decoder_params){
+                             .dtype = PRISM_F64, .grid_size = 16, .obj_size = 16, ORIGINAL}),
               "decoder 16/16");
     check_net(nn_decoder(dev, (struct prism_decoder_params){.dtype = PRISM_F64,
                                                             .grid_size = 8,
                                                             .obj_size = 8,
-                                                            .latent_channels = 4}),
+                                                            .latent_channels = 4,
+                                                            ORIGINAL}),
               "decoder with a single-channel tail");
 }
 

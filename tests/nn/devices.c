@@ -78,7 +78,7 @@ static void check_half(const char *backend, uint32_t dtypes)
                                                .grid_size = 64,
                                                .obj_size = 37,
                                                .min_channels = 8,
-                                               .output_activation = PRISM_ACT_SIGMOID};
+                                               .output_activation = PRISM_OUTPUT_SIGMOID};
         if (!(dtypes & 1u << store[i])) {
             tap_skip(name[i], "not on this device");
             continue;
@@ -96,14 +96,25 @@ static void check_half(const char *backend, uint32_t dtypes)
 int main(int argc, char **argv)
 {
     static const struct prism_decoder_params table[] = {
-        {.grid_size = 32, .obj_size = 32},
-        {.grid_size = 64, .obj_size = 37, .output_activation = PRISM_ACT_SIGMOID},
+        {.grid_size = 32, .obj_size = 32, ORIGINAL},
+        {.grid_size = 64,
+         .obj_size = 37,
+         .output_activation = PRISM_OUTPUT_SIGMOID,
+         .min_channels = 1},
         {.grid_size = 64,
          .obj_size = 32,
          .frame = true,
-         .output_activation = PRISM_ACT_SCALESIGMOID},
-        {.grid_size = 64, .obj_size = 64, .no_norm = true, .output_activation = PRISM_ACT_TANH},
-        {.grid_size = 128, .obj_size = 128, .output_activation = PRISM_ACT_LEAKY}};
+         .output_activation = PRISM_OUTPUT_SCALESIGMOID,
+         .min_channels = 1},
+        {.grid_size = 64,
+         .obj_size = 64,
+         .no_norm = true,
+         .output_activation = PRISM_OUTPUT_TANH,
+         .min_channels = 1},
+        {.grid_size = 128,
+         .obj_size = 128,
+         .output_activation = PRISM_OUTPUT_LEAKY,
+         .min_channels = 1}};
     const char *backend = argc > 1 ? argv[1] : "ref";
     struct prism_dev *dev = NULL;
     plugin_path = argc > 2 ? argv[2] : NULL;

@@ -73,7 +73,8 @@ START_TEST(forward_none)
                            {20, 40, -0.3463240620139595},
                            {32, 32, -0.42357708651038184},
                            {46, 46, -0.45594249612643245}}};
-    forward_and_check((struct prism_decoder_params){.grid_size = 64, .obj_size = 32}, &want);
+    forward_and_check((struct prism_decoder_params){.grid_size = 64, .obj_size = 32, ORIGINAL},
+                      &want);
 }
 END_TEST
 
@@ -90,7 +91,8 @@ START_TEST(forward_sigmoid)
          {16, 16, 0}}}; /* the frame is zero, not sigmoid(0): padding follows the activation */
     forward_and_check((struct prism_decoder_params){.grid_size = 64,
                                                     .obj_size = 32,
-                                                    .output_activation = PRISM_ACT_SIGMOID},
+                                                    .output_activation = PRISM_OUTPUT_SIGMOID,
+                                                    .min_channels = 1},
                       &want);
 }
 END_TEST
@@ -98,21 +100,24 @@ END_TEST
 START_TEST(forward_half_grid)
 {
     struct golden want = {1117.385246, 605.2723036, 1, {{64, 64, 0.524394868}}};
-    forward_and_check((struct prism_decoder_params){.grid_size = 128, .obj_size = 64}, &want);
+    forward_and_check((struct prism_decoder_params){.grid_size = 128, .obj_size = 64, ORIGINAL},
+                      &want);
 }
 END_TEST
 
 START_TEST(forward_crop)
 {
     struct golden want = {394.9070271, 226.8932468, 1, {{64, 64, 0.309428413}}};
-    forward_and_check((struct prism_decoder_params){.grid_size = 128, .obj_size = 37}, &want);
+    forward_and_check((struct prism_decoder_params){.grid_size = 128, .obj_size = 37, ORIGINAL},
+                      &want);
 }
 END_TEST
 
 START_TEST(forward_256)
 {
     struct golden want = {-2683.489535, 1851.820805, 1, {{128, 128, -0.703773344}}};
-    forward_and_check((struct prism_decoder_params){.grid_size = 256, .obj_size = 128}, &want);
+    forward_and_check((struct prism_decoder_params){.grid_size = 256, .obj_size = 128, ORIGINAL},
+                      &want);
 }
 END_TEST
 
@@ -125,7 +130,7 @@ START_TEST(running_statistics)
     for (int t = 0; t < 2; t++) {
         struct prism_net *net = filled(
             (struct prism_decoder_params){
-                .grid_size = 64, .obj_size = 32, .dtype = t ? PRISM_F64 : PRISM_F32},
+                .grid_size = 64, .obj_size = 32, .dtype = t ? PRISM_F64 : PRISM_F32, ORIGINAL},
             1);
         free(nn_forward(net));
         prism_mem mem;
@@ -151,7 +156,7 @@ START_TEST(running_statistics)
 END_TEST
 
 /* Evaluation mode is the folded network. */
-static void folded_and_check(enum prism_act act, int nforward, const struct golden *want)
+static void folded_and_check(enum prism_output act, int nforward, const struct golden *want)
 {
     for (int t = 0; t < 2; t++) {
         struct prism_net *fold = NULL,
@@ -159,7 +164,8 @@ static void folded_and_check(enum prism_act act, int nforward, const struct gold
                              (struct prism_decoder_params){.grid_size = 64,
                                                            .obj_size = 32,
                                                            .dtype = t ? PRISM_F64 : PRISM_F32,
-                                                           .output_activation = act},
+                                                           .output_activation = act,
+                                                           .min_channels = 1},
                              1);
         for (int k = 0; k < nforward; k++)
             free(nn_forward(net));
@@ -175,14 +181,14 @@ static void folded_and_check(enum prism_act act, int nforward, const struct gold
 START_TEST(evaluation_after_one_forward)
 {
     struct golden want = {-60.718846584438296, 4.096864985416199, 1, {{16, 16, 0}}};
-    folded_and_check(PRISM_ACT_NONE, 1, &want);
+    folded_and_check(PRISM_OUTPUT_NONE, 1, &want);
 }
 END_TEST
 
 START_TEST(evaluation_after_three_forwards)
 {
     struct golden want = {430.0561332, 205.4981426, 1, {{32, 32, 0.477639580}}};
-    folded_and_check(PRISM_ACT_SIGMOID, 3, &want);
+    folded_and_check(PRISM_OUTPUT_SIGMOID, 3, &want);
 }
 END_TEST
 
@@ -199,7 +205,8 @@ START_TEST(forward_no_norm)
                                          .obj_size = 32,
                                          .no_norm = true,
                                          .frame = true,
-                                         .output_activation = PRISM_ACT_SIGMOID};
+                                         .output_activation = PRISM_OUTPUT_SIGMOID,
+                                         .min_channels = 1};
         struct prismi_layer l[PRISMI_MAX_LAYERS];
         struct prism_net *net = NULL;
         int n;

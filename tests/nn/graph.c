@@ -177,7 +177,8 @@ static void decoder_sizes(void)
         struct prism_net *net = NULL;
         MUST(ctx, prismi_decoder_create(plan,
                                         &(struct prism_decoder_params){.grid_size = table[i].grid,
-                                                                       .obj_size = table[i].obj},
+                                                                       .obj_size = table[i].obj,
+                                                                       ORIGINAL},
                                         &(struct prismi_net_mode){.inference = true}, &net));
         printf("# decoder %d/%d: activations of inference %zu bytes\n", table[i].grid, table[i].obj,
                activation_bytes(net));
@@ -376,7 +377,7 @@ static void files(void)
     single.dtype = PRISM_F32;
     struct prism_net *a = mlp(mlp_params, 32), *b = mlp(single, 1), *c = mlp(narrow, 32);
     struct prism_net *decoder =
-        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 8, .obj_size = 8});
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 8, .obj_size = 8, ORIGINAL});
     if (fd < 0)
         abort();
     close(fd);

@@ -24,7 +24,7 @@ static void require(bool ok, const char *what)
 }
 
 static const struct prism_decoder_params wide = {
-    .grid_size = 64, .obj_size = 64, .min_channels = 8, .output_activation = PRISM_ACT_SIGMOID};
+    .grid_size = 64, .obj_size = 64, .min_channels = 8, .output_activation = PRISM_OUTPUT_SIGMOID};
 
 static struct prism_net *decoder(enum prism_dtype store)
 {
@@ -131,11 +131,13 @@ static void same_parameters(void)
 
 static void nothing_between(void)
 {
-    struct prism_net *net = nn_decoder(dev, (struct prism_decoder_params){.store = PRISM_BF16,
-                                                                          .grid_size = 8,
-                                                                          .obj_size = 8,
-                                                                          .n_channels = 2,
-                                                                          .channels = {4, 1}});
+    struct prism_net *net =
+        nn_decoder(dev, (struct prism_decoder_params){.store = PRISM_BF16,
+                                                      .grid_size = 8,
+                                                      .obj_size = 8,
+                                                      .n_channels = 2,
+                                                      .channels = {4, 1},
+                                                      .output_activation = PRISM_OUTPUT_NONE});
     size_t largest;
     MUST(ctx, prism_net_init(net, 1));
     free(nn_forward(net));
@@ -230,7 +232,8 @@ static void folded(void)
 static void segments(void)
 {
     for (int no_norm = 0; no_norm < 2; no_norm++) {
-        struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12, .no_norm = no_norm};
+        struct prism_decoder_params p = {
+            .grid_size = 16, .obj_size = 12, .no_norm = no_norm, ORIGINAL};
         struct prism_net *net = nn_decoder(dev, p);
         struct prism_segment s[PRISM_MAX_SEGMENTS];
         prism_mem values;

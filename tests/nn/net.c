@@ -44,7 +44,7 @@ START_TEST(parameter_counts)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int frame = 0; frame < 2; frame++) {
             struct prism_decoder_params p = {
-                .grid_size = table[i].n, .obj_size = table[i].o, .frame = frame};
+                .grid_size = table[i].n, .obj_size = table[i].o, .frame = frame, ORIGINAL};
             int out[3];
             ck_assert_uint_eq(list_params(p, out), table[i].params);
             ck_assert_int_eq(out[0], 1);
@@ -52,7 +52,7 @@ START_TEST(parameter_counts)
             ck_assert_int_eq(out[2], table[i].o);
         }
     struct prism_net *net =
-        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 64, .obj_size = 32});
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 64, .obj_size = 32, ORIGINAL});
     ck_assert_uint_eq(prism_net_param_total(net), 43799);
     ck_assert_int_eq(prism_net_params(net)->n_upsample, 3);
     ck_assert_int_eq(prism_net_params(net)->n_channels, 6);
@@ -68,7 +68,8 @@ START_TEST(every_object_size)
             for (int frame = 0; frame < 2; frame++) {
                 int out[3];
                 list_params(
-                    (struct prism_decoder_params){.grid_size = n, .obj_size = o, .frame = frame},
+                    (struct prism_decoder_params){
+                        .grid_size = n, .obj_size = o, .frame = frame, ORIGINAL},
                     out);
                 ck_assert_int_eq(out[0], 1);
                 ck_assert_int_eq(out[1], o);
@@ -85,7 +86,8 @@ START_TEST(user_progression)
                                      .n_upsample = 2, /* side 16: padded to 32 */
                                      .n_channels = 5,
                                      .channels = {5, 5, 3, 4, 1},
-                                     .no_norm = true};
+                                     .no_norm = true,
+                                     .output_activation = PRISM_OUTPUT_NONE};
     struct prism_net *net = nn_decoder(dev, p);
     /* T0 6->5, T1 5->5, T2 5->3 (4x4), C3 3->4, C4 4->1 (3x3), each with a
      * bias */
@@ -109,8 +111,9 @@ END_TEST
  * the last layer: a bias, neither norm nor ReLU. */
 START_TEST(single_channel_tail)
 {
-    struct prism_net *net = nn_decoder(
-        dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 16, .latent_channels = 8});
+    struct prism_net *net =
+        nn_decoder(dev, (struct prism_decoder_params){
+                            .grid_size = 16, .obj_size = 16, .latent_channels = 8, ORIGINAL});
     struct prism_param_info info;
     ck_assert_int_eq(prism_net_params(net)->n_channels, 3); /* 4 2 1 */
     MUST(ctx, prism_net_param(net, prism_net_param_count(net) - 1, &info));
@@ -128,8 +131,9 @@ END_TEST
 START_TEST(padded_and_frame)
 {
     for (int frame = 0; frame < 2; frame++) {
-        struct prism_net *net = nn_decoder(
-            dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 16, .frame = frame});
+        struct prism_net *net =
+            nn_decoder(dev, (struct prism_decoder_params){
+                                .grid_size = 16, .obj_size = 16, .frame = frame, ORIGINAL});
         MUST(ctx, prism_net_init(net, 2));
         double *v = nn_forward(net), edge = 0;
         for (int i = 0; i < 16; i++)
@@ -151,7 +155,7 @@ START_TEST(names_and_slabs)
                                        "decoder.13.beta", "decoder.15.weight", "decoder.15.bias"};
     static const int weight0[4] = {64, 32, 4, 4}, weight15[4] = {1, 2, 3, 3};
     struct prism_net *net =
-        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 64, .obj_size = 32});
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 64, .obj_size = 32, ORIGINAL});
     struct prism_param_info info;
     prism_mem values;
     size_t count, at = 0;
@@ -175,8 +179,8 @@ START_TEST(names_and_slabs)
     prism_net_destroy(&net);
     prism_net_destroy(&net); /* NULL ok */
 
-    net = nn_decoder(
-        dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 16, .no_norm = true});
+    net = nn_decoder(dev, (struct prism_decoder_params){
+                              .grid_size = 16, .obj_size = 16, .no_norm = true, ORIGINAL});
     static const char *const bare[] = {"input_vec",        "decoder.0.weight", "decoder.0.bias",
                                        "decoder.2.weight", "decoder.2.bias",   "decoder.4.weight",
                                        "decoder.4.bias",   "decoder.6.weight", "decoder.6.bias"};
@@ -194,7 +198,7 @@ END_TEST
 START_TEST(padding_stays_zero)
 {
     struct prism_net *net =
-        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 11});
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 11, ORIGINAL});
     size_t count[2] = {0, net->grad_count};
     prism_mem slab[2] = {NULL, net->grads};
     MUST(ctx, prism_net_init(net, 4));
@@ -229,12 +233,12 @@ START_TEST(refusals)
 {
     check_refused((struct prism_decoder_params){.grid_size = 48, .obj_size = 16}, PRISM_EINVAL,
                   "grid_size 48 is not a power of two");
-    check_refused((struct prism_decoder_params){.grid_size = 0, .obj_size = 1}, PRISM_EINVAL,
-                  "grid_size 0");
+    check_refused((struct prism_decoder_params){.grid_size = -64, .obj_size = 1}, PRISM_EINVAL,
+                  "grid_size -64");
     check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 65}, PRISM_EINVAL,
                   "obj_size 65");
-    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = 0}, PRISM_EINVAL,
-                  "obj_size 0");
+    check_refused((struct prism_decoder_params){.grid_size = 64, .obj_size = -1}, PRISM_EINVAL,
+                  "obj_size -1");
     check_refused(
         (struct prism_decoder_params){.grid_size = 256, .obj_size = 256, .latent_channels = 64},
         PRISM_EINVAL, "reaches 0 channels");
@@ -269,7 +273,7 @@ START_TEST(refusals)
         PRISM_EINVAL, "ends in 2");
     check_refused((struct prism_decoder_params){.grid_size = 8,
                                                 .obj_size = 8,
-                                                .output_activation = PRISM_ACT_COUNT},
+                                                .output_activation = PRISM_OUTPUT_COUNT},
                   PRISM_EINVAL, "output_activation");
     check_refused(
         (struct prism_decoder_params){.grid_size = 8, .obj_size = 8, .init = (enum prism_init)7},
@@ -281,8 +285,9 @@ END_TEST
 
 START_TEST(backward_order)
 {
-    struct prism_net *fold = NULL, *net = nn_decoder(dev, (struct prism_decoder_params){
-                                                              .grid_size = 8, .obj_size = 8});
+    struct prism_net *fold = NULL,
+                     *net = nn_decoder(dev, (struct prism_decoder_params){
+                                                .grid_size = 8, .obj_size = 8, ORIGINAL});
     MUST(ctx, prism_net_init(net, 1));
     prism_mem out;
     ck_assert_int_eq(prism_net_backward(net, net->values), PRISM_EINVAL);

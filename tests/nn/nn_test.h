@@ -62,6 +62,10 @@ static inline void nn_fill(struct prism_net *net, double scale)
     }
 }
 
+/* Parameters of the decoder as first published: layers down to one channel, no
+ * activation after the last. */
+#define ORIGINAL .min_channels = 1, .output_activation = PRISM_OUTPUT_NONE
+
 static inline struct prism_net *nn_decoder(struct prism_dev *dev, struct prism_decoder_params p)
 {
     struct prism_net *net = NULL;

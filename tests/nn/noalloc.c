@@ -24,7 +24,8 @@ static struct prism_net *network(struct prism_dev *dev, int n, prism_mem *in)
                                                         .obj_size = 21,
                                                         .no_norm = n == 1,
                                                         .store = n == 2 ? PRISM_F16 : PRISM_F32,
-                                                        .output_activation = PRISM_ACT_SIGMOID});
+                                                        .output_activation = PRISM_OUTPUT_SIGMOID,
+                                                        .min_channels = 1});
     if (n == 3)
         MUST(ctx, prismi_unet_create(dev, &u, &mode, &net));
     else

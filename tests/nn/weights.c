@@ -18,9 +18,9 @@ static void check_moments(const double *v, size_t n, double mean, double std)
 
 static struct prism_net *initialised(enum prism_init init, uint64_t seed, enum prism_dtype dtype)
 {
-    struct prism_net *net =
-        nn_decoder(dev, (struct prism_decoder_params){
-                            .dtype = dtype, .grid_size = 64, .obj_size = 32, .init = init});
+    struct prism_net *net = nn_decoder(
+        dev, (struct prism_decoder_params){
+                 .dtype = dtype, .grid_size = 64, .obj_size = 32, .init = init, ORIGINAL});
     MUST(ctx, prism_net_init(net, seed));
     return net;
 }
@@ -116,7 +116,8 @@ START_TEST(init_orthogonal)
                                                       .latent_channels = 40,
                                                       .n_channels = 3,
                                                       .channels = {2, 4, 1},
-                                                      .init = PRISM_INIT_ORTHOGONAL});
+                                                      .init = PRISM_INIT_ORTHOGONAL,
+                                                      .output_activation = PRISM_OUTPUT_NONE});
     int seen = 0;
     MUST(ctx, prism_net_init(net, 6));
     for (int i = 0; i < net->nparam; i++) {
@@ -164,7 +165,7 @@ START_TEST(save_and_load)
     for (int from = 0; from < 2; from++)
         for (int to = 0; to < 2; to++) {
             struct prism_decoder_params p = {
-                .dtype = from ? PRISM_F64 : PRISM_F32, .grid_size = 16, .obj_size = 12};
+                .dtype = from ? PRISM_F64 : PRISM_F32, .grid_size = 16, .obj_size = 12, ORIGINAL};
             struct prism_net *a = nn_decoder(dev, p);
             p.dtype = to ? PRISM_F64 : PRISM_F32;
             struct prism_net *b = nn_decoder(dev, p);
@@ -188,7 +189,7 @@ END_TEST
 /* Files in the older container format, whose tensors have no type. */
 START_TEST(load_a_container)
 {
-    const struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12};
+    const struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12, ORIGINAL};
     const char *path = in_folder("weights");
     struct prism_net *a = nn_decoder(dev, p), *b = nn_decoder(dev, p);
     struct prismi_archive *file;
@@ -211,16 +212,24 @@ START_TEST(load_refusals)
         struct prism_decoder_params p;
         const char *word;
     } other[] = {
-        {{.grid_size = 16, .obj_size = 11}, "obj_size is 12, this network's is 11"},
-        {{.grid_size = 16, .obj_size = 12, .latent_channels = 32}, "latent_channels is 16"},
-        {{.grid_size = 16, .obj_size = 12, .no_norm = true}, "no_norm is 0"},
-        {{.grid_size = 16, .obj_size = 12, .frame = true}, "frame is 0"},
-        {{.grid_size = 16, .obj_size = 12, .output_activation = PRISM_ACT_TANH},
+        {{.grid_size = 16, .obj_size = 11, ORIGINAL}, "obj_size is 12, this network's is 11"},
+        {{.grid_size = 16, .obj_size = 12, .latent_channels = 32, ORIGINAL},
+         "latent_channels is 16"},
+        {{.grid_size = 16, .obj_size = 12, .no_norm = true, ORIGINAL}, "no_norm is 0"},
+        {{.grid_size = 16, .obj_size = 12, .frame = true, ORIGINAL}, "frame is 0"},
+        {{.grid_size = 16,
+          .obj_size = 12,
+          .output_activation = PRISM_OUTPUT_TANH,
+          .min_channels = 1},
          "output_activation is 0"},
-        {{.grid_size = 16, .obj_size = 12, .n_channels = 4, .channels = {8, 5, 2, 1}},
+        {{.grid_size = 16,
+          .obj_size = 12,
+          .n_channels = 4,
+          .channels = {8, 5, 2, 1},
+          .output_activation = PRISM_OUTPUT_NONE},
          "channels[1] is 4"}};
     struct prism_net *a =
-        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 12});
+        nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 12, ORIGINAL});
     ck_assert_int_eq(prism_net_load(a, path), PRISM_EIO); /* absent */
     MUST(ctx, prism_net_init(a, 9));
     MUST(ctx, prism_net_save(a, path));
@@ -232,8 +241,9 @@ START_TEST(load_refusals)
         prism_net_destroy(&b);
     }
     /* a larger grid with the same latent has the same weights */
-    struct prism_net *b = nn_decoder(
-        dev, (struct prism_decoder_params){.grid_size = 32, .obj_size = 12, .latent_channels = 16});
+    struct prism_net *b =
+        nn_decoder(dev, (struct prism_decoder_params){
+                            .grid_size = 32, .obj_size = 12, .latent_channels = 16, ORIGINAL});
     MUST(ctx, prism_net_load(b, path));
     check_same_values(a, b, false);
     prism_net_destroy(&b);
@@ -252,7 +262,7 @@ START_TEST(load_refusals)
     MUST(ctx, prismi_archive_save(part, ctx, path, false));
     prismi_archive_destroy(&part);
     prismi_archive_destroy(&whole);
-    b = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 12});
+    b = nn_decoder(dev, (struct prism_decoder_params){.grid_size = 16, .obj_size = 12, ORIGINAL});
     ck_assert_int_eq(prism_net_load(b, path), PRISM_EPARSE);
     ck_assert_ptr_nonnull(strstr(prism_ctx_error(ctx)->text, "running"));
     double *v = nn_get(b, b->values, b->slab_count);
@@ -296,10 +306,18 @@ static double *forward_eval(struct prism_net *net)
 START_TEST(fold_is_evaluation_mode)
 {
     static const struct prism_decoder_params table[] = {
-        {.grid_size = 32, .obj_size = 8}, /* three refinement convolutions */
-        {.grid_size = 16, .obj_size = 13, .frame = true, .output_activation = PRISM_ACT_SIGMOID},
-        {.grid_size = 16, .obj_size = 16, .latent_channels = 8},
-        {.grid_size = 16, .obj_size = 16, .no_norm = true, .output_activation = PRISM_ACT_TANH}};
+        {.grid_size = 32, .obj_size = 8, ORIGINAL}, /* three refinement convolutions */
+        {.grid_size = 16,
+         .obj_size = 13,
+         .frame = true,
+         .output_activation = PRISM_OUTPUT_SIGMOID,
+         .min_channels = 1},
+        {.grid_size = 16, .obj_size = 16, .latent_channels = 8, ORIGINAL},
+        {.grid_size = 16,
+         .obj_size = 16,
+         .no_norm = true,
+         .output_activation = PRISM_OUTPUT_TANH,
+         .min_channels = 1}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int t = 0; t < 2; t++) {
             struct prism_decoder_params p = table[i];

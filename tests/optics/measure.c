@@ -294,16 +294,16 @@ START_TEST(refusals)
         ck_assert_ptr_null(m);                                                                     \
     } while (0)
     REFUSED(dtype = PRISM_CF64, "not real");
-    REFUSED(grid_h = 0, "grid is 0 x 64");
+    REFUSED(grid_h = -1, "grid is -1 x 64");
     REFUSED(grid_w = 1 << 20, "1048576");
     REFUSED(obj_h = 65, "object is 65 x 32");
-    REFUSED(obj_w = 0, "object is 32 x 0");
+    REFUSED(obj_w = -1, "object is 32 x -1");
     REFUSED(field_h = 65, "field is 65 x 32");
     REFUSED(field_w = -1, "field is 32 x -1");
     REFUSED(box_h = 33, "pupil box is 33 x 19");
     REFUSED(box_h = 0, "pupil box is 64 x 19"); /* 0 = grid, larger than the field */
-    REFUSED(n_apertures = 0, "n_apertures is 0");
-    REFUSED(batch = 0, "batch is 0");
+    REFUSED(n_apertures = -1, "n_apertures is -1");
+    REFUSED(batch = -1, "batch is -1");
 #undef REFUSED
     m = make(good);
     ck_assert_int_eq(prism_measure_params(m)->box_h, 19);

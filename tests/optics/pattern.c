@@ -225,8 +225,8 @@ START_TEST(pattern_refusals)
     p.kind = (enum prism_pattern_kind)9;
     expect_error(prism_pattern_create(ctx, &p, &yx, &n), PRISM_EINVAL, "kind 9");
     p = good;
-    p.n_samples = 0;
-    expect_error(prism_pattern_create(ctx, &p, &yx, &n), PRISM_EINVAL, "n_samples is 0");
+    p.n_samples = -1;
+    expect_error(prism_pattern_create(ctx, &p, &yx, &n), PRISM_EINVAL, "n_samples is -1");
     p = good;
     p.roi_diameter_px = -1;
     expect_error(prism_pattern_create(ctx, &p, &yx, &n), PRISM_EINVAL, "roi_diameter_px is -1");
@@ -235,7 +235,8 @@ START_TEST(pattern_refusals)
     expect_error(prism_pattern_create(ctx, &p, &yx, &n), PRISM_EINVAL, "cutoff_px");
     p = good;
     p.kind = PRISM_PATTERN_STAR;
-    expect_error(prism_pattern_create(ctx, &p, &yx, &n), PRISM_EINVAL, "n_angles is 0");
+    p.n_angles = -1;
+    expect_error(prism_pattern_create(ctx, &p, &yx, &n), PRISM_EINVAL, "n_angles is -1");
 }
 END_TEST
 

@@ -360,7 +360,7 @@ static void test_memory(struct prism_ctx *ctx)
     const struct prism_profile_params params = {.regions_only = true};
     struct prism_dev *dev = open_profiled(ctx, &params, false);
     struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
-    p.par.training.init_steps = 0;
+    p.par.training.init_steps = -1;
     struct prism_session *s = new_session(&p);
     run_steps(s, 5);
     struct prism_profile_info info = info_of(dev);

@@ -75,7 +75,7 @@ static struct outcome run(struct prism_ctx *ctx, struct prism_dev *dev, const st
     p.par.training.loss_weights[PRISM_LOSS_L1] = 0;
     p.par.training.loss_weights[k->loss] = 1;
     p.par.training.n_epochs = 1;
-    p.par.training.loss_threshold = 0;
+    p.par.training.loss_threshold = -1;
     p.par.training.max_retries = 1;
     struct prism_session *s = new_session(&p);
     for (int i = 0; i < k->steps; i++)
@@ -99,7 +99,7 @@ static bool same(const struct outcome *a, const struct outcome *b)
 
 static void sessions(struct prism_ctx *ctx, struct prism_dev *dev, const struct kind *k)
 {
-    const struct outcome off = run(ctx, dev, k, 0), on = run(ctx, dev, k, 1 << 20),
+    const struct outcome off = run(ctx, dev, k, PRISM_CACHE_NONE), on = run(ctx, dev, k, 1 << 20),
                          tight = run(ctx, dev, k, 9000);
     const uint64_t asked = off.measurements.misses;
     tap(same(&on, &off), "%s: the same bits with caches off and on", k->name);

@@ -14,7 +14,7 @@ static const double LIMIT = 1e-7;
 struct problem_grad {
     const char *name;
     double weights[PRISM_LOSS_COUNT];
-    bool masks, no_normalize, complex_object;
+    bool masks, unnormalised, complex_object;
     int grid, obj, field, batch;
 };
 
@@ -133,9 +133,12 @@ static struct function make_function(const struct problem_grad *c, struct prism_
         .kinds = {[PRISM_LOSS_SSIM] = c->weights[PRISM_LOSS_SSIM] > 0,
                   [PRISM_LOSS_MS_SSIM] = c->weights[PRISM_LOSS_MS_SSIM] > 0},
         .composite = true,
-        .no_normalize = c->no_normalize};
-    const struct prism_decoder_params dp = {
-        .dtype = PRISM_F64, .grid_size = c->grid, .obj_size = c->obj};
+        .unnormalised = c->unnormalised};
+    const struct prism_decoder_params dp = {.dtype = PRISM_F64,
+                                            .grid_size = c->grid,
+                                            .obj_size = c->obj,
+                                            .min_channels = 1,
+                                            .output_activation = PRISM_OUTPUT_NONE};
     MUST(ctx, prismi_term_create(dev, ds, &tp, &f.term));
     MUST(ctx, prismi_loss_set_weights(f.term.loss, c->weights));
     if (!c->complex_object) {

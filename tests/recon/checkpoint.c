@@ -61,7 +61,7 @@ START_TEST(progressive_resumes_anywhere)
     t->n_epochs = 25; /* long enough to escalate, short enough to fail and be tried again */
     t->escalation_epochs = 22;
     t->max_retries = 1;
-    t->retry_switch_loss = true;
+    t->retry_same_loss = false;
     struct prism_session *s = new_session(&p);
     int converged = 0, tier = 0;
     while (s->trainer.st.phase != PRISM_PHASE_RETRY && s->trainer.st.phase != PRISM_PHASE_DONE) {
@@ -157,7 +157,7 @@ START_TEST(another_run_is_refused_by_name)
     p.par.algorithm = PRISM_ALG_MOPIE;
     other_is_refused("algorithm");
     p.par = good;
-    p.par.decoder.output_activation = PRISM_ACT_SIGMOID;
+    p.par.decoder.output_activation = PRISM_OUTPUT_SIGMOID;
     other_is_refused("decoder.output_activation none, this session has sigmoid");
     p.par = good;
     p.par.metrics_every = 3; /* metrics_every may differ */
@@ -334,7 +334,7 @@ START_TEST(impossible_states_are_refused)
                   {AT(pending), 16});
     CHECK_HOSTILE(25, EVERYWHERE, {AT(phase), PRISM_PHASE_RETRY}, {AT(phase_step), 60},
                   {AT(phase_step), (int64_t)1 << 62});
-    t->init_steps = 0;
+    t->init_steps = -1;
     CHECK_HOSTILE(5, {AT(phase), PRISM_PHASE_INIT});
     p.par.algorithm = PRISM_ALG_MOPIE;
     CHECK_HOSTILE(9, EVERYWHERE, {AT(phase), PRISM_PHASE_INIT}, {AT(phase), PRISM_PHASE_RETRY},
@@ -346,11 +346,11 @@ START_TEST(impossible_samples_are_refused)
 {
     struct prism_training_params *t = &p.par.training;
     t->objective = PRISM_OBJ_PROGRESSIVE;
-    t->init_steps = 0;
+    t->init_steps = -1;
     t->max_retries = 2;
     t->n_epochs = 3;
-    t->loss_threshold = 0;
-    t->retry_switch_loss = true;
+    t->loss_threshold = -1;
+    t->retry_same_loss = false;
     /* open in the second sample; between the second and the third; open and
      * closed in a retry; done */
     CHECK_HOSTILE(4, EVERYWHERE, OF_SAMPLES, {IN(sample), -1}, {IN(step), 3}, {IN(step), INT64_MAX},
@@ -430,7 +430,7 @@ END_TEST
 START_TEST(a_diverged_state_is_not_saved)
 {
     for (int average = 0; average < 2; average++) {
-        p.par.training.init_steps = 0;
+        p.par.training.init_steps = -1;
         p.par.training.average = average;
         p.par.training.lr = 3e38;
         struct prism_session *s = new_session(&p);

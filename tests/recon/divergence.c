@@ -95,7 +95,7 @@ START_TEST(the_way_back_may_pass_samples)
     ck_assert_int_eq(((struct prismi_samples *)s->trainer.plain[0].snapshot)->open, 0);
     prism_session_destroy(&s);
 
-    t->loss_threshold = 0;
+    t->loss_threshold = -1;
     s = new_session(&p);
     while (s->trainer.st.phase != PRISM_PHASE_RETRY || !samples(s)->open)
         run_steps(s, 1);
@@ -136,7 +136,7 @@ static bool save_every_step(void *user, const struct prism_progress *at)
  * would only diverge again. */
 START_TEST(a_save_on_the_way_ends_the_run)
 {
-    p.par.training.init_steps = 0;
+    p.par.training.init_steps = -1;
     p.par.training.lr = 3e38;
     struct prism_session *s = new_session(&p);
     for (saves = 0; saves < 2;) {

@@ -32,7 +32,7 @@ int main(void)
         p.par.metrics_every = 50;
         t->init_steps = 2 * TO;
         count(&p, "initialisation");
-        t->init_steps = 0;
+        t->init_steps = -1;
         t->max_steps = 2 * TO;
         t->average = 0.9;
         count(&p, "joint");
@@ -44,7 +44,7 @@ int main(void)
         t->objective = PRISM_OBJ_PROGRESSIVE;
         t->n_epochs = 2 * TO;
         t->adaptive = true;
-        t->loss_threshold = 0;
+        t->loss_threshold = -1;
         t->escalation_epochs = 20; /* the run escalates within the counted steps */
         t->plateau_threshold = 1;
         count(&p, "progressive");

@@ -26,9 +26,11 @@ static void *field_of(void *params, const struct prismi_param_row *row)
 /* The small experiment's parameters, changed so that the row matters. */
 static struct prism_recon_params base_for(const struct prismi_param_row *row)
 {
-    struct prism_recon_params par = p.par;
-    par.training.init_target =
-        row->when & PRISMI_WHEN_FIRST_PROJECTIONS ? PRISM_TARGET_PROJECTION : PRISM_TARGET_CIRCLE;
+    struct prism_recon_params par;
+    prismi_params_resolve(&p.par, &par);
+    par.training.init_target = row->when & PRISMI_WHEN_FIRST_PROJECTIONS
+                                   ? PRISM_INIT_TARGET_PROJECTION
+                                   : PRISM_INIT_TARGET_CIRCLE;
     if (row->when & (PRISMI_WHEN_PROGRESSIVE | PRISMI_WHEN_ADAPTIVE)) {
         par.training.objective = PRISM_OBJ_PROGRESSIVE;
         par.training.adaptive = true;
@@ -132,7 +134,8 @@ END_TEST
 
 START_TEST(what_does_not_matter_is_not_checked)
 {
-    struct prism_recon_params par = p.par;
+    struct prism_recon_params par;
+    prismi_params_resolve(&p.par, &par);
     par.mopie = (struct prism_mopie_params){.loops = -1};
     par.training.n_epochs = par.training.patience = 0;
     ck_assert_int_eq(prismi_params_check(ctx, &par, prismi_params_when(&par)), 0);
@@ -469,8 +472,7 @@ END_TEST
 START_TEST(defaults_are_the_table)
 {
     struct prism_recon_params d;
-    memset(&d, 0x5a, sizeof d);
-    prism_recon_params_default(&d);
+    prismi_params_resolve(NULL, &d);
     ck_assert_int_eq(prismi_params_check(ctx, &d, prismi_params_when(&d)), 0);
     ck_assert_int_eq(d.algorithm, PRISM_ALG_DECODER);
     ck_assert_double_eq(d.training.lr, 0.004);
@@ -478,9 +480,9 @@ START_TEST(defaults_are_the_table)
     ck_assert_double_eq(d.training.loss_weights[PRISM_LOSS_L2], 0);
     ck_assert_int_eq(d.training.schedule, PRISM_SCHEDULE_COSINE);
     ck_assert_int_eq(d.training.max_steps, 4000);
-    ck_assert(d.training.retry_switch_loss);
+    ck_assert(!d.training.retry_same_loss);
     ck_assert(!d.decoder.no_norm);
-    ck_assert_int_eq(d.decoder.output_activation, PRISM_ACT_SIGMOID);
+    ck_assert_int_eq(d.decoder.output_activation, PRISM_OUTPUT_SIGMOID);
     ck_assert_int_eq(d.decoder.n_channels, 0);
     ck_assert_uint_eq(d.seed, 1);
     ck_assert_int_eq(d.metrics_every, 50);

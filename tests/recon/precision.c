@@ -45,7 +45,7 @@ static struct experiment larger_problem(void)
     q.cache = new_cache(ctx, dev);
     MUST(ctx, prism_dataset_simulate(dev, &dp, q.truth, &centres[0][0], q.n, &q.ds));
     q.par.decoder = (struct prism_decoder_params){
-        .latent_channels = 32, .min_channels = 8, .output_activation = PRISM_ACT_SIGMOID};
+        .latent_channels = 32, .min_channels = 8, .output_activation = PRISM_OUTPUT_SIGMOID};
     q.par.seed = 1;
     q.par.training.init_steps = 100;
     q.par.training.max_steps = 300;
@@ -278,8 +278,10 @@ int main(void)
     fixture_params.level = PRISM_LOG_INFO;
     fixture_open();
     p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
-    p.par.decoder = (struct prism_decoder_params){
-        .latent_channels = 16, .n_channels = 4, .channels = {16, 8, 8, 1}};
+    p.par.decoder = (struct prism_decoder_params){.latent_channels = 16,
+                                                  .n_channels = 4,
+                                                  .channels = {16, 8, 8, 1},
+                                                  .output_activation = PRISM_OUTPUT_NONE};
     const struct prism_recon_params par = p.par;
     snprintf(path, sizeof path, "%s/checkpoint", folder);
     quality();

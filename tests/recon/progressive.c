@@ -6,7 +6,7 @@
 START_TEST(progressive_goes_sample_by_sample)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
-    p.par.training.loss_threshold = 0;
+    p.par.training.loss_threshold = -1;
     struct prism_session *s = new_session(&p);
     run_steps(s, 20);
     for (int k = 0; k < p.n; k++)
@@ -49,7 +49,7 @@ START_TEST(a_single_step_needs_no_earlier_fields)
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
     p.par.training.n_epochs = 1;
     p.par.training.max_retries = 1;
-    p.par.training.loss_threshold = 0;
+    p.par.training.loss_threshold = -1;
     for (int kind = 0; kind < PRISM_LOSS_COUNT; kind++) {
         struct prism_session *a, *b;
         p.par.training.loss_weights[PRISM_LOSS_L1] = 0;
@@ -105,7 +105,7 @@ static void check_same_slabs(const struct prism_session *a, const struct prism_s
 START_TEST(what_is_remembered_changes_nothing)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
-    p.par.training.loss_threshold = 0;
+    p.par.training.loss_threshold = -1;
     p.par.training.average = 0.5;
     for (int n_epochs = 1; n_epochs <= 3; n_epochs++) {
         p.par.training.n_epochs = n_epochs;
@@ -135,7 +135,7 @@ START_TEST(masks_follow_the_samples)
 {
     enum { PIXELS = SMALL_GRID * SMALL_GRID };
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
-    p.par.training.loss_threshold = 0;
+    p.par.training.loss_threshold = -1;
     p.par.training.n_epochs = 2;
     struct prism_session *s = new_session(&p);
     const struct prism_aperture *shape = &prism_dataset_params(p.ds)->aperture;
@@ -164,7 +164,7 @@ END_TEST
 START_TEST(an_only_step_is_a_first_step)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
-    p.par.training.loss_threshold = 0;
+    p.par.training.loss_threshold = -1;
     p.par.training.init_steps = 3;
     for (int amsgrad = 0; amsgrad <= 1; amsgrad++) {
         struct prism_session *s[2];
@@ -192,7 +192,7 @@ START_TEST(converged_samples_need_no_update)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
     p.par.training.loss_threshold = 1e6;
-    p.par.training.init_steps = 0;
+    p.par.training.init_steps = -1;
     struct prism_session *s = new_session(&p);
     run_steps(s, p.n);
     struct prism_progress at = progress_of(s);
@@ -209,9 +209,9 @@ START_TEST(plateaus_escalate_and_then_fail)
     struct prism_training_params *t = &p.par.training;
     t->objective = PRISM_OBJ_PROGRESSIVE;
     t->adaptive = true;
-    t->init_steps = 0;
+    t->init_steps = -1;
     t->n_epochs = 5000;
-    t->loss_threshold = 0;
+    t->loss_threshold = -1;
     t->plateau_threshold = 1; /* no change counts as progress */
     struct prism_session *s = new_session(&p);
     int tiers[PRISM_TIER_COUNT] = {0};
@@ -238,9 +238,9 @@ START_TEST(failed_samples_are_tried_again)
     struct prism_training_params *t = &p.par.training;
     t->objective = PRISM_OBJ_PROGRESSIVE;
     t->n_epochs = 2;
-    t->init_steps = 0;
+    t->init_steps = -1;
     t->max_retries = 2;
-    t->retry_switch_loss = true;
+    t->retry_same_loss = false;
     t->retry_lr_multiplier = 2;
     t->loss_threshold = 0.12;
     struct prism_session *s = new_session(&p);
@@ -280,7 +280,7 @@ START_TEST(retries_discard_the_average)
     t->objective = PRISM_OBJ_PROGRESSIVE;
     t->n_epochs = 2;
     t->max_retries = 1;
-    t->loss_threshold = 0;
+    t->loss_threshold = -1;
     t->average = 1;
     struct prism_session *s = new_session(&p);
     run_steps(s, 20 + 2 * p.n - 1);
@@ -309,8 +309,8 @@ START_TEST(switched_retries_are_judged_at_their_end)
     t->objective = PRISM_OBJ_PROGRESSIVE;
     t->n_epochs = 2;
     t->max_retries = 1;
-    t->retry_switch_loss = true;
-    t->loss_threshold = 0;
+    t->retry_same_loss = false;
+    t->loss_threshold = -1;
     struct prism_session *s = new_session(&p);
     until_retry(s);
     for (int k = 0; k < 2; k++) {

@@ -10,24 +10,22 @@ START_TEST(wrong_settings_are_refused_by_name)
     const struct prism_recon_params good = p.par;
     struct prism_training_params *t = &p.par.training;
 #define REFUSED(change, word) (p.par = good, change, session_refused(PRISM_EINVAL, word))
-    REFUSED(t->lr = 0, "training.lr");
+    REFUSED(t->lr = -1, "training.lr");
     REFUSED(t->lr = NAN, "training.lr");
     REFUSED(t->loss_weights[1] = 0.5, "training.loss_weights");
     REFUSED(t->loss_weights[0] = -1, "training.loss_weights");
-    REFUSED(t->batch = 0, "training.batch");
-    REFUSED(t->max_steps = -1, "training.max_steps");
-    REFUSED(t->init_steps = -1, "training.init_steps");
+    REFUSED(t->batch = -1, "training.batch");
+    REFUSED(t->init_lr = -1, "training.init_lr");
     REFUSED(t->average = 2, "training.average");
     REFUSED(t->schedule = 99, "training.schedule");
     REFUSED(p.par.algorithm = 7, "algorithm");
     REFUSED(p.par.precision = PRISM_PRECISION_COUNT, "precision");
     REFUSED((p.par.precision = PRISM_PRECISION_BF16, p.par.decoder.no_norm = true),
             "precision is bf16, which needs normalisation (decoder.no_norm)");
-    REFUSED(p.par.metrics_every = -1, "metrics_every");
-    REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->n_epochs = 0), "training.n_epochs");
+    REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->n_epochs = -1), "training.n_epochs");
     REFUSED((t->objective = PRISM_OBJ_PROGRESSIVE, t->adaptive = true, t->plateau_window = 1001),
             "training.plateau_window");
-    REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.loops = 0), "mopie.loops");
+    REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.loops = -1), "mopie.loops");
     REFUSED((p.par.algorithm = PRISM_ALG_MOPIE, p.par.mopie.lr_obj = -1), "mopie.lr_obj");
     p.par = good;
     dev->caps.mem_bytes = 200000;
@@ -79,7 +77,7 @@ END_TEST
 
 START_TEST(every_target_is_approached)
 {
-    for (int target = 0; target < PRISM_TARGET_COUNT; target++) {
+    for (int target = 0; target < PRISM_INIT_TARGET_COUNT; target++) {
         double *t = new_array(SMALL_OBJ * SMALL_OBJ, sizeof *t), low = INFINITY, high = -INFINITY;
         p.par.training.init_target = target;
         p.par.training.init_steps = 150;
@@ -110,8 +108,8 @@ START_TEST(synthetic_aperture_is_the_mean_of_amplitudes)
 {
     double t[SMALL_OBJ * SMALL_OBJ], mean = 0;
     const float *a;
-    p.par.training.init_target = PRISM_TARGET_SYNTHETIC_APERTURE;
-    p.par.decoder.output_activation = PRISM_ACT_RELU; /* not stretched to [0,1] */
+    p.par.training.init_target = PRISM_INIT_TARGET_SYNTHETIC_APERTURE;
+    p.par.decoder.output_activation = PRISM_OUTPUT_RELU; /* not stretched to [0,1] */
     MUST(ctx, prismi_init_target(dev, p.ds, &p.par, PRISM_F32, t));
     for (int k = 0; k < p.n; k++) {
         MUST(ctx, prism_dataset_amplitude(p.ds, k, &a));
@@ -138,8 +136,8 @@ START_TEST(odd_fields_are_looked_at_inside)
         for (int i = 0; i < field * field; i++)
             grey[i] = 0.5f;
         MUST(ctx, prism_dataset_measured(ctx, &dp, grey, centre, 1, &p.ds));
-        p.par.training.init_target = PRISM_TARGET_SYNTHETIC_APERTURE;
-        p.par.decoder.output_activation = PRISM_ACT_RELU; /* not stretched to [0,1] */
+        p.par.training.init_target = PRISM_INIT_TARGET_SYNTHETIC_APERTURE;
+        p.par.decoder.output_activation = PRISM_OUTPUT_RELU; /* not stretched to [0,1] */
         MUST(ctx, prismi_init_target(dev, p.ds, &p.par, PRISM_F32, t));
         for (int i = 0; i < 32 * 32; i++)
             ck_assert_double_eq(t[i], 0.5);
@@ -166,7 +164,7 @@ END_TEST
 
 START_TEST(joint_visits_every_sample_once_an_epoch)
 {
-    p.par.training.init_steps = 0;
+    p.par.training.init_steps = -1;
     struct prism_session *s = new_session(&p);
     int seen[3][SMALL_SAMPLES] = {{0}};
     for (int step = 0; step < SMALL_SAMPLES; step++) { /* batches of 3: 3 epochs */
@@ -233,7 +231,7 @@ END_TEST
 
 START_TEST(average_is_the_mean_of_the_last_outputs)
 {
-    p.par.training.init_steps = 0;
+    p.par.training.init_steps = -1;
     p.par.training.max_steps = 20;
     p.par.training.average = 0.5;
     struct prism_session *s = new_session(&p);
@@ -552,7 +550,7 @@ START_TEST(darkness_is_harmless)
                                      prism_dataset_centres(light), p.n, &p.ds));
     for (int algorithm = 0; algorithm < PRISM_ALG_COUNT; algorithm++) {
         p.par.algorithm = algorithm;
-        p.par.training.init_target = PRISM_TARGET_SYNTHETIC_APERTURE;
+        p.par.training.init_target = PRISM_INIT_TARGET_SYNTHETIC_APERTURE;
         struct prism_session *s = new_session(&p);
         MUST(ctx, prism_session_run(s, NULL, NULL));
         double *x = result_of(s);

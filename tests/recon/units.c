@@ -252,7 +252,7 @@ enum { SIDE = 48, FIELD = SIDE * SIDE };
 
 /* The losses of fields with amplitudes m against targets t: field b is compared
  * with target (b + 1) % 3. */
-static void loss_values(const double weights[PRISM_LOSS_COUNT], bool shared, bool no_normalize,
+static void loss_values(const double weights[PRISM_LOSS_COUNT], bool shared, bool unnormalised,
                         double m[2][FIELD], double t[3][FIELD], double out[2])
 {
     static const int32_t index[2] = {1, 2};
@@ -265,7 +265,7 @@ static void loss_values(const double weights[PRISM_LOSS_COUNT], bool shared, boo
         .kinds = {[PRISM_LOSS_SSIM] = true, [PRISM_LOSS_MS_SSIM] = true},
         .composite = true,
         .shared = shared,
-        .no_normalize = no_normalize};
+        .unnormalised = unnormalised};
     struct prismi_loss *loss;
     struct prismi_arena arena = {0};
     prism_mem u, idx;
@@ -355,7 +355,7 @@ START_TEST(wrong_data_are_refused_by_name)
     refused((dp.obj_size = 33, &dp), truth, centre, 1, "33");
     refused((dp = good, dp.field_size = 40, &dp), truth, centre, 1, "field_size");
     refused((dp = good, dp.snr_db = -3, &dp), truth, centre, 1, "snr_db");
-    refused((dp = good, dp.aperture.radius_px = 0, &dp), truth, centre, 1, "radius");
+    refused((dp = good, dp.aperture.radius_px = -1, &dp), truth, centre, 1, "radius");
     refused(&good, truth, bad, 1, "centre 0");
     refused(&good, truth, far, 1, "500");
     refused(&good, truth, centre, 0, "samples");

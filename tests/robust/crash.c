@@ -26,8 +26,10 @@ static void open_all(void)
     dev = open_dev(ctx, "ref", NULL,
                    1); /* ref starts no threads, so children of a fork may use the device */
     p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
-    p.par.decoder = (struct prism_decoder_params){
-        .latent_channels = 4, .n_channels = 4, .channels = {4, 4, 2, 1}};
+    p.par.decoder = (struct prism_decoder_params){.latent_channels = 4,
+                                                  .n_channels = 4,
+                                                  .channels = {4, 4, 2, 1},
+                                                  .output_activation = PRISM_OUTPUT_NONE};
     p.par.training.init_steps = 5;
     p.par.training.max_steps = STEPS - 5;
     p.par.training.average = 0.5;

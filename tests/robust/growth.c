@@ -47,10 +47,14 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
     struct prism_recon_params par = {.seed = 5};
     double *truth = small_object(32);
     struct experiment p = {.ctx = ctx, .dev = dev, .n = 4, .truth = truth};
-    par.decoder = (struct prism_decoder_params){
-        .latent_channels = 8, .n_channels = 4, .channels = {4, 4, 2, 1}};
+    par.decoder = (struct prism_decoder_params){.latent_channels = 8,
+                                                .n_channels = 4,
+                                                .channels = {4, 4, 2, 1},
+                                                .output_activation = PRISM_OUTPUT_NONE};
     par.training = (struct prism_training_params){.loss_weights = {1},
                                                   .lr = 1e-4,
+                                                  .schedule = PRISM_SCHEDULE_CONSTANT,
+                                                  .init_steps = -1,
                                                   .max_steps = 2 * TO,
                                                   .batch = 2,
                                                   .unmeasured_weight = 0.1,

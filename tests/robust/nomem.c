@@ -180,7 +180,11 @@ static uint64_t net_hash(const struct prism_net *n)
 
 static int make_decoder(void)
 {
-    const struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12, .latent_channels = 8};
+    const struct prism_decoder_params p = {.grid_size = 16,
+                                           .obj_size = 12,
+                                           .latent_channels = 8,
+                                           .min_channels = 1,
+                                           .output_activation = PRISM_OUTPUT_NONE};
     struct prism_net *n = (void *)1;
     int status = prism_decoder_create(dev, &p, &n);
     if (status)
@@ -225,8 +229,12 @@ static int load_net(void)
 
 static void prepare_net(void)
 {
-    const struct prism_decoder_params p = {
-        .grid_size = 16, .obj_size = 12, .latent_channels = 8, .init = PRISM_INIT_ORTHOGONAL};
+    const struct prism_decoder_params p = {.grid_size = 16,
+                                           .obj_size = 12,
+                                           .latent_channels = 8,
+                                           .init = PRISM_INIT_ORTHOGONAL,
+                                           .min_channels = 1,
+                                           .output_activation = PRISM_OUTPUT_NONE};
     MUST(ctx, prism_decoder_create(dev, &p, &net));
     MUST(ctx, prism_net_init(net, 4));
     MUST(ctx, prism_net_save(net, file("other-weights")));
@@ -345,17 +353,19 @@ static void sessions_on(struct prism_dev *d)
 {
     small = small_experiment(ctx, d, PRISM_PRECISION_FP32);
     struct prism_training_params *t = &small.par.training;
-    small.par.decoder =
-        (struct prism_decoder_params){.latent_channels = 4, .n_channels = 3, .channels = {4, 2, 1}};
+    small.par.decoder = (struct prism_decoder_params){.latent_channels = 4,
+                                                      .n_channels = 3,
+                                                      .channels = {4, 2, 1},
+                                                      .output_activation = PRISM_OUTPUT_NONE};
     t->init_steps = 2;
-    t->init_target = PRISM_TARGET_PROJECTION;
+    t->init_target = PRISM_INIT_TARGET_PROJECTION;
     t->average = 0.5;
     t->unmeasured_weight = 0.1;
     exhaust_session("joint");
     t->objective = PRISM_OBJ_PROGRESSIVE;
-    t->init_target = PRISM_TARGET_SYNTHETIC_APERTURE;
+    t->init_target = PRISM_INIT_TARGET_SYNTHETIC_APERTURE;
     t->max_retries = 2;
-    t->retry_switch_loss = true; /* SSIM */
+    t->retry_same_loss = false; /* SSIM */
     exhaust_session("progressive");
     small.par.algorithm = PRISM_ALG_MOPIE;
     small.par.mopie.complex_object = true;

@@ -54,8 +54,10 @@ static void *work(void *arg)
     MUST(ctx, prism_dev_open(ctx, &dp, &dev));
     job->bits = transforms(ctx, dev);
     struct experiment p = small_experiment(ctx, dev, PRISM_PRECISION_FP32);
-    p.par.decoder = (struct prism_decoder_params){
-        .latent_channels = 8, .n_channels = 4, .channels = {8, 4, 2, 1}};
+    p.par.decoder = (struct prism_decoder_params){.latent_channels = 8,
+                                                  .n_channels = 4,
+                                                  .channels = {8, 4, 2, 1},
+                                                  .output_activation = PRISM_OUTPUT_NONE};
     struct prism_session *s = new_session(&p);
     snprintf(path, sizeof path, "%s/state%d", job->folder, job->number);
     for (int i = 0; i < STEPS; i++) {

@@ -65,13 +65,18 @@ static inline struct experiment small_experiment(struct prism_ctx *ctx, struct p
         .in_double = precision == PRISM_PRECISION_FP64};
     p.cache = new_cache(ctx, dev);
     MUST(ctx, prism_dataset_simulate(dev, &dp, p.truth, &centres[0][0], p.n, &p.ds));
-    p.par = (struct prism_recon_params){.precision = precision, .seed = 5};
+    p.par = (struct prism_recon_params){
+        .precision = precision,
+        .decoder = {.min_channels = 1, .output_activation = PRISM_OUTPUT_NONE},
+        .seed = 5,
+        .metrics_every = -1};
     p.par.training = (struct prism_training_params){.loss_weights = {1},
                                                     .lr = 2e-3,
                                                     .schedule = PRISM_SCHEDULE_COSINE,
                                                     .init_steps = 20,
                                                     .max_steps = 60,
                                                     .batch = 3,
+                                                    .unmeasured_weight = -1,
                                                     .n_epochs = 10,
                                                     .max_epochs = 1,
                                                     .loss_threshold = 0.02,
@@ -80,7 +85,9 @@ static inline struct experiment small_experiment(struct prism_ctx *ctx, struct p
                                                     .plateau_threshold = 0.01,
                                                     .escalation_epochs = 20,
                                                     .aggressive_lr_multiplier = 2,
-                                                    .retry_lr_multiplier = 0.1};
+                                                    .max_retries = -1,
+                                                    .retry_lr_multiplier = 0.1,
+                                                    .retry_same_loss = true};
     p.par.mopie = (struct prism_mopie_params){.loops = 4, .init_loops = 2, .lr_obj = 1};
     return p;
 }
