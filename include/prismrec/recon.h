@@ -258,6 +258,20 @@ PRISM_API struct prism_net *prism_session_net(struct prism_session *s);
  * the last, nothing has changed. */
 PRISM_API int prism_session_save(struct prism_session *s, const char *path, const char *extra);
 PRISM_API int prism_session_load(struct prism_session *s, const char *path);
+/* prism_session_save() in the background: copies the state to host memory,
+ * which the session keeps for the next time, and returns; a thread of the
+ * library writes the file. path and extra are copied. before: NULL, or called
+ * by that thread first, for example to sync a log that the checkpoint must not
+ * be ahead of; false gives up (PRISM_ECANCELED). Where there is no memory for
+ * the copy, the file is written before this returns. Statuses as
+ * prism_session_save(), and those of a save in the background that had begun
+ * before, for which this waits. prism_session_save(), prism_session_load() and
+ * prism_session_destroy() wait for it too, and log its failure.
+ * prism_session_save_wait: waits until the file is in its place and returns the
+ * writing's status, 0 where nothing was begun. */
+PRISM_API int prism_session_save_begin(struct prism_session *s, const char *path, const char *extra,
+                                       bool (*before)(void *user), void *user);
+PRISM_API int prism_session_save_wait(struct prism_session *s);
 
 #ifdef __cplusplus
 }

@@ -82,7 +82,8 @@ struct run {
     enum voice voice;
     double saved_s; /* time of the last checkpoint, or the start of this process */
     int64_t saved_step;
-    int status; /* status of a failure inside the callback */
+    int64_t saving_step; /* of a checkpoint in the background; 0: none */
+    int status;          /* status of a failure inside the callback */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -121,11 +122,22 @@ static bool checkpoint_due(const struct run *r, int64_t step)
     return cfg->output.checkpoint_every && step % cfg->output.checkpoint_every == 0;
 }
 
-static int checkpoint(struct run *r, int64_t step)
+/* Waits for a checkpoint in the background. */
+static int settle(struct run *r)
 {
-    PRISM_TRY(PRISMI_REGION(r->setup.dev, "checkpoint", 0, rundir_checkpoint(&r->dir, &r->setup)));
+    int status = rundir_checkpoint_wait(&r->dir, &r->setup);
+    if (!status && r->saving_step)
+        r->saved_step = r->saving_step;
+    r->saving_step = 0;
+    return status;
+}
+
+static int begin_checkpoint(struct run *r, int64_t step)
+{
+    PRISM_TRY(settle(r));
+    PRISM_TRY(rundir_checkpoint_begin(&r->dir, &r->setup));
     r->saved_s = cli_seconds();
-    r->saved_step = step;
+    r->saving_step = step;
     return 0;
 }
 
@@ -139,7 +151,7 @@ static bool on_progress(void *user, const struct prism_progress *at)
             PRISMI_REGION(r->setup.dev, "log", 0,
                           rundir_log(&r->dir, &r->setup, at, wall_s(r), r->voice == VOICE_JSON));
     if (!r->status && checkpoint_due(r, at->step))
-        r->status = checkpoint(r, at->step);
+        r->status = PRISMI_REGION(r->setup.dev, "checkpoint", 0, begin_checkpoint(r, at->step));
     if (r->status) /* print the error now: the library replaces it by PRISM_ECANCELED when the run
                       stops */
         cli_fail(r->setup.ctx, EXIT_FAILED);
@@ -175,6 +187,8 @@ static int end_lost(struct run *r)
     cli_status_clear();
     rundir_record(&r->dir, &r->setup, "failed", &at, wall_s(r));
     cli_error("the device was lost at step %lld", (long long)at.step);
+    if (settle(r))
+        cli_fail(r->setup.ctx, EXIT_FAILED);
     if (!r->saved_step) {
         cli_error("no checkpoint had been written yet; start again, with --backend cpu if the "
                   "device does not come back");
@@ -344,6 +358,10 @@ int run_reconstruction(struct cli *cli, const char *config, const struct run_pro
         code = reconstruct(&r);
     if (profile && r.dir.metrics_fd >= 0 &&
         profile->report(profile, s, &r.dir, cli, r.voice == VOICE_LINE ? stdout : stderr)) {
+        cli_fail(s->ctx, EXIT_FAILED);
+        code = code ? code : EXIT_FAILED;
+    }
+    if (s->session && settle(&r)) { /* before its metrics.jsonl is closed */
         cli_fail(s->ctx, EXIT_FAILED);
         code = code ? code : EXIT_FAILED;
     }

@@ -185,12 +185,41 @@ bool rundir_find_checkpoint(const char *dir, char *path, size_t n)
     return false;
 }
 
+/* Called by the thread that writes a checkpoint, before the checkpoint. */
+static bool sync_metrics(void *user)
+{
+    struct rundir *d = user;
+    d->sync_error = fdatasync(d->metrics_fd) ? errno : 0;
+    return !d->sync_error;
+}
+
+static int metrics_error(struct rundir *d, struct setup *s)
+{
+    return PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"),
+                      strerror(d->sync_error));
+}
+
+int rundir_checkpoint_begin(struct rundir *d, struct setup *s)
+{
+    char *yaml = NULL;
+    PRISM_TRY(prism_config_dump(s->set, &yaml));
+    int status = prism_session_save_begin(s->session, rundir_file(d, "checkpoint.npz"), yaml,
+                                          sync_metrics, d);
+    free(yaml);
+    return status == PRISM_ECANCELED ? metrics_error(d, s) : status;
+}
+
+int rundir_checkpoint_wait(struct rundir *d, struct setup *s)
+{
+    int status = prism_session_save_wait(s->session);
+    return status == PRISM_ECANCELED ? metrics_error(d, s) : status;
+}
+
 int rundir_checkpoint(struct rundir *d, struct setup *s)
 {
     char *yaml = NULL;
-    if (fdatasync(d->metrics_fd))
-        return PRISM_FAIL(s->ctx, PRISM_EIO, "cannot write %s: %s", rundir_file(d, "metrics.jsonl"),
-                          strerror(errno));
+    if (!sync_metrics(d))
+        return metrics_error(d, s);
     PRISM_TRY(prism_config_dump(s->set, &yaml));
     int status = prism_session_save(s->session, rundir_file(d, "checkpoint.npz"), yaml);
     free(yaml);

@@ -9,6 +9,7 @@
 struct rundir {
     char path[PRISM_PATH_MAX];
     int metrics_fd;   /* -1 = closed */
+    int sync_error;   /* errno of the last sync of metrics.jsonl */
     double before_s;  /* wall time that earlier processes spent on the run */
     char started[32]; /* UTC */
 };
@@ -36,6 +37,9 @@ bool rundir_find_checkpoint(const char *dir, char *path, size_t n);
 /* Saves a checkpoint, after metrics.jsonl, so that no checkpoint is ahead of
  * it. */
 int rundir_checkpoint(struct rundir *d, struct setup *s);
+/* The same in the background; wait: until it is done. */
+int rundir_checkpoint_begin(struct rundir *d, struct setup *s);
+int rundir_checkpoint_wait(struct rundir *d, struct setup *s);
 /* Writes run.json. final may be NULL. */
 int rundir_record(struct rundir *d, struct setup *s, const char *status,
                   const struct prism_progress *final, double wall_s);

@@ -60,6 +60,14 @@ void prismi_archive_reset(struct prismi_archive *a, bool snapshot)
     a->snapshot = snapshot;
 }
 
+size_t prismi_archive_held(const struct prismi_archive *a)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < a->cap; i++)
+        bytes += a->entries[i].capacity;
+    return bytes;
+}
+
 /* ---- filling ---- */
 
 /* The entry behind the last one, not counted yet. It is empty except for its

@@ -81,6 +81,7 @@ enum prismi_owner {
     PRISMI_OWNER_MOMENTS,
     PRISMI_OWNER_ACTIVATIONS,
     PRISMI_OWNER_SNAPSHOT,
+    PRISMI_OWNER_CHECKPOINT, /* the copy that a save in the background writes: host memory */
     PRISMI_OWNER_APERTURES,
     PRISMI_OWNER_TARGETS,
     PRISMI_OWNER_LOSS,

@@ -337,6 +337,7 @@ int prism_profile_memory(const struct prism_dev *dev, int i, struct prism_profil
         [PRISMI_OWNER_MOMENTS] = "moments",
         [PRISMI_OWNER_ACTIVATIONS] = "activations",
         [PRISMI_OWNER_SNAPSHOT] = "snapshot",
+        [PRISMI_OWNER_CHECKPOINT] = "checkpoint",
         [PRISMI_OWNER_APERTURES] = "apertures",
         [PRISMI_OWNER_TARGETS] = "targets",
         [PRISMI_OWNER_LOSS] = "loss workspace",

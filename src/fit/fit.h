@@ -6,8 +6,8 @@
 #ifndef PRISMI_FIT_H
 #define PRISMI_FIT_H
 
-#include "core/archive.h"
 #include "core/model.h"
+#include "core/saver.h"
 
 /* ---- Adam ---- */
 
@@ -334,6 +334,8 @@ struct prismi_trainer {
     /* Hash of the path whose file could not be loaded: the next save to that
      * path leaves <path>.1 alone. 0: none. */
     uint64_t damaged_path_hash;
+    struct prismi_saver saver; /* of a save in the background */
+    size_t saver_bytes;        /* of its copy, as the profile has counted it */
 };
 
 /* Declares the memory that a trainer of the model needs. The model must outlive
@@ -436,6 +438,15 @@ static inline bool prismi_within(int64_t v, int64_t low, int64_t high)
 /* Writes <path> whole or not at all; the previous file stays as <path>.1. */
 int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *f,
                       const char *path);
+/* Saves in the background; see prism_session_save_begin(). wait: as
+ * prism_session_save_wait(). */
+int prismi_state_save_begin(struct prismi_trainer *t, const struct prismi_state_file *f,
+                            const char *path, bool (*before)(void *user), void *user);
+int prismi_state_save_wait(struct prismi_trainer *t);
+/* Waits for a save in the background; logs its failure. */
+void prismi_state_settle(struct prismi_trainer *t);
+/* prismi_state_settle(), then frees the copy of the state. */
+void prismi_state_release(struct prismi_trainer *t);
 /* Loads <path>; if <path> is damaged or missing, warns and loads <path>.1. A
  * refusal changes nothing. */
 int prismi_state_load(struct prismi_trainer *t, const struct prismi_state_file *f,

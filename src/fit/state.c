@@ -30,8 +30,8 @@ static void about(const struct prismi_state_file *f, struct prismi_lines *t)
 
 /* ---- save ---- */
 
-/* Adds everything to the archive. Slabs are read only when the archive is
- * saved; nothing changes them before that. */
+/* Adds everything to the archive. Slabs are read at once by a snapshot's
+ * archive, else when the archive is saved; nothing changes them before that. */
 static int add_all(struct prismi_trainer *t, struct prismi_archive *a)
 {
     const struct prismi_array state = {.descr = PRISMI_STATE_TYPE, .item = sizeof t->st},
@@ -66,32 +66,110 @@ static uint64_t hash_of(const char *path)
     return prismi_hash64(path, strlen(path), 0);
 }
 
-static int fill_and_save(struct prismi_trainer *t, const struct prismi_state_file *f,
-                         struct prismi_archive *a, const char *path)
+/* Refuses a state that has already diverged. */
+static int check_state(struct prismi_trainer *t)
 {
-    bool replaces_damaged = t->damaged_path_hash == hash_of(path);
+    if (!t->have_snapshot)
+        PRISM_TRY(prismi_trainer_snapshot(t));
+    return prismi_trainer_sound(t);
+}
+
+static int fill(struct prismi_trainer *t, const struct prismi_state_file *f,
+                struct prismi_archive *a)
+{
     struct prismi_lines lines;
     about(f, &lines);
     PRISM_TRY(prismi_archive_add_text(a, "about", lines.s, lines.n));
     PRISM_TRY(add_all(t, a));
-    if (f->fill)
-        PRISM_TRY(f->fill(f->owner, a));
-    PRISM_TRY(prismi_archive_save(a, t->ctx, path, !replaces_damaged));
-    if (replaces_damaged)
+    return f->fill ? f->fill(f->owner, a) : 0;
+}
+
+/* True if path has a damaged file, which must not take the place of the good
+ * one before it. */
+static bool is_damaged(const struct prismi_trainer *t, const char *path)
+{
+    return t->damaged_path_hash == hash_of(path);
+}
+
+static void saved(struct prismi_trainer *t, const char *path)
+{
+    if (is_damaged(t, path))
         t->damaged_path_hash = 0;
-    return 0;
+}
+
+/* A state that was found sound. */
+static int write_now(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path)
+{
+    struct prismi_archive *a;
+    PRISM_TRY(prismi_archive_create(t->ctx, f->kind, &a));
+    int status = fill(t, f, a);
+    if (!status)
+        status = prismi_archive_save(a, t->ctx, path, !is_damaged(t, path));
+    if (!status)
+        saved(t, path);
+    prismi_archive_destroy(&a);
+    return status;
 }
 
 int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path)
 {
+    prismi_state_settle(t);
+    PRISM_TRY(check_state(t));
+    return write_now(t, f, path);
+}
+
+int prismi_state_save_wait(struct prismi_trainer *t)
+{
+    const bool pending = t->saver.pending;
+    PRISM_TRY(prismi_saver_wait(&t->saver, t->ctx));
+    if (pending)
+        saved(t, t->saver.path);
+    return 0;
+}
+
+void prismi_state_settle(struct prismi_trainer *t)
+{
+    if (prismi_state_save_wait(t))
+        prismi_log(t->ctx, PRISM_LOG_WARN, "%s", prism_ctx_error(t->ctx)->text);
+}
+
+/* Tells the profile how much memory the copy takes now. */
+static void count_copy(struct prismi_trainer *t)
+{
+    const size_t bytes = t->saver.archive ? prismi_archive_held(t->saver.archive) : 0;
+    if (bytes == t->saver_bytes)
+        return;
+    prismi_profile_memory(t->dev, PRISMI_OWNER_CHECKPOINT, t->saver_bytes, false);
+    prismi_profile_memory(t->dev, PRISMI_OWNER_CHECKPOINT, bytes, true);
+    t->saver_bytes = bytes;
+}
+
+void prismi_state_release(struct prismi_trainer *t)
+{
+    prismi_state_settle(t);
+    prismi_saver_release(&t->saver);
+    count_copy(t);
+}
+
+int prismi_state_save_begin(struct prismi_trainer *t, const struct prismi_state_file *f,
+                            const char *path, bool (*before)(void *user), void *user)
+{
     struct prismi_archive *a;
-    if (!t->have_snapshot)
-        PRISM_TRY(prismi_trainer_snapshot(t));
-    PRISM_TRY(prismi_trainer_sound(t)); /* a state that has already diverged is not saved */
-    PRISM_TRY(prismi_archive_create(t->ctx, f->kind, &a));
-    int status = fill_and_save(t, f, a, path);
-    prismi_archive_destroy(&a);
-    return status;
+    PRISM_TRY(prismi_state_save_wait(t));
+    PRISM_TRY(check_state(t));
+    int status = prismi_saver_open(&t->saver, t->ctx, f->kind, &a);
+    if (!status)
+        status = fill(t, f, a);
+    if (!status)
+        status = prismi_saver_begin(&t->saver, t->ctx, path, !is_damaged(t, path), before, user);
+    count_copy(t);
+    if (status != PRISM_ENOMEM)
+        return status;
+    /* without a copy, which takes more memory than there is */
+    prismi_state_release(t);
+    if (before && !before(user))
+        return PRISM_FAIL(t->ctx, PRISM_ECANCELED, "%s was not written: its caller gave up", path);
+    return write_now(t, f, path);
 }
 
 /* ---- load ---- */
@@ -232,6 +310,7 @@ static int load_from(struct prismi_trainer *t, const struct prismi_state_file *f
 
 int prismi_state_load(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path)
 {
+    prismi_state_settle(t);
     int status = load_from(t, f, path);
     if (!status && t->damaged_path_hash == hash_of(path))
         t->damaged_path_hash = 0;

@@ -105,6 +105,7 @@ void prismi_trainer_release(struct prismi_trainer *t)
     for (int i = 0; i < t->n_plain; i++)
         prismi_free(t->plain[i].snapshot);
     prismi_free(t->host);
+    prismi_state_release(t);
 }
 
 /* ---- the step ---- */

@@ -103,6 +103,19 @@ int prism_session_save(struct prism_session *s, const char *path, const char *ex
     return prismi_state_save(&s->trainer, &f, path);
 }
 
+int prism_session_save_begin(struct prism_session *s, const char *path, const char *extra,
+                             bool (*before)(void *user), void *user)
+{
+    struct checkpoint c = {.s = s, .extra = extra};
+    const struct prismi_state_file f = file_of(&c);
+    return prismi_state_save_begin(&s->trainer, &f, path, before, user);
+}
+
+int prism_session_save_wait(struct prism_session *s)
+{
+    return prismi_state_save_wait(&s->trainer);
+}
+
 int prism_session_load(struct prism_session *s, const char *path)
 {
     struct checkpoint c = {.s = s};

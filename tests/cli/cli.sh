@@ -220,6 +220,11 @@ for f in reconstruction.npy checkpoint.npz run.json metrics.jsonl; do cmp "ref/$
     echo $f; done >missing 2>&1
 [ ! -s missing ] && no_leftovers full
 ok $? "a full disk leaves earlier results as they were"
+(ulimit -f 64 &&
+    fails 1 'checkpoint.npz' "$prism" run $short --quiet --backend ref --output fuller \
+        --set output.checkpoint_every=2)
+[ $? -eq 0 ] && no_leftovers fuller && [ ! -e fuller/reconstruction.npy ]
+ok $? "a disk that is full for a checkpoint in the background ends the run"
 fails 1 'lower the learning rate' "$prism" run $short --quiet --set training.lr=1000 \
     --set training.schedule=constant --set training.loss=l2 \
     --set training.normalise_loss=false --set model.normalise=false \

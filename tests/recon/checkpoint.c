@@ -125,6 +125,92 @@ START_TEST(pixels_resume_anywhere)
 }
 END_TEST
 
+/* ---- in the background ---- */
+
+static bool count_calls(void *user)
+{
+    return ++*(int *)user < 3;
+}
+
+/* The file holds the state of the moment when it was begun, the session goes on
+ * meanwhile, and two are kept as ever. */
+START_TEST(the_background_saves_a_copy)
+{
+    struct prism_session *s = new_session(&p), *other = new_session(&p);
+    int calls = 0;
+    MUST(ctx, prism_session_save_wait(s)); /* nothing has begun */
+    for (int i = 0; i < 2; i++) {
+        run_steps(s, 21);
+        uint64_t before = session_hash(s);
+        MUST(ctx, prism_session_save_begin(s, path, "note", count_calls, &calls));
+        ck_assert_uint_eq(session_hash(s), before);
+        run_steps(s, 3);
+        MUST(ctx, prism_session_save_wait(s));
+        ck_assert_int_eq(calls, i + 1);
+        MUST(ctx, prism_session_load(other, path));
+        ck_assert_uint_eq(session_hash(other), before);
+    }
+    ck_assert_int_eq(access(previous, F_OK), 0);
+    uint8_t *first, *second;
+    size_t bytes, again;
+    MUST(ctx, prism_session_save(other, path, "note"));
+    MUST(ctx, prismi_file_read(ctx, path, 1 << 24, &first, &bytes));
+    MUST(ctx, prismi_file_read(ctx, previous, 1 << 24, &second, &again));
+    ck_assert_uint_eq(bytes, again); /* the same state, the same bytes */
+    ck_assert_mem_eq(first, second, bytes);
+    prismi_free(first);
+    prismi_free(second);
+    prism_session_destroy(&other);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+/* Every call that needs the file waits for it, without being asked. */
+START_TEST(others_wait_for_the_background)
+{
+    struct prism_session *s = new_session(&p);
+    run_steps(s, 10);
+    MUST(ctx, prism_session_save_begin(s, path, NULL, NULL, NULL));
+    run_steps(s, 5);
+    MUST(ctx, prism_session_load(s, path));
+    ck_assert_int_eq(s->trainer.st.step, 10);
+    run_steps(s, 5);
+    MUST(ctx, prism_session_save_begin(s, path, NULL, NULL, NULL));
+    run_steps(s, 5);
+    MUST(ctx, prism_session_save(s, path, NULL));
+    unlink(path); /* what the background wrote is the one before */
+    MUST(ctx, prism_session_load(s, path));
+    ck_assert_int_eq(s->trainer.st.step, 15);
+    MUST(ctx, prism_session_save_begin(s, path, NULL, NULL, NULL));
+    prism_session_destroy(&s);
+    s = new_session(&p);
+    MUST(ctx, prism_session_load(s, path));
+    ck_assert_int_eq(s->trainer.st.step, 15);
+    prism_session_destroy(&s);
+}
+END_TEST
+
+START_TEST(the_background_tells_its_failure)
+{
+    struct prism_session *s = new_session(&p);
+    int calls = 3;
+    run_steps(s, 10);
+    MUST(ctx, prism_session_save_begin(s, "/nowhere/at/all", NULL, NULL, NULL));
+    expect_error(prism_session_save_wait(s), PRISM_EIO, "/nowhere/at/all");
+    MUST(ctx, prism_session_save_wait(s)); /* once */
+    MUST(ctx, prism_session_save_begin(s, "/nowhere/at/all", NULL, NULL, NULL));
+    expect_error(prism_session_save_begin(s, path, NULL, NULL, NULL), PRISM_EIO, "/nowhere");
+    MUST(ctx, prism_session_save_begin(s, path, NULL, count_calls, &calls));
+    expect_error(prism_session_save_wait(s), PRISM_ECANCELED, path);
+    ck_assert_int_eq(access(path, F_OK), -1);
+    MUST(ctx, prism_session_save_begin(s, "/nowhere/at/all", NULL, NULL, NULL));
+    last_log[0] = '\0';
+    MUST(ctx, prism_session_save(s, path, NULL)); /* logs the other's */
+    ck_assert_ptr_nonnull(strstr(last_log, "/nowhere/at/all"));
+    prism_session_destroy(&s);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 static void other_is_refused(const char *word)
@@ -539,9 +625,10 @@ END_TEST
 
 SUITE("recon checkpoint", session_open, session_close, joint_resumes_anywhere,
       progressive_resumes_anywhere, samples_of_one_step_resume, composite_in_double_resumes,
-      mopie_resumes_anywhere, pixels_resume_anywhere, another_run_is_refused_by_name,
-      damage_falls_back_to_the_previous_one, the_only_good_one_survives_the_next_save,
-      impossible_states_are_refused, impossible_samples_are_refused,
-      an_older_format_is_refused_by_version, a_container_resumes, a_diverged_state_is_not_saved,
-      a_diverged_state_is_not_loaded, a_decimal_comma_changes_nothing,
-      a_checkpoint_can_be_inspected)
+      mopie_resumes_anywhere, pixels_resume_anywhere, the_background_saves_a_copy,
+      others_wait_for_the_background, the_background_tells_its_failure,
+      another_run_is_refused_by_name, damage_falls_back_to_the_previous_one,
+      the_only_good_one_survives_the_next_save, impossible_states_are_refused,
+      impossible_samples_are_refused, an_older_format_is_refused_by_version, a_container_resumes,
+      a_diverged_state_is_not_saved, a_diverged_state_is_not_loaded,
+      a_decimal_comma_changes_nothing, a_checkpoint_can_be_inspected)

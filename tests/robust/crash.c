@@ -62,9 +62,9 @@ static int is_there(void)
 
 /* ---- killed ---- */
 
-/* Continues from the checkpoint and saves after every step, for ever. It writes
- * to `ready` before each save. */
-static void write_for_ever(int ready)
+/* Continues from the checkpoint and saves after every step, for ever, by itself
+ * or in the background. It writes to `ready` before each save. */
+static void write_for_ever(int ready, bool background)
 {
     struct prism_session *s = new_session(&p);
     if (is_there())
@@ -73,11 +73,14 @@ static void write_for_ever(int ready)
         MUST(ctx, prism_session_step(s));
         if (i == 1 && write(ready, "", 1) != 1)
             _exit(1);
-        MUST(ctx, prism_session_save(s, path, "note"));
+        if (background)
+            MUST(ctx, prism_session_save_begin(s, path, "note", NULL, NULL));
+        else
+            MUST(ctx, prism_session_save(s, path, "note"));
     }
 }
 
-static void kill_writer(double after_s)
+static void kill_writer(double after_s, bool background)
 {
     const struct timespec wait = {.tv_nsec = (long)(1e9 * after_s)};
     int ready[2];
@@ -89,7 +92,7 @@ static void kill_writer(double after_s)
     }
     pid_t child = fork();
     if (child == 0)
-        write_for_ever(ready[1]);
+        write_for_ever(ready[1], background);
     close(ready[1]);
     if (read(ready[0], &byte, 1) == 1)
         nanosleep(&wait, NULL);
@@ -111,7 +114,7 @@ static void killed_at_random(void)
             unlink(previous);
             before = 0;
         }
-        kill_writer(0.012 * prismi_rng_uniform(1, 1, i)); /* a save takes a few ms */
+        kill_writer(0.012 * prismi_rng_uniform(1, 1, i), i % 2); /* a save takes a few ms */
         left += count_files(".state.prism-") > 0;
         s = new_session(&p);
         if (prism_session_load(s, path)) {

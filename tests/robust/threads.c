@@ -63,7 +63,7 @@ static void *work(void *arg)
     for (int i = 0; i < STEPS; i++) {
         run_steps(s, 1);
         if (i % 8 == 0)
-            MUST(ctx, prism_session_save(s, path, NULL));
+            MUST(ctx, prism_session_save_begin(s, path, NULL, NULL, NULL));
     }
     uint64_t h = session_hash(s);
     job->bits = prismi_hash64(&h, sizeof h, job->bits);
