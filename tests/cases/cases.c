@@ -71,10 +71,10 @@ static const char *const shapes[] = {
     "fft b2 h12 w20 top4 rows0 left3 cols5 inplace",
     "fft b40 h32 w32 top20 rows15 left25 cols8 inplace",
     "fft b1 h512 w384 top200 rows80 left350 cols70 inplace",
-    /* a decoder's first layer: transposed 1024 to 512 from 8 to 16 pixels
-     * (checked by residuals) */
+    /* the first layer of a decoder: transposed, 1024 to 512 channels, 8 to 16
+     * pixels (checked by residuals) */
     "conv cin512 h16 w16 cout1024 k4 s2 p1",
-    /* the hint: F32 only */
+    /* the tf32 hint, F32 only */
     "conv cin1 h1 w1 cout1 k1 s1 p0 tf32",
     "conv cin4 h7 w8 cout3 k4 s2 p1 tf32",
     "conv cin17 h33 w31 cout4 k3 s1 p1 tf32",
@@ -131,13 +131,13 @@ static const char *const shapes[] = {
     "blur n1 h6 w6 radius5 adjoint",
     "blur n3 h64 w50 radius5",
     "blur n3 h64 w50 radius5 adjoint",
-    /* rows longer than a block of threads keeps, and than one stretch of
-     * them */
+    /* rows longer than a block of threads keeps in registers, and longer than
+     * one stretch of a row */
     "norm_fwd relu r3 c20001",
     "norm_bwd relu r3 c20001",
     "norm_fwd tanh r2 c150000",
     "norm_bwd tanh r2 c150000",
-    /* optimiser steps under a loss scale, and skipped ones */
+    /* optimiser steps with a loss scale, and skipped ones */
     "map adam r3 c1001 scaled",
     "map adam r3 c1001 skip",
     "map amsgrad r3 c1001 scaled",
@@ -150,7 +150,7 @@ static const char *const shapes[] = {
     "map loss_scale r1 c77 grow",
     "map loss_scale r1 c77 full",
     "map loss_scale r1 c1001 nan",
-    /* rows around the composition's chunk */
+    /* numbers of rows around the composition's chunk */
     "adam_outer adam r1 c1",
     "adam_outer adam r33 c77",
     "adam_outer adam r100 c1001",
@@ -211,7 +211,7 @@ static const char *const shapes[] = {
     "argmax n1 classes1 pixels1",
     "argmax n2 classes5 pixels77",
     "argmax n3 classes9 pixels1000 nan",
-    /* widths and batches off every vector's length; one layer; the
+    /* widths and batches that are no multiples of a vector; one layer; the
      * interpolator's network */
     "dense_fit none net1-1 b1 steps1 rows1",
     "dense_fit relu net5-64-32-16-1 b32 steps1 rows50",
@@ -226,7 +226,7 @@ static const char *const shapes[] = {
 
 /* Problems that exist in every precision. */
 static const char *const conv_shapes[] = {
-    /* kernel 1 to 5, strides, paddings wider than needed, one channel, an
+    /* kernels 1 to 5, strides, padding wider than needed, one channel, an
      * output of one pixel */
     "conv cin1 h1 w1 cout1 k1 s1 p0",
     "conv cin3 h9 w7 cout2 k3 s1 p1",
@@ -243,14 +243,15 @@ static const char *const conv_shapes[] = {
     "conv cin8 h67 w131 cout2 k4 s2 p1",
     "conv cin33 h6 w5 cout40 k3 s1 p2",
     "conv cin256 h4 w4 cout100 k4 s1 p0",
-    /* batches: each method of each backend, half a tile and whole ones */
+    /* batches for each method of each backend, with half tiles and whole
+     * ones */
     "conv n3 cin3 h9 w7 cout2 k3 s1 p1",
     "conv n2 cin5 h4 w4 cout6 k4 s1 p0",
     "conv n5 cin3 h6 w33 cout4 k3 s1 p1",
     "conv n3 cin8 h16 w70 cout5 k4 s2 p1",
     "conv n4 cin16 h16 w16 cout20 k3 s1 p1",
     "conv n2 cin4 h8 w8 cout3 k2 s2 p0",
-    /* many channels, a decoder's last layers (checked by residuals) */
+    /* many channels; a decoder's last layers (checked by residuals) */
     "conv cin128 h16 w16 cout128 k4 s2 p1",
     "conv cin4 h512 w512 cout2 k3 s1 p1",
     "conv cin16 h256 w256 cout32 k4 s2 p1",

@@ -1,5 +1,5 @@
-/* cuBLAS by plain loops: packed operands, sums in index order in the type the
- * real library sums in. */
+/* cuBLAS by plain loops over packed operands. Sums run in order of the index,
+ * in the type in which the real library sums. */
 #include "cublas_v2.h"
 #include "cuda_bf16.h"
 #include "cuda_fp16.h"
@@ -53,7 +53,7 @@ void store(__nv_bfloat16 *p, float v)
     *p = __float2bfloat16_rn(v);
 }
 
-/* Ten bits of mantissa, to nearest even. */
+/* Rounds to ten bits of mantissa, to nearest even. */
 float to_tf32(float v)
 {
     uint32_t bits;
@@ -68,7 +68,7 @@ double to_tf32(double v)
     return v;
 }
 
-/* op(A) [rows,cols], column-major without gaps */
+/* Copies op(A) [rows,cols], column-major without gaps. */
 template <class S, class T>
 std::vector<S> pack(const T *a, int lda, bool transposed, int rows, int cols, bool tf32)
 {
@@ -81,12 +81,13 @@ std::vector<S> pack(const T *a, int lda, bool transposed, int rows, int cols, bo
     return out;
 }
 
-/* S: what sums are kept in, T: A and B, C: the result */
+/* Computes a product. S is the type of sums, T that of A and B, C that of the
+ * result. */
 template <class S, class T, class C>
 void gemm(const struct shape &s, S alpha, const T *a, const T *b, S beta, C *c, bool tf32)
 {
     std::vector<S> pa, pb, sum((size_t)s.m);
-    if (alpha != 0) { /* else A and B are not read */
+    if (alpha != 0) { /* with alpha 0, A and B are not read */
         pa = pack<S>(a, s.lda, s.ta, s.m, s.k, tf32);
         pb = pack<S>(b, s.ldb, s.tb, s.k, s.n, tf32);
     }
@@ -99,9 +100,8 @@ void gemm(const struct shape &s, S alpha, const T *a, const T *b, S beta, C *c, 
         }
         for (int i = 0; i < s.m; i++) {
             C *to = c + i + (size_t)j * s.ldc;
-            store(to, beta == 0
-                          ? alpha * sum[i]
-                          : alpha * sum[i] + beta * value(*to)); /* beta 0: C may hold anything */
+            /* with beta 0, C may hold anything */
+            store(to, beta == 0 ? alpha * sum[i] : alpha * sum[i] + beta * value(*to));
         }
     }
 }

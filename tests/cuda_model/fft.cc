@@ -1,5 +1,5 @@
-/* cuFFT in double precision: mixed radix by the smallest prime factor, axis
- * after axis. */
+/* cuFFT in double precision: mixed radix by the smallest prime factor, one axis
+ * after the other. */
 #include "cufft.h"
 #include "model.h"
 
@@ -16,7 +16,8 @@ struct plan {
     cudaStream_t stream = nullptr;
     bool automatic = true, made = false;
     cufftType type = CUFFT_C2C;
-    int rank = 0, n[3] = {1, 1, 1}, batch = 0; /* axes are at the end: leading ones are 1 */
+    /* axes are stored at the end of n; leading ones are 1 */
+    int rank = 0, n[3] = {1, 1, 1}, batch = 0;
     int in_embed[3], in_stride, in_dist, out_embed[3], out_stride, out_dist;
     std::vector<cplx> roots[3]; /* exp(-2 pi i k/n) */
     size_t work_bytes = 0;
@@ -26,14 +27,14 @@ struct plan {
 std::map<cufftHandle, std::shared_ptr<struct plan>> plans;
 cufftHandle next_handle = 1;
 
-/* Without the library's care for infinities, which is slow. */
+/* Product without the library's treatment of infinities, which is slow. */
 cplx mul(cplx a, cplx b)
 {
     return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
 }
 
-/* out[0..n) = transform of in[0], in[step], ...; roots: of the whole length,
- * total; sign -1 takes them as they are */
+/* Transforms in[0], in[step], ... into out[0..n). roots are those of the whole
+ * length, `total`; sign -1 uses them as they are, +1 their conjugates. */
 void transform(cplx *out, const cplx *in, int n, int step, const cplx *roots, int total, int sign)
 {
     if (n == 1) {
@@ -68,7 +69,7 @@ void transform(cplx *out, const cplx *in, int n, int step, const cplx *roots, in
     }
 }
 
-/* One axis of a contiguous [n0,n1,n2] array. */
+/* Transforms along one axis of a contiguous [n0,n1,n2] array. */
 void transform_axis(const struct plan &p, std::vector<cplx> &x, int axis, int sign)
 {
     int n = p.n[axis];
@@ -88,7 +89,7 @@ void transform_axis(const struct plan &p, std::vector<cplx> &x, int axis, int si
 
 template <class T> void execute(const struct plan &p, void *work, const T *in, T *out, int sign)
 {
-    memset(work, 0xff, p.work_bytes); /* it is ours to overwrite */
+    memset(work, 0xff, p.work_bytes); /* a plan may overwrite its work area */
     size_t total = (size_t)p.n[0] * p.n[1] * p.n[2];
     std::vector<cplx> x(total);
     auto at = [&](size_t i, const int *embed, int stride) {
@@ -135,7 +136,8 @@ cufftResult run(cufftHandle h, cufftType type, const T *in, T *out, int directio
     return e ? CUFFT_EXEC_FAILED : CUFFT_SUCCESS;
 }
 
-/* Without a layout data lies without gaps, whatever stride and dist say. */
+/* Fills a plan's layout. Without `embed` the data lie without gaps, whatever
+ * stride and dist say. */
 void lay_out(const struct plan &p, const int *embed, int stride, int dist, int *out_embed,
              int *out_stride, int *out_dist)
 {

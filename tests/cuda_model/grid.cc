@@ -1,9 +1,9 @@
-/* Runs a grid: blocks one after the other, the threads of a block as fibers.
+/* Runs a grid: one block after the other, and the threads of a block as fibers.
  *
- * A fiber runs thread after thread and only one that must wait is parked with
- * its fiber, while another fiber goes on. So a kernel without barriers costs no
- * switch per thread. A barrier opens when every thread that has not returned
- * waits at it. */
+ * A fiber runs one thread after the other. Only a thread that must wait is
+ * parked, together with its fiber, and another fiber continues. So a kernel
+ * without barriers costs no switch per thread. A barrier opens when every
+ * thread that has not returned waits at it. */
 #include "model.h"
 
 #include <algorithm>
@@ -61,7 +61,7 @@ struct fiber {
 #else
     void *sp = nullptr;
 #endif
-    const void *stack = nullptr; /* address and size: for the sanitizer */
+    const void *stack = nullptr; /* address and size, for the sanitizer */
     size_t stack_bytes = 0;
     void *fake_stack = nullptr;
 };
@@ -70,29 +70,30 @@ enum wait { RUNS, AT_BARRIER, AT_WARP, AT_SHUFFLE, RETURNED };
 struct thread {
     enum wait wait;
     struct fiber *fiber;
-    uint64_t value, result; /* of a shuffle */
-    int source;             /* the lane whose value is wanted */
+    uint64_t value, result; /* what the lane passes to a shuffle, and what it gets */
+    int source;             /* lane from which the value comes */
 };
 struct warp {
     int live, waiting;
-    bool shuffles; /* what the waiting ones do */
+    bool shuffles; /* true if the waiting lanes are at a shuffle, false if at __syncwarp */
 };
 
 struct fiber main_fiber, *running = &main_fiber;
-std::deque<struct fiber> fibers; /* all */
+std::deque<struct fiber> fibers; /* every fiber made so far */
 std::vector<struct fiber *> idle;
 
-/* the block that runs */
+/* State of the block that runs. */
 const std::function<void()> *body;
 std::vector<struct thread> threads;
 std::vector<struct warp> warps;
-std::vector<uint3> index_of; /* by linear thread number, as all else here */
-std::vector<int> order;      /* in which threads start */
-std::vector<int> by_warp;    /* that order, warp by warp */
-std::vector<int> ready;      /* parked threads that may go on */
-size_t started, resumed;     /* how far order and ready are used up */
-int current, live,
-    at_barrier; /* running thread; threads that have not returned; of them, at __syncthreads */
+std::vector<uint3> index_of; /* threadIdx by linear thread number, which counts everything here */
+std::vector<int> order;      /* order in which threads start */
+std::vector<int> by_warp;    /* the same order, warp by warp */
+std::vector<int> ready;      /* parked threads that may continue */
+size_t started, resumed;     /* positions in order and ready */
+/* running thread; threads that have not returned; number of them at
+ * __syncthreads */
+int current, live, at_barrier;
 
 /* ---- switching ---- */
 
@@ -102,7 +103,8 @@ void arrived(struct fiber *self)
     const void *stack;
     size_t bytes;
     __sanitizer_finish_switch_fiber(self->fake_stack, &stack, &bytes);
-    if (running == &main_fiber) { /* where we come from */
+    /* the main fiber's stack, seen on the first switch away from it */
+    if (running == &main_fiber) {
         main_fiber.stack = stack;
         main_fiber.stack_bytes = bytes;
     }
@@ -127,7 +129,7 @@ void switch_to(struct fiber *next)
 }
 
 void fiber_main();
-struct fiber *starting; /* the fiber that enters fiber_main */
+struct fiber *starting; /* fiber that is about to enter fiber_main() */
 
 struct fiber *new_fiber()
 {
@@ -149,16 +151,17 @@ struct fiber *new_fiber()
     makecontext(&f->context, fiber_main, 0);
 #else
     void **top = (void **)(p + STACK_BYTES);
-    top[-2] =
-        (void *)fiber_main; /* where the first switch returns to; above it no return address */
-    f->sp = top - 8;        /* below it six registers */
+    /* the first switch returns to fiber_main; above it lies no return
+     * address */
+    top[-2] = (void *)fiber_main;
+    f->sp = top - 8; /* below it lie six saved registers */
     top[-1] = nullptr;
 #endif
     return f;
 }
 
-/* The fiber to go on with: a thread that may go on, else threads that have not
- * started, else the end of the block. */
+/* Chooses the next fiber: that of a thread that may continue, else one for
+ * threads that have not started, else the main fiber, which ends the block. */
 struct fiber *next_fiber()
 {
     if (resumed < ready.size())
@@ -206,9 +209,9 @@ void open_warp(int w)
     int first = w * WARP, end = std::min<int>(first + WARP, (int)threads.size());
     for (int t = first; p->shuffles && t < end; t++) {
         int s = first + threads[t].source;
-        threads[t].result = s < end && threads[s].wait == AT_SHUFFLE
-                                ? threads[s].value
-                                : ~(uint64_t)0; /* a lane that returned */
+        /* the source lane has returned */
+        threads[t].result =
+            s < end && threads[s].wait == AT_SHUFFLE ? threads[s].value : ~(uint64_t)0;
     }
     p->waiting = 0;
     let_go(p->shuffles ? AT_SHUFFLE : AT_WARP, by_warp, first, end);
@@ -236,7 +239,8 @@ void park(enum wait kind)
     threadIdx = index_of[self];
 }
 
-/* Fibers never end: an idle one is entered again here, after its switch. */
+/* Body of a fiber. Fibers never end: an idle one continues here, after its
+ * switch. */
 void fiber_main()
 {
     arrived(starting);
@@ -251,15 +255,16 @@ void fiber_main()
             open_barrier();
             warps[t / WARP].live--;
             open_warp(t / WARP);
+            /* parked threads continue first, so that fewer stacks are in use */
             if (resumed < ready.size())
-                break; /* those first: fewer stacks are in use then */
+                break;
         }
         idle.push_back(running);
         switch_to(next_fiber());
     }
 }
 
-/* Did every thread return? */
+/* Runs one block. Returns true if every thread returned. */
 bool run_block()
 {
     int n = (int)threads.size(), n_warps = (int)warps.size();
@@ -274,7 +279,7 @@ bool run_block()
     switch_to(next_fiber());
     if (!live)
         return true;
-    int at[5] = {0}; /* the parked fibers are left alone: they keep their stacks */
+    int at[5] = {0}; /* the parked fibers are left alone and keep their stacks */
     for (const struct thread &t : threads)
         at[t.wait]++;
     char why[160];
@@ -347,8 +352,8 @@ uint64_t cuda_model_shuffle(unsigned mask, enum cuda_model_shuffle kind, uint64_
         source = first | (arg & (width - 1));
     else
         source = kind == CUDA_MODEL_SHFL_DOWN ? lane + arg : lane ^ arg;
-    threads[self].source =
-        source < first + width ? source : lane; /* beyond the group: the own value */
+    /* a source outside the group gives the lane's own value */
+    threads[self].source = source < first + width ? source : lane;
     threads[self].value = bits;
     park(AT_SHUFFLE);
     return threads[self].result;

@@ -1,5 +1,5 @@
-/* The runtime's host side: devices, memory, streams that run at once, capture
- * and replay, and the errors of each. */
+/* Host side of the runtime: devices, memory, streams that run their work at
+ * once, capture and replay, and errors. */
 #include "model.h"
 
 #include <chrono>
@@ -18,7 +18,7 @@ struct work {
 };
 struct CUstream_st {
     bool captures, invalid;
-    std::thread::id owner; /* of the capture */
+    std::thread::id owner; /* host thread that captures */
     std::vector<struct work> record;
 };
 struct CUevent_st {
@@ -39,8 +39,8 @@ constexpr size_t DEFAULT_BYTES = (size_t)6 << 30;
 std::map<unsigned char *, size_t> device_memory, pinned_memory;
 std::set<cudaStream_t> streams;
 size_t used_bytes;
-unsigned long long done_work; /* since PRISMREC_CUDA_MODEL_LOSE_AFTER is set */
-cudaError_t lost;             /* the sticky error */
+unsigned long long done_work; /* counted work since PRISMREC_CUDA_MODEL_LOSE_AFTER was set */
+cudaError_t lost;             /* sticky error of a lost device */
 thread_local cudaError_t last_error;
 
 cudaError_t result(cudaError_t e)
@@ -66,7 +66,8 @@ enum cuda_model_order order()
     return CUDA_MODEL_FORWARD;
 }
 
-/* End every capture of this host thread as invalid; was there one? */
+/* Ends every capture of this host thread as invalid; returns true if there was
+ * one. */
 bool invalidate()
 {
     bool any = false;
@@ -101,7 +102,7 @@ void perform(const struct work &w)
     }
 }
 
-/* Fresh memory is NaN in every floating type. */
+/* Allocates memory whose contents are NaN in every floating type. */
 cudaError_t allocate(std::map<unsigned char *, size_t> &memory, size_t align, size_t bytes,
                      void **out)
 {
@@ -156,7 +157,7 @@ cudaError_t cuda_model_enqueue(cudaStream_t stream, bool counted, std::function<
         stream->record.push_back({counted, std::move(run)});
         return cudaSuccess;
     }
-    if (!stream && invalidate()) /* the default stream waits for the others */
+    if (!stream && invalidate()) /* the default stream waits for all other streams */
         return result(cudaErrorStreamCaptureImplicit);
     perform({counted, std::move(run)});
     return cudaSuccess;
@@ -283,8 +284,8 @@ cudaError_t cudaMallocHost(void **p, size_t bytes)
     return result(allocate(pinned_memory, 4096, bytes, p));
 }
 
-/* Memory goes even where the device is lost: the process that lost it would
- * end, a test goes on and counts leaks. */
+/* Frees memory, even of a lost device: a real process would end, but a test
+ * goes on and counts leaks. */
 static cudaError_t give_back(std::map<unsigned char *, size_t> &memory, void *p)
 {
     std::lock_guard<std::recursive_mutex> lock(cuda_model_mutex);
@@ -379,8 +380,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
     event->recorded = true;
     event->captured = stream && stream->captures;
     event->at = std::chrono::steady_clock::now();
-    return cuda_model_enqueue(stream, false,
-                              [] {}); /* a captured event is of no use after the capture */
+    /* an event recorded during a capture is of no use after it */
+    return cuda_model_enqueue(stream, false, [] {});
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event)

@@ -1,4 +1,4 @@
-/* What the model's files share. */
+/* Declarations that the files of the host model share. */
 #ifndef CUDA_MODEL_H
 #define CUDA_MODEL_H
 
@@ -6,11 +6,12 @@
 
 #include <mutex>
 
-/* Every entry holds it: kernels of two devices never run at once. */
+/* Every entry locks this mutex, so kernels of two devices never run at once. */
 extern std::recursive_mutex cuda_model_mutex;
 
-/* May this call go on? WAITS: it allocates or waits, which is illegal while
- * this host thread captures, and ends the capture. */
+/* Begins a call: returns an error if the call may not go on. WAITS marks a call
+ * that allocates or waits: while this host thread captures such a call is
+ * illegal and ends the capture. */
 enum cuda_model_kind { CUDA_MODEL_ENQUEUES, CUDA_MODEL_WAITS };
 cudaError_t cuda_model_enter(enum cuda_model_kind kind);
 #define CUDA_MODEL_ENTER(kind, failed)                                                             \
@@ -18,12 +19,12 @@ cudaError_t cuda_model_enter(enum cuda_model_kind kind);
     if (cudaError_t entered_ = cuda_model_enter(kind); entered_ != cudaSuccess)                    \
     return failed
 
-/* Run work now, or record it where the stream captures. counted: it is a step
+/* Runs work now, or records it if the stream captures. counted: the work counts
  * towards PRISMREC_CUDA_MODEL_LOSE_AFTER. */
 cudaError_t cuda_model_enqueue(cudaStream_t stream, bool counted, std::function<void()> work);
 
-/* A fault of the program on the device: says so on stderr, and every later call
- * fails with e. */
+/* Reports a fault of the program on the device: prints it to stderr; every
+ * later call fails with e. */
 void cuda_model_fault(cudaError_t e, const char *why);
 
 enum cuda_model_order { CUDA_MODEL_FORWARD, CUDA_MODEL_REVERSE, CUDA_MODEL_SHUFFLE };

@@ -1,5 +1,5 @@
-/* The model itself: TAP. Kernels here do what the plugin's do, and some do what
- * no kernel may. */
+/* Tests of the host model itself, in TAP. Some kernels here do what the
+ * plugin's kernels do; others do what no kernel may. */
 #include "cublas_v2.h"
 #include "cuda_bf16.h"
 #include "cuda_fp16.h"
@@ -40,7 +40,7 @@ void order(const char *name)
     setenv("PRISMREC_CUDA_MODEL_ORDER", name, 1);
 }
 
-/* Device memory that goes away with its scope. */
+/* Device memory that its scope frees. */
 template <class T> struct array {
     T *p = nullptr;
     explicit array(const std::vector<T> &v)
@@ -55,14 +55,14 @@ template <class T> struct array {
     array(const array &) = delete;
 };
 
-/* In a child: lost devices and limits are for good. True where f is, and
- * nothing else ends the child. */
+/* Runs f in a child process, because a lost device and memory limits last.
+ * Returns true if f does and the child ends normally. */
 bool in_child(bool (*f)())
 {
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        fclose(stderr); /* what is said about faults provoked */
+        fclose(stderr); /* hides the messages about provoked faults */
         bool ok = f();
         fflush(stdout);
         _exit(ok ? 0 : 1);
@@ -102,7 +102,7 @@ bool barriers()
 {
     for (const char *how : orders) {
         CHECK(reversed(how, true));
-        CHECK(!reversed(how, false)); /* a missing barrier shows */
+        CHECK(!reversed(how, false)); /* a missing barrier must be noticed */
     }
     return true;
 }
@@ -118,7 +118,7 @@ __global__ void tree(double *y, const double *x)
         part[t / warpSize] = v;
     __syncthreads();
     if (t >= (unsigned)warpSize)
-        return; /* the rest must not be waited for */
+        return; /* the other threads must not be waited for */
     v = t < blockDim.x / warpSize ? part[t] : 0;
     for (int o = warpSize / 2; o; o /= 2)
         v += __shfl_xor_sync(0xffffffffu, v, o);
@@ -162,8 +162,8 @@ bool shuffles()
     return true;
 }
 
-/* The last block adds what the blocks left, in index order, and gives the
- * ticket back. */
+/* The last block adds the blocks' partial sums in order of the index, and
+ * resets the ticket. */
 __global__ void ticket_sum(float *y, float *partial, unsigned *ticket, const float *x)
 {
     __shared__ bool last;
@@ -266,8 +266,8 @@ bool limits_of_launches()
 
 /* ---- half ---- */
 
-/* All values: the conversion back is the identity, and what lies between
- * neighbours goes to the nearest, a tie to the even one. */
+/* Checks all values: conversion to float and back is the identity, and a value
+ * between two neighbours goes to the nearest, a tie to the even one. */
 template <class H> bool halves(float (*widen)(H), H (*narrow)(float), unsigned infinity)
 {
     auto bits_of = [](H h) {
@@ -290,12 +290,13 @@ template <class H> bool halves(float (*widen)(H), H (*narrow)(float), unsigned i
         if (magnitude >= infinity)
             continue;
         double next = widen(half_of(b + 1));
-        if (magnitude + 1 == infinity) /* overflow: half way to where the next value would be */
+        /* overflow begins half way to where the next value would be */
+        if (magnitude + 1 == infinity)
             next = v + ((double)v - widen(half_of(b - 1)));
         double middle = (v + next) / 2;
         unsigned even = b & 1 ? b + 1 : b;
         float m = (float)middle;
-        if ((double)m == middle) { /* all but the smallest bfloat16 */
+        if ((double)m == middle) { /* true for all but the smallest bfloat16 */
             CHECK(bits_of(narrow(m)) == even);
             CHECK(bits_of(narrow(nextafterf(m, 0))) == b);
             CHECK(bits_of(narrow(nextafterf(m, sign ? -INFINITY : INFINITY))) == b + 1);
@@ -338,8 +339,8 @@ bool memory()
     CHECK(!cudaMalloc(&b, 40000) && !cudaMemsetAsync(b, 0, 40000) && b[9999] == 0);
     float host[2] = {1, 2};
     CHECK(!cudaMemcpyAsync(a, host, 8, cudaMemcpyHostToDevice) && a[1] == 2);
-    CHECK(cudaMemcpyAsync(a + 14999, host, 8, cudaMemcpyHostToDevice) ==
-          cudaErrorInvalidValue); /* beyond the end */
+    /* past the end */
+    CHECK(cudaMemcpyAsync(a + 14999, host, 8, cudaMemcpyHostToDevice) == cudaErrorInvalidValue);
     CHECK(cudaMemcpyAsync(a, host, 8, cudaMemcpyDeviceToDevice) == cudaErrorInvalidValue);
     CHECK(cudaMemsetAsync(b, 0, 40001) == cudaErrorInvalidValue);
     CHECK(!cudaFree(a) && !cudaFree(b) && !cudaFree(nullptr) &&
@@ -367,7 +368,7 @@ bool replay()
     cuda_model_launch(s, axpy, dim3(1), dim3(4), y.p, x.p, a);
     CHECK(!cudaMemcpyAsync(z.p, y.p, 16, cudaMemcpyDeviceToDevice, s) &&
           !cudaMemsetAsync(x.p, 0, 4, s));
-    a = 100; /* arguments are those of the call */
+    a = 100; /* arguments keep the values they had at the call */
     CHECK(y.p[3] == 0 && z.p[3] == 9 && x.p[0] == 1);
     CHECK(!cudaStreamEndCapture(s, &graph) && !cudaGraphInstantiate(&exec, graph) &&
           !cudaGraphDestroy(graph));
@@ -486,8 +487,9 @@ bool products()
 {
     enum { M = 5, N = 4, K = 7, LD = 9 };
     std::vector<float> v(LD * LD), c0(LD * N, NAN), h(LD * N);
+    /* exact in half precision */
     for (size_t i = 0; i < v.size(); i++)
-        v[i] = (float)((int)(i * 37 % 23) - 11) / 8; /* exact in half */
+        v[i] = (float)((int)(i * 37 % 23) - 11) / 8;
     std::vector<__half> v16(v.size());
     for (size_t i = 0; i < v.size(); i++)
         v16[i] = __float2half_rn(v[i]);
@@ -506,7 +508,7 @@ bool products()
                        (t & 2 ? v[j + l * LD] : v[l + j * LD]);
             return 2 * sum;
         };
-        beta = 0; /* and C is NaN */
+        beta = 0; /* C is NaN here */
         memcpy(c.p, c0.data(), c0.size() * 4);
         CHECK(!cublasSgemm(blas, ta, tb, M, N, K, &alpha, a.p, LD, b.p, LD, &beta, c.p, LD));
         for (int i = 0; i < LD * N; i++)
@@ -527,7 +529,7 @@ bool products()
     }
     CHECK(cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, M, N, K, &alpha, a.p, M - 1, b.p, LD, &beta,
                       c.p, LD) == CUBLAS_STATUS_INVALID_VALUE);
-    a.p[0] = b.p[0] = 1 + 0x1p-11f; /* half way between two TF32 */
+    a.p[0] = b.p[0] = 1 + 0x1p-11f; /* half way between two TF32 numbers */
     alpha = 1;
     CHECK(!cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &alpha, a.p, 1, b.p, 1, &beta, c.p,
                        1) &&

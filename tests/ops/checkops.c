@@ -1,15 +1,17 @@
-/* Runs every problem of the case table on a backend and compares it with the
- * reference backend in double.
+/* Runs every problem of the case table on a backend and compares the results
+ * with the reference backend in double.
  *
  *   checkops --backend NAME [--plugins FOLDER] ["problem string"]
  *
- * Per problem: operands at the alignment of alloc() and one element further;
- * guard bytes; inputs unchanged; the same bits with one and with two threads
- * (DETERMINISTIC backends) or from a replay (REPLAY backends); again by general
- * methods, which half precision does not have: fused entries against their
- * composition on the same device, what has plans as above, and every
- * convolution by the same method. Exits 77 where the backend is missing, unless
- * the comma-separated list PRISMREC_TEST_REQUIRE names it. */
+ * Each problem is solved with operands at the alignment of alloc(), and again
+ * with operands one element further. Guard bytes around the operands and the
+ * inputs must not change. A DETERMINISTIC backend must give the same bits with
+ * one and with two threads; a REPLAY backend, from a replay. Every problem but
+ * those in half precision is solved once more by general methods: fused entries
+ * must agree with their composition on the same device, problems with plans
+ * with the reference, and every convolution must then use the same method.
+ * Exits 77 if the backend is missing, unless the comma-separated list
+ * PRISMREC_TEST_REQUIRE names it. */
 #include "problem.h"
 
 #include "support/support.h"
@@ -21,16 +23,19 @@
 
 struct bench {
     struct prism_ctx *ctx;
-    struct prism_dev *oracle; /* ref */
+    struct prism_dev *oracle; /* the reference backend */
     struct prism_dev *dev, *one,
-        *plain;             /* under test: two threads, one thread, two with general methods only */
-    char method[CASE_TEXT]; /* of the convolution planned last; empty: the backend names none,
-                               having only one */
-    char general[CASE_TEXT]; /* of the first one on `plain` */
+        /* under test: with two threads, with one thread, with two threads and
+         * general methods only */
+        *plain;
+    /* method of the convolution planned last; empty: the backend has only one
+     * and names none */
+    char method[CASE_TEXT];
+    char general[CASE_TEXT]; /* method of the first convolution on `plain` */
     int tests, failures;
 };
 
-/* "conv <shape>: <method>, ..." */
+/* Log callback: keeps the method from "conv <shape>: <method>, ...". */
 static void on_log(void *user, enum prism_log_level level, const char *text)
 {
     struct bench *b = user;
@@ -41,7 +46,7 @@ static void on_log(void *user, enum prism_log_level level, const char *text)
         snprintf(b->method, sizeof b->method, "%.*s", (int)strcspn(method + 2, ","), method + 2);
 }
 
-/* One TAP line. */
+/* Prints one TAP line. */
 static void report(struct bench *b, bool good, const char *text, const char *detail)
 {
     b->tests++;
@@ -72,8 +77,8 @@ static int open_devices(struct bench *b, const char *name, const char *plugins)
     return status ? 1 : 0;
 }
 
-/* Whether a table in this precision should have problems of this operation and
- * value. */
+/* True if the table in this precision should have problems of this operation
+ * and value. */
 static bool wanted(enum prism_dtype dtype, const char *op, int value)
 {
     bool conversion = !strcmp(op, "map") && (value == PRISM_MAP_NARROW || value == PRISM_MAP_WIDEN);
@@ -81,7 +86,8 @@ static bool wanted(enum prism_dtype dtype, const char *op, int value)
     return case_half(dtype) ? conversion || !strncmp(op, "norm", 4) : !conversion;
 }
 
-/* Every value of the enums has a name, and by it a problem in the table. */
+/* Checks that every value of the enums has a name and, by this name, a problem
+ * in the table. */
 static void check_coverage(struct bench *b, enum prism_dtype dtype, char (*cases)[CASE_TEXT], int n)
 {
     static const struct {
@@ -111,8 +117,8 @@ static void check_coverage(struct bench *b, enum prism_dtype dtype, char (*cases
     report(b, !strcmp(missing, "all"), "coverage of the enums", missing);
 }
 
-/* More memory than there can be is refused with a sentence, and the device goes
- * on. */
+/* Checks that an impossible amount of memory is refused with a sentence, and
+ * that the device still works. */
 static void check_refusal(struct bench *b)
 {
     prism_mem mem = (prism_mem)&b->tests;
@@ -122,7 +128,8 @@ static void check_refusal(struct bench *b)
            "alloc of half the address space", prism_ctx_error(b->ctx)->text);
 }
 
-/* Memory that was used before comes back as it says. */
+/* Checks that a ZEROED device returns zeros, even from memory that was used
+ * before. */
 static void check_zeroed(struct bench *b)
 {
     const struct prism_ops *ops = b->dev->ops;
@@ -145,7 +152,7 @@ static void check_zeroed(struct bench *b)
         report(b, good && zero, "alloc", "zeros, whatever was there");
 }
 
-/* Exact equality of all outputs; NaN differs from nothing that is NaN. */
+/* True if all outputs are equal bit by bit. */
 static bool same_bits(const struct problem *p, const struct outputs *x, const struct outputs *y)
 {
     for (int i = 0; i < p->count; i++)
@@ -154,8 +161,8 @@ static bool same_bits(const struct problem *p, const struct outputs *x, const st
     return true;
 }
 
-/* Solve on dev and judge against expected, or by residuals where there is none.
- * Fills detail; got is the caller's to free. */
+/* Solves p on dev and judges the result by expected, or by residuals if
+ * expected is NULL. Fills detail. The caller frees got. */
 static bool solve_and_judge(struct bench *b, struct prism_dev *dev, const struct problem *p,
                             size_t shift, const struct outputs *expected, double slack,
                             struct outputs *got, char *detail, size_t n)
@@ -171,8 +178,8 @@ static bool solve_and_judge(struct bench *b, struct prism_dev *dev, const struct
     return good;
 }
 
-/* Another way to the same bits: replayed where the device can, else with one
- * thread. */
+/* Solves p in another way that must give the same bits: by a replay if the
+ * device can, else with one thread. */
 static bool check_again(struct bench *b, const struct problem *p, const struct outputs *first,
                         char *detail, size_t n)
 {
@@ -193,10 +200,10 @@ static bool check_composition(struct bench *b, const struct problem *p, char *de
 {
     struct outputs composed = {{0}}, fused = {{0}};
     char text[400];
+    /* slack 2, because both sides round */
     bool good =
         !problem_solve(b->ctx, b->plain, p, (struct manner){0}, &composed, text, sizeof text) &&
-        solve_and_judge(b, b->dev, p, 0, &composed, 2, &fused, text,
-                        sizeof text); /* both sides round */
+        solve_and_judge(b, b->dev, p, 0, &composed, 2, &fused, text, sizeof text);
 
     if (!good)
         snprintf(detail, n, "against the composition on the same device: %s", text);
@@ -227,7 +234,7 @@ static bool check_plan(struct bench *b, const struct problem *p, const struct ou
 
 static bool check_problem(struct bench *b, const struct problem *p, char *detail, size_t n)
 {
-    struct problem exact = *p; /* shares the operands */
+    struct problem exact = *p; /* a copy that shares the operands */
     struct outputs expected = {{0}}, got = {{0}}, shifted = {{0}};
     bool large = problem_is_large(p), good;
     char text[400];

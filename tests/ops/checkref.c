@@ -1,4 +1,4 @@
-/* checkref: the reference backend against mathematics, not against itself. */
+/* checkref compares the reference backend with mathematics, not with itself. */
 #include "checkref.h"
 
 #include <math.h>

@@ -130,7 +130,7 @@ static void check_adam(enum prism_map op)
         vmax[i] = i % 2 ? floor : 0;
         ep[i] = op == PRISM_MAP_AMSGRAD && i % 2 ? -lr * g[i] / (sqrt(floor) / sqrt(0.01))
                                                  : -lr * (g[i] > 0 ? 1 : -1);
-        g[i] /= u; /* as a loss scale leaves it */
+        g[i] /= u; /* g as a loss scale leaves it */
     }
     struct prism_map_args a = {
         .y = {MEM(p), MEM(m), MEM(v), op == PRISM_MAP_AMSGRAD ? MEM(vmax) : NULL},
@@ -149,7 +149,7 @@ static void check_adam(enum prism_map op)
            "%s skipped step", case_map_names[op]);
 }
 
-/* From moments of 0 it is ADAM to the last bit. */
+/* Checks that from moments of 0 it is ADAM to the last bit. */
 static void check_adam_once(void)
 {
     double rate[3] = {0.3, 2, 0.25}, *g = random_reals(N), *p = random_reals(N), *ep = reals(N);
@@ -160,7 +160,7 @@ static void check_adam_once(void)
     adam.y[0] = MEM(ep);
     adam.y[1] = MEM(reals(N));
     adam.y[2] = MEM(reals(N));
-    for (int i = 0; i < 2; i++) { /* the second one is skipped */
+    for (int i = 0; i < 2; i++) { /* the second step is skipped */
         map(PRISM_MAP_ADAM, adam);
         map(PRISM_MAP_ADAM_ONCE, once);
         expect(worst_difference(p, ep, N), 0, "adam_once%s", i ? " skipped step" : "");
@@ -168,8 +168,9 @@ static void check_adam_once(void)
     }
 }
 
-/* The product stored, then the step; the vector by the products of rows, then
- * the product of what is there. */
+/* Compares adam_outer with the stored product and a plain step, its vector with
+ * a step along the products of rows, and its last product with that of the
+ * updated matrix and vector. */
 static void check_adam_outer(enum prism_map op)
 {
     enum { R = 70, C = 11, M = R * C };
@@ -256,7 +257,8 @@ static void check_loss_scale(void)
     expect(fabs(state[0] / 0x1p1023 - 1) + state[1], 0, "loss_scale stays finite");
 }
 
-/* ---- half: every number, the middle between two neighbours and what is a l */
+/* ---- half: every number, the middle between two neighbours, and values just
+ * beside the middle ---- */
 
 static uint16_t narrow(enum prism_dtype half, float x)
 {
@@ -294,7 +296,9 @@ static void check_half(enum prism_dtype half, const char *name)
         narrowed += narrow(half, (float)x) != bits;
         if (isinf(x) || isnan(next))
             continue;
-        if (isinf(next)) /* the largest: to infinity from half of the step that is missing */
+        /* the largest number: from half a step above it on, values round to
+         * infinity */
+        if (isinf(next))
             near[0] = (float)(x + (x - half_decode(half, (uint16_t)(bits - 1))) / 2);
         for (int i = 0; i < 3; i++)
             beside += narrow(half, near[i]) != half_encode(half, near[i]);
@@ -452,7 +456,10 @@ static void check_reduce(void)
            0, "reduce keeps NaN");
 }
 
-/* ---- gradients of the fused entries by central differences of <gy, y> alon */
+/* ---- gradients of the fused entries ----
+ *
+ * They are compared with central differences of <gy, y> along a random
+ * direction. */
 
 struct norm {
     struct prism_norm_desc d;
@@ -472,7 +479,8 @@ static double norm_product(const struct norm *n, const double *x, const double *
     return dot(n->y, n->gy, N);
 }
 
-/* Derivative along v of one of the three arguments, the others fixed. */
+/* Derivative along v with respect to one of the three arguments, with the
+ * others fixed. */
 static double norm_slope(const struct norm *n, int which, const double *v)
 {
     const double h = 1e-6;
@@ -507,7 +515,8 @@ static void check_norm(enum prism_act kind)
         slope[which] = norm_slope(&n, which, v[which]);
     }
     norm_product(&n, n.x, n.gamma, n.beta);
-    if (kind == PRISM_ACT_NONE) { /* normalised to mean beta and variance gamma^2 var/(var + eps) */
+    /* the result has mean beta and variance gamma^2 var/(var + eps) */
+    if (kind == PRISM_ACT_NONE) {
         double mean = reduce(PRISM_REDUCE_MEAN, COLS, n.y, NULL),
                var = reduce(PRISM_REDUCE_VAR, COLS, n.y, &mean);
         expect(fabs(mean - n.beta[0]), 1e-14, "norm_fwd mean");
@@ -532,7 +541,7 @@ static void check_norm(enum prism_act kind)
                (const char *[]){"gx", "ggamma", "gbeta"}[which]);
 }
 
-/* A pixel's term, as its definition has it. */
+/* Term of a pixel, by its definition. */
 static double misfit_term(enum prism_misfit kind, double m, double d)
 {
     switch (kind) {
@@ -563,7 +572,7 @@ static void check_misfit(enum prism_misfit kind)
     double complex *moved = (void *)reals(2 * B * M);
 
     u[5] = 0;
-    v[5] = 0; /* not differentiable there: the gradient is defined as 0 */
+    v[5] = 0; /* not differentiable at 0, where the gradient is defined as 0 */
     a.u = MEM(moved);
     for (int side = 0; side < 2; side++) {
         for (int i = 0; i < B * M; i++)

@@ -17,7 +17,8 @@ static void transform(int batch, int h, int w, int sign, double complex *y, cons
     ref->ops->fft_destroy(plan);
 }
 
-/* y[k] = sum x[n] exp(sign 2 pi i k.n/N), in long double angles. */
+/* Compares with the definition y[k] = sum x[n] exp(sign 2 pi i k.n/N), in long
+ * double angles. */
 static void check_fft_definition(int h, int w, int sign)
 {
     size_t n = (size_t)h * (size_t)w;
@@ -36,8 +37,9 @@ static void check_fft_definition(int h, int w, int sign)
            "fft %d x %d sign %+d by definition", h, w, sign);
 }
 
-/* Against multiplication before and after a transform without factors; and sign
- * +1 is the adjoint of sign -1. */
+/* Compares transforms with factors to multiplication before and after a
+ * transform without factors, and checks that sign +1 is the adjoint of sign
+ * -1. */
 static void check_fft_factors(int batch, int h, int w)
 {
     size_t n = (size_t)h * (size_t)w, all = (size_t)batch * n, side = (size_t)(h + w);

@@ -10,7 +10,7 @@ static bool inside(const struct prism_pool_desc *d, int o, int i)
     return i >= o * d->stride - d->pad && i < o * d->stride - d->pad + d->k;
 }
 
-/* Every output against every pixel of its plane. */
+/* Compares every output with every pixel of its plane. */
 static void check_pool(struct prism_pool_desc d)
 {
     int oh = prism_pool_out(&d, d.h), ow = prism_pool_out(&d, d.w), plane = d.h * d.w;
@@ -22,7 +22,7 @@ static void check_pool(struct prism_pool_desc d)
     const char *name = d.kind == PRISM_POOL_MAX ? "max" : "mean";
 
     for (size_t i = 0; i < nx; i++)
-        x[i] = floor(3 * x[i]); /* many equal ones */
+        x[i] = floor(3 * x[i]); /* few values, so that many are equal */
     for (size_t o = 0; o < ny; o++) {
         int p = (int)o / (oh * ow), oy = (int)o / ow % oh, ox = (int)o % ow, count = 0;
         double sum = 0, best = -INFINITY;
@@ -72,7 +72,7 @@ static void check_pool_nan(void)
     expect(!(y[0] == -INFINITY && index[0] == 0), 0, "pool max: a window of -infinity has a place");
 }
 
-/* ---- copy2d: two pictures side by side, and taken apart ---- */
+/* ---- copy2d: two images set side by side, and taken apart ---- */
 
 static void check_copy2d(void)
 {
@@ -203,8 +203,8 @@ struct fit {
     int32_t index[8];
 };
 
-/* One step from zero moments; with b1 = b2 = 0 and rate 0, m is the gradient
- * and p stays. */
+/* Runs one step from zero moments; with b1 = b2 = 0 and rate 0, m is the
+ * gradient and p does not change. */
 static void fit_once(struct fit *f)
 {
     const struct prism_dense_fit_args a = {
@@ -270,7 +270,8 @@ static void check_dense_slope(enum prism_act act)
            "dense_fit activations from %d on: gradient of the loss by differences", (int)act);
 }
 
-/* y = w x + b, one row of weight 1 and one of weight 0. */
+/* Checks a step of y = w x + b by hand, for one row of weight 1 and one of
+ * weight 0. */
 static void check_dense_by_hand(void)
 {
     static const int width[] = {1, 1};

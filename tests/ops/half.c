@@ -3,7 +3,7 @@
 #include <math.h>
 
 struct format {
-    int mantissa, least; /* bits stored; exponent of the least normal number */
+    int mantissa, least; /* mantissa: bits stored; least: exponent of the smallest normal number */
 };
 
 static struct format format(enum prism_dtype dtype)
@@ -36,8 +36,8 @@ uint16_t half_encode(enum prism_dtype dtype, double x)
     exponent = exponent_of(f, x);
     if (exponent > -f.least + 1)
         return (uint16_t)(sign | infinity);
-    /* the leading 1 of a normal number, and a carry, count up the exponent;
-     * past the last one that is infinity */
+    /* The leading 1 of a normal number adds 1 to the exponent, and so does a
+     * carry; past the last exponent the result is infinity. */
     return (uint16_t)(sign | (((unsigned)(exponent - f.least) << f.mantissa) +
                               (unsigned)rint(ldexp(fabs(x), f.mantissa - exponent))));
 }

@@ -5,8 +5,8 @@
 
 #include "prismrec/backend.h"
 
-double half_step(enum prism_dtype dtype, double x);     /* distance of its neighbours at x */
-uint16_t half_encode(enum prism_dtype dtype, double x); /* to nearest even */
+double half_step(enum prism_dtype dtype, double x); /* distance between neighbouring numbers at x */
+uint16_t half_encode(enum prism_dtype dtype, double x); /* rounds to nearest even */
 double half_decode(enum prism_dtype dtype, uint16_t bits);
 
 #endif

@@ -23,7 +23,7 @@ double problem_epsilon(const struct problem *p)
                                        : real_epsilon(p->dtype);
 }
 
-/* splitmix64 */
+/* by splitmix64 */
 double test_noise(uint64_t seed, uint64_t i)
 {
     uint64_t z = (seed * 1000003 + i + 1) * 0x9e3779b97f4a7c15u;
@@ -66,8 +66,9 @@ int operand_random(struct problem *p, enum kind kind, enum role role, size_t n, 
     return i;
 }
 
-/* Half is for convolution, normalisation and the conversions, and these have no
- * other precision. */
+/* True if the operation exists in this precision. Only convolution,
+ * normalisation and the conversions exist in half precision, and the
+ * conversions in no other. */
 static bool has_precision(const char *text, enum prism_dtype dtype)
 {
     char op[CASE_TEXT];
@@ -107,7 +108,7 @@ void outputs_free(struct outputs *o)
     memset(o, 0, sizeof *o);
 }
 
-/* Write the sentence; evaluates to -1. */
+/* Writes the sentence into why; returns -1. */
 static int failed(char *why, size_t n, const char *fmt, ...) PRISM_PRINTF(3, 4);
 static int failed(char *why, size_t n, const char *fmt, ...)
 {
@@ -188,11 +189,13 @@ static double *decode(const unsigned char *from, const struct operand *o, enum p
     return value;
 }
 
-/* One operand on its way through a device. */
+/* Buffer of one operand on a device. */
 struct staged {
     prism_mem base;
-    unsigned char *before, *after; /* images of the whole buffer */
-    size_t at, bytes, total;       /* of the operand in it */
+    unsigned char *before, *after; /* copies of the whole buffer before and after the calls */
+    /* at, bytes: place of the operand in the buffer; total: size of the
+     * buffer */
+    size_t at, bytes, total;
 };
 
 static int stage(struct prism_dev *dev, const struct problem *p, int i, size_t shift,

@@ -1,5 +1,5 @@
-/* A problem string made concrete: operands with their data, and the calls that
- * solve it on a device. */
+/* A problem: operands with their data, and the calls that solve it on a device,
+ * made from a problem string. */
 #ifndef TEST_PROBLEM_H
 #define TEST_PROBLEM_H
 
@@ -8,7 +8,7 @@
 
 enum kind {
     REAL,
-    HALF, /* real, but half in a problem in half precision */
+    HALF, /* half in a problem in half precision, else real */
     CPLX,
     INDEX,
     BYTE
@@ -24,10 +24,12 @@ enum role {
 struct operand {
     enum kind kind;
     enum role role;
-    size_t n;      /* scalars: a complex element has two */
-    double *value; /* of n; exactly representable as stored. NULL: none before the call */
-    int same_as;   /* index of the operand whose memory this one shares, or -1 */
-    double limit;  /* of max operand_difference / max(max |expected|, scale); 0: exact */
+    size_t n; /* number of scalars; a complex element has two */
+    /* [n], exactly representable in the stored type; NULL: no values before the
+     * call */
+    double *value;
+    int same_as;  /* index of the operand whose memory this one shares, or -1 */
+    double limit; /* limit of max operand_difference / max(max |expected|, scale); 0: exact */
     double scale;
 };
 
@@ -35,74 +37,77 @@ enum { OPERANDS = 15 };
 
 struct problem {
     char text[CASE_TEXT];
-    enum prism_dtype dtype;  /* F32, F64, F16 or BF16 */
-    enum prism_dtype oracle; /* of the reference's solution: F64, or dtype where the result depends
-                                on it exactly */
+    enum prism_dtype dtype; /* F32, F64, F16 or BF16 */
+    /* precision of the reference's solution: F64, or dtype if the result
+     * depends on the precision exactly */
+    enum prism_dtype oracle;
     struct operand operand[OPERANDS];
     int count;
-    int kind;   /* enum value of map, reduce, misfit */
-    bool fused; /* an optional entry */
-    int (*create)(struct prism_dev *, const struct problem *,
-                  void **plan); /* NULL: there is no plan */
+    int kind;   /* value of the operation's enum */
+    bool fused; /* the entry is optional: the library can compose it */
+    /* Makes a plan; NULL: the problem has none. */
+    int (*create)(struct prism_dev *, const struct problem *, void **plan);
     int (*run)(struct prism_dev *, const struct problem *, void *plan, const prism_mem *mem);
     void (*destroy)(struct prism_dev *, void *plan);
 };
 
-/* Parse. Returns 0, or -1 where the string is not a problem. */
+/* Parses a problem string. Returns 0, or -1 if the string is not a problem. */
 int problem_build(const char *text, struct problem *p);
 void problem_free(struct problem *p);
 
-/* What the outputs held: value[i] of operand i, NULL for others. */
+/* Results: value[i] of output operand i, NULL for other operands. */
 struct outputs {
     double *value[OPERANDS];
 };
 void outputs_free(struct outputs *o);
 
-/* How to solve: every operand `shift` elements into its buffer; the calls
- * captured before the operands are written, then replayed (once the same calls
- * were made without: a device may set itself up at first use). */
+/* How to solve a problem. shift: each operand lies this many elements into its
+ * buffer. replay: the calls are captured before the operands are written, and
+ * then replayed; the same calls must have run once before without a capture,
+ * because a device may set itself up on first use. */
 struct manner {
     size_t shift;
     bool replay;
 };
 
-/* Solve p on dev, with guard bytes around the operands. Returns 0, or -1 with a
- * sentence in why: a call failed, a guard or an input changed, memory was
+/* Solves p on dev, with guard bytes around the operands. Returns 0, or -1 with
+ * a sentence in why: a call failed, a guard or an input changed, or memory was
  * misaligned. */
 int problem_solve(struct prism_ctx *ctx, struct prism_dev *dev, const struct problem *p,
                   struct manner how, struct outputs *o, char *why, size_t n);
 
-/* Worst operand: its error and limit, both relative. NaN is expected where
- * `expected` has it and nowhere else. Returns whether every operand is within
- * `slack` times its limit. */
+/* Compares results. *error and *limit are those of the worst operand, both
+ * relative. NaN must appear exactly where `expected` has it. Returns true if
+ * every operand is within `slack` times its limit. */
 bool problem_compare(const struct problem *p, const struct outputs *got,
                      const struct outputs *expected, double slack, double *error, double *limit);
 
-/* Large convolutions and products: check outputs by residuals instead of by a
- * slow reference. */
+/* True for large convolutions and products, whose outputs problem_residual()
+ * checks by residuals, because the reference would be slow. */
 bool problem_is_large(const struct problem *p);
 bool problem_residual(const struct problem *p, const struct outputs *got, double *error,
                       double *limit);
 
-/* |got - expected| but for the one rounding that storing it in half is; NaN is
- * infinitely far from any number. */
+/* |got - expected|, less the one rounding from storing the result in half
+ * precision. NaN is infinitely far from any number. */
 double operand_difference(const struct problem *p, int i, double got, double expected);
 
-/* Relative error of a result as stored, or that its operands' rounding
- * gives. */
+/* Relative error of a result from its own rounding, or from the rounding of its
+ * operands. */
 double problem_epsilon(const struct problem *p);
 
 /* ---- for the files that build problems ---- */
 
-/* Append an operand without data; returns its index. limit in epsilons of F64
- * (where the problem has it) or F32: what results are computed in. */
+/* Appends an operand without data; returns its index. limit is in epsilons of
+ * the precision that results are computed in: F64 if the problem has it, else
+ * F32. */
 int operand_add(struct problem *p, enum kind kind, enum role role, size_t n, double limit);
-/* Give it uniform values of [lo, hi], rounded to float or half; every (problem,
- * operand) has its own numbers. */
+/* Fills operand i with uniform values of [lo, hi], rounded to float or half.
+ * Every (problem, operand) has its own numbers. */
 void operand_fill(struct problem *p, int i, double lo, double hi);
-/* operand_add and operand_fill over [-1, 1]. */
+/* Appends an operand with uniform values of [-1, 1]. */
 int operand_random(struct problem *p, enum kind kind, enum role role, size_t n, double limit);
-double test_noise(uint64_t seed, uint64_t i); /* uniform in [0, 1) */
+double test_noise(uint64_t seed, uint64_t i); /* Uniform in [0, 1). */
 
 int build_linear(struct problem *p);      /* copy, fft, spectrum, conv, gemm, window, subaperture,
                                              field_misfit, blur */
@@ -111,7 +116,7 @@ int build_fused(struct problem *p);       /* norm_fwd, norm_bwd, misfit, adam_ou
 int build_planes(
     struct problem *p); /* pool, copy2d, scatter_add, gather, softmax, argmax, dense_fit */
 
-/* ADAM's x1, with u as the problem's words say. */
+/* Appends ADAM's x1, with the u that the problem's words say. */
 int operand_adam_step(struct problem *p);
 
 struct prism_conv_desc problem_conv(const struct problem *p);

@@ -8,13 +8,22 @@
 
 enum { GROWTH_STEPS = 20 };
 
-/* values: one letter per operand, outputs first. r any of [-1, 1] (complex
- * elements with zeros and tiny moduli among them), p positive, w wide (for
- * activations), s variance-like, n of all magnitudes; b bytes, q numbers around
- * theirs, ties and NaN; l the state of a loss scale, k its checks; t and i as
- * their kinds have it. Kinds are maps.def's. limit in epsilons: two or three
- * roundings are 4, a division, a root or a cancelling sum 8, a transcendental
- * function 16. */
+/* How a map's problems are made. `values` has one letter per operand, outputs
+ * first:
+ *   r  uniform in [-1, 1]; complex operands also hold zeros and tiny moduli
+ *   p  positive
+ *   w  wide, for activations
+ *   s  like a variance
+ *   n  all magnitudes
+ *   b  bytes
+ *   q  numbers that round to bytes, with ties and NaN
+ *   l  the state of a loss scale
+ *   k  the checks of a loss scale
+ *   t  the three numbers of an optimiser's step
+ *   i  row indices
+ * maps.def has the operands' kinds. limit is in epsilons: 4 for two or three
+ * roundings, 8 for a division, a root or a cancelling sum, 16 for a
+ * transcendental function. */
 static const struct map_spec {
     const char *values;
     double limit, s[3];
@@ -54,7 +63,8 @@ static const struct map_spec {
     [PRISM_MAP_LOSS_SCALE] = {"lrk", 0, {GROWTH_STEPS, 2, 0.5}},
     [PRISM_MAP_FROM_U8] = {"rb", 4, {1 / 255.0, -0.5}},
     [PRISM_MAP_TO_U8] = {"rq", 0, {2, 0.5}},
-    [PRISM_MAP_MS_SSIM] = {"rrppp", 64, {0.7, 0.25}}, /* a product of up to 65 powers */
+    /* 64, because it is a product of up to 65 powers */
+    [PRISM_MAP_MS_SSIM] = {"rrppp", 64, {0.7, 0.25}},
 #define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
     [PRISM_MAP_MISFIT_##NAME] = {"rrppr", 16, {0}},
 #include "prismrec/misfit.def"
@@ -97,8 +107,8 @@ int operand_adam_step(struct problem *p)
     return i;
 }
 
-/* Ties to even both ways, carries, the largest, the least and what is beyond
- * them. */
+/* Fills in special values for narrowing: ties to even both ways, carries, the
+ * largest and the smallest numbers, and values beyond them. */
 static void fill_magnitudes(struct problem *p, int i)
 {
     static const double f16[] = {0x1.004p0, 0x1.00cp0,   0x1.ffep3,   65504,       65519,
@@ -123,8 +133,9 @@ static void fill_magnitudes(struct problem *p, int i)
     }
 }
 
-/* The state before and the checks: an ordinary step, the last of a row, that
- * with the largest scale, a step to be skipped. */
+/* Fills the state of a loss scale (letter l) or its checks (letter k): for an
+ * ordinary step, for the last step of a row, for such a step with the largest
+ * scale, or for a step to be skipped. */
 static void fill_loss_scale(struct problem *p, char letter, int i)
 {
     struct operand *o = &p->operand[i];
@@ -170,29 +181,29 @@ static int map_operand(struct problem *p, char what, char letter, enum role role
     fill_loss_scale(p, letter, i);
     v = p->operand[i].value;
     for (size_t k = 0; k < n; k++) {
+        /* a permutation, or some rows twice and others never */
         if (letter == 'i')
-            v[k] = (double)((k * 7 + 3) % rows); /* a permutation, or rows twice and never */
+            v[k] = (double)((k * 7 + 3) % rows);
         if (letter == 'b')
             v[k] = floor(127.5 * (v[k] + 1));
-        if (letter == 'q') /* eighths: exact, as twice that and a half is */
+        if (letter == 'q') /* multiples of 1/8, so that 2 v + 1/2 is exact */
             v[k] = k % 31 == 4    ? NAN
                    : k % 31 == 9  ? INFINITY
                    : k % 31 == 14 ? -INFINITY
                                   : floor(640 * v[k]) / 8 + 60;
         if (letter == 's')
-            v[k] += 2.5; /* W x^2 - mu^2 stays above 0 */
+            v[k] += 2.5; /* so that W x^2 - mu^2 stays above 0 */
+        /* zeros, and moduli whose square is hardly normal */
         if (what == 'c' && k % 62 < 4)
-            v[k] =
-                k % 62 < 2
-                    ? 0
-                    : (float)(v[k] * 1e-18); /* zeros, and moduli whose square is hardly normal */
+            v[k] = k % 62 < 2 ? 0 : (float)(v[k] * 1e-18);
         if (letter == 'w' && k % 11 < 5)
             v[k] = (double[]){0, 3, -3, 100, -100}[k % 11];
     }
     return i;
 }
 
-/* An output that may be given as the first input of its shape. */
+/* True if the output is to share its memory with input i, the first of its
+ * shape. */
 static bool map_in_place(const struct problem *p, char y, char x, int i)
 {
     return case_has(p->text, "inplace") && p->operand[0].same_as < 0 && strchr("ec", y) &&
@@ -222,12 +233,14 @@ static int map_build(struct problem *p)
         if (map_in_place(p, *y, *x, i))
             p->operand[0].same_as = i;
     }
+    /* the reason that the step is skipped */
     if (case_has(p->text, "skip"))
-        p->operand[outputs].value[0] = NAN; /* why a step is skipped */
+        p->operand[outputs].value[0] = NAN;
+    /* the precision decides what is rounded and what overflows */
     if (p->kind == PRISM_MAP_NARROW || p->kind == PRISM_MAP_WIDEN ||
         p->kind == PRISM_MAP_LOSS_SCALE)
-        p->oracle = p->dtype; /* what is rounded, and what overflows, is the precision's */
-    /* equal operands, NaN */
+        p->oracle = p->dtype;
+    /* equal operands for the L1 maps, NaN for clamp */
     bool equal = p->kind == PRISM_MAP_L1_GRAD || p->kind == PRISM_MAP_MISFIT_L1;
     for (size_t k = 0; k < p->operand[0].n && (equal || p->kind == PRISM_MAP_CLAMP); k += 5)
         p->operand[outputs].value[k] =
@@ -246,8 +259,8 @@ static int reduce_run(struct prism_dev *dev, const struct problem *p, void *plan
                             p->count > 2 ? mem[2] : NULL);
 }
 
-/* Terms are positive, so that nothing cancels, except a dot product's, whose
- * sum is of the order of sqrt(cols). */
+/* Builds a reduction. Its terms are positive, so that nothing cancels, except
+ * in a dot product, whose sum is of the order of sqrt(cols). */
 static int reduce_build(struct problem *p)
 {
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
@@ -270,8 +283,9 @@ static int reduce_build(struct problem *p)
     case PRISM_REDUCE_MAX:
     case PRISM_REDUCE_MIN:
         p->operand[0].limit = 0;
+        /* NaN in the first row only */
         if (case_has(p->text, "nan"))
-            p->operand[a].value[cols / 2] = NAN; /* in the first row only */
+            p->operand[a].value[cols / 2] = NAN;
         break;
     default:
         operand_random(p, REAL, IN, rows * cols, 0);

@@ -44,7 +44,8 @@ static int norm_bwd_run(struct prism_dev *dev, const struct problem *p, void *pl
     return dev->ops->norm_act_bwd(dev, &d, &a);
 }
 
-/* stats as the forward pass leaves them, rounded to float like every input. */
+/* Fills stats as the forward pass writes them, rounded to float like every
+ * input. */
 static void norm_stats(struct problem *p, int stats, int x)
 {
     const struct prism_norm_desc d = norm_desc(p);
@@ -64,8 +65,8 @@ static void norm_stats(struct problem *p, int stats, int x)
     }
 }
 
-/* Sums over a row feed every output, hence 4 sqrt of its elements over the
- * elementwise 32. */
+/* Builds a normalisation. Sums over a row go into every output, so the limit is
+ * 4 sqrt(elements of a row) above the elementwise 32. */
 static int norm_build(struct problem *p, bool backward)
 {
     size_t rows = (size_t)case_int(p->text, "r", 1), cols = (size_t)case_int(p->text, "c", 1);
@@ -111,8 +112,9 @@ static int misfit_run(struct prism_dev *dev, const struct problem *p, void *plan
     return dev->ops->misfit(dev, &d, &a);
 }
 
-/* Amplitudes m keep clear of their targets d, where the sign of m - d would be
- * rounding's choice: |u| < 0.9 or u = 0, and d > 1 or d = 0. */
+/* Builds a misfit. Amplitudes m keep away from their targets d, because
+ * rounding would decide the sign of m - d: |u| < 0.9 or u = 0, and d > 1 or d =
+ * 0. */
 static int misfit_build(struct problem *p)
 {
     size_t batch = (size_t)case_int(p->text, "b", 1), cols = (size_t)case_int(p->text, "c", 1);
@@ -146,7 +148,7 @@ static int misfit_build(struct problem *p)
 
 static const double outer_b1 = 0.9, outer_b2 = 0.999, outer_eps = 1e-8;
 static const char *const outer_kinds[] = {"adam", "amsgrad", "once"};
-static const int outer_state[] = {3, 4, 1}; /* p and moments */
+static const int outer_state[] = {3, 4, 1}; /* number of arrays: p and its moments */
 
 static size_t outer_rows(const struct problem *p)
 {
@@ -181,8 +183,8 @@ static void adam_outer_destroy(struct prism_dev *dev, void *plan)
     dev->ops->conv_destroy(plan);
 }
 
-/* With `next`: how far the product is from that of the entry on its own,
- * too. */
+/* Runs the update. With `next`, also computes the difference between its
+ * product and that of conv_bwd_x on its own. */
 static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *plan,
                           const prism_mem *mem)
 {
@@ -214,16 +216,16 @@ static int adam_outer_run(struct prism_dev *dev, const struct problem *p, void *
     return status ? status : dev->ops->map(dev, PRISM_MAP_AXPBY, p->dtype, 1, d.cols, &minus);
 }
 
-/* A parameter and its moments. */
+/* Appends a parameter and its moments. */
 static void adam_state(struct problem *p, size_t n, double limit)
 {
+    /* second moments are not negative */
     for (int i = 0; i < outer_state[p->kind]; i++)
-        operand_fill(p, operand_add(p, REAL, INOUT, n, limit), i < 2 ? -1 : 0.1,
-                     i < 2 ? 1 : 1.1); /* second moments are not < 0 */
+        operand_fill(p, operand_add(p, REAL, INOUT, n, limit), i < 2 ? -1 : 0.1, i < 2 ? 1 : 1.1);
 }
 
-/* The limit is that of map adam and the product's rounding; the vector's
- * gradient is a sum over cols, its product one over rows. */
+/* Builds an update. The limit is that of map adam plus the product's rounding;
+ * the vector's gradient is a sum over cols, its product a sum over rows. */
 static int adam_outer_build(struct problem *p)
 {
     size_t rows = outer_rows(p), cols = outer_cols(p);

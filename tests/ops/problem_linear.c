@@ -1,6 +1,6 @@
-/* Problems of the linear entries. Limits are c sqrt(k) with k the number of
- * terms in a sum and c = 4: a sum of k random products accumulated in order is
- * off by about eps sqrt(k)/2 relative to the largest of many such sums. */
+/* Problems of the linear entries. Limits are c sqrt(k), where k is the number
+ * of terms in a sum and c = 4: a sum of k random products accumulated in order
+ * is off by about eps sqrt(k)/2 relative to the largest of many such sums. */
 #include "problem.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ static enum prism_dtype cplx(const struct problem *p)
     return prism_dtype_complex(p->dtype);
 }
 
-/* ---- copy: also memory addressed at an offset ---- */
+/* ---- copy: the second half through addresses at an offset ---- */
 
 static int copy_run(struct prism_dev *dev, const struct problem *p, void *plan,
                     const prism_mem *mem)
@@ -35,8 +35,9 @@ static void copy_build(struct problem *p)
     p->run = copy_run;
 }
 
-/* ---- fft: both signs, one after the other; with a support, the columns that a
- * then multiplied by 0 */
+/* ---- fft: both signs, one after the other ----
+ *
+ * With a support, the columns that are not needed are then multiplied by 0. */
 
 struct fft_plan {
     struct prism_fft *fft;
@@ -48,7 +49,7 @@ static bool has_support(const struct problem *p)
     return INT("rows", -1) >= 0;
 }
 
-/* Of transform t, counted over both signs: each its own. */
+/* Support of transform t, counted over both signs; each has its own. */
 static void fft_support(const struct problem *p, int t, int32_t out[4])
 {
     out[0] = (INT("top", 0) + t) % INT("h", 1);
@@ -71,7 +72,7 @@ static void fft_destroy(struct prism_dev *dev, void *plan)
     free(f);
 }
 
-/* [2,h+w] cplx, the same numbers in every precision. */
+/* Writes factors [2,h+w] cplx, the same numbers in every precision. */
 static int put_factors(struct prism_dev *dev, const struct problem *p, prism_mem *out)
 {
     const size_t n = 4 * ((size_t)INT("h", 1) + (size_t)INT("w", 1)),
@@ -132,8 +133,9 @@ static int fft_run(struct prism_dev *dev, const struct problem *p, void *plan, c
     return status;
 }
 
-/* No numbers in the rows that the support leaves out, and which columns it
- * wants. from: the first transform that has data. */
+/* Clears the rows that the support leaves out, and appends the columns that it
+ * needs as an operand of ones and zeros. `from` is the first transform that has
+ * data. */
 static void fft_restrict(struct problem *p, int from)
 {
     int b = INT("b", 1), h = INT("h", 1), w = INT("w", 1),
@@ -153,7 +155,7 @@ static void fft_restrict(struct problem *p, int from)
     }
 }
 
-/* Terms added per sample: the sum of the prime factors. */
+/* Terms added per sample: the sum of the prime factors of n. */
 static double fft_terms(int n)
 {
     double sum = 0;
@@ -180,7 +182,10 @@ static void fft_build(struct problem *p)
     p->destroy = fft_destroy;
 }
 
-/* ---- spectrum: of an object in the middle, and back; a support's first tra */
+/* ---- spectrum: of an object in the middle, and back ----
+ *
+ * With a support, its first transform restricts the output, its second the
+ * input. */
 
 static struct prism_spectrum_desc spectrum_desc(const struct problem *p)
 {
@@ -204,8 +209,8 @@ static int spectrum_run(struct prism_dev *dev, const struct problem *p, void *pl
     return status ? status : dev->ops->spectrum_adj(dev, &d, fft, &back);
 }
 
-/* Operand 3 is what fft_restrict knows as the second transform's input; operand
- * 5 what it adds. */
+/* Builds a spectrum. fft_restrict() takes operand 3 for the second transform's
+ * input, and appends operand 5. */
 static void spectrum_build(struct problem *p)
 {
     const struct prism_spectrum_desc d = spectrum_desc(p);
@@ -214,8 +219,8 @@ static void spectrum_build(struct problem *p)
            object = (kind == CPLX ? 2 : 1) * (size_t)d.oh * (size_t)d.ow;
     double limit = 4 * sqrt(1 + fft_terms(d.h) + fft_terms(d.w));
 
-    operand_fill(p, operand_add(p, CPLX, has_support(p) ? INOUT : OUT, grid, limit), 0,
-                 0); /* finite where not needed */
+    /* finite in the columns that are not needed */
+    operand_fill(p, operand_add(p, CPLX, has_support(p) ? INOUT : OUT, grid, limit), 0, 0);
     operand_random(p, kind, IN, object, 0);
     operand_add(p, kind, OUT, object, limit);
     operand_random(p, CPLX, CLOBBER, grid, 0);
@@ -284,9 +289,9 @@ static void conv_build(struct problem *p)
     operand_random(p, HALF, IN, x, 0);
     operand_random(p, HALF, IN, w, 0);
     operand_random(p, HALF, IN, y, 0);
-    /* Both factors of a product lose up to 2^-11, or 2^-10 where they are cut
-     * off: a sum of many is off by that relative to the largest of such sums,
-     * however many there are. */
+    /* Each factor of a product loses up to 2^-11, or 2^-10 if it is truncated.
+     * A sum of many products is off by that much relative to the largest of
+     * such sums, however many products there are. */
     for (int i = 0; i < 3 && d.tf32; i++)
         p->operand[i].limit += 0x1p-9;
     p->create = conv_create;
@@ -323,10 +328,11 @@ static void gemm_build(struct problem *p)
     size_t m = (size_t)d.m, n = (size_t)d.n, k = (size_t)d.k;
     double limit = 4 * sqrt((double)k) + 1;
 
+    /* with beta = 0, C is NaN before: it must not be read */
     if (d.beta != 0)
         operand_random(p, REAL, INOUT, m * n, limit);
     else
-        operand_add(p, REAL, OUT, m * n, limit); /* NaN before: beta = 0 may not read it */
+        operand_add(p, REAL, OUT, m * n, limit);
     operand_random(p, REAL, IN, m * k, 0);
     operand_random(p, REAL, IN, k * n, 0);
     p->run = gemm_run;
@@ -360,8 +366,10 @@ static void window_build(struct problem *p)
     p->run = window_run;
 }
 
-/* ---- sub-apertures: a table of four, origins across every edge, some pupils u
- * never */
+/* ---- sub-apertures ----
+ *
+ * The table has four pupils, whose origins cross every edge; some pupils are
+ * used twice and some never. */
 
 enum { PUPILS = 4 };
 
@@ -390,8 +398,8 @@ static int subaperture_run(struct prism_dev *dev, const struct problem *p, void 
                    : dev->ops->subaperture_fwd(dev, &d, &a);
 }
 
-/* Pupils open in half the rows and columns, each elsewhere, but for one that is
- * closed. */
+/* Closes the pupils but for half their rows and columns, each in another place;
+ * one is closed altogether. */
 static void pupils_restrict(struct problem *p, double *pupil)
 {
     int ph = INT("ph", 1), pw = INT("pw", 1);
@@ -409,8 +417,8 @@ static void pupils_restrict(struct problem *p, double *pupil)
     }
 }
 
-/* Pupil, origin, index, and with `open` where they are: the last of what goes
- * in. Returns the first. */
+/* Appends pupil, origin, index and, with `open`, the table of open parts: the
+ * last inputs. Returns the index of the pupil. */
 static int pupils_add(struct problem *p)
 {
     int pupil =
@@ -444,12 +452,13 @@ static void subaperture_build(struct problem *p, bool adjoint)
         operand_random(p, CPLX, IN, field, 0);
         if (INT("beta", 0))
             operand_random(p, CPLX, INOUT, spectrum, limit);
-        else if (INT("rows", 0)) /* zeros elsewhere already, whether they are written or not */
+        else if (INT("rows", 0)) /* zeros before, because the other rows may be written or not */
             operand_fill(p, operand_add(p, CPLX, INOUT, spectrum, limit), 0, 0);
         else
             operand_add(p, CPLX, OUT, spectrum, limit);
     } else {
-        if (case_has(p->text, "sparse")) /* zeros already where nothing needs to be written */
+        /* zeros before, because closed rows may be left unwritten */
+        if (case_has(p->text, "sparse"))
             operand_fill(p, operand_add(p, CPLX, INOUT, field, limit), 0, 0);
         else
             operand_add(p, CPLX, OUT, field, limit);
@@ -464,7 +473,7 @@ static void subaperture_build(struct problem *p, bool adjoint)
     p->run = subaperture_run;
 }
 
-/* ---- misfit of their fields ---- */
+/* ---- misfit of the fields behind sub-apertures ---- */
 
 static int field_misfit_create(struct prism_dev *dev, const struct problem *p, void **plan)
 {
@@ -498,10 +507,10 @@ static int field_misfit_run(struct prism_dev *dev, const struct problem *p, void
     return dev->ops->field_misfit(dev, &d, plan, &a);
 }
 
-/* As in misfit, amplitudes keep clear of their targets: pupils are so small
- * that |u| < 2, and targets are 0 or above 3. A phase u/|u| may be as
- * ill-conditioned as the smallest |u| makes it: hence the limit of the
- * gradient. */
+/* Builds a field misfit. As in misfit, amplitudes keep away from their targets:
+ * pupils are so small that |u| < 2, and targets are 0 or above 3. The smallest
+ * |u| decides how ill-conditioned a phase u/|u| is, which gives the limit of
+ * the gradient. */
 static int field_misfit_build(struct problem *p)
 {
     struct prism_subaperture_desc a = aperture_desc(p);

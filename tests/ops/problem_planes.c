@@ -29,7 +29,7 @@ static int pool_run(struct prism_dev *dev, const struct problem *p, void *plan,
     return status ? status : dev->ops->pool_bwd(dev, &d, mem[1], mem[3], index);
 }
 
-/* Few values, so that many are equal. */
+/* Builds pooling of few different values, so that many pixels are equal. */
 static int pool_build(struct problem *p)
 {
     p->kind = case_index(p->text, 1, case_pool_names, PRISM_POOL_COUNT);
@@ -94,8 +94,10 @@ static void scatter_build(struct problem *p)
     p->run = scatter_run;
 }
 
-/* ---- gather: both ways. Element 0 of a plane is NaN and never read; a tenth o
- * out */
+/* ---- gather: both ways ----
+ *
+ * Element 0 of a plane is NaN and never read; a tenth of the terms is left
+ * out. */
 
 static struct prism_gather_desc gather_desc(const struct problem *p)
 {
@@ -126,7 +128,7 @@ static int gather_create(struct prism_dev *dev, const struct problem *p, void **
         weight[t] = (float)(2 * test_noise(9, t) - 1);
     }
     int status = dev->ops->gather_create(dev, &d, index, weight, &gather);
-    memset(index, -1, terms * sizeof *index); /* read at once, not later */
+    memset(index, -1, terms * sizeof *index); /* create() must have read the table already */
     free(index);
     free(weight);
     *plan = gather;
@@ -190,8 +192,8 @@ static int softmax_run(struct prism_dev *dev, const struct problem *p, void *pla
     return status ? status : dev->ops->softmax_bwd(dev, &d, mem[1], mem[3], mem[0]);
 }
 
-/* Some pixels whose powers have no number but for the largest taken off; an
- * exponent of up to 12 is off by as many epsilons. */
+/* Builds a softmax. For some pixels exp(x) overflows unless the largest x is
+ * subtracted first. An exponent of up to 12 is off by as many epsilons. */
 static void softmax_build(struct problem *p)
 {
     struct prism_softmax_desc d = softmax_desc(p);
@@ -232,8 +234,10 @@ static void argmax_build(struct problem *p)
     p->run = argmax_run;
 }
 
-/* ---- dense_fit: "net5-64-1": widths; tensors of the slabs 16 elements apart,
- * between */
+/* ---- dense_fit ----
+ *
+ * "net5-64-1" gives the widths. The tensors lie in the slabs at multiples of 16
+ * elements, with other numbers between them. */
 
 static int dense_desc(const struct problem *p, struct prism_dense_fit_desc *d, size_t *slab)
 {
@@ -287,7 +291,7 @@ static void dense_steps(struct problem *p, const struct prism_dense_fit_desc *d,
         index[i] = (double)((i * 7 + 3) % (size_t)rows);
         weight[i] = (float)(1.0 / d->batch);
     }
-    for (size_t i = n - (size_t)d->batch / 3; i < n; i++) /* a batch that is not full */
+    for (size_t i = n - (size_t)d->batch / 3; i < n; i++) /* the last batch is not full */
         index[i] = weight[i] = 0;
     operand_fill(p, step, 0.5, 1.5);
     for (size_t s = 0; s < d->steps; s++) {
@@ -297,9 +301,9 @@ static void dense_steps(struct problem *p, const struct prism_dense_fit_desc *d,
     }
 }
 
-/* Moments are such that a step divides by no small number. A gradient is a sum
- * over the batch of what sums over every layer's inputs have made, and each
- * step hands its error on. */
+/* Builds a fit. The moments are such that no step divides by a small number. A
+ * gradient is a sum over the batch of values that are sums over every layer's
+ * inputs, and each step passes its error on to the next. */
 static int dense_build(struct problem *p)
 {
     struct prism_dense_fit_desc d;

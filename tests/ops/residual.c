@@ -1,10 +1,10 @@
-/* Large problems: outputs checked by identities and samples, in double on the
- * host, instead of by a slow reference.
+/* Check of large problems by identities and samples, in double on the host,
+ * because the reference would be slow.
  *
  * conv: y = conv(x, w), gx and gw are linear in each factor and adjoint to each
- * other: <y, gy> = <x, gx> = <w, gw>; and a sample of every output is compared
- * with its definition. gemm: C r = alpha op(A) (op(B) r) + beta C0 r for a
- * random r. */
+ * other, so <y, gy> = <x, gx> = <w, gw>; and a sample of every output is
+ * compared with its definition. gemm: C r = alpha op(A) (op(B) r) + beta C0 r
+ * for a random r. */
 #include "problem.h"
 
 #include <math.h>
@@ -54,7 +54,7 @@ static double weight(const struct conv *c, int co, int ci, int ky, int kx)
                 (size_t)kx];
 }
 
-/* Samples outside their image are 0. */
+/* Pixel of an image; 0 outside the image. */
 static double pixel(const double *image, int channel, int y, int x, int h, int w)
 {
     return y < 0 || y >= h || x < 0 || x >= w
@@ -113,7 +113,7 @@ static double sample_gw(const struct conv *c, size_t at)
     return sum;
 }
 
-/* Keep the worst of several errors, each against its own limit. */
+/* Worst of several errors, each relative to its own limit. */
 struct worst {
     double error, limit;
     bool good;
@@ -121,7 +121,7 @@ struct worst {
 
 static void judge(struct worst *w, double error, double limit)
 {
-    if (!(error / limit <= w->error / w->limit)) { /* also NaN */
+    if (!(error / limit <= w->error / w->limit)) { /* true for NaN too */
         w->error = error;
         w->limit = limit;
     }
@@ -148,7 +148,7 @@ static struct worst conv_residual(const struct problem *p, const struct outputs 
             fmax(norm, sqrt(dot(got->value[i], got->value[i], o->n) * dot(with[i], with[i], o->n)));
         for (size_t k = 0; k < o->n; k++)
             scale = fmax(scale, fabs(got->value[i][k]));
-        for (size_t k = 0; k < SAMPLES; k++) { /* the corners, then anywhere */
+        for (size_t k = 0; k < SAMPLES; k++) { /* the first and the last, then random ones */
             size_t at = k == 0   ? 0
                         : k == 1 ? o->n - 1
                                  : (size_t)(test_noise(77 + (uint64_t)i, k) * (double)o->n);
@@ -157,8 +157,8 @@ static struct worst conv_residual(const struct problem *p, const struct outputs 
                   o->limit);
         }
     }
-    /* the error of a product is a random sum of n rounding errors: no larger
-     * than eps times the norms */
+    /* The error of a scalar product is a random sum of n rounding errors: at
+     * most eps times the norms. */
     judge(&worst, fabs(product[0] - product[1]) / norm, 4 * eps);
     judge(&worst, fabs(product[0] - product[2]) / norm, 4 * eps);
     return worst;

@@ -1,22 +1,22 @@
-/* Test-only backend "strict": the reference kernels behind memory and a
+/* Backend "strict", for tests only: the reference kernels behind memory and a
  * queue that behave like a device's.
  *
- * Every allocation is two ranges SPAN apart: the address handed out has no
- * access, so that a host dereference faults on the spot; the kernels work on
- * the readable twin. Fresh memory is all ones, hence NaN; released memory is
- * unmapped; an operand ends at most one alignment unit before a page without
- * access, so that overruns fault too.
+ * An allocation is two ranges of addresses SPAN apart. The address handed out
+ * has no access, so a dereference by the host faults on the spot; the kernels
+ * work on its readable twin. Fresh memory is all ones, hence NaN. Released
+ * memory is unmapped. An operand ends at most one alignment unit before a page
+ * without access, so overruns fault too.
  *
- * Between capture_begin and capture_end nothing runs, and what may not be
- * called fails and spoils the capture. While a record is alive no address is
- * given out twice: a replay that uses released memory faults.
+ * Between capture_begin and capture_end nothing runs, and a call that is not
+ * allowed there fails and spoils the capture. While a record is alive no
+ * address is given out twice, so a replay that uses released memory faults.
  *
- * What a caller says may be left out is looked at, and left out (hints.c).
+ * What a caller says may be left out is checked, and is left out (hints.c).
  *
  * PRISMREC_STRICT_MEM_BYTES=n: the device has n bytes.
- * PRISMREC_STRICT_LOSE_AFTER=n: after n enqueued calls (a replay's count one
- * by one) it is lost: every entry fails, and only releasing and closing are
- * left. */
+ * PRISMREC_STRICT_LOSE_AFTER=n: after n enqueued calls (the calls of a replay
+ * count one by one) the device is lost: every entry fails, and only releasing
+ * and closing still work. */
 #include "strict.h"
 
 #include <stdio.h>
@@ -33,11 +33,11 @@ struct block {
     struct block *next;
     prism_mem mem;
     unsigned char *map;
-    size_t total, bytes; /* mapped; counted against the device's memory */
-    bool released;       /* kept without access for the records that may name it */
+    size_t total, bytes; /* bytes mapped; bytes counted against the device's memory */
+    bool released;       /* kept without access while records may name it */
 };
 
-/* What the kernels see of a device address. */
+/* Address by which the kernels see a device address. */
 static prism_mem twin(prism_mem mem)
 {
     return mem ? mem + SPAN : NULL;
@@ -172,7 +172,7 @@ static int plan_create(struct prism_dev *dev, const char *entry, struct plan **o
     return 0;
 }
 
-/* Its inner plan is gone already. */
+/* Destroys a plan whose inner plan is already destroyed. */
 static void plan_destroy(struct plan *p, const char *entry)
 {
     struct state *s = p->dev->impl;

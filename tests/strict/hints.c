@@ -1,6 +1,7 @@
-/* Hints that the reference ignores: numbers where the caller said there are
- * none are an error, and what the caller said it does not need is overwritten
- * with something large. Numbers that are not finite spread where they like. */
+/* Checks of the hints that the reference backend ignores. A nonzero number
+ * where the caller said there are zeros is an error, and what the caller said
+ * it does not need is overwritten with something large. Numbers that are not
+ * finite are let through, because they may spread anywhere. */
 #include "strict.h"
 
 #include <math.h>
@@ -20,7 +21,7 @@ static void put_large(enum prism_dtype dtype, prism_mem mem, size_t i)
         ((double *)mem)[i] = large;
 }
 
-/* Is sample i among count samples from first on, modulo n? */
+/* True if sample i is among the `count` samples from `first` on, modulo n. */
 static bool within(int i, int first, int count, int n)
 {
     return (i - first + n) % n < count;

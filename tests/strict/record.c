@@ -1,5 +1,5 @@
-/* The strict backend's queue: calls run at once, or between capture_begin and
- * capture_end are recorded. */
+/* Queue of the strict backend: calls run at once, or are recorded between
+ * capture_begin and capture_end. */
 #include "strict.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@ struct prism_replay {
     struct prism_dev *dev;
     struct call *calls;
     size_t n, room;
-    bool spoilt; /* an entry was called that may not be, or one failed */
+    bool spoilt; /* a forbidden entry was called, or one failed */
 };
 
 void strict_forbid(struct prism_dev *dev, const char *entry)

@@ -1,4 +1,4 @@
-/* Shared by the files of the strict backend. */
+/* Declarations that the files of the strict backend share. */
 #ifndef TEST_STRICT_H
 #define TEST_STRICT_H
 
@@ -10,21 +10,22 @@ extern const struct prism_backend prismi_backend_ref;
 #define FAIL(dev, status, ...)                                                                     \
     (dev)->host->fail((dev)->host->user, status, __FILE__, __LINE__, __VA_ARGS__)
 
-/* What prism_dev.impl points to. */
+/* State of a strict device, prism_dev.impl. */
 struct state {
     struct block *blocks;
-    struct plan *destroyed;         /* plans kept for the records that may name them */
-    struct prism_replay *recording; /* between capture_begin and capture_end, else NULL */
-    int records;                    /* alive */
+    struct plan *destroyed;         /* destroyed plans, kept while records may name them */
+    struct prism_replay *recording; /* the record being made; NULL outside a capture */
+    int records;                    /* records that are alive */
     size_t room;                    /* bytes that may still be allocated */
     size_t calls_left;              /* enqueued calls until the device is lost; SIZE_MAX: never */
 };
 
-/* What struct prism_fft, struct prism_conv and struct prism_gather are here. */
+/* A plan: struct prism_fft, prism_conv and prism_gather are this struct. */
 struct plan {
     struct prism_dev *dev;
-    void *inner;               /* the reference's; NULL once destroyed */
-    struct prism_fft_desc fft; /* of a transform; its tables as the kernels see them */
+    void *inner; /* the reference backend's plan; NULL once destroyed */
+    /* descriptor of a transform, with its tables as the kernels see them */
+    struct prism_fft_desc fft;
     struct plan *next;
 };
 
@@ -55,15 +56,15 @@ enum entry {
     NORM_BWD
 };
 
-/* One enqueued call: the entry's arguments by value, addresses as the kernels
- * see them. */
+/* One enqueued call: the entry's arguments by value, with addresses as the
+ * kernels see them. */
 struct call {
     enum entry entry;
     struct plan *plan;
-    int op; /* the transform's sign; which map or reduction */
+    int op; /* sign of a transform, map or reduction */
     enum prism_dtype dtype;
-    size_t rows, cols; /* copy: cols bytes */
-    prism_mem mem[4];  /* operands that are not in args, in the entry's order */
+    size_t rows, cols; /* a copy has cols bytes */
+    prism_mem mem[4];  /* operands that are not in args, in the order of the entry */
     union {
         struct prism_gemm_desc gemm;
         struct prism_window_desc window;
@@ -85,19 +86,19 @@ struct call {
 
 /* ---- record.c ---- */
 
-/* Every entry but the void ones asks first: 0, or a failure because the device
- * is lost or (spoiling the capture) because `entry` may not be called during
- * one. */
+/* Called first by every entry that returns a status. Returns 0, or fails
+ * because the device is lost or because `entry` is not allowed during a
+ * capture, which is then spoilt. */
 int strict_ready(struct prism_dev *dev, const char *entry);
-/* Where that is all there is to say: the void entries. */
+/* Called first by the void entries, which cannot fail: spoils a capture. */
 void strict_forbid(struct prism_dev *dev, const char *entry);
 
-/* ---- hints.c: what callers say may be left out is looked at, and left out */
+/* ---- hints.c: checks of what callers say may be left out ---- */
 
 int strict_run_fft(struct prism_dev *dev, const struct call *c);
 int strict_check_open(struct prism_dev *dev, const struct call *c);
 
-/* Run the call, or append it to the capture. */
+/* Runs the call, or appends it to the capture. */
 int strict_enqueue(struct prism_dev *dev, const struct call *call);
 
 int strict_capture_begin(struct prism_dev *dev);
@@ -107,7 +108,7 @@ void strict_replay_destroy(struct prism_replay *r);
 
 /* ---- backend_strict.c ---- */
 
-/* The last record is gone: so may be what was kept for it. */
+/* Frees everything that was kept for records, once the last record is gone. */
 void strict_sweep(struct prism_dev *dev);
 
 #endif

@@ -1,8 +1,8 @@
-/* The strict backend does what it is for: host dereferences fault, fresh memory
- * is NaN, released memory is gone, a capture runs nothing and takes only what
- * enqueues, a replay uses memory as it is then, wrong hints are found; and it
- * can run out of memory or be lost. Its kernels are checked by checkops.
- * argv[1]: the folder of the plugin. */
+/* Checks that the strict backend catches what it exists for: host dereferences
+ * fault, fresh memory is NaN, released memory is gone, a capture runs nothing
+ * and takes only entries that enqueue, a replay uses the memory's contents of
+ * its own time, wrong hints are found; and the device can run out of memory or
+ * be lost. checkops checks its kernels. argv[1]: the folder of the plugin. */
 #include "prismrec/backend.h"
 #include "prismrec/ctx.h"
 
@@ -34,7 +34,7 @@ static void count_errors(void *user, enum prism_log_level level, const char *tex
 
 enum access { TOUCH, STORE, READ_BACK, REPLAY };
 
-/* Whether this access kills a child by SIGSEGV. */
+/* True if this access kills a child process by SIGSEGV. */
 static bool faults(struct prism_dev *dev, enum access access, void *at)
 {
     int status = 0;
@@ -44,7 +44,7 @@ static bool faults(struct prism_dev *dev, enum access access, void *at)
         struct rlimit none = {0, 0};
         unsigned char byte;
         setrlimit(RLIMIT_CORE, &none);
-        signal(SIGSEGV, SIG_DFL); /* also where a sanitizer has its own handler */
+        signal(SIGSEGV, SIG_DFL); /* also if a sanitizer has its own handler */
         if (access == TOUCH)
             (void)*(volatile unsigned char *)at;
         else if (access == STORE)
@@ -91,7 +91,7 @@ static void test_memory(struct prism_dev *dev)
     report(errors_logged == 1, "a double release is logged");
 }
 
-/* Leaves what test_memory left: one block. */
+/* Closes the device with the one block that test_memory() did not release. */
 static void test_close(struct prism_dev **dev)
 {
     int before = errors_logged;
@@ -102,7 +102,7 @@ static void test_close(struct prism_dev **dev)
 
 /* ---- replay ---- */
 
-/* Adam without memory of the past on one number: p -= step[0] u g/|u g|. */
+/* One number p under Adam with b1 = b2 = 0: p -= step[0] u g/|u g|. */
 struct walk {
     prism_mem p, m, v, g, step;
 };
@@ -134,7 +134,7 @@ static int walk_enqueue(struct prism_dev *dev, const struct walk *w)
     struct prism_map_args a = {.y = {w->p, w->m, w->v}, .x = {w->g, w->step}};
     int status = dev->ops->map(dev, PRISM_MAP_ADAM, PRISM_F64, 1, 1, &a);
 
-    memset(&a, 0, sizeof a); /* a record has its own */
+    memset(&a, 0, sizeof a); /* the record has a copy */
     return status;
 }
 
@@ -146,7 +146,7 @@ static double walk_at(struct prism_dev *dev, const struct walk *w)
     return p;
 }
 
-/* Replay with another rate, gradient and u. */
+/* Replays with another rate, gradient and u; returns the new p. */
 static double walk_on(struct prism_dev *dev, const struct walk *w, struct prism_replay *r,
                       double rate, double g, double u)
 {
@@ -215,8 +215,8 @@ static void test_replayed_plan(struct prism_dev *dev)
     dev->ops->release(dev, mem);
 }
 
-/* Hints: 2 x 2 transforms of which row 1 holds zeros and column 0 is wanted,
- * and a pupil open in its first pixel. */
+/* Checks hints: 2 x 2 transforms whose row 1 holds zeros and whose column 0 is
+ * needed, and a pupil that is open in its first pixel. */
 static void test_hints(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     enum { X = 0, TABLE = 64, PUPIL = 128, ORIGIN = 192, INDEX = 256, BYTES = 320 };
@@ -274,7 +274,7 @@ enum forbidden {
     FORBIDDEN
 };
 
-/* What may be held before, and must exist for the call. */
+/* Objects that exist before the forbidden call, which may need them. */
 struct held {
     prism_mem mem;
     struct prism_fft *fft;
@@ -319,7 +319,8 @@ static int call_forbidden(struct prism_dev *dev, enum forbidden entry, struct he
     }
 }
 
-/* Each fails with its name in the sentence, and no record comes of it. */
+/* Checks that each forbidden entry fails with its name in the sentence, and
+ * that the capture gives no record. */
 static void test_forbidden(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     static const char *const names[FORBIDDEN] = {

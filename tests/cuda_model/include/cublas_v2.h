@@ -1,5 +1,5 @@
-/* Host model of the cuBLAS subset, see cuda_runtime.h. Column-major; alpha and
- * beta are read on the host, at the call. */
+/* Host model of the cuBLAS subset, see cuda_runtime.h. Matrices are
+ * column-major; alpha and beta are read on the host, at the call. */
 #ifndef CUDA_MODEL_CUBLAS_H
 #define CUDA_MODEL_CUBLAS_H
 
@@ -50,7 +50,7 @@ cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t ta, cublasOp
 cublasStatus_t cublasDgemm(cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m,
                            int n, int k, const double *alpha, const double *a, int lda,
                            const double *b, int ldb, const double *beta, double *c, int ldc);
-/* A and B of one type; C of that type or CUDA_R_32F. */
+/* A and B have one type; C has that type or CUDA_R_32F. */
 cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb,
                             int m, int n, int k, const void *alpha, const void *a,
                             cudaDataType a_type, int lda, const void *b, cudaDataType b_type,

@@ -27,7 +27,7 @@ static inline float __bfloat162float(__nv_bfloat16 h)
     return v;
 }
 
-/* To nearest, ties to even. */
+/* Rounds to nearest, ties to even. */
 static inline __nv_bfloat16 __float2bfloat16_rn(float v)
 {
     uint32_t bits;

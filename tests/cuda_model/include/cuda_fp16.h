@@ -35,7 +35,7 @@ static inline float __half2float(__half h)
     return v;
 }
 
-/* To nearest, ties to even. */
+/* Rounds to nearest, ties to even. */
 static inline __half __float2half_rn(float v)
 {
     uint32_t bits, r;
@@ -45,8 +45,7 @@ static inline __half __float2half_rn(float v)
         return __half_raw{0x7fff};
     if (a >= 0x477ff000) /* 65520, half way to the value after the largest */
         r = 0x7c00;
-    else if (a >=
-             0x38800000) /* a normal half: a carry out of the mantissa belongs into the exponent */
+    else if (a >= 0x38800000) /* normal; a carry belongs to the exponent */
         r = (a + 0xfff + (a >> 13 & 1) - (112u << 23)) >> 13;
     else { /* the addition rounds to multiples of 2^-24, a subnormal half's unit */
         float half_unit = fabsf(v) + 0.5f;

@@ -1,16 +1,17 @@
-/* Host model of the CUDA subset the plugin uses: g++ and clang++ compile the
- * .cu files with these headers in CUDA's place, and one host thread runs the
- * kernels, blocks in turn, the threads of a block as fibers. What is not
- * declared here is not in the subset.
+/* Host model of the CUDA subset that the plugin uses. g++ and clang++ compile
+ * the .cu files with these headers in CUDA's place, and one host thread runs
+ * the kernels: one block after the other, and the threads of a block as fibers.
+ * Anything that is not declared here is not in the subset.
  *
  * Environment:
  *   PRISMREC_CUDA_MODEL_ORDER       forward (default), reverse or shuffle: the
  *                                   order of blocks and of the threads of a
  *                                   block
  *   PRISMREC_CUDA_MODEL_MEM_BYTES   device memory, default 6 GiB
- *   PRISMREC_CUDA_MODEL_DEVICES     how many devices there are, default 1
- *   PRISMREC_CUDA_MODEL_DRIVER      what cudaDriverGetVersion says, default
- *                                   CUDART_VERSION; 0: no driver
+ *   PRISMREC_CUDA_MODEL_DEVICES     number of devices, default 1
+ *   PRISMREC_CUDA_MODEL_DRIVER      version that cudaDriverGetVersion()
+ *                                   returns, default CUDART_VERSION; 0: no
+ *                                   driver
  *   PRISMREC_CUDA_MODEL_LOSE_AFTER  n: the device is lost after n pieces of
  *                                   work (kernels, transforms, products),
  *                                   counted from when this is set */

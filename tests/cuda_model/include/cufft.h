@@ -1,5 +1,5 @@
-/* Host model of the cuFFT subset, see cuda_runtime.h. Plans want a work area of
- * their own, as real ones may. */
+/* Host model of the cuFFT subset, see cuda_runtime.h. Plans need a work area of
+ * their own, as real plans may. */
 #ifndef CUDA_MODEL_CUFFT_H
 #define CUDA_MODEL_CUFFT_H
 
