@@ -75,6 +75,15 @@ static int count_read(struct prism_dev *dev, void *dst, prism_mem src, size_t by
     return w->real->read(dev, dst, src, bytes);
 }
 
+static int count_generate(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, size_t n,
+                          prism_make *make, const void *arg)
+{
+    struct watched *w = of(dev);
+    w->counts.writes++;
+    w->counts.write_bytes += n * prism_dtype_size(dtype);
+    return w->real->generate(dev, dst, dtype, n, make, arg);
+}
+
 int bench_watch(struct prism_ctx *ctx, struct prism_dev *dev)
 {
     for (int i = 0; i < WATCHED_MAX; i++) {
@@ -89,6 +98,7 @@ int bench_watch(struct prism_ctx *ctx, struct prism_dev *dev)
         w->mine.alloc = count_alloc;
         w->mine.release = count_release;
         w->mine.write = count_write;
+        w->mine.generate = count_generate;
         w->mine.read = count_read;
         dev->ops = &w->mine;
         return 0;

@@ -74,6 +74,11 @@ struct prism_caps {
     char device[128];      /* e.g. "AMD EPYC 9554, 2 threads, FFTW 3.3.10, OpenBLAS 0.3.21" */
 };
 
+/* Values that the host computes: writes elements first .. first + n - 1 of an
+ * array to out, element i as a function of arg and i alone. Runs on any thread
+ * and calls no entry. */
+typedef void prism_make(const void *arg, size_t first, size_t n, void *out);
+
 /* What open() is given. Hints: a backend without the notion ignores them. */
 struct prism_open {
     int threads;           /* 0 = all cores of the affinity mask */
@@ -489,6 +494,12 @@ struct prism_ops {
                        struct prism_replay **); /* NULL out: drop what was recorded */
     int (*replay)(struct prism_replay *);
     void (*replay_destroy)(struct prism_replay *); /* NULL ok */
+    /* A write whose source is computed on the way: dst [n] of the real type
+     * dtype. make() is called for pieces of the array, each element once, in any
+     * order and from several threads at once, and has returned for all of them
+     * when generate() returns. Optional: composed from write. */
+    int (*generate)(struct prism_dev *, prism_mem dst, enum prism_dtype dtype, size_t n,
+                    prism_make *make, const void *arg);
 };
 
 /* One device and its one in-order queue. Owned by the library; read by both

@@ -62,13 +62,12 @@ int R(prismi_cpu_conv_create)(struct prism_dev *dev, const struct prism_conv_des
     c->ow = prism_conv_out(d, d->w);
     c->method = choose(c);
     c->method->sizes(c, &work, &scratch);
+    c->nwork = (work + 15) / 16 * 16;
     c->nscratch = (scratch + 15) / 16 * 16;
-    const double megabytes =
-        (double)(work + c->nscratch * (size_t)dev->caps.threads) * sizeof(real) / 1e6;
-    c->work = prismi_cpu_alloc(work, sizeof(real));
-    c->scratch = prismi_cpu_alloc(c->nscratch * (size_t)dev->caps.threads, sizeof(real));
-    if (!c->work || !c->scratch) {
-        R(prismi_cpu_conv_destroy)(c);
+    const size_t room = c->nwork + c->nscratch * (size_t)dev->caps.threads;
+    const double megabytes = (double)room * sizeof(real) / 1e6;
+    if (prismi_cpu_room_enter(dev, room * sizeof(real))) {
+        free(c);
         return CPU_FAIL(dev, PRISM_ENOMEM,
                         "no memory for the scratch of a convolution (%.1f MB); use fewer threads "
                         "or a smaller grid",
@@ -103,7 +102,6 @@ void R(prismi_cpu_conv_destroy)(struct prism_conv *c)
 {
     if (!c)
         return;
-    free(c->work);
-    free(c->scratch);
+    prismi_cpu_room_leave(c->dev);
     free(c);
 }

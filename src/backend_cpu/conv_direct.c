@@ -96,7 +96,7 @@ static size_t pointer_reals(const struct direct *g)
 
 static struct lines lines_of(const struct prism_conv *c, const struct direct *g, int thread)
 {
-    real *at = c->scratch + (size_t)thread * c->nscratch;
+    real *at = prismi_cpu_conv_scratch(c, thread);
     struct lines l = {.in = (const real **)(void *)at};
 
     l.rows = at + pointer_reals(g);
@@ -237,9 +237,10 @@ static double macs(const struct direct_run *r)
 
 static void fwd(struct prism_conv *c, real *y, const real *x, const real *w)
 {
-    const struct direct_run r = {c, direct_of(c), y, x, c->work};
+    real *packed = prismi_cpu_conv_work(c);
+    const struct direct_run r = {c, direct_of(c), y, x, packed};
 
-    prismi_cpu_tiles(c->dev)->pack(c->work, w, r.g.cout, r.g.taps, (size_t)r.g.taps, false, 1);
+    prismi_cpu_tiles(c->dev)->pack(packed, w, r.g.cout, r.g.taps, (size_t)r.g.taps, false, 1);
     prismi_cpu_for(c->dev, (size_t)c->d.n * (size_t)c->bands, macs(&r), fwd_item, &r);
 }
 
@@ -399,9 +400,10 @@ static void bwd_x_item(const void *arg, size_t item, int thread)
 
 static void bwd_x(struct prism_conv *c, real *gx, const real *gy, const real *w)
 {
-    const struct direct_run r = {c, direct_of(c), gx, gy, c->work};
+    real *packed = prismi_cpu_conv_work(c);
+    const struct direct_run r = {c, direct_of(c), gx, gy, packed};
 
-    pack_backward(&r, c->work, w);
+    pack_backward(&r, packed, w);
     prismi_cpu_for(c->dev, (size_t)c->d.n * vbands(&r.g), macs(&r), bwd_x_item, &r);
 }
 
@@ -435,7 +437,7 @@ static void bwd_w_item(const void *arg, size_t item, int thread)
     int step = g->wy < RUN ? (int)(RUN / g->wy) : 1;
     size_t channel = (size_t)g->oh * g->wy, results = (size_t)(g->cout * g->taps);
     const real *gy = r->w + image * prismi_cpu_conv_y(r->c) + (size_t)first * (size_t)g->ow;
-    real *sums = r->c->work + item * results;
+    real *sums = prismi_cpu_conv_work(r->c) + item * results;
 
     load_rows(g, l.rows, r->x + image * prismi_cpu_conv_x(r->c), first, (count - 1) * g->s + g->k);
     point_taps(g, l.in, l.rows);
@@ -462,6 +464,7 @@ static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
 {
     struct direct_run r = {c, direct_of(c), NULL, x, gy};
     const size_t results = (size_t)(r.g.cout * r.g.taps);
+    const real *sums = prismi_cpu_conv_work(c);
 
     for (int done = 0, some; done < c->d.n; done += some) {
         some = c->d.n - done < c->wimages ? c->d.n - done : c->wimages;
@@ -470,9 +473,9 @@ static void bwd_w(struct prism_conv *c, real *gw, const real *gy, const real *x)
         r.w = gy + (size_t)done * prismi_cpu_conv_y(c);
         prismi_cpu_for(c->dev, parts, macs(&r), bwd_w_item, &r);
         if (!done)
-            memcpy(gw, c->work, results * sizeof *gw);
+            memcpy(gw, sums, results * sizeof *gw);
         for (size_t i = !done; i < parts; i++)
-            add(gw, c->work + i * results, results);
+            add(gw, sums + i * results, results);
     }
 }
 

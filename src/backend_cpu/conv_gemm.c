@@ -35,7 +35,7 @@ static struct gemm_conv tile_at(const struct prism_conv *c, int first)
 {
     int rows = c->oh - first < c->tile_rows ? c->oh - first : c->tile_rows;
     return (struct gemm_conv){.c = c,
-                              .cols = c->work,
+                              .cols = prismi_cpu_conv_work(c),
                               .ld = (patch(c) + 15) / 16 * 16 + 16,
                               .first = first,
                               .rows = rows,
@@ -113,7 +113,7 @@ static void im2col_item(const void *arg, size_t item, int thread)
 {
     const struct gemm_conv *g = arg;
     const struct prism_conv_desc *d = &g->c->d;
-    real *pad = g->c->scratch + (size_t)thread * g->c->nscratch;
+    real *pad = prismi_cpu_conv_scratch(g->c, thread);
 
     for (size_t ci = item * GROUP; ci < (item + 1) * GROUP && ci < (size_t)d->cin; ci++) {
         real *out = g->cols + ci * (size_t)(d->k * d->k);
@@ -133,7 +133,7 @@ static void col2im_item(const void *arg, size_t item, int thread)
 {
     const struct gemm_conv *g = arg;
     const struct prism_conv_desc *d = &g->c->d;
-    real *pad = g->c->scratch + (size_t)thread * g->c->nscratch;
+    real *pad = prismi_cpu_conv_scratch(g->c, thread);
 
     for (size_t ci = item * GROUP; ci < (item + 1) * GROUP && ci < (size_t)d->cin; ci++) {
         const real *in = g->cols + ci * (size_t)(d->k * d->k);

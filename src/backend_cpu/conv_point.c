@@ -84,7 +84,7 @@ CPU_HOT static void add1(real *y, const real *w, real g, size_t n)
 real *R(prismi_cpu_point_sum)(const struct prism_conv *c, size_t item)
 {
     const size_t n = point_run(c, NULL, NULL, NULL).n;
-    return memset(c->work + item * n, 0, n * sizeof(real));
+    return memset(prismi_cpu_conv_work(c) + item * n, 0, n * sizeof(real));
 }
 
 void R(prismi_cpu_point_add)(real *sum, const real *w, size_t ld, const real *g, size_t rows,
@@ -99,10 +99,11 @@ void R(prismi_cpu_point_add)(real *sum, const real *w, size_t ld, const real *g,
 void R(prismi_cpu_point_finish)(struct prism_conv *c, real *y)
 {
     const size_t n = point_run(c, NULL, NULL, NULL).n;
+    const real *sums = prismi_cpu_conv_work(c);
 
-    memcpy(y, c->work, n * sizeof *y);
+    memcpy(y, sums, n * sizeof *y);
     for (size_t i = 1; i < prismi_cpu_point_items((size_t)c->d.cout); i++)
-        add1(y, c->work + i * n, 1, n);
+        add1(y, sums + i * n, 1, n);
 }
 
 static void bwd_x_item(const void *arg, size_t item, int thread)

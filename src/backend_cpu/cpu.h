@@ -27,6 +27,9 @@ struct cpu {
     enum prismi_cpu_isa isa; /* instruction set of the register tiles */
     bool use_blas;   /* true: OpenBLAS computes dense products; false: our register tiles do */
     double *partial; /* [2,CPU_PARTIALS] */
+    void *room;      /* scratch of the running convolution; NULL while there are no plans */
+    size_t room_bytes;
+    int room_users;               /* convolution plans */
     struct prismi_cpu_pool *pool; /* NULL with one thread */
 };
 
@@ -70,6 +73,14 @@ void prismi_cpu_sweep(const struct prism_dev *dev, size_t images, size_t rows, s
 /* Zero-filled host memory aligned to CPU_ALIGN, or NULL if there is none. The
  * caller frees it with free(). */
 void *prismi_cpu_alloc(size_t n, size_t size);
+
+/* The scratch of convolutions. Calls on a device run one after the other, so
+ * its plans share one block, which stays in the cache from layer to layer. A
+ * plan asks for what it needs when it is created, which may move the block, and
+ * leaves it when it is destroyed; contents are undefined when a call begins.
+ * Returns 0 or PRISM_ENOMEM, without a sentence. */
+int prismi_cpu_room_enter(struct prism_dev *dev, size_t bytes);
+void prismi_cpu_room_leave(struct prism_dev *dev);
 
 /* ---- code generation ---- */
 

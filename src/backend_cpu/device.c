@@ -59,6 +59,33 @@ void *prismi_cpu_alloc(size_t n, size_t size)
     return memset(p, 0, bytes);
 }
 
+int prismi_cpu_room_enter(struct prism_dev *dev, size_t bytes)
+{
+    struct cpu *cpu = prismi_cpu(dev);
+
+    if (bytes > cpu->room_bytes) {
+        void *larger = prismi_cpu_alloc(bytes, 1);
+        if (!larger)
+            return PRISM_ENOMEM;
+        free(cpu->room);
+        cpu->room = larger;
+        cpu->room_bytes = bytes;
+    }
+    cpu->room_users++;
+    return 0;
+}
+
+void prismi_cpu_room_leave(struct prism_dev *dev)
+{
+    struct cpu *cpu = prismi_cpu(dev);
+
+    if (--cpu->room_users > 0)
+        return;
+    free(cpu->room);
+    cpu->room = NULL;
+    cpu->room_bytes = 0;
+}
+
 /* Allocates zeros. calloc does not write fresh pages, so memory that nobody
  * writes is never backed. The address that calloc returned is stored just
  * before the block. */
@@ -104,6 +131,35 @@ static int cpu_read(struct prism_dev *dev, void *dst, prism_mem src, size_t byte
 static int cpu_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_t bytes)
 {
     return cpu_write(dev, dst, src, bytes);
+}
+
+/* A thread computes its own share of the array in place, so that the system
+ * provides the pages of all shares at the same time. */
+struct generated {
+    prism_mem dst;
+    size_t size, n, piece; /* bytes of an element; elements in all, of an item */
+    prism_make *make;
+    const void *arg;
+};
+
+static void generate_item(const void *arg, size_t item, int thread)
+{
+    const struct generated *g = arg;
+    const size_t first = item * g->piece;
+
+    (void)thread;
+    g->make(g->arg, first, g->n - first < g->piece ? g->n - first : g->piece,
+            g->dst + first * g->size);
+}
+
+static int cpu_generate(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, size_t n,
+                        prism_make *make, const void *arg)
+{
+    enum { PIECE = 16384, WORK = 32 }; /* elements; operations for each of them, about */
+    const struct generated g = {dst, prism_dtype_size(dtype), n, PIECE, make, arg};
+
+    prismi_cpu_for(dev, (n + PIECE - 1) / PIECE, WORK * (double)n, generate_item, &g);
+    return 0;
 }
 
 static int cpu_sync(struct prism_dev *dev)
@@ -235,6 +291,7 @@ static const struct prism_ops ops = {
     .write = cpu_write,
     .read = cpu_read,
     .copy = cpu_copy,
+    .generate = cpu_generate,
     .sync = cpu_sync,
     .fft_create = prismi_cpu_fft_create,
     .fft_run = prismi_cpu_fft_run,

@@ -37,9 +37,8 @@ struct prism_conv {
     struct prism_conv_desc d;
     int oh, ow;
     const struct conv_method *method;
-    real *work;      /* scratch that all threads share */
-    real *scratch;   /* scratch + thread * nscratch is the thread's */
-    size_t nscratch; /* elements; a multiple of the alignment */
+    size_t nwork;    /* elements of the scratch that all threads share */
+    size_t nscratch; /* elements of one thread's own scratch; both are multiples of the alignment */
     int band, bands; /* conv_direct: output rows of an item; items */
     int wband;       /* conv_direct: output rows of an item of bwd_w */
     int wimages;     /* conv_direct: images whose partial sums bwd_w holds at once */
@@ -69,6 +68,16 @@ static inline size_t prismi_cpu_conv_x(const struct prism_conv *c)
 static inline size_t prismi_cpu_conv_y(const struct prism_conv *c)
 {
     return (size_t)c->d.cout * (size_t)c->oh * (size_t)c->ow;
+}
+
+/* The scratch that all threads share, and a thread's own. */
+static inline real *prismi_cpu_conv_work(const struct prism_conv *c)
+{
+    return prismi_cpu(c->dev)->room;
+}
+static inline real *prismi_cpu_conv_scratch(const struct prism_conv *c, int thread)
+{
+    return prismi_cpu_conv_work(c) + c->nwork + (size_t)thread * c->nscratch;
 }
 
 real R(prismi_cpu_dot)(const real *a, const real *b, size_t n);

@@ -42,6 +42,14 @@ static int ref_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_t 
     return ref_write(dev, dst, src, bytes);
 }
 
+static int ref_generate(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, size_t n,
+                        prism_make *make, const void *arg)
+{
+    (void)dev, (void)dtype;
+    make(arg, 0, n, dst);
+    return 0;
+}
+
 static int ref_sync(struct prism_dev *dev)
 {
     (void)dev;
@@ -81,6 +89,7 @@ static const struct prism_ops ops = {
     .write = ref_write,
     .read = ref_read,
     .copy = ref_copy,
+    .generate = ref_generate,
     .sync = ref_sync,
     .fft_create = prismi_ref_fft_create,
     .fft_run = prismi_ref_fft_run,

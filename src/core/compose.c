@@ -188,8 +188,23 @@ int prismi_adam_outer(struct prism_dev *dev, const struct prism_adam_outer_desc 
     return ops->conv_bwd_x(conv, t->y, t->z, a->p);
 }
 
+int prismi_generate(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, size_t n,
+                    prism_make *make, const void *arg)
+{
+    double piece[2048]; /* aligned and large enough for either type */
+    const size_t size = prism_dtype_size(dtype), most = sizeof piece / size;
+    for (size_t at = 0, some; at < n; at += some) {
+        some = n - at < most ? n - at : most;
+        make(arg, at, some, piece);
+        PRISM_TRY(dev->ops->write(dev, dst + at * size, piece, some * size));
+    }
+    return 0;
+}
+
 void prismi_compose(struct prism_ops *ops)
 {
+    if (!ops->generate)
+        ops->generate = prismi_generate;
     if (!ops->norm_act_fwd)
         ops->norm_act_fwd = norm_act_fwd;
     if (!ops->norm_act_bwd)

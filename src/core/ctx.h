@@ -47,5 +47,7 @@ int prismi_spectrum_adj(struct prism_dev *dev, const struct prism_spectrum_desc 
                         struct prism_fft *fft, const struct prism_spectrum_args *a);
 int prismi_dense_fit(struct prism_dev *dev, const struct prism_dense_fit_desc *d,
                      const struct prism_dense_fit_args *a);
+int prismi_generate(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, size_t n,
+                    prism_make *make, const void *arg);
 
 #endif

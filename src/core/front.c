@@ -94,6 +94,17 @@ static int front_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_
     return prismi_inner(dev)->copy(dev, dst, src, bytes);
 }
 
+static int front_generate(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, size_t n,
+                          prism_make *make, const void *arg)
+{
+    const struct prismi_call c = {dev, "generate", NULL};
+    PRISM_TRY(prismi_check_dtype(&c, dtype, PRISMI_REAL));
+    PRISM_TRY(prismi_check_count(&c, (double)n));
+    PRISMI_GIVEN(&c, dst);
+    PRISMI_GIVEN(&c, make);
+    return prismi_inner(dev)->generate(dev, dst, dtype, n, make, arg);
+}
+
 /* ---- plans ---- */
 
 /* Allocate the record before the backend creates its plan. Returns NULL, with
@@ -555,6 +566,7 @@ void prismi_front(struct prismi_device *d)
     ops->write = front_write;
     ops->read = front_read;
     ops->copy = front_copy;
+    ops->generate = front_generate;
     ops->fft_create = front_fft_create;
     ops->fft_run = front_fft_run;
     ops->fft_destroy = front_fft_destroy;

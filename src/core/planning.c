@@ -43,6 +43,13 @@ static int plan_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_t
     return 0;
 }
 
+static int plan_generate(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, size_t n,
+                         prism_make *make, const void *arg)
+{
+    (void)dev, (void)dst, (void)dtype, (void)n, (void)make, (void)arg;
+    return 0;
+}
+
 static int plan_sync(struct prism_dev *dev)
 {
     (void)dev;
@@ -198,6 +205,7 @@ static const struct prism_ops ops = {
     .write = plan_write,
     .read = plan_read,
     .copy = plan_copy,
+    .generate = plan_generate,
     .sync = plan_sync,
     .fft_create = plan_fft_create,
     .fft_run = plan_fft_run,

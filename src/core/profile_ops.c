@@ -100,6 +100,15 @@ static int timed_copy(struct prism_dev *dev, prism_mem dst, prism_mem src, size_
     return leave(p, dev, p->inner.copy(dev, dst, src, bytes));
 }
 
+static int timed_generate(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, size_t n,
+                          prism_make *make, const void *arg)
+{
+    struct prismi_profile *p = prismi_profile_of(dev);
+    const bool composed = prismi_inner(dev)->generate == prismi_generate; /* writes count there */
+    prismi_profile_enter(p, find_plain(p, "generate", n * prism_dtype_size(dtype), !composed));
+    return leave(p, dev, p->inner.generate(dev, dst, dtype, n, make, arg));
+}
+
 static int timed_sync(struct prism_dev *dev)
 {
     struct prismi_profile *p = prismi_profile_of(dev);
@@ -495,6 +504,7 @@ void prismi_profile_wrap(struct prismi_profile *p, struct prism_ops *ops)
     if (p->par.regions_only)
         return;
     ops->write = timed_write;
+    ops->generate = timed_generate;
     ops->read = timed_read;
     ops->copy = timed_copy;
     ops->sync = timed_sync;

@@ -17,37 +17,54 @@ enum { CHUNK = 2048 };
 
 struct draw {
     enum prism_init init;
+    enum prism_dtype dtype;
     uint64_t seed, stream;
     const struct prismi_param *param;
-    double bound,
-        std; /* for the convolution that the tensor belongs to: of uniform, of normal values */
+    double bound, std; /* of the layer's uniform and of its normal weights */
 };
 
-static void draw_normal(const struct draw *d, size_t first, size_t n, double *v)
+static bool is_uniform(const struct draw *d)
 {
-    double std = d->param->fill == PRISMI_FILL_WEIGHT ? d->std : 1;
-    for (size_t i = 0; i < n; i++)
-        v[i] = std * prismi_rng_normal(d->seed, d->stream, first + i);
+    return d->param->fill != PRISMI_FILL_NORMAL &&
+           (d->init == PRISM_INIT_TORCH || d->init == PRISM_INIT_GLOROT);
 }
 
-static int fill_drawn(struct prism_dev *dev, enum prism_dtype dtype, const struct draw *d)
+static void draw_doubles(const struct draw *d, size_t first, size_t n, double *v)
+{
+    const double std = d->param->fill == PRISMI_FILL_WEIGHT ? d->std : 1;
+    if (is_uniform(d))
+        prismi_rng_uniforms(d->seed, d->stream, first, n, d->bound, v);
+    else
+        for (size_t i = 0; i < n; i++)
+            v[i] = std * prismi_rng_normal(d->seed, d->stream, first + i);
+}
+
+/* The values of a parameter in the network's type: a prism_make. */
+static void draw_values(const void *arg, size_t first, size_t n, void *out)
+{
+    const struct draw *d = arg;
+    double v[CHUNK];
+    if (d->dtype == PRISM_F64) {
+        draw_doubles(d, first, n, out);
+        return;
+    }
+    for (size_t at = 0, some; at < n; at += some) {
+        some = n - at < CHUNK ? n - at : CHUNK;
+        draw_doubles(d, first + at, some, v);
+        for (size_t i = 0; i < some; i++)
+            ((float *)out)[at + i] = (float)v[i];
+    }
+}
+
+static int fill_drawn(struct prism_dev *dev, const struct draw *d)
 {
     const struct prism_param_info *p = &d->param->info;
-    enum prismi_fill fill = d->param->fill;
-    bool torch = d->init == PRISM_INIT_TORCH, uniform = torch || d->init == PRISM_INIT_GLOROT;
-    if (fill == PRISMI_FILL_ZERO || fill == PRISMI_FILL_ONE || (!torch && fill == PRISMI_FILL_BIAS))
-        return prismi_map(dev, PRISM_MAP_FILL, dtype, 1, p->count, p->value, 0, 0, 0,
+    const enum prismi_fill fill = d->param->fill;
+    if (fill == PRISMI_FILL_ZERO || fill == PRISMI_FILL_ONE ||
+        (fill == PRISMI_FILL_BIAS && d->init != PRISM_INIT_TORCH))
+        return prismi_map(dev, PRISM_MAP_FILL, d->dtype, 1, p->count, p->value, 0, 0, 0,
                           fill == PRISMI_FILL_ONE, 0);
-    double v[CHUNK];
-    for (size_t at = 0; at < p->count; at += CHUNK) {
-        size_t n = p->count - at < CHUNK ? p->count - at : CHUNK;
-        if (fill == PRISMI_FILL_NORMAL || !uniform)
-            draw_normal(d, at, n, v);
-        else
-            prismi_rng_uniforms(d->seed, d->stream, at, n, d->bound, v);
-        PRISM_TRY(prismi_dev_put(dev, p->value + at * prism_dtype_size(dtype), dtype, v, n));
-    }
-    return 0;
+    return dev->ops->generate(dev, p->value, d->dtype, p->count, draw_values, d);
 }
 
 static double dot(const double *a, const double *b, size_t n)
@@ -80,7 +97,7 @@ static void orthonormalise(double *v, size_t n, size_t len)
     }
 }
 
-static int fill_orthogonal(struct prism_dev *dev, enum prism_dtype dtype, const struct draw *d)
+static int fill_orthogonal(struct prism_dev *dev, const struct draw *d)
 {
     const struct prism_param_info *w = &d->param->info;
     size_t rows = (size_t)w->dim[0], cols = w->count / rows;
@@ -98,7 +115,7 @@ static int fill_orthogonal(struct prism_dev *dev, enum prism_dtype dtype, const 
         orthonormalise(v, n, len);
         for (size_t i = 0; i < w->count && tall; i++)
             out[i] = v[i % cols * rows + i / cols];
-        status = prismi_dev_put(dev, w->value, dtype, out, w->count);
+        status = prismi_dev_put(dev, w->value, d->dtype, out, w->count);
     }
     if (tall)
         prismi_free(out);
@@ -124,7 +141,8 @@ static int init_running(struct prism_net *net)
 
 int prism_net_init(struct prism_net *net, uint64_t seed)
 {
-    struct draw d = {.init = net->init, .seed = seed, .stream = PRISMI_STREAM_WEIGHTS};
+    struct draw d = {
+        .init = net->init, .dtype = net->dtype, .seed = seed, .stream = PRISMI_STREAM_WEIGHTS};
     prismi_net_forget(net);
     for (int i = 0; i < net->nlayers; i++) {
         struct prismi_layer *l = &net->layer[i];
@@ -139,8 +157,7 @@ int prism_net_init(struct prism_net *net, uint64_t seed)
             }
             bool orthogonal =
                 d.param->fill == PRISMI_FILL_WEIGHT && d.init == PRISM_INIT_ORTHOGONAL;
-            PRISM_TRY(orthogonal ? fill_orthogonal(net->dev, net->dtype, &d)
-                                 : fill_drawn(net->dev, net->dtype, &d));
+            PRISM_TRY(orthogonal ? fill_orthogonal(net->dev, &d) : fill_drawn(net->dev, &d));
         }
     }
     return init_running(net);

@@ -47,6 +47,11 @@ static void expect(int status, int want, const char *word)
 #define TOO_LARGE(what, field, call) WRONG(what, field, 32769, #field " is 32769", call)
 #define ABSENT(what, field, call) WRONG(what, field, NULL, #field " is NULL", call)
 
+static void make_nothing(const void *arg, size_t first, size_t k, void *out)
+{
+    (void)arg, (void)first, (void)k, (void)out;
+}
+
 static void memory_entries(void)
 {
     prism_mem out;
@@ -68,6 +73,11 @@ static void memory_entries(void)
     REFUSES("dst is NULL", OPS.copy(DEV, NULL, M(1), 8));
     REFUSES("src is NULL", OPS.copy(DEV, M(0), NULL, 8));
     REFUSES("the same memory", OPS.copy(DEV, M(0), M(0), 8));
+    entry = "generate";
+    PASSES(OPS.generate(DEV, M(0), PRISM_F32, 8, make_nothing, NULL));
+    REFUSES("dst is NULL", OPS.generate(DEV, NULL, PRISM_F32, 8, make_nothing, NULL));
+    REFUSES("make is NULL", OPS.generate(DEV, M(0), PRISM_F32, 8, NULL, NULL));
+    REFUSES("cf32", OPS.generate(DEV, M(0), PRISM_CF32, 8, make_nothing, NULL));
 }
 
 static struct prism_fft *fft_plan(int batch, int h, int w)

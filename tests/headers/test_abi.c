@@ -21,8 +21,8 @@ int main(void)
     }
     printf("1..32\n");
     PIN("ABI number", PRISM_BACKEND_ABI, 5);
-    PIN("sizeof prism_ops", sizeof(struct prism_ops), 360);
-    PIN("offset of the last entry", offsetof(struct prism_ops, replay_destroy), 352);
+    PIN("sizeof prism_ops", sizeof(struct prism_ops), 368);
+    PIN("offset of the last entry", offsetof(struct prism_ops, generate), 360);
     PIN("sizeof prism_backend", sizeof(struct prism_backend), 48);
     PIN("sizeof prism_dev", sizeof(struct prism_dev), 200);
     PIN("sizeof prism_caps", sizeof(struct prism_caps), 176);

@@ -136,6 +136,23 @@ static int strict_write(struct prism_dev *dev, prism_mem dst, const void *src, s
     return status ? status : REF->write(dev, twin(dst), src, bytes);
 }
 
+/* Odd pieces, the last one first: a value must depend on its index alone. */
+static int strict_generate(struct prism_dev *dev, prism_mem dst, enum prism_dtype dtype, size_t n,
+                           prism_make *make, const void *arg)
+{
+    enum { PIECE = 333 };
+    double piece[PIECE];
+    const size_t size = prism_dtype_size(dtype);
+    int status = strict_ready(dev, "generate");
+
+    for (size_t at = n, some; !status && at > 0; at -= some) {
+        some = at < PIECE ? at : PIECE;
+        make(arg, at - some, some, piece);
+        status = REF->write(dev, twin(dst) + (at - some) * size, piece, some * size);
+    }
+    return status;
+}
+
 static int strict_read(struct prism_dev *dev, void *dst, prism_mem src, size_t bytes)
 {
     int status = strict_ready(dev, "read");
@@ -559,6 +576,7 @@ static const struct prism_ops ops = {
     .alloc = strict_alloc,
     .release = strict_release,
     .write = strict_write,
+    .generate = strict_generate,
     .read = strict_read,
     .copy = strict_copy,
     .sync = strict_sync,
