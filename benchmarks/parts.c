@@ -165,6 +165,27 @@ static int create_once(void *arg)
     return status;
 }
 
+static void touch(const void *arg, size_t first, size_t n, void *out)
+{
+    (void)arg, (void)first;
+    memset(out, 0, n * sizeof(float));
+}
+
+/* The creation's floor: how long the device's threads take to write to fresh
+ * memory of the weights' size. The memory stays taken, so that the creation
+ * finds fresh pages too. */
+static int touch_pages(struct bench *b, const struct prism_net *net, prism_mem *held)
+{
+    size_t count;
+    prism_mem values;
+    prism_net_values(net, &values, &count);
+    PRISM_TRY(b->dev->ops->alloc(b->dev, count * sizeof(float), held));
+    double start = bench_now_ms();
+    PRISM_TRY(b->dev->ops->generate(b->dev, *held, PRISM_F32, count, touch, NULL));
+    add(b, "model/pages", bench_now_ms() - start, "ms to touch as many fresh bytes");
+    return 0;
+}
+
 static int net_forward(void *arg)
 {
     struct trainee *t = arg;
@@ -302,10 +323,12 @@ static int net_memory(struct bench *b, const struct trainee *t)
 static int model_part(struct bench *b, int grid, int obj)
 {
     struct trainee t;
+    prism_mem held = NULL;
     bench_heading(b, "decoder");
     int status = prepare_training(b, grid, obj, &t);
     if (status)
         goto out;
+    PRISM_TRY_OUT(touch_pages(b, t.net, &held));
     const struct bench_case cases[] = {
         {.name = "parts/model/create", .call = create_once, .arg = &t, .repeats = 4},
         {.name = "parts/model/forward", .call = net_forward, .arg = &t, .repeats = 49},
@@ -329,6 +352,8 @@ static int model_part(struct bench *b, int grid, int obj)
             "times the speed of the network that is not folded");
     status = status ? status : net_memory(b, &t);
 out:
+    if (held)
+        b->dev->ops->release(b->dev, held);
     destroy(&t);
     return status;
 }
