@@ -495,9 +495,9 @@ struct prism_ops {
     int (*replay)(struct prism_replay *);
     void (*replay_destroy)(struct prism_replay *); /* NULL ok */
     /* A write whose source is computed on the way: dst [n] of the real type
-     * dtype. make() is called for pieces of the array, each element once, in any
-     * order and from several threads at once, and has returned for all of them
-     * when generate() returns. Optional: composed from write. */
+     * dtype. make() is called for pieces of the array, each element once, in
+     * any order and from several threads at once, and has returned for all of
+     * them when generate() returns. Optional: composed from write. */
     int (*generate)(struct prism_dev *, prism_mem dst, enum prism_dtype dtype, size_t n,
                     prism_make *make, const void *arg);
 };
