@@ -262,9 +262,9 @@ struct misfit_run {
     const int32_t *index;
 };
 
-/* A row of misfit.def. One element: writes the cotangent, returns the term of
- * the loss without its weight. Their sum, and that of the terms where the field
- * is 0. */
+/* Functions of one misfit of misfit.def. name_term() writes the cotangent of
+ * one element and returns its term of the loss without the weight. name_terms()
+ * returns the sum of the terms, name_zeros() that sum where the field is 0. */
 #define PRISM_MISFIT_ROW(NAME, name, term, slope, zero)                                            \
     CPU_INLINE real name##_term(real w, real *gu, const real *u, real d)                           \
     {                                                                                              \

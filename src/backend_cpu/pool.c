@@ -159,7 +159,7 @@ int prismi_cpu_pool_create(struct prism_dev *dev, int threads)
     struct prismi_cpu_pool *p =
         prismi_cpu_alloc(1, sizeof *p + (size_t)threads * sizeof *p->members);
     if (!p)
-        return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for %d threads", threads);
+        return CPU_FAIL(dev, PRISM_ENOMEM, "no memory for %d threads; use fewer", threads);
     cpu->pool = p;
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->wake, NULL);

@@ -147,7 +147,7 @@ int R(prismi_cpu_subaperture_fwd)(struct prism_dev *dev, const struct prism_suba
     struct aperture_run s = aperture_run(d, args);
     size_t rows = (size_t)d->batch * (size_t)d->oh;
 
-    if (prismi_cpu(dev)->plain) /* transforms read every row */
+    if (prismi_cpu(dev)->plain) /* plain transforms ignore supports and read every row */
         s.open_rows = false;
     prismi_cpu_for(dev, rows, 2.0 * (double)rows * d->ow, fwd_row, &s);
     return 0;

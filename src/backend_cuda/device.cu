@@ -46,15 +46,14 @@ int cu_check(struct prism_dev *dev, cudaError_t e, const char *what, const char 
     if (e == cudaErrorMemoryAllocation)
         return host->fail(host->user, PRISM_ENOMEM, file, line,
                           "%s: no memory left on %s (%s); use a smaller grid, field or batch, or "
-                          "close what else uses it",
+                          "close other programs that use it",
                           what, dev->caps.device, cudaGetErrorName(e));
     if (!is_sticky(e))
         return host->fail(host->user, PRISM_EDEVICE, file, line, "%s failed on %s: %s, %s", what,
                           dev->caps.device, cudaGetErrorName(e), cudaGetErrorString(e));
     return host->fail(host->user, PRISM_EDEVICE, file, line,
-                      "%s, or work enqueued before it, failed on %s: %s, %s; what the device held "
-                      "is lost: close it, and go on "
-                      "from a checkpoint",
+                      "%s, or work enqueued before it, failed on %s: %s, %s; the contents of "
+                      "its memory are lost: close the device and resume from a checkpoint",
                       what, dev->caps.device, cudaGetErrorName(e), cudaGetErrorString(e));
 }
 
@@ -121,7 +120,7 @@ void cu_device_release(struct prism_dev *dev, prism_mem mem)
 
 /* ---- order ---- */
 
-/* The next piece, once the copy that used it last is done. */
+/* Takes the next piece, once the last copy that used it is done. */
 static int stage_take(struct prism_dev *dev, int *piece)
 {
     struct cu_stage *s = &cu(dev)->stage;

@@ -89,11 +89,11 @@ static int check(const struct prism_fft *p, cufftResult e)
         return 0;
     /* CUDA's error is nearer to the cause */
     CU_TRY(CU_CHECK(p->dev, cudaPeekAtLastError(), "a transform"));
-    return CU_FAIL(p->dev, status,
-                   "cuFFT gives %s (%d) for %d transforms of %d x %d in %s; use another grid or a "
-                   "smaller batch",
-                   status_name(e), (int)e, d->batch, d->h, d->w,
-                   d->dtype == PRISM_CF64 ? "F64" : "F32");
+    return CU_FAIL(
+        p->dev, status,
+        "cuFFT returned %s (%d) for %d transforms of %d x %d in %s; use another grid or a "
+        "smaller batch",
+        status_name(e), (int)e, d->batch, d->h, d->w, d->dtype == PRISM_CF64 ? "F64" : "F32");
 }
 
 static int make_plan(struct prism_fft *p)

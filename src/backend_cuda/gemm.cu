@@ -32,9 +32,9 @@ int cu_need_blas(struct prism_dev *dev)
     if (d->blas)
         return 0;
     if (d->capturing)
-        return CU_FAIL(
-            dev, PRISM_EINVAL,
-            "the first matrix product of a device cannot be recorded: run one step before");
+        return CU_FAIL(dev, PRISM_EINVAL,
+                       "the first matrix product of a device cannot be recorded: run one step "
+                       "before recording");
     cu_use(dev);
     CU_TRY(CU_CHECK_BLAS(dev, cublasCreate(&d->blas), "starting cuBLAS"));
     status = configure(dev);

@@ -334,8 +334,8 @@ struct prismi_trainer {
     /* Hash of the path whose file could not be loaded: the next save to that
      * path leaves <path>.1 alone. 0: none. */
     uint64_t damaged_path_hash;
-    struct prismi_saver saver; /* of a save in the background */
-    size_t saver_bytes;        /* of its copy, as the profile has counted it */
+    struct prismi_saver saver; /* save in the background */
+    size_t saver_bytes;        /* bytes of its copy that the profile has counted */
 };
 
 /* Declares the memory that a trainer of the model needs. The model must outlive
@@ -438,8 +438,8 @@ static inline bool prismi_within(int64_t v, int64_t low, int64_t high)
 /* Writes <path> whole or not at all; the previous file stays as <path>.1. */
 int prismi_state_save(struct prismi_trainer *t, const struct prismi_state_file *f,
                       const char *path);
-/* Saves in the background; see prism_session_save_begin(). wait: as
- * prism_session_save_wait(). */
+/* Begins a save in the background, as prism_session_save_begin() does;
+ * save_wait() waits for its end, as prism_session_save_wait() does. */
 int prismi_state_save_begin(struct prismi_trainer *t, const struct prismi_state_file *f,
                             const char *path, bool (*before)(void *user), void *user);
 int prismi_state_save_wait(struct prismi_trainer *t);

@@ -97,7 +97,7 @@ static void saved(struct prismi_trainer *t, const char *path)
         t->damaged_path_hash = 0;
 }
 
-/* A state that was found sound. */
+/* Writes a state that check_state() has accepted, in the calling thread. */
 static int write_now(struct prismi_trainer *t, const struct prismi_state_file *f, const char *path)
 {
     struct prismi_archive *a;
@@ -165,7 +165,7 @@ int prismi_state_save_begin(struct prismi_trainer *t, const struct prismi_state_
     count_copy(t);
     if (status != PRISM_ENOMEM)
         return status;
-    /* without a copy, which takes more memory than there is */
+    /* no memory for a copy: write without one */
     prismi_state_release(t);
     if (before && !before(user))
         return PRISM_FAIL(t->ctx, PRISM_ECANCELED, "%s was not written: its caller gave up", path);
@@ -327,8 +327,7 @@ int prismi_state_load(struct prismi_trainer *t, const struct prismi_state_file *
     if (second)
         return prismi_fail(t->ctx, status, first.file, first.line, "%s; no usable %s.1 either",
                            first.text, path);
-    /* the next save must not put the damaged one in the place of the good
-     * one */
+    /* the next save must not replace the good file by the damaged one */
     t->damaged_path_hash = hash_of(path);
     prismi_log(t->ctx, PRISM_LOG_WARN, "%s; continuing from %s.1, step %lld", first.text, path,
                (long long)t->st.step);

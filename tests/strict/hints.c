@@ -39,9 +39,10 @@ int strict_run_fft(struct prism_dev *dev, const struct call *c)
         for (size_t i = 0; i < row && !within(r % d->h, s[0], s[1], d->h); i++) {
             double x = real_at(d->dtype, c->mem[1], (size_t)r * row + i);
             if (isfinite(x) && x != 0)
-                return FAIL(dev, PRISM_EDEVICE,
-                            "strict: row %d of transform %d holds %g, and is said to hold zeros",
-                            r % d->h, r / d->h, x);
+                return FAIL(
+                    dev, PRISM_EDEVICE,
+                    "strict: row %d of transform %d holds %g, but the support says it holds zeros",
+                    r % d->h, r / d->h, x);
         }
     }
     int status = REF->fft_run(c->plan->inner, c->op, c->mem[0], c->mem[1]);
@@ -73,8 +74,8 @@ int strict_check_open(struct prism_dev *dev, const struct call *c)
                             real_at(d->dtype, a->pupil, at + 1) != 0))
                     return FAIL(
                         dev, PRISM_EDEVICE,
-                        "strict: pupil %d is open at (%d, %d), and is said to be closed there", k,
-                        i, j);
+                        "strict: pupil %d is open at (%d, %d), but `open` says it is closed there",
+                        k, i, j);
             }
     }
     return 0;
