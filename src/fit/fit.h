@@ -58,12 +58,12 @@ int prismi_scaler_start(struct prism_dev *dev, const struct prismi_scaler *sc);
 /* True if a host copy of a state, which may be unaligned, is possible. */
 bool prismi_scaler_plausible(const void *state);
 /* Two calls between the gradient gx [n] of the output and the update. apply()
- * multiplies gx by the scale before the model's backward pass. judge() then
+ * multiplies gx by the scale before the model's backward pass. check() then
  * decides whether Adam takes the step, and by which number it divides. Both
  * only enqueue. */
 int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, prism_mem gx,
                         size_t n);
-int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc,
+int prismi_scaler_check(struct prism_dev *dev, const struct prismi_scaler *sc,
                         const struct prismi_adam *adam);
 /* Reads the scale and the number of skipped steps; waits. Does nothing when
  * scaling is off. */
@@ -372,12 +372,12 @@ int prismi_trainer_add_losses(struct prismi_trainer *t);
 /* Reads the mean of each pending loss into host [objective->n] and their sum
  * into st.loss; waits. Returns PRISM_EDIVERGED, after rolling back, if one is
  * not finite. */
-int prismi_trainer_look(struct prismi_trainer *t);
+int prismi_trainer_read_losses(struct prismi_trainer *t);
 /* Return PRISM_EDIVERGED, after rolling back, if a pending loss, the output or
- * the average is not finite; wait. finite() does not check the pending
+ * the average is not finite; wait. check_output() does not check the pending
  * losses. */
-int prismi_trainer_sound(struct prismi_trainer *t);
-int prismi_trainer_finite(struct prismi_trainer *t);
+int prismi_trainer_check(struct prismi_trainer *t);
+int prismi_trainer_check_output(struct prismi_trainer *t);
 /* Ends the run after its last step. Returns PRISM_EDIVERGED if the output is
  * not finite. */
 int prismi_trainer_finish(struct prismi_trainer *t);

@@ -43,7 +43,7 @@ int prismi_scaler_apply(struct prism_dev *dev, const struct prismi_scaler *sc, p
                   : 0;
 }
 
-int prismi_scaler_judge(struct prism_dev *dev, const struct prismi_scaler *sc,
+int prismi_scaler_check(struct prism_dev *dev, const struct prismi_scaler *sc,
                         const struct prismi_adam *adam)
 {
     /* With fusion the first segment (the latent) still holds the gradient of

@@ -60,13 +60,13 @@ static int diverged(struct prismi_trainer *t, const char *term, double value)
                       (long long)t->st.step);
 }
 
-int prismi_trainer_look(struct prismi_trainer *t)
+int prismi_trainer_read_losses(struct prismi_trainer *t)
 {
     const struct prismi_objective *o = t->objective;
     double sum = 0;
     char term[48];
     PRISM_TRY(
-        PRISMI_REGION(t->dev, "look at the loss", 0,
+        PRISMI_REGION(t->dev, "read the losses", 0,
                       prismi_dev_get(t->dev, t->host, t->loss_sum, t->model.dtype, (size_t)o->n)));
     PRISM_TRY(prismi_scaler_read(t->dev, &t->scaler, &t->loss_scale, &t->skipped));
     for (int i = 0; i < o->n; i++) {
@@ -99,7 +99,7 @@ static int check_energy(struct prismi_trainer *t, prism_mem x, const char *name)
     return isfinite(power) ? 0 : diverged(t, name, power);
 }
 
-int prismi_trainer_finite(struct prismi_trainer *t)
+int prismi_trainer_check_output(struct prismi_trainer *t)
 {
     prism_mem x;
     PRISM_TRY(prismi_trainer_output(t, &x));
@@ -110,21 +110,21 @@ int prismi_trainer_finite(struct prismi_trainer *t)
 
 int prismi_trainer_finish(struct prismi_trainer *t)
 {
-    PRISM_TRY(prismi_trainer_finite(t));
+    PRISM_TRY(prismi_trainer_check_output(t));
     t->st.phase = PRISM_PHASE_DONE;
     return 0;
 }
 
-int prismi_trainer_sound(struct prismi_trainer *t)
+int prismi_trainer_check(struct prismi_trainer *t)
 {
     if (t->st.pending)
         PRISM_TRY(
             prismi_dev_get(t->dev, t->host, t->loss_sum, t->model.dtype, (size_t)t->n_losses));
-    /* look() rolls back and fails */
+    /* read_losses() rolls back and fails */
     for (int i = 0; t->st.pending && i < t->n_losses; i++)
         if (!isfinite(t->host[i]))
-            return prismi_trainer_look(t);
-    return prismi_trainer_finite(t);
+            return prismi_trainer_read_losses(t);
+    return prismi_trainer_check_output(t);
 }
 
 /* ---- history ---- */

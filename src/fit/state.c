@@ -71,7 +71,7 @@ static int check_state(struct prismi_trainer *t)
 {
     if (!t->have_snapshot)
         PRISM_TRY(prismi_trainer_snapshot(t));
-    return prismi_trainer_sound(t);
+    return prismi_trainer_check(t);
 }
 
 static int fill(struct prismi_trainer *t, const struct prismi_state_file *f,
@@ -282,7 +282,7 @@ static int adopt(struct prismi_trainer *t, const struct prismi_loaded *from)
     PRISM_TRY(prismi_trainer_snapshot(t));
     PRISM_TRY(write_slabs(t, from, true));
     t->st = from->st;
-    PRISM_TRY(prismi_trainer_sound(t));
+    PRISM_TRY(prismi_trainer_check(t));
     PRISM_TRY(write_slabs(t, from, false));
     memcpy(t->history, from->history, (size_t)t->st.n_history * sizeof t->history[0]);
     for (int i = 0; i < t->n_plain; i++)

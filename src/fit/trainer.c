@@ -206,7 +206,7 @@ static int enqueue_update(void *arg)
         PRISM_TRY(enqueue_gradient(t));
     PRISM_TRY(prismi_scaler_apply(t->dev, &t->scaler, t->gx, prismi_model_reals(m)));
     PRISM_TRY(PRISMI_REGION(t->dev, "backward", 0, m->ops->backward(m->self, t->gx)));
-    PRISM_TRY(prismi_scaler_judge(t->dev, &t->scaler, &t->adam));
+    PRISM_TRY(prismi_scaler_check(t->dev, &t->scaler, &t->adam));
     PRISM_TRY(PRISMI_REGION(t->dev, "adam", 0, prismi_adam_update(t->dev, &t->adam)));
     return m->ops->constrain ? m->ops->constrain(m->self) : 0;
 }
@@ -241,7 +241,7 @@ int prismi_trainer_step(struct prismi_trainer *t, const int32_t *index, bool ave
         PRISM_TRY(t->objective->ops->select(t->objective->self, index));
     PRISM_TRY(prismi_trainer_loss(t, averaging));
     if (last || st->pending == PRISMI_CHECK_EVERY) {
-        PRISM_TRY(prismi_trainer_look(t));
+        PRISM_TRY(prismi_trainer_read_losses(t));
         PRISM_TRY(prismi_trainer_snapshot(t));
         prismi_schedule_cycle(&st->schedule, st->loss);
     }

@@ -76,7 +76,7 @@ void prismi_initial_release(struct prismi_initial *in)
 int prismi_fit_begin(struct prism_session *s)
 {
     struct prismi_state *st = &s->trainer.st;
-    PRISM_TRY(prismi_trainer_finite(&s->trainer));
+    PRISM_TRY(prismi_trainer_check_output(&s->trainer));
     s->trainer.objective = s->objective;
     st->phase = PRISM_PHASE_FIT;
     st->phase_step = st->schedule_t = st->adam_t = 0;
@@ -91,7 +91,7 @@ int prismi_initial_step(struct prism_session *s)
     bool last = t->st.phase_step + 1 == s->init_steps, watch = p->init_threshold > 0;
     PRISM_TRY(prismi_trainer_loss(t, false));
     if (watch || last || t->st.pending == PRISMI_CHECK_EVERY) {
-        PRISM_TRY(prismi_trainer_look(t));
+        PRISM_TRY(prismi_trainer_read_losses(t));
         if (!watch || t->st.phase_step % PRISMI_CHECK_EVERY == 0)
             PRISM_TRY(prismi_trainer_snapshot(t));
     }

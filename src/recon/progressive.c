@@ -293,7 +293,7 @@ static int close_sample(struct prism_session *s, bool converged)
     struct prismi_progressive *p = of(s);
     struct prismi_state *st = &s->trainer.st;
     int32_t *status = &p->status[p->now.sample];
-    PRISM_TRY(prismi_trainer_finite(&s->trainer));
+    PRISM_TRY(prismi_trainer_check_output(&s->trainer));
     bool was_failed = *status == PRISMI_SAMPLE_FAILED;
     if (*status == PRISMI_SAMPLE_PENDING)
         PRISM_TRY(cover(s));
@@ -328,7 +328,7 @@ static int look(struct prism_session *s, bool *converged)
     if (switched(s) && due)
         PRISM_TRY(judge_by_configured(s, converged));
     PRISM_TRY(prismi_trainer_loss(t, averaging(s)));
-    PRISM_TRY(prismi_trainer_look(t));
+    PRISM_TRY(prismi_trainer_read_losses(t));
     p->now.loss_old = t->host[0];
     p->now.loss_new = t->host[1];
     if (due && p->now.step > 0)

@@ -192,8 +192,8 @@ static int step(struct prism_session *s)
     prismi_trainer_advance(&s->trainer);
     if (in_loop + 1 < per_loop)
         return 0;
-    PRISM_TRY(prismi_trainer_look(&s->trainer));
-    PRISM_TRY(prismi_trainer_finite(&s->trainer));
+    PRISM_TRY(prismi_trainer_read_losses(&s->trainer));
+    PRISM_TRY(prismi_trainer_check_output(&s->trainer));
     PRISM_TRY(prismi_trainer_snapshot(&s->trainer));
     return loop + 1 == par->loops ? prismi_trainer_finish(&s->trainer) : 0;
 }

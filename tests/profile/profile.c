@@ -136,7 +136,7 @@ static void test_totals(struct prism_ctx *ctx)
 {
     static const char *const regions[] = {
         "init", "fit",    "forward",  "conv 1",   "measure and loss", "measure adjoint",
-        "adam", "norm 2", "backward", "evaluate", "look at the loss"};
+        "adam", "norm 2", "backward", "evaluate", "read the losses"};
     const struct prism_profile_params params = {0};
     uint64_t before = now_ns(), sum;
     struct prism_dev *dev = open_profiled(ctx, &params, false);
