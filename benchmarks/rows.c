@@ -20,7 +20,7 @@ const struct bench_row bench_rows[] = {
     {"A5", "round trip, 100 calls, mean", "1.26 ms", "parts/fft/round-trip", MEAN, AT_MOST, 23.6,
      "theirs on a GPU"},
     {"A6", "centred FFT against the plain one", "", "parts/fft/centred-ratio", FACT, AT_MOST, 1.05,
-     "only propagators need it; a measurement shifts no pixels"},
+     "24 flop a pixel more than 100: memory must hide them; a measurement shifts no pixels"},
     {"A7", "first FFT call", "540 ms", "parts/fft/forward", FIRST, AT_MOST, 50, ""},
     {"A7", "opening the device", "not apart", "device/open", FACT, NO_LIMIT, 0, ""},
     {"A7", "plans and buffers", "not apart", "parts/fft/setup", FACT, NO_LIMIT, 0,
