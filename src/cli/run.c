@@ -378,7 +378,7 @@ static int run(struct cli *cli)
 const struct cli_command cli_run = {
     .name = "run",
     .args = "[CONFIG.yaml]",
-    .doc = "reconstruct an object from measurements, simulated or read from a file",
+    .doc = "reconstruct an object from simulated or measured data",
     .text = "Reconstruct an object and write pictures, numbers and a checkpoint into one folder. "
             "With a picture (--input), the measurements through small apertures in k-space are "
             "simulated first, so that the result can be compared with the truth. With "
