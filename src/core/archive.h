@@ -28,7 +28,7 @@ void prismi_archive_destroy(struct prismi_archive **archive); /* NULL ok */
  * copied to the host at once, so that saving needs only the archive's own
  * memory. */
 void prismi_archive_reset(struct prismi_archive *a, bool snapshot);
-/* Bytes of the elements that the archive holds copies of, or has room for. */
+/* Bytes of host memory that the archive holds for copies of elements. */
 size_t prismi_archive_held(const struct prismi_archive *a);
 
 static inline struct prismi_array prismi_vector(const char *descr, size_t item, size_t n)

@@ -15,8 +15,8 @@
  * fits int, and the bytes of such a product fit size_t. */
 #define PRISMI_SIDE_MAX 32768
 
-/* Side of the grid where none is given: the smallest power of two from twice
- * the object's side on. */
+/* The default side of the grid: the smallest power of two that is at least
+ * twice the object's side. */
 static inline int prismi_grid_for(int obj)
 {
     int n = 1;
@@ -25,7 +25,7 @@ static inline int prismi_grid_for(int obj)
     return n;
 }
 
-/* The seed that a parameter stands for. */
+/* The seed that the value of a parameter stands for. */
 #define PRISMI_DEFAULT_SEED 1
 static inline uint64_t prismi_seed(uint64_t given)
 {
@@ -81,7 +81,7 @@ enum prismi_owner {
     PRISMI_OWNER_MOMENTS,
     PRISMI_OWNER_ACTIVATIONS,
     PRISMI_OWNER_SNAPSHOT,
-    PRISMI_OWNER_CHECKPOINT, /* the copy that a save in the background writes: host memory */
+    PRISMI_OWNER_CHECKPOINT, /* the copy in host memory that a save in the background writes */
     PRISMI_OWNER_APERTURES,
     PRISMI_OWNER_TARGETS,
     PRISMI_OWNER_LOSS,

@@ -38,7 +38,7 @@ int prismi_saver_begin(struct prismi_saver *s, struct prism_ctx *ctx, const char
     s->before = before;
     s->user = user;
     s->pending = true;
-    /* signals are for the threads of the caller */
+    /* signals are left to the caller's threads */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     s->threaded = !pthread_create(&s->thread, NULL, save, s);

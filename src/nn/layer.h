@@ -309,7 +309,8 @@ int prismi_unet_create(struct prism_dev *dev, const struct prismi_unet_params *p
  * and list the layers. */
 int prismi_decoder_layers(struct prism_ctx *ctx, struct prism_decoder_params *params,
                           struct prismi_layer layers[PRISMI_MAX_LAYERS], int *n);
-/* The function behind params->output_activation, which is in its range. */
+/* The activation that params->output_activation stands for; the caller has
+ * checked its range. */
 enum prism_act prismi_decoder_output(const struct prism_decoder_params *params);
 int prismi_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params,
                           const struct prismi_net_mode *mode, struct prism_net **out);

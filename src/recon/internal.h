@@ -23,7 +23,7 @@ int prismi_dataset_target(struct prism_dataset *ds, int k, enum prism_dtype dtyp
 struct prismi_instrument_params prismi_dataset_instrument(const struct prism_dataset *ds);
 /* A hash of everything that the amplitudes depend on. */
 uint64_t prismi_dataset_hash(const struct prism_dataset *ds);
-/* Another number after every prism_dataset_set_truth. */
+/* A number that changes with every prism_dataset_set_truth(). */
 uint64_t prismi_dataset_truth_version(const struct prism_dataset *ds);
 
 /* ---- loss: misfit of measured amplitudes and |field| ---- */
@@ -279,34 +279,35 @@ int prismi_create_object(struct prism_session *s, struct prismi_trainer_params *
 
 /* ---- image quality on the device (quality.c) ---- */
 
-/* An image [h,w] is compared with a reference that is kept on the device.
- * A session owns one, created with its memory. */
+/* Compares images [h,w] with a reference that is kept on the device. A session
+ * creates one together with its memory. */
 struct prismi_quality {
     struct prism_dev *dev;
     enum prism_dtype dtype; /* real */
     int h, w;
-    size_t n;     /* h w */
+    size_t n;     /* h times w */
     double power; /* mean of the reference's squares */
     struct prismi_arena arena;
     prism_mem reference, mean_y, var_y;       /* [h,w]: y, its mean and variance in SSIM's window */
-    prism_mem mean, var, var_d, product, tmp; /* [h,w] scratch */
-    prism_mem taps;                           /* the window's */
-    prism_mem sums;                           /* what the host reads */
+    prism_mem mean, var, var_d, product, tmp; /* [h,w] each, workspace */
+    prism_mem taps;                           /* taps of the window */
+    prism_mem sums;                           /* the sums that the host reads */
 };
 struct prismi_quality_values {
-    double ssim, psnr_db, rmse_percent; /* as prism_ssim and its fellows; ssim NaN below 6 x 6 */
-    double sum;                         /* of x */
+    /* as prism_ssim() and the others give; ssim is NaN below 6 x 6 pixels */
+    double ssim, psnr_db, rmse_percent;
+    double sum; /* sum of x */
 };
-/* reference: host [h,w]. Returns 0, PRISM_ENOMEM, PRISM_EDEVICE; on failure
- * *out is released. */
+/* Create one for a reference [h,w] in host memory. Returns 0, PRISM_ENOMEM or
+ * PRISM_EDEVICE; on failure *out is released. */
 int prismi_quality_create(struct prism_dev *dev, enum prism_dtype dtype, const double *reference,
                           int h, int w, struct prismi_quality *out);
-/* Replaces the reference. */
+/* Replace the reference. */
 int prismi_quality_set_reference(struct prismi_quality *q, const double *reference);
-void prismi_quality_release(struct prismi_quality *q); /* all 0: nothing to do */
-/* Compares the device image x, which stays as it is, and waits for five
- * numbers. In single precision SSIM is within 1e-6 of the host's and PSNR
- * within 1e-3 dB below 80 dB, for images between 0 and 1. Allocates nothing. */
+void prismi_quality_release(struct prismi_quality *q); /* a zeroed struct is allowed */
+/* Compare the device image x, which is only read, and wait for five numbers.
+ * Allocates nothing. In single precision SSIM is within 1e-6 of the host's and
+ * PSNR within 1e-3 dB below 80 dB, for images between 0 and 1. */
 int prismi_quality_run(struct prismi_quality *q, prism_mem x, struct prismi_quality_values *out);
 
 /* ---- session ---- */
@@ -342,8 +343,8 @@ struct prism_session {
     bool milestone;
     struct prismi_arena arena;
     prism_mem scratch;             /* [O,O] */
-    struct prismi_quality quality; /* against the data set's truth, if there is one */
-    uint64_t truth_version;        /* of quality's reference */
+    struct prismi_quality quality; /* compares with the data set's truth, if there is one */
+    uint64_t truth_version;        /* version of the truth that quality has as its reference */
     double *host;                  /* [O^2] */
 };
 
@@ -365,8 +366,8 @@ struct prismi_term_params prismi_term_params_of(const struct prism_session *s, i
 #define PRISMI_SSIM_C2 (0.03 * 0.03)
 #define PRISMI_MS_SSIM_LOW 1e-10 /* a mean of a scale below this is clamped to it */
 void prismi_ssim_taps(double taps[PRISMI_SSIM_TAPS]);
-/* The mean and the variance of y in the window, all [h,w]; h and w above the
- * radius. tmp [h,w] is scratch. */
+/* Compute the mean and the variance of y in the window, all [h,w]. h and w must
+ * exceed the radius. tmp [h,w] is workspace. */
 void prismi_ssim_moments(const double *y, int h, int w, double *mean, double *var, double *tmp);
 #define PRISMI_MS_SCALES 5
 /* The number of scales of MS-SSIM that fit, and their weights, which sum to 1

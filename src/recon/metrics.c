@@ -33,7 +33,7 @@ static int reflect(int i, int n, enum mirror mode)
     return i;
 }
 
-/* out = the window over x; tmp [h,w] */
+/* out = x blurred by the window; tmp: workspace [h,w] */
 static void blur_image(const double *x, int h, int w, const double taps[TAPS], double *restrict tmp,
                        double *restrict out)
 {

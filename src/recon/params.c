@@ -108,9 +108,9 @@ bool prismi_data_params_lengths(const struct prism_dataset_params *p)
     return prismi_instrument_kinds[p->instrument].lengths && p->propagator != PRISM_FRAUNHOFER;
 }
 
-/* ---- zeros ---- */
+/* ---- zeros in structs stand for defaults ---- */
 
-/* Switches and choices need no resolving: their zero is the default itself. */
+/* Switches and choices need no resolving, because their default is 0. */
 #define BOOL(s, f, key, def, when, doc) _Static_assert(!(def), #f);
 #define BOOL_NOT(s, f, key, def, key_def, when, doc) _Static_assert(!(def), #f);
 #define CHOICE(s, f, key, names, def, name, when, doc) _Static_assert((def) == 0, #f);
@@ -122,8 +122,8 @@ bool prismi_data_params_lengths(const struct prism_dataset_params *p)
 #define WEIGHTS(s, f, key, names, def, name, when, doc)
 #include "recon/params.def"
 
-/* The value that a field of v stands for: 0 is the default, and a negative
- * number is 0 where the range begins there. */
+/* The value that a field v stands for: 0 stands for the default, and a negative
+ * number for 0 if the range begins there. */
 static double meant(const struct prismi_param_row *p, double v)
 {
     bool stands_for_0 = v < 0 && !p->positive && PRISMI_ZERO_IS_NEGATIVE(p->low, p->def);
@@ -166,7 +166,7 @@ void prismi_data_params_resolve(struct prism_dataset_params *p)
 {
     bool given = p->grid_size != 0;
     resolve(p, true);
-    int frame = (p->field_size + 1) / 2; /* fits into the grid, too */
+    int frame = (p->field_size + 1) / 2; /* the frame must fit into the grid, too */
     if (!given)
         p->grid_size = prismi_grid_for(p->obj_size > frame ? p->obj_size : frame);
 }
@@ -249,8 +249,8 @@ int prismi_data_params_check(struct prism_ctx *ctx, const struct prism_dataset_p
 
 /* ---- lines ---- */
 
-/* Parameters that lines call by another name, as files had it first; of some,
- * the opposite. */
+/* Parameters with another name in the lines, the one that files had first. Some
+ * lines have the opposite value. */
 static const struct {
     const char *name, *line;
     bool opposite;

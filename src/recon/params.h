@@ -54,11 +54,11 @@ struct prismi_param_row {
 };
 const struct prismi_param_row *prismi_param_rows(size_t *n);
 
-/* In a struct, 0 is a parameter's default. Where 0 is a value of its own and
- * not the default, a negative number stands for it (of a seed, UINT64_MAX). */
+/* In a struct, 0 stands for the default of a parameter. If 0 is also a value of
+ * its own, a negative number stands for that value (for a seed UINT64_MAX). */
 #define PRISMI_ZERO_IS_NEGATIVE(low, def) ((low) == 0 && (def) != 0)
-/* The values that given (NULL: all defaults) stands for. Checks, lines and
- * sessions take resolved parameters. */
+/* Replace zeros by the values that they stand for; NULL stands for all
+ * defaults. Checks, lines and sessions take resolved parameters. */
 void prismi_params_resolve(const struct prism_recon_params *given, struct prism_recon_params *out);
 void prismi_data_params_resolve(struct prism_dataset_params *p);
 

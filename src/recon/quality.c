@@ -1,19 +1,21 @@
-/* Image quality on the device: an image x against a reference y that stays
- * there.
+/* Image quality on the device: an image x compared with a reference y that
+ * stays there.
  *
  * SSIM is a mean of small differences of moments, which single precision would
  * spoil where an image is nearly constant. With d = x - y, the mean W and the
  * variance and covariance in the Gaussian window, the same SSIM is
- *   (1 - (W d)^2/((W x)^2 + (W y)^2 + C1)) (1 - var d/(var x + var y + C2)),
- *   var x = var y + 2 cov(y, d) + var d.
+ *
+ *   (1 - (W d)^2/((W x)^2 + (W y)^2 + C1))
+ *       (1 - var d/(var x + var y + C2)),  var x = var y + 2 cov(y, d) + var d
+ *
  * Both quotients are small where x is close to y, and so are their errors. W y
  * and var y are computed once, on the host in double. */
 #include "recon/internal.h"
 
 #include <math.h>
 
-/* What a run leaves on the device for the host to read: the sums over pixels of
- * the two quotients and of their product, of d^2 and of x. */
+/* The sums over pixels that the host reads after a run: of the two quotients,
+ * of their product, of d^2 and of x. */
 enum { LUMINANCE, STRUCTURE, BOTH, SQUARED_DIFFERENCE, SUM, N_SUMS };
 
 static prism_mem sum_at(const struct prismi_quality *q, int i)
@@ -111,7 +113,7 @@ void prismi_quality_release(struct prismi_quality *q)
     prismi_arena_release(&q->arena);
 }
 
-/* The sums that SSIM is made of. */
+/* Compute the sums that SSIM needs. */
 static int ssim(struct prismi_quality *q, prism_mem x)
 {
     const prism_mem mean = q->mean, var = q->var, var_d = q->var_d, product = q->product;

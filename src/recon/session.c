@@ -27,8 +27,8 @@ static void settle_sign(double *x, size_t n)
         x[i] = -x[i];
 }
 
-/* The current image on the device, real, before its sign is settled: a sum of
- * `terms` images. */
+/* Give the current image on the device, real, before its sign is settled. It is
+ * a sum of `terms` images. */
 static int current(struct prism_session *s, prism_mem *x, double *terms)
 {
     struct prismi_trainer *t = &s->trainer;
@@ -55,7 +55,7 @@ int prism_session_result(struct prism_session *s, double *out)
     return 0;
 }
 
-/* x becomes factor times x, in the session's scratch. */
+/* Replace x by factor times x, stored in the session's scratch. */
 static int scale(struct prism_session *s, prism_mem *x, double factor)
 {
     PRISM_TRY(prismi_map(s->dev, PRISM_MAP_AXPBY, s->dtype, 1, s->pixels, s->scratch, *x, *x, 0,
@@ -80,7 +80,7 @@ int prism_session_evaluate(struct prism_session *s)
     if (terms > 1)
         PRISM_TRY(scale(s, &x, 1 / terms));
     PRISM_TRY(prismi_quality_run(&s->quality, x, &v));
-    if (v.sum < 0 && s->trainer.st.phase != PRISM_PHASE_INIT) { /* as settle_sign() */
+    if (v.sum < 0 && s->trainer.st.phase != PRISM_PHASE_INIT) { /* as settle_sign() does */
         PRISM_TRY(scale(s, &x, -1));
         PRISM_TRY(prismi_quality_run(&s->quality, x, &v));
     }
