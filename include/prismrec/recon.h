@@ -195,13 +195,22 @@ struct prism_progress {
     double loss_scale; /* fp16: the factor on gradients; NaN where there is none */
 };
 
+/* Reconstruct the object of ds in one call: create a session, run it to its end
+ * and write the result [O,O] (the modulus of a complex object) to image.
+ * params: NULL = all defaults. Returns 0, or what prism_session_create(),
+ * prism_session_run() and prism_session_result() return; image is then
+ * undefined. Use a session for progress, checkpoints and complex results. */
+PRISM_API int prism_reconstruct(struct prism_dev *dev, struct prism_dataset *ds,
+                                const struct prism_recon_params *params, double *image);
+
 /* A reconstruction in progress. Bit-identical for the same data, parameters and
  * backend, whatever the thread count, and across save and load at any step.
  * Thread-safety: one thread at a time. */
 struct prism_session;
 
-/* ds must outlive the session. params: NULL = all defaults. Returns 0, PRISM_EINVAL (naming the
- * field), PRISM_ENOMEM (with the bytes needed), PRISM_ENOTSUP, PRISM_EDEVICE. */
+/* Create a session. ds must outlive it. params: NULL = all defaults. Returns 0,
+ * PRISM_EINVAL (naming the parameter), PRISM_ENOMEM (with the bytes needed),
+ * PRISM_ENOTSUP (fp64 on a device without it), PRISM_EDEVICE. */
 PRISM_API int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds,
                                    const struct prism_recon_params *params,
                                    struct prism_session **out);
@@ -233,6 +242,13 @@ PRISM_API int prism_session_run(struct prism_session *s,
  * find either; as an object is itself an amplitude, the one with the positive
  * sum is given once initialisation is over. Waits. */
 PRISM_API int prism_session_result(struct prism_session *s, double *out);
+/* True if the object is complex, with a phase. */
+PRISM_API bool prism_session_is_complex(const struct prism_session *s);
+/* The current reconstruction as complex numbers, [O,O] pairs (re, im). The
+ * imaginary parts of a real object are 0. The phase of a complex object is
+ * determined but for a constant, which measured amplitudes do not tell. Waits.
+ * Returns what prism_session_result() returns. */
+PRISM_API int prism_session_result_complex(struct prism_session *s, double *out);
 /* SSIM, PSNR and RMSE of the current reconstruction against the truth, into the
  * progress record. The device computes them, in the session's precision, and
  * the host reads five numbers: in single precision SSIM is within 1e-6 of

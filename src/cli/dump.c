@@ -32,6 +32,7 @@ int cli_dump_man(void)
         {"checkpoint.npz, checkpoint.npz.1", "the whole state, and the one before it"},
         {"reconstruction.npy, reconstruction.png",
          "the object's amplitude; single precision, and clipped to [0,1]"},
+        {"reconstruction_complex.npy", "a complex object with its phase"},
         {"comparison.png, curves.svg", "truth, reconstruction and error, what one aperture sees, "
                                        "k-space; loss and quality over steps"},
         {"profile.json, profile.html, trace.json, stacks.folded",

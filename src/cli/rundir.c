@@ -45,10 +45,18 @@ static void utc_now(char *out, size_t n, const char *format)
  * write over another. */
 static const char *obstacle(const struct rundir *d)
 {
-    static const char *const files[] = {
-        "run.json",      "config.yaml",        "checkpoint.npz",     "checkpoint.prism",
-        "metrics.jsonl", "reconstruction.npy", "reconstruction.png", "comparison.png",
-        "curves.svg",    "reconstruction.pgm", "comparison.ppm"};
+    static const char *const files[] = {"run.json",
+                                        "config.yaml",
+                                        "checkpoint.npz",
+                                        "checkpoint.prism",
+                                        "metrics.jsonl",
+                                        "reconstruction.npy",
+                                        "reconstruction_complex.npy",
+                                        "reconstruction.png",
+                                        "comparison.png",
+                                        "curves.svg",
+                                        "reconstruction.pgm",
+                                        "comparison.ppm"};
     for (int i = 0; i < CLI_COUNT(files); i++)
         if (exists(d, files[i]))
             return files[i];
@@ -397,6 +405,29 @@ int rundir_record(struct rundir *d, struct setup *s, const char *status,
     return code;
 }
 
+/* reconstruction_complex.npy, where the object has a phase. */
+static int complex_result(struct rundir *d, struct setup *s, size_t side)
+{
+    const size_t n = 2 * side * side, shape[2] = {side, side};
+    if (!prism_session_is_complex(s->session))
+        return 0;
+    double *values = malloc(n * sizeof *values);
+    float *single = malloc(n * sizeof *single);
+    int status = values && single ? prism_session_result_complex(s->session, values)
+                                  : PRISM_FAIL(s->ctx, PRISM_ENOMEM,
+                                               "not enough memory for a complex picture of %zu x "
+                                               "%zu pixels",
+                                               side, side);
+    for (size_t i = 0; !status && i < n; i++)
+        single[i] = (float)values[i];
+    if (!status)
+        status = prism_npy_write(s->ctx, rundir_file(d, "reconstruction_complex.npy"), PRISM_CF32,
+                                 2, shape, single);
+    free(values);
+    free(single);
+    return status;
+}
+
 int rundir_results(struct rundir *d, struct setup *s, const double *result,
                    const struct prism_progress *final, char *written, size_t n)
 {
@@ -410,6 +441,8 @@ int rundir_results(struct rundir *d, struct setup *s, const double *result,
     int status = prism_npy_write(s->ctx, rundir_file(d, "reconstruction.npy"), PRISM_F32, 2, shape,
                                  amplitude);
     free(amplitude);
+    if (!status)
+        status = complex_result(d, s, o);
     if (!status)
         status = figure_write(s, d->path, result, final, written, n);
     return status ? status : figure_curves(s, d->path);

@@ -27,9 +27,9 @@ static void settle_sign(double *x, size_t n)
         x[i] = -x[i];
 }
 
-/* Give the current image on the device, real, before its sign is settled. It is
- * a sum of `terms` images. */
-static int current(struct prism_session *s, prism_mem *x, double *terms)
+/* Give the current image on the device, as the model makes it: a sum of `terms`
+ * images. */
+static int image(struct prism_session *s, prism_mem *x, double *terms)
 {
     struct prismi_trainer *t = &s->trainer;
     *x = t->average;
@@ -39,6 +39,13 @@ static int current(struct prism_session *s, prism_mem *x, double *terms)
         PRISM_TRY(s->display_net ? prism_net_forward(s->display_net, x)
                                  : prismi_trainer_output(t, x));
     }
+    return 0;
+}
+
+/* Give the current image, real, before its sign is settled. */
+static int current(struct prism_session *s, prism_mem *x, double *terms)
+{
+    PRISM_TRY(image(s, x, terms));
     return modulus(s, x);
 }
 
@@ -52,6 +59,30 @@ int prism_session_result(struct prism_session *s, double *out)
         out[i] /= terms;
     if (s->trainer.st.phase != PRISM_PHASE_INIT)
         settle_sign(out, s->pixels);
+    return 0;
+}
+
+bool prism_session_is_complex(const struct prism_session *s)
+{
+    return s->model.complex_output;
+}
+
+int prism_session_result_complex(struct prism_session *s, double *out)
+{
+    prism_mem x;
+    double terms;
+    if (!s->model.complex_output) {
+        PRISM_TRY(prism_session_result(s, out));
+        for (size_t i = s->pixels; i-- > 0;) {
+            out[2 * i] = out[i];
+            out[2 * i + 1] = 0;
+        }
+        return 0;
+    }
+    PRISM_TRY(image(s, &x, &terms));
+    PRISM_TRY(prismi_dev_get(s->dev, out, x, s->dtype, 2 * s->pixels));
+    for (size_t i = 0; terms > 1 && i < 2 * s->pixels; i++)
+        out[i] /= terms;
     return 0;
 }
 
@@ -127,6 +158,18 @@ int prism_session_run(struct prism_session *s,
                               (long long)at.step);
     }
     return 0;
+}
+
+int prism_reconstruct(struct prism_dev *dev, struct prism_dataset *ds,
+                      const struct prism_recon_params *params, double *out)
+{
+    struct prism_session *s;
+    PRISM_TRY(prism_session_create(dev, ds, params, &s));
+    int status = prism_session_run(s, NULL, NULL);
+    if (!status)
+        status = prism_session_result(s, out);
+    prism_session_destroy(&s);
+    return status;
 }
 
 void prism_session_progress(const struct prism_session *s, struct prism_progress *out)

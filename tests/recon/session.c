@@ -583,6 +583,46 @@ START_TEST(history_thins_itself)
 }
 END_TEST
 
+START_TEST(one_call_gives_the_bits_of_a_session)
+{
+    double *once = new_array(SMALL_OBJ * SMALL_OBJ, sizeof *once);
+    struct prism_session *s = new_session(&p);
+    MUST(ctx, prism_reconstruct(dev, p.ds, &p.par, once));
+    MUST(ctx, prism_session_run(s, NULL, NULL));
+    double *x = result_of(s);
+    ck_assert_mem_eq(once, x, s->pixels * sizeof *x);
+    prism_session_destroy(&s);
+    p.par.training.lr = -1;
+    expect_error(prism_reconstruct(dev, p.ds, &p.par, once), PRISM_EINVAL, "training.lr");
+    free(once);
+    free(x);
+}
+END_TEST
+
+START_TEST(complex_results_have_the_modulus_and_a_phase)
+{
+    double *z = new_array(2 * SMALL_OBJ * SMALL_OBJ, sizeof *z), phase = 0;
+    for (int complex_object = 0; complex_object < 2; complex_object++) {
+        p.par.algorithm = PRISM_ALG_MOPIE;
+        p.par.mopie.complex_object = complex_object;
+        struct prism_session *s = new_session(&p);
+        MUST(ctx, prism_session_run(s, NULL, NULL));
+        double *x = result_of(s);
+        MUST(ctx, prism_session_result_complex(s, z));
+        ck_assert(prism_session_is_complex(s) == complex_object);
+        for (size_t i = 0; i < s->pixels; i++) {
+            double m = hypot(z[2 * i], z[2 * i + 1]);
+            ck_assert_double_eq_tol(complex_object ? m : z[2 * i], x[i], 1e-6);
+            phase = fmax(phase, fabs(z[2 * i + 1]));
+        }
+        ck_assert(complex_object ? phase > 1e-6 : phase == 0);
+        free(x);
+        prism_session_destroy(&s);
+    }
+    free(z);
+}
+END_TEST
+
 SUITE("recon session", session_open, session_close, wrong_settings_are_refused_by_name,
       progressive_needs_whole_fields, failures_on_the_way_leave_nothing_behind,
       every_target_is_approached, synthetic_aperture_is_the_mean_of_amplitudes,
@@ -593,4 +633,5 @@ SUITE("recon session", session_open, session_close, wrong_settings_are_refused_b
       a_callback_stops_a_run, one_sample_is_a_data_set, phases_and_samples_begin_with_fresh_moments,
       projections_find_the_object, pixels_are_fitted_like_weights,
       small_fields_give_the_same_projections, a_projection_step_has_length_one,
-      darkness_is_harmless, history_thins_itself)
+      darkness_is_harmless, history_thins_itself, one_call_gives_the_bits_of_a_session,
+      complex_results_have_the_modulus_and_a_phase)
