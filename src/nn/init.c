@@ -20,7 +20,7 @@ struct draw {
     enum prism_dtype dtype;
     uint64_t seed, stream;
     const struct prismi_param *param;
-    double bound, std; /* of the layer's uniform and of its normal weights */
+    double bound, std; /* range of the layer's uniform weights, deviation of its normal ones */
 };
 
 static bool is_uniform(const struct draw *d)
@@ -39,7 +39,7 @@ static void draw_doubles(const struct draw *d, size_t first, size_t n, double *v
             v[i] = std * prismi_rng_normal(d->seed, d->stream, first + i);
 }
 
-/* The values of a parameter in the network's type: a prism_make. */
+/* Draw values of a parameter in the type of the network. A prism_make. */
 static void draw_values(const void *arg, size_t first, size_t n, void *out)
 {
     const struct draw *d = arg;
