@@ -67,7 +67,7 @@ struct prism_caps {
     uint32_t flags;
     size_t align;          /* bytes; alignment of alloc() */
     size_t mem_bytes;      /* total device memory, 0 = unknown */
-    size_t mem_free_bytes; /* of it, free when the device was opened; 0 = unknown */
+    size_t mem_free_bytes; /* device memory free when the device was opened; 0 = unknown */
     size_t half_pays_from; /* elements of a network's largest activation from which half storage is
                               faster than F32; where dtypes has no half this is ignored */
     int threads;           /* in use; 1 where the notion does not apply */

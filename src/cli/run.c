@@ -82,7 +82,7 @@ struct run {
     enum voice voice;
     double saved_s; /* time of the last checkpoint, or the start of this process */
     int64_t saved_step;
-    int64_t saving_step; /* of a checkpoint in the background; 0: none */
+    int64_t saving_step; /* step of a checkpoint in the background; 0: none */
     int status;          /* status of a failure inside the callback */
 };
 

@@ -264,7 +264,8 @@ START_TEST(wide_numbers)
             ck_assert_uint_eq(m.bytes, strlen(contents[i]) + (i ? 4 : 0));
             ck_assert_mem_eq(m.data + (i ? 4 : 0), contents[i], strlen(contents[i]));
             ck_assert_uint_eq((size_t)(m.data - file) % PRISMI_ZIP_ALIGN, 0);
-            /* the version in its own header, which says that sizes have 64 bits */
+            /* the version in its own header, which says that sizes have 64
+             * bits */
             ck_assert_int_eq(file[entries[i].offset + 4], m.bytes >= limits[k] ? 45 : 20);
         }
         prismi_free(file);

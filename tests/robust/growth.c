@@ -63,9 +63,9 @@ static void steps(struct prism_dev *dev, struct prism_ctx *ctx)
     p.par = par;
     MUST(ctx, prism_dataset_simulate(dev, &dp, truth, &centres[0][0], 4, &p.ds));
     struct prism_session *s = new_session(&p);
-    memset(s->trainer.history, 0,
-           sizeof s->trainer
-               .history); /* of fixed size, but the system gives its pages at the first touch */
+    /* The history has a fixed size, but the system gives its pages at the first
+     * touch. */
+    memset(s->trainer.history, 0, sizeof s->trainer.history);
     run_steps(s, FROM);
     heap.calls = 0;
     const long before = resident();
