@@ -45,27 +45,36 @@ PRISM_API const struct prism_error *prism_ctx_error(const struct prism_ctx *ctx)
 
 struct prism_profile_params;
 
+/* How a device is opened. {0} and NULL are the defaults. */
 struct prism_dev_params {
-    const char *backend; /* "auto" or NULL, "ref", "cpu", "cuda", "cuda:1", or any plugin's name */
-    const char *plugin_path; /* folder of prismrec_backend_<name>.so; NULL = $PRISMREC_BACKEND_PATH,
-                                else the installed one */
-    int threads;             /* 0 = all cores the process may use */
+    /* "auto", "ref", "cpu", "cuda", "cuda:1" (the second of its kind), or the
+     * name of a plugin. NULL = "auto". */
+    const char *backend;
+    /* Folder of prismrec_backend_<name>.so. NULL = $PRISMREC_BACKEND_PATH, else
+     * the installed folder. */
+    const char *plugin_path;
+    /* 0 = all cores that the process may use. */
+    int threads;
+    /* PRISM_PLAN_ESTIMATE, the default, gives the same bits in every process;
+     * the others are faster and may choose another transform next time. */
     enum prism_plan_effort plan_effort;
-    const char *cache_dir; /* for transform plans; NULL = keep none */
-    /* One general method for every operation: fused entries composed, and no
-     * kernels for particular shapes (bisecting, and what the special ones
-     * gain). Half storage, which has no composition, is then missing. */
+    /* Folder where transform plans are kept. NULL = none are kept. */
+    const char *cache_dir;
+    /* Use one general method for every operation: fused entries are composed,
+     * and no kernels for particular shapes run. For bisecting, and to measure
+     * what the special kernels gain. Half storage, which has no composition, is
+     * then missing. */
     bool plain;
-    const struct prism_profile_params
-        *profile; /* time what the device does (prismrec/profile.h); NULL = do not */
+    /* Time what the device does (prismrec/profile.h). NULL = do not. */
+    const struct prism_profile_params *profile;
 };
 
 /* Open a device. "auto" takes the first usable backend in the build's order and
- * logs at INFO why each other was passed over; a named backend is taken or
- * fails. Returns 0, PRISM_ENOTSUP (no such backend, or it is unusable here: the
- * text says why),
- * PRISM_EABI, PRISM_ENOMEM, PRISM_EDEVICE.  Thread-safety: a device is used by
- *                                           one thread at a time. */
+ * logs at INFO why the others were passed over; a named backend is taken or the
+ * call fails. params: NULL = all defaults. Returns 0, PRISM_EINVAL (a name or
+ * number out of range), PRISM_ENOTSUP (no such backend, or not usable here: the
+ * text says why), PRISM_EABI (a plugin of another version), PRISM_ENOMEM,
+ * PRISM_EDEVICE. Thread-safety: a device is used by one thread at a time. */
 PRISM_API int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params,
                              struct prism_dev **out);
 

@@ -42,26 +42,37 @@ enum prism_output {
     PRISM_OUTPUT_COUNT
 };
 
+/* The architecture of a decoder. A 0 is the default, NULL all defaults. */
 struct prism_decoder_params {
-    enum prism_dtype dtype; /* PRISM_F32; PRISM_F64 where the device has it */
-    enum prism_dtype
-        store; /* PRISM_F16 or PRISM_BF16, over PRISM_F32 and with normalisation: activations from
-                  the second convolution to the one before the last; else PRISM_F32 */
-    bool tf32; /* convolutions in F32 may round their operands to 10 bits of mantissa */
-    int grid_size; /* N, a power of two: sets the automatic latent size; 0 = smallest power of two
-                      >= 2 O */
-    int obj_size;  /* O <= N: the output is [O,O]; 0 = 64 */
-    int latent_channels; /* 0 = N */
-    int n_upsample;      /* x2 stages; 0 = smallest L with 4 2^L >= O */
-    int n_channels;   /* 0 = automatic progression: half the latent, halved at every layer down to 1
-                       */
-    int min_channels; /* automatic: no layer but the last narrower than this; 0 = 16; 1 = no
-                         limit, as in the original */
-    int channels[PRISM_MAX_CHANNELS]; /* user progression: first..last, last = 1, at least 2 entries
-                                       */
-    bool
-        no_norm; /* leave the normalisation out (convolutions then have a bias; activations stay) */
-    bool frame;  /* the original's unpadded last convolution: a zero frame of one pixel */
+    /* PRISM_F32, or PRISM_F64 if the device has it. */
+    enum prism_dtype dtype;
+    /* PRISM_F16 or PRISM_BF16: how activations from the second convolution to
+     * the one before the last are stored; needs PRISM_F32 and normalisation.
+     * PRISM_F32: no half storage. */
+    enum prism_dtype store;
+    /* Convolutions in F32 may round their operands to 10 bits of mantissa. */
+    bool tf32;
+    /* N, a power of two. 0 = the smallest that holds twice the object. */
+    int grid_size;
+    /* O, at most N: the output is [O,O]. 0 = 64. */
+    int obj_size;
+    /* Length of the latent vector. 0 = N. */
+    int latent_channels;
+    /* Stages that double the side, from 4 pixels on. 0 = as many as reach O. */
+    int n_upsample;
+    /* Entries of channels. 0 = automatic: half the latent, halved at every layer
+     * down to 1. */
+    int n_channels;
+    /* Automatic: fewest channels of a layer but the last. 0 = 16; 1 = no limit,
+     * as in the original. */
+    int min_channels;
+    /* Output channels of every layer, the last 1, at least 2 entries. */
+    int channels[PRISM_MAX_CHANNELS];
+    /* No normalisation; convolutions then have a bias. */
+    bool no_norm;
+    /* The last convolution has no padding, as in the original: a frame of one
+     * zero pixel. */
+    bool frame;
     enum prism_output output_activation;
     enum prism_init init;
 };

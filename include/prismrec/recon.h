@@ -12,166 +12,224 @@ extern "C" {
 
 /* ---- data ---------------------------------------------------------------- */
 
-/* Amplitudes of sub-aperture measurements and where they were taken.
- * Thread-safety: one thread at a time. */
+/* Measured amplitudes, one frame for each sample, and the place of the aperture
+ * behind which each frame was taken. Thread-safety: one thread at a time. */
 struct prism_dataset;
 
-/* A 0 is the default. */
+/* The instrument. A 0 is the default, NULL all defaults. */
 struct prism_dataset_params {
-    int grid_size;  /* N; 0 = the smallest power of two that holds 2 O and the field */
-    int obj_size;   /* O; 0 = 64 */
-    int field_size; /* detector pixels per side; 0 = N */
-    struct prism_aperture aperture; /* radius_px 0 = 10, n_spiders 0 = 4 */
-    double snr_db; /* 0 = no noise. Gaussian noise on each amplitude image, sigma^2 =
-                      mean(a^2)/10^(snr/10); negative values become 0 */
-    uint64_t
-        seed; /* 0 = 1; UINT64_MAX = 0. Of the noise; sample k's noise depends on seed and k only */
-    /* what stands between object and detector, in simulation and fit */
+    /* Side N of the grid, in the object's plane and in k-space, pixels. 0 = the
+     * smallest power of two that holds twice the object and the frames. */
+    int grid_size;
+    /* Side O of the object, pixels. 0 = 64. */
+    int obj_size;
+    /* Side of a frame, detector pixels. 0 = N. */
+    int field_size;
+    /* The aperture. radius_px: 0 = 10; n_spiders: 0 = 4. */
+    struct prism_aperture aperture;
+    /* Signal-to-noise ratio of simulated amplitudes, dB; 0 = no noise. Noise
+     * of a frame is Gaussian, sigma^2 = mean(amplitude^2)/10^(snr_db/10);
+     * negative amplitudes become 0. */
+    double snr_db;
+    /* Seed of the noise. 0 = 1; UINT64_MAX stands for the seed 0. The noise of
+     * sample k depends on seed and k only. */
+    uint64_t seed;
+    /* The operator between object and detector, in simulation and fit. */
     enum prism_instrument instrument;
-    /* PRISM_INSTRUMENT_PROPAGATED: from the object to the plane of the
-     * apertures. The lengths are not read for PRISM_FRAUNHOFER; pitch_m is the
-     * side of a pixel of the object. The field is as large as the grid. */
+    /* PRISM_INSTRUMENT_PROPAGATED: how light travels from the object to the
+     * plane of the apertures. The field is as large as the grid. */
     enum prism_propagator propagator;
+    /* The same: distance of that plane, side of a pixel of the object, and
+     * wavelength, metres. PRISM_FRAUNHOFER does not read them. */
     double distance_m, pitch_m, wavelength_m;
-    /* PRISM_INSTRUMENT_SUBAPERTURE: */
-    enum prism_measure_method method; /* of simulating the data and of a session's fit to them;
-                                         results agree up to rounding */
-    bool in_double; /* simulate in double precision where the device has it; for sessions of
-                       PRISM_PRECISION_FP64 */
+    /* PRISM_INSTRUMENT_SUBAPERTURE: how spectra are computed. Results agree up
+     * to rounding. */
+    enum prism_measure_method method;
+    /* Simulate in double precision if the device has it; for sessions of
+     * PRISM_PRECISION_FP64. */
+    bool in_double;
 };
 
-/* Measurements of a known object, made when first asked for and kept in the
- * device's cache (without one made anew every time; the noise of a sample is
- * the same every time). truth: amplitude [O,O], copied. centres_yx [n][2],
- * copied. */
+/* Create a data set that simulates the measurements of a known object. Frames
+ * are computed when they are first read, and kept in the device's cache if it
+ * has one. truth: the object's amplitude [O,O]; centres_yx: n pairs (y, x) in
+ * k-space pixels relative to DC; both are copied. dev must outlive the data
+ * set. Returns 0, PRISM_EINVAL (names the value: a grid above 32768, more than
+ * 1000000 samples, a centre whose aperture opens no pixel of the grid, ...),
+ * PRISM_ENOMEM, PRISM_EDEVICE. */
 PRISM_API int prism_dataset_simulate(struct prism_dev *dev,
                                      const struct prism_dataset_params *params, const double *truth,
                                      const double *centres_yx, int n, struct prism_dataset **out);
-/* Given amplitudes [n,field,field] (row-major, object centre at field/2),
- * copied. Both return 0, PRISM_EINVAL (naming the value: a grid above 32768,
- * more than 1000000 samples, a centre whose aperture opens no pixel of the
- * grid, ...), PRISM_ENOMEM, PRISM_EDEVICE. */
+
+/* Create a data set of measured amplitudes [n,field,field], row-major, with the
+ * object's centre at pixel (field/2, field/2). They and the centres are copied.
+ * A radius of 0 is assumed to be 10 pixels, which is logged as a warning.
+ * Returns 0, PRISM_EINVAL (as above, or an amplitude that is negative or not
+ * finite), PRISM_ENOMEM. */
 PRISM_API int prism_dataset_measured(struct prism_ctx *ctx,
                                      const struct prism_dataset_params *params,
                                      const float *amplitudes, const double *centres_yx, int n,
                                      struct prism_dataset **out);
-PRISM_API void prism_dataset_destroy(struct prism_dataset **ds); /* NULL ok */
+
+/* Destroy a data set and set *ds to NULL. NULL is allowed. */
+PRISM_API void prism_dataset_destroy(struct prism_dataset **ds);
+
+/* The number of samples. */
 PRISM_API int prism_dataset_count(const struct prism_dataset *ds);
-/* Amplitude image of sample k, [field,field]; valid until the next call with
- * this data set or another one that uses the same cache, and until that is
- * cleared. */
+
+/* Give the frame of sample k, [field,field], owned by the data set. It is valid
+ * until the next call with this data set or one that shares its cache, and
+ * until the cache is cleared. Returns 0, PRISM_EINVAL (no such sample),
+ * PRISM_ENOMEM, PRISM_EDEVICE. */
 PRISM_API int prism_dataset_amplitude(struct prism_dataset *ds, int k, const float **out);
-PRISM_API const double *prism_dataset_truth(const struct prism_dataset *ds);   /* [O,O] or NULL */
-PRISM_API const double *prism_dataset_centres(const struct prism_dataset *ds); /* [n][2] */
+
+/* The object of a simulation, [O,O]; NULL for measured data. Owned by ds. */
+PRISM_API const double *prism_dataset_truth(const struct prism_dataset *ds);
+
+/* The centres, [n][2], owned by ds. */
+PRISM_API const double *prism_dataset_centres(const struct prism_dataset *ds);
+
+/* The parameters with their defaults filled in, owned by ds. */
 PRISM_API const struct prism_dataset_params *prism_dataset_params(const struct prism_dataset *ds);
-/* Replace the object of a simulation by truth [O,O], copied. What is cached of
- * the one before is never used again. Sessions made before keep the
- * measurements they have read: make them anew. Returns 0, PRISM_EINVAL
- * (measured data, or a value that is not finite; nothing changed),
- * PRISM_EDEVICE. */
+
+/* Replace the object of a simulation by truth [O,O], which is copied. Cached
+ * frames of the old object are not used again. A session that exists keeps the
+ * frames that it has read: create a new one. Returns 0, PRISM_EINVAL (measured
+ * data, or a value that is not finite; nothing changed), PRISM_EDEVICE. */
 PRISM_API int prism_dataset_set_truth(struct prism_dataset *ds, const double *truth);
 
 /* ---- reconstruction ------------------------------------------------------ */
 
+/* The model of the object and the way it is fitted. */
 enum prism_algorithm {
     PRISM_ALG_DECODER, /* a network makes the object; its weights are fitted */
-    PRISM_ALG_MOPIE,   /* projections of the object itself */
-    PRISM_ALG_OBJECT,  /* the pixels of the object are fitted with the joint objective, as weights
-                          would be */
+    PRISM_ALG_MOPIE,   /* iterative projections of the object, without a network */
+    PRISM_ALG_OBJECT,  /* the object's pixels are fitted as weights would be */
     PRISM_ALG_COUNT
 };
+
+/* The order in which samples are fitted. */
 enum prism_objective {
-    PRISM_OBJ_JOINT, /* every step fits a random mini-batch of apertures against their measured
-                        amplitudes */
-    PRISM_OBJ_PROGRESSIVE, /* sample after sample: the new aperture's data and self-consistency
-                              through all earlier ones */
+    PRISM_OBJ_JOINT,       /* every step fits a random batch of samples */
+    PRISM_OBJ_PROGRESSIVE, /* one sample after the other, consistent with all before */
     PRISM_OBJ_COUNT
 };
+
+/* The picture that a network is fitted to before the data. */
 enum prism_init_target {
-    PRISM_INIT_TARGET_CIRCLE,             /* disc of diameter O */
+    PRISM_INIT_TARGET_CIRCLE,             /* a disc of diameter O */
     PRISM_INIT_TARGET_MEASUREMENT,        /* the first sample's amplitude */
-    PRISM_INIT_TARGET_SYNTHETIC_APERTURE, /* mean over samples of the measured amplitudes */
-    PRISM_INIT_TARGET_PROJECTION, /* a few serial projection loops (params.mopie.init_loops), real
-                                   * object
-                                   */
+    PRISM_INIT_TARGET_SYNTHETIC_APERTURE, /* the mean of all measured amplitudes */
+    PRISM_INIT_TARGET_PROJECTION,         /* the result of mopie.init_loops projection passes */
     PRISM_INIT_TARGET_COUNT
 };
+
+/* The losses of loss.def, between computed and measured amplitudes. */
 enum prism_loss_kind {
 #define PRISM_LOSS_ROW(NAME, name, misfit, power, scales) PRISM_LOSS_##NAME,
 #include "prismrec/loss.def"
 #undef PRISM_LOSS_ROW
     PRISM_LOSS_COUNT
 };
-/* Of a decoder's arithmetic; mopie takes fp64 for double and all else for
- * single. */
+
+/* The arithmetic. Without a network FP64 is double and all others are single.
+ * TF32: a device may round the operands of convolutions to 10 bits of mantissa.
+ * BF16 and FP16: activations between the first and the last convolution are
+ * stored in 16 bits; where the device lacks the type, or is not faster with it
+ * for this network, FP32 is used and the log says so. FP16 also scales the
+ * gradients, by a factor that adapts. */
 enum prism_precision {
     PRISM_PRECISION_FP32,
-    PRISM_PRECISION_FP64, /* where the device has it */
-    PRISM_PRECISION_TF32, /* fp32, where a device may round what convolutions multiply to 10 bits of
-                             mantissa */
-    PRISM_PRECISION_BF16, /* fp32, but between the first and the last convolution activations are
-                             stored as bfloat16; fp32 where the device lacks it or is not faster
-                             with it for a network of this size, which is logged */
-    PRISM_PRECISION_FP16, /* the same with binary16, and with gradients scaled by a factor that
-                             follows what fits */
+    PRISM_PRECISION_FP64,
+    PRISM_PRECISION_TF32,
+    PRISM_PRECISION_BF16,
+    PRISM_PRECISION_FP16,
     PRISM_PRECISION_COUNT
 };
 
-/* In all parameter structs a 0 is the default, which docs/configuration.md has
- * under the name of the setting. Where 0 is a value of its own, a negative
- * number stands for it: init_steps = -1 leaves the first fit out. */
+/* How a network's weights, or the object's pixels, are fitted.
+ *
+ * In every parameter struct a 0 is the default. Where a 0 would mean something
+ * else, a negative number stands for it: init_steps = -1 leaves the first fit
+ * out. docs/configuration.md has the ranges. */
 struct prism_training_params {
     enum prism_objective objective;
-    double loss_weights[PRISM_LOSS_COUNT]; /* one 1 and zeros: a plain loss; several, summing to 1:
-                                              a composite */
-    bool unnormalised; /* misfits: leave the division by the target's own norm out */
+    /* A weight for each loss, summing to 1. All 0 = PRISM_LOSS_L1. */
+    double loss_weights[PRISM_LOSS_COUNT];
+    /* Do not divide misfits by the norm of the measured amplitude. */
+    bool unnormalised;
+    /* Learning rate of Adam. 0 = 0.004. */
     double lr;
     enum prism_schedule schedule;
     bool amsgrad;
-    /* initialisation: fit the image itself to a target */
+
+    /* The first fit, of the image to a picture. init_steps: 0 = 300, negative =
+     * none; init_lr: 0 = lr; the fit ends below the loss init_threshold: 0 =
+     * never. */
     enum prism_init_target init_target;
     int init_steps;
-    double init_lr;        /* 0 = lr */
-    double init_threshold; /* stop below; 0 = never */
-    /* joint */
+    double init_lr;
+    double init_threshold;
+
+    /* Joint. max_steps: 0 = 4000, negative = none; batch, samples a step: 0 =
+     * 16. */
     int max_steps, batch;
-    double unmeasured_weight; /* weight of the energy at k-space positions that no aperture saw,
-                                 relative to the brightest measurement's; negative = leave them to
-                                 the network, which may put anything there */
-    /* progressive: at most n_epochs * max_epochs steps a sample */
+    /* Joint: weight of the energy at k-space positions that no aperture saw,
+     * relative to the brightest frame's. 0 = 1; negative = the network may put
+     * anything there. */
+    double unmeasured_weight;
+
+    /* Progressive: at most n_epochs * max_epochs steps a sample. 0 = 1000 and
+     * 1. */
     int n_epochs, max_epochs;
+    /* Progressive: a sample is done when its losses are below. 0 = 0.005,
+     * negative = never. */
     double loss_threshold;
-    bool adaptive; /* convergence monitor, tiers, early stop */
+    /* Progressive: watch the loss, stop early, and change the learning rate on
+     * plateaus. The next six are read then: steps without improvement (0 = 10),
+     * steps over which a plateau is judged (0 = 50), relative gain that counts
+     * (0 = 0.01, negative = any), steps of a sample before its rate may change
+     * (0 = 200), factors on lr on a first plateau (0 = 2) and on a lasting one
+     * or in a retry (0 = 0.1). */
+    bool adaptive;
     int patience, plateau_window;
     double plateau_threshold;
     int escalation_epochs;
     double aggressive_lr_multiplier, retry_lr_multiplier;
-    int max_retries;      /* passes over samples that failed */
-    bool retry_same_loss; /* every retry keeps the losses; else it takes the next kind of loss */
-    /* both */
-    double average; /* share of the last steps (progressive: samples) whose outputs are averaged
-                       into the result; 0 = the last output. Retries discard the average */
+    /* Progressive: passes over samples that failed. 0 = 2, negative = none. */
+    int max_retries;
+    /* Retries keep the losses; else each takes the next kind of loss. */
+    bool retry_same_loss;
+
+    /* Share of the last steps (progressive: samples) whose outputs are averaged
+     * into the result. 0 = the last output alone. Retries discard it. */
+    double average;
 };
 
+/* Projections, for PRISM_ALG_MOPIE and PRISM_INIT_TARGET_PROJECTION. */
 struct prism_mopie_params {
-    int loops;      /* passes over all samples */
-    int init_loops; /* for PRISM_INIT_TARGET_PROJECTION */
-    double lr_obj;
-    bool parallel; /* all updates of a pass at once, else one after the other */
-    bool complex_object;
-    bool permute; /* visit samples in a random order */
+    int loops;           /* passes over all samples; 0 = 10 */
+    int init_loops;      /* passes for PRISM_INIT_TARGET_PROJECTION; 0 = 3 */
+    double lr_obj;       /* step size of the object's update; 0 = 1 */
+    bool parallel;       /* apply the updates of a pass together */
+    bool complex_object; /* the object has a phase; also for PRISM_ALG_OBJECT */
+    bool permute;        /* visit samples in a random order */
 };
 
+/* All parameters of a reconstruction. {0} and NULL are the defaults. */
 struct prism_recon_params {
     enum prism_algorithm algorithm;
     enum prism_precision precision;
-    struct prism_decoder_params
-        decoder; /* types and sizes are taken from the precision above and the data set */
+    /* The network. Its types and sizes follow from precision and data set. */
+    struct prism_decoder_params decoder;
     struct prism_training_params training;
     struct prism_mopie_params mopie;
-    uint64_t seed;     /* 0 = 1; UINT64_MAX = 0 */
-    int metrics_every; /* steps between SSIM evaluations against the truth; negative = only at the
-                          end */
+    /* Seed of weights, batches and orders. 0 = 1; UINT64_MAX stands for the
+     * seed 0. */
+    uint64_t seed;
+    /* Steps between evaluations against the truth. 0 = 50, negative = only at
+     * the end. */
+    int metrics_every;
 };
 
 /* What a progress callback sees, and the final account. NaN where a value is
