@@ -60,8 +60,8 @@ struct prism_decoder_params {
     int latent_channels;
     /* Stages that double the side, from 4 pixels on. 0 = as many as reach O. */
     int n_upsample;
-    /* Entries of channels. 0 = automatic: half the latent, halved at every layer
-     * down to 1. */
+    /* Entries of channels. 0 = automatic: half the latent, halved at every
+     * layer down to 1. */
     int n_channels;
     /* Automatic: fewest channels of a layer but the last. 0 = 16; 1 = no limit,
      * as in the original. */

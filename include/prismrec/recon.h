@@ -27,8 +27,8 @@ struct prism_dataset_params {
     int field_size;
     /* The aperture. radius_px: 0 = 10; n_spiders: 0 = 4. */
     struct prism_aperture aperture;
-    /* Signal-to-noise ratio of simulated amplitudes, dB; 0 = no noise. Noise
-     * of a frame is Gaussian, sigma^2 = mean(amplitude^2)/10^(snr_db/10);
+    /* Signal-to-noise ratio of simulated amplitudes, dB; 0 = no noise. The
+     * noise of a frame is Gaussian, sigma^2 = mean(amplitude^2)/10^(snr_db/10);
      * negative amplitudes become 0. */
     double snr_db;
     /* Seed of the noise. 0 = 1; UINT64_MAX stands for the seed 0. The noise of
