@@ -12,7 +12,7 @@ mkdir alone && cp "$prism" alone/prism
 ok $? "without the program one sentence names the option that builds it"
 [ "$built" -eq 1 ] || finish
 fails 2 'SUITE' "$prism" bench
-ok $? "no suite"
+ok $? "a missing suite is refused"
 "$prism" bench --help >out && "${prism%/*}/prism-bench" --help | cmp -s - out &&
     grep -q '^Usage: prism-bench SUITE' out &&
     [ "$(grep -cE "^  (step|ops|fft|recon|table) " out)" -eq 5 ]
@@ -36,7 +36,7 @@ bench phase5 optimised; is $? 2 &&
     grep -q 'warning: suite phase5 is now called progressive-100; the old name still works' err
 ok $? "an old name of a suite is taken, and the new one named"
 fails 2 'no part' "$prism" bench step all
-ok $? "a part where there is none"
+ok $? "a part of a suite without parts is refused"
 for wrong in '--seconds=soon' '--threads=-1' '--tolerance=ten' '--n-samples=0' '--precision=fp8' \
     '--tolerance=10%%'; do
     fails 2 "${wrong%%=*}" "$prism" bench step "$wrong"
@@ -126,7 +126,7 @@ bench progressive-100 profile --sizes 32/16 --output r && [ -s r/profiling/trace
 ok $? "progressive-100 profile"
 bench progressive-100 baseline --sizes 32/16 --n-samples 3 &&
     grep -q '^progressive-100/baseline/sample' out && [ ! -e reports ]
-ok $? "progressive-100 baseline writes nothing unasked"
+ok $? "progressive-100 baseline writes files only on request"
 bench table --sizes 32/16 --n-samples 3 --n-epochs 2 $fast --output r --json all.json &&
     grep -q '^| A9 ' out
 ok $? "table"
@@ -140,10 +140,10 @@ done >missing
 [ ! -s missing ]
 ok $? "reports under the documents' names $(tr '\n' ' ' <missing)"
 grep -q '^progressive-100/speed-up' out && grep -q '^progressive-100/arrangement' out
-ok $? "the naive way, and its arrangement on the library's own kernels"
+ok $? "the naive program, and its arrangement on the library's kernels"
 grep -q 'ok *parts/growth/transforms' out && grep -q 'ok *parts/growth/steps' out &&
     grep -q 'ok *progressive-100/losses' out
-ok $? "no growth, and the naive way sees the same losses"
+ok $? "memory does not grow, and the naive program finds the same losses"
 if command -v python3 >/dev/null; then
     for f in r/*.json r/profiling/*.json all.json; do
         python3 -m json.tool "$f" >/dev/null 2>&1 || echo "$f"

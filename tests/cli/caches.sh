@@ -1,6 +1,6 @@
 #!/bin/sh
 # Caches from the command line: two passes give the same files with everything
-# off and on, and what is counted is told. $1: prism. Prints TAP.
+# off and on, and the counters are reported. $1: prism. Prints TAP.
 . "$(dirname "$0")/../support/tap.sh"
 cd "$top" || exit 1
 off="--set cache.grids_mb=0 --set cache.plans=false --set cache.apertures_mb=0
@@ -27,12 +27,12 @@ is "$(cache on measurements hits)" 3 && is "$(cache on measurements misses)" 2 &
     is "$(cache on measurements hit_rate)" 0.6 &&
     is "$(cache on measurements bytes)" 8192 && is "$(cache on measurements entries)" 2 &&
     is "$(cache on measurements budget_bytes)" 268435456
-ok $? "the second pass finds what the first measured"
+ok $? "the second pass finds the measurements of the first"
 is "$(cache off measurements hits)" 0 && is "$(cache off measurements misses)" 5 &&
     is "$(cache off measurements bytes)" 0 &&
     is "$(cache off apertures hits)" 0 && [ "$(cache on apertures hits)" -gt 2 ] &&
     is "$(cache on apertures misses)" 2
-ok $? "switched off, nothing is found and nothing kept"
+ok $? "caches that are off find and keep nothing"
 is "$(cache on grids misses)" 0 && is "$(cache on grids hit_rate)" null &&
     is "$(cache on plans misses)" 0
 ok $? "sub-apertures make no propagator, and estimated plans are not counted"

@@ -10,16 +10,16 @@ ok $? "the documented snippet writes a file"
 short="--set training.init_steps=50 --set training.max_steps=400 --set training.batch=8
   --set compute.fft_planner=estimate"
 "$prism" run --data measured.npz $short --output run >out 2>err
-ok $? "it is reconstructed"
+ok $? "the file is reconstructed"
 [ -s run/comparison.png ] || [ -s run/comparison.ppm ]
-ok $? "with a picture"
+ok $? "the run writes a picture"
 grep -q '"ssim": null' run/run.json && grep -q '"format": "npz"' run/run.json &&
     grep -q '"frames": 48' run/run.json &&
     ! grep -q input_hash run/run.json
 ok $? "there is no truth to compare with, and run.json says where the frames came from"
 grep -q 'grid_size: 64  # measured.npz' run/config.yaml &&
     grep -q 'diameter_px: 12  # measured.npz' run/config.yaml
-ok $? "config.yaml has what the file told"
+ok $? "config.yaml has the values of the file"
 "$python" - 2>err <<'END'
 import numpy as np
 r, t = np.load("run/reconstruction.npy"), np.load("object.npy")
@@ -44,11 +44,11 @@ END
     --set training.max_steps=2 --output poor >out 2>err
 grep -q 'poor.npz has no grid_size; assuming 64, from image.grid_size' err &&
     grep -q 'aperture_radius_px; assuming 6' err
-ok $? "numbers that are missing are assumed and said"
+ok $? "missing numbers are assumed, with a warning"
 sed -n '/"assumed"/,/}/p' poor/run.json | grep -q '"obj_size": 32'
-ok $? "and recorded"
+ok $? "config.yaml records the assumed numbers"
 fails 2 'other.npz\|data' "$prism" run --data other.npz $short --output run --resume
-ok $? "other measurements do not go on from a checkpoint"
+ok $? "a checkpoint of other measurements is refused"
 fails 2 'inner_diameter_px' "$prism" run --data measured.npz --set aperture.shape=annulus --quiet
 ok $? "a geometry that does not fit is refused"
 echo "1..$n"

@@ -28,9 +28,9 @@ wrong=$(grep -rhoE '"([^"\\]|\\.)*"' src benchmarks \
     --include=*.c --include=*.h --exclude=old_keys.c | grep -v '\.h"$' | sed 's/^"//' |
     unknown "$top/keys")
 is "$wrong" ""
-ok $? "nor do the programs' and the library's texts"
+ok $? "texts of the programs and of the library name no other key"
 is "$(echo 'see training.use_amsgrad and training.lr' | unknown "$top/keys")" "training.use_amsgrad"
-ok $? "and a wrong one would be found"
+ok $? "a wrong key would be found"
 
 # Old names still work, everywhere that a key stands.
 "$prism" keys telescope.n_samples >"$top/out" 2>"$top/err" &&
@@ -39,9 +39,9 @@ ok $? "and a wrong one would be found"
   is "$(cat "$top/err")" \
   "prism: warning: telescope.n_samples is now called \
 pattern.n_apertures; the old name still works"
-ok $? "keys OLD lists the key as it is called now"
+ok $? "keys OLD lists the key by its present name"
 "$prism" keys --json n_apertures | grep -q '"old_name": "telescope.n_samples"'
-ok $? "and --json has the old name"
+ok $? "keys --json has the old name"
 cd "$top" || exit 1
 short="--preset quick --set init_steps=2 --set max_steps=3 --backend ref --threads 1"
 "$prism" run $short --set pattern.n_apertures=9 --set aperture.diameter_px=10 \

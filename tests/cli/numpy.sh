@@ -67,6 +67,6 @@ END
 "$prism" inspect run | tail -n +2 | sort >a && "$prism" inspect again | tail -n +2 | sort >b &&
     cmp a b && "$prism" run run/config.yaml --output again --resume --quiet 2>err &&
     cmp run/reconstruction.npy again/reconstruction.npy
-ok $? "and the program goes on from it"
+ok $? "the program continues from the file"
 echo "1..$n"
 [ "$failures" = 0 ]

@@ -120,7 +120,7 @@ START_TEST(every_key_can_be_set_and_is_dumped)
 }
 END_TEST
 
-START_TEST(defaults)
+START_TEST(defaults_are_the_documented_ones)
 {
     const struct prism_config *c = finish();
     struct prism_recon_params recon;
@@ -177,7 +177,7 @@ START_TEST(every_parameter_is_spelled_as_a_key)
 }
 END_TEST
 
-START_TEST(assignments)
+START_TEST(assignments_set_values)
 {
     assert_ok(assign("lr=1e-3"));
     ck_assert_double_eq(given()->recon.training.lr, 1e-3);
@@ -302,7 +302,7 @@ static const struct {
     {"quux=3", "quux: unknown key; 'prism keys' lists them"},
 };
 
-START_TEST(refused_assignments)
+START_TEST(wrong_assignments_are_refused)
 {
     char message[640];
     const char *assignment = refused[_i].assignment;
@@ -313,7 +313,7 @@ START_TEST(refused_assignments)
 }
 END_TEST
 
-START_TEST(too_long_text)
+START_TEST(too_long_texts_are_refused)
 {
     char text[256] = "name=";
     memset(text + 5, 'x', 127);
@@ -326,7 +326,7 @@ START_TEST(too_long_text)
 }
 END_TEST
 
-START_TEST(presets)
+START_TEST(presets_set_their_values)
 {
     size_t n;
     const struct prism_preset *all = prism_config_presets(&n);
@@ -353,7 +353,7 @@ START_TEST(presets)
 }
 END_TEST
 
-START_TEST(sizes_from_physics)
+START_TEST(physics_gives_sizes)
 {
     static const struct {
         const char *object;
@@ -414,7 +414,7 @@ static void finish_logged(const char *const *given_keys)
     prism_ctx_destroy(&other);
 }
 
-START_TEST(physics_without_effect_is_said)
+START_TEST(physics_without_effect_is_logged)
 {
     finish_logged((const char *[]){"wavelength_m=1e-6", NULL});
     ck_assert_str_eq(last_log, "--set: physics.wavelength_m has no effect, as image.obj_size and "
@@ -488,7 +488,7 @@ static const struct {
     {{"precision=tf32", "normalise=false"}, NULL},
 };
 
-START_TEST(checks_across_keys)
+START_TEST(keys_are_checked_together)
 {
     const struct prism_config *config;
     for (int i = 0; i < 4 && crossed[_i].assignments[i]; i++)
@@ -500,7 +500,7 @@ START_TEST(checks_across_keys)
 }
 END_TEST
 
-START_TEST(derived_values)
+START_TEST(derived_values_are_filled_in)
 {
     assert_ok(assign("seed=42"));
     assert_ok(assign("metrics_every=7"));
@@ -527,7 +527,7 @@ START_TEST(dump_keeps_odd_sources_and_texts_on_their_line)
 END_TEST
 
 /* The test makes the locale de_DE where the system lacks it. */
-START_TEST(decimal_comma)
+START_TEST(a_decimal_comma_changes_nothing)
 {
     char command[700];
     snprintf(command, sizeof(command), "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1",
@@ -577,11 +577,13 @@ END_TEST
 int main(void)
 {
     TCase *tc = SUITE_CASE(
-        setup, teardown, keys_are_sound, every_key_can_be_set_and_is_dumped, defaults,
-        defaults_are_the_librarys, every_parameter_is_spelled_as_a_key, assignments, too_long_text,
-        presets, sizes_from_physics, physics_without_effect_is_said, derived_values,
-        dump_keeps_odd_sources_and_texts_on_their_line, decimal_comma, documentation_is_current);
-    tcase_add_loop_test(tc, refused_assignments, 0, sizeof(refused) / sizeof(*refused));
-    tcase_add_loop_test(tc, checks_across_keys, 0, sizeof(crossed) / sizeof(*crossed));
+        setup, teardown, keys_are_sound, every_key_can_be_set_and_is_dumped,
+        defaults_are_the_documented_ones, defaults_are_the_librarys,
+        every_parameter_is_spelled_as_a_key, assignments_set_values, too_long_texts_are_refused,
+        presets_set_their_values, physics_gives_sizes, physics_without_effect_is_logged,
+        derived_values_are_filled_in, dump_keeps_odd_sources_and_texts_on_their_line,
+        a_decimal_comma_changes_nothing, documentation_is_current);
+    tcase_add_loop_test(tc, wrong_assignments_are_refused, 0, sizeof(refused) / sizeof(*refused));
+    tcase_add_loop_test(tc, keys_are_checked_together, 0, sizeof(crossed) / sizeof(*crossed));
     return suite_run("config keys", tc);
 }

@@ -156,7 +156,7 @@ static void write_section(char *out, size_t n, const char *key, const char *valu
     snprintf(out, n, "%.*s:\n  %s: %s\n", (int)(bare(key) - 1 - key), key, bare(key), value);
 }
 
-START_TEST(an_old_name_in_a_file)
+START_TEST(an_old_name_in_a_file_is_taken)
 {
     const struct row row = row_of(_i);
     char text[256], expected[256];
@@ -208,7 +208,7 @@ int main(void)
     tcase_add_loop_test(tc, an_old_name_sets_the_same_and_is_noted_once, 0, (int)n);
     tcase_add_loop_test(tc, both_names_in_options_are_refused, 0, (int)n);
 #if PRISMI_HAVE_YAML
-    tcase_add_loop_test(tc, an_old_name_in_a_file, 0, (int)n);
+    tcase_add_loop_test(tc, an_old_name_in_a_file_is_taken, 0, (int)n);
     tcase_add_test(tc, both_names_in_a_file_are_refused);
 #endif
     return suite_run("config old keys", tc);

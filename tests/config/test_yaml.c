@@ -133,7 +133,7 @@ static const struct {
      "run.yaml:2:1: not YAML: the line is indented with a tab; indent with spaces"},
 };
 
-START_TEST(refused_files)
+START_TEST(wrong_files_are_refused_with_their_place)
 {
     assert_ok(prism_config_load_preset(set, "mopie"));
     struct prismi_config_state before = set->given;
@@ -170,7 +170,7 @@ static char *filled(const char *head, char fill, size_t n)
     return data;
 }
 
-START_TEST(hostile_files)
+START_TEST(hostile_files_are_refused)
 {
     const size_t limit = 1 << 20;
     char *data = filled("name: ", '[', limit);
@@ -213,7 +213,7 @@ START_TEST(hostile_files)
 }
 END_TEST
 
-START_TEST(unreadable_files)
+START_TEST(unreadable_files_are_refused)
 {
     assert_fails(prism_config_load_yaml(set, "missing.yaml"), PRISM_EIO,
                  "cannot open missing.yaml: No such file or directory");
@@ -222,7 +222,7 @@ START_TEST(unreadable_files)
 }
 END_TEST
 
-START_TEST(extends_files_and_presets)
+START_TEST(extends_takes_files_and_presets)
 {
     ck_assert_int_eq(mkdir("sub", 0700), 0);
     write_text("sub/base.yaml", "extends: quick\ntraining:\n  lr: 0.5\n  batch: 4\n");
@@ -250,7 +250,7 @@ START_TEST(extends_files_and_presets)
 }
 END_TEST
 
-START_TEST(extends_in_circles_and_too_deep)
+START_TEST(circles_and_depth_of_extends_are_refused)
 {
     ck_assert_int_eq(mkdir("sub", 0700), 0);
     write_text("sub/a.yaml", "extends: ../b.yaml\n");
@@ -297,7 +297,7 @@ static void expect_same_after_reload(void)
     prism_config_set_destroy(&again);
 }
 
-START_TEST(dump_reads_back)
+START_TEST(the_dump_reads_back)
 {
     static const char *const odd[] = {"name=- #: 'odd' \"text\" \\n\n\t \xe2\x80\xa8 \xc3\xa9 "
                                       "\xf0\x9f\x9a\x80 \xef\xbb\xbf \xc2\x85 ",
@@ -336,13 +336,14 @@ END_TEST
 static void add_tests(TCase *tc)
 {
     tcase_add_test(tc, reads_sections_lists_and_texts);
-    tcase_add_loop_test(tc, refused_files, 0, sizeof(refused) / sizeof(*refused));
+    tcase_add_loop_test(tc, wrong_files_are_refused_with_their_place, 0,
+                        sizeof(refused) / sizeof(*refused));
     tcase_add_test(tc, a_late_error_undoes_the_whole_file);
-    tcase_add_test(tc, hostile_files);
-    tcase_add_test(tc, unreadable_files);
-    tcase_add_test(tc, extends_files_and_presets);
-    tcase_add_test(tc, extends_in_circles_and_too_deep);
-    tcase_add_test(tc, dump_reads_back);
+    tcase_add_test(tc, hostile_files_are_refused);
+    tcase_add_test(tc, unreadable_files_are_refused);
+    tcase_add_test(tc, extends_takes_files_and_presets);
+    tcase_add_test(tc, circles_and_depth_of_extends_are_refused);
+    tcase_add_test(tc, the_dump_reads_back);
     tcase_add_test(tc, every_preset_reads_back);
 }
 

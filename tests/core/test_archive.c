@@ -43,7 +43,7 @@ static struct prismi_archive *load(const char *file)
     return a;
 }
 
-START_TEST(round_trip)
+START_TEST(an_archive_reads_back)
 {
     struct prismi_array type;
     size_t bytes = 0, right = 24, wrong = 20, none = 0;
@@ -79,7 +79,7 @@ END_TEST
 
 /* The same content gives the same bytes, and an archive that is filled again
  * uses the memory it has. */
-START_TEST(filled_again)
+START_TEST(an_archive_can_be_filled_again)
 {
     enum { N = 1000 };
     struct prismi_archive *a;
@@ -135,7 +135,7 @@ static int save_mem(prism_mem mem, size_t bytes, bool snapshot)
 
 /* Device memory is saved unchanged, whether the host may read it directly or
  * not, at once or later. A device that fails leaves the old file. */
-START_TEST(device_memory)
+START_TEST(device_memory_is_saved)
 {
     enum { N = 100001 };
     prism_mem mem;
@@ -198,7 +198,7 @@ static void damage(void)
     prismi_free(good);
 }
 
-START_TEST(damaged)
+START_TEST(damage_is_refused)
 {
     make_archive(path, 1);
     damage();
@@ -207,7 +207,7 @@ END_TEST
 
 /* ---- the container before ---- */
 
-START_TEST(container)
+START_TEST(the_older_container_is_read)
 {
     size_t bytes = 24, text = 5;
     make_archive(other, 42);
@@ -228,7 +228,7 @@ END_TEST
 
 /* Every number above the limit takes 64 bits, and the members are found
  * again. */
-START_TEST(wide_numbers)
+START_TEST(wide_numbers_are_found)
 {
     static const uint64_t limits[] = {0, 1, 10, 64, 100, 200, PRISMI_ZIP_LIMIT};
     static const char *const names[] = {"a.npy", "empty", "a-longer-name.txt"};
@@ -274,7 +274,7 @@ START_TEST(wide_numbers)
 END_TEST
 
 /* A writer that is killed at a random moment leaves one of the whole files. */
-START_TEST(killed_writers)
+START_TEST(a_killed_writer_leaves_a_whole_file)
 {
     make_archive(path, 0);
     for (int trial = 0; trial < 12; trial++) {
@@ -292,5 +292,6 @@ START_TEST(killed_writers)
 }
 END_TEST
 
-SUITE("archive", setup, fixture_close, round_trip, filled_again, device_memory, damaged, container,
-      wide_numbers, killed_writers)
+SUITE("archive", setup, fixture_close, an_archive_reads_back, an_archive_can_be_filled_again,
+      device_memory_is_saved, damage_is_refused, the_older_container_is_read,
+      wide_numbers_are_found, a_killed_writer_leaves_a_whole_file)

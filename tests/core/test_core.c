@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-START_TEST(error_record)
+START_TEST(the_last_error_is_kept)
 {
     ck_assert_int_eq(prism_ctx_error(ctx)->status, 0);
     ck_assert_int_eq(PRISM_FAIL(ctx, PRISM_EINVAL, "radius %d", 7), PRISM_EINVAL);
@@ -44,7 +44,7 @@ START_TEST(leaks_are_named)
 END_TEST
 
 /* Random123's published known answers for philox4x32-10. */
-START_TEST(philox_known_answers)
+START_TEST(philox_gives_its_known_answers)
 {
     static const struct {
         uint32_t counter[4], key[2], out[4];
@@ -63,7 +63,7 @@ START_TEST(philox_known_answers)
 }
 END_TEST
 
-START_TEST(random_moments)
+START_TEST(random_numbers_have_their_moments)
 {
     enum { N = 200000 };
     double su = 0, sn = 0, sn2 = 0, sn4 = 0;
@@ -90,7 +90,7 @@ END_TEST
 
 /* Numbers drawn in bulk have the bits of numbers drawn one by one, wherever the
  * bulk begins and ends. */
-START_TEST(random_many)
+START_TEST(bulk_numbers_equal_single_ones)
 {
     static const uint64_t firsts[] = {0, 1, 13, 0xFFFFFFF9u, 0xFFFFFFFFFFFFFFF1u};
     static const uint64_t keys[][2] = {{1, 1000}, {0xFEDCBA9876543210u, 0x8000000500000007u}};
@@ -110,7 +110,7 @@ START_TEST(random_many)
 }
 END_TEST
 
-START_TEST(hash_known_answers)
+START_TEST(hashes_give_their_known_answers)
 {
     char text[101];
     ck_assert_uint_eq(prismi_hash64("", 0, 0), 0xEF46DB3751D8E999ull);
@@ -133,7 +133,7 @@ END_TEST
 
 /* Long ranges are summed in parts, and the sum of two parts joins their
  * sums. */
-START_TEST(checksum_of_parts)
+START_TEST(checksums_of_parts_join)
 {
     static unsigned char data[30000];
     for (size_t i = 0; i < sizeof data; i++)
@@ -175,7 +175,7 @@ static struct prism_cache *new_cache(void)
     return c;
 }
 
-START_TEST(cache_lru)
+START_TEST(the_least_recently_used_block_is_evicted)
 {
     const enum prism_cache_kind kind = PRISM_CACHE_GRIDS;
     struct prism_cache *c = new_cache();
@@ -229,7 +229,7 @@ END_TEST
 
 /* One key in two kinds: the kinds share no budget, no counters and no
  * clearing. */
-START_TEST(cache_kinds)
+START_TEST(kinds_of_blocks_are_independent)
 {
     struct prism_cache *c = new_cache();
     struct prism_key k = key_of(7);
@@ -294,7 +294,7 @@ static int write_text(const char *path, const char *text, bool keep)
     return prismi_file_commit(f, keep);
 }
 
-START_TEST(file_atomic)
+START_TEST(files_appear_whole)
 {
     char path[512], previous[520];
     struct prismi_file *f;
@@ -324,7 +324,7 @@ START_TEST(file_atomic)
 }
 END_TEST
 
-START_TEST(file_long_text)
+START_TEST(long_texts_are_written)
 {
     static char text[300000];
     memset(text, 'q', sizeof text - 1);
@@ -337,7 +337,7 @@ END_TEST
 
 /* Small pieces are gathered, large ones are written at once; their order
  * stays. */
-START_TEST(file_pieces)
+START_TEST(pieces_keep_their_order)
 {
     static const size_t pieces[] = {10, 65526, 1, 65535, 65536, 65537, 3, 200000, 0, 5};
     static unsigned char data[600000];
@@ -359,7 +359,7 @@ END_TEST
 
 /* On a full disk, at any length, the old file stays, the error is a sentence
  * and no temporary file remains. */
-START_TEST(file_full_disk)
+START_TEST(a_full_disk_leaves_the_old_file)
 {
     char path[512], text[9000];
     snprintf(path, sizeof path, "%s", in_folder("result"));
@@ -385,7 +385,7 @@ START_TEST(file_full_disk)
 }
 END_TEST
 
-START_TEST(file_limits)
+START_TEST(files_have_limits)
 {
     uint8_t *data;
     size_t bytes;
@@ -407,6 +407,9 @@ START_TEST(file_limits)
 }
 END_TEST
 
-SUITE("core", fixture_open, fixture_close, error_record, leaks_are_named, philox_known_answers,
-      random_moments, random_many, hash_known_answers, checksum_of_parts, cache_lru, cache_kinds,
-      file_atomic, file_long_text, file_pieces, file_full_disk, file_limits)
+SUITE("core", fixture_open, fixture_close, the_last_error_is_kept, leaks_are_named,
+      philox_gives_its_known_answers, random_numbers_have_their_moments,
+      bulk_numbers_equal_single_ones, hashes_give_their_known_answers, checksums_of_parts_join,
+      the_least_recently_used_block_is_evicted, kinds_of_blocks_are_independent, files_appear_whole,
+      long_texts_are_written, pieces_keep_their_order, a_full_disk_leaves_the_old_file,
+      files_have_limits)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The program and the library know nothing of CUDA: it stays in the plugin. $@:
+# The program and the library do not use CUDA, which stays in the plugin. $@:
 # their files.
 command -v readelf >/dev/null || { echo "1..0 # SKIP no readelf here"; exit 77; }
 echo "1..$((2 * $#))"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# With the plugin but without a driver or a device: it loads, says what is
-# missing, and auto goes on. $1: prism, $2: the plugin's folder.
+# With the plugin but without a driver or a device: it loads, names what is
+# missing, and auto takes another backend. $1: prism, $2: the plugin's folder.
 [ -e /dev/nvidiactl ] && { echo "1..0 # SKIP there is an NVIDIA driver here"; exit 77; }
 export PRISMREC_BACKEND_PATH="$2"
 top=$(mktemp -d) || exit 1
@@ -22,7 +22,7 @@ ok $? "1 - info gives the reason"
     --set pattern.n_apertures=9 --set training.init_steps=2 --set compute.fft_planner=estimate \
     --max-steps 4 >"$top/out" 2>&1 &&
     grep -qE '"backend": "(cpu|ref)"' "$top/run/run.json"
-ok $? "2 - auto goes on to another backend"
+ok $? "2 - auto takes another backend"
 "$1" run --backend cuda --output "$top/run2" >"$top/out" 2>&1
 [ $? -ne 0 ] && grep -q 'error: .*"cuda" cannot run here: no NVIDIA d' "$top/out"
 ok $? "3 - cuda by name fails with the reason"

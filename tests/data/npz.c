@@ -124,7 +124,7 @@ static void refused(int status, const char *words)
     ck_assert_ptr_null(s.amplitudes);
 }
 
-START_TEST(amplitudes_and_intensities)
+START_TEST(amplitudes_and_intensities_are_read)
 {
     for (int intensity = 0; intensity < 2; intensity++) {
         struct prismi_stack s;
@@ -196,7 +196,7 @@ START_TEST(values_that_cannot_be_are_refused)
 }
 END_TEST
 
-START_TEST(damage_is_said)
+START_TEST(damage_is_refused_by_name)
 {
     struct archive good;
     add_array(&a, "amplitudes.npy", "<f8", "(2, 4, 4)", squares, sizeof squares);
@@ -227,5 +227,6 @@ START_TEST(damage_is_said)
 }
 END_TEST
 
-SUITE("data npz", setup, fixture_close, amplitudes_and_intensities,
-      arrays_that_do_not_fit_are_refused, values_that_cannot_be_are_refused, damage_is_said)
+SUITE("data npz", setup, fixture_close, amplitudes_and_intensities_are_read,
+      arrays_that_do_not_fit_are_refused, values_that_cannot_be_are_refused,
+      damage_is_refused_by_name)

@@ -11,7 +11,7 @@ static double rate(enum prism_schedule kind, double base, int64_t total, int64_t
     return prismi_schedule_lr(&s, t);
 }
 
-START_TEST(schedules_over_time)
+START_TEST(schedules_follow_their_formulas)
 {
     ck_assert_double_eq(rate(PRISM_SCHEDULE_CONSTANT, 0.1, 10, 9), 0.1);
     ck_assert_double_eq(rate(PRISM_SCHEDULE_COSINE, 1, 100, 0), 1);
@@ -30,7 +30,7 @@ START_TEST(schedules_over_time)
 }
 END_TEST
 
-START_TEST(plateau_halves)
+START_TEST(a_plateau_halves_the_rate)
 {
     struct prismi_schedule s;
     prismi_schedule_init(&s, PRISM_SCHEDULE_PLATEAU, 1, 0);
@@ -60,7 +60,7 @@ static const struct prismi_monitor_params watch = {.patience = 10,
                                                    .aggressive_lr = 2,
                                                    .rescue_lr = 0.1};
 
-START_TEST(monitor_walks_the_tiers)
+START_TEST(the_monitor_walks_the_tiers)
 {
     struct prismi_monitor m;
     prismi_monitor_init(&m, PRISM_TIER_NORMAL);
@@ -78,7 +78,7 @@ START_TEST(monitor_walks_the_tiers)
 }
 END_TEST
 
-START_TEST(monitor_is_patient_with_progress)
+START_TEST(the_monitor_is_patient_with_progress)
 {
     struct prismi_monitor m;
     double loss = 1;
@@ -89,7 +89,7 @@ START_TEST(monitor_is_patient_with_progress)
 }
 END_TEST
 
-START_TEST(plateau_needs_window_patience_and_threshold)
+START_TEST(a_plateau_needs_window_patience_and_threshold)
 {
     struct prismi_monitor m;
     prismi_monitor_init(&m, PRISM_TIER_NORMAL);
@@ -134,7 +134,7 @@ START_TEST(permutations_visit_all)
 }
 END_TEST
 
-SUITE("fit units", fixture_open, fixture_close, schedules_over_time, plateau_halves,
-      monitor_walks_the_tiers, monitor_is_patient_with_progress,
-      plateau_needs_window_patience_and_threshold, tiers_scale_rate_and_budget,
+SUITE("fit units", fixture_open, fixture_close, schedules_follow_their_formulas,
+      a_plateau_halves_the_rate, the_monitor_walks_the_tiers, the_monitor_is_patient_with_progress,
+      a_plateau_needs_window_patience_and_threshold, tiers_scale_rate_and_budget,
       permutations_visit_all)

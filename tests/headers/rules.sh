@@ -1,5 +1,5 @@
 #!/bin/sh
-# The house rules a grep can see. $1: the source root.
+# The rules of the tree that grep can check. $1: the source root.
 cd "$1" || exit 1
 n=0
 bad=0
@@ -18,9 +18,8 @@ code() {
 }
 in_c() { code "$1" src --include=*.c --include=*.h; }
 above="src/core src/optics src/nn src/fit src/data src/recon src/config src/image src/draw"
-# Floors. A folder's files, the folders that it may include, the public headers
-# that it may include beside base, backend, ctx and cache: what is not named is
-# not there for it.
+# The floors. A line has a folder, the folders that its files may include, and
+# the public headers that they may include beside base, backend, ctx and cache.
 floor() {
     grep -rnoE '#include "[a-z_]+/[a-z_./]+"' "src/$1" 2>/dev/null | grep -vE "\"($2)/" |
         grep -vE "\"prismrec/(base|backend|maps|misfit|ctx|cache|profile${3:+|$3})\.(h|def)\""
@@ -69,12 +68,12 @@ seam='prismrec/((backend|base)\.h|(maps|misfit)\.def)'
 rule "a backend includes the seam and itself" "$(
     grep -rn '#include "' src/backend_* |
         grep -vE "\"($seam|backend_(ref|cpu|cuda)/[a-z_]+\.h|[a-z_]+\.h)\"")"
-rule "no promises left behind" "$(
+rule "no notes of unfinished work" "$(
     grep -rnE 'TODO|FIXME|(^|[^X])XXX([^X]|$)|HACK' src include tests benchmarks docs \
         --include=*.c --include=*.h --include=*.md --include=*.sh --include=meson.build |
         grep -v 'rules.sh')"
-rule "folders stand on their floors: each includes what is below it" "$(floors)"
-rule "the commands know nothing of the benchmarks, and they nothing of the commands" "$(
+rule "a folder includes only the floors below it" "$(floors)"
+rule "the commands do not use the benchmarks, nor the benchmarks the commands" "$(
     code 'bench\.h|rows\.h|benchmarks/' src/cli src/program
     grep -rn '"cli/' benchmarks --include=*.c --include=*.h)"
 rule "a configuration's keys are spelled in their tables and by the programs alone" "$(

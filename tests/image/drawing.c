@@ -52,7 +52,7 @@ START_TEST(text_stays_in_its_box)
 }
 END_TEST
 
-START_TEST(clipping)
+START_TEST(drawing_is_clipped)
 {
     struct prismi_canvas *c = canvas(20, 30);
     double data[6] = {0, 1, 2, 3, 4, NAN};
@@ -80,7 +80,7 @@ START_TEST(clipping)
 }
 END_TEST
 
-START_TEST(shapes)
+START_TEST(shapes_fill_their_pixels)
 {
     struct prismi_canvas *c = canvas(41, 41);
     prismi_canvas_fill(c, (struct prismi_rect){2, 3, 4, 5}, white);
@@ -104,7 +104,7 @@ START_TEST(shapes)
 }
 END_TEST
 
-START_TEST(data_and_palettes)
+START_TEST(data_take_the_colours_of_palettes)
 {
     struct prismi_canvas *c = canvas(4, 8);
     struct prismi_rect box = {0, 0, 4, 8};
@@ -193,7 +193,7 @@ START_TEST(the_check_of_charts_can_fail)
 }
 END_TEST
 
-START_TEST(charts)
+START_TEST(charts_are_well_formed)
 {
     enum { N = 9 };
     const double x[N] = {0, 1, 2, 3, 4, 5, 6, 7, 8},
@@ -240,5 +240,6 @@ START_TEST(charts)
 }
 END_TEST
 
-SUITE("image drawing", fixture_open, fixture_close, text_stays_in_its_box, clipping, shapes,
-      data_and_palettes, the_check_of_charts_can_fail, charts)
+SUITE("image drawing", fixture_open, fixture_close, text_stays_in_its_box, drawing_is_clipped,
+      shapes_fill_their_pixels, data_take_the_colours_of_palettes, the_check_of_charts_can_fail,
+      charts_are_well_formed)

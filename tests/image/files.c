@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-START_TEST(no_pictures)
+START_TEST(other_files_are_refused)
 {
     static const char *const texts[] = {"",         "\n",  "GIF89a",   "<svg/>", "\x89PNG\r\n\x1a",
                                         "\xff\xd8", "II*", "\x93NUMP", "BM",     "P",
@@ -30,7 +30,7 @@ START_TEST(no_pictures)
 }
 END_TEST
 
-START_TEST(written_pictures)
+START_TEST(written_pictures_read_back)
 {
     enum { H = 5, W = 7 };
     uint8_t data[H * W * 3];
@@ -113,7 +113,7 @@ static void full_disk(int (*write_it)(const char *path), const char *path, const
     fixture_free(&after);
 }
 
-START_TEST(full_disks)
+START_TEST(full_disks_leave_old_files)
 {
     static const rlim_t limits[] = {0, 1, 100, 65536, 100000};
     char path[600], whole[600];
@@ -135,4 +135,5 @@ START_TEST(full_disks)
 }
 END_TEST
 
-SUITE("image files", fixture_open, fixture_close, no_pictures, written_pictures, full_disks)
+SUITE("image files", fixture_open, fixture_close, other_files_are_refused,
+      written_pictures_read_back, full_disks_leave_old_files)

@@ -79,7 +79,7 @@ static const struct jpeg_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
-START_TEST(every_kind)
+START_TEST(every_kind_is_read)
 {
     for (int i = 0; i < CASES; i++) {
         struct prism_image img;
@@ -102,7 +102,7 @@ START_TEST(every_kind)
 }
 END_TEST
 
-START_TEST(refused)
+START_TEST(other_kinds_are_refused)
 {
     const struct jpeg_case cmyk = {JCS_CMYK, JCS_CMYK, 4, false, 0};
     struct prism_image img;
@@ -131,7 +131,7 @@ static void resize(struct fixture *f, int h, int w)
     ck_abort_msg("no frame header");
 }
 
-START_TEST(limits)
+START_TEST(sizes_have_limits)
 {
     struct prism_image img;
     struct fixture f = encode(&cases[0], false);
@@ -147,7 +147,7 @@ START_TEST(limits)
 }
 END_TEST
 
-START_TEST(damage)
+START_TEST(damage_does_no_harm)
 {
     for (int i = 0; i < CASES; i++) {
         struct fixture f = encode(&cases[i], false);
@@ -157,4 +157,5 @@ START_TEST(damage)
 }
 END_TEST
 
-SUITE("image jpeg", fixture_open, fixture_close, every_kind, refused, limits, damage)
+SUITE("image jpeg", fixture_open, fixture_close, every_kind_is_read, other_kinds_are_refused,
+      sizes_have_limits, damage_does_no_harm)

@@ -4,7 +4,7 @@
 
 /* ---- resizing ---- */
 
-START_TEST(small_cases)
+START_TEST(small_cases_are_right)
 {
     static const struct {
         int n, out;
@@ -32,7 +32,7 @@ END_TEST
 
 /* By a whole factor, every sample away from the border has the same total
  * weight. */
-START_TEST(mean_is_kept)
+START_TEST(the_mean_stays)
 {
     static const int factors[][2] = {{1, 1}, {2, 2}, {4, 2}, {3, 8}, {8, 1}};
     for (size_t c = 0; c < sizeof factors / sizeof *factors; c++) {
@@ -52,7 +52,7 @@ START_TEST(mean_is_kept)
 }
 END_TEST
 
-START_TEST(constants_and_range_are_kept)
+START_TEST(constants_and_range_stay)
 {
     static const int sizes[][4] = {
         {7, 5, 3, 11}, {1, 1, 9, 4}, {100, 3, 1, 1}, {13, 64, 64, 13}, {2, 999, 50, 7}};
@@ -85,7 +85,7 @@ static void object_is(int h, int w, const double *data, int size, bool invert, c
         ck_assert_msg(fabs(out[i] - want[i]) < 1e-14, "at %d: %g, expected %g", i, out[i], want[i]);
 }
 
-START_TEST(exact_objects)
+START_TEST(objects_of_pictures_are_exact)
 {
     /* stretched to [0,1], root taken */
     object_is(2, 2, (double[]){10, 14, 11, 10}, 2, false, (double[]){0, 1, 0.5, 0});
@@ -105,7 +105,7 @@ START_TEST(exact_objects)
 }
 END_TEST
 
-START_TEST(extreme_values)
+START_TEST(extreme_values_are_scaled)
 {
     static const double pairs[][2] = {
         {-1.7e308, 1.7e308}, {0, 1e-300}, {1, 1 + 1e-6}, {-1e-320, 1e-320}};
@@ -121,7 +121,7 @@ START_TEST(extreme_values)
 }
 END_TEST
 
-START_TEST(refused_pictures)
+START_TEST(wrong_pictures_are_refused)
 {
     double data[100], out[25], odd[49];
     struct prism_image img = {10, 10, data, 8};
@@ -181,7 +181,7 @@ static void ck_range(const double *a, size_t n, double *least, double *most)
     ck_assert(known == n && *least >= 0 && *most <= 1);
 }
 
-START_TEST(every_size)
+START_TEST(every_size_works)
 {
     for (const char *const *name = prism_object_builtin_names(); *name; name++)
         for (int size = 16; size <= 256; size += size < 64 ? 1 : 16) {
@@ -194,7 +194,7 @@ START_TEST(every_size)
 }
 END_TEST
 
-START_TEST(large_star)
+START_TEST(a_large_star_is_drawn)
 {
     double *a = builtin("siemens", 2001, 0), least, most;
     ck_range(a, 2001 * 2001, &least, &most);
@@ -203,7 +203,7 @@ START_TEST(large_star)
 }
 END_TEST
 
-START_TEST(seeds)
+START_TEST(seeds_give_their_own_objects)
 {
     for (const char *const *name = prism_object_builtin_names(); *name; name++) {
         bool random = !strcmp(*name, "points") || !strcmp(*name, "moon");
@@ -217,7 +217,7 @@ START_TEST(seeds)
 }
 END_TEST
 
-START_TEST(names)
+START_TEST(unknown_names_and_sizes_are_refused)
 {
     double out[17 * 17];
     ck_assert_int_eq(prism_object_builtin(ctx, "mars", 17, 0, out), PRISM_EINVAL);
@@ -253,7 +253,7 @@ static double share(double start, double b, int pixel)
     return fmin(sum, 1);
 }
 
-START_TEST(usaf_geometry)
+START_TEST(the_usaf_target_has_its_geometry)
 {
     static const int sizes[] = {16, 17, 29, 30, 64, 101, 256, 512, 1024};
     for (size_t c = 0; c < sizeof sizes / sizeof *sizes; c++) {
@@ -292,6 +292,8 @@ START_TEST(usaf_geometry)
 }
 END_TEST
 
-SUITE("image object", fixture_open, fixture_close, small_cases, mean_is_kept,
-      constants_and_range_are_kept, exact_objects, extreme_values, refused_pictures, every_size,
-      large_star, seeds, names, usaf_geometry)
+SUITE("image object", fixture_open, fixture_close, small_cases_are_right, the_mean_stays,
+      constants_and_range_stay, objects_of_pictures_are_exact, extreme_values_are_scaled,
+      wrong_pictures_are_refused, every_size_works, a_large_star_is_drawn,
+      seeds_give_their_own_objects, unknown_names_and_sizes_are_refused,
+      the_usaf_target_has_its_geometry)

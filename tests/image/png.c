@@ -122,7 +122,7 @@ static struct fixture encode(const struct png_case *c)
     return f;
 }
 
-START_TEST(every_kind)
+START_TEST(every_kind_is_read)
 {
     for (int i = 0; i < CASES; i++) {
         struct prism_image img;
@@ -142,7 +142,7 @@ END_TEST
 
 /* The chunks' checksums catch nearly all of this damage. The next test repairs
  * the checksums after the damage. */
-START_TEST(damage)
+START_TEST(damage_does_no_harm)
 {
     for (int i = 0; i < CASES; i++) {
         struct fixture f = encode(&cases[i]);
@@ -180,7 +180,7 @@ static void mend(struct fixture *f)
     }
 }
 
-START_TEST(damage_behind_right_checksums)
+START_TEST(damage_behind_right_checksums_does_no_harm)
 {
     for (int i = 0; i < CASES; i++) {
         struct fixture f = encode(&cases[i]), copy = {0};
@@ -200,7 +200,7 @@ START_TEST(damage_behind_right_checksums)
 }
 END_TEST
 
-START_TEST(limits)
+START_TEST(sizes_have_limits)
 {
     static const struct {
         uint32_t w, h;
@@ -220,5 +220,5 @@ START_TEST(limits)
 }
 END_TEST
 
-SUITE("image png", fixture_open, fixture_close, every_kind, damage, damage_behind_right_checksums,
-      limits)
+SUITE("image png", fixture_open, fixture_close, every_kind_is_read, damage_does_no_harm,
+      damage_behind_right_checksums_does_no_harm, sizes_have_limits)

@@ -135,7 +135,7 @@ static struct fixture encode(const struct tiff_case *c)
     return fixture_read(path);
 }
 
-START_TEST(every_kind)
+START_TEST(every_kind_is_read)
 {
     for (int i = 0; i < CASES; i++) {
         struct prism_image img;
@@ -180,7 +180,7 @@ static struct fixture encode_other(bool palette)
     return fixture_read(path);
 }
 
-START_TEST(converted_by_libtiff)
+START_TEST(libtiff_converts_other_kinds)
 {
     struct prism_image img;
     struct fixture f = encode_other(true);
@@ -218,7 +218,7 @@ static void set_tag(struct fixture *f, unsigned tag, uint32_t value)
     ck_abort_msg("no tag %u", tag);
 }
 
-START_TEST(limits)
+START_TEST(sizes_have_limits)
 {
     static const struct {
         uint32_t w, h, strip;
@@ -237,7 +237,7 @@ START_TEST(limits)
 }
 END_TEST
 
-START_TEST(damage)
+START_TEST(damage_does_no_harm)
 {
     for (int i = 0; i < CASES; i++) {
         struct fixture f = encode(&cases[i]);
@@ -247,4 +247,5 @@ START_TEST(damage)
 }
 END_TEST
 
-SUITE("image tiff", fixture_open, fixture_close, every_kind, converted_by_libtiff, limits, damage)
+SUITE("image tiff", fixture_open, fixture_close, every_kind_is_read, libtiff_converts_other_kinds,
+      sizes_have_limits, damage_does_no_harm)

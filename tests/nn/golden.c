@@ -64,7 +64,7 @@ static void forward_and_check(struct prism_decoder_params p, const struct golden
     }
 }
 
-START_TEST(forward_none)
+START_TEST(forward_without_activation_is_as_recorded)
 {
     struct golden want = {-227.35516284041097,
                           99.01591076288877,
@@ -78,7 +78,7 @@ START_TEST(forward_none)
 }
 END_TEST
 
-START_TEST(forward_sigmoid)
+START_TEST(forward_with_sigmoid_is_as_recorded)
 {
     struct golden want = {
         394.0811325605237,
@@ -97,7 +97,7 @@ START_TEST(forward_sigmoid)
 }
 END_TEST
 
-START_TEST(forward_half_grid)
+START_TEST(forward_at_half_the_grid_is_as_recorded)
 {
     struct golden want = {1117.385246, 605.2723036, 1, {{64, 64, 0.524394868}}};
     forward_and_check((struct prism_decoder_params){.grid_size = 128, .obj_size = 64, ORIGINAL},
@@ -105,7 +105,7 @@ START_TEST(forward_half_grid)
 }
 END_TEST
 
-START_TEST(forward_crop)
+START_TEST(forward_of_a_crop_is_as_recorded)
 {
     struct golden want = {394.9070271, 226.8932468, 1, {{64, 64, 0.309428413}}};
     forward_and_check((struct prism_decoder_params){.grid_size = 128, .obj_size = 37, ORIGINAL},
@@ -113,7 +113,7 @@ START_TEST(forward_crop)
 }
 END_TEST
 
-START_TEST(forward_256)
+START_TEST(forward_at_256_is_as_recorded)
 {
     struct golden want = {-2683.489535, 1851.820805, 1, {{128, 128, -0.703773344}}};
     forward_and_check((struct prism_decoder_params){.grid_size = 256, .obj_size = 128, ORIGINAL},
@@ -121,7 +121,7 @@ START_TEST(forward_256)
 }
 END_TEST
 
-START_TEST(running_statistics)
+START_TEST(running_statistics_are_as_recorded)
 {
     const double mean[5] = {-0.02655559805248732, 0.027040275443887145, 0.022941501614948887,
                             0.002338466691293735, -0.050493014};
@@ -178,14 +178,14 @@ static void folded_and_check(enum prism_output act, int nforward, const struct g
     }
 }
 
-START_TEST(evaluation_after_one_forward)
+START_TEST(evaluation_after_one_forward_is_as_recorded)
 {
     struct golden want = {-60.718846584438296, 4.096864985416199, 1, {{16, 16, 0}}};
     folded_and_check(PRISM_OUTPUT_NONE, 1, &want);
 }
 END_TEST
 
-START_TEST(evaluation_after_three_forwards)
+START_TEST(evaluation_after_three_forwards_is_as_recorded)
 {
     struct golden want = {430.0561332, 205.4981426, 1, {{32, 32, 0.477639580}}};
     folded_and_check(PRISM_OUTPUT_SIGMOID, 3, &want);
@@ -196,7 +196,7 @@ END_TEST
  * its refinement convolutions, a defect that the decoder does not copy. The
  * number is compared on a list of layers without that activation, which
  * otherwise follows the decoder's rule. */
-START_TEST(forward_no_norm)
+START_TEST(forward_without_norm_is_as_recorded)
 {
     const struct golden want = {461.7944507, 237.0318150, 1, {{32, 32, 0.527534663}}};
     for (int t = 0; t < 2; t++) {
@@ -226,6 +226,8 @@ START_TEST(forward_no_norm)
 }
 END_TEST
 
-SUITE("nn golden", fixture_open, fixture_close, forward_none, forward_sigmoid, forward_half_grid,
-      forward_crop, forward_256, running_statistics, evaluation_after_one_forward,
-      evaluation_after_three_forwards, forward_no_norm)
+SUITE("nn golden", fixture_open, fixture_close, forward_without_activation_is_as_recorded,
+      forward_with_sigmoid_is_as_recorded, forward_at_half_the_grid_is_as_recorded,
+      forward_of_a_crop_is_as_recorded, forward_at_256_is_as_recorded,
+      running_statistics_are_as_recorded, evaluation_after_one_forward_is_as_recorded,
+      evaluation_after_three_forwards_is_as_recorded, forward_without_norm_is_as_recorded)

@@ -30,7 +30,7 @@ static size_t list_params(struct prism_decoder_params p, int out[3])
     return total;
 }
 
-START_TEST(parameter_counts)
+START_TEST(parameters_are_counted)
 {
     static const struct {
         int n, o, up, nchannels;
@@ -61,7 +61,7 @@ START_TEST(parameter_counts)
 }
 END_TEST
 
-START_TEST(every_object_size)
+START_TEST(every_object_size_works)
 {
     for (int n = 2; n <= 64; n *= 2)
         for (int o = 1; o <= n; o++)
@@ -78,7 +78,7 @@ START_TEST(every_object_size)
 }
 END_TEST
 
-START_TEST(user_progression)
+START_TEST(a_users_channels_are_taken)
 {
     struct prism_decoder_params p = {.grid_size = 32,
                                      .obj_size = 32,
@@ -109,7 +109,7 @@ END_TEST
 
 /* Where up-sampling already ends in one channel, that transposed convolution is
  * the last layer: a bias, neither norm nor ReLU. */
-START_TEST(single_channel_tail)
+START_TEST(a_single_channel_ends_the_list)
 {
     struct prism_net *net =
         nn_decoder(dev, (struct prism_decoder_params){
@@ -128,7 +128,7 @@ START_TEST(single_channel_tail)
 }
 END_TEST
 
-START_TEST(padded_and_frame)
+START_TEST(objects_are_padded_or_framed)
 {
     for (int frame = 0; frame < 2; frame++) {
         struct prism_net *net =
@@ -145,7 +145,7 @@ START_TEST(padded_and_frame)
 }
 END_TEST
 
-START_TEST(names_and_slabs)
+START_TEST(parameters_have_names_and_slabs)
 {
     static const char *const name[] = {"input_vec",       "decoder.0.weight",  "decoder.1.gamma",
                                        "decoder.1.beta",  "decoder.3.weight",  "decoder.4.gamma",
@@ -229,7 +229,7 @@ END_TEST
 
 /* ---- refusals ---- */
 
-START_TEST(refusals)
+START_TEST(wrong_decoders_are_refused)
 {
     check_refused((struct prism_decoder_params){.grid_size = 48, .obj_size = 16}, PRISM_EINVAL,
                   "grid_size 48 is not a power of two");
@@ -283,7 +283,7 @@ START_TEST(refusals)
 }
 END_TEST
 
-START_TEST(backward_order)
+START_TEST(backward_needs_a_forward)
 {
     struct prism_net *fold = NULL,
                      *net = nn_decoder(dev, (struct prism_decoder_params){
@@ -311,6 +311,7 @@ START_TEST(backward_order)
 }
 END_TEST
 
-SUITE("nn net", fixture_open, fixture_close, parameter_counts, every_object_size, user_progression,
-      single_channel_tail, padded_and_frame, names_and_slabs, padding_stays_zero, refusals,
-      backward_order)
+SUITE("nn net", fixture_open, fixture_close, parameters_are_counted, every_object_size_works,
+      a_users_channels_are_taken, a_single_channel_ends_the_list, objects_are_padded_or_framed,
+      parameters_have_names_and_slabs, padding_stays_zero, wrong_decoders_are_refused,
+      backward_needs_a_forward)

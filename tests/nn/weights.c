@@ -25,7 +25,7 @@ static struct prism_net *initialised(enum prism_init init, uint64_t seed, enum p
     return net;
 }
 
-START_TEST(init_torch)
+START_TEST(torch_weights_have_their_bounds)
 {
     struct prism_net *net = initialised(PRISM_INIT_TORCH, 11, PRISM_F64),
                      *single = initialised(PRISM_INIT_TORCH, 11, PRISM_F32);
@@ -71,7 +71,7 @@ START_TEST(init_torch)
 }
 END_TEST
 
-START_TEST(init_seeds)
+START_TEST(seeds_give_their_own_weights)
 {
     struct prism_net *net[3] = {initialised(PRISM_INIT_TORCH, 1, PRISM_F32),
                                 initialised(PRISM_INIT_TORCH, 1, PRISM_F32),
@@ -88,7 +88,7 @@ START_TEST(init_seeds)
 }
 END_TEST
 
-START_TEST(init_xavier)
+START_TEST(xavier_weights_have_their_deviation)
 {
     struct prism_net *net = initialised(PRISM_INIT_XAVIER, 5, PRISM_F64);
     for (int i = 1; i < net->nparam; i++) {
@@ -106,7 +106,7 @@ START_TEST(init_xavier)
 }
 END_TEST
 
-START_TEST(init_orthogonal)
+START_TEST(orthogonal_weights_are_orthogonal)
 {
     /* T0 [40, 2 16] is tall, T1 [2, 4 16] and C3 [1, 4 9] are wide */
     struct prism_net *net =
@@ -159,7 +159,7 @@ static void check_same_values(const struct prism_net *a, const struct prism_net 
     }
 }
 
-START_TEST(save_and_load)
+START_TEST(saved_weights_load_again)
 {
     const char *path = in_folder("weights");
     for (int from = 0; from < 2; from++)
@@ -187,7 +187,7 @@ START_TEST(save_and_load)
 END_TEST
 
 /* Files in the older container format, whose tensors have no type. */
-START_TEST(load_a_container)
+START_TEST(older_containers_load)
 {
     const struct prism_decoder_params p = {.grid_size = 16, .obj_size = 12, ORIGINAL};
     const char *path = in_folder("weights");
@@ -205,7 +205,7 @@ START_TEST(load_a_container)
 }
 END_TEST
 
-START_TEST(load_refusals)
+START_TEST(other_networks_files_are_refused)
 {
     const char *path = in_folder("weights");
     static const struct {
@@ -303,7 +303,7 @@ static double *forward_eval(struct prism_net *net)
     return nn_get(net, net->layer[net->nlayers - 1].y, nn_out_count(net));
 }
 
-START_TEST(fold_is_evaluation_mode)
+START_TEST(folding_equals_evaluation_mode)
 {
     static const struct prism_decoder_params table[] = {
         {.grid_size = 32, .obj_size = 8, ORIGINAL}, /* three refinement convolutions */
@@ -339,5 +339,7 @@ START_TEST(fold_is_evaluation_mode)
 }
 END_TEST
 
-SUITE("nn weights", fixture_open, fixture_close, init_torch, init_seeds, init_xavier,
-      init_orthogonal, save_and_load, load_a_container, load_refusals, fold_is_evaluation_mode)
+SUITE("nn weights", fixture_open, fixture_close, torch_weights_have_their_bounds,
+      seeds_give_their_own_weights, xavier_weights_have_their_deviation,
+      orthogonal_weights_are_orthogonal, saved_weights_load_again, older_containers_load,
+      other_networks_files_are_refused, folding_equals_evaluation_mode)

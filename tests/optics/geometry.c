@@ -2,7 +2,7 @@
 #include "optics/optics_internal.h"
 #include "optics_test.h"
 
-START_TEST(grid_values)
+START_TEST(grids_have_their_values)
 {
     struct prism_grid g;
     ck_assert_int_eq(prism_grid_create(ctx, 8, 5, 2e-6, 1e-6, 5e-7, &g), 0);
@@ -26,7 +26,7 @@ START_TEST(grid_values)
 }
 END_TEST
 
-START_TEST(grid_refusals)
+START_TEST(wrong_grids_are_refused)
 {
     struct prism_grid g;
     expect_error(prism_grid_create(ctx, 0, 8, 1e-6, 1e-6, 5e-7, &g), PRISM_EINVAL, "ny is 0");
@@ -60,7 +60,7 @@ static struct prism_aperture circle(double radius)
     return (struct prism_aperture){.shape = PRISM_APERTURE_CIRCLE, .radius_px = radius};
 }
 
-START_TEST(circle_counts)
+START_TEST(circles_have_their_pixels)
 {
     const double radius[] = {5, 8, 10, 12.5, 20};
     const int pixels[] = {81, 197, 317, 489, 1257};
@@ -74,7 +74,7 @@ START_TEST(circle_counts)
 }
 END_TEST
 
-START_TEST(obscured_counts)
+START_TEST(obscured_apertures_have_their_pixels)
 {
     struct prism_aperture a = {PRISM_APERTURE_OBSCURED, 20, 5, 0, 0};
     ck_assert_int_eq(count(a, 0, 0, 64), 1188);
@@ -93,7 +93,7 @@ START_TEST(obscured_counts)
 }
 END_TEST
 
-START_TEST(hexagon)
+START_TEST(hexagons_have_their_area_and_pose)
 {
     struct prism_aperture a = {.shape = PRISM_APERTURE_HEXAGON, .radius_px = 100};
     uint8_t mask[1];
@@ -114,7 +114,7 @@ START_TEST(hexagon)
 END_TEST
 
 /* No open pixel lies outside the box, whatever the sub-pixel centre. */
-START_TEST(box_holds_everything)
+START_TEST(the_box_holds_every_open_pixel)
 {
     for (int shape = 0; shape < PRISM_APERTURE_COUNT; shape++)
         for (int k = 0; k < 60; k++) {
@@ -139,7 +139,7 @@ END_TEST
 
 /* Rendering the box about the centre finds every open pixel, for a box on the
  * grid, across its edge, beside it, and larger than the grid. */
-START_TEST(cover_counts_what_is_open)
+START_TEST(covers_count_open_pixels)
 {
     static const double centre[][2] = {{0, 0},   {2.5, -3.25}, {-20.5, 19.5}, {30, 1},
                                        {24, 24}, {1e300, 0},   {0, -1e18}};
@@ -183,7 +183,7 @@ START_TEST(cover_counts_what_is_open)
 }
 END_TEST
 
-START_TEST(aperture_refusals)
+START_TEST(wrong_apertures_are_refused)
 {
     struct prism_aperture a = {(enum prism_aperture_shape)17, 5, 0, 0, 0};
     expect_error(prism_aperture_check(ctx, &a), PRISM_EINVAL, "shape 17");
@@ -206,5 +206,7 @@ START_TEST(aperture_refusals)
 }
 END_TEST
 
-SUITE("optics geometry", fixture_open, fixture_close, grid_values, grid_refusals, circle_counts,
-      obscured_counts, hexagon, box_holds_everything, cover_counts_what_is_open, aperture_refusals)
+SUITE("optics geometry", fixture_open, fixture_close, grids_have_their_values,
+      wrong_grids_are_refused, circles_have_their_pixels, obscured_apertures_have_their_pixels,
+      hexagons_have_their_area_and_pose, the_box_holds_every_open_pixel, covers_count_open_pixels,
+      wrong_apertures_are_refused)

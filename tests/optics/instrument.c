@@ -56,7 +56,7 @@ static void propagate(enum prism_propagator method, double pitch, double distanc
     prism_linop_destroy(&op);
 }
 
-START_TEST(fields_are_there_masked_and_back)
+START_TEST(propagated_fields_go_there_and_back)
 {
     static const double distances[] = {0.004, 0.1, -0.1};
     cplx x[OBJ * OBJ], u[FRAMES * N * N], plane[N * N];
@@ -90,7 +90,7 @@ START_TEST(fields_are_there_masked_and_back)
 END_TEST
 
 /* The fields agree up to a phase ramp, which the modulus does not see. */
-START_TEST(fraunhofer_is_sub_apertures)
+START_TEST(fraunhofer_equals_sub_apertures)
 {
     cplx x[OBJ * OBJ], u[2][FRAMES * N * N];
     random_field(x, OBJ * OBJ, 2);
@@ -157,7 +157,7 @@ START_TEST(identity_shows_the_object)
 END_TEST
 
 /* The other entries of every instrument keep their promises. */
-START_TEST(entries_agree)
+START_TEST(the_entries_agree)
 {
     const size_t object = OBJ * OBJ * sizeof(cplx), stack = FRAMES * N * N * sizeof(cplx);
     static cplx host[2][FRAMES * N * N], x[OBJ * OBJ];
@@ -198,7 +198,7 @@ START_TEST(entries_agree)
 }
 END_TEST
 
-START_TEST(refusals)
+START_TEST(wrong_instruments_are_refused)
 {
     struct prismi_instrument_params p = params_of(PRISM_INSTRUMENT_PROPAGATED);
     p.field = N / 2;
@@ -230,6 +230,6 @@ START_TEST(refusals)
 }
 END_TEST
 
-SUITE("optics instrument", fixture_open, fixture_close, fields_are_there_masked_and_back,
-      fraunhofer_is_sub_apertures, open_masks_show_the_object, identity_shows_the_object,
-      entries_agree, refusals)
+SUITE("optics instrument", fixture_open, fixture_close, propagated_fields_go_there_and_back,
+      fraunhofer_equals_sub_apertures, open_masks_show_the_object, identity_shows_the_object,
+      the_entries_agree, wrong_instruments_are_refused)

@@ -23,7 +23,7 @@ static void check_recorded(const cplx *field, double sum, double squares, double
         ck_recorded(cabs(field[(at[k][0] + 1) * 64 + at[k][1] + 1]), values[k]);
 }
 
-START_TEST(recorded_telescope)
+START_TEST(the_telescope_is_as_recorded)
 {
     const double centres[2][2] = {{0, 0}, {10, -6}};
     struct prism_measure *m = make((struct prism_measure_params){.dtype = PRISM_F64,
@@ -53,7 +53,7 @@ END_TEST
 
 /* A point object shows |F^-1 P|^2: the recorded point spread function, with any
  * parity of object and field. */
-START_TEST(point_spread)
+START_TEST(a_point_shows_the_point_spread)
 {
     const int obj[] = {1, 2, 5, 64}, field[] = {64, 64, 64, 64};
     for (int k = 0; k < 4; k++) {
@@ -141,7 +141,7 @@ static void check_window(int n, int field, int grid_w, int cy, int cx, bool sing
     prism_measure_destroy(&m);
 }
 
-START_TEST(detector_window)
+START_TEST(small_detectors_sample_plane_waves)
 {
     check_window(64, 64, 64, 0, 0, false);
     check_window(64, 32, 64, 0, 0, false);
@@ -157,7 +157,7 @@ START_TEST(detector_window)
 }
 END_TEST
 
-START_TEST(constant_keeps_amplitude)
+START_TEST(a_constant_keeps_its_amplitude)
 {
     const int fields[] = {64, 40, 32, 19};
     for (int i = 0; i < 4096; i++)
@@ -186,7 +186,7 @@ END_TEST
 
 /* A smaller field equals the full one at every (N/F)-th pixel where the window
  * holds the whole aperture. */
-START_TEST(small_field_samples_the_full_one)
+START_TEST(a_small_field_samples_the_full_one)
 {
     struct prism_measure_params p = {.dtype = PRISM_F64,
                                      .grid_h = 64,
@@ -214,7 +214,7 @@ START_TEST(small_field_samples_the_full_one)
 END_TEST
 
 /* exp(-2 pi i q s/F) in the pupil moves the image by s pixels. */
-START_TEST(pupil_phase)
+START_TEST(a_pupil_phase_shifts_the_image)
 {
     struct prism_measure *m = make((struct prism_measure_params){.dtype = PRISM_F64,
                                                                  .grid_h = 64,
@@ -248,7 +248,7 @@ START_TEST(pupil_phase)
 }
 END_TEST
 
-START_TEST(single_precision)
+START_TEST(single_precision_is_close)
 {
     struct prism_measure_params p = {.dtype = PRISM_F64,
                                      .grid_h = 64,
@@ -271,7 +271,7 @@ START_TEST(single_precision)
 }
 END_TEST
 
-START_TEST(refusals)
+START_TEST(wrong_measurements_are_refused)
 {
     const struct prism_measure_params good = {.dtype = PRISM_F64,
                                               .grid_h = 64,
@@ -342,7 +342,7 @@ END_TEST
 
 /* The shapes choose the method; matrices that would need absurd memory are
  * refused. */
-START_TEST(ways)
+START_TEST(the_shapes_choose_the_method)
 {
     const struct {
         int grid, obj, box, batch;
@@ -389,8 +389,9 @@ int main(int argc, char **argv)
 {
     set_method(argc, argv);
     return suite_run("optics measure",
-                     SUITE_CASE(fixture_open, fixture_close, recorded_telescope, point_spread,
-                                detector_window, constant_keeps_amplitude,
-                                small_field_samples_the_full_one, pupil_phase, single_precision,
-                                refusals, ways));
+                     SUITE_CASE(fixture_open, fixture_close, the_telescope_is_as_recorded,
+                                a_point_shows_the_point_spread, small_detectors_sample_plane_waves,
+                                a_constant_keeps_its_amplitude, a_small_field_samples_the_full_one,
+                                a_pupil_phase_shifts_the_image, single_precision_is_close,
+                                wrong_measurements_are_refused, the_shapes_choose_the_method));
 }

@@ -2,7 +2,7 @@
  * fused calls, against the plain calls. Argument: fft or matrix. */
 #include "measure_test.h"
 
-START_TEST(mask_equals_aperture)
+START_TEST(a_mask_equals_its_aperture)
 {
     const double centres[3][2] = {{4.5, -3}, {30, 30}, {-31, 2}};
     struct prism_measure *m = make((struct prism_measure_params){.dtype = PRISM_F64,
@@ -35,7 +35,7 @@ START_TEST(mask_equals_aperture)
 END_TEST
 
 /* Updating the changed rows of a mask equals setting the whole mask. */
-START_TEST(masks_by_rows)
+START_TEST(masks_are_updated_by_rows)
 {
     const double centres[][2] = {{-20, 3}, {11, -9}, {13, 2}, {0, 25}};
     const struct prism_measure_params p = {.dtype = PRISM_F64,
@@ -69,7 +69,7 @@ START_TEST(masks_by_rows)
 END_TEST
 
 /* One spectrum of an object serves every aperture. */
-START_TEST(fields_of_one_spectrum)
+START_TEST(one_spectrum_serves_every_aperture)
 {
     const struct prism_measure_params p = {.dtype = PRISM_F64,
                                            .grid_h = 64,
@@ -105,7 +105,7 @@ END_TEST
 
 /* The fused adjoint in two halves, and the calls that skip the fields'
  * transforms, against the plain calls. */
-START_TEST(short_cuts)
+START_TEST(fused_calls_equal_plain_ones)
 {
     enum { N = 48, O = 20, F = 32, BATCH = 3 };
     const struct prism_measure_params p = {.dtype = PRISM_F64,
@@ -170,7 +170,7 @@ START_TEST(short_cuts)
 }
 END_TEST
 
-START_TEST(indices)
+START_TEST(indices_select_apertures)
 {
     struct prism_measure *m = make((struct prism_measure_params){.dtype = PRISM_F64,
                                                                  .grid_h = 64,
@@ -206,6 +206,7 @@ int main(int argc, char **argv)
 {
     set_method(argc, argv);
     return suite_run("optics measure masks",
-                     SUITE_CASE(fixture_open, fixture_close, mask_equals_aperture, masks_by_rows,
-                                fields_of_one_spectrum, short_cuts, indices));
+                     SUITE_CASE(fixture_open, fixture_close, a_mask_equals_its_aperture,
+                                masks_are_updated_by_rows, one_spectrum_serves_every_aperture,
+                                fused_calls_equal_plain_ones, indices_select_apertures));
 }

@@ -15,7 +15,7 @@ static double radius(const double *yx, int i)
     return hypot(yx[2 * i], yx[2 * i + 1]);
 }
 
-START_TEST(fermat_points)
+START_TEST(fermat_points_lie_on_their_spiral)
 {
     const double known[6][2] = {{0, 0},
                                 {2.757665, -3.010308},
@@ -44,7 +44,7 @@ START_TEST(fermat_points)
 }
 END_TEST
 
-START_TEST(random_points)
+START_TEST(random_points_fill_the_disc_evenly)
 {
     struct prism_pattern_params p = {
         .kind = PRISM_PATTERN_RANDOM, .n_samples = 4000, .roi_diameter_px = 200, .seed = 3};
@@ -71,7 +71,7 @@ START_TEST(random_points)
 }
 END_TEST
 
-START_TEST(star_points)
+START_TEST(star_points_lie_on_arms)
 {
     struct prism_pattern_params p = {
         .kind = PRISM_PATTERN_STAR, .n_samples = 25, .roi_diameter_px = 60, .n_angles = 4};
@@ -99,7 +99,7 @@ START_TEST(star_points)
 }
 END_TEST
 
-START_TEST(raster_points)
+START_TEST(raster_points_lie_on_a_lattice)
 {
     struct prism_pattern_params p = {
         .kind = PRISM_PATTERN_RASTER, .n_samples = 9, .roi_diameter_px = 20 * sqrt(2)};
@@ -138,7 +138,7 @@ static double *from_text(const char *text, size_t bytes, int *status, int *n)
     return yx;
 }
 
-START_TEST(csv_values)
+START_TEST(csv_files_are_read)
 {
     const char text[] = "\xef\xbb\xbf# made by hand\r\n\r\n y , x\r\n0,0\r\n -1.5 "
                         ",+2.25e1\t\r\n.5,-3.\n1234567890123456789e-15,1E-2";
@@ -159,7 +159,7 @@ START_TEST(csv_values)
 }
 END_TEST
 
-START_TEST(csv_errors)
+START_TEST(csv_errors_name_their_line)
 {
     const struct {
         const char *text, *place, *word;
@@ -204,7 +204,7 @@ START_TEST(csv_errors)
 }
 END_TEST
 
-START_TEST(csv_size_limit)
+START_TEST(large_csv_files_are_refused)
 {
     size_t bytes = ((size_t)16 << 20) + 1;
     char *text = new_array(bytes, 1);
@@ -216,7 +216,7 @@ START_TEST(csv_size_limit)
 }
 END_TEST
 
-START_TEST(pattern_refusals)
+START_TEST(wrong_patterns_are_refused)
 {
     const struct prism_pattern_params good = {.n_samples = 5, .roi_diameter_px = 20};
     struct prism_pattern_params p = good;
@@ -240,7 +240,7 @@ START_TEST(pattern_refusals)
 }
 END_TEST
 
-START_TEST(fermat_statistics)
+START_TEST(statistics_of_fermat_are_as_recorded)
 {
     const struct prism_aperture a = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 15};
     struct prism_pattern_stats s;
@@ -272,7 +272,7 @@ START_TEST(fermat_statistics)
 }
 END_TEST
 
-START_TEST(small_statistics)
+START_TEST(statistics_of_small_patterns_are_right)
 {
     struct prism_aperture a = {.shape = PRISM_APERTURE_CIRCLE, .radius_px = 5};
     struct prism_pattern_stats s;
@@ -304,6 +304,8 @@ START_TEST(small_statistics)
 }
 END_TEST
 
-SUITE("optics pattern", fixture_open, fixture_close, fermat_points, random_points, star_points,
-      raster_points, csv_values, csv_errors, csv_size_limit, pattern_refusals, fermat_statistics,
-      small_statistics)
+SUITE("optics pattern", fixture_open, fixture_close, fermat_points_lie_on_their_spiral,
+      random_points_fill_the_disc_evenly, star_points_lie_on_arms, raster_points_lie_on_a_lattice,
+      csv_files_are_read, csv_errors_name_their_line, large_csv_files_are_refused,
+      wrong_patterns_are_refused, statistics_of_fermat_are_as_recorded,
+      statistics_of_small_patterns_are_right)

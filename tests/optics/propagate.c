@@ -20,7 +20,7 @@ static void propagate(enum prism_propagator method, const struct prism_grid *g, 
 static cplx object[64 * 64], out[64 * 64];
 static double amplitude[64 * 64];
 
-START_TEST(recorded_fraunhofer)
+START_TEST(fraunhofer_is_as_recorded)
 {
     const struct prism_grid g = grid_of(64, 64, 1e-5, 1e-5);
     double sum = 0, largest = 0;
@@ -47,7 +47,7 @@ START_TEST(recorded_fraunhofer)
 }
 END_TEST
 
-START_TEST(recorded_propagation)
+START_TEST(propagation_is_as_recorded)
 {
     const struct prism_grid g = grid_of(64, 64, 1e-5, 1e-5);
     test_object(amplitude, object);
@@ -68,7 +68,7 @@ static const int sides[][2] = {{8, 8}, {7, 7}, {7, 12}, {16, 9}, {1, 5}, {63, 64
 #define N_SIDES 6
 #define PIXELS_MAX (63 * 64)
 
-START_TEST(equals_centred_sum)
+START_TEST(fraunhofer_equals_the_centred_sum)
 {
     cplx in[12 * 16], got[12 * 16], back[12 * 16];
     for (int s = 0; s < N_SIDES - 1; s++) {
@@ -118,7 +118,7 @@ END_TEST
 /* Propagation by +z, then by -z from the resulting plane, returns the field
  * for every method, parity and precision, and keeps the energy in physical
  * units. */
-START_TEST(there_and_back)
+START_TEST(propagation_goes_there_and_back)
 {
     static cplx in[PIXELS_MAX], there[PIXELS_MAX], back[PIXELS_MAX];
     for (int m = 0; m < PRISM_PROPAGATOR_COUNT; m++)
@@ -141,7 +141,7 @@ START_TEST(there_and_back)
 }
 END_TEST
 
-START_TEST(shift_theorem)
+START_TEST(the_shift_theorem_holds)
 {
     const struct prism_grid g = grid_of(64, 64, 1e-5, 1e-5);
     cplx moved[64 * 64], out2[64 * 64];
@@ -201,7 +201,7 @@ static double beam_radius(enum prism_propagator method, double w0_m, double z_m)
     return 2 * sqrt(moment / power);
 }
 
-START_TEST(gaussian_beam)
+START_TEST(a_gaussian_beam_widens_as_it_must)
 {
     const double w0 = 1e-4, rayleigh = PI * w0 * w0 / 550e-9;
     const double z[] = {0.01, 0.03, 0.0571, 0.1, 0.2};
@@ -217,7 +217,7 @@ END_TEST
 
 /* At z = n dx^2/lambda a Fresnel step keeps the pitch, and both methods must
  * see the same beam. */
-START_TEST(angular_spectrum_equals_fresnel)
+START_TEST(the_angular_spectrum_equals_fresnel)
 {
     const struct prism_grid g = grid_of(64, 64, 1e-5, 1e-5);
     const double z = 64 * 1e-10 / 550e-9;
@@ -234,7 +234,7 @@ END_TEST
 
 /* Fraunhofer pattern of a disc of radius R samples: [2 J1(x)/x]^2 with x = 2 pi
  * R p/n, dark at p = 0.60983 n/R. */
-START_TEST(airy_pattern)
+START_TEST(a_disc_shows_the_airy_pattern)
 {
     enum { N = 512, R = 24 };
     const struct prism_grid g = grid_of(N, N, 1e-5, 1e-5);
@@ -275,7 +275,7 @@ START_TEST(airy_pattern)
 }
 END_TEST
 
-START_TEST(selection)
+START_TEST(the_distance_selects_the_method)
 {
     ck_assert_int_eq(prism_propagator_select(0.09), PRISM_FRAUNHOFER);
     ck_assert_int_eq(prism_propagator_select(0.1), PRISM_ANGULAR_SPECTRUM);
@@ -283,7 +283,7 @@ START_TEST(selection)
 }
 END_TEST
 
-START_TEST(refusals)
+START_TEST(wrong_propagators_are_refused)
 {
     const struct prism_grid g = grid_of(8, 8, 1e-5, 1e-5);
     struct prism_grid bad = g;
@@ -324,7 +324,8 @@ START_TEST(refusals)
 }
 END_TEST
 
-SUITE("optics propagate", fixture_open, fixture_close, recorded_fraunhofer, recorded_propagation,
-      equals_centred_sum, fresnel_equals_its_integral, there_and_back, shift_theorem,
-      evanescent_waves_stop, gaussian_beam, angular_spectrum_equals_fresnel, airy_pattern,
-      selection, refusals)
+SUITE("optics propagate", fixture_open, fixture_close, fraunhofer_is_as_recorded,
+      propagation_is_as_recorded, fraunhofer_equals_the_centred_sum, fresnel_equals_its_integral,
+      propagation_goes_there_and_back, the_shift_theorem_holds, evanescent_waves_stop,
+      a_gaussian_beam_widens_as_it_must, the_angular_spectrum_equals_fresnel,
+      a_disc_shows_the_airy_pattern, the_distance_selects_the_method, wrong_propagators_are_refused)

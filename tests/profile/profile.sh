@@ -15,22 +15,22 @@ ok $? "a run"
 ok $? "the same run, profiled"
 cmp plain/reconstruction.npy timed/reconstruction.npy &&
     cmp plain/checkpoint.npz timed/checkpoint.npz
-ok $? "gives the same bits"
+ok $? "the profiled run gives the same bits"
 cp err table
 grep -q '^regions ' table && grep -q '^ *backward ' table && grep -q '^conv_bwd_w ' table &&
     grep -q '^moments ' table &&
     grep -q '^profile of .* 32 steps' table
-ok $? "and a table of regions, operations and memory"
+ok $? "the table has regions, operations and memory"
 tail -n 1 out | grep -q '"final"'
-ok $? "standard output keeps to JSON lines"
+ok $? "standard output has JSON lines alone"
 "$reader" timed >read.tap
 code=$?
 sed 's/^/# /' read.tap
-ok $code "its files are what they should be"
+ok $code "the files of a profile are right"
 if command -v python3 >/dev/null; then
     python3 -m json.tool timed/trace.json >/dev/null &&
         python3 -m json.tool timed/profile.json >/dev/null
-    ok $? "also to another reader of JSON"
+    ok $? "another reader of JSON reads them"
 else
     n=$((n + 1)) && echo "ok $n - another reader of JSON # SKIP no python3"
 fi
@@ -39,27 +39,27 @@ sed '/^$/d;/^timed: /d' table >a && sed '/^$/d' out >b && cmp a b
 ok $? "report prints the same table"
 "$prism" profile report timed --top 2 >out 2>err &&
     is "$(sed -n '/where$/,/^$/p' out | grep -c '%')" 2
-ok $? "of as many rows as asked for"
+ok $? "--top sets the number of rows"
 "$prism" profile run --quiet $tiny --steps 10:11 -o window >out 2>err && [ ! -s out ] &&
     [ ! -s err ]
-ok $? "quiet means quiet"
+ok $? "--quiet prints nothing"
 is "$(grep -c '"name":"fit"' window/trace.json)" 2
 ok $? "--steps 10:11 keeps two steps"
 "$prism" profile run --quiet $tiny --regions-only -o regions 2>err &&
     ! grep -q 'conv_fwd' regions/profile.json && grep -q '"forward"' regions/profile.json
-ok $? "--regions-only leaves operations alone"
+ok $? "--regions-only lists no operations"
 "$prism" profile run --quiet $tiny --sync -o sync 2>err &&
     grep -q '"sync": true' sync/profile.json &&
     cmp plain/reconstruction.npy sync/reconstruction.npy
 ok $? "--sync gives the same bits"
 "$prism" profile run --quiet $tiny -o sync --resume 2>err && grep -q '"steps": 0' sync/profile.json
-ok $? "a run that was done and is resumed has no steps left"
+ok $? "a finished run that is resumed has no steps left"
 
 # ---- bad usage ----
 fails 2 'needs run' "$prism" profile
-ok $? "no word"
+ok $? "a missing subcommand"
 fails 2 'did you mean report' "$prism" profile repart
-ok $? "an unknown word"
+ok $? "an unknown subcommand"
 fails 2 'folder' "$prism" profile report
 ok $? "report without a folder"
 fails 1 'nowhere' "$prism" profile report nowhere
@@ -67,9 +67,9 @@ ok $? "report of a folder that is not there"
 mkdir -p other && echo '{"format": "prism-profile", "version": 1, "wall_s": 1,
     "nodes": [{"label": "all"}, {"label": "a", "parent": 5}]}' >other/profile.json
 fails 1 'not a profile' "$prism" profile report other
-ok $? "report of a tree that is none"
+ok $? "report of a damaged tree"
 fails 2 'no option' "$prism" profile report timed --preset quick
-ok $? "an option of the other word"
+ok $? "an option of another subcommand"
 for steps in 5 a:b 7:3 : -1:2 3:4x; do
     fails 2 'range of steps' "$prism" profile run $tiny --steps "$steps" -o never
     ok $? "--steps $steps"
@@ -79,7 +79,7 @@ for rows in 0 x 1e3 ''; do
     ok $? "--top '$rows'"
 done
 [ ! -e never ]
-ok $? "none of which began a run"
+ok $? "no refused command began a run"
 
 # ---- help ----
 "$prism" profile --help >help && grep -q -- '--regions-only' help &&
@@ -87,7 +87,7 @@ ok $? "none of which began a run"
 ok $? "help has the options of run too"
 "$prism" --dump man | grep -q 'SS prism profile' && "$prism" --dump bash >completion &&
     sed -n '/^    profile)/,/^        fi ;;/p' completion | grep -q -- '--threads'
-ok $? "man page and completion know it"
+ok $? "man page and completion know prism profile"
 "$prism" profile run --preset quik -o never 2>&1 | grep -q 'did you mean'
 ok $? "errors are those of run"
 

@@ -81,7 +81,7 @@ END_TEST
 
 /* With few steps a sample, the last snapshot may be some samples earlier, and
  * in the phase before. */
-START_TEST(the_way_back_may_pass_samples)
+START_TEST(a_rollback_may_pass_samples)
 {
     struct prism_training_params *t = &p.par.training;
     t->objective = PRISM_OBJ_PROGRESSIVE;
@@ -134,7 +134,7 @@ static bool save_every_step(void *user, const struct prism_progress *at)
 
 /* A save that finds the state not finite rolls back and ends the run, which
  * would only diverge again. */
-START_TEST(a_save_on_the_way_ends_the_run)
+START_TEST(a_save_of_a_diverged_state_ends_the_run)
 {
     p.par.training.init_steps = -1;
     p.par.training.lr = 3e38;
@@ -150,5 +150,5 @@ START_TEST(a_save_on_the_way_ends_the_run)
 END_TEST
 
 SUITE("recon divergence", session_open, session_close, divergence_is_caught_and_undone,
-      the_way_back_may_pass_samples, infinite_outputs_do_not_pass_a_phase,
-      a_save_on_the_way_ends_the_run)
+      a_rollback_may_pass_samples, infinite_outputs_do_not_pass_a_phase,
+      a_save_of_a_diverged_state_ends_the_run)

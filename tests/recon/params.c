@@ -132,7 +132,7 @@ START_TEST(both_ends_of_every_range_hold)
 }
 END_TEST
 
-START_TEST(what_does_not_matter_is_not_checked)
+START_TEST(parameters_without_effect_are_not_checked)
 {
     struct prism_recon_params par;
     prismi_params_resolve(&p.par, &par);
@@ -508,7 +508,7 @@ int main(void)
     fixture_params.spell = capitals;
     return suite_run("recon params",
                      SUITE_CASE(session_open, session_close, both_ends_of_every_range_hold,
-                                what_does_not_matter_is_not_checked,
+                                parameters_without_effect_are_not_checked,
                                 every_other_parameter_is_refused_by_name, every_weight_is_compared,
                                 channels_are_compared, other_data_are_refused_by_name,
                                 lengths_are_compared_where_they_matter, lines_that_differ_are_found,

@@ -102,7 +102,7 @@ static void check_same_slabs(const struct prism_session *a, const struct prism_s
 
 /* Outputs and fields are computed once for the same parameters; after the
  * network was handed out they are computed every time, to the same bits. */
-START_TEST(what_is_remembered_changes_nothing)
+START_TEST(reused_outputs_change_nothing)
 {
     p.par.training.objective = PRISM_OBJ_PROGRESSIVE;
     p.par.training.loss_threshold = -1;
@@ -331,7 +331,7 @@ START_TEST(switched_retries_are_judged_at_their_end)
 END_TEST
 
 SUITE("recon progressive", session_open, session_close, progressive_goes_sample_by_sample,
-      a_single_step_needs_no_earlier_fields, what_is_remembered_changes_nothing,
+      a_single_step_needs_no_earlier_fields, reused_outputs_change_nothing,
       masks_follow_the_samples, an_only_step_is_a_first_step, converged_samples_need_no_update,
       plateaus_escalate_and_then_fail, failed_samples_are_tried_again, retries_discard_the_average,
       switched_retries_are_judged_at_their_end)

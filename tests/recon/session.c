@@ -52,7 +52,7 @@ START_TEST(progressive_needs_whole_fields)
 }
 END_TEST
 
-START_TEST(failures_on_the_way_leave_nothing_behind)
+START_TEST(failures_leave_nothing_behind)
 {
     static const double centre[2] = {0, 0};
     struct prism_dataset *seven = p.ds;
@@ -121,7 +121,7 @@ END_TEST
 
 /* The centre of an odd field lies half a pixel before the middle. No pixel
  * outside the image may be read. */
-START_TEST(odd_fields_are_looked_at_inside)
+START_TEST(odd_fields_are_read_inside)
 {
     static const double centre[2] = {0, 0};
     struct prism_dataset *even = p.ds;
@@ -206,7 +206,7 @@ START_TEST(joint_runs_to_its_end)
 }
 END_TEST
 
-START_TEST(equal_seeds_equal_runs_and_looking_changes_nothing)
+START_TEST(equal_seeds_give_equal_runs_and_reading_changes_nothing)
 {
     for (int objective = 0; objective < PRISM_OBJ_COUNT; objective++) {
         p.par.training.objective = objective;
@@ -624,13 +624,13 @@ START_TEST(complex_results_have_the_modulus_and_a_phase)
 END_TEST
 
 SUITE("recon session", session_open, session_close, wrong_settings_are_refused_by_name,
-      progressive_needs_whole_fields, failures_on_the_way_leave_nothing_behind,
-      every_target_is_approached, synthetic_aperture_is_the_mean_of_amplitudes,
-      odd_fields_are_looked_at_inside, threshold_ends_initialisation_without_an_update,
-      joint_visits_every_sample_once_an_epoch, joint_runs_to_its_end,
-      equal_seeds_equal_runs_and_looking_changes_nothing, average_is_the_mean_of_the_last_outputs,
-      a_negative_is_turned_positive, scores_are_the_results, running_statistics_count_steps,
-      a_callback_stops_a_run, one_sample_is_a_data_set, phases_and_samples_begin_with_fresh_moments,
+      progressive_needs_whole_fields, failures_leave_nothing_behind, every_target_is_approached,
+      synthetic_aperture_is_the_mean_of_amplitudes, odd_fields_are_read_inside,
+      threshold_ends_initialisation_without_an_update, joint_visits_every_sample_once_an_epoch,
+      joint_runs_to_its_end, equal_seeds_give_equal_runs_and_reading_changes_nothing,
+      average_is_the_mean_of_the_last_outputs, a_negative_is_turned_positive,
+      scores_are_the_results, running_statistics_count_steps, a_callback_stops_a_run,
+      one_sample_is_a_data_set, phases_and_samples_begin_with_fresh_moments,
       projections_find_the_object, pixels_are_fitted_like_weights,
       small_fields_give_the_same_projections, a_projection_step_has_length_one,
       darkness_is_harmless, history_thins_itself, one_call_gives_the_bits_of_a_session,

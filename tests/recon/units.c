@@ -12,7 +12,7 @@ static double *noise_image(size_t n, uint64_t stream)
     return v;
 }
 
-START_TEST(metrics_of_equal_images)
+START_TEST(equal_images_have_the_best_metrics)
 {
     double *a = noise_image(64 * 64, 1);
     ck_assert_double_eq_tol(prism_ssim(a, a, 64, 64), 1, 1e-12);
@@ -24,7 +24,7 @@ START_TEST(metrics_of_equal_images)
 }
 END_TEST
 
-START_TEST(metrics_of_different_images)
+START_TEST(different_images_have_their_metrics)
 {
     size_t n = 64 * 48;
     double *a = noise_image(n, 1), *b = noise_image(n, 2), *c = new_array(n, sizeof *c);
@@ -74,7 +74,7 @@ START_TEST(ms_ssim_of_one_scale_is_ssim)
 }
 END_TEST
 
-START_TEST(metrics_of_tiny_images)
+START_TEST(tiny_images_have_no_metrics)
 {
     double a[25] = {0};
     ck_assert_double_nan(prism_ssim(a, a, 5, 5));
@@ -102,7 +102,7 @@ END_TEST
 
 /* ---- data ---- */
 
-START_TEST(second_look_is_a_pointer_into_the_cache)
+START_TEST(a_second_request_is_a_hit)
 {
     const float *first, *again;
     for (int k = 0; k < p.n; k++)
@@ -177,7 +177,7 @@ END_TEST
 
 /* A pupil over the whole grid measures the object itself, with the centres
  * aligned. */
-START_TEST(open_pupil_sees_the_object)
+START_TEST(an_open_pupil_sees_the_object)
 {
     static const double centre[2] = {0, 0};
     struct prism_dataset_params dp = {
@@ -407,9 +407,9 @@ START_TEST(measured_data_are_kept)
 }
 END_TEST
 
-SUITE("recon units", session_open, session_close, metrics_of_equal_images,
-      metrics_of_different_images, ms_ssim_sees_luminance, ms_ssim_of_one_scale_is_ssim,
-      metrics_of_tiny_images, retries_change_the_loss_in_turn,
-      second_look_is_a_pointer_into_the_cache, another_object_has_other_measurements,
-      one_cache_serves_equal_data_sets_only, open_pupil_sees_the_object, noise_has_the_asked_power,
-      losses_have_their_values, wrong_data_are_refused_by_name, measured_data_are_kept)
+SUITE("recon units", session_open, session_close, equal_images_have_the_best_metrics,
+      different_images_have_their_metrics, ms_ssim_sees_luminance, ms_ssim_of_one_scale_is_ssim,
+      tiny_images_have_no_metrics, retries_change_the_loss_in_turn, a_second_request_is_a_hit,
+      another_object_has_other_measurements, one_cache_serves_equal_data_sets_only,
+      an_open_pupil_sees_the_object, noise_has_the_asked_power, losses_have_their_values,
+      wrong_data_are_refused_by_name, measured_data_are_kept)
