@@ -262,7 +262,7 @@ struct prism_subaperture_args {
  * object's rows there and its columns back; columns of spectrum that it says
  * are not needed are left as they were, or as anything that is finite. */
 struct prism_spectrum_desc {
-    enum prism_dtype dtype; /* of the object, real or cplx; the rest is cplx */
+    enum prism_dtype dtype; /* the object's type, real or cplx; the rest is cplx */
     int h, w, oh, ow;       /* oh <= h, ow <= w */
 };
 struct prism_spectrum_args {

@@ -15,11 +15,11 @@ struct prism_cache;
 
 enum prism_cache_kind {
     PRISM_CACHE_GRIDS,     /* transfer functions of propagators, made of a grid's coordinates */
-    PRISM_CACHE_PLANS,     /* of transforms. Only counted: the backend keeps them, see
+    PRISM_CACHE_PLANS,     /* plans of transforms, only counted: the backend keeps them, see
                               prism_dev_params.cache_dir */
     PRISM_CACHE_APERTURES, /* masks of apertures at their places */
-    PRISM_CACHE_CONSTANTS, /* of the structural losses, for every target: on the device, by session.
-                              Only counted, when made */
+    PRISM_CACHE_CONSTANTS, /* constants of the structural losses for every target, on the device, by
+                              session; only counted, when computed */
     PRISM_CACHE_MEASUREMENTS, /* simulated amplitudes */
     PRISM_CACHE_KINDS
 };

@@ -73,7 +73,7 @@ enum prism_key_type {
 struct prism_config_key {
     const char *key; /* "section.name" or "name" */
     enum prism_key_type type;
-    size_t offset, size; /* of the field in struct prism_config, bytes */
+    size_t offset, size; /* place of the field in struct prism_config, bytes */
     double min,
         max; /* numbers and list entries: inclusive range; INT_MAX and DBL_MAX mean no limit */
     bool exclusive_min;

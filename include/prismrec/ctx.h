@@ -27,7 +27,7 @@ struct prism_ctx_params {
 
 struct prism_error {
     int status;       /* PRISM_E* */
-    const char *file; /* of the library's source */
+    const char *file; /* file of the library's source */
     int line;
     char text[512]; /* one sentence: the value, what was expected, the remedy */
 };

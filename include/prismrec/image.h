@@ -12,7 +12,7 @@ extern "C" {
 struct prism_image {
     int h, w;
     double *data; /* [h,w] */
-    int bits;     /* of the source: 8, 16, 32, 64 (floating point) */
+    int bits;     /* bits a sample in the source: 8, 16, 32, 64 (floating point) */
 };
 
 /* PNG, JPEG, TIFF, PGM/PPM, NPY, by content, not by name. Integers are scaled

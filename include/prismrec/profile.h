@@ -22,8 +22,8 @@ struct prism_profile_params {
     bool sync; /* wait for the device wherever something timed begins or ends: true times, slower
                   runs */
     size_t max_events; /* kept for a timeline; what comes later is counted in the tree only */
-    int64_t first_step,
-        last_step; /* of whose events; 0, 0 = all, with what comes before the first step */
+    int64_t first_step, last_step; /* range of steps whose events are kept; 0, 0 = all, and events
+                                      before the first step */
 };
 
 struct prism_profile_info {
@@ -40,7 +40,7 @@ struct prism_profile_info {
     int64_t n_steps;
     size_t device_bytes, device_peak_bytes; /* allocated through the device; what plans keep for
                                                themselves is not seen here */
-    size_t step_growth_bytes; /* of device_bytes since the first step began: not 0 is a leak */
+    size_t step_growth_bytes; /* growth of device_bytes since the first step; not 0 is a leak */
 };
 
 /* Node 0 is everything, up to the last prism_profile_read(). Parents come
@@ -51,9 +51,9 @@ struct prism_profile_node {
     int parent;        /* -1: none */
     bool op;
     uint64_t count, total_ns, self_ns;       /* self: less what is inside */
-    uint64_t min_ns, p50_ns, p95_ns, max_ns; /* of a call; percentiles to 6 % */
+    uint64_t min_ns, p50_ns, p95_ns, max_ns; /* time of a call; percentiles to 6 % */
     double flops,
-        bytes; /* of a call: arithmetic, and operands read and written once; 0 = not known */
+        bytes; /* a call's arithmetic, and its operands read and written once; 0 = not known */
 };
 
 struct prism_profile_event {

@@ -244,7 +244,7 @@ struct prism_progress {
                          done one after the other */
     enum prism_tier tier;
     double loss, loss_old, loss_new, lr; /* loss: the mean since it was last looked at */
-    double ssim, psnr_db, rmse_percent;  /* of the last evaluation; NaN without truth */
+    double ssim, psnr_db, rmse_percent;  /* quality at the last evaluation; NaN without truth */
     bool evaluated;                      /* the three above are of this very step */
     bool sample_done, sample_converged;  /* progressive: this call closes a sample */
     int n_failed;

@@ -371,7 +371,7 @@ static void replace_array(const char *array, const void *data, size_t bytes)
 
 struct change {
     bool samples;  /* in the progressive strategy's state, else in the trainer's */
-    size_t offset; /* of an integer */
+    size_t offset; /* place of the integer */
     int64_t value;
 };
 #define AT(field) false, offsetof(struct prismi_state, field)
