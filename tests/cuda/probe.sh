@@ -35,7 +35,7 @@ CUDA_VISIBLE_DEVICES=none PRISMREC_CUDA_MODEL_DEVICES=0 says "hidden devices" \
     'CUDA_VISIBLE_DEVICES is set to "none"' "$prism" info
 says "a device that is not there" 'cuda:3 does not exist; 1 device is here' run --backend cuda:3
 PRISMREC_CUDA_MODEL_MEM_BYTES=1000000 says "no memory" ' MB are free on ' run --backend cuda
-PRISMREC_CUDA_MODEL_LOSE_AFTER=200 says "a lost device" 'what the device held is lost' run \
+PRISMREC_CUDA_MODEL_LOSE_AFTER=200 says "a lost device" 'the contents of its memory are lost' run \
     --backend cuda
 echo "1..$n"
 exit $failures
