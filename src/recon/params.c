@@ -324,20 +324,40 @@ void prismi_params_lines(struct prismi_lines *t, const struct prism_recon_params
     prismi_data_params_lines(t, d);
 }
 
+/* A value of a line as the user would write it. opposite: the user's name means
+ * the opposite of the line. */
+static const char *spelled_value(const struct prismi_param_row *p, const char *value, bool opposite,
+                                 const char *absent)
+{
+    bool is_switch = p && (p->type == PRISMI_PARAM_BOOL || p->type == PRISMI_PARAM_BOOL_NOT);
+    if (!*value)
+        return absent;
+    return !is_switch ? value : (strcmp(value, "0") != 0) != opposite ? "true" : "false";
+}
+
 int prismi_lines_refuse(struct prism_ctx *ctx, const char *path, const struct prismi_difference *d)
 {
     static const char head[] = "data.";
-    bool headed = !strncmp(d->name, head, strlen(head));
+    const struct prismi_param_row *row = NULL;
+    bool data = !strncmp(d->name, head, strlen(head)), opposite = false;
     char name[sizeof d->name];
     size_t length = strcspn(d->name, "["); /* an entry of a list has the name of the list */
     snprintf(name, sizeof name, "%.*s", (int)length, d->name);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        if (!strcmp(name, lines[i].line))
+        if (!strcmp(name, lines[i].line)) {
             snprintf(name, sizeof name, "%s", lines[i].name);
+            opposite = lines[i].opposite;
+        }
+    const char *field = data ? name + strlen(head) : name, *spelled = prismi_spell(ctx, field);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].data == data && !strcmp(table[i].name, field))
+            row = &table[i];
+    if (row && row->type == PRISMI_PARAM_BOOL_NOT && strcmp(spelled, field) != 0)
+        opposite = !opposite;
     return PRISM_FAIL(ctx, PRISM_EINVAL,
                       "%s was written with %s%s %s, this session has %s: resume with the same %s",
-                      path, prismi_spell(ctx, headed ? name + strlen(head) : name),
-                      d->name + length, *d->theirs ? d->theirs : "absent",
-                      *d->mine ? d->mine : "none",
-                      headed || !strcmp(name, "data") ? "data" : "data and parameters");
+                      path, spelled, d->name + length,
+                      spelled_value(row, d->theirs, opposite, "absent"),
+                      spelled_value(row, d->mine, opposite, "none"),
+                      data || !strcmp(name, "data") ? "data" : "data and parameters");
 }

@@ -4,7 +4,6 @@
 cd "$top" || exit 1
 picture() { echo "$1"/reconstruction.p[gn][gm]; } # .png or .pgm
 no_leftovers() { [ -z "$(find "$1" -name '.?*')" ]; }
-have() { "$prism" info --json | grep -q "$1=true"; }
 valid_json() { if command -v python3 >/dev/null; then python3 -m json.tool >/dev/null
 else grep -q '[]}]'; fi; }
 

@@ -26,11 +26,16 @@ r, t = np.load("run/reconstruction.npy"), np.load("object.npy")
 raise SystemExit(int(np.sqrt(((r - t)**2).sum() / (t**2).sum()) > 0.2))
 END
 ok $? "the object comes out within a fifth"
-"$prism" run run/config.yaml --output again --quiet 2>err &&
-    cmp run/reconstruction.npy again/reconstruction.npy
-ok $? "config.yaml alone repeats the run"
+cp run/reconstruction.npy first.npy
+if have yaml; then
+    "$prism" run run/config.yaml --output again --quiet 2>err &&
+        cmp first.npy again/reconstruction.npy
+    ok $? "config.yaml alone repeats the run"
+else
+    skip "config.yaml alone repeats the run" "built without YAML"
+fi
 "$prism" run --data measured.npz $short --output run --resume --quiet 2>err &&
-    cmp run/reconstruction.npy again/reconstruction.npy
+    cmp first.npy run/reconstruction.npy
 ok $? "a run of measurements resumes"
 
 "$python" - <<'END'

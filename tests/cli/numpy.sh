@@ -5,9 +5,10 @@
 writer=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 numpy_python
 cd "$top" || exit 1
-"$prism" run --input usaf --set image.grid_size=64 --set image.obj_size=32 \
-    --set training.init_steps=8 --set training.objective=progressive --set training.n_epochs=1 \
-    --set training.loss_threshold=1 --set pattern.n_apertures=9 --quiet --output run 2>err &&
+run="$prism run --quiet --input usaf --set image.grid_size=64 --set image.obj_size=32
+    --set training.init_steps=8 --set training.objective=progressive
+    --set training.cycle_steps=1 --set training.loss_threshold=1 --set pattern.n_apertures=9"
+$run --output run 2>err &&
     "$writer" >out 2>&1
 ok $? "a run, weights, and a file of 64-bit fields"
 
@@ -65,7 +66,7 @@ with zipfile.ZipFile("again/checkpoint.npz", "a") as z:
             z.writestr(n, old[n])
 END
 "$prism" inspect run | tail -n +2 | sort >a && "$prism" inspect again | tail -n +2 | sort >b &&
-    cmp a b && "$prism" run run/config.yaml --output again --resume --quiet 2>err &&
+    cmp a b && $run --output again --resume 2>err &&
     cmp run/reconstruction.npy again/reconstruction.npy
 ok $? "the program continues from the file"
 echo "1..$n"

@@ -299,8 +299,8 @@ static void expect_same_after_reload(void)
 
 START_TEST(the_dump_reads_back)
 {
-    static const char *const odd[] = {"name=- #: 'odd' \"text\" \\n\n\t \xe2\x80\xa8 \xc3\xa9 "
-                                      "\xf0\x9f\x9a\x80 \xef\xbb\xbf \xc2\x85 ",
+    static const char *const odd[] = {("name=- #: 'odd' \"text\" \\n\n\t \xe2\x80\xa8 \xc3\xa9 "
+                                       "\xf0\x9f\x9a\x80 \xef\xbb\xbf \xc2\x85 "),
                                       "comment=null",
                                       "input=  [x]: {y}  ",
                                       "lr=0.1234567890123456789",

@@ -20,6 +20,8 @@ ok() { # status of the command before, description; shows the files err and out 
     fi
 }
 skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+# True if this build has the part $1 (yaml, png, ...).
+have() { "$prism" info --json | grep -q "$1=true"; }
 is() { [ "$1" = "$2" ] || { echo "# got '$1', expected '$2'"; return 1; }; }
 # Exit code, then a word that the one line on standard error must hold, then the
 # command.
