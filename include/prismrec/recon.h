@@ -236,21 +236,31 @@ struct prism_recon_params {
  * not known. */
 struct prism_progress {
     enum prism_phase phase;
-    int64_t step, total_steps; /* over all phases; total is the budget */
+    /* Steps over all phases; total_steps is the budget. */
+    int64_t step, total_steps;
+    /* Steps of the current phase. */
     int64_t phase_step;
-    int sample, n_samples; /* progressive: the current sample and their number; mopie: the current
-                              loop and their number */
-    const char *unit; /* what is counted by sample and n_samples: "sample", "loop"; NULL: nothing is
-                         done one after the other */
+    /* Progressive: the current sample and the number of samples; mopie: the
+     * current loop and the number of loops. */
+    int sample, n_samples;
+    /* What sample and n_samples count: "sample" or "loop"; NULL where nothing
+     * is done one after the other. */
+    const char *unit;
     enum prism_tier tier;
-    double loss, loss_old, loss_new, lr; /* loss: the mean since it was last looked at */
-    double ssim, psnr_db, rmse_percent;  /* quality at the last evaluation; NaN without truth */
-    bool evaluated;                      /* the three above are of this very step */
-    bool sample_done, sample_converged;  /* progressive: this call closes a sample */
+    /* loss: the mean since the loss was last looked at. */
+    double loss, loss_old, loss_new, lr;
+    /* Quality at the last evaluation; NaN without truth. */
+    double ssim, psnr_db, rmse_percent;
+    /* The last evaluation was at this very step. */
+    bool evaluated;
+    /* Progressive: this call closes a sample, which has converged or not. */
+    bool sample_done, sample_converged;
     int n_failed;
-    int64_t skipped;   /* fp16: updates left out so far, as a gradient did not fit; like the loss as
-                          of when it was looked at */
-    double loss_scale; /* fp16: the factor on gradients; NaN where there is none */
+    /* FP16: updates left out so far because a gradient did not fit, counted
+     * when the loss was last looked at. */
+    int64_t skipped;
+    /* FP16: the factor on gradients; NaN where there is none. */
+    double loss_scale;
 };
 
 /* Reconstruct the object of ds in one call: create a session, run it to its end
@@ -261,9 +271,9 @@ struct prism_progress {
 PRISM_API int prism_reconstruct(struct prism_dev *dev, struct prism_dataset *ds,
                                 const struct prism_recon_params *params, double *image);
 
-/* A reconstruction in progress. Bit-identical for the same data, parameters and
- * backend, whatever the thread count, and across save and load at any step.
- * Thread-safety: one thread at a time. */
+/* A reconstruction in progress. Its results have the same bits for the same
+ * data, parameters and backend, whatever the thread count, and across save and
+ * load at any step. Thread-safety: one thread at a time. */
 struct prism_session;
 
 /* Create a session. ds must outlive it. params: NULL = all defaults. Returns 0,
@@ -272,79 +282,109 @@ struct prism_session;
 PRISM_API int prism_session_create(struct prism_dev *dev, struct prism_dataset *ds,
                                    const struct prism_recon_params *params,
                                    struct prism_session **out);
-PRISM_API void prism_session_destroy(struct prism_session **s); /* NULL ok */
 
-/* One unit of work: an optimiser step, a projection of one sample, or a
- * parallel pass over all. Losses are looked at every step where one decides
- * something (progressive, init_threshold), once a loop (mopie), else every 16
- * steps; between looks a step waits for nothing and allocates nothing, but for
- * a progressive step that opens a sample: it measures it, which waits and may
- * allocate in the device's cache. Returns 0, PRISM_EDIVERGED (step and term are
- * in the text; everything goes back to the last state whose losses were seen to
- * be finite), PRISM_EDEVICE. Does nothing once phase is PRISM_PHASE_DONE. */
+/* Destroy a session. NULL is allowed. A save in the background is waited for,
+ * and its failure is logged. */
+PRISM_API void prism_session_destroy(struct prism_session **s);
+
+/* Do one unit of work: an optimiser step, a projection of one sample, or a
+ * parallel pass over all. Does nothing once phase is PRISM_PHASE_DONE.
+ *
+ * Losses are looked at every step where a loss decides something (progressive,
+ * init_threshold), once a loop (mopie), else every 16 steps. Between looks a
+ * step waits for nothing and allocates nothing. The exception is a progressive
+ * step that opens a sample: the step measures the sample, which waits and may
+ * allocate in the device's cache.
+ *
+ * Returns 0, PRISM_EDIVERGED (the text names step and term; everything goes
+ * back to the last state whose losses were seen to be finite),
+ * PRISM_EDEVICE. */
 PRISM_API int prism_session_step(struct prism_session *s);
+
+/* Write the current progress to out. */
 PRISM_API void prism_session_progress(const struct prism_session *s, struct prism_progress *out);
 
-/* Steps until done. on_progress (may be NULL) runs after every step; false
- * stops with PRISM_ECANCELED. It may call prism_session_save,
- * prism_session_result and prism_session_evaluate; where its save fails with
- * PRISM_EDIVERGED, so does the run. */
+/* Step until the session is done. on_progress may be NULL; it runs after every
+ * step, and its false stops the run with PRISM_ECANCELED. The callback may call
+ * prism_session_save(), prism_session_result() and prism_session_evaluate();
+ * where its save fails with PRISM_EDIVERGED, so does the run. */
 PRISM_API int prism_session_run(struct prism_session *s,
                                 bool (*on_progress)(void *user, const struct prism_progress *),
                                 void *user);
 
-/* The current reconstruction [O,O] (modulus for a complex object), whatever the
- * precision from weights and activations in single or double; an average of
- * outputs is of the outputs as they were. Measured amplitudes do not tell a
- * real object from its negative, and a decoder without an output activation may
- * find either; as an object is itself an amplitude, the one with the positive
- * sum is given once initialisation is over. Waits. */
+/* Write the current reconstruction [O,O], the modulus of a complex object, to
+ * out. Whatever the precision, the result is computed from weights and
+ * activations in single or double; an average is taken over the outputs as they
+ * were. Waits.
+ *
+ * Measured amplitudes do not tell a real object from its negative, and a
+ * decoder without an output activation may find either. An object is itself an
+ * amplitude, so the one with the positive sum is given once initialisation is
+ * over. */
 PRISM_API int prism_session_result(struct prism_session *s, double *out);
+
 /* True if the object is complex, with a phase. */
 PRISM_API bool prism_session_is_complex(const struct prism_session *s);
-/* The current reconstruction as complex numbers, [O,O] pairs (re, im). The
- * imaginary parts of a real object are 0. The phase of a complex object is
- * determined but for a constant, which measured amplitudes do not tell. Waits.
- * Returns what prism_session_result() returns. */
+
+/* Write the current reconstruction as complex numbers, [O,O] pairs (re, im), to
+ * out. The imaginary parts of a real object are 0. The phase of a complex
+ * object is determined but for a constant, which measured amplitudes do not
+ * tell. Waits. Returns what prism_session_result() returns. */
 PRISM_API int prism_session_result_complex(struct prism_session *s, double *out);
-/* SSIM, PSNR and RMSE of the current reconstruction against the truth, into the
- * progress record. The device computes them, in the session's precision, and
- * the host reads five numbers: in single precision SSIM is within 1e-6 of
- * prism_ssim and PSNR within 1e-3 dB of prism_psnr_db (below 80 dB). Does
- * nothing if the data set has no truth. Waits. Returns 0, PRISM_EDEVICE. */
+
+/* Compute SSIM, PSNR and RMSE of the current reconstruction against the truth,
+ * for the progress record. Does nothing if the data set has no truth. Waits.
+ *
+ * The device computes them in the session's precision, and the host reads five
+ * numbers: in single precision SSIM is within 1e-6 of prism_ssim() and PSNR
+ * within 1e-3 dB of prism_psnr_db() (below 80 dB). Returns 0, PRISM_EDEVICE. */
 PRISM_API int prism_session_evaluate(struct prism_session *s);
-/* Network of a decoder session (weights can be saved from it; its output may be
- * the negative of the result), NULL for mopie. */
+
+/* The network of a decoder session; NULL for mopie. Weights can be saved from
+ * the network; its output may be the negative of the result. */
 PRISM_API struct prism_net *prism_session_net(struct prism_session *s);
 
-/* The whole state to and from a checkpoint (docs/formats.md), a ZIP file of NPY
- * arrays that numpy.load opens: its array "result" is the reconstruction in
- * double, its texts "about" and "progress" are lines key=value. save: written
- * to a unique temporary name, fsync'ed, renamed, directory fsync'ed; the
- * previous one is kept as <path>.1. load: falls back to <path>.1 with a warning
- * where <path> is damaged or missing; the next save there then replaces the
- * damaged one and leaves <path>.1. Device independent. extra: NULL, or a text
- * kept with it. save returns 0, PRISM_EIO, PRISM_ENOMEM, PRISM_EDEVICE,
- * PRISM_EDIVERGED (a pending loss or the output is not finite: nothing is
- * written, and the session goes back as in prism_session_step). load returns 0,
- * PRISM_EIO, PRISM_EPARSE (damaged, or of a state no run can be in),
- * PRISM_EINVAL (other data or parameters), PRISM_ENOMEM, PRISM_EDEVICE; but for
- * the last, nothing has changed. */
+/* Save the whole state to a checkpoint (docs/formats.md), a ZIP file of NPY
+ * arrays that numpy.load opens. Its array "result" is the reconstruction in
+ * double; its texts "about" and "progress" are lines key=value. extra: NULL, or
+ * a text kept with the checkpoint. A checkpoint does not depend on the device.
+ *
+ * The file is written to a unique temporary name, fsync'ed and renamed, and the
+ * directory is fsync'ed. The previous file is kept as <path>.1. A save in the
+ * background is waited for, and its failure is logged.
+ *
+ * Returns 0, PRISM_EIO, PRISM_ENOMEM, PRISM_EDEVICE, PRISM_EDIVERGED (a pending
+ * loss or the output is not finite: nothing is written, and the session goes
+ * back as in prism_session_step()). */
 PRISM_API int prism_session_save(struct prism_session *s, const char *path, const char *extra);
+
+/* Load the whole state from a checkpoint. Where path is damaged or missing,
+ * <path>.1 is loaded with a warning; the next save there then replaces the
+ * damaged file and leaves <path>.1. A save in the background is waited for, and
+ * its failure is logged.
+ *
+ * Returns 0, PRISM_EIO, PRISM_EPARSE (damaged, or of a state no run can be in),
+ * PRISM_EINVAL (other data or parameters), PRISM_ENOMEM, PRISM_EDEVICE; but for
+ * the last, a failure changes nothing. */
 PRISM_API int prism_session_load(struct prism_session *s, const char *path);
-/* prism_session_save() in the background: copies the state to host memory,
- * which the session keeps for the next time, and returns; a thread of the
- * library writes the file. path and extra are copied. before: NULL, or called
- * by that thread first, for example to sync a log that the checkpoint must not
- * be ahead of; false gives up (PRISM_ECANCELED). Where there is no memory for
- * the copy, the file is written before this returns. Statuses as
- * prism_session_save(), and those of a save in the background that had begun
- * before, for which this waits. prism_session_save(), prism_session_load() and
- * prism_session_destroy() wait for it too, and log its failure.
- * prism_session_save_wait: waits until the file is in its place and returns the
- * writing's status, 0 where nothing was begun. */
+
+/* Save in the background, otherwise as prism_session_save(). The call copies
+ * the state to host memory, which the session keeps for the next time, and
+ * returns; a thread of the library writes the file. path and extra are copied.
+ * Where there is no memory for the copy, the file is written before the call
+ * returns.
+ *
+ * before: NULL, or called first by the writing thread, for example to sync a
+ * log that the checkpoint must not be ahead of; its false gives up the save
+ * (PRISM_ECANCELED).
+ *
+ * Returns the statuses of prism_session_save(), and those of a save in the
+ * background that had begun before, for which the call waits. */
 PRISM_API int prism_session_save_begin(struct prism_session *s, const char *path, const char *extra,
                                        bool (*before)(void *user), void *user);
+
+/* Wait until the file of prism_session_save_begin() is in its place. Returns
+ * the status of the writing, 0 where nothing was begun. */
 PRISM_API int prism_session_save_wait(struct prism_session *s);
 
 #ifdef __cplusplus
