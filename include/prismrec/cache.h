@@ -14,19 +14,30 @@ extern "C" {
 struct prism_cache;
 
 enum prism_cache_kind {
-    PRISM_CACHE_GRIDS,     /* transfer functions of propagators, made of a grid's coordinates */
-    PRISM_CACHE_PLANS,     /* plans of transforms, only counted: the backend keeps them, see
-                              prism_dev_params.cache_dir */
-    PRISM_CACHE_APERTURES, /* masks of apertures at their places */
-    PRISM_CACHE_CONSTANTS, /* constants of the structural losses for every target, on the device, by
-                              session; only counted, when computed */
-    PRISM_CACHE_MEASUREMENTS, /* simulated amplitudes */
+    /* Transfer functions of propagators, made of a grid's coordinates. */
+    PRISM_CACHE_GRIDS,
+    /* Plans of transforms. They are only counted: the backend keeps them, see
+     * prism_dev_params.cache_dir. */
+    PRISM_CACHE_PLANS,
+    /* Masks of apertures at their places. */
+    PRISM_CACHE_APERTURES,
+    /* Constants of the structural losses for every target, on the device, by
+     * session. They are only counted, when computed. */
+    PRISM_CACHE_CONSTANTS,
+    /* Simulated amplitudes. */
+    PRISM_CACHE_MEASUREMENTS,
     PRISM_CACHE_KINDS
 };
-#define PRISM_CACHE_ALL PRISM_CACHE_KINDS /* every kind, where a call says so */
-PRISM_API const char *prism_cache_kind_name(enum prism_cache_kind kind); /* "grids" ... */
 
-#define PRISM_CACHE_NONE SIZE_MAX /* a budget: nothing of this kind is kept */
+/* Every kind, where a call says so. */
+#define PRISM_CACHE_ALL PRISM_CACHE_KINDS
+
+/* The name of a kind, "grids" ... */
+PRISM_API const char *prism_cache_kind_name(enum prism_cache_kind kind);
+
+/* A budget: nothing of this kind is kept. */
+#define PRISM_CACHE_NONE SIZE_MAX
+
 struct prism_cache_params {
     /* Bytes of values; 0 = 64 MiB of grids, 16 MiB of apertures, 256 MiB of
      * constants, 256 MiB of measurements. Not used for PLANS. */
@@ -34,8 +45,8 @@ struct prism_cache_params {
 };
 
 struct prism_cache_stats {
-    uint64_t hits, misses, insertions,
-        evictions; /* a miss is counted whether or not anything may be kept */
+    /* A miss is counted whether or not anything may be kept. */
+    uint64_t hits, misses, insertions, evictions;
     size_t entries, bytes, budget;
 };
 
@@ -44,13 +55,18 @@ struct prism_cache_stats {
 struct prism_key {
     uint64_t hi, lo;
 };
+
+/* A key that begins with the text what. */
 PRISM_API struct prism_key prism_key_init(const char *what);
+
+/* Hash bytes of data into the key. */
 PRISM_API void prism_key_add(struct prism_key *key, const void *data, size_t bytes);
 
 /* Returns 0 or PRISM_ENOMEM. */
 PRISM_API int prism_cache_create(const struct prism_cache_params *params, struct prism_cache **out);
-PRISM_API void
-prism_cache_destroy(struct prism_cache **cache); /* NULL ok. No device may use it any more */
+
+/* Destroy a cache. NULL is allowed. No device may use the cache any more. */
+PRISM_API void prism_cache_destroy(struct prism_cache **cache);
 
 /* The stored block, or NULL. Counts one hit or one miss. Valid until the next
  * put or clear of this kind. */
@@ -65,10 +81,13 @@ PRISM_API const void *prism_cache_put(struct prism_cache *cache, enum prism_cach
 
 /* Drops the blocks of a kind, or of ALL, and zeroes its counters. */
 PRISM_API void prism_cache_clear(struct prism_cache *cache, enum prism_cache_kind kind);
-PRISM_API struct prism_cache_stats
-prism_cache_get_stats(const struct prism_cache *cache, enum prism_cache_kind kind); /* ALL: sums */
-PRISM_API double prism_cache_hit_rate(
-    const struct prism_cache_stats *stats); /* hits/(hits + misses); NaN: neither */
+
+/* The counters of a kind; PRISM_CACHE_ALL gives the sums. */
+PRISM_API struct prism_cache_stats prism_cache_get_stats(const struct prism_cache *cache,
+                                                         enum prism_cache_kind kind);
+
+/* hits/(hits + misses); NaN where there are neither. */
+PRISM_API double prism_cache_hit_rate(const struct prism_cache_stats *stats);
 
 #ifdef __cplusplus
 }

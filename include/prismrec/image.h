@@ -34,24 +34,28 @@ PRISM_API int prism_image_to_object(struct prism_ctx *ctx, const struct prism_im
  * PRISM_ENOMEM. */
 PRISM_API int prism_object_builtin(struct prism_ctx *ctx, const char *name, int size, uint64_t seed,
                                    double *out);
-PRISM_API const char *const *prism_object_builtin_names(void); /* NULL-terminated */
 
-/* Files written here appear whole or not at all (temporary name, fsync,
+/* The names of the built-in objects, NULL-terminated. */
+PRISM_API const char *const *prism_object_builtin_names(void);
+
+/* Write an 8-bit grey or RGB picture, [h,w,channels] bytes, channels 1 or 3, as
+ * PNG, or as PGM/PPM where built without libpng. path has no suffix; the one
+ * used is appended and, if written_path is not NULL, the whole name is stored
+ * there (n bytes). The file appears whole or not at all (temporary name, fsync,
  * rename). */
-
-/* 8-bit grey or RGB picture, [h,w,channels] bytes, channels 1 or 3: PNG, or
- * PGM/PPM where built without libpng. path has no suffix; the one used is
- * appended and, if written_path is not NULL, the whole name stored there (n
- * bytes). */
 PRISM_API int prism_image_write(struct prism_ctx *ctx, const char *path, int h, int w, int channels,
                                 const uint8_t *data, char *written_path, size_t n);
-/* NPY version 1.0, little endian, C order. dtype PRISM_F32, PRISM_F64,
- * PRISM_CF32, PRISM_CF64 or PRISM_I32. */
+
+/* Write an array as NPY version 1.0, little endian, C order. dtype: PRISM_F32,
+ * PRISM_F64, PRISM_CF32, PRISM_CF64 or PRISM_I32. The file appears whole or not
+ * at all (temporary name, fsync, rename). */
 PRISM_API int prism_npy_write(struct prism_ctx *ctx, const char *path, enum prism_dtype dtype,
                               int nd, const size_t *shape, const void *data);
-/* Reads versions 1-3, either byte order, C or Fortran order, bool, integers,
- * floats and complex, into double (complex: modulus and phase are lost unless
- * is_complex is given, then interleaved). shape: up to 8. data: malloc'ed. */
+
+/* Read an NPY file of version 1-3, either byte order, C or Fortran order, bool,
+ * integers, floats and complex, into double. Complex values give their modulus
+ * where is_complex is NULL, else interleaved pairs (re, im). shape: up to 8.
+ * data: malloc'ed, freed by the caller. */
 PRISM_API int prism_npy_read(struct prism_ctx *ctx, const char *path, int *nd, size_t shape[8],
                              bool *is_complex, double **data);
 

@@ -13,19 +13,26 @@
 extern "C" {
 #endif
 
-struct prism_net; /* Thread-safety: one thread at a time */
+/* A network. Thread-safety: one thread at a time. */
+struct prism_net;
 
+/* The most entries of prism_decoder_params.channels. */
 #define PRISM_MAX_CHANNELS 32
+
 /* How a convolution starts; its weight is [d0,d1,k,k], a dense layer's [d0,d1]
  * with k = 1. Gamma starts at 1, beta at 0, the latent as N(0,1), whichever is
  * chosen. */
 enum prism_init {
-    PRISM_INIT_TORCH,      /* weight, bias uniform in +-1/sqrt(d1 k^2), as torch does */
-    PRISM_INIT_XAVIER,     /* weight N(0, 2/((d0 + d1) k^2)), bias 0 */
-    PRISM_INIT_ORTHOGONAL, /* weight as a [d0, d1 k^2] matrix has orthonormal rows, or columns where
-                              it is taller; bias 0 */
-    PRISM_INIT_GLOROT, /* weight uniform in +-sqrt(6/((d0 + d1) k^2)), bias 0 (Glorot, Bengio 2010,
-                          eq. 16) */
+    /* Weight, bias uniform in +-1/sqrt(d1 k^2), as torch does. */
+    PRISM_INIT_TORCH,
+    /* Weight N(0, 2/((d0 + d1) k^2)), bias 0. */
+    PRISM_INIT_XAVIER,
+    /* Weight as a [d0, d1 k^2] matrix has orthonormal rows, or columns where
+     * the matrix is taller; bias 0. */
+    PRISM_INIT_ORTHOGONAL,
+    /* Weight uniform in +-sqrt(6/((d0 + d1) k^2)), bias 0 (Glorot, Bengio 2010,
+     * eq. 16). */
+    PRISM_INIT_GLOROT,
     PRISM_INIT_COUNT
 };
 
@@ -77,60 +84,85 @@ struct prism_decoder_params {
     enum prism_init init;
 };
 
-/* Returns 0, PRISM_EINVAL (N not a power of two, O > N, a channel count that
- * reaches 0, ...), PRISM_ENOMEM, PRISM_ENOTSUP (a type that the device
- * lacks). */
+/* Create a decoder. params: NULL = all defaults. Returns 0, PRISM_EINVAL (N not
+ * a power of two, O > N, a channel count that reaches 0, ...), PRISM_ENOMEM,
+ * PRISM_ENOTSUP (a type that the device lacks). */
 PRISM_API int prism_decoder_create(struct prism_dev *dev, const struct prism_decoder_params *params,
                                    struct prism_net **out);
-PRISM_API void prism_net_destroy(struct prism_net **net); /* NULL ok */
 
-/* Weights from one seed, as params.init says: counter-based generator, the same
- * values on every backend and thread count. */
+/* Destroy a network. NULL is allowed. */
+PRISM_API void prism_net_destroy(struct prism_net **net);
+
+/* Draw all weights from one seed, as params.init says. The generator is
+ * counter-based: the values are the same on every backend and thread count. */
 PRISM_API int prism_net_init(struct prism_net *net, uint64_t seed);
 
-/* Output [O,O] of the current weights, device memory owned by the net,
- * overwritten by the next forward. Normalisation uses the image's own
- * statistics and updates the running ones. Enqueue only. */
+/* Compute the output [O,O] of the current weights, in device memory that the
+ * network owns and the next forward overwrites. Normalisation uses the image's
+ * own statistics and updates the running ones. Enqueue only. */
 PRISM_API int prism_net_forward(struct prism_net *net, prism_mem *out);
-/* Parameter gradients for dL/dout [O,O] after a forward; gout's contents are
- * kept. Overwrites all gradients; they hold until the next forward. Enqueue
- * only. */
+
+/* Compute the gradients of all parameters for gout = dL/dout [O,O] after a
+ * forward; the contents of gout are kept. Overwrites all gradients, which hold
+ * until the next forward. Enqueue only. Returns PRISM_EINVAL for a folded
+ * network. */
 PRISM_API int prism_net_backward(struct prism_net *net, prism_mem gout);
-/* The same network with the running statistics folded into the convolutions:
- * inference only (backward fails with PRISM_EINVAL). */
+
+/* Create the same network with the running statistics folded into the
+ * convolutions. A folded network is for inference only: its backward fails with
+ * PRISM_EINVAL. */
 PRISM_API int prism_net_fold(const struct prism_net *net, struct prism_net **out);
 
+/* One tensor of parameters. */
 struct prism_param_info {
-    char name[48]; /* "input_vec", "decoder.0.weight", "decoder.1.gamma", "decoder.1.beta",
-                      "decoder.15.bias", ... */
+    /* "input_vec", "decoder.0.weight", "decoder.1.gamma", "decoder.1.beta",
+     * "decoder.15.bias", ... */
+    char name[48];
     int nd, dim[4];
     size_t count;
-    prism_mem value, grad; /* grad is NULL in a folded net, and where it is never stored: see
-                              prism_net_gradient */
+    /* grad is NULL in a folded network, and where the gradient is never stored:
+     * see prism_net_gradient(). */
+    prism_mem value, grad;
 };
-PRISM_API int prism_net_param_count(const struct prism_net *net);    /* tensors */
-PRISM_API size_t prism_net_param_total(const struct prism_net *net); /* scalars */
-PRISM_API int prism_net_param(const struct prism_net *net, int i,
-                              struct prism_param_info *out); /* PRISM_EINVAL out of range */
-/* The last backward's gradient of the i-th parameter into out. Enqueue only.
- * PRISM_EINVAL out of range and in a folded net. */
-PRISM_API int prism_net_gradient(const struct prism_net *net, int i, prism_mem out);
-/* All parameters in one slab: what a checkpoint needs, with the running
- * statistics. count scalars include padding between tensors, which stays
- * zero. */
-PRISM_API void prism_net_values(const struct prism_net *net, prism_mem *values, size_t *count);
-/* The parts of that slab. Fills at most n segments, in order; returns how many
- * there are: up to PRISM_MAX_SEGMENTS, none in a folded net. */
-PRISM_API int prism_net_segments(const struct prism_net *net, struct prism_segment *out, int n);
-/* Running statistics [mean, var per channel] slab. */
-PRISM_API void prism_net_running(const struct prism_net *net, prism_mem *stats, size_t *count);
-PRISM_API const struct prism_decoder_params *
-prism_net_params(const struct prism_net *net); /* with zeros resolved */
 
-/* Weights and running statistics to and from a file (docs/formats.md), a ZIP
- * file of NPY arrays that numpy.load opens, one for each parameter:
- * PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (another network). */
+/* The number of parameter tensors. */
+PRISM_API int prism_net_param_count(const struct prism_net *net);
+
+/* The number of parameters, in scalars. */
+PRISM_API size_t prism_net_param_total(const struct prism_net *net);
+
+/* Describe the i-th parameter tensor. Returns 0, PRISM_EINVAL (i is out of
+ * range). */
+PRISM_API int prism_net_param(const struct prism_net *net, int i, struct prism_param_info *out);
+
+/* Write the last backward's gradient of the i-th parameter tensor to out.
+ * Enqueue only. Returns PRISM_EINVAL if i is out of range or the network is
+ * folded. */
+PRISM_API int prism_net_gradient(const struct prism_net *net, int i, prism_mem out);
+
+/* Give the slab of all parameters; with the running statistics it is all that a
+ * checkpoint needs. count, in scalars, includes padding between tensors, which
+ * stays zero. */
+PRISM_API void prism_net_values(const struct prism_net *net, prism_mem *values, size_t *count);
+
+/* Give the parts of the slab of parameters. Fills at most n segments, in order.
+ * Returns how many there are: up to PRISM_MAX_SEGMENTS, none in a folded
+ * network. */
+PRISM_API int prism_net_segments(const struct prism_net *net, struct prism_segment *out, int n);
+
+/* Give the slab of running statistics, [mean, var per channel]. */
+PRISM_API void prism_net_running(const struct prism_net *net, prism_mem *stats, size_t *count);
+
+/* The parameters with their defaults filled in, owned by the network. */
+PRISM_API const struct prism_decoder_params *prism_net_params(const struct prism_net *net);
+
+/* Save weights and running statistics to a file (docs/formats.md), a ZIP file
+ * of NPY arrays that numpy.load opens, one for each parameter. Fails with
+ * PRISM_EIO. */
 PRISM_API int prism_net_save(const struct prism_net *net, const char *path);
+
+/* Load weights and running statistics from a file of prism_net_save(). Fails
+ * with PRISM_EIO, PRISM_EPARSE, PRISM_EINVAL (another network). */
 PRISM_API int prism_net_load(struct prism_net *net, const char *path);
 
 #ifdef __cplusplus

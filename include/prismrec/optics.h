@@ -27,18 +27,29 @@ struct prism_grid {
  * and finite). Logs a warning for sides that are not a power of two. */
 PRISM_API int prism_grid_create(struct prism_ctx *ctx, int ny, int nx, double dy_m, double dx_m,
                                 double wavelength_m, struct prism_grid *out);
-PRISM_API double prism_grid_y(const struct prism_grid *g, int i); /* (i - ny/2) dy, metres */
+
+/* The position of row i, (i - ny/2) dy, metres. */
+PRISM_API double prism_grid_y(const struct prism_grid *g, int i);
+
+/* The position of column j, (j - nx/2) dx, metres. */
 PRISM_API double prism_grid_x(const struct prism_grid *g, int j);
-PRISM_API double prism_grid_ky(const struct prism_grid *g,
-                               int i); /* (i - ny/2)/(ny dy), cycles per metre */
+
+/* The frequency of row i, (i - ny/2)/(ny dy), cycles per metre. */
+PRISM_API double prism_grid_ky(const struct prism_grid *g, int i);
+
+/* The frequency of column j, (j - nx/2)/(nx dx), cycles per metre. */
 PRISM_API double prism_grid_kx(const struct prism_grid *g, int j);
-PRISM_API struct prism_grid prism_grid_pad(const struct prism_grid *g,
-                                           int factor); /* same pitch, more samples */
-PRISM_API struct prism_grid prism_grid_upsample(const struct prism_grid *g,
-                                                int factor); /* same field, finer pitch */
+
+/* The grid with the same pitch and factor times the samples. */
+PRISM_API struct prism_grid prism_grid_pad(const struct prism_grid *g, int factor);
+
+/* The grid with the same field and a pitch finer by factor. */
+PRISM_API struct prism_grid prism_grid_upsample(const struct prism_grid *g, int factor);
+
 /* Focal plane of a lens (or a Fresnel step) of length_m: dx' = wavelength
  * length/(nx dx). */
 PRISM_API struct prism_grid prism_grid_lens(const struct prism_grid *g, double length_m);
+
 /* a^2/(wavelength z): the one definition used here; a is the half width. */
 PRISM_API double prism_fresnel_number(double half_width_m, double distance_m, double wavelength_m);
 
@@ -74,16 +85,21 @@ PRISM_API int prism_aperture_box(const struct prism_aperture *a);
 /* ---- sampling patterns --------------------------------------------------- */
 
 enum prism_pattern_kind {
-    PRISM_PATTERN_FERMAT, /* r_i = (R/sqrt(n)) sqrt(i), phi_i = 137.508 deg i, centre (r sin, r
-                             cos), i = 0..n-1, r <= cutoff */
-    PRISM_PATTERN_RANDOM, /* uniform in the disc, seeded; the largest radius is moved to the origin;
-                             sorted by radius */
-    PRISM_PATTERN_STAR, /* the origin, then n_angles diameters with points equally spaced out to R,
-                           sorted by radius */
-    PRISM_PATTERN_RASTER, /* square lattice over the disc, sorted by radius: the n points nearest to
-                             the origin */
-    PRISM_PATTERN_CSV, /* rows "y,x" in k-space pixels; '#' comments and one header line are skipped
-                        */
+    /* r_i = (R/sqrt(n)) sqrt(i), phi_i = 137.508 deg i, centre (r sin, r cos),
+     * i = 0..n-1, r <= cutoff. */
+    PRISM_PATTERN_FERMAT,
+    /* Uniform in the disc, seeded; the largest radius is moved to the origin;
+     * sorted by radius. */
+    PRISM_PATTERN_RANDOM,
+    /* The origin, then n_angles diameters with points equally spaced out to R,
+     * sorted by radius. */
+    PRISM_PATTERN_STAR,
+    /* Square lattice over the disc, sorted by radius: the n points nearest to
+     * the origin. */
+    PRISM_PATTERN_RASTER,
+    /* Rows "y,x" in k-space pixels; '#' comments and one header line are
+     * skipped. */
+    PRISM_PATTERN_CSV,
     PRISM_PATTERN_COUNT
 };
 struct prism_pattern_params {
@@ -106,11 +122,13 @@ struct prism_pattern_stats {
     int n;
     double radius_mean_px, radius_std_px, radius_min_px, radius_max_px; /* std with n-1 */
     double neighbour_mean_px, neighbour_std_px; /* distance to the nearest other centre */
-    double coverage;   /* open pixels of the union within the ROI disc / pixels of the disc, on the
-                          [grid,grid] k-space */
-    double overlap;    /* mean over centres of (shared pixels with the nearest neighbour)/(pixels of
-                          one aperture) */
-    double redundancy; /* sum of aperture pixels / pixels of the union */
+    /* Open pixels of the union within the ROI disc / pixels of the disc, on the
+     * [grid,grid] k-space. */
+    double coverage;
+    /* Mean over centres of (shared pixels with the nearest neighbour)/(pixels
+     * of one aperture). */
+    double overlap;
+    double redundancy;  /* sum of aperture pixels / pixels of the union */
     int pixels_outside; /* aperture pixels lost beyond the grid, over all centres */
 };
 /* Returns 0, PRISM_EINVAL, PRISM_ENOMEM. */
@@ -136,10 +154,12 @@ PRISM_API void prism_linop_destroy(struct prism_linop **op); /* NULL ok */
 
 enum prism_propagator {
     PRISM_FRAUNHOFER, /* centred orthonormal DFT; inverse for distance < 0 */
-    PRISM_FRESNEL, /* single transform (Goodman 4-17), output pitch prism_grid_lens(g, |z|); z < 0
-                      is the exact inverse */
-    PRISM_ANGULAR_SPECTRUM, /* exact transfer function exp(2 pi i z sqrt(1/lambda^2 - k^2)),
-                               evanescent frequencies set to 0 */
+    /* Single transform (Goodman 4-17), output pitch prism_grid_lens(g, |z|);
+     * z < 0 is the exact inverse. */
+    PRISM_FRESNEL,
+    /* Exact transfer function exp(2 pi i z sqrt(1/lambda^2 - k^2)), evanescent
+     * frequencies set to 0. */
+    PRISM_ANGULAR_SPECTRUM,
     PRISM_PROPAGATOR_COUNT,
     /* in a data set: prism_propagator_select by the object's Fresnel number */
     PRISM_PROPAGATOR_AUTO = PRISM_PROPAGATOR_COUNT
@@ -227,10 +247,13 @@ PRISM_API int prism_measure_forward(struct prism_measure *m, prism_mem u, prism_
 /* gx = A^H gu (real part for a real object). gu's contents are undefined
  * afterwards. */
 PRISM_API int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu);
-PRISM_API prism_mem
-prism_measure_index(const struct prism_measure *m); /* device [batch] I32: what misfit() wants */
-PRISM_API const struct prism_measure_params *
-prism_measure_params(const struct prism_measure *m); /* with zeros resolved */
+
+/* The current index in device memory, [batch] I32, as misfit() reads it. */
+PRISM_API prism_mem prism_measure_index(const struct prism_measure *m);
+
+/* The parameters with their defaults filled in. */
+PRISM_API const struct prism_measure_params *prism_measure_params(const struct prism_measure *m);
+
 /* m as the linear operator that it is; destroyed with m. */
 PRISM_API struct prism_linop *prism_measure_linop(struct prism_measure *m);
 

@@ -17,43 +17,54 @@ extern "C" {
 #define PRISM_PROFILE_EVENTS 131072 /* max_events where 0 is given: 3 MiB */
 
 struct prism_profile_params {
-    bool regions_only; /* leave operations alone; recorded steps are played back, and count as one
-                          piece */
-    bool sync; /* wait for the device wherever something timed begins or ends: true times, slower
-                  runs */
-    size_t max_events; /* kept for a timeline; what comes later is counted in the tree only */
-    int64_t first_step, last_step; /* range of steps whose events are kept; 0, 0 = all, and events
-                                      before the first step */
+    /* Leave operations alone; recorded steps are played back, and count as one
+     * piece. */
+    bool regions_only;
+    /* Wait for the device wherever something timed begins or ends: true times,
+     * slower runs. */
+    bool sync;
+    /* Events kept for a timeline; later ones are counted in the tree only. */
+    size_t max_events;
+    /* Range of steps whose events are kept; 0, 0 = all, and events before the
+     * first step. */
+    int64_t first_step, last_step;
 };
 
 struct prism_profile_info {
-    uint64_t
-        wall_ns; /* since the device was opened; the sum of all self_ns where no region is open */
-    bool asynchronous; /* the device works behind the host's back and sync was not asked for: the
-                          times of operations are what enqueueing takes, and waiting shows up in
-                          read and sync */
+    /* Time since the device was opened; the sum of all self_ns where no region
+     * is open. */
+    uint64_t wall_ns;
+    /* The device works asynchronously and sync was not asked for: the times of
+     * operations are what enqueueing takes, and waiting shows up in read and
+     * sync. */
+    bool asynchronous;
     bool regions_only, sync;
-    bool replay_off; /* steps would have been recorded and played back, and are not while operations
-                        are timed */
+    /* Steps would have been recorded and played back, and are not while
+     * operations are timed. */
+    bool replay_off;
     int n_nodes, n_owners;
     size_t n_events, n_dropped;
     int64_t n_steps;
-    size_t device_bytes, device_peak_bytes; /* allocated through the device; what plans keep for
-                                               themselves is not seen here */
-    size_t step_growth_bytes; /* growth of device_bytes since the first step; not 0 is a leak */
+    /* Bytes allocated through the device. The memory that plans keep for
+     * themselves is not counted. */
+    size_t device_bytes, device_peak_bytes;
+    /* Growth of device_bytes since the first step; not 0 is a leak. */
+    size_t step_growth_bytes;
 };
 
 /* Node 0 is everything, up to the last prism_profile_read(). Parents come
  * before children. */
 struct prism_profile_node {
-    const char *label; /* "conv_fwd cin64 h8 w8 cout32 k4 s2 p1 f32", as in tests and benchmarks; a
-                          region's name */
-    int parent;        /* -1: none */
+    /* "conv_fwd cin64 h8 w8 cout32 k4 s2 p1 f32", as in tests and benchmarks,
+     * or a region's name. */
+    const char *label;
+    int parent; /* -1: none */
     bool op;
     uint64_t count, total_ns, self_ns;       /* self: less what is inside */
     uint64_t min_ns, p50_ns, p95_ns, max_ns; /* time of a call; percentiles to 6 % */
-    double flops,
-        bytes; /* a call's arithmetic, and its operands read and written once; 0 = not known */
+    /* A call's arithmetic, and its operands read and written once; 0 = not
+     * known. */
+    double flops, bytes;
 };
 
 struct prism_profile_event {
