@@ -1,7 +1,11 @@
 /* PRISM: status codes, log levels, element types, version.
  *
- * Every fallible function returns int: 0, or one of the negative PRISM_E*
- * below. The sentence that explains it is in the context: prism_ctx_error().
+ * A function that can fail returns an int: 0, or one of the negative PRISM_E*
+ * below. prism_ctx_error() gives the sentence that explains it.
+ *
+ * A pointer argument must not be NULL, unless its comment allows it; this is
+ * not checked.
+ *
  * The library never aborts, exits or prints. */
 #ifndef PRISMREC_BASE_H
 #define PRISMREC_BASE_H
@@ -28,8 +32,9 @@ extern "C" {
 
 enum prism_status {
     PRISM_OK = 0,
-    PRISM_EINVAL = -1,    /* an argument, configuration value or file content breaks its stated
-                             contract; nothing changed */
+    /* An argument, a configuration value or the content of a file breaks its
+     * stated contract. Nothing changed. */
+    PRISM_EINVAL = -1,
     PRISM_ENOMEM = -2,    /* host or device memory is exhausted; nothing changed */
     PRISM_ENOTSUP = -3,   /* valid, but this build or device cannot do it */
     PRISM_EIO = -4,       /* the operating system refused a read or write */
@@ -40,6 +45,7 @@ enum prism_status {
     PRISM_EDIVERGED = -9  /* a loss became NaN or infinite; the last good state is kept */
 };
 
+/* How important a message is; the most important comes first. */
 enum prism_log_level {
     PRISM_LOG_ERROR,
     PRISM_LOG_WARN,
@@ -48,10 +54,10 @@ enum prism_log_level {
     PRISM_LOG_TRACE
 };
 
-/* "0.2.0".  Thread-safety: safe. */
+/* The version of the library that runs, e.g. "0.2.0". Thread-safety: safe. */
 PRISM_API const char *prism_version(void);
 
-/* Name of a status code, e.g. "PRISM_EINVAL". Never NULL.  Thread-safety:
+/* The name of a status code, e.g. "PRISM_EINVAL". Never NULL. Thread-safety:
  * safe. */
 PRISM_API const char *prism_status_name(int status);
 

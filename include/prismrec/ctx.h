@@ -8,39 +8,46 @@
 extern "C" {
 #endif
 
-/* Root of everything. Must outlive what is made with it.  Thread-safety: one
- * thread at a time; contexts are independent. */
+/* The root of all objects, with the log and the last error. A context must
+ * outlive what is created with it. Thread-safety: one thread at a time;
+ * contexts are independent. */
 struct prism_ctx;
 
+/* {0} and NULL are the defaults. */
 struct prism_ctx_params {
-    /* One message without a newline; NULL = silent. */
+    /* Receives one message, without a newline. NULL = no log. */
     void (*log)(void *user, enum prism_log_level level, const char *text);
     void *user;
-    enum prism_log_level level; /* messages above it are not formatted; {0} = errors only */
-    /* What the user calls a parameter, for messages. name: the parameter's path
-     * in struct prism_recon_params or struct prism_dataset_params, e.g.
-     * "training.lr". Returns a text that stays, or NULL for the name as it is;
-     * the callback itself may be NULL. A program whose users write
-     * configurations sets prism_config_spell here. */
+    /* The least important level that is logged. 0 = errors only. */
+    enum prism_log_level level;
+    /* Gives the user's name of a parameter, for messages. name: the parameter's
+     * path in struct prism_recon_params or struct prism_dataset_params, e.g.
+     * "training.lr". Returns a text that stays valid, or NULL to use name. The
+     * callback may be NULL. A program whose users write configurations sets
+     * prism_config_spell() here. */
     const char *(*spell)(const char *name);
 };
 
+/* The record of a failure. */
 struct prism_error {
-    int status;       /* PRISM_E* */
-    const char *file; /* file of the library's source */
+    int status; /* PRISM_E* */
+    /* Where in the library's source the failure was found. */
+    const char *file;
     int line;
-    char text[512]; /* one sentence: the value, what was expected, the remedy */
+    /* One sentence: the value, what was expected, and the remedy. */
+    char text[512];
 };
 
-/* params may be NULL. Returns 0, PRISM_ENOMEM (then *out is NULL). */
+/* Create a context. params may be NULL. Returns 0, PRISM_ENOMEM (then *out is
+ * NULL). */
 PRISM_API int prism_ctx_create(const struct prism_ctx_params *params, struct prism_ctx **out);
 
-/* NULL ok; sets *ctx to NULL. Everything made with it must be destroyed before;
- * what was not is logged as an error. */
+/* Destroy a context and set *ctx to NULL. NULL is allowed. Destroy all its
+ * objects first; one that is left is logged as an error. */
 PRISM_API void prism_ctx_destroy(struct prism_ctx **ctx);
 
-/* The last failure's record; a success does not clear it. Never NULL; valid
- * until the next call with this context. */
+/* The record of the last failure. A success does not clear it. Never NULL;
+ * valid until the next call with this context. */
 PRISM_API const struct prism_error *prism_ctx_error(const struct prism_ctx *ctx);
 
 struct prism_profile_params;
@@ -78,17 +85,20 @@ struct prism_dev_params {
 PRISM_API int prism_dev_open(struct prism_ctx *ctx, const struct prism_dev_params *params,
                              struct prism_dev **out);
 
-/* NULL ok; sets *dev to NULL. Objects made on it must be destroyed before. */
+/* Close a device and set *dev to NULL. NULL is allowed. Destroy the objects
+ * created on it first. */
 PRISM_API void prism_dev_close(struct prism_dev **dev);
 
-/* From now on, what is made on the device looks in cache (prismrec/cache.h)
- * before it computes what others may have computed, and keeps it there; plans
- * are counted there. NULL, as at first: nothing is kept. cache must stay until
- * another one is set or the device is closed, and may serve several devices. */
 struct prism_cache;
+
+/* Set the cache (prismrec/cache.h) of a device. Objects created later keep
+ * masks, frames and transfer functions in it and take from it what is there;
+ * it also counts transform plans. NULL, the state after opening: nothing is
+ * kept. The cache must live until another one is set or the device is closed.
+ * It may serve several devices. */
 PRISM_API void prism_dev_set_cache(struct prism_dev *dev, struct prism_cache *cache);
 
-/* Name of the backend behind a device, e.g. "cpu". */
+/* The name of the device's backend, e.g. "cpu". */
 PRISM_API const char *prism_dev_backend(const struct prism_dev *dev);
 
 /* Allocate device memory. Its contents are undefined. It is aligned for every
@@ -112,11 +122,13 @@ PRISM_API int prism_dev_write(struct prism_dev *dev, prism_mem dst, const void *
 struct prism_backend_info {
     char name[32];
     bool usable;
-    char why[256]; /* where not usable: the reason; else the device it would use, or "" */
+    /* Not usable: the reason. Usable: the device that it would use, or "". */
+    char why[256];
 };
 
-/* What "auto" would consider, in order. Fills at most n entries; returns how
- * many there are. Opens nothing. */
+/* List the backends that "auto" considers, in its order. plugin_path as in
+ * struct prism_dev_params. Fills at most n entries and returns the number of
+ * backends. Opens no device. */
 PRISM_API int prism_backend_list(struct prism_ctx *ctx, const char *plugin_path,
                                  struct prism_backend_info *out, int n);
 

@@ -23,8 +23,9 @@ struct prism_grid {
     double dy_m, dx_m, wavelength_m;
 };
 
-/* Returns 0 or PRISM_EINVAL (a size, pitch or wavelength that is not positive
- * and finite). Logs a warning for sides that are not a power of two. */
+/* Fill *out. Returns 0, PRISM_EINVAL (a size, pitch or wavelength that is not
+ * positive and finite). A side that is not a power of two is logged as a
+ * warning. */
 PRISM_API int prism_grid_create(struct prism_ctx *ctx, int ny, int nx, double dy_m, double dx_m,
                                 double wavelength_m, struct prism_grid *out);
 
@@ -46,40 +47,52 @@ PRISM_API struct prism_grid prism_grid_pad(const struct prism_grid *g, int facto
 /* The grid with the same field and a pitch finer by factor. */
 PRISM_API struct prism_grid prism_grid_upsample(const struct prism_grid *g, int factor);
 
-/* Focal plane of a lens (or a Fresnel step) of length_m: dx' = wavelength
- * length/(nx dx). */
+/* The grid in the focal plane of a lens, or after a Fresnel step, of length_m:
+ * dx' = wavelength length/(nx dx). */
 PRISM_API struct prism_grid prism_grid_lens(const struct prism_grid *g, double length_m);
 
-/* a^2/(wavelength z): the one definition used here; a is the half width. */
+/* The Fresnel number a^2/(wavelength z) of the half width a at the distance
+ * z. */
 PRISM_API double prism_fresnel_number(double half_width_m, double distance_m, double wavelength_m);
 
 /* ---- apertures ----------------------------------------------------------- */
 
+/* The open part of an aperture; d is the distance from its centre. */
 enum prism_aperture_shape {
-    PRISM_APERTURE_CIRCLE,  /* d <= radius */
-    PRISM_APERTURE_ANNULUS, /* inner <= d <= radius */
-    PRISM_APERTURE_HEXAGON, /* regular, side = circumradius = radius; flats at +-x, vertices on +-y:
-                               max(|x|, |x|/2 + sqrt(3)|y|/2) <= radius sqrt(3)/2 */
-    PRISM_APERTURE_OBSCURED, /* annulus minus n_spiders diameter lines at angles i pi/n, |x sin - y
-                                cos| <= width/2 blocked */
+    /* d <= radius */
+    PRISM_APERTURE_CIRCLE,
+    /* inner radius <= d <= radius */
+    PRISM_APERTURE_ANNULUS,
+    /* A regular hexagon with flats at +-x and vertices on +-y; its side and
+     * circumradius are the radius:
+     * max(|x|, |x|/2 + sqrt(3)|y|/2) <= radius sqrt(3)/2. */
+    PRISM_APERTURE_HEXAGON,
+    /* The annulus without the n_spiders vanes, diameters at the angles i pi/n:
+     * |x sin - y cos| <= width/2 is blocked. */
+    PRISM_APERTURE_OBSCURED,
     PRISM_APERTURE_COUNT
 };
+
+/* Lengths in k-space pixels. */
 struct prism_aperture {
     enum prism_aperture_shape shape;
-    double radius_px, inner_radius_px; /* k-space pixels */
-    double spider_width_px;            /* 0 = none */
+    double radius_px, inner_radius_px;
+    double spider_width_px; /* 0 = no vanes */
     int n_spiders;
 };
 
-/* Returns 0 or PRISM_EINVAL, naming the field. Logs a warning where inner/outer
- * > 0.5. */
+/* Check an aperture. Returns 0, PRISM_EINVAL (names the field). An inner radius
+ * above half of the outer one is logged as a warning. */
 PRISM_API int prism_aperture_check(struct prism_ctx *ctx, const struct prism_aperture *a);
-/* mask[i][j] = 1 where k-space position (y0 + i - cy, x0 + j - cx) is open;
- * evaluated in double, edges included. a was checked. */
+
+/* Draw a checked aperture with its centre at (cy, cx) into mask [h,w], whose
+ * first pixel is at (y0, x0): mask[i][j] is 1 if the position (y0 + i - cy,
+ * x0 + j - cx) is open, else 0. Computed in double; edges are open. */
 PRISM_API void prism_aperture_render(const struct prism_aperture *a, double cy, double cx, int y0,
                                      int x0, int h, int w, uint8_t *mask);
-/* Side of a square box with its centre at box/2 that holds the aperture for any
- * sub-pixel centre: 2 ceil(radius) + 3. */
+
+/* The side of a square box, its centre at box/2, that holds the aperture for
+ * every sub-pixel centre: 2 ceil(radius) + 3. */
 PRISM_API int prism_aperture_box(const struct prism_aperture *a);
 
 /* ---- sampling patterns --------------------------------------------------- */
@@ -102,6 +115,8 @@ enum prism_pattern_kind {
     PRISM_PATTERN_CSV,
     PRISM_PATTERN_COUNT
 };
+
+/* {0} and NULL are the defaults. */
 struct prism_pattern_params {
     enum prism_pattern_kind kind;
     int n_samples;          /* 0 = 64 */
@@ -111,7 +126,9 @@ struct prism_pattern_params {
     uint64_t seed;          /* random; 0 = 1; UINT64_MAX = 0 */
     const char *csv_path;
 };
-/* centres_yx: [n][2], malloc'ed, owned by the caller (free()). Returns 0,
+
+/* Create the centres of a pattern. *centres_yx: [*n][2], malloc'ed, owned by
+ * the caller (free()). params: NULL = all defaults. Returns 0,
  * PRISM_EINVAL, PRISM_ENOMEM, PRISM_EIO, PRISM_EPARSE (file:line:column of the
  * value). The same parameters give the same points up to the last bits of the C
  * library's sines. */
@@ -131,26 +148,38 @@ struct prism_pattern_stats {
     double redundancy;  /* sum of aperture pixels / pixels of the union */
     int pixels_outside; /* aperture pixels lost beyond the grid, over all centres */
 };
-/* Returns 0, PRISM_EINVAL, PRISM_ENOMEM. */
+
+/* Compute the statistics of n centres with the aperture a on a grid of
+ * grid x grid. Returns 0, PRISM_EINVAL, PRISM_ENOMEM. */
 PRISM_API int prism_pattern_statistics(struct prism_ctx *ctx, const double *centres_yx, int n,
                                        const struct prism_aperture *a, int grid,
                                        double roi_diameter_px, struct prism_pattern_stats *out);
 
 /* ---- linear operators ---------------------------------------------------- */
 
-/* y = A x on device memory, with its exact adjoint. Real arrays are allowed on
- * either side (then the adjoint takes the real part). Contents of the adjoint's
- * y are undefined afterwards. Thread-safety: one thread at a time. */
+/* A linear operator y = A x on device memory, with its exact adjoint. x and y
+ * may be real; the adjoint of a complex y then takes the real part.
+ * Thread-safety: one thread at a time. */
 struct prism_linop;
+
+/* Enqueue y = A x. Returns 0, PRISM_EDEVICE. */
 PRISM_API int prism_linop_forward(struct prism_linop *op, prism_mem y, prism_mem x);
+
+/* Enqueue x = A^H y. The contents of y are undefined afterwards. Returns 0,
+ * PRISM_EDEVICE. */
 PRISM_API int prism_linop_adjoint(struct prism_linop *op, prism_mem x, prism_mem y);
+
 struct prism_linop_shape {
     enum prism_dtype dtype;
     size_t count; /* elements */
 };
+
+/* The element types and lengths of x and y. */
 PRISM_API void prism_linop_shapes(const struct prism_linop *op, struct prism_linop_shape *x,
                                   struct prism_linop_shape *y);
-PRISM_API void prism_linop_destroy(struct prism_linop **op); /* NULL ok */
+
+/* Destroy an operator and set *op to NULL. NULL is allowed. */
+PRISM_API void prism_linop_destroy(struct prism_linop **op);
 
 enum prism_propagator {
     PRISM_FRAUNHOFER, /* centred orthonormal DFT; inverse for distance < 0 */
@@ -164,19 +193,23 @@ enum prism_propagator {
     /* in a data set: prism_propagator_select by the object's Fresnel number */
     PRISM_PROPAGATOR_AUTO = PRISM_PROPAGATOR_COUNT
 };
-/* [ny,nx] cplx to [ny,nx] cplx, object centre at (ny/2, nx/2), any parity.
- * dtype: PRISM_CF32 or PRISM_CF64. Returns 0, PRISM_EINVAL (|z| < wavelength
+
+/* Create a propagator of a complex field [ny,nx] over distance_m. The object's
+ * centre is at (ny/2, nx/2) for even and odd sides. dtype: PRISM_CF32 or
+ * PRISM_CF64. Returns 0, PRISM_EINVAL (|z| < wavelength
  * for Fresnel), PRISM_ENOMEM, PRISM_ENOTSUP (dtype), PRISM_EDEVICE. */
 PRISM_API int prism_propagator_create(struct prism_dev *dev, enum prism_propagator method,
                                       const struct prism_grid *grid, double distance_m,
                                       enum prism_dtype dtype, struct prism_linop **out);
-/* Fraunhofer below Fresnel number 0.1, else angular spectrum. */
+
+/* Select a propagator: Fraunhofer below Fresnel number 0.1, else the angular
+ * spectrum. */
 PRISM_API enum prism_propagator prism_propagator_select(double fresnel_number);
 
 /* ---- instruments --------------------------------------------------------- */
 
-/* What stands between object and detector. A frame is what one aperture lets
- * through. */
+/* The operator between object and detector. A frame is the field that one
+ * aperture lets through. */
 enum prism_instrument {
     /* The aperture lies in the object's far field: a transform, the aperture, a
      * transform back to a field that may be smaller than the grid (below). */
@@ -202,17 +235,19 @@ enum prism_instrument {
  * for apertures off DC, which the modulus removes. */
 struct prism_measure;
 
-/* How the object's spectrum is computed where apertures look at it: the same up
- * to rounding. A transform takes as long as the grid is large. Products with
- * parts of DFT matrices depend on object, box and batch alone, and are faster
- * where object and box are small. From k-space to the field it is always a
+/* How the object's spectrum is computed inside the apertures. Results agree up
+ * to rounding. The time of a transform grows with the grid. Products with parts
+ * of DFT matrices depend on object, box and batch alone, and are faster if
+ * object and box are small. The way from k-space to the field is always a
  * transform. */
 enum prism_measure_method {
-    PRISM_MEASURE_AUTO,   /* what an estimate from the shapes says is faster */
-    PRISM_MEASURE_FFT,    /* transform */
-    PRISM_MEASURE_MATRIX, /* products; refused where the matrices need more than 1 GiB */
+    PRISM_MEASURE_AUTO,   /* the faster one, by an estimate from the shapes */
+    PRISM_MEASURE_FFT,    /* a transform */
+    PRISM_MEASURE_MATRIX, /* products; refused if the matrices need more than 1 GiB */
     PRISM_MEASURE_METHOD_COUNT
 };
+
+/* {0} and NULL are the defaults. */
 struct prism_measure_params {
     enum prism_dtype dtype; /* real type: PRISM_F32 or PRISM_F64 */
     int grid_h, grid_w;     /* 0 = 128; the same */
@@ -221,31 +256,43 @@ struct prism_measure_params {
     int field_h, field_w; /* 0 = grid; at most grid */
     int box_h, box_w;     /* pupil box; 0 = grid (any mask) */
     int n_apertures;      /* table size; 0 = 1 */
-    int batch; /* fields per call, at most n_apertures unless indices repeat; 0 = n_apertures */
+    int batch;            /* fields per call; 0 = n_apertures */
     enum prism_measure_method method;
 };
-/* Returns 0, PRISM_EINVAL, PRISM_ENOMEM, PRISM_ENOTSUP, PRISM_EDEVICE. index
- * starts as 0, 1, ..., batch-1. */
+
+/* Create a measurement. Its index starts as 0, 1, ..., batch-1. Returns 0,
+ * PRISM_EINVAL (names the value), PRISM_ENOMEM, PRISM_ENOTSUP (dtype),
+ * PRISM_EDEVICE. */
 PRISM_API int prism_measure_create(struct prism_dev *dev, const struct prism_measure_params *params,
                                    struct prism_measure **out);
-PRISM_API void prism_measure_destroy(struct prism_measure **m); /* NULL ok */
-/* Entry a of the table: a shape centred at (cy, cx); the box origin is
- * round(c). phase_rad: NULL, or [box_h,box_w] pupil phase about the box centre
- * (complex pupil). Returns 0 or PRISM_EINVAL (index out of range, aperture
- * larger than the box, centre whose aperture lies entirely outside the grid).
- * Parts outside the grid are lost, never wrapped. */
+
+/* Destroy a measurement and set *m to NULL. NULL is allowed. */
+PRISM_API void prism_measure_destroy(struct prism_measure **m);
+
+/* Set entry a of the table to a shape with its centre at (cy, cx); the centre
+ * of the box is at the rounded centre. phase_rad: NULL, or the pupil's phase
+ * [box_h,box_w] about the centre of the box. Parts outside the grid are lost,
+ * never wrapped. Returns 0, PRISM_EINVAL (a is out of range, the aperture is
+ * larger than the box, or none of it lies on the grid). */
 PRISM_API int prism_measure_set_aperture(struct prism_measure *m, int a,
                                          const struct prism_aperture *shape, double cy, double cx,
                                          const double *phase_rad);
-/* Entry a: any mask, [box_h,box_w] in centred order about DC; needs box ==
- * grid. */
+
+/* Set entry a to any mask [box_h,box_w], in centred order about DC. The box
+ * must be as large as the grid. Returns 0, PRISM_EINVAL. */
 PRISM_API int prism_measure_set_mask(struct prism_measure *m, int a, const uint8_t *mask);
-/* Which table entries the next calls use; [batch], each in 0..n_apertures-1.
- * Enqueues a write; ok between steps. */
+
+/* Select the table entries of the next calls: index [batch], each in
+ * 0..n_apertures-1. Enqueues a write; allowed between steps. Returns 0,
+ * PRISM_EINVAL, PRISM_EDEVICE. */
 PRISM_API int prism_measure_set_index(struct prism_measure *m, const int32_t *index);
+
+/* Enqueue the fields u [batch,field_h,field_w] of the object x. Returns 0,
+ * PRISM_EDEVICE. */
 PRISM_API int prism_measure_forward(struct prism_measure *m, prism_mem u, prism_mem x);
-/* gx = A^H gu (real part for a real object). gu's contents are undefined
- * afterwards. */
+
+/* Enqueue gx = A^H gu, of which a real object takes the real part. The contents
+ * of gu are undefined afterwards. Returns 0, PRISM_EDEVICE. */
 PRISM_API int prism_measure_adjoint(struct prism_measure *m, prism_mem gx, prism_mem gu);
 
 /* The current index in device memory, [batch] I32, as misfit() reads it. */
@@ -254,7 +301,7 @@ PRISM_API prism_mem prism_measure_index(const struct prism_measure *m);
 /* The parameters with their defaults filled in. */
 PRISM_API const struct prism_measure_params *prism_measure_params(const struct prism_measure *m);
 
-/* m as the linear operator that it is; destroyed with m. */
+/* The measurement as a linear operator, destroyed with m. */
 PRISM_API struct prism_linop *prism_measure_linop(struct prism_measure *m);
 
 #ifdef __cplusplus
